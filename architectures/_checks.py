@@ -4,7 +4,7 @@ In come the module name of an architecture and the values that its ``build`` rec
 The underscore keeps this file out of the list of architectures.
 """
 
-from xval.errors import SettingsError, suggestion
+from xval.base.errors import SettingsError, suggestion
 
 
 def check_counts(architecture: str, **options: int | tuple[int, ...]) -> None:

@@ -11,7 +11,7 @@ from keras import ops
 
 from architectures._checks import check_input
 from architectures._sinc_conv import SMALLEST_RATE_HZ
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 AXES = ("frames", "samples", "1")
 

@@ -15,7 +15,7 @@ import keras
 from keras import layers
 
 from architectures._checks import check_counts, check_input, check_layers
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 reshaping_type = "conv"
 task_types = ("representation",)

@@ -20,7 +20,7 @@ from augmentation.transforms import Samples
 from preprocessing.audio.read import SILENCE_PEAK_DBFS, decode
 from preprocessing.clips.listing import copy_name
 from preprocessing.clips.output_folder import read_size, write_wav
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 # Below some 34 Hz the stretcher's step has no sample, and it never ends.
 _LOWEST_RATE_HZ = 100

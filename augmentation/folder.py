@@ -21,7 +21,7 @@ from preprocessing.clips.output_folder import LEFT_OUT_COLUMNS, LEFT_OUT_NAME, S
 from preprocessing.console import progress_bar
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import map_in_processes
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -22,8 +22,8 @@ from preprocessing.console import progress_bar
 from preprocessing.corpora import events as events_corpus
 from preprocessing.corpora._tables import read_table
 from preprocessing.parallel import Progress, map_in_processes
-from xval.errors import AudioError, CorpusError
-from xval.operating_system import quote
+from xval.base.errors import AudioError, CorpusError
+from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
     from rich.console import Console

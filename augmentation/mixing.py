@@ -13,7 +13,7 @@ from augmentation.seeding import make_generator
 from augmentation.settings import MixingSettings
 from preprocessing.clips.table import natural_key
 from preprocessing.store.naming import file_name
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 
 @dataclass(frozen=True)

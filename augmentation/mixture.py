@@ -15,7 +15,7 @@ from augmentation.transforms import Samples
 from augmentation.transforms._options import root_mean_square
 from preprocessing.audio.read import SILENCE_PEAK_DBFS, read_audio
 from preprocessing.clips.output_folder import read_size, write_wav
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 BACKGROUND_LABEL = "background"
 ANNOTATION_COLUMNS = (

@@ -12,7 +12,7 @@ from augmentation.transforms._options import audio_files
 from preprocessing.audio.read import AudioFacts, describe_audio
 from preprocessing.clips.output_folder import stamp_of
 from preprocessing.parallel import Progress, map_in_processes
-from xval.errors import AudioError, CorpusError
+from xval.base.errors import AudioError, CorpusError
 
 _N_SHOWN = 3
 

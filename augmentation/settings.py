@@ -18,8 +18,8 @@ from augmentation.transforms import find_transform, transform_names
 from augmentation.transforms._options import Decibels, Share
 from preprocessing.features.settings import NonNegativeFloat, OptionalPositiveInt, PositiveFloat, PositiveInt
 from preprocessing.options.settings_section import read_settings_section
-from xval.config_file import CONFIG_PATH
-from xval.errors import SettingsError
+from xval.base.config_file import CONFIG_PATH
+from xval.base.errors import SettingsError
 
 AUGMENTATION_SECTION = "offline_augmentation"
 MIXING_SECTION = "mixing"

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from preprocessing.parallel import count_cores
 from preprocessing.store import open_store
 from xval.backend.devices import Slot
-from xval.executors._worker_process import Messages, Worker, build_models
+from xval.engine.executors._worker_process import Messages, Worker, build_models
 
 Span = tuple[float, float]
 

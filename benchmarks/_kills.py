@@ -59,8 +59,8 @@ if __name__ == "__main__":
     experiment.main()
 """
 LOADED = (
-    "scipy.stats", "pandas", "pyarrow.parquet", "openpyxl", "h5py", "xval.experiment.declare", "xval.worker.run",
-    "xval.worker.check_models", "xval.training.setup", "xval.training.fit", "xval.results.rebuild",
+    "scipy.stats", "pandas", "pyarrow.parquet", "openpyxl", "h5py", "xval.experiment.declare", "xval.engine.worker.run",
+    "xval.engine.worker.check_models", "xval.training.setup", "xval.training.fit", "xval.report.rebuild",
 )  # fmt: skip
 TRAINED, WENT_ON = 0, 1  # places in what a job shares: its last epoch, and the one before its first (-1: it has none yet)
 _LOOK_EVERY_S = 0.01

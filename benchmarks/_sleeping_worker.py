@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from xval.engine.worker.run import run_job
+from xval.engine.worker.serve import WorkerTasks, main
 from xval.folds.predefined import SIDES
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.record import describe_job
-from xval.worker.run import run_job
-from xval.worker.serve import WorkerTasks, main
 
 MEETING_PLACE, N_WORKERS = "XVAL_BENCHMARK_MEETING_PLACE", "XVAL_BENCHMARK_WORKERS"
 

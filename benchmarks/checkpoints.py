@@ -54,7 +54,7 @@ if __name__ == "__main__":
     os.environ["KERAS_BACKEND"] = "{backend}"
     devices.load_keras()
     import xval.training.fit as fit
-    import xval.worker.run
+    import xval.engine.worker.run
     fit.train_model = timed(fit.train_model, "train")
     try:
         experiment.main()

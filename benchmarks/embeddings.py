@@ -22,7 +22,7 @@ from preprocessing.embeddings.embedder import at_its_rate, identify, load_embedd
 from preprocessing.embeddings.examples import batch_size, embed_pieces
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.parallel import count_cores
-from xval.config_file import read_section
+from xval.base.config_file import read_section
 
 WINDOW_S = 10
 # Name, model, what makes its inputs, and options of the configuration: those of the base models on the hub.

@@ -20,7 +20,7 @@ from preprocessing.audio.read import read_audio
 from preprocessing.corpora._demo_speech import write_demo_speech
 from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
-from xval.config_file import read_section
+from xval.base.config_file import read_section
 
 N_RUNS = 5
 N_SPEAKERS = 12

@@ -40,7 +40,7 @@ from _gpu_table import Row, print_table, write_files
 
 from xval.backend.devices import Slot, environment, find_gpus
 from xval.backend.mps import shared_time
-from xval.executors._worker_process import Messages, Worker
+from xval.engine.executors._worker_process import Messages, Worker
 from xval.jobs.job import Job
 from xval.settings.architectures import architecture_names
 

@@ -24,7 +24,7 @@ from numpy.lib import format as npy
 from preprocessing import store
 from preprocessing.store.layout import array_name
 from xval.backend.devices import Slot
-from xval.executors import processes
+from xval.engine.executors import processes
 from xval.folds.split import Fold
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job

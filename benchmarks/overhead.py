@@ -24,15 +24,16 @@ from finished_experiment import declare, run_python, run_script, write_corpus, w
 from rich.console import Console
 
 from xval.backend.devices import Slot
-from xval.executors import inline, processes
+from xval.base.garbage_collection import without_collector
+from xval.engine.executors import inline, processes
 from xval.experiment.progress import JobProgress
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
-from xval.results.background_rebuild import BackgroundRebuild
+from xval.report.background_rebuild import BackgroundRebuild
+from xval.report.rebuild import DerivedFiles
 from xval.results.folder import ExperimentFolder
-from xval.results.rebuild import DerivedFiles, without_collector
 from xval.settings.resolve import Declaration, resolve
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from finished_experiment import declare, run_python, write_corpus, write_finished
 
-from xval.results.rebuild import rebuild
+from xval.report.rebuild import rebuild
 
 MOST_S, MOST_MB = 60.0, 30.0
 

@@ -20,7 +20,7 @@ from statistics import median
 from _sleeping_worker import MEETING_PLACE, N_WORKERS
 
 from xval.backend.devices import Slot
-from xval.executors import processes
+from xval.engine.executors import processes
 from xval.folds.split import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder

@@ -1,4 +1,4 @@
-"""False positives, coverage and power of xval.statistics, on corpora that are drawn anew. Prints the ratio last.
+"""False positives, coverage and power of xval.measures.statistics, on corpora that are drawn anew. Prints the ratio last.
 
 python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE]
 
@@ -9,7 +9,7 @@ each). Wanted: false positives of the corrected t test and of Holm's family at m
 ratio is the highest of all to that), and intervals over items that cover in 93 to 97 % what the models reach on speakers that
 are drawn anew. How often they cover the mean over all corpora stands beside it: training sets and seeds vary too, which an
 interval over items does not know. The power is that of finding a second algorithm that is better, beside the power that
-xval.statistics.planning expects.
+xval.measures.statistics.planning expects.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from matplotlib.figure import Figure
 from scipy import special
 from threadpoolctl import threadpool_limits
 
-from xval.statistics.comparison import corrected_t, holm, sign_flip
-from xval.statistics.intervals import figure_interval, mean_interval
-from xval.statistics.planning import power
+from xval.measures.statistics.comparison import corrected_t, holm, sign_flip
+from xval.measures.statistics.intervals import figure_interval, mean_interval
+from xval.measures.statistics.planning import power
 
 LEVEL = 0.05
 SEPARATION = 2.0

@@ -17,10 +17,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from xval.errors import FirstJobError, UsageError, XvalError
-from xval.json_files import final_name
-from xval.operating_system import ENDING_SIGNALS, refusal
-from xval.terminal import allow_any_text, write_line
+from xval.base.errors import FirstJobError, UsageError, XvalError
+from xval.base.json_files import final_name
+from xval.base.operating_system import ENDING_SIGNALS, refusal
+from xval.base.terminal import allow_any_text, write_line
 
 if TYPE_CHECKING:
     from rich.console import Console

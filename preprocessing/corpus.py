@@ -25,9 +25,9 @@ from preprocessing.clips.same_files import first_paths
 from preprocessing.clips.table import NAMED, check_clips, class_names_of, label_columns, plain_path
 from preprocessing.corpus_folder import command_to_make, corpus_folder, index_path
 from preprocessing.file_replacement import replace_file
-from xval.csv_text import guarded
-from xval.errors import CorpusError
-from xval.operating_system import open_regular
+from xval.base.csv_text import guarded
+from xval.base.errors import CorpusError
+from xval.base.operating_system import open_regular
 
 if TYPE_CHECKING:
     import pandas as pd

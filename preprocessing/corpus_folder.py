@@ -8,7 +8,7 @@ from pathlib import Path
 
 from preprocessing import corpora
 from preprocessing.clips.index_file import INDEX_NAME
-from xval.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, suggestion
 
 
 def corpus_folder(dataset: str, data_folder: Path) -> Path:

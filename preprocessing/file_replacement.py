@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from xval.errors import CorpusError
-from xval.json_files import part_path, remove_stale_parts
-from xval.operating_system import flush, refusal, replace
+from xval.base.errors import CorpusError
+from xval.base.json_files import part_path, remove_stale_parts
+from xval.base.operating_system import flush, refusal, replace
 
 
 def replace_file(path: Path, write: Callable[[Path], object], *, among_many: bool = False) -> None:

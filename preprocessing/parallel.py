@@ -22,8 +22,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from xval.errors import WorkerError
-from xval.operating_system import ENDING_SIGNALS
+from xval.base.errors import WorkerError
+from xval.base.operating_system import ENDING_SIGNALS
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -1,6 +1,6 @@
 """A console that shows control characters in names instead of obeying them.
 
-Comes in: what rich prints. Goes out: the same, with the escapes of `xval.terminal.visible` in its text; colours and the
+Comes in: what rich prints. Goes out: the same, with the escapes of `xval.base.terminal.visible` in its text; colours and the
 movements of progress bars are rich's own and stay.
 """
 
@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from xval.terminal import visible
+from xval.base.terminal import visible
 
 
 class VisibleConsole(Console):

@@ -45,7 +45,7 @@ if hasattr(signal, "SIGHUP"):
 # Files whose tests take longest. They are begun with, so that no process waits for another one in the end.
 LONG_FILES = (
     "test_saved_models.py",
-    "xval/executors/test_conformance.py",
+    "xval/engine/executors/test_conformance.py",
     "xval/training/test_compiled.py",
     "test_resilience.py",
     "architectures/test_contract.py",
@@ -57,7 +57,7 @@ LONG_FILES = (
     "test_own_parts.py",
     "test_waveform_run.py",
     "test_evaluate.py",
-    "xval/combination/test_run.py",
+    "xval/training/combination/test_run.py",
     "xval/commands/test_predict.py",
 )
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
@@ -112,7 +112,7 @@ _begun = {}
 
 PARTS = """
 import keras
-from xval.metrics import metric
+from xval.measures.metrics import metric
 
 ALIAS = keras.optimizers.Adam
 quickly = None
@@ -253,7 +253,7 @@ class Project:
         """Return the process ids of the worker processes of a run."""
         command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]
         listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        return [int(line.split()[0]) for line in listed.splitlines() if "xval.worker.serve" in line]
+        return [int(line.split()[0]) for line in listed.splitlines() if "xval.engine.worker.serve" in line]
 
     def is_home_of(self, process):
         """Return whether a process, by its folder in /proc, runs in the project's folder."""
@@ -368,7 +368,7 @@ def in_process(project, monkeypatch, capfd):
     """
     import keras
 
-    from xval import inference
+    from xval.reuse import inference
 
     def prepare(*, seed, precision, **_):
         keras.backend.clear_session()

@@ -14,7 +14,7 @@ import pandas as pd
 
 from preprocessing.corpus import open_corpus
 from xval import load_model
-from xval.inference import Stretch
+from xval.reuse.inference import Stretch
 
 OUTPUTS = ("probability_", "predicted_", "squared_error")
 SIDECARS = ("model.keras", "model.json", "model.skops", "network_1", "network_2")

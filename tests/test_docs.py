@@ -22,7 +22,7 @@ from preprocessing import corpora
 from preprocessing.clips.table import check_clips
 from preprocessing.commands.command_line import read_settings
 from preprocessing.options.argument_parser import Parser
-from xval.config_file import read_defaults
+from xval.base.config_file import read_defaults
 from xval.experiment import command_line
 from xval.settings.architectures import architecture_names, find_architecture
 from xval.settings.classical import CLASSICAL

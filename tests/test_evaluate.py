@@ -72,9 +72,9 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
     monkeypatch.chdir(project.folder)
     (project.folder / "new").mkdir()
     shutil.copytree(project.folder / "audio" / "cat", project.folder / "new" / "Cat")
-    from xval.inference import load_model
-    from xval.new_data.evaluation import Choices, evaluate_on
-    from xval.new_data.labelled_clips import ReadOptions, read_labelled_clips
+    from xval.reuse.inference import load_model
+    from xval.reuse.new_data.evaluation import Choices, evaluate_on
+    from xval.reuse.new_data.labelled_clips import ReadOptions, read_labelled_clips
 
     clips = read_labelled_clips("new", "classification", ReadOptions())
     renamed = Choices({"Cat": "cat"}, leave_out_seen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from xval.backend.devices import Slot, environment, find_gpus
-from xval.config_file import ROOT
+from xval.base.config_file import ROOT
 
 PROBE = Path(__file__).parent / "xval" / "training" / "warm_model_probe.py"
 SEES_GPU = "from xval.backend.compilation import has_gpu; raise SystemExit(not has_gpu())"

@@ -16,10 +16,9 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.waveforms import make_moments, waveform_moments
 from preprocessing.store.writer import Example, StoreWriter
-from xval.config_file import read_section
+from xval.base.config_file import read_section
+from xval.base.errors import FoldsError
 from xval.data.fold import FoldData, load_fold
-from xval.errors import FoldsError
-from xval.evaluation.clips import evaluate_model
 from xval.folds.split import Fold, FoldSettings, make_folds
 from xval.models.build import build_model
 from xval.models.predict import predict
@@ -27,6 +26,7 @@ from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings
 from xval.training.augmentation import augmented
 from xval.training.compiled import compile_model
+from xval.training.evaluation.clips import evaluate_model
 from xval.training.fit import train_model
 
 RATE_HZ = 1000

@@ -5,7 +5,7 @@ import pytest
 
 from preprocessing import prepare, store
 from xval import load_model
-from xval.errors import AudioError, CorpusError
+from xval.base.errors import AudioError, CorpusError
 
 NETS = """
 import keras

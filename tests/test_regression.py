@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from preprocessing.corpora._demo_speech import SAMPLE_RATE_HZ, draw_speaker, speak
-from xval.audit import audit
+from xval.answers.audit import audit
 from xval.results.folder import ExperimentFolder
 
 

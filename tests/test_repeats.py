@@ -6,13 +6,13 @@ import shutil
 import pytest
 
 from xval import load_results
-from xval.audit import audit
-from xval.inference.locate import find_members
+from xval.answers.audit import audit
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_records
 from xval.results.status import read_status
+from xval.reuse.inference.locate import find_members
 
 
 def files_of(folder):

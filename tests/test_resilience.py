@@ -185,7 +185,7 @@ def write_killer(folder):
     place.mkdir()
     (place / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
-        "if 'xval.worker.serve' in sys.orig_argv:\n"
+        "if 'xval.engine.worker.serve' in sys.orig_argv:\n"
         "    from xval.backend.devices import load_keras\n"
         "    load_keras()\n"
         "    import keras\n"

@@ -1,7 +1,7 @@
 """xval: cross-validated deep-learning experiments on audio with Keras 3.
 
-What a script needs: ``from xval import Experiment``. Everything else is loaded when it is used, so that importing a part of
-the project stays cheap.
+The public names, which scripts and docs import from here alone: ``from xval import Experiment``. Each is loaded when it is
+used, so that importing a part of the project stays cheap.
 """
 
 import sys
@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.version import __version__ as __version__
+from xval.base.version import __version__ as __version__
 
 # An architectures/ of one's own in the current folder must not hide that of the project from Python: a package that lies on the
 # path is found before a folder without __init__.py, but one of an editable installation after it.
@@ -18,32 +18,44 @@ if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
 if TYPE_CHECKING:
+    from xval.answers.comparison.choose import compare_instances as compare_instances
+    from xval.answers.dataframes import load_figures as load_figures
+    from xval.answers.dataframes import load_predictions as load_predictions
+    from xval.answers.dataframes import load_results as load_results
+    from xval.base.errors import XvalError as XvalError
     from xval.experiment.cross_validate import cross_validate as cross_validate
     from xval.experiment.declare import Experiment as Experiment
     from xval.experiment.results import Results as Results
-    from xval.inference import load_model as load_model
-    from xval.results.comparison.choose import compare_instances as compare_instances
-    from xval.results.dataframes import load_figures as load_figures
-    from xval.results.dataframes import load_predictions as load_predictions
-    from xval.results.dataframes import load_results as load_results
+    from xval.measures.metrics import Chance as Chance
+    from xval.measures.metrics import metric as metric
+    from xval.measures.verification import verification_eer as verification_eer
+    from xval.models.torch_module import TorchModule as TorchModule
+    from xval.reuse.inference import load_model as load_model
+    from xval.reuse.inference.sources import Stretch as Stretch
     from xval.settings.space import choice as choice
     from xval.settings.space import integers as integers
     from xval.settings.space import log_uniform as log_uniform
     from xval.settings.space import uniform as uniform
 
 _PUBLIC = {
+    "Chance": "xval.measures.metrics",
     "Experiment": "xval.experiment.declare",
     "Results": "xval.experiment.results",
-    "cross_validate": "xval.experiment.cross_validate",
-    "compare_instances": "xval.results.comparison.choose",
-    "load_model": "xval.inference",
-    "load_figures": "xval.results.dataframes",
-    "load_predictions": "xval.results.dataframes",
-    "load_results": "xval.results.dataframes",
+    "Stretch": "xval.reuse.inference.sources",
+    "TorchModule": "xval.models.torch_module",
+    "XvalError": "xval.base.errors",
     "choice": "xval.settings.space",
+    "compare_instances": "xval.answers.comparison.choose",
+    "cross_validate": "xval.experiment.cross_validate",
     "integers": "xval.settings.space",
+    "load_figures": "xval.answers.dataframes",
+    "load_model": "xval.reuse.inference",
+    "load_predictions": "xval.answers.dataframes",
+    "load_results": "xval.answers.dataframes",
     "log_uniform": "xval.settings.space",
+    "metric": "xval.measures.metrics",
     "uniform": "xval.settings.space",
+    "verification_eer": "xval.measures.verification",
 }
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.options.named_files import file_names, load_file, read_options
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 Samples: TypeAlias = NDArray[np.float32]
 Parameters: TypeAlias = dict[str, Any]

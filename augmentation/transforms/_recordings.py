@@ -11,7 +11,7 @@ import numpy as np
 from augmentation.transforms import Samples
 from augmentation.transforms._options import root_mean_square
 from preprocessing.audio.read import SILENCE_PEAK_DBFS, decode, read_audio, read_header
-from xval.errors import AudioError, CorpusError
+from xval.base.errors import AudioError, CorpusError
 
 # Of longer recordings only the excerpt is decoded; shorter ones are read whole.
 _LONG_S = 60.0

@@ -12,7 +12,7 @@ from preprocessing.annotations import intervals
 from preprocessing.annotations.intervals import NS_PER_S
 from preprocessing.annotations.labels import Annotations, common, intervals_by_label
 from preprocessing.file_replacement import replace_file
-from xval.csv_text import guarded
+from xval.base.csv_text import guarded
 
 if TYPE_CHECKING:
     import pandas as pd

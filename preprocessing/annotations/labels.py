@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from preprocessing.annotations import intervals
 from preprocessing.annotations.intervals import NS_PER_S, Intervals
-from xval.errors import CorpusError, SettingsError, suggestion
+from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from preprocessing.audio.pyav_decoding import PyavAudio
 from preprocessing.audio.soundfile_decoding import SoundfileAudio, Unreadable
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 END_TOLERANCE_S = 0.01
 """Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.soundfile_decoding import END_TOLERANCE_S
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 if TYPE_CHECKING:
     from av import AudioFrame

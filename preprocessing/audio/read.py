@@ -19,7 +19,7 @@ import soxr
 from numpy.typing import NDArray
 
 from preprocessing.audio.open import check_channel, check_size, find_stretch, open_audio
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 # A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
 SILENCE_PEAK_DBFS = -80.0

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 END_TOLERANCE_S = 0.1
 """A compressed file may end this much before its header says: some writers round, or count padding as samples."""

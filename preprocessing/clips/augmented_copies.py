@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AudioFiles, is_copy
-from xval.csv_text import unguard
-from xval.errors import CorpusError
-from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.csv_text import unguard
+from xval.base.errors import CorpusError
+from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from preprocessing.clips.parquet_files import read_frame, write_table
 from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, UNWRITABLE
 from preprocessing.file_replacement import replace_file
-from xval.errors import CorpusError, brief
+from xval.base.errors import CorpusError, brief
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ clip cannot be used.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 if TYPE_CHECKING:
     import pandas as pd

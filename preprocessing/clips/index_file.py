@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from preprocessing.clips import parquet_files
 from preprocessing.clips.table import PHASES, check_names, label_columns
 from preprocessing.file_replacement import replace_file
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, suggestion
 
 MULTI_LABEL = "multilabel_classification"
 """The task type of clips with several labels."""

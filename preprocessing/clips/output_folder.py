@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import natural_key
 from preprocessing.file_replacement import replace_file
-from xval.csv_text import guard
-from xval.errors import CorpusError
-from xval.operating_system import read_regular
+from xval.base.csv_text import guard
+from xval.base.errors import CorpusError
+from xval.base.operating_system import read_regular
 
 LEFT_OUT_NAME = "left_out.csv"
 LEFT_OUT_COLUMNS = ("path", "reason")

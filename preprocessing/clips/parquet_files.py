@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from xval.errors import brief
-from xval.operating_system import open_regular
+from xval.base.errors import brief
+from xval.base.operating_system import open_regular
 
 if TYPE_CHECKING:
     import pandas as pd

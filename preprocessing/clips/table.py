@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, plain_name, split_labels
 from preprocessing.clips.listing import NO_UTF8, is_utf8
-from xval.errors import CorpusError, first_of, suggestion
+from xval.base.errors import CorpusError, first_of, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

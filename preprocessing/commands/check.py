@@ -24,8 +24,8 @@ from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora import CorpusReader
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
-from xval.csv_text import guarded
-from xval.errors import CorpusError
+from xval.base.csv_text import guarded
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from preprocessing import corpora
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument
 from preprocessing.options.settings_section import read_settings_section
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -31,8 +31,8 @@ from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora._speech import read_words, without_pauses
 from preprocessing.options.argument_parser import Parser, add_workers_argument, number_reader, whole_number
 from preprocessing.parallel import count_cores, map_in_processes
-from xval.errors import AudioError, SettingsError
-from xval.operating_system import LARGEST_TABLE_BYTES, read_regular
+from xval.base.errors import AudioError, SettingsError
+from xval.base.operating_system import LARGEST_TABLE_BYTES, read_regular
 
 if TYPE_CHECKING:
     from preprocessing.parallel import Progress

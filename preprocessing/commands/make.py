@@ -24,9 +24,9 @@ from preprocessing.corpora import CorpusReader
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
-from xval.config_file import find_study
-from xval.errors import counted
-from xval.operating_system import quote
+from xval.base.config_file import find_study
+from xval.base.errors import counted
+from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,9 @@ from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
-from xval.config_file import read_default
-from xval.csv_text import guarded
-from xval.errors import CorpusError, SettingsError, suggestion
+from xval.base.config_file import read_default
+from xval.base.csv_text import guarded
+from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

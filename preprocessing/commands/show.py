@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from preprocessing.commands.command_line import SETTINGS_HELP, read_settings
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument, add_settings_argument, number_reader
-from xval.errors import AudioError, CorpusError, SettingsError, suggestion
+from xval.base.errors import AudioError, CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,6 @@
 """One file per corpus, found by its name: add a file here and ``python -m preprocessing NAME`` reads that corpus.
 
-The folder corpora of a user's study (see `xval.config_file.find_study`) holds further ones.
+The folder corpora of a user's study (see `xval.base.config_file.find_study`) holds further ones.
 
 Such a file begins with a docstring (what it is, its layout, source and licence) and has
 
@@ -33,8 +33,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from preprocessing.options.named_files import file_names, load_file, read_options
-from xval.config_file import own_folder
-from xval.errors import CorpusError, SettingsError, suggestion
+from xval.base.config_file import own_folder
+from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from preprocessing.annotations.labels import BACKGROUND, Annotations
 from preprocessing.clips.listing import list_audio, without_ending
 from preprocessing.corpora._tables import NUMBER, read_table, refuse_faults
-from xval.errors import AudioError, CorpusError, suggestion
+from xval.base.errors import AudioError, CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ from preprocessing.clips.label_sets import SEPARATOR
 from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import NAMED
 from preprocessing.corpora._layout import split_names
-from xval.errors import CorpusError, suggestion
-from xval.operating_system import quote
+from xval.base.errors import CorpusError, suggestion
+from xval.base.operating_system import quote
 
 Lines = list[tuple[int, list[str]]]
 

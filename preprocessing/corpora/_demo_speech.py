@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.corpora._synthesis import Room, Samples, Voice, glottal_source, peaking_filter, record, resonate
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 SAMPLE_RATE_HZ = 16000
 N_TAKES = 7

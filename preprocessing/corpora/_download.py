@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from xval.errors import CorpusError
-from xval.operating_system import read_regular
+from xval.base.errors import CorpusError
+from xval.base.operating_system import read_regular
 
 if TYPE_CHECKING:
     from rich.console import Console

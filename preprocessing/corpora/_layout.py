@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import describe_folder, shorten
-from xval.errors import CorpusError, SettingsError, suggestion
+from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

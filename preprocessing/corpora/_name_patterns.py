@@ -6,7 +6,7 @@ Comes in: the names of files that lie in no folder of a class. Goes out: what to
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from xval.errors import first_of
+from xval.base.errors import first_of
 
 _SEPARATORS = ("_", "-", " ", ".")
 _MOST_LISTED = 6

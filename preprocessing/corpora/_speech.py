@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.corpora._annotation_tables import Recordings, has_no_event, read_header_line, read_stretches
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd

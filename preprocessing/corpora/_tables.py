@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.clips import parquet_files
-from xval.csv_text import unguard
-from xval.errors import CorpusError
-from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.csv_text import unguard
+from xval.base.errors import CorpusError
+from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 PHASES = {
     **dict.fromkeys(("training", "train", "1"), "training"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from preprocessing.corpora._layout import clip_table, split_names
 from preprocessing.corpora._tables import refuse_measurements
-from xval.errors import CorpusError, how_to_install, suggestion
+from xval.base.errors import CorpusError, how_to_install, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from preprocessing.annotations.labels import Annotations, resolve_recordings
 from preprocessing.corpora._annotation_tables import Recordings, check_stretch, read_number, recording_tables
 from preprocessing.corpora._tables import find_beside, read_table, refuse_faults
-from xval.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

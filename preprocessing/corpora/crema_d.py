@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips import listing
 from preprocessing.corpora import _layout
-from xval.errors import CorpusError
-from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.errors import CorpusError
+from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd

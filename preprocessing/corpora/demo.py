@@ -9,7 +9,7 @@ Source: this project. Licence: that of this project.
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd

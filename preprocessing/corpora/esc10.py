@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora import esc50
 from preprocessing.corpora._layout import clip_table, read_names
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd

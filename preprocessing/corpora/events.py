@@ -25,7 +25,7 @@ from preprocessing.corpora._annotation_tables import (
     recording_tables,
 )
 from preprocessing.corpora._layout import clip_table
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd

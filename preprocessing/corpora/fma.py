@@ -18,8 +18,8 @@ from preprocessing.corpora import _layout
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, match_paths
 from preprocessing.corpora._tables import find_beside
-from xval.errors import CorpusError, suggestion
-from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.errors import CorpusError, suggestion
+from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below, list_audio
 from preprocessing.corpora._name_patterns import advise_patterns
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd

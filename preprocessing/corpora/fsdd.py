@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ from preprocessing.clips.listing import AUDIO_SUFFIXES
 from preprocessing.corpora._layout import clip_table, split_names
 from preprocessing.corpora._tables import refuse_measurements
 from preprocessing.file_replacement import replace_file
-from xval.errors import CorpusError, how_to_install, suggestion
+from xval.base.errors import CorpusError, how_to_install, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

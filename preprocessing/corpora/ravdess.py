@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import add_gender_folds, clip_table, read_names
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd

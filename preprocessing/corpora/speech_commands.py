@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, find_file, read_names, split_names
-from xval.errors import CorpusError, suggestion
-from xval.operating_system import LARGEST_TABLE_BYTES, read_regular
+from xval.base.errors import CorpusError, suggestion
+from xval.base.operating_system import LARGEST_TABLE_BYTES, read_regular
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,7 +30,7 @@ from preprocessing.corpora._tables import (
     refuse_faults,
     refuse_measurements,
 )
-from xval.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

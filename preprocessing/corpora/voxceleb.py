@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._layout import clip_table, match_paths, split_names
 from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults
-from xval.errors import CorpusError, SettingsError, suggestion
-from xval.operating_system import LARGEST_TABLE_BYTES, read_regular
+from xval.base.errors import CorpusError, SettingsError, suggestion
+from xval.base.operating_system import LARGEST_TABLE_BYTES, read_regular
 
 if TYPE_CHECKING:
     import pandas as pd

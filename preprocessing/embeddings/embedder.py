@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.named_files import load_file
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 # Part of every identity: raise it when a change here or in a family changes numbers.
 EMBEDDINGS_VERSION = 1

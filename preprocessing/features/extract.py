@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 # Part of the key of every feature store: raise it when a change here changes numbers.
 FEATURES_VERSION = 2

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from xval.config_file import read_default
-from xval.errors import SettingsError, suggestion
+from xval.base.config_file import read_default
+from xval.base.errors import SettingsError, suggestion
 
 
 class Parser(argparse.ArgumentParser):

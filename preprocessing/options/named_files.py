@@ -10,7 +10,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
-from xval.errors import XvalError, suggestion
+from xval.base.errors import XvalError, suggestion
 
 
 def file_names(package: str) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from xval.config_file import CONFIG_PATH, describe_missing, read_defaults
-from xval.errors import SettingsError, suggestion
+from xval.base.config_file import CONFIG_PATH, describe_missing, read_defaults
+from xval.base.errors import SettingsError, suggestion
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

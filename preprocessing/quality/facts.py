@@ -15,7 +15,7 @@ from preprocessing.audio.read import AudioHeader, decode, read_header
 from preprocessing.clips.facts import Stretch, implausible_rates, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.quality.near_duplicates import fingerprint
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 if TYPE_CHECKING:
     import pandas as pd

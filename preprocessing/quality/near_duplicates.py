@@ -26,9 +26,9 @@ from preprocessing.clips.facts import Stretch, list_stretches
 from preprocessing.corpus import Corpus
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
-from xval.csv_text import guarded, unguard
-from xval.errors import AudioError, CorpusError
-from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.csv_text import guarded, unguard
+from xval.base.errors import AudioError, CorpusError
+from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd

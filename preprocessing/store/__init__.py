@@ -22,8 +22,8 @@ from preprocessing.store.arrays import check_arrays, check_task, write_arrays
 from preprocessing.store.examples import read_examples
 from preprocessing.store.frame_arrays import write_frame_arrays
 from preprocessing.store.moments import DAMAGE, ItemSums, Moments, read_moments
-from xval.errors import CorpusError, suggestion
-from xval.operating_system import read_regular
+from xval.base.errors import CorpusError, suggestion
+from xval.base.operating_system import read_regular
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ from preprocessing.clips.table import TASK_TYPES, check_names, class_names_of, n
 from preprocessing.corpus import CUSTOM, open_corpus, write_index
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.store.writer import Example, StoreWriter
-from xval.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

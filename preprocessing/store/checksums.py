@@ -21,9 +21,9 @@ from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, count_cores
 from preprocessing.store import layout
 from preprocessing.store.moments import DAMAGE
-from xval.errors import CorpusError, ResultsError
-from xval.json_files import read_json
-from xval.operating_system import open_regular
+from xval.base.errors import CorpusError, ResultsError
+from xval.base.json_files import read_json
+from xval.base.operating_system import open_regular
 
 CHECKSUMS_NAME = "checksums.json"
 

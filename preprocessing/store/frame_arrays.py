@@ -20,7 +20,7 @@ from preprocessing.corpus_folder import corpus_folder
 from preprocessing.store.arrays import as_array, check_items, number_classes, publish
 from preprocessing.store.layout import TARGETS_DTYPES
 from preprocessing.store.writer import Example, StoreWriter
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 _TASK = "frame_classification"
 

@@ -30,9 +30,9 @@ from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.layout import FORMAT_VERSION, LEFT_OUT_NAME
 from preprocessing.store.writer import Example, StoreWriter
-from xval.csv_text import unguard
-from xval.errors import AudioError, CorpusError
-from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.csv_text import unguard
+from xval.base.errors import AudioError, CorpusError
+from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ from tokenize import TokenError
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.errors import CorpusError, suggestion
-from xval.operating_system import open_regular
+from xval.base.errors import CorpusError, suggestion
+from xval.base.operating_system import open_regular
 
 DAMAGE = (
     OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, TokenError, OverflowError, MemoryError,

@@ -25,7 +25,7 @@ from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.moments import ItemSums, Moments, read_moments, write_moments
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 # Whole clips are made a little longer, to one of few lengths, so that clips of one length make a batch and a backend that
 # compiles for each shape compiles rarely: four lengths to every doubling.

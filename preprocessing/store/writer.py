@@ -26,10 +26,10 @@ from preprocessing.store import layout
 from preprocessing.store.array_files import ArrayFiles
 from preprocessing.store.checksums import write_checksums
 from preprocessing.store.moments import ItemSums, write_moments
-from xval.csv_text import guard
-from xval.errors import CorpusError
-from xval.json_files import has_died, process_name
-from xval.operating_system import flush
+from xval.base.csv_text import guard
+from xval.base.errors import CorpusError
+from xval.base.json_files import has_died, process_name
+from xval.base.operating_system import flush
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -45,7 +45,7 @@ def train(folder: Path, name: str, described: dict[str, Any]) -> dict[str, objec
     still = [weight.path for weight, old, new in pairs if weight.path in trainable and np.array_equal(old, new)]
     path = folder / f"{name}_{keras.backend.backend()}.keras"
     model.save(path)
-    from xval.saved_models.load import read_keras_model
+    from xval.models.saved.load import read_keras_model
 
     difference = np.abs(predict(read_keras_model(path), inputs) - predict(model, inputs)).max()
     return {"loss": value, "still": still, "difference": float(difference)}

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from architectures import cnn_small
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 
 def map_shapes(model: keras.Model) -> list[tuple[int, ...]]:

@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 import architectures
-from xval.errors import SettingsError
-from xval.saved_models.load import read_keras_model
+from xval.base.errors import SettingsError
+from xval.measures.task import TASKS
+from xval.models.saved.load import read_keras_model
 from xval.settings.architectures import architecture_names
-from xval.settings.tasks import TASKS
 
 PROJECT_ROOT = Path(architectures.__path__[0]).parent
 NAMES = [name for name in architecture_names() if name != "feature_combination"]  # that one is no network

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from architectures import daf_autoencoder
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 SMALL = {"n_filters": (3, 4, 5), "representation_channels": 2}
 

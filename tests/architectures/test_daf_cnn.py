@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from architectures import daf_cnn
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 
 def test_it_has_the_weights_of_the_layer_table():

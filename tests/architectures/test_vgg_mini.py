@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from architectures import vgg_mini, vgg_pool, vgg_ultramini
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 
 @pytest.fixture(scope="module")

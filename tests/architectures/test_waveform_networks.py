@@ -17,7 +17,7 @@ from scipy import signal
 
 from architectures import denet, sincnet
 from architectures._sinc_conv import SincConv
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.settings import architectures as catalog
 
 NAMES = [name for name in catalog.architecture_names() if catalog.find_architecture(name).features == "waveform"]

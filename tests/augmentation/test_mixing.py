@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from augmentation.mixing import Event, Mixture, Stretch, deal_backgrounds, longest_event_s, plan_mixtures
 from augmentation.mixture import annotation_rows
 from augmentation.settings import MixingSettings, read_mixing_settings
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 RATE_HZ = 8000
 

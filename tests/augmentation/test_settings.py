@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from augmentation.settings import MixingSettings, _augmentation_model, read_augmentation_settings, read_mixing_settings
-from xval.config_file import read_defaults
-from xval.errors import SettingsError
+from xval.base.config_file import read_defaults
+from xval.base.errors import SettingsError
 
 
 def test_a_file_overrides_the_signature_and_set_the_file(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""benchmarks/statistics_simulation.py in a small size: what xval.statistics promises of tests and intervals."""
+"""benchmarks/statistics_simulation.py in a small size: what xval.measures.statistics promises of tests and intervals."""
 
 import subprocess
 import sys

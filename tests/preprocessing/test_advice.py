@@ -18,7 +18,7 @@ from preprocessing.__main__ import main
 from preprocessing.commands import COMMANDS
 from preprocessing.corpora import corpus_names
 from preprocessing.corpus import open_corpus
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 ROOT = Path(preprocessing.__file__).parent
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")

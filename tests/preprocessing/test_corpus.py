@@ -24,7 +24,7 @@ from preprocessing.corpus import fingerprint, make_corpus, open_corpus
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.quality.cautions import find_cautions
 from preprocessing.quality.facts import DOES_NOT_OPEN, read_headers
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 from xval.folds.shared_audio import find_shared_audio
 
 RATE_HZ = 8000

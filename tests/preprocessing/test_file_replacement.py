@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from preprocessing.file_replacement import replace_file
-from xval.errors import CorpusError
-from xval.json_files import part_path
+from xval.base.errors import CorpusError
+from xval.base.json_files import part_path
 
 
 def test_a_file_is_written_and_replaced_and_nothing_else_stays(tmp_path: Path) -> None:

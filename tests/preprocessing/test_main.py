@@ -14,7 +14,7 @@ from preprocessing.__main__ import main
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import open_corpus
 from preprocessing.store.make import store_folder
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 
 from preprocessing.parallel import SMALLEST_PARALLEL, map_in_processes
-from xval.errors import WorkerError
+from xval.base.errors import WorkerError
 
 ROOT = Path(__file__).resolve().parents[2]
 MANY = SMALLEST_PARALLEL + 51

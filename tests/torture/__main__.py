@@ -29,10 +29,10 @@ KINDS = ("audio", "files", "kills", "full_disk", "at_once", "two_machines", "env
 _LIGHT = (
     "scipy.stats", "pandas", "pyarrow.parquet", "soundfile", "av", "xlsxwriter", "sklearn.svm", "sklearn.linear_model",
     "sklearn.model_selection", "sklearn.pipeline", "skops.io", "matplotlib", "jinja2", "preprocessing.commands.make",
-    "preprocessing.commands.convert", "xval.experiment.declare", "xval.worker.classical", "xval.results.rebuild", "xval.audit",
-    "xval.report.page", "augmentation.folder",
+    "preprocessing.commands.convert", "xval.experiment.declare", "xval.engine.worker.classical", "xval.report.rebuild",
+    "xval.answers.audit", "xval.report.page", "augmentation.folder",
 )  # fmt: skip
-_HEAVY = ("xval.inference.model", "xval.training.setup", "xval.new_data.evaluation", "h5py")
+_HEAVY = ("xval.reuse.inference.model", "xval.training.setup", "xval.reuse.new_data.evaluation", "h5py")
 
 
 def main() -> int:
@@ -84,7 +84,7 @@ def _load(kinds: Sequence[str], *, light: bool) -> dict[str, ModuleType]:
     os.dup2(errors, 2)
     gc.freeze()  # else each fork copies what its collector touches
     if needs_keras:  # every fork has it, as a notebook would; `predict` wants to choose the device first
-        importlib.import_module("xval.inference")._bind = lambda *_: None
+        importlib.import_module("xval.reuse.inference")._bind = lambda *_: None
     return modules
 
 

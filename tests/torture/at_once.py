@@ -42,7 +42,7 @@ def n_cases(_base: Path) -> int:
 
 def note_trainings(log: Path) -> None:
     """Let this process write down each job that it trains."""
-    from xval.worker import classical
+    from xval.engine.worker import classical
 
     train = classical.train_and_test
 

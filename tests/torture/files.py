@@ -40,7 +40,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 _LOAD = f"""import sys
 from xval import load_predictions, load_results
-from xval.errors import XvalError
+from xval.base.errors import XvalError
 try:
     print(load_results("{EXPERIMENT}").drop(columns="seconds", errors="ignore").to_csv())
     print(load_predictions("{EXPERIMENT}").to_csv())

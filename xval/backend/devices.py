@@ -23,7 +23,7 @@ from xval.backend.gpu_readings import count_room, read_gpu
 from xval.backend.jax_cache import jax_cache
 from xval.backend.keras_internals import leave_tensorflow_alone
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 _GIB_PER_WORKER = 3.0
 CONTEXT_MB = 800

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from xval.operating_system import read_regular, replace
+from xval.base.operating_system import read_regular, replace
 
 _FOLDER = "XVAL_GPU_READINGS"
 _DATA_SHARE: list[float | None] = [None]

@@ -9,7 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
-from xval.errors import SettingsError, suggestion
+from xval.base.errors import SettingsError, suggestion
 
 
 class Command(Protocol):

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from xval.config_file import read_default
-from xval.errors import SettingsError
+from xval.base.config_file import read_default
+from xval.base.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from xval.inference import SavedModel
+    from xval.reuse.inference import SavedModel
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +76,7 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
         SettingsError: A module cannot be imported; there is no such GPU.
         ResultsError: As `inference.load_model`.
     """
-    from xval.inference import load_model
+    from xval.reuse.inference import load_model
 
     if options.modules:
         sys.path.insert(0, str(Path.cwd()))

@@ -24,7 +24,7 @@ from preprocessing.console import EXIT_FAILED, make_console
 from xval.results.folder import ExperimentFolder, find_experiment
 
 if TYPE_CHECKING:
-    from xval.audit.verdict import Verdict
+    from xval.answers.audit.verdict import Verdict
 
 SUMMARY = "audit an experiment for leakage, with a verdict per rule"
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ResultsError: The folder is no experiment's.
     """
-    from xval.audit import audit  # here, because it loads pandas
+    from xval.answers.audit import audit  # here, because it loads pandas
 
     folder = find_experiment(options.folder)
     verdicts = audit(folder, options.data_folder)

@@ -51,10 +51,10 @@ def run(options: argparse.Namespace) -> int:
     """
     from rich.text import Text
 
-    from xval.commands._tables import Output, write_table
-    from xval.experiment.tables import make_table
-    from xval.results.comparison import text
-    from xval.results.comparison.choose import compare_instances
+    from xval.answers.comparison import text
+    from xval.answers.comparison.choose import compare_instances
+    from xval.report.terminal import make_table
+    from xval.report.text_tables import Output, write_table
 
     found = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope

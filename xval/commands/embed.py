@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.parquet_files import write_table
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.file_replacement import replace_file
+from xval.base.csv_text import guarded
+from xval.base.errors import SettingsError
 from xval.commands import _model_arguments as arguments
-from xval.csv_text import guarded
-from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     import numpy as np

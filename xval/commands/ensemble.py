@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from xval.experiment.derived_files import print_damaged, renew_page
-    from xval.experiment.tables import print_figures
-    from xval.results import rebuild
+    from xval.report import rebuild
+    from xval.report.terminal import print_figures
     from xval.results.folder import find_experiment
 
     if options.choose and options.method == "stack":
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(f"--number {options.number}: a whole number from 1 is wanted.")
     folder = find_experiment(options.folder)
     _load_backend(folder.settings(numbers[0]) or {})
-    from xval.ensembles.make import make_ensemble
+    from xval.reuse.ensembles.make import make_ensemble
 
     made = make_ensemble(
         folder,

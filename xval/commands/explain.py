@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from preprocessing.file_replacement import replace_file
+from xval.base.errors import SettingsError
 from xval.commands import _model_arguments as arguments
-from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from xval.inference.sources import Audio
+    from xval.reuse.inference.sources import Audio
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".pdf")
 SUMMARY = "pictures of what an answer rests on: integrated gradients or occlusion; importance of features"
@@ -64,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from rich.text import Text
 
-    from xval.explanations.clips import explain
-    from xval.explanations.picture import describe, draw_explanation
+    from xval.reuse.explanations.clips import explain
+    from xval.reuse.explanations.picture import describe, draw_explanation
 
     output = options.output or fold / "explanations"
     audio = [_find(clip, fold, options.data_folder) for clip in options.clips]
@@ -81,12 +81,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_importance(fold: Path, options: argparse.Namespace, console: "Console") -> None:
-    from xval.commands._tables import print_table
-    from xval.inference.locate import ESTIMATOR_NAME
+    from xval.report.text_tables import print_table
+    from xval.reuse.inference.locate import ESTIMATOR_NAME
 
     if not (fold / ESTIMATOR_NAME).is_file():
         raise SettingsError(f"{fold}: name clips to explain; only an estimator of scikit-learn is explained without.")
-    from xval.explanations.estimator import measure_importance
+    from xval.reuse.explanations.estimator import measure_importance
 
     print_table(measure_importance(fold, data_folder=options.data_folder), console, nothing="no features")
 
@@ -96,9 +96,9 @@ def _find(clip: str, fold: Path, data_folder: Path | None) -> "Audio":
     if Path(clip).exists():
         return clip
     from preprocessing.corpus import open_corpus
-    from xval.errors import CorpusError
-    from xval.inference.sources import Stretch
-    from xval.saved_models.description import read_description
+    from xval.base.errors import CorpusError
+    from xval.models.saved.description import read_description
+    from xval.reuse.inference.sources import Stretch
 
     model = next((path for path in fold.glob("model.*") if path.suffix != ".json"), fold / "model.keras")
     corpus = open_corpus(read_description(model).dataset, data_folder or _data_folder(fold))
@@ -110,7 +110,7 @@ def _find(clip: str, fold: Path, data_folder: Path | None) -> "Audio":
 
 
 def _data_folder(fold: Path) -> Path:
-    from xval.json_files import read_json
+    from xval.base.json_files import read_json
 
     written = read_json(fold.parent / "settings.json") or {}
     return Path(str(written.get("parameters", {}).get("data_folder", "data")))

@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.export.formats import FORMATS
-from xval.export.write import export_model
+from xval.reuse.export.formats import FORMATS
+from xval.reuse.export.write import export_model
 
 SUMMARY = "write a model as ONNX, SavedModel, TFLite or weights, and check that it gives the same output"
 

@@ -46,10 +46,10 @@ def run(options: argparse.Namespace) -> int:
     """
     from rich.text import Text
 
-    from xval.commands._tables import Output, print_table, write_table
+    from xval.answers.groups import describe_gap, groups_table
+    from xval.answers.read_groups import read_groups
+    from xval.report.text_tables import Output, print_table, write_table
     from xval.results.folder import find_experiment
-    from xval.results.groups import describe_gap, groups_table
-    from xval.results.read_groups import read_groups
 
     found = read_groups(
         find_experiment(options.folder), options.instance, options.by, metric=options.metric, data_folder=options.data_folder

@@ -15,10 +15,10 @@ import shutil
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.config_file import CONFIG_PATH
-from xval.errors import SettingsError
-from xval.json_files import naming
-from xval.operating_system import quote
+from xval.base.config_file import CONFIG_PATH
+from xval.base.errors import SettingsError
+from xval.base.json_files import naming
+from xval.base.operating_system import quote
 
 SUMMARY = "make a folder for a study of your own: an experiment, an architecture, a reader, settings"
 

@@ -9,14 +9,14 @@ import argparse
 from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
+from xval.base.errors import SettingsError, counted
 from xval.commands import _model_arguments as arguments
-from xval.commands._tables import print_table, read_output, write_table
-from xval.errors import SettingsError, counted
+from xval.report.text_tables import print_table, read_output, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xval.inference import SavedModel
+    from xval.reuse.inference import SavedModel
 
 SUMMARY = "say what a saved model hears in audio files"
 _TOP_ON_SCREEN = 3

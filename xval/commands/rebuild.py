@@ -18,14 +18,15 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.errors import counted
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.ranking import format_test, test_side
+from xval.answers.summary import SIDE_NAMES
+from xval.base.errors import counted
+from xval.base.terminal import write_line
+from xval.report.rebuild import rebuild
 from xval.results.added_metrics import request_metrics
 from xval.results.folder import find_experiment
-from xval.results.ranking import format_test, test_side
-from xval.results.rebuild import read_metric_dicts, rebuild
-from xval.results.summary import SIDE_NAMES
 from xval.settings.further_metrics import split_names
-from xval.terminal import write_line
 
 SUMMARY = "write metric dicts and results.xlsx again from the fold records"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from preprocessing.console import GOES_ON, make_console
 from xval.backend.devices import read_device
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.experiment.refit import Request, refit_instance
 from xval.results.folder import find_experiment
 

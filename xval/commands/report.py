@@ -14,15 +14,15 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.errors import ResultsError, SettingsError
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.ranking import rank_instances
+from xval.base.errors import ResultsError, SettingsError
+from xval.base.terminal import write_line
+from xval.measures.task import find_task
 from xval.report.request import PageRequest
+from xval.report.staleness import rebuild_if_stale
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.ranking import rank_instances
-from xval.results.rebuild import read_metric_dicts
-from xval.results.staleness import rebuild_if_stale
-from xval.settings.tasks import find_task
-from xval.terminal import write_line
 
 SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
 
@@ -85,9 +85,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
+    from xval.answers.comparison.choose import compare_instances
     from xval.report.figures import main_columns
     from xval.report.paper_table import make_table, to_latex, to_markdown
-    from xval.results.comparison.choose import compare_instances
 
     metric_dicts = read_metric_dicts(folder, folder.instances())
     done = [found["instance"] for found in metric_dicts if found["folds_done"]]

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from xval.backend import devices
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
+from xval.base.operating_system import become
 from xval.jobs.job_file import code_folder, enter_folder, read_job_file, with_code_first
-from xval.operating_system import become
 
-_PROGRAM = "xval.worker.job_process"
+_PROGRAM = "xval.engine.worker.job_process"
 SUMMARY = "run one job of an experiment, for schedulers"
 
 

@@ -27,9 +27,9 @@ from pathlib import Path
 from rich.text import Text
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.errors import counted
-from xval.experiment.tables import make_table
+from xval.base.errors import counted
 from xval.experiment.time_left import describe_duration
+from xval.report.terminal import make_table
 from xval.results.folder import find_experiment
 from xval.results.status import OPEN, ExperimentStatus, InstanceStatus, JobStatus, as_json, read_status
 from xval.settings.architectures import ENSEMBLE

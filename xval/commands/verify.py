@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError, SettingsError
 
 SUMMARY = "verification of speakers: the equal error rate over pairs of embeddings"
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         SettingsError: The pattern does not find a speaker in every path, or there are no pairs to compare.
     """
     from preprocessing.clips.parquet_files import read_frame
-    from xval.evaluation.verification import verification_eer
+    from xval.measures.verification import verification_eer
 
     path: Path = options.embeddings
     try:

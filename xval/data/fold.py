@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
+from xval.base.errors import FoldsError
 from xval.data import store_memory
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.data.frames import FrameExamples, frame_class_names
 from xval.data.target_scaling import target_scaling
-from xval.errors import FoldsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import Fold
 

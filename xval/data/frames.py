@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from preprocessing.annotations.labels import BACKGROUND, frame_labels, resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.store import FeatureStore
+from xval.base.errors import SettingsError
 from xval.data.indexed import Indexed, in_stretches, stretches
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
-from xval.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 
 class StoreFiles:

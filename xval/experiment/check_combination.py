@@ -9,16 +9,16 @@ from pathlib import Path
 
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
-from xval.classical.checks import check_skops, check_training_items
-from xval.combination.checks import check_files, check_made_for
-from xval.errors import FoldsError, SettingsError
+from xval.base.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
 from xval.jobs.plan import Plan
-from xval.saved_models.leakage import judge
-from xval.saved_models.seen import read_seen
+from xval.models.saved.leakage import judge
+from xval.models.saved.seen import read_seen
 from xval.settings.architectures import COMBINATION
 from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
+from xval.training.classical.checks import check_skops, check_training_items
+from xval.training.combination.checks import check_files, check_made_for
 
 
 def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:

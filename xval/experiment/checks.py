@@ -14,23 +14,23 @@ from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
 from preprocessing.store import open_store
-from xval.classical.checks import check_skops, check_training_items
+from xval.base.errors import SettingsError
 from xval.data.frames import describe_too_short
-from xval.errors import SettingsError
 from xval.experiment.check_combination import check_combination
 from xval.folds.split import Fold
 from xval.jobs.fold_part import describe_left_out, part_of_fold, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
+from xval.models.saved.embedder import own_embedder
+from xval.models.saved.initial import find_initial_model
+from xval.models.saved.leakage import judge
+from xval.models.saved.seen import read_seen
 from xval.results.job_key import JobKey
-from xval.saved_models.embedder import own_embedder
-from xval.saved_models.initial import find_initial_model
-from xval.saved_models.leakage import judge
-from xval.saved_models.seen import read_seen
 from xval.settings.architectures import find_architecture, trains_network
 from xval.settings.classical import CLASSICAL, grid_of
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import Settings
+from xval.training.classical.checks import check_skops, check_training_items
 
 
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from preprocessing.console import GOES_ON, carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
 from preprocessing.visible_console import VisibleConsole
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.condition import Condition
 from xval.settings.architectures import executor_names

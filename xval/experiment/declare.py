@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import product
 from pathlib import Path
 
-from xval.errors import JobError, SettingsError, UsageError, counted
+from xval.base.errors import JobError, SettingsError, UsageError, counted
 from xval.experiment import command_line
 from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment

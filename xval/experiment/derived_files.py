@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from xval.errors import one_line
+from xval.base.errors import one_line
 from xval.jobs.plan import Plan
+from xval.report.background_rebuild import BackgroundRebuild
 from xval.report.request import PageRequest
 from xval.report.write import write_page
-from xval.results.background_rebuild import BackgroundRebuild
 from xval.results.folder import ExperimentFolder
 
 _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page

@@ -11,8 +11,8 @@ from rich.console import Console
 from preprocessing.corpus import Corpus
 from preprocessing.parallel import count_cores
 from preprocessing.store import FeatureStore
+from xval.base.errors import SettingsError, counted
 from xval.data.store_memory import store_mb
-from xval.errors import SettingsError, counted
 from xval.experiment.progress import task_progress
 from xval.settings.architectures import COMBINATION, input_form, trains_network
 from xval.settings.resolve import Instance
@@ -39,7 +39,7 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
     """
     from preprocessing.store.make import make_store
     from preprocessing.store.waveforms import example_shape, make_moments
-    from xval.combination.basic_features import make_basic_features
+    from xval.training.combination.basic_features import make_basic_features
 
     features = instance.settings.feature_settings()
     with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:

@@ -16,9 +16,15 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Console
 
 from preprocessing.console import progress_bar
+from xval.answers import ranking
+from xval.answers.findings import find_findings
+from xval.answers.metric_dicts import gather_finished
+from xval.answers.summary import SIDE_NAMES
 from xval.backend import devices
-from xval.errors import JobError, ResultsError, SettingsError
-from xval.executors import inline, processes
+from xval.base.errors import JobError, ResultsError, SettingsError
+from xval.base.operating_system import quote
+from xval.engine.executors import inline, processes
+from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot
 from xval.experiment.feature_stores import check_store, make_instance_store
 from xval.experiment.refit_plan import is_there, plan_refit
@@ -29,20 +35,15 @@ from xval.jobs.claim import FAILED, JobOutcome, Report
 from xval.jobs.job import Job, Refit, job_seed
 from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds
 from xval.jobs.written_settings import read_instance, with_values
-from xval.operating_system import quote
+from xval.models.saved.initial import find_initial_model, has_changed, name_model
 from xval.report.model_card import write_card
-from xval.results import ranking, rebuild
 from xval.results.checkpoint_note import remove_finished_checkpoints
-from xval.results.findings import find_findings
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import Record, is_current, read_done, read_folds
-from xval.results.summary import SIDE_NAMES
-from xval.saved_models.initial import find_initial_model, has_changed, name_model
 from xval.settings.architectures import trains_network
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
-from xval.worker.run import record_failure
 
 if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
@@ -113,7 +114,7 @@ def _model_path(folder: ExperimentFolder, instance: Instance) -> Path:
 
 def _select(folder: ExperimentFolder, console: Console) -> int:
     """Return the number of the instance that the validation figures select."""
-    metric_dicts = rebuild.gather_finished(folder)
+    metric_dicts = gather_finished(folder)
     chosen = ranking.rank_instances(metric_dicts)
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")

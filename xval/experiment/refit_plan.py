@@ -6,17 +6,18 @@ Comes in: the records of the folds; of an instance that is searched, what the se
 
 from collections.abc import Mapping
 
-from xval.errors import ResultsError
+from xval.answers import ranking
+from xval.answers.metric_dicts import gather_metrics
+from xval.base.errors import ResultsError
 from xval.experiment.search_all_items import Chosen
 from xval.folds.split import FoldPlan
 from xval.jobs.job import Refit
 from xval.jobs.refit import choose_epochs, choose_learning_rates, expected_figures, mean_temperature, median_thresholds
 from xval.jobs.written_settings import differences
-from xval.results import ranking, rebuild
+from xval.models.saved.initial import has_changed, name_model
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import Record, read_history
-from xval.saved_models.initial import has_changed, name_model
 from xval.settings.architectures import trains_network
 from xval.settings.resolve import Instance
 
@@ -43,7 +44,7 @@ def plan_refit(
         ResultsError: The instance has no settings.json.
         SettingsError: As `choose_learning_rates`.
     """
-    metric_dict = rebuild.gather_metrics(folder, instance.number, over_items=False)
+    metric_dict = gather_metrics(folder, instance.number, over_items=False)
     if metric_dict is None:
         raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
     side = ranking.test_side([metric_dict])

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.console import make_console
-from xval.errors import ResultsError
+from xval.answers.metric_dicts import gather_finished
+from xval.answers.ranking import rank_instances, summary_table
+from xval.base.errors import ResultsError
+from xval.report import staleness
 from xval.report.request import PageRequest
 from xval.report.write import write_page
-from xval.results import rebuild, staleness
 from xval.results.folder import find_experiment
-from xval.results.ranking import rank_instances, summary_table
 from xval.settings.resolve import describe_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xval.inference import SavedModel
-    from xval.results.comparison.outcome import Comparison
+    from xval.answers.comparison.outcome import Comparison
+    from xval.reuse.inference import SavedModel
 
 
 class Results:
@@ -57,27 +58,27 @@ class Results:
         """
         import pandas as pd
 
-        header, rows = summary_table(rebuild.gather_finished(self._experiment))
+        header, rows = summary_table(gather_finished(self._experiment))
         return pd.DataFrame(rows, columns=list(header)).set_index("instance")
 
     @property
     def folds(self) -> "pd.DataFrame":
         """The metrics of every finished fold; see `xval.load_results`."""
-        from xval.results.dataframes import load_results
+        from xval.answers.dataframes import load_results
 
         return _without_warning(load_results, self.folder)
 
     @property
     def figures(self) -> "pd.DataFrame":
         """Every test figure by its name, with interval and chance; see `xval.load_figures`."""
-        from xval.results.dataframes import load_figures
+        from xval.answers.dataframes import load_figures
 
         return _without_warning(load_figures, self.folder)
 
     @property
     def predictions(self) -> "pd.DataFrame":
         """The predictions of every finished fold; see `xval.load_predictions`, which reads those of some instances alone."""
-        from xval.results.dataframes import load_predictions
+        from xval.answers.dataframes import load_predictions
 
         return _without_warning(load_predictions, self.folder)
 
@@ -94,7 +95,7 @@ class Results:
         Raises:
             ResultsError: No instance has a validation figure.
         """
-        selected = rank_instances(rebuild.gather_finished(self._experiment)).selected
+        selected = rank_instances(gather_finished(self._experiment)).selected
         if selected is None:
             raise ResultsError(f"{self.folder}: no instance has a validation figure to be selected by.")
         return selected
@@ -103,7 +104,7 @@ class Results:
         self, *instances: int | str, baseline: int | str | None = None, metric: str | None = None, rope: float = 0.01
     ) -> "Comparison":
         """Compare instances with a baseline; see `xval.compare_instances`. Its ``table`` is a DataFrame."""
-        from xval.results.comparison.choose import compare_instances
+        from xval.answers.comparison.choose import compare_instances
 
         return compare_instances(self.folder, instances, baseline=baseline, metric=metric, rope=rope)
 
@@ -159,7 +160,7 @@ class Results:
         Raises:
             ResultsError: There is no such instance, or it has no model that can be used.
         """
-        from xval.inference import load_model
+        from xval.reuse.inference import load_model
 
         if instance is not None and instance not in (there := self._experiment.instances()):
             raise ResultsError(f"{self.folder}: no instance {instance}. Available: {describe_numbers(there)}.")

@@ -14,8 +14,10 @@ from typing import cast
 from rich.console import Console
 
 from preprocessing.console import make_console
-from xval.executors import find_executor, inline, make_slots
-from xval.experiment import tables
+from xval.answers.repeats import describe_seed_twins, seed_twins
+from xval.base.garbage_collection import without_collector
+from xval.engine.executors import find_executor, inline, make_slots
+from xval.engine.worker.run import record_failure
 from xval.experiment.checks import find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
 from xval.experiment.feature_stores import name_in_errors
@@ -30,17 +32,16 @@ from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_plan
 from xval.jobs.stages import in_stages
-from xval.results import rebuild, staleness
-from xval.results.background_rebuild import BackgroundRebuild
+from xval.report import rebuild, staleness
+from xval.report import terminal as tables
+from xval.report.background_rebuild import BackgroundRebuild
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
 from xval.results.read import is_current, read_done
-from xval.results.repeats import describe_seed_twins, seed_twins
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
-from xval.worker.run import record_failure
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = results_folder(settings)
     folds = load_folds(folder, settings)
-    with rebuild.without_collector():
+    with without_collector():
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     if command.dry_run:
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))

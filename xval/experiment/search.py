@@ -1,7 +1,7 @@
 """Run the searches of an experiment: generation by generation, the trials of all folds and instances at once.
 
 Comes in: the jobs of a run. Goes out: the same jobs, those of searched instances with the settings that their folds
-have chosen. Trials are jobs that any executor runs; xval/search/replay.py says which come next.
+have chosen. Trials are jobs that any executor runs; xval/engine/search/replay.py says which come next.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, cast
 from rich.console import Console
 
 from preprocessing.clips.columns import with_columns
-from xval.errors import SettingsError, how_to_install
+from xval.base.errors import SettingsError, how_to_install
+from xval.engine.search.replay import FoldSearch
+from xval.engine.search.storage import hide_values, open_storage
 from xval.experiment.feature_stores import SCALING
 from xval.experiment.progress import JobProgress
 from xval.folds.inner import inner_folds
@@ -23,8 +25,6 @@ from xval.jobs.claim import FAILED, JobOutcome, Report
 from xval.jobs.fold_part import choose_clips
 from xval.jobs.job import Job
 from xval.results.job_key import JobKey
-from xval.search.replay import FoldSearch
-from xval.search.storage import hide_values, open_storage
 from xval.settings.resolve import Declaration, Instance, resolve_values
 from xval.settings.space import SearchPlan
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from xval.errors import JobError
+from xval.base.errors import JobError
 from xval.experiment.search import RunJobs, check_search, make_search, run_searches
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job

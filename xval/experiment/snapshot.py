@@ -14,11 +14,11 @@ from hashlib import blake2b
 from importlib.metadata import distributions
 from pathlib import Path
 
-from xval.config_file import CONFIG_PATH, ROOT, find_study
-from xval.json_files import naming, part_path, remove_stale_parts
+from xval.base.config_file import CONFIG_PATH, ROOT, find_study
+from xval.base.json_files import naming, part_path, remove_stale_parts
+from xval.base.user_code import imported_modules, own_files
 from xval.settings.architectures import own_architectures
 from xval.settings.resolve import Declaration
-from xval.settings.user_code import imported_modules, own_files
 
 _PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
 _NO_REPOSITORY = "not in a git repository\n"

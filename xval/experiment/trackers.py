@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from xval.errors import SettingsError, how_to_install
+from xval.base.errors import SettingsError, how_to_install
 from xval.results.read import Curves
 from xval.settings.schema import Settings
 

@@ -14,14 +14,15 @@ from typing import Any
 
 from rich.console import Console
 
-from xval.errors import one_line
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.summary import MetricDict
+from xval.base.errors import one_line
+from xval.base.numbers import finite_or_none
 from xval.experiment.trackers import Entry, Tracker, find_tracker
 from xval.jobs.claim import FAILED, JobOutcome
-from xval.results import rebuild
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import read_history, read_settings
-from xval.results.summary import MetricDict, value_of
 from xval.settings.schema import Settings
 
 _SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: silently at the end, at all when the run is interrupted
@@ -125,7 +126,7 @@ def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:
         key.instance,
         written.settings_hash,
         {**written.parameters, "fold": key.fold, "repeat": key.repeat, "job_seed": record["seed"]},
-        {name: number for name, value in figures.items() if (number := value_of(value)) is not None},
+        {name: number for name, value in figures.items() if (number := finite_or_none(value)) is not None},
         history,
         _draw(record, written.settings),
         [path],
@@ -139,7 +140,7 @@ def _draw(record: Mapping[str, Any], settings: Settings) -> dict[str, bytes]:
     matrix = (record.get("confusion_matrix") or {}).get("test")
     if not matrix:
         return {}
-    from xval.new_data.report.pictures import draw_confusion
+    from xval.report.new_data.pictures import draw_confusion
 
     return {"confusion_matrix": draw_confusion(matrix, record["class_names"], settings.task.unit)}
 
@@ -147,7 +148,7 @@ def _draw(record: Mapping[str, Any], settings: Settings) -> dict[str, bytes]:
 def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterator[Entry]:
     """Yield the entries of instances and of the experiment, from the derived files."""
     for number in instances:
-        for metric_dict in rebuild.read_metric_dicts(folder, [number]):
+        for metric_dict in read_metric_dicts(folder, [number]):
             written = read_settings(folder, number)
             paths = [folder.instance_folder(number) / "metrics.json"]
             figures = _over_folds(metric_dict)

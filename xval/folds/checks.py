@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xval.errors import FoldsError, counted
+from xval.base.errors import FoldsError, counted
 from xval.folds.dealing import Item
 from xval.folds.predefined import SIDES
 

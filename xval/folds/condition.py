@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.errors import SettingsError, suggestion
+from xval.base.errors import SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xval.errors import FoldsError, counted
+from xval.base.errors import FoldsError, counted
 from xval.folds.dealing import Order
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Comes in: a fold and the index of the corpus. Goes out: folds of the same number
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xval.errors import FoldsError
+from xval.base.errors import FoldsError
 from xval.folds.split import Fold, FoldSettings, make_folds
 
 if TYPE_CHECKING:

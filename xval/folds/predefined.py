@@ -6,7 +6,7 @@ Comes in: a table of clips. Goes out: the test items of each fold, and the other
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from xval.errors import FoldsError
+from xval.base.errors import FoldsError
 
 if TYPE_CHECKING:
     import pandas as pd

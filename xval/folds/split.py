@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xval.errors import FoldsError, counted
+from xval.base.errors import FoldsError, counted
 from xval.folds.checks import check_fold, refuse_lonely_labels, refuse_shared_audio
 from xval.folds.dealing import Item, Order, deal, draw
 from xval.folds.deals import add_deals

@@ -23,11 +23,11 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from xval.errors import ResultsError, brief
-from xval.json_files import FORMAT_VERSION
-from xval.operating_system import flush, open_regular, replace
+from xval.base.errors import ResultsError, brief
+from xval.base.json_files import FORMAT_VERSION
+from xval.base.operating_system import flush, open_regular, replace
+from xval.models.saved.array_header import check_array_header
 from xval.results.checkpoint_note import LARGEST_STATE_BYTES, STATE_NAME
-from xval.saved_models.array_header import check_array_header
 
 _ARRAY = "#array"
 _DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError,

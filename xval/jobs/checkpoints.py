@@ -21,11 +21,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
+from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS
 from xval.jobs.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
 from xval.jobs.job import Job
 from xval.jobs.record import describe_job, versions
-from xval.operating_system import ENDING_SIGNALS, WARNING_SIGNALS
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.folder import ExperimentFolder
 

@@ -15,17 +15,17 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from xval.backend import gpu_readings
-from xval.errors import CorpusError, DivergenceError, FirstJobError, one_line
+from xval.base.errors import CorpusError, DivergenceError, FirstJobError, one_line
+from xval.base.json_files import name_refused, write_json
+from xval.base.operating_system import memory_mb, peak_memory_mb
+from xval.base.user_code import describe_place
 from xval.jobs.job import Job
 from xval.jobs.tensorboard_log import TensorBoardLog
-from xval.json_files import name_refused, write_json
-from xval.operating_system import memory_mb, peak_memory_mb
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import is_current
-from xval.settings.user_code import describe_place
 
 Report = Callable[[Mapping[str, Any]], None]
 Status = Literal["done", "failed", "crashed", "elsewhere"]

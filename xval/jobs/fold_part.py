@@ -14,7 +14,7 @@ import numpy as np
 from preprocessing.clips.columns import COLUMNS_NAME, with_columns
 from preprocessing.clips.index_file import INDEX_NAME, read_index
 from preprocessing.clips.label_sets import labels_of
-from xval.errors import FoldsError, SettingsError
+from xval.base.errors import FoldsError, SettingsError
 from xval.folds.condition import Condition
 from xval.folds.predefined import SIDES
 from xval.folds.split import Fold

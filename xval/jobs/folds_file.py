@@ -6,11 +6,11 @@ from io import StringIO
 from pathlib import Path
 
 from preprocessing import corpus
-from xval.csv_text import guard
-from xval.errors import FoldsError
+from xval.base.csv_text import guard
+from xval.base.errors import FoldsError
+from xval.base.json_files import FORMAT_VERSION, read_json, write_atomically, write_if_changed
 from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan, make_folds
-from xval.json_files import FORMAT_VERSION, read_json, write_atomically, write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_folds
 from xval.settings.schema import Settings

@@ -24,11 +24,11 @@ from pydantic import ValidationError
 
 from preprocessing.console import EXIT_INTERRUPTED
 from xval.backend.devices import Slot
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
+from xval.base.json_files import FORMAT_VERSION, read_json, write_json
+from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, has_ended, open_regular
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
-from xval.json_files import FORMAT_VERSION, read_json, write_json
-from xval.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, has_ended, open_regular
 from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preprocessing.store import FeatureStore
+from xval.base.json_files import FORMAT_VERSION, write_json
 from xval.jobs.job import Job
-from xval.json_files import FORMAT_VERSION, write_json
-from xval.saved_models.embedder import own_embedder
-from xval.saved_models.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
-from xval.saved_models.initial import InitialModel
-from xval.saved_models.seen import Heard, Seen, read_clips, read_seen, short_hashes
+from xval.models.saved.embedder import own_embedder
+from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
+from xval.models.saved.initial import InitialModel
+from xval.models.saved.seen import Heard, Seen, read_clips, read_seen, short_hashes
 from xval.settings.schema import FRAME_KEYS, Settings
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.errors import FoldsError, ResultsError
+from xval.base.errors import FoldsError, ResultsError
+from xval.base.json_files import FORMAT_VERSION, write_if_changed
 from xval.folds.split import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold, uses_part
 from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
-from xval.json_files import FORMAT_VERSION, write_if_changed
+from xval.models.saved.initial import has_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import is_current, read_done, read_folds
-from xval.saved_models.initial import has_changed
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
 

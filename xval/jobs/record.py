@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.store import open_store
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
+from xval.base.json_files import FORMAT_VERSION
+from xval.base.version import __version__
 from xval.jobs.job import Job
-from xval.json_files import FORMAT_VERSION
-from xval.version import __version__
 
 if TYPE_CHECKING:
     from xval.data.fold import FoldData

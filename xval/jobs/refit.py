@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import geometric_mean, median, median_low
 from typing import TYPE_CHECKING, Any
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold
 from xval.jobs.job import Refit
 from xval.results.folder import ALL_ITEMS
-from xval.results.summary import MetricDict
 from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.optimizers import schedule_name
 from xval.settings.resolve import Instance
@@ -24,6 +23,8 @@ from xval.settings.space import option_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from xval.answers.summary import MetricDict
 
 # These lead from the first to the last of num_epochs epochs, and to nothing behind it.
 _SPANNING = ("cosine", "linear", "logarithmic")
@@ -145,7 +146,7 @@ def describe_choice(
     return f"Instance {instance}: folds chose epochs {listed}: {refit.epochs}."
 
 
-def expected_figures(metric_dict: MetricDict, side: str) -> dict[str, dict[str, Any]]:
+def expected_figures(metric_dict: "MetricDict", side: str) -> dict[str, dict[str, Any]]:
     """Return what cross-validation estimates: of each metric the mean and the deviation over the folds, and their number.
 
     Args:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import COMBINATION

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from xval.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import ENSEMBLE, find_architecture
 from xval.settings.parameters import describe_faults, that_change_results, with_tuples

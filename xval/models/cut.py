@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from xval.errors import SettingsError, suggestion
+from xval.base.errors import SettingsError, suggestion
 from xval.models.build import KERNELS, PARTS_BEFORE
 
 # These only pass values on when a model predicts: behind them stands what a map looked like.

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.base import user_code
 from xval.data.fold import FoldData
-from xval.settings import user_code
 from xval.settings.schema import Settings
 
 Function = Callable[[Any, Any], Any]

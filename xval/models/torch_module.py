@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from xval.backend.keras_internals import all_layers, in_shapes_alone
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 if TYPE_CHECKING:
     import torch
@@ -117,5 +117,5 @@ def check_torch_modules(network: keras.Model) -> None:
         if isinstance(layer, keras.layers.TorchModuleWrapper) and not isinstance(layer, TorchModule):
             raise SettingsError(
                 f"layer '{layer.name}' is a keras.layers.TorchModuleWrapper, which Keras saves with pickle, so that its model "
-                "could not be loaded again. Derive it from xval.models.torch_module.TorchModule, which is rebuilt by its code"
+                "could not be loaded again. Derive it from xval.TorchModule, which is rebuilt by its code"
             )

@@ -16,11 +16,11 @@ import keras
 import numpy as np
 
 from preprocessing.store import FeatureStore
-from xval.errors import ResultsError, SettingsError, counted
+from xval.base.errors import ResultsError, SettingsError, counted
 from xval.models.build import CONSTANT_LAYERS, KERNELS, class_names
 from xval.models.matching import Pair, described, is_alike, match_layers
-from xval.saved_models.initial import InitialModel
-from xval.saved_models.load import read_keras_model
+from xval.models.saved.initial import InitialModel
+from xval.models.saved.load import read_keras_model
 from xval.settings.schema import Settings
 
 Block = list[keras.layers.Layer]

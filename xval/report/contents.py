@@ -14,23 +14,23 @@ import pandas as pd
 
 from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus, open_corpus
-from xval.audit import audit
-from xval.audit.verdict import Verdict
-from xval.errors import CorpusError, ResultsError, SettingsError, UsageError
+from xval.answers.audit import audit
+from xval.answers.audit.verdict import Verdict
+from xval.answers.comparison.choose import compare_instances
+from xval.answers.comparison.outcome import Comparison
+from xval.answers.group_columns import find_groups, group_columns
+from xval.answers.groups import Groups, measure_groups, read_answers_of
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.repeats import done_jobs, jobs_of
+from xval.answers.summary import MetricDict, settings_of
+from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.report.answers import read_answers, read_events
 from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
-from xval.results.comparison.choose import compare_instances
-from xval.results.comparison.outcome import Comparison
 from xval.results.folder import ExperimentFolder
-from xval.results.group_columns import find_groups, group_columns
-from xval.results.groups import Groups, measure_groups, read_answers_of
 from xval.results.job_key import JobKey
-from xval.results.ranking import Ranking, rank_instances
 from xval.results.read import Curves, WrittenFolds, read_folds, read_history, read_settings
-from xval.results.rebuild import read_metric_dicts
-from xval.results.repeats import done_jobs, jobs_of
-from xval.results.summary import MetricDict, settings_of
 from xval.settings.architectures import trains_network
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from preprocessing.corpus import Corpus
-from xval.errors import ResultsError, XvalError
-from xval.inference import Stretch, load_model
+from xval.base.errors import ResultsError, XvalError
 from xval.report.request import ExplainMethod
 from xval.results.folder import ExperimentFolder
+from xval.reuse.inference import Stretch, load_model
 
 if TYPE_CHECKING:
-    from xval.inference import SavedModel
+    from xval.reuse.inference import SavedModel
 
 
 class Explanations:
@@ -44,8 +44,8 @@ class Explanations:
         try:
             audio = Stretch(self._corpus.audio_folder / str(row["path"]), row["start_s"], row["end_s"])
             model = self._load(job)  # it chooses the backend, and what TensorFlow prints, before Keras is imported
-            from xval.explanations.clips import explain
-            from xval.explanations.picture import describe, draw_explanation
+            from xval.reuse.explanations.clips import explain
+            from xval.reuse.explanations.picture import describe, draw_explanation
 
             explained = next(explain(model, audio, method=self._method))
             picture = f"data:image/png;base64,{base64.b64encode(draw_explanation(explained)).decode()}"

@@ -6,10 +6,10 @@ Comes in: metric dicts. Goes out: an `Estimate` for an instance and a metric.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xval.results.comparison.text import decimals
-from xval.results.ranking import test_side
-from xval.results.summary import SIDE_NAMES, MetricDict, chance_level, figure, fold_values, item_figure, shown_parameter
-from xval.results.workbook.cells import parameter_value
+from xval.answers.comparison.text import decimals
+from xval.answers.ranking import test_side
+from xval.answers.summary import SIDE_NAMES, MetricDict, chance_level, figure, fold_values, item_figure, shown_parameter
+from xval.report.workbook.cells import parameter_value
 
 FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples"}

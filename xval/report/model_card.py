@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from xval.json_files import write_atomically
-from xval.results.ranking import format_figure
-from xval.results.summary import SIDE_NAMES
+from xval.answers.ranking import format_figure
+from xval.answers.summary import SIDE_NAMES
+from xval.base.json_files import write_atomically
 from xval.settings.schema import Settings
 
 CARD_NAME = "model_card.md"

@@ -12,19 +12,19 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from xval.answers.comparison import text as comparison_text
+from xval.answers.comparison.outcome import LEVEL, Comparison, Pair
+from xval.answers.findings import find_findings
+from xval.answers.groups import describe_gap
+from xval.answers.learning_curves import learning_curves
+from xval.answers.ranking import describe_selection, format_figure, format_folds, format_time
+from xval.answers.summary import SIDE_NAMES, differing_parameters, figure, settings_of
+from xval.answers.trials import describe_search
 from xval.report import charts, protocol, tables, worst_answers
 from xval.report.contents import PageContents
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
 from xval.report.rendering import make_environment, read_source
 from xval.report.sections import instance_sections
-from xval.results.comparison import text as comparison_text
-from xval.results.comparison.outcome import LEVEL, Comparison, Pair
-from xval.results.findings import find_findings
-from xval.results.groups import describe_gap
-from xval.results.learning_curves import learning_curves
-from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
-from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
-from xval.results.trials import describe_search
 
 _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items

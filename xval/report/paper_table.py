@@ -6,11 +6,11 @@ Comes in: metric dicts, and a comparison with a baseline for each main metric. G
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from xval.errors import counted
+from xval.answers.comparison.outcome import LEVEL, Comparison
+from xval.answers.summary import MetricDict, direction, settings_of
+from xval.base.errors import counted
+from xval.measures.task import find_task
 from xval.report.figures import Estimate, MainColumn, estimate, fixed, main_columns
-from xval.results.comparison.outcome import LEVEL, Comparison
-from xval.results.summary import MetricDict, direction, settings_of
-from xval.settings.tasks import find_task
 
 _MARKS = {"better": "+", "worse": "-", "practically equal": "="}
 _LATEX = {

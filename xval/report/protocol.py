@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from xval.audit.verdict import Verdict
-from xval.errors import counted
+from xval.answers.audit.verdict import Verdict
+from xval.answers.comparison.text import describe_methods
+from xval.answers.ranking import test_side
+from xval.answers.summary import SIDE_NAMES, MetricDict, done_records, settings_of
+from xval.base.errors import counted
+from xval.measures.task import find_task
 from xval.report.contents import PageContents
-from xval.results.comparison.text import describe_methods
-from xval.results.ranking import test_side
-from xval.results.summary import SIDE_NAMES, MetricDict, done_records, settings_of
 from xval.settings.architectures import COMBINATION, ENSEMBLE, trains_network
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
-from xval.settings.tasks import find_task
 
 _STRATEGIES = {
     "balanced": "items were dealt to folds so that labels are balanced",

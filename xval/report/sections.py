@@ -6,16 +6,16 @@ Comes in: `PageContents`. Goes out: HTML by instance.
 from jinja2 import Environment
 from markupsafe import Markup
 
+from xval.answers.label_figures import label_figures
+from xval.answers.ranking import format_folds
+from xval.answers.repeats import jobs_of
+from xval.answers.summary import SIDE_NAMES, differing_parameters, direction, figure, metric_columns
+from xval.answers.trials import fold_trials, mean_importance, value_text
+from xval.measures.task import Task
 from xval.report import charts, svg, tables
 from xval.report.contents import PageContents
 from xval.report.figures import estimate, parameter_text
 from xval.report.trials import MOST_PICTURED, draw_trials
-from xval.results.label_figures import label_figures
-from xval.results.ranking import format_folds
-from xval.results.repeats import jobs_of
-from xval.results.summary import SIDE_NAMES, differing_parameters, direction, figure, metric_columns
-from xval.results.trials import fold_trials, mean_importance, value_text
-from xval.settings.tasks import Task
 
 _MOST_BYTES = 20_000_000
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from preprocessing.corpus import Corpus
 from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import AudioError, SettingsError
+from xval.base.errors import AudioError, SettingsError
 
 LONGEST_S = 15.0
 """Of longer clips this much is embedded, from the beginning."""

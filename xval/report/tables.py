@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.results.deals import item_means
-from xval.results.summary import MetricDict, done_records, value_of
-from xval.settings.tasks import find_task
+from xval.answers.deals import item_means
+from xval.answers.summary import MetricDict, done_records
+from xval.base.numbers import finite_or_none
+from xval.measures.task import find_task
 
 MOST_CLASSES = 25
 """With more classes the most frequent confusions are listed in the place of a matrix."""
@@ -80,7 +81,7 @@ def worst_items(metric_dicts: Sequence[MetricDict]) -> tuple[str, bool, list[Ite
     n_clips = {item: int(figures["n_clips"]) for found in by_instance for item, figures in found.items()}
     rows = []
     for item, n in n_clips.items():
-        values = [value_of(found.get(item, {}).get(metric)) for found in by_instance]
+        values = [finite_or_none(found.get(item, {}).get(metric)) for found in by_instance]
         numbers = [value for value in values if value is not None]
         rows.append(ItemRow(item, n, fmean(numbers) if numbers else None, values))
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if higher else -1), row.item))

@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from xval.answers.trials import FoldTrials, value_text
 from xval.report import svg
-from xval.results.trials import FoldTrials, value_text
 
 MOST_PICTURED = 6
 """Folds whose trials are drawn."""

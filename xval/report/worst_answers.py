@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 from markupsafe import Markup
 
+from xval.measures.task import Task
 from xval.report.charts import draw_events
 from xval.report.contents import PageContents
 from xval.report.figures import fixed
 from xval.report.sounds import Sound
-from xval.settings.tasks import Task
 
 MOST_CLIPS = 12
 _MOST_LANES = 4

@@ -5,7 +5,7 @@ Comes in: a results folder. Goes out: the page, whole or not at all.
 
 from pathlib import Path
 
-from xval.json_files import write_atomically
+from xval.base.json_files import write_atomically
 from xval.report.request import PageRequest
 from xval.results.folder import ExperimentFolder
 

@@ -11,16 +11,16 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xval import metrics
-from xval.errors import ResultsError, XvalError
-from xval.json_files import FORMAT_VERSION, read_json, write_if_changed
-from xval.metrics import Metric
+from xval.base.errors import ResultsError, XvalError
+from xval.base.json_files import FORMAT_VERSION, read_json, write_if_changed
+from xval.base.numbers import finite_or_none
+from xval.measures import metrics
+from xval.measures.metrics import Metric
+from xval.measures.task import find_task
 from xval.results.added_metrics import AddedMetric, load_metric, requested
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import Record, WrittenInstance
-from xval.results.summary import value_of
-from xval.settings.tasks import find_task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def _measure(instance: WrittenInstance, record: Record, path: Path, added: Added
     task = find_task(instance.settings.task_type, str(instance.parameters.get("label_form", "multi_class")))
 
     def measure(targets: "NDArray[Any]", predictions: "NDArray[Any]") -> float | None:
-        return value_of(metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name])
+        return finite_or_none(metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name])
 
     clip_average = None if task.is_framewise else instance.settings.clip_average
     parts = read_fold(task, record["fold"], path, record.get("class_names", []), clip_average)

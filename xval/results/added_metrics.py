@@ -13,14 +13,15 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xval import metrics
-from xval.errors import ResultsError, SettingsError, XvalError, one_line, suggestion
-from xval.json_files import FORMAT_VERSION, read_json, write_json
-from xval.metrics.registry import Chance, Metric
+from xval.base import keras_names, user_code
+from xval.base.errors import ResultsError, SettingsError, XvalError, one_line, suggestion
+from xval.base.json_files import FORMAT_VERSION, read_json, write_json
+from xval.measures import metrics
+from xval.measures.metrics import Chance, Metric
+from xval.measures.task import Task, find_task
 from xval.results.folder import ExperimentFolder
 from xval.results.read import Record, WrittenInstance, is_current, read_folds, read_records, read_settings
-from xval.settings import further_metrics, keras_names, user_code
-from xval.settings.tasks import Task, find_task
+from xval.settings import further_metrics
 
 T = TypeVar("T")
 _PROJECT = ("xval", "architectures", "preprocessing", "augmentation")

@@ -5,7 +5,7 @@ Comes in: the path of a model. Goes out: the folder of its experiment, or its ow
 
 from pathlib import Path
 
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
 from xval.results.folder import find_experiment
 
 

@@ -9,9 +9,9 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-from xval.errors import ResultsError
-from xval.json_files import read_json
-from xval.operating_system import open_regular
+from xval.base.errors import ResultsError
+from xval.base.json_files import read_json
+from xval.base.operating_system import open_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 

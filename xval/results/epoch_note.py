@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from xval.operating_system import read_regular, replace
+from xval.base.operating_system import read_regular, replace
 
 NOTE_NAME = "progress.json"
 _SECONDS_BETWEEN = 1.0

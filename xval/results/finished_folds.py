@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
 from xval.results.added_figures import merge_added
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.job_key import JobKey, job_keys

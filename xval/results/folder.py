@@ -20,8 +20,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from xval.errors import ResultsError
-from xval.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
+from xval.base.errors import ResultsError
+from xval.base.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.job_locks import JobLocks
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from xval.operating_system import is_locked
+from xval.base.operating_system import is_locked
 from xval.results.job_key import JobKey
 from xval.results.leases import living
 from xval.results.lock import hold, lease_folder, lock_file, read_lease_s, wait_for

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from xval.json_files import has_died, process_name
-from xval.operating_system import read_regular
+from xval.base.json_files import has_died, process_name
+from xval.base.operating_system import read_regular
 
 _BEATS_PER_LEASE = 30
 _LOOKS_PER_BEAT = 4

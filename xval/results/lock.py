@@ -3,8 +3,8 @@
 Comes in: the path of a lock. Goes out: whether this process holds it. It is a lock of the system, which ends with the process
 (``lock = flock``), or, where leases.json lies in the folder of the experiment, a lease (``lock = lease``; leases.py).
 
-A query (`xval.operating_system.is_locked`) takes the lock of the system for some microseconds; `hold` tries for a moment, so
-that a query never keeps a worker from its job. (/proc/locks does not show processes of other containers or machines.)
+A query (`xval.base.operating_system.is_locked`) takes the lock of the system for some microseconds; `hold` tries for a moment,
+so that a query never keeps a worker from its job. (/proc/locks does not show processes of other containers or machines.)
 """
 
 from collections.abc import Callable, Iterator
@@ -15,8 +15,8 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from xval.errors import ResultsError
-from xval.json_files import read_json, write_if_changed
+from xval.base.errors import ResultsError
+from xval.base.json_files import read_json, write_if_changed
 from xval.results import leases
 
 _TRY_FOR_S = 0.25

@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, create
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.parquet_files import Kind
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
+from xval.base.json_files import read_json
+from xval.base.operating_system import LARGEST_TEXT_BYTES, open_regular
 from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan, FoldSettings
-from xval.json_files import read_json
-from xval.operating_system import LARGEST_TEXT_BYTES, open_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.record_form import find_faults

@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, TypeVar
 
-from xval.errors import ResultsError
-from xval.operating_system import quote
+from xval.base.errors import ResultsError
+from xval.base.operating_system import quote
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import cast
 
 from preprocessing.features.settings import FeatureSettings
-from xval.config_file import ROOT, own_folder
-from xval.errors import SettingsError, suggestion
-from xval.settings import user_code
+from xval.base import user_code
+from xval.base.config_file import ROOT, own_folder
+from xval.base.errors import SettingsError, suggestion
+from xval.measures.task import CLASSIFICATION, MULTILABEL_CLASSIFICATION, TASKS
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_of
-from xval.settings.tasks import CLASSIFICATION, MULTILABEL_CLASSIFICATION, TASKS
 
 _FRAME_AXES = 2
 _DECLARED = ("reshaping_type", "task_types", "features")  # what the file of an architecture may name
 
 COMBINATION = "feature_combination"
-"""Trains no network: see xval/combination/__init__.py for what it does and what its options mean."""
+"""Trains no network: see xval/training/combination/__init__.py for what it does and what its options mean."""
 ENSEMBLE = "ensemble"
 """What ``python -m xval ensemble`` makes of finished instances; no script declares it."""
 
@@ -88,8 +88,8 @@ def _known_names() -> tuple[str, ...]:
 
 
 def executor_names() -> tuple[str, ...]:
-    """Return the names of all executors, the files of xval/executors/, and `auto`, which chooses one."""
-    files = (ROOT / "xval" / "executors").glob("[a-z]*.py")
+    """Return the names of all executors, the files of xval/engine/executors/, and `auto`, which chooses one."""
+    files = (ROOT / "xval" / "engine" / "executors").glob("[a-z]*.py")
     return ("auto", *sorted(path.stem for path in files))
 
 

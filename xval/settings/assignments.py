@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 
 def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:

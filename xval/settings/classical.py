@@ -1,14 +1,14 @@
 """The estimators of scikit-learn: what each is called, and its options with their default grids.
 
 Comes in: the options of an instance. Goes out: an `Architecture` for each name, and the grid that is searched. scikit-learn is
-not loaded here; xval/classical/__init__.py says what the options mean.
+not loaded here; xval/training/classical/__init__.py says what the options mean.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from xval.measures.task import CLASSIFICATION, REGRESSION
 from xval.settings.options import Architecture, Option
-from xval.settings.tasks import CLASSIFICATION, REGRESSION
 
 Statistic = Literal["mean", "deviation", "minimum", "maximum", "median", "delta_mean", "delta_deviation"]
 """What `pooling` may name; delta_: of the differences of neighbouring frames."""

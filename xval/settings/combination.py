@@ -14,7 +14,7 @@ _FOLD = "{fold}"
 
 @dataclass(frozen=True)
 class CombinationOptions:
-    """The options of architecture ``feature_combination``; xval/combination/__init__.py says what they mean."""
+    """The options of architecture ``feature_combination``; xval/training/combination/__init__.py says what they mean."""
 
     models: tuple[str, ...]
     layers_dropped: int

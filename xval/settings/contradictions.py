@@ -6,8 +6,9 @@ Comes in: settings whose fields are right, each by itself. Goes out: nothing, or
 import re
 from typing import TYPE_CHECKING
 
-from xval.errors import SettingsError, suggestion
-from xval.settings import architectures, further_metrics, model_address, optimizers, user_code
+from xval.base import user_code
+from xval.base.errors import SettingsError, suggestion
+from xval.settings import architectures, further_metrics, model_address, optimizers
 
 if TYPE_CHECKING:
     from xval.settings.schema import Settings

@@ -1,8 +1,8 @@
 """Metrics beside those of a task: Keras's own, by name, and functions of the user, by dotted path.
 
 Comes in: the parameter ``metrics``. Goes out: names and directions, read without loading Keras or running the user's code; or
-the functions that compute. A function of the user takes targets and predictions, as those of xval/metrics do, and says
-whether more of it is better: by the decorator ``xval.metrics.metric``, or by an attribute.
+the functions that compute. A function of the user takes targets and predictions, as those of xval/measures/tasks do, and says
+whether more of it is better: by the decorator ``xval.metric``, or by an attribute.
 """
 
 import ast
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval import metrics
-from xval.errors import SettingsError, suggestion
-from xval.metrics import Metric
-from xval.settings import keras_names, user_code
-from xval.settings.tasks import Task, find_task
+from xval.base import keras_names, user_code
+from xval.base.errors import SettingsError, suggestion
+from xval.measures import metrics
+from xval.measures.metrics import Metric
+from xval.measures.task import Task, find_task
 
-_HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval.metrics import metric), or False for an error"
+_HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval import metric), or False for an error"
 
 
 def split_names(text: str) -> tuple[str, ...]:

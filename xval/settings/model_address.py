@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 _ADDRESS = re.compile(r"(?P<url>(https?|file)://[^#\s]+\.keras)#sha256=(?P<sha256>[0-9a-fA-F]{64})")
 

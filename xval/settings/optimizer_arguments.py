@@ -8,9 +8,9 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xval.errors import SettingsError, suggestion
-from xval.settings import user_code
-from xval.settings.keras_names import OPTIMIZERS
+from xval.base import user_code
+from xval.base.errors import SettingsError, suggestion
+from xval.base.keras_names import OPTIMIZERS
 
 PREFIX = "optimizer_"
 SETTING = "optimizer_arguments"

@@ -6,10 +6,10 @@ Comes in: the settings. Goes out: checked names, without loading Keras; xval/tra
 import ast
 from typing import TYPE_CHECKING
 
-from xval.errors import SettingsError, suggestion
-from xval.settings import user_code
-from xval.settings.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
-from xval.settings.keras_names import match as match_name
+from xval.base import user_code
+from xval.base.errors import SettingsError, suggestion
+from xval.base.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
+from xval.base.keras_names import match as match_name
 from xval.settings.optimizer_arguments import check_arguments
 
 if TYPE_CHECKING:

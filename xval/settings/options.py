@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
-from xval.errors import SettingsError
-from xval.settings import user_code
+from xval.base import user_code
+from xval.base.errors import SettingsError
 
 ReshapingType = Literal["conv", "rnn", "none"]
 

@@ -12,8 +12,8 @@ from pathlib import PurePath
 
 from pydantic import ValidationError
 
-from xval.config_file import APART, CONFIG_PATH, read_defaults
-from xval.errors import SettingsError
+from xval.base.config_file import APART, CONFIG_PATH, read_defaults
+from xval.base.errors import SettingsError
 from xval.settings import classical_faults, combination, optimizer_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, trains_network
 from xval.settings.options import Architecture

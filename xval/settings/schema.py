@@ -23,12 +23,13 @@ from preprocessing.features.settings import (
     PositiveInt,
     none_from_text,
 )
+from xval.base import user_code
 from xval.folds.split import FoldSettings
-from xval.settings import architectures, contradictions, further_metrics, user_code
+from xval.measures.task import LabelForm, Task, find_task
+from xval.settings import architectures, contradictions, further_metrics
 from xval.settings.optimizer_arguments import in_order
 from xval.settings.scope import Scope
 from xval.settings.space import SearchPlan, check_text
-from xval.settings.tasks import LabelForm, Task, find_task
 from xval.settings.validators import (
     below_one,
     check_condition,
@@ -269,6 +270,12 @@ def scope_of(name: str) -> Scope:
 def names_of(scope: Scope) -> tuple[str, ...]:
     """Return the settings that have a scope, in the order of config.ini."""
     return tuple(name for name in Settings.model_fields if scope in scope_of(name))
+
+
+def names_of_loss(task: Task) -> tuple[str, ...]:
+    """Return the settings in which instances must agree for their validation losses to be compared."""
+    further = {"features": Scope.FEATURE_LOSS, "frame_labels": Scope.FRAME_LOSS, None: Scope.LOSS}[task.loss_depends_on]
+    return tuple(dict.fromkeys([*names_of(Scope.LOSS), *names_of(further)]))
 
 
 FRAME_KEYS = names_of(Scope.FRAMES)

@@ -6,10 +6,10 @@ Comes in: the settings of an instance that is searched. Goes out: what is wrong 
 from collections.abc import Callable, Mapping
 
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.settings.architectures import trains_network
 from xval.settings.options import Architecture
-from xval.settings.schema import Settings, names_of
+from xval.settings.schema import Settings, names_of, names_of_loss
 from xval.settings.scope import Scope
 from xval.settings.space import Choice, Interval
 
@@ -91,8 +91,7 @@ def _refusal(
     if name in (*_SCORING, "initial_model", *names_of(Scope.FRAME_LOSS)):
         return "decides what is compared, and so is the same in all trials"
     task = settings.task
-    if settings.monitor.removeprefix("val_") in task.loss_metrics:
-        scopes = {setting for scope in task.loss_scopes for setting in names_of(scope)}
-        if name in scopes | {"regularization_lambda"}:
-            return f"changes what {settings.monitor} measures; set monitor='val_{task.main_metrics[0]}' or another metric"
+    of_loss = (*names_of_loss(task), "regularization_lambda")
+    if settings.monitor.removeprefix("val_") in task.loss_metrics and name in of_loss:
+        return f"changes what {settings.monitor} measures; set monitor='val_{task.main_metrics[0]}' or another metric"
     return ""

@@ -12,7 +12,7 @@ from itertools import islice, product
 from typing import Any, Literal, get_args
 
 from preprocessing.features.settings import FeatureSettings
-from xval.errors import SettingsError, suggestion
+from xval.base.errors import SettingsError, suggestion
 
 Pruning = Literal["median", "hyperband", "none"]
 _MOST_CORNERS = 32

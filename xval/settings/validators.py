@@ -8,7 +8,7 @@ import re
 
 from pydantic import ValidationInfo
 
-from xval.errors import SettingsError, suggestion
+from xval.base.errors import SettingsError, suggestion
 from xval.folds.condition import Condition
 from xval.settings import architectures
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from xval.config_file import describe_missing, read_defaults
-from xval.errors import SettingsError, suggestion
+from xval.base.config_file import describe_missing, read_defaults
+from xval.base.errors import SettingsError, suggestion
 from xval.settings.options import Architecture
 from xval.settings.schema import Settings
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.settings.schema import Settings
 from xval.training.random_layer import RandomLayer, whole_numbers
 from xval.training.recorder_layer import RecorderAugmentation

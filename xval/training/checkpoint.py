@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from xval.backend.compilation import has_gpu
 from xval.backend.random_states import random_states, set_random_states
-from xval.errors import brief
+from xval.base.errors import brief
 from xval.jobs.checkpoint_file import Checkpoint
 from xval.jobs.checkpoints import FoldCheckpoints
 from xval.training.compiled import CompiledModel

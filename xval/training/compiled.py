@@ -19,9 +19,9 @@ from xval.backend import on_device
 from xval.backend.compilation import _jit_compile
 from xval.backend.fused_normalization import fuse_normalization
 from xval.backend.keras_internals import all_layers, drop_kernels, has_drawn_seeds, optimizer_variables
+from xval.base import user_code
 from xval.models.losses import fitted_loss, training_functions
 from xval.models.residual import with_residual
-from xval.settings import user_code
 from xval.settings.parameters import to_parameters
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope

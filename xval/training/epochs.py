@@ -15,11 +15,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval import metrics
 from xval.backend.keras_internals import weight_averages
+from xval.base.errors import DivergenceError
 from xval.data.fold import FoldData, measured
-from xval.errors import DivergenceError
 from xval.jobs.job import Refit
+from xval.measures import metrics
 from xval.models.losses import data_loss
 from xval.settings import further_metrics, optimizers
 from xval.settings.schema import Settings

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.backend.keras_internals import scale_updates
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.models.transfer import blocks_to_freeze, network_blocks
 from xval.settings.schema import Settings
 

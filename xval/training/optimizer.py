@@ -5,9 +5,9 @@ import math
 import keras
 
 from xval.backend.keras_internals import move_rate_by_batch
-from xval.errors import SettingsError
-from xval.settings import user_code
-from xval.settings.keras_names import OPTIMIZERS
+from xval.base import user_code
+from xval.base.errors import SettingsError
+from xval.base.keras_names import OPTIMIZERS
 from xval.settings.optimizer_arguments import split_arguments
 from xval.settings.optimizers import OPTIMIZER_OPTIONS, optimizer_name, schedule_name
 from xval.settings.schema import Settings

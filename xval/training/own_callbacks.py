@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
-from xval.errors import JobError, SettingsError, XvalError
-from xval.settings import user_code
+from xval.base import user_code
+from xval.base.errors import JobError, SettingsError, XvalError
 from xval.settings.further_metrics import split_names
 from xval.settings.schema import Settings
 

@@ -18,8 +18,8 @@ from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.jobs.prepare import prepare_for
 from xval.models.build import build_model
+from xval.models.saved.initial import InitialModel, find_initial_model
 from xval.models.transfer import start_from
-from xval.saved_models.initial import InitialModel, find_initial_model
 from xval.training.checkpoint import belongings
 from xval.training.compiled import WARM_MODEL, CompiledModel, compile_model
 

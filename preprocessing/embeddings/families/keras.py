@@ -8,10 +8,10 @@ is what the output layer reads, of an autoencoder its embedding. The file is che
 from importlib import import_module
 
 from preprocessing.embeddings.embedder import Embedder, Identity, find_file, hash_files, read_rate
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 # By its name, as tasks name their evaluation: saved models are read above this room, which knows only what an embedder is.
-_OPEN = "xval.inference.embedder"
+_OPEN = "xval.reuse.inference.embedder"
 
 
 def identify(name: str) -> Identity:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import Identity, find_file, hash_files
-from xval.errors import SettingsError, brief, how_to_install
+from xval.base.errors import SettingsError, brief, how_to_install
 
 _CHANNEL_AXES = 3
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import EMBEDDINGS_VERSION, Identity
 from preprocessing.parallel import own_process
-from xval.errors import SettingsError, how_to_install, suggestion
+from xval.base.errors import SettingsError, how_to_install, suggestion
 
 LICENCE = "openSMILE (audEERING GmbH) is free for private, research and educational use; commercial use needs a licence."
 _SHORTEST_S = 0.25

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import Identity, hash_files, read_rate
-from xval.errors import SettingsError, brief, how_to_install
+from xval.base.errors import SettingsError, brief, how_to_install
 
 _SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
 _WHISPER, _AST, _CLAP = "whisper", "audio-spectrogram-transformer", "clap"

@@ -12,7 +12,7 @@ from augmentation.transforms import background_noise
 from augmentation.transforms._options import audio_files
 from augmentation.transforms._recordings import read_excerpt
 from preprocessing.audio.read import decode, read_header
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 RATE_HZ = 16000
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augmentation.transforms import Samples, find_transform, transform_names
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 RATE_HZ = 16000
 every_transform = pytest.mark.parametrize("name", transform_names())

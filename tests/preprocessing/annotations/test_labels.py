@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preprocessing.annotations.labels import frame_labels, resolve, resolve_recordings
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 BAT_RATE_HZ = 250_000
 FILEINFO = [(47553, 95094), (298537, 349426)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from preprocessing.corpus import make_corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store.make import make_store
-from xval.config_file import read_section
+from xval.base.config_file import read_section
 
 RATE_HZ = 16000
 N_SAMPLES = 8000

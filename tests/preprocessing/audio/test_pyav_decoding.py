@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from preprocessing.audio.pyav_decoding import PyavAudio
 from preprocessing.audio.read import decode, describe_audio, read_audio, read_header
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 RATE_HZ = 16000
 Encode = Callable[..., Path]
@@ -279,7 +279,7 @@ def test_decoders_are_silent_and_loaded_only_when_needed(tmp_path: Path, encode:
     soundfile.write(wav, noise(), RATE_HZ)
     code = (
         "import sys; from pathlib import Path\n"
-        "from preprocessing.audio.read import read_audio; from xval.errors import AudioError\n"
+        "from preprocessing.audio.read import read_audio; from xval.base.errors import AudioError\n"
         "for path in sys.argv[1:]:\n"
         "    try: print(read_audio(Path(path))[0].size, 'av' in sys.modules)\n"
         "    except AudioError: print('refused')"

@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import audio_hash, decode, describe_audio, read_audio, read_header, resample
-from xval.errors import AudioError
+from xval.base.errors import AudioError
 
 RATE_HZ = 16000
 Encode = Callable[..., Path]

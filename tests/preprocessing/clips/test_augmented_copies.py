@@ -11,7 +11,7 @@ from preprocessing.clips.augmented_copies import COPIES_COLUMNS, COPIES_NAME, NO
 from preprocessing.clips.listing import copy_name, is_copy
 from preprocessing.clips.table import check_clips
 from preprocessing.corpus import make_corpus
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 Copies = list[tuple[str, str, float]]
 """path, source, time_factor"""

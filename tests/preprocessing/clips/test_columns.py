@@ -10,7 +10,7 @@ import soundfile
 from preprocessing.clips.columns import COLUMNS_NAME, collect_columns, with_columns, write_columns
 from preprocessing.corpora.table import list_clips
 from preprocessing.corpus import make_corpus
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 HEADER = "path,item,label,gender,age,recorder,duration_s,source_clip,augmented,empty\n"
 ROWS = (

@@ -11,7 +11,7 @@ from preprocessing.commands.check import main as check
 from preprocessing.corpora.table import list_clips
 from preprocessing.corpus import open_corpus
 from preprocessing.quality.cautions import lonely_classes, one_label_per_row
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 TASK = "multilabel_classification"
 

@@ -8,7 +8,7 @@ from augmentation.sources import list_sources
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.listing import files_below, list_audio
 from preprocessing.commands.convert import CopyFormat, convert_folder
-from xval.errors import AudioError, CorpusError
+from xval.base.errors import AudioError, CorpusError
 
 AUDIO_READERS = {
     "list_audio": lambda folder: list_audio(folder, "audio files"),

@@ -22,7 +22,7 @@ from preprocessing.audio.read import describe_audio
 from preprocessing.clips.augmented_copies import COPIES_COLUMNS
 from preprocessing.clips.listing import copy_name
 from preprocessing.commands import check
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 RATE_HZ = 8000
 ITEMS, CLASSES = ("ann", "bob", "cem", "dee"), ("no", "yes")

@@ -14,7 +14,7 @@ from preprocessing.__main__ import main
 from preprocessing.commands import convert
 from preprocessing.commands.convert import Conversion, CopyFormat, convert_folder
 from preprocessing.parallel import SMALLEST_PARALLEL
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 RATE_HZ = 16000
 Printed = pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ import soundfile
 import preprocessing
 from preprocessing.__main__ import main
 from preprocessing.corpus import open_corpus
-from xval.errors import CorpusError, SettingsError, XvalError
+from xval.base.errors import CorpusError, SettingsError, XvalError
 
 SMALL = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 RNG = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from preprocessing.commands.show import main as show
 from preprocessing.features.windows import clip_samples, make_examples
 from preprocessing.quality.clip_picture import LARGEST_N_WINDOWS, draw_clip
 from preprocessing.quality.pictures import png
-from xval.errors import AudioError, CorpusError, SettingsError
+from xval.base.errors import AudioError, CorpusError, SettingsError
 
 RATE_HZ = 16000
 SMALL = ("n_mels=16", "n_fft=512", "hop_length=160")

@@ -11,7 +11,7 @@ import soundfile
 from preprocessing.__main__ import main
 from preprocessing.corpora.audformat import list_clips
 from preprocessing.corpus import open_corpus
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 FILES = [f"audio/{number}.wav" for number in range(6)]
 

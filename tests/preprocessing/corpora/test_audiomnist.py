@@ -7,7 +7,7 @@ import pytest
 
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.audiomnist import list_clips, task_type
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 from xval.folds.split import FoldSettings, make_folds
 
 SPEAKERS = {

@@ -9,7 +9,7 @@ import soundfile
 from preprocessing.annotations.labels import resolve_recordings
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.bats import list_clips, list_recordings
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 RATE_HZ = 250_000
 FILE_INFO = (

@@ -8,7 +8,7 @@ import pytest
 
 from preprocessing import corpora
 from preprocessing.corpora import corpus_names, find_corpus, summarise_corpus
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 
 @pytest.mark.parametrize("name", corpus_names())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpora.crema_d import list_clips, task_type
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 PATHS = ("AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1002_IEO_HAP_HI.wav", "AudioWAV/1040_ITH_SAD_X.wav")
 TABLE = (

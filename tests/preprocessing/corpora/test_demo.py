@@ -8,7 +8,7 @@ import soundfile
 
 from preprocessing.corpora._demo_speech import N_TAKES, WORDS, draw_speaker
 from preprocessing.corpora.demo import default_audio_folder, default_dataset, list_clips
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 
 def content(folder: Path) -> dict[str, bytes]:

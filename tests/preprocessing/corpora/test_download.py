@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from preprocessing.corpora._download import WORK_FOLDER, Archive, download
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 
 class Server:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpora.emodb import list_clips, task_type
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 
 @pytest.fixture

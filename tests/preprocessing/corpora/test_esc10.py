@@ -6,7 +6,7 @@ import pytest
 
 from preprocessing.corpora import esc50
 from preprocessing.corpora.esc10 import CATEGORIES, DOWNLOADS, list_clips
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 ESC10_NUMBERS = (0, 1, 10, 11, 12, 20, 21, 38, 40, 41)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpora.esc50 import CATEGORIES, list_clips
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 PATHS = ("audio/1-100032-A-0.wav", "audio/1-100038-A-14.wav", "audio/5-9032-A-0.wav", "audio/5-263902-B-36.wav")
 

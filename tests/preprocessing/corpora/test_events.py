@@ -11,7 +11,7 @@ from preprocessing.annotations.labels import resolve
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.events import default_audio_folder, default_dataset, list_clips, list_recordings
 from preprocessing.quality.facts import read_headers
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 
 @pytest.fixture

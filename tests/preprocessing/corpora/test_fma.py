@@ -7,7 +7,7 @@ import pytest
 
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.fma import DOWNLOADS, default_dataset, list_clips, task_type
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 COLUMNS = {
     "album": "comments date_created date_released engineer favorites id information listens producer tags title tracks type",

@@ -7,7 +7,7 @@ import pytest
 
 from preprocessing.corpora._name_patterns import find_parts
 from preprocessing.corpora.folders import default_dataset, list_clips
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 
 @pytest.fixture

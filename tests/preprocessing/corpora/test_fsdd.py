@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpora.fsdd import list_clips
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 REAL = Path(os.environ.get("XVAL_FSDD", Path(__file__).parents[3] / "../shared/data/fsdd/recordings"))
 

@@ -12,7 +12,7 @@ import soundfile
 from preprocessing.__main__ import main
 from preprocessing.corpora.huggingface import default_audio_folder, list_clips
 from preprocessing.corpus import open_corpus
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 
 def encoded(number: int, form: str = "FLAC") -> bytes:

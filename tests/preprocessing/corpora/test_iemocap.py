@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpora.iemocap import list_clips, task_type
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 SHEETS = {
     "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt": (

@@ -17,7 +17,7 @@ from preprocessing.corpora._layout import (
     split_names,
     task_type,
 )
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 FACTS = pd.DataFrame(
     {

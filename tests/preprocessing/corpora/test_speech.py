@@ -11,7 +11,7 @@ import preprocessing
 from preprocessing.__main__ import main
 from preprocessing.corpora._speech import cut_to_speech, without_pauses
 from preprocessing.corpus import open_corpus
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 WORDS = """\
 file,onset,offset,label

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpora.speech_commands import list_clips
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 PATHS = (
     "bed/0a7c2a8d_nohash_0.wav",

@@ -9,7 +9,7 @@ import pytest
 
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.table import default_audio_folder, default_dataset, list_clips
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 
 def read(folder: Path, text: str, **options):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpora.urbansound8k import list_clips
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 PATHS = ("audio/fold1/101415-3-0-2.wav", "audio/fold10/100648-1-0-0.wav", "audio/fold5/100032-3-0-0.wav")
 

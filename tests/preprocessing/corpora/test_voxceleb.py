@@ -10,7 +10,7 @@ import soundfile
 from preprocessing.__main__ import main
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.voxceleb import list_clips
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 
 META = (
     "VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet\n"

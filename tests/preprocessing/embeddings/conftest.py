@@ -10,7 +10,7 @@ import soundfile
 
 from preprocessing.corpus import Corpus, make_corpus
 from preprocessing.features.settings import FeatureSettings
-from xval.config_file import read_section
+from xval.base.config_file import read_section
 
 RATE_HZ = 16000
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from preprocessing.features.extract import check_settings, count_frames, extract, trim
 from preprocessing.features.settings import FeatureSettings
-from xval.config_file import read_section
-from xval.errors import SettingsError
+from xval.base.config_file import read_section
+from xval.base.errors import SettingsError
 
 RATE_HZ = 16000
 

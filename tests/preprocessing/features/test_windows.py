@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, make_examples, window_samples, window_starts
-from xval.config_file import read_section
+from xval.base.config_file import read_section
 
 RATE_HZ = 16000
 

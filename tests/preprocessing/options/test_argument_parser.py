@@ -3,9 +3,9 @@
 import pytest
 
 from preprocessing.options.argument_parser import Parser
+from xval.base.errors import SettingsError
 from xval.commands import find_command
 from xval.commands.ensemble import _read_numbers
-from xval.errors import SettingsError
 
 
 def parse(name, *arguments):

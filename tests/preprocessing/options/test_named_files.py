@@ -7,7 +7,7 @@ import pytest
 
 from augmentation import transforms
 from preprocessing.options.named_files import file_names, load_file, read_options
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 
 def test_files_that_begin_with_an_underscore_do_not_count() -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, model_validator
 
 from preprocessing.options.settings_section import read_settings_section
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 
 class Range(BaseModel):

@@ -14,7 +14,7 @@ from preprocessing.corpora._demo_speech import SAMPLE_RATE_HZ, draw_speaker, spe
 from preprocessing.quality.facts import measure, read_headers
 from preprocessing.quality.near_duplicates import FILE_NAME, find_near_duplicates, fingerprint, likeness, read_across_items
 from preprocessing.quality.rules import Criteria, nearly_identical
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 WORDS = ("had", "heed", "hod")
 SPEAKERS = ("ann", "bob", "cem")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore, open_store, write
 from preprocessing.store.writer import StoreWriter
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 X = {"a": np.arange(12.0).reshape(3, 4), "b": np.arange(8.0).reshape(2, 4) - 3}
 TEXT = {"a": ["x", "y", "x"], "b": ["y", "x"]}

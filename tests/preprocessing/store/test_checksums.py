@@ -9,7 +9,7 @@ from rich.console import Console
 
 from preprocessing.store import FeatureStore, write
 from preprocessing.store.checksums import CHECKSUMS_NAME, find_damage, refuse_damage
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 from xval.experiment import feature_stores
 from xval.experiment.feature_stores import check_store
 

@@ -9,7 +9,7 @@ import pytest
 from preprocessing.annotations.labels import frame_labels
 from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore, open_store, write
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 RNG = np.random.default_rng(0)
 X = {"a": RNG.normal(size=(2, 5, 4)), "b": [RNG.normal(size=(3, 4))]}

@@ -21,8 +21,8 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.parallel import SMALLEST_PARALLEL
 from preprocessing.store import FeatureStore, write
 from preprocessing.store.make import make_store, store_folder
-from xval.config_file import read_section
-from xval.errors import CorpusError, SettingsError, WorkerError
+from xval.base.config_file import read_section
+from xval.base.errors import CorpusError, SettingsError, WorkerError
 
 ROOT = Path(__file__).resolve().parents[3]
 RATE_HZ = 8000

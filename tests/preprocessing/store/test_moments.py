@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.store.moments import ItemSums, Moments, read_moments, write_moments
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 ITEMS = ("a", "b", "c")
 VALUES = {item: np.random.default_rng(number).normal(number, 1 + number, (5, 4, 3)) for number, item in enumerate(ITEMS)}

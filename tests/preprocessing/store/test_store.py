@@ -15,7 +15,7 @@ from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore, open_store, write
 from preprocessing.store.naming import file_name
 from preprocessing.store.writer import Example, StoreWriter
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 ITEMS = ("anna", "Bob/../x", "bob", "Zoë")
 

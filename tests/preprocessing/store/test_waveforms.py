@@ -21,8 +21,8 @@ from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.make import make_store, store_folder
 from preprocessing.store.waveforms import Lengths, example_lengths, example_shape, make_moments, waveform_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter
-from xval.config_file import read_section
-from xval.errors import CorpusError, SettingsError
+from xval.base.config_file import read_section
+from xval.base.errors import CorpusError, SettingsError
 
 ROOT = Path(__file__).resolve().parents[3]
 RATE_HZ = 8000

@@ -17,7 +17,7 @@ import pytest
 
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
-from xval.errors import CorpusError
+from xval.base.errors import CorpusError
 
 ROOT = Path(__file__).resolve().parents[3]
 

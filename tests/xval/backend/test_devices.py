@@ -5,7 +5,7 @@ import pytest
 from xval.backend import devices
 from xval.backend.devices import Gpu, Slot, environment, make_slots
 from xval.backend.gpu_readings import Reading
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 
 @pytest.fixture(autouse=True)

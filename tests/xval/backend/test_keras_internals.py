@@ -30,8 +30,8 @@ from xval.backend.keras_internals import (
     shapes_alone,
     weight_averages,
 )
-from xval.config_file import ROOT
-from xval.settings.keras_names import OPTIMIZERS
+from xval.base.config_file import ROOT
+from xval.base.keras_names import OPTIMIZERS
 
 tf = pytest.importorskip("tensorflow")
 

@@ -29,7 +29,7 @@ def results(finished, tmp_path):
 @pytest.fixture
 def command(monkeypatch, capsys):
     """Return a function that carries out ``python -m xval``; it gives exit code, output and errors."""
-    from xval import inference
+    from xval.reuse import inference
 
     monkeypatch.setattr(inference, "_bind", lambda *_: None)  # Keras is loaded already
 

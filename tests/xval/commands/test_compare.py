@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from xval.json_files import write_json
+from xval.base.json_files import write_json
 
 ACCURACIES = {1: (0.5, 0.6, 0.7, 0.5), 2: (0.9, 0.8, 0.9, 0.75), 3: (0.5, 0.7, 0.6, 0.6)}
 

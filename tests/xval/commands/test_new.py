@@ -9,7 +9,7 @@ import architectures
 from preprocessing import corpora
 from preprocessing.corpora import corpus_names, summarise_corpus
 from xval.__main__ import main
-from xval.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError
 from xval.settings.architectures import architecture_names, find_architecture
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from xval.operating_system import ENDING_SIGNALS
+from xval.base.operating_system import ENDING_SIGNALS
 
 RESULTS = "results/tones/experiment_1"
 MODEL = f"{RESULTS}/instance_1/fold_1/model.keras"
@@ -24,27 +24,31 @@ COMMANDS = {
     "rebuild": (["rebuild", RESULTS], None, f"{RESULTS}/results.xlsx"),
     "report": (["report", RESULTS, "--no-audio", "--no-audit"], None, f"{RESULTS}/report.html"),
     "compare": (["compare", RESULTS, "--csv", "c.csv"], None, "c.csv"),
-    "predict csv": (["predict", MODEL, "audio", "--output", "p.csv"], "xval.commands._tables.replace_file", "p.csv"),
-    "predict xlsx": (["predict", MODEL, "audio", "--output", "p.xlsx"], "xval.commands._tables.replace_file", "p.xlsx"),
-    "evaluate": (["evaluate", MODEL, "tones", "--output", "seen"], "xval.new_data.report.folder.write_report", "seen"),
-    "explain": (["explain", MODEL, "audio/speaker_0_0.wav"], "xval.explanations.picture.draw_explanation", "explanations"),
+    "predict csv": (["predict", MODEL, "audio", "--output", "p.csv"], "xval.report.text_tables.replace_file", "p.csv"),
+    "predict xlsx": (["predict", MODEL, "audio", "--output", "p.xlsx"], "xval.report.text_tables.replace_file", "p.xlsx"),
+    "evaluate": (["evaluate", MODEL, "tones", "--output", "seen"], "xval.report.new_data.folder.write_report", "seen"),
+    "explain": (
+        ["explain", MODEL, "audio/speaker_0_0.wav"],
+        "xval.reuse.explanations.picture.draw_explanation",
+        "explanations",
+    ),
     "ensemble": (["ensemble", RESULTS, "1,3"], None, f"{RESULTS}/instance_901"),
-    "ensemble's fold": (["ensemble", RESULTS, "1,3"], "xval.ensembles.make.combine_fold", f"{RESULTS}/instance_901"),
-    "export": (["export", MODEL, "--format", "weights_h5"], "xval.export.write._write_and_check", ".weights.h5"),
+    "ensemble's fold": (["ensemble", RESULTS, "1,3"], "xval.reuse.ensembles.make.combine_fold", f"{RESULTS}/instance_901"),
+    "export": (["export", MODEL, "--format", "weights_h5"], "xval.reuse.export.write._write_and_check", ".weights.h5"),
     "refit": (["refit", RESULTS, "1", "--gpu", "cpu"], None, "/instance_1/"),
     "new": (["new", "study"], None, "study"),
 }
 
 
 MOMENTS = {
-    "rebuild": "xval.results.rebuild.flush",
-    "report": "xval.json_files.replace",
+    "rebuild": "xval.report.rebuild.flush",
+    "report": "xval.base.json_files.replace",
     "compare": "preprocessing.file_replacement.flush",
     "predict csv": "preprocessing.file_replacement.flush",
-    "evaluate": "xval.new_data.report.folder.write_json",
+    "evaluate": "xval.report.new_data.folder.write_json",
     "explain": "preprocessing.file_replacement.flush",
-    "ensemble": "xval.ensembles.make.combine_fold",
-    "export": "xval.export.write._publish",
+    "ensemble": "xval.reuse.ensembles.make.combine_fold",
+    "export": "xval.reuse.export.write._publish",
     "refit": "xval.results.folder.flush_all",
 }
 

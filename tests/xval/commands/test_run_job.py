@@ -1,4 +1,4 @@
-"""Job files that `run-job` refuses before it starts anything; those that it runs: tests/xval/executors/test_conformance.py."""
+"""Job files that `run-job` refuses before it starts anything; executors/test_conformance.py has those that it runs."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def test_a_copy_of_another_version_of_the_code_is_refused_in_a_line(job_file, tm
 
     (line,) = capsys.readouterr().err.splitlines()
     assert "abc: the copy of the code" in line
-    assert "has no xval.worker.job_process, so it is of another version. Run the experiment again" in line
+    assert "has no xval.engine.worker.job_process, so it is of another version. Run the experiment again" in line
 
 
 def test_a_job_finds_models_below_the_folder_that_the_experiment_was_started_in(job_file, tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from xval.base.operating_system import quote
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
-from xval.operating_system import quote
 from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xval.base.errors import ResultsError, SettingsError
 from xval.commands import verify
-from xval.errors import ResultsError, SettingsError
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ from preprocessing.store.waveforms import make_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter
 from xval.backend.gpu_readings import describe_now
 from xval.backend.held_examples import HeldExamples
-from xval.config_file import read_section
+from xval.base.config_file import read_section
+from xval.base.errors import FoldsError
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
-from xval.errors import FoldsError
-from xval.evaluation.clips import evaluate_model
 from xval.folds.split import Fold
 from xval.models.build import build_model
 from xval.models.predict import predict
 from xval.training.compiled import compile_model
+from xval.training.evaluation.clips import evaluate_model
 from xval.training.fit import train_model
 
 RATE_HZ = 1000

@@ -5,9 +5,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from preprocessing import store
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
+from xval.base.errors import FoldsError
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
-from xval.errors import FoldsError
 from xval.folds.split import Fold
 
 FOLD = Fold(1, ("c", "a"), ("b",), ("d",))

@@ -8,10 +8,10 @@ import pytest
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.backend.held_examples import HeldExamples
+from xval.base.errors import FoldsError, SettingsError
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
 from xval.data.frames import FrameExamples, frame_class_names
-from xval.errors import FoldsError, SettingsError
 from xval.experiment.checks import check_recordings
 from xval.folds.split import Fold
 

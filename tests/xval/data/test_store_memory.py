@@ -10,20 +10,20 @@ import pytest
 
 from preprocessing import store as plain_store
 from preprocessing.store import FeatureStore, open_store
+from xval.base.errors import CorpusError
 from xval.data import store_memory
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
 from xval.data.read_ahead import ReadAhead
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import StoreMemory, store_mb
-from xval.errors import CorpusError
+from xval.engine.worker.serve import preload_next
 from xval.folds.split import Fold
 from xval.models.build import build_model
 from xval.models.predict import predict
 from xval.settings.resolve import Declaration, resolve
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model
-from xval.worker.serve import preload_next
 
 FOLD, OTHER = Fold(1, ("a", "c"), ("b",), ("d",)), Fold(2, ("b", "d"), ("c",), ("a",))
 MB = 1000

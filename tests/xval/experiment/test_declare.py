@@ -7,7 +7,7 @@ import pytest
 
 import xval
 from xval import Experiment
-from xval.errors import JobError, ResultsError, SettingsError, UsageError
+from xval.base.errors import JobError, ResultsError, SettingsError, UsageError
 from xval.experiment.snapshot import as_script
 
 

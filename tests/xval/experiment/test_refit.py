@@ -23,22 +23,22 @@ import xval.__main__ as program
 from preprocessing import corpus, store
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
-from xval.errors import JobError, ResultsError, SettingsError
+from xval.base.errors import JobError, ResultsError, SettingsError
+from xval.engine.worker.run import run_job
 from xval.experiment.refit import Request, refit_instance
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.split import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
 from xval.jobs.refit import choose_epochs
+from xval.models.saved.description import read_description
+from xval.models.saved.heard_audio import read_audio_hashes
+from xval.models.saved.initial import hash_model
+from xval.models.saved.load import read_keras_model
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.saved_models.description import read_description
-from xval.saved_models.heard_audio import read_audio_hashes
-from xval.saved_models.initial import hash_model
-from xval.saved_models.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
-from xval.worker.run import run_job
 
 ITEMS = [f"speaker_{number}" for number in range(5)]
 SHAPE, RATE_HZ = (6, 4), 8000
@@ -339,7 +339,9 @@ def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
 
 
 def test_a_failing_training_says_why_and_leaves_nothing(experiment, make, monkeypatch):
-    monkeypatch.setattr("xval.worker.run.save_model", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+    monkeypatch.setattr(
+        "xval.engine.worker.run.save_model", lambda *_: (_ for _ in ()).throw(OSError("No space left on device"))
+    )
 
     with pytest.raises(JobError, match=r"instance 1: training on all items failed: .*test_refit.*: OSError: No space left"):
         make()

@@ -3,7 +3,7 @@ import pytest
 
 import xval
 from xval import Results
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from xval.errors import FoldsError
+from xval.base.errors import FoldsError
 from xval.experiment.search import feature_variants, make_search
 from xval.folds.split import Fold
 from xval.jobs.job import Job

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.experiment import trackers
 from xval.experiment.trackers import Entry, MlflowTracker, WandbTracker, find_tracker
 from xval.experiment.tracking import Tracking, read_fold, track

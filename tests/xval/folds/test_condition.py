@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.folds.condition import Condition
 
 TABLE = pd.DataFrame(

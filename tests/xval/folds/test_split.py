@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from xval.errors import FoldsError
+from xval.base.errors import FoldsError
 from xval.folds.split import FoldPlan, FoldSettings, make_folds
 
 DEFAULTS = {

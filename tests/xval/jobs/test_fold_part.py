@@ -5,7 +5,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from xval.errors import FoldsError, SettingsError
+from xval.base.errors import FoldsError, SettingsError
 from xval.folds.split import Fold
 from xval.jobs.fold_part import choose_clips, describe_left_out, part_of_fold
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from xval.backend.devices import Slot
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
 from xval.folds.split import Fold
 from xval.jobs import job_file as job_files
 from xval.jobs.claim import JobOutcome

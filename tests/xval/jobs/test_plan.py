@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from preprocessing import store
-from xval.errors import CorpusError, FoldsError, ResultsError, SettingsError
+from xval.base.errors import CorpusError, FoldsError, ResultsError, SettingsError
+from xval.base.json_files import write_json
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import make_jobs, make_plan, write_settings
-from xval.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.folds.split import Fold
 from xval.jobs.job import Job
 from xval.jobs.stages import in_stages

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from xval.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError, SettingsError
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import differences, read_instance, with_values
 from xval.results.folder import ExperimentFolder

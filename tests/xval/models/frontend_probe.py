@@ -25,7 +25,7 @@ def build(folder: Path, case: str, arrays: dict[str, np.ndarray]) -> dict[str, f
     """Return the differences of a front end for any number of samples, and of the same when it was saved and loaded."""
     from preprocessing.features.settings import FeatureSettings
     from xval.models.frontend import build_frontend
-    from xval.saved_models.load import read_keras_model
+    from xval.models.saved.load import read_keras_model
 
     settings = FeatureSettings.model_validate_json((folder / f"{case}.json").read_text())
     model = build_frontend(None, settings)

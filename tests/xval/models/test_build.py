@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from preprocessing import store
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.models.build import build_model
 
 RNG = np.random.default_rng(3)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.models.cut import cut_model
 
 ONES = np.random.default_rng(0).normal(size=(3, 8, 6)).astype(np.float32)

@@ -10,7 +10,7 @@ import pytest
 
 from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
-from xval.config_file import read_section
+from xval.base.config_file import read_section
 from xval.models.frontend import build_frontend
 
 PROJECT_ROOT = Path(__file__).parents[3]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from xval.models.layer_weights import weigh_layers
-from xval.saved_models.load import read_keras_model
+from xval.models.saved.load import read_keras_model
 
 
 @pytest.mark.parametrize("shape", [(5, 6), (6,)])

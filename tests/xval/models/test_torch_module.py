@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 import pytest
 
-from xval.errors import ResultsError, SettingsError, UnsafeModelError
+from xval.base.errors import ResultsError, SettingsError, UnsafeModelError
+from xval.models.saved.load import read_keras_model
 from xval.models.torch_module import TorchModule
-from xval.saved_models.load import read_keras_model
 
 HAS_TRANSFORMERS = importlib.util.find_spec("transformers") is not None
 PROJECT_ROOT = Path(__file__).parents[3]
@@ -106,7 +106,7 @@ def test_a_frozen_module_keeps_parameters_and_statistics_that_it_started_with(le
 
 def test_a_module_that_only_pickle_could_save_is_refused_before_it_is_trained(left):
     assert left[1]["plain"]["status"] == "failed"
-    assert "Derive it from xval.models.torch_module.TorchModule" in left[1]["plain"]["error"]
+    assert "Derive it from xval.TorchModule" in left[1]["plain"]["error"]
 
 
 def test_a_saved_module_is_arrays_alone_and_is_read_only_where_its_code_is_known(left):

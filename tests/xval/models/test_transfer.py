@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from preprocessing import store
+from xval.base.errors import SettingsError
+from xval.base.json_files import write_json
 from xval.data.fold import load_fold
-from xval.errors import SettingsError
 from xval.folds.split import Fold
-from xval.json_files import write_json
 from xval.models.build import build_model
 from xval.models.matching import match_layers
+from xval.models.saved.initial import find_initial_model, hash_model
 from xval.models.transfer import network_blocks, start_from
-from xval.saved_models.initial import find_initial_model, hash_model
 from xval.settings.resolve import Declaration, resolve
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from preprocessing import store
+from xval.engine.worker.run import run_job
 from xval.folds.split import Fold
 from xval.jobs.job import Job
-from xval.saved_models.load import read_keras_model
+from xval.models.saved.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
-from xval.worker.run import run_job
 
 LABELS = ["x", "y"] * 4
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xval.errors import ResultsError
+from xval.base.errors import ResultsError
+from xval.measures.task import find_task
 from xval.report.answers import read_answers, read_events
 from xval.results.job_key import JobKey
-from xval.settings.tasks import find_task
 
 CLASSES = ["no", "yes"]
 

@@ -18,15 +18,16 @@ import soundfile
 from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
 from xval import load_predictions
-from xval.audit.verdict import Verdict
+from xval.answers.audit.verdict import Verdict
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.ranking import rank_instances
+from xval.answers.read_groups import read_groups
 from xval.report.protocol import _describe_training, describe_protocol
+from xval.report.rebuild import rebuild
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
-from xval.results.ranking import rank_instances
 from xval.results.read import read_folds
-from xval.results.read_groups import read_groups
-from xval.results.rebuild import read_metric_dicts, rebuild
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SECTIONS = ("answer", "instances", "comparison", "details", "items", "errors", "settings", "protocol")

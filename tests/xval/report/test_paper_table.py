@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
+from xval.answers.comparison.compare import compare
+from xval.answers.comparison.figures import Competitor, FoldFigure
 from xval.report.figures import Estimate, main_columns
 from xval.report.paper_table import PaperTable, make_table, to_latex, to_markdown
-from xval.results.comparison.compare import compare
-from xval.results.comparison.figures import Competitor, FoldFigure
 
 FIGURES = [[0.90, 0.92, 0.91, 0.93], [0.90, 0.91, 0.92, 0.92], [0.50, 0.53, 0.51, 0.52]]
 INTERVAL = {"items": 0.9, "pooled": 0.92, "of": "pooled", "low": 0.85, "high": 0.96, "chance": 0.5, "strategy": "guessing"}

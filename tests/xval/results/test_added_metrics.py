@@ -8,17 +8,19 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from xval import load_results, metrics
-from xval.errors import ResultsError, SettingsError
+from xval import load_results
+from xval.answers.comparison.choose import compare_instances
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.summary import chance_level, direction, item_figure
+from xval.base.errors import ResultsError, SettingsError
+from xval.measures import metrics
+from xval.report.rebuild import rebuild
 from xval.results import added_metrics
 from xval.results.added_metrics import request_metrics
-from xval.results.comparison.choose import compare_instances
-from xval.results.rebuild import read_metric_dicts, rebuild
-from xval.results.summary import chance_level, direction, item_figure
 
 KNOWN = ("accuracy", "macro_f1")
 OWN = '''
-from xval.metrics import metric
+from xval.measures.metrics import metric
 
 
 @metric(higher_is_better=False, bounds=(0, 1), is_mean=True)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from xval.json_files import write_json
+from xval.base.json_files import write_json
 from xval.results.checkpoint_note import checkpoint_path, remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from xval.errors import ResultsError
-from xval.json_files import write_json
+from xval.base.errors import ResultsError
+from xval.base.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from xval import json_files
-from xval.errors import ResultsError
+from xval.base import json_files
+from xval.base.errors import ResultsError
+from xval.base.json_files import write_json
 from xval.jobs.claim import ClaimedFold
-from xval.json_files import write_json
 from xval.results import leases
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey

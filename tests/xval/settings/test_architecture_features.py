@@ -8,7 +8,7 @@ import pytest
 
 from architectures import mlp
 from preprocessing import store
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.experiment.checks import check_features
 from xval.models.build import build_model
 from xval.settings import architectures

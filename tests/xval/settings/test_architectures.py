@@ -1,7 +1,8 @@
 import pytest
 
-from xval.errors import SettingsError
-from xval.settings import architectures, tasks
+from xval.base.errors import SettingsError
+from xval.measures import task as tasks
+from xval.settings import architectures
 from xval.settings.schema import Settings
 
 

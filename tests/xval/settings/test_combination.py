@@ -1,6 +1,6 @@
 import pytest
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.settings.resolve import Declaration, resolve
 
 MODEL = "results/toy/experiment_1/instance_1/fold_{fold}/model.keras"

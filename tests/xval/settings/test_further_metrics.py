@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
+from xval.measures.task import TASKS
 from xval.settings.further_metrics import directions, load, split_names
-from xval.settings.tasks import TASKS
 
 ALL = [(task.name, name) for task in TASKS.values() for name in task.keras_metrics]
 

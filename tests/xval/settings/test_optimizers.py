@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from xval.errors import SettingsError
-from xval.settings import keras_names, optimizer_arguments
+from xval.base import keras_names
+from xval.base.errors import SettingsError
+from xval.settings import optimizer_arguments
 from xval.settings.optimizers import optimizer_name, schedule_name
 from xval.settings.parameters import that_change_results
 from xval.settings.resolve import Declaration, resolve

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xval.config_file import APART, read_defaults
-from xval.errors import SettingsError
+from xval.base.config_file import APART, read_defaults
+from xval.base.errors import SettingsError
 from xval.settings.assignments import parse_assignments
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Declaration, describe_numbers, resolve

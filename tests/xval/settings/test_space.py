@@ -3,7 +3,7 @@
 import pytest
 
 from xval import Experiment, choice, integers, log_uniform, uniform
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 from xval.settings.resolve import Declaration, resolve, resolve_values
 from xval.settings.space import SearchPlan
 

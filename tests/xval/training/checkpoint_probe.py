@@ -15,11 +15,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from xval.engine.worker import run
 from xval.jobs.job import Trial
 from xval.jobs.prepare import prepare_for
 from xval.results.folder import ExperimentFolder
 from xval.training import compiled
-from xval.worker import run
 
 probe = runpy.run_path(str(Path(__file__).with_name("warm_model_probe.py")))
 EVERYTHING = {

@@ -9,8 +9,8 @@ import pytest
 from preprocessing import store
 from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
-from xval.config_file import read_section
-from xval.errors import SettingsError
+from xval.base.config_file import read_section
+from xval.base.errors import SettingsError
 from xval.models.build import build_model
 from xval.models.frontend import build_frontend
 from xval.training.augmentation import RandomGain, TrainingAugmentation, WaveformAugmentation, augmented

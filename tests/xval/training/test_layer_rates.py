@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from preprocessing import store
+from xval.base.errors import SettingsError
+from xval.base.json_files import write_json
 from xval.data.fold import load_fold
-from xval.errors import SettingsError
 from xval.folds.split import Fold
-from xval.json_files import write_json
 from xval.models.build import build_model
+from xval.models.saved.initial import find_initial_model
 from xval.models.transfer import start_from
-from xval.saved_models.initial import find_initial_model
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model
 from xval.training.layer_rates import layer_shares, prepare_layer_rates

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from preprocessing import store
+from xval.base.errors import JobError, SettingsError
 from xval.data.fold import load_fold
-from xval.errors import JobError, SettingsError
 from xval.folds.split import Fold
 from xval.models.build import build_model
 from xval.training.compiled import compile_model

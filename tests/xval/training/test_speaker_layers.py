@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from preprocessing.features.settings import FeatureSettings
-from xval.config_file import read_section
+from xval.base.config_file import read_section
 from xval.training.speaker_layers import SpeakerAugmentation, warped_bins
 
 N_EXAMPLES = 2000

@@ -20,13 +20,13 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.store.waveforms import make_moments
 from preprocessing.store.writer import Example, StoreWriter
 from xval.backend import on_device
-from xval.config_file import read_section
+from xval.base.config_file import read_section
+from xval.engine.worker.run import run_job
 from xval.folds.split import Fold
 from xval.jobs.job import Job, job_seed
 from xval.jobs.prepare import prepare_for
 from xval.settings.resolve import Declaration, resolve
 from xval.training import compiled
-from xval.worker.run import run_job
 
 ITEMS = [f"speaker_{number}" for number in range(6)]
 FOLDS = {

@@ -12,7 +12,7 @@ import pytest
 
 from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.embeddings.examples import embed_clip, embed_pieces
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 RATE_HZ = 16000
 CLIPS = (0.1 * np.random.default_rng(0).normal(size=(3, 40000))).astype(np.float32)

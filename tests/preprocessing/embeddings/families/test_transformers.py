@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from preprocessing.embeddings.compute import Work, embed_clips
 from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.embeddings.examples import Pieces, cut_pieces
-from xval.errors import SettingsError
+from xval.base.errors import SettingsError
 
 FAMILIES = ("wav2vec2", "wav2vec2 with stable norm", "hubert", "wavlm", "whisper", "ast", "clap")
 LENGTHS = (9000, 12000, 9000, 4500)

@@ -1,0 +1,348 @@
+"""Instances against a baseline: the numbers, by hand and by others, and what cannot be said."""
+
+import math
+import re
+
+import baycomp
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from xval.answers.comparison.compare import compare
+from xval.answers.comparison.figures import Competitor, FoldFigure
+from xval.answers.comparison.text import (
+    decimals,
+    describe_columns,
+    describe_limits,
+    describe_plans,
+    describe_result,
+    describe_to_publish,
+    table_rows,
+)
+from xval.base.errors import ResultsError, SettingsError
+
+RATIO = 0.25
+NAN = math.nan
+
+
+def competitor(name, folds, *, ratio=RATIO, left_out=None, items=True):
+    """Return a competitor whose fold k tests the item sk; a fold is a figure, or a list of one per repeat."""
+    figures = [
+        FoldFigure(fold, repeat, value, (f"s{fold}",), ratio, {f"s{fold}": value} if items else None)
+        for fold, given in folds.items()
+        for repeat, value in enumerate(given if isinstance(given, list) else [given], start=1)
+    ]
+    return Competitor(name, f"comment {name}", tuple(figures), left_out or {})
+
+
+def numbered(values):
+    return dict(enumerate(values, start=1))
+
+
+def compare_accuracy(instances, baseline, **changes):
+    given = {"metric": "accuracy", "figure": "test accuracy of clips", "higher_is_better": True} | changes
+    return compare(instances, baseline, **given)
+
+
+def test_the_numbers_of_a_pair_by_hand():
+    own, other = [0.8, 0.7, 0.9, 0.6], [0.7, 0.7, 0.7, 0.5]  # differences 0.1, 0, 0.2, 0.1
+
+    (pair,) = compare_accuracy([competitor("2", numbered(own))], competitor("1", numbered(other))).pairs
+
+    error = math.sqrt(0.02 / 3 * (1 / 4 + RATIO))
+    half = stats.t.ppf(0.975, 3) * error
+    assert (pair.mean, pair.baseline_mean) == pytest.approx((0.75, 0.65))
+    assert pair.test[:3] == pytest.approx((0.1, 0.1 - half, 0.1 + half))
+    assert pair.test.p == pair.p_holm == pytest.approx(2 * stats.t.sf(0.1 / error, 3))
+    assert pair.of_folds == pytest.approx({1: 0.1, 2: 0.0, 3: 0.2, 4: 0.1})
+    assert pair.of_items == pytest.approx({"s1": 0.1, "s2": 0.0, "s3": 0.2, "s4": 0.1})
+    assert pair.flips.p == 4 / 16  # +-(0.1, 0.2, 0.1), whatever the sign of the 0
+    assert (pair.n_items, pair.n_repeats, pair.ratio) == (4, (1,), RATIO)
+    # A noncentral t of this shift exceeds the critical value with a probability of 80 %.
+    shift = pair.least_detectable / error
+    assert stats.nct.sf(stats.t.ppf(0.975, 3), 3, shift) == pytest.approx(0.8, abs=1e-6)
+
+
+@pytest.mark.parametrize("rope", [0, 0.02])
+def test_probabilities_are_those_of_baycomp(rope):
+    rng = np.random.default_rng(0)
+    own, other = rng.uniform(0.5, 0.9, (2, 5))
+    ratio = 1 / 4  # what baycomp takes for five folds without validation items
+
+    made = [competitor("2", numbered(own), ratio=ratio), competitor("1", numbered(other), ratio=ratio)]
+    (pair,) = compare_accuracy(made[:1], made[1], rope=rope).pairs
+
+    theirs = baycomp.two_on_single(other, own, rope)
+    assert (pair.posterior.better, pair.posterior.worse) == pytest.approx((theirs[-1], theirs[0]), abs=1e-9)
+
+
+def test_holm_adjusts_for_all_comparisons_with_the_baseline_and_no_others():
+    rng = np.random.default_rng(1)
+    baseline = competitor("1", numbered(rng.uniform(0.4, 0.5, 6)))
+    others = [competitor(str(number), numbered(rng.uniform(0.4, 0.5 + number / 40, 6))) for number in range(2, 6)]
+    equal = competitor("6", {fold: each[1].value + 0.1 for fold, each in baseline.by_fold().items()})
+
+    found = compare_accuracy([*others, equal], baseline)
+
+    p_values = [pair.test.p for pair in found.pairs]
+    assert [pair.p_holm for pair in found.pairs[:4]] == pytest.approx(multipletests(p_values[:4], method="holm")[1])
+    assert math.isnan(found.pairs[4].p_holm)  # no deviation, no test, none of the family
+    assert found.n_comparisons == 4
+    assert {pair.level for pair in found.pairs} == {0.05 / 4}
+    assert "p was adjusted for 4 comparisons with the baseline (Holm, 1979)" in describe_to_publish(found)
+
+
+def test_repeats_are_averaged_within_their_fold_and_are_no_further_folds():
+    averaged = {1: 0.7, 2: 0.6, 3: 0.75}
+    repeated = {1: [0.6, 0.8], 2: [0.5, 0.7], 3: [0.7, 0.8]}
+    baseline = {1: 0.5, 2: 0.55, 3: 0.6}
+
+    (once,) = compare_accuracy([competitor("2", averaged)], competitor("1", baseline)).pairs
+    (twice,) = compare_accuracy([competitor("2", repeated)], competitor("1", {k: [v, v] for k, v in baseline.items()})).pairs
+
+    assert twice.test == pytest.approx(once.test)
+    assert twice.of_items == pytest.approx(once.of_items)
+    assert twice.flips == once.flips
+    assert twice.n_repeats == (2,)
+    assert twice.components.seed == pytest.approx((0.02 + 0.02 + 0.005) / 3)
+    assert math.isnan(once.components.seed)
+
+
+def test_more_seeds_are_planned_from_the_seed_variance_and_not_without_it():
+    rng = np.random.default_rng(2)
+    means = rng.uniform(0.5, 0.8, 6)
+    own = numbered([list(mean + rng.normal(0, 0.05, 3)) for mean in means])
+    other = numbered([list(mean + rng.normal(0, 0.05, 3)) for mean in means])
+    found = compare_accuracy([competitor("2", own)], competitor("1", other))
+    (pair,) = found.pairs
+
+    assert pair.planned(6, 3) == pytest.approx(pair.least_detectable)
+    assert pair.planned(12, 5) < pair.planned(6, 5) < pair.planned(6, 3)
+    first = [competitor(name, {k: v[0] for k, v in each.items()}) for name, each in (("2", own), ("1", other))]
+    alone = compare_accuracy(first[:1], first[1])
+    assert math.isnan(alone.pairs[0].planned(6, 5))
+    assert alone.pairs[0].planned(12, 1) < alone.pairs[0].planned(6, 1) == pytest.approx(alone.pairs[0].least_detectable)
+    (sizes, unknown) = describe_plans(alone)
+    assert "12 items and 1 seed: " in sizes
+    assert "5 seeds" not in sizes
+    assert unknown.startswith("One seed per fold: how much of a difference is due to the seed is unknown")
+
+
+def test_more_seeds_find_more_where_the_fold_component_is_cut_at_0():
+    own = numbered([[0.7, 0.5], [0.5, 0.7], [0.72, 0.5], [0.5, 0.71]])
+    (pair,) = compare_accuracy([competitor("2", own)], competitor("1", numbered([[0.5, 0.5]] * 4))).pairs
+
+    assert pair.components.fold == 0
+    assert pair.planned(4, 2) == pytest.approx(pair.least_detectable)
+    assert pair.planned(4, 5) == pytest.approx(pair.least_detectable * math.sqrt(2 / 5))
+
+
+def test_more_seeds_never_find_less_than_those_of_now():
+    own = numbered([[0.5, 0.9], [0.9, 0.52], [0.5, 0.9], [0.9, 0.5]])  # steady over folds, by luck: seeds differ a lot
+    found = compare_accuracy([competitor("2", own)], competitor("1", numbered([[0.6, 0.6]] * 4)))
+
+    now, _, more_seeds, _ = map(float, re.findall(r" (0\.\d+)[;.]", describe_plans(found)[0]))
+
+    assert more_seeds < now
+
+
+def test_a_figure_that_is_the_same_in_every_fold_shows_no_equality():
+    """The concordance is 0 in a fold whose true numbers do not vary, whatever is predicted."""
+    found = compare_accuracy([competitor("2", numbered([[0.0]] * 4))], competitor("1", numbered([[0.0]] * 4)))
+
+    (pair,) = found.pairs
+    assert (pair.verdict, found.n_comparisons) == ("no test", 0)
+    assert math.isnan(pair.posterior.equal)
+    assert any(note.startswith("Both have 0.000 in every fold") for note in pair.notes)
+
+
+def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
+    noisy, steady = competitor("2", numbered([1.0, 0.0, 1.0, 0.0])), competitor("3", numbered([0.5, 0.6, 0.5, 0.6]))
+    baseline = competitor("1", numbered([0.0, 1.0, 0.1, 0.9]))
+    level = competitor("4", numbered([0.02, 0.99, 0.12, 0.88]))
+
+    (plans, *_) = describe_plans(compare_accuracy([noisy, steady], baseline, bounds=(0.0, 1.0)))
+    (mixed, *_) = describe_plans(compare_accuracy([noisy, level], baseline, bounds=(0.0, 1.0)))
+
+    assert "4 items and 1 seed, as now: none (two figures differ by at most 1); 8 items" in plans
+    assert re.search(r"4 items and 1 seed, as now: 0\.\d+, in others none;", mixed)
+
+
+@pytest.mark.parametrize(("bounds", "most"), [((0, 1), 1.0), ((0, math.inf), math.inf), (None, math.inf)])
+def test_the_interval_of_a_difference_is_cut_at_what_the_bounds_of_the_metric_allow(bounds, most):
+    own, other = competitor("2", numbered([1.0, 1.0, 0.2])), competitor("1", numbered([0.0, 0.1, 0.5]))
+    (pair,) = compare_accuracy([own], other, bounds=bounds).pairs
+    (free,) = compare_accuracy([own], other).pairs
+
+    assert free.test.high > 1
+    assert pair.test == free.test._replace(low=max(free.test.low, -most), high=min(free.test.high, most))
+
+
+def test_a_lower_error_is_better():
+    own, other = competitor("2", {1: 0.1, 2: 0.12, 3: 0.11}), competitor("1", {1: 0.5, 2: 0.51, 3: 0.53})
+
+    (pair,) = compare_accuracy([own], other, metric="mse", higher_is_better=False).pairs
+
+    assert pair.test.difference < 0
+    assert pair.verdict == "better"
+    assert pair.posterior.better > 0.95
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict"),
+    [
+        ([0.2, 0.21, 0.19, 0.2], "better"),
+        ([-0.2, -0.21, -0.19, -0.2], "worse"),
+        ([0.2, -0.1, 0.1, 0.0], "undecided"),
+        ([0.001, -0.001, 0.001, 0.0], "practically equal"),
+        ([0.0] * 4, "practically equal"),
+        ([0.1] * 4, "no test"),
+    ],
+)
+def test_the_verdict_follows_from_holm_and_the_rope(shift, verdict):
+    baseline = [0.5, 0.625, 0.375, 0.75]
+    own = competitor("2", numbered(np.add(baseline, shift)))
+
+    found = compare_accuracy([own], competitor("1", numbered(baseline)))
+
+    assert found.pairs[0].verdict == verdict
+    assert table_rows(found)[0][-1] == verdict
+
+
+def test_equal_instances_have_p_1_and_no_detectable_difference_of_0():
+    same = [0.5, 0.6, 0.7, 0.8]
+
+    found = compare_accuracy([competitor("2", numbered(same))], competitor("1", numbered(same)))
+
+    assert (found.pairs[0].test.p, found.pairs[0].flips.p) == (1, 1)
+    assert math.isnan(found.pairs[0].least_detectable)
+    assert describe_plans(found) == []
+    assert "difference 0.000, 95 % interval [0.000, 0.000]; p = 1.000; " in describe_result(found, found.pairs[0])
+
+
+def test_with_four_items_the_sign_flip_cannot_be_significant_and_says_so():
+    found = compare_accuracy(
+        [competitor("2", numbered([0.9, 0.8, 0.9, 0.7])), competitor("3", numbered([0.9, 0.8, 0.8, 0.7]))],
+        competitor("1", numbered([0.1, 0.2, 0.1, 0.2])),
+    )
+
+    assert {pair.flips.p for pair in found.pairs} == {0.125}
+    assert describe_limits(found) == ["Instances 2, 3: With 4 items the sign flip test cannot be significant (least p 0.125)."]
+    assert [row[6] for row in table_rows(found)] == ["0.125 (!)", "0.125 (!)"]
+
+
+def test_one_fold_is_not_tested():
+    found = compare_accuracy([competitor("2", {1: 0.7})], competitor("1", {1: 0.5}))
+
+    assert found.pairs[0].verdict == "no test"
+    assert "Instance 2: One fold has no deviation, so there is no test." in describe_limits(found)
+    assert describe_result(found, found.pairs[0]).endswith("the difference of +0.200 was not tested.")
+    assert "nan" not in str(table_rows(found))
+    published = describe_to_publish(found)
+    assert "on the same 1 fold of 1 item, one seed per fold." in published
+    for claimed in ("nan", "Differences per fold were tested", "posterior", "Nadeau", "1 items"):
+        assert claimed not in published
+    assert describe_columns(found).startswith("No t test")
+
+
+def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
+    own = competitor("2", {1: 0.7, 2: 0.8, 3: NAN}, left_out={3: "auc is undefined", 4: "failed: out of memory"})
+    baseline = competitor("1", {1: 0.5, 3: 0.5, 4: 0.6, 2: 0.4, 5: 0.5}, left_out={6: "missing"})
+    own_5 = FoldFigure(5, 1, 0.6, ("s5",), RATIO, {"s5": 0.6})
+    own = Competitor("2", "", (*own.figures, own_5), own.left_out)
+
+    found = compare_accuracy([own], baseline)
+
+    assert list(found.pairs[0].of_folds) == [1, 2, 5]
+    assert (found.pairs[0].mean, found.pairs[0].baseline_mean) == pytest.approx((0.7, 1.4 / 3))
+    assert describe_limits(found)[0] == (
+        "Instance 2: Compared on 3 folds; left out: fold 3 (auc is undefined), fold 4 (failed: out of memory), "
+        "fold 6 (missing), fold 6 (missing in the baseline, instance 1)."
+    )
+
+
+def test_an_instance_without_a_common_fold_is_left_out_and_alone_it_is_an_error():
+    baseline = competitor("1", {1: 0.5, 2: 0.6})
+    other, empty = competitor("2", {1: 0.6, 2: 0.8}), competitor("3", {}, left_out={1: "failed: NaN", 2: "missing"})
+
+    found = compare_accuracy([other, empty], baseline)
+
+    assert [pair.instance for pair in found.pairs] == ["2"]
+    assert describe_limits(found)[0].startswith("Instance 3 is left out")
+    with pytest.raises(ResultsError, match=r"no fold to compare instance 1 on.*fold 1 \(failed: NaN\), fold 2 \(missing\)"):
+        compare_accuracy([empty], baseline)
+
+
+def test_a_figure_that_is_no_mean_over_items_in_one_fold_has_no_test_over_items():
+    own, other = competitor("2", {1: 0.7, 2: 0.5, 3: 0.6}), competitor("1", {1: 0.4, 2: 0.5, 3: 0.6})
+    without = Competitor("1", "", (other.figures[0]._replace(of_items=None), *other.figures[1:]), {})
+
+    found = compare_accuracy([own], without)
+
+    assert found.pairs[0].flips is None
+    assert not found.pairs[0].of_items
+    assert "no sign flip test over items" in describe_limits(found)[0]
+    assert "sign flip test (" not in describe_to_publish(found)
+    assert math.isnan(found.table["p_sign_flip"][0])
+
+
+def test_unequal_numbers_of_repeats_are_said():
+    found = compare_accuracy([competitor("2", {1: [0.5, 0.7], 2: [0.6], 3: 0.7})], competitor("1", {1: 0.5, 2: 0.5, 3: 0.5}))
+
+    assert found.pairs[0].of_folds == pytest.approx({1: 0.1, 2: 0.1, 3: 0.2})
+    assert "Instance 2: Folds have 1 or 2 repeats; each fold counts with the mean of those that it has." in describe_limits(
+        found
+    )
+    assert "averaged over 1 or 2 seeds within a fold" in describe_to_publish(found)
+
+
+def test_folds_over_clips_are_said_to_be_no_independent_items():
+    made = [Competitor(each.name, "", each.figures, {}, has_items_of_one_clip=True) for each in (
+        competitor("1", {1: 0.5, 2: 0.7}), competitor("2", {1: 0.6, 2: 0.7}))]  # fmt: skip
+
+    assert describe_limits(compare_accuracy(made[1:], made[0]))[0].startswith("Every item has one clip.")
+
+
+def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
+    found = compare_accuracy(
+        [competitor("2", numbered([0.8, 0.7, 0.9, 0.6, 0.8, 0.7]))], competitor("1", numbered([0.7, 0.7, 0.7, 0.5, 0.7, 0.8]))
+    )
+
+    text = describe_to_publish(found)
+
+    methods, sources = text.split("\n\nSources.\n")
+    for cited in ("Nadeau & Bengio, 2003", "Benavoli et al., 2017", "Phipson & Smyth, 2010"):
+        assert cited in methods
+        assert sources.count(f"({cited[-4:]})") == 1
+    assert "Holm" not in text  # one comparison needs no adjustment
+    assert "on the same 6 folds of 6 items, one seed per fold." in text
+    assert "ratio of test to training items 0.250" in text
+    assert "practically equal (differences within ±0.01)" in text
+    assert "(all sign vectors; Phipson & Smyth, 2010)" in text
+    assert "Instance 2 (comment 2) reached 0.750, the baseline 0.683 (difference +0.067, 95 % interval [" in text
+
+
+def test_the_table_has_all_numbers():
+    found = compare_accuracy(
+        [competitor("2", {1: 0.6, 2: 0.8, 3: 0.7}), competitor("3", {1: 0.6, 2: 0.9})], competitor("1", numbered([0.5] * 3))
+    )
+
+    table = found.table
+
+    assert table["difference_fold_3"].tolist() == pytest.approx([0.2, NAN], nan_ok=True)
+    assert table["difference_item_s2"].tolist() == pytest.approx([0.3, 0.4])
+    assert table.loc[0, "p_holm"] == found.pairs[0].p_holm
+    assert table[["p_better", "p_equal", "p_worse"]].sum(axis=1).tolist() == pytest.approx([1, 1])
+
+
+def test_a_negative_rope_is_refused():
+    with pytest.raises(SettingsError, match=r"rope=-1"):
+        compare_accuracy([competitor("2", {1: 0.5, 2: 0.6})], competitor("1", {1: 0.5, 2: 0.7}), rope=-1)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(-2.8e-17, "0.000"), (0.0, "0.000"), (-0.25, "-0.250"), (0.0004, "0.0004"), (1234.5, "1.23e+03")]
+)
+def test_a_figure_has_three_decimals_or_digits_and_what_rounding_left_is_nothing(number, text):
+    assert decimals(number) == text

@@ -1,0 +1,177 @@
+"""Two deals of four items into two folds each: figures of items, folds and pooled, worked out by hand."""
+
+import math
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+
+from xval.answers.comparison.choose import compare_instances
+from xval.answers.comparison.text import describe_limits, describe_to_publish
+from xval.answers.deals import deals_of, describe_deals, item_means
+from xval.answers.findings import find_findings
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.summary import figure, item_figure
+from xval.base.errors import ResultsError
+from xval.base.json_files import read_json, write_json
+from xval.measures import metrics
+from xval.measures.statistics.comparison import corrected_t, sign_flip
+from xval.measures.statistics.intervals import mean_interval
+from xval.measures.statistics.planning import least_detectable
+from xval.report.rebuild import rebuild
+from xval.report.staleness import is_stale
+
+N_CLIPS = 10
+# Of 10 clips those that are right, by fold and item; folds 1 and 2 are the first deal.
+RIGHT = {1: {"a": 5, "b": 7}, 2: {"c": 9, "d": 3}, 3: {"a": 7, "c": 7}, 4: {"b": 5, "d": 5}}
+BETTER = {1: {"a": 6, "b": 7}, 2: {"c": 9, "d": 6}, 3: {"a": 8, "c": 9}, 4: {"b": 8, "d": 5}}
+TARGETS = np.arange(N_CLIPS) % 2
+
+
+def write_folds(folder, n_deals):
+    folds = [
+        {"number": fold, "training": sorted({*"abcd"} - {*of_items})[:1], "validation": sorted({*"abcd"} - {*of_items})[1:]}
+        | {"test": sorted(of_items)}
+        for fold, of_items in list(RIGHT.items())[: 2 * n_deals]
+    ]
+    settings = {"fold_strategy": "balanced"} | ({"fold_repeats": n_deals} if n_deals > 1 else {})
+    content = {"hash": "both", "deal_hashes": ["f", "g"]} if n_deals > 1 else {"hash": "f"}
+    write_json(folder.folds_file, content | {"index_hash": "i", "settings": settings, "folds": folds})
+
+
+def predictions(of_items):
+    tables = []
+    for item, n_right in of_items.items():
+        is_right = np.arange(N_CLIPS) < n_right
+        yes = np.float32(np.where(is_right == (TARGETS == 1), 0.6, 0.4) + 0.03 * n_right * (TARGETS == 1))
+        table = {"item": item, "clip": [f"{item}{number}" for number in range(N_CLIPS)], "side": "test"}
+        table |= {"target": np.array(["no", "yes"])[TARGETS], "probability_no": 1 - yes, "probability_yes": yes}
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables)
+
+
+def auc_of(*folds):
+    whole = pd.concat(predictions(of_items) for of_items in folds)
+    outputs = whole[["probability_no", "probability_yes"]].to_numpy(np.float32)
+    return metrics.compute("classification", (whole["target"] == "yes").to_numpy(np.int64), outputs)["auc"]
+
+
+@pytest.fixture
+def make(make_results, tmp_path):
+    """Return a function that leaves an experiment of some instances, each given as `RIGHT`."""
+
+    def make(*instances, n_deals=2, number=1):
+        results = make_results(tmp_path, number=number)
+        write_folds(results.folder, n_deals)
+        for place, by_fold in enumerate(instances, start=1):
+            results.add_instance(place, clip_average="probabilities", seed=1, comment_1=f"comment {place}", batch_size=place)
+            for fold, of_items in by_fold.items():
+                accuracy = sum(of_items.values()) / N_CLIPS / 2
+                items = {item: {"n_clips": N_CLIPS, "accuracy": n / N_CLIPS} for item, n in of_items.items()}
+                tested = sorted(of_items)
+                results.add_fold(
+                    place, fold, {"accuracy": accuracy, "auc": auc_of(of_items)}, predictions(of_items),
+                    item_metrics={"test": items}, folds_hash="f" if fold < 3 else "g",
+                    items={"training": ["x"] * 4, "validation": ["y"], "test": tested}, class_names=["no", "yes"],
+                    n_examples={"training": 40, "validation": 10, "test": 2 * N_CLIPS},
+                    clip_metrics={"validation": {}, "test": {}},
+                )  # fmt: skip
+        return results.folder
+
+    return make
+
+
+def gather(folder):
+    assert rebuild(folder) == []
+    return read_metric_dicts(folder, folder.instances())
+
+
+def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
+    folder = make(RIGHT)
+    (found,) = gather(folder)
+
+    accuracies = figure(found, "test", "accuracy")
+    assert (accuracies["mean"], accuracies["n"], found["folds_total"]) == (pytest.approx(0.6), 4, 4)
+    assert accuracies["std"] == pytest.approx((0.02 / 3) ** 0.5)  # of 0.6, 0.6, 0.7, 0.5
+    of_items = [0.6, 0.6, 0.8, 0.4]
+    assert [each["accuracy"] for each in item_means(found).values()] == pytest.approx(of_items)
+    over_items = item_figure(found, "test", "accuracy")
+    assert found["over_items"]["n_items"] == 4
+    assert (over_items["items"], over_items["low"], over_items["high"]) == pytest.approx(
+        (0.6, *mean_interval(np.array(of_items))[:2])
+    )
+    pooled = [auc_of(RIGHT[1], RIGHT[2]), auc_of(RIGHT[3], RIGHT[4])]
+    assert pooled[0] != pooled[1]
+    assert item_figure(found, "test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
+    assert [[record["fold"] for record in records] for records in deals_of(found).values()] == [[1, 2], [3, 4]]
+    assert describe_deals(found, "test", "accuracy") == "accuracy deal 1 0.600, deal 2 0.600"
+    sheet = openpyxl.load_workbook(folder.workbook)["items"]
+    assert [[cell.value for cell in row[:3]] for row in sheet.iter_rows(min_row=2, max_row=5)] == [
+        ["d", "2, 4", 10], ["a", "1, 3", 10], ["b", "1, 4", 10], ["c", "2, 3", 10],
+    ]  # fmt: skip
+
+
+def test_pooled_figures_leave_a_deal_out_that_is_not_whole(make):
+    (found,) = gather(make({fold: RIGHT[fold] for fold in (1, 2, 3)}))
+
+    assert item_figure(found, "test", "auc")["pooled"] == pytest.approx(auc_of(RIGHT[1], RIGHT[2]))
+    assert [each["accuracy"] for each in item_means(found).values()] == pytest.approx([0.6, 0.7, 0.8, 0.3])
+    assert any(finding.kind == "folds missing" for finding in find_findings([found]))
+
+
+def test_other_deals_than_those_of_folds_json_count_nowhere_and_are_kept(make):
+    folder = make(RIGHT)
+    gather(folder)
+    assert not is_stale(folder)
+
+    write_folds(folder, 1)
+
+    assert is_stale(folder)
+    (found,) = gather(folder)
+    assert (found["folds_total"], found["folds_done"], len(folder.jobs(1))) == (2, 2, 4)
+    assert "deals" not in found
+    assert [each["accuracy"] for each in item_means(found).values()] == [0.5, 0.7, 0.9, 0.3]
+    assert describe_deals(found, "test", "accuracy") == ""
+
+
+def test_instances_are_compared_on_the_folds_of_all_deals_and_on_items_once(make):
+    folder = make(RIGHT, BETTER)
+
+    found = compare_instances(folder.path, baseline=1, metric="accuracy")
+
+    (pair,) = found.pairs
+    assert list(pair.of_folds.values()) == pytest.approx([0.05, 0.15, 0.15, 0.15])
+    assert pair.of_items == pytest.approx({"a": 0.1, "b": 0.15, "c": 0.1, "d": 0.15})
+    assert pair.test == corrected_t(np.array(list(pair.of_folds.values())), 0.5)
+    assert pair.flips == sign_flip(np.array([0.1, 0.15, 0.1, 0.15]))
+    assert (pair.n_items, pair.n_deals, pair.ratio) == (4, 2, 0.5)
+    # Eight items make four folds of each deal, which test two items each as now, with a third of the ratio.
+    error = math.sqrt(np.var(list(pair.of_folds.values()), ddof=1) * (1 / 8 + 0.5 / 3))
+    assert pair.planned(8, 1) == pytest.approx(error * least_detectable(1, 8))
+    text = describe_to_publish(found)
+    assert "on the same 4 folds of 4 items, which were dealt into folds 2 times, one seed per fold" in text
+    assert "Bouckaert, R. R. & Frank, E. (2004)" in text
+
+
+def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make):
+    folder, other = make(RIGHT), make({fold: BETTER[fold] for fold in (1, 2)}, n_deals=1, number=2)
+
+    found = compare_instances(folder.path, [1, f"{other.path}:1"], baseline=1, metric="accuracy")
+
+    assert list(found.pairs[0].of_folds) == [1, 2]
+    assert found.pairs[0].n_deals == 1
+    assert "left out: fold 3 (missing), fold 4 (missing)" in " ".join(describe_limits(found))
+    content = read_json(other.folds_file)
+    write_json(other.folds_file, content | {"hash": "h"})
+    with pytest.raises(ResultsError, match="has other folds than"):
+        compare_instances(folder.path, [1, f"{other.path}:1"], baseline=1, metric="accuracy")
+
+
+@pytest.mark.parametrize("change", [{"deal_hashes": ["f"]}, {"deal_hashes": None}, {"settings": {"fold_repeats": 3}}])
+def test_a_folds_json_whose_deals_do_not_fit_is_damaged(make, change):
+    folder = make(RIGHT)
+    write_json(folder.folds_file, read_json(folder.folds_file) | change)
+
+    with pytest.raises(ResultsError, match="does not hold the folds of an experiment"):
+        rebuild(folder)

@@ -1,0 +1,209 @@
+"""What is said beside the figures."""
+
+import pytest
+
+from xval.answers.findings import find_findings
+
+
+def texts(metric_dicts):
+    return {finding.kind: finding.text for finding in find_findings(metric_dicts)}
+
+
+def with_sides(make_record, fold, validation, test, **changes):
+    record = make_record(fold, {"accuracy": test, "balanced_accuracy": test}, **changes)
+    record["metrics"]["validation"] = {"accuracy": validation, "balanced_accuracy": validation}
+    return record
+
+
+def over_items(low, high, chance=0.5):
+    figure = {
+        "items": 0.6,
+        "pooled": 0.6,
+        "of": "items",
+        "low": low,
+        "high": high,
+        "method": "t",
+        "chance": chance,
+        "strategy": "x",
+    }
+    figures = {"test": {"balanced_accuracy": figure}}
+    return {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": figures}
+
+
+def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(make_instance, make_record):
+    validation = {1: [0.9, 0.2, 0.9], 2: [0.1, 0.8, 0.1]}
+    test = {1: [0.5, 0.9, 0.6], 2: [0.9, 0.4, 0.9]}
+    metric_dicts = [
+        make_instance(
+            number,
+            [with_sides(make_record, fold, validation[number][fold - 1], test[number][fold - 1]) for fold in (1, 2, 3)],
+            learning_rate=number,
+        )
+        for number in (1, 2)
+    ]
+    text = texts(metric_dicts)["nested"]
+    assert text.startswith("0.500 is the mean test balanced_accuracy if each fold chooses among the 2 instances")
+    assert "The 0.667 of instance 1" in text
+    assert "reaches, report 0.500." in text
+    assert "nested" not in texts(metric_dicts[:1])
+
+
+def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_instance, make_record):
+    values = {1: [(0.9, 0.5), (0.5, 0.5), (0.9, 0.5)], 2: [(0.1, 0.4), (0.8, 0.9), (0.1, 0.4)]}
+    metric_dicts = [
+        make_instance(
+            number, [with_sides(make_record, fold, *of) for fold, of in enumerate(sides, start=1)], learning_rate=number
+        )
+        for number, sides in values.items()
+    ]
+    text = texts(metric_dicts)["nested"]
+    assert text.startswith("0.633 is the mean test balanced_accuracy")
+    assert (
+        "The 0.500 of instance 1 estimates this one instance, and such a figure is too good on average, though here it is the"
+        in text
+    )
+
+
+def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_record):
+    folds = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
+    instances = [
+        make_instance(
+            number, [with_sides(make_record, fold, each, each) for fold, each in enumerate(values, 1)], learning_rate=number
+        )
+        for number, values in ((1, folds), (2, sorted(folds)))
+    ]
+    assert {"tie", "nested"} <= set(texts([each | {"over_items": over_items(0.55, 0.7)} for each in instances]))
+    found = texts([each | {"over_items": over_items(0.4, 0.7)} for each in instances])
+    assert "Do not rank these" in found["not above chance"]
+    assert not {"tie", "nested"} & set(found)
+
+
+def test_few_validation_items_are_said_where_they_rank_instances(make_instance, make_record):
+    def instance(number, *validating):
+        records = [with_sides(make_record, fold, 0.5, 0.5) for fold, _ in enumerate(validating, start=1)]
+        for record, item in zip(records, validating, strict=True):
+            record["items"] = {"training": ["a", "b"], "validation": [*item], "test": ["d", "e"]}
+        return make_instance(number, records, learning_rate=number)
+
+    text = texts([instance(1, "c", "c"), instance(2, "c", "c")])["few validation items"]
+    assert "are of 1 of the 5 items" in text
+    assert "next_fold" not in text, "two folds leave no third one to validate"
+    assert "few validation items" not in texts([instance(1, "c", "c")])
+    assert "few validation items" not in texts([instance(number, "abc", "ab") for number in (1, 2)])
+    assert "few validation items" not in texts([instance(1, "c"), instance(2, "abc", "ab")]), "1 has not ended"
+
+
+@pytest.mark.parametrize(
+    ("n_folds", "changes", "said"),
+    [
+        (3, {}, "some in several folds. With validation = next_fold"),
+        (3, {"validation": "next_fold"}, "some in several folds. Small"),
+        (1, {"fold_strategy": "predefined"}, "those of the one split. Small"),
+    ],
+)
+def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_record, n_folds, changes, said):
+    records = [with_sides(make_record, fold + 1, 0.5, 0.5) for fold in range(n_folds)]
+    for record in records:
+        record["items"] = {"training": ["a", "b"], "validation": ["c"], "test": ["d", "e"]}
+    metric_dicts = [make_instance(number, records, learning_rate=number, **changes) for number in (1, 2)]
+    assert said in texts(metric_dicts)["few validation items"]
+
+
+def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
+    metric_dicts = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
+    found = texts(metric_dicts)
+    assert "Instances 1-3 differ in their seed alone" in found["seeds"]
+    assert "repeats = 3" in found["seeds"]
+    assert not {"tie", "nested"} & set(found)
+
+
+def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instance):
+    folds = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
+    near = [make_instance(number, values, learning_rate=number) for number, values in ((1, folds), (2, sorted(folds)))]
+    far = [
+        near[0],
+        make_instance(2, [value - 0.4 + 0.01 * (number % 2) for number, value in enumerate(folds)], learning_rate=2),
+    ]
+    assert texts(near)["tie"].startswith(
+        "Instance 1 is not surely better than instance 2: the difference in validation accuracy"
+    )
+    assert "tie" not in texts(far)
+    at_chance = near[1] | {"over_items": over_items(0.45, 0.7)}
+    assert "tie" not in texts([near[0], at_chance]), "it is not to be taken, however simple"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "loss", "is_named"),
+    [(0.55, 0.7, 0.3, False), (0.45, 0.7, 0.3, True), (0.2, 0.4, 0.3, True), (0.55, 0.7, 0.45, True)],
+)
+def test_who_is_not_above_chance_is_named(make_instance, low, high, loss, is_named):
+    """Guessing has the loss 0.5 in these records, and the validation loss is 0.1 above that of the test."""
+    found = make_instance(4, [{"balanced_accuracy": 0.6, "loss": loss}] * 6) | {"over_items": over_items(low, high)}
+    assert ("Not above chance: instance 4" in texts([found]).get("not above chance", "")) == is_named
+
+
+@pytest.mark.parametrize(("value", "is_named"), [(0.5, True), (0.4, True), (0.6, False)])
+def test_a_figure_without_interval_is_compared_with_chance_itself(make_instance, value, is_named):
+    found = make_instance(4, [{"balanced_accuracy": value, "loss": 0.3}] * 6) | {"over_items": over_items(None, None)}
+    found["over_items"]["figures"]["test"]["balanced_accuracy"]["items"] = value
+    assert ("not above chance" in texts([found])) == is_named
+
+
+def test_an_error_is_better_than_chance_below_it(make_instance):
+    figures = [{"rmse": 0.6}] * 6
+    for low, high, is_named in ((0.2, 0.4, False), (0.4, 0.6, True)):
+        found = make_instance(1, figures, task_type="regression") | {"over_items": over_items(low, high)}
+        found["over_items"]["figures"]["test"]["rmse"] = found["over_items"]["figures"]["test"].pop("balanced_accuracy")
+        assert ("not above chance" in texts([found])) == is_named
+
+
+def test_missing_folds_are_counted(make_instance, make_failure):
+    metric_dicts = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, make_failure(2)]), make_instance(3, [], folds_total=2)]
+    assert "missing of instance 2 (1 of 2 done), instance 3 (0 of 2 done)" in texts(metric_dicts)["folds missing"]
+    assert "when what failed is mended" in texts(metric_dicts)["folds missing"]
+    assert "failed" not in texts([metric_dicts[0], metric_dicts[2]])["folds missing"]
+    assert "folds missing" not in texts(metric_dicts[:1])
+
+
+def test_few_items_and_a_random_split_are_said(make_instance, make_record):
+    assert texts([make_instance(1, [0.5] * 5)])["few items"].startswith("5 items tell little about others")
+    assert "few items" not in texts([make_instance(1, [0.5] * 6)])
+    clips = {"test": {f"clip {number}": {"n_clips": 1, "accuracy": 1.0} for number in range(9)}}
+    found = texts([make_instance(1, [make_record(1, {"accuracy": 1.0}, item_metrics=clips)])])
+    assert "a random split" in found["random split"]
+    assert "random split" not in texts([make_instance(1, [0.5] * 6)])
+
+
+def test_nothing_is_said_before_a_fold_is_finished(make_instance, make_failure):
+    assert find_findings([make_instance(1, [make_failure(1)])]) == []
+
+
+def test_instances_of_other_clips_do_not_compare(make_instance):
+    def finding(*conditions):
+        found = [make_instance(number, [0.5, 0.6], **each) for number, each in enumerate(conditions, start=1)]
+        return texts(found).get("other clips", "")
+
+    english = 'language == "en"'
+    assert "differ in test_where: their test figures are of other clips" in finding({}, {"test_where": english})
+    assert "differ in test_where and train_where" in finding({}, {"test_where": english, "train_where": english})
+    assert finding({"train_where": english}, {"train_where": english}) == ""
+
+
+def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_concern(make_instance):
+    metric_dicts = [make_instance(number, [0.5, 0.6], learning_rate=number) for number in (1, 2)]
+    metric_dicts[0]["cautions"], metric_dicts[1]["cautions"] = ["all are upsampled", "some are padded"], ["all are upsampled"]
+    found = {finding.text: finding.instances for finding in find_findings(metric_dicts) if finding.kind == "corpus"}
+    assert found == {"The corpus: all are upsampled.": (), "The corpus (instance 1): some are padded.": (1,)}
+
+
+def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_record, make_failure):
+    records = [make_record(fold, {"accuracy": 0.5, "balanced_accuracy": 0.5}) for fold in (1, 2)]
+    second = make_record(1, {"accuracy": 0.6, "balanced_accuracy": 0.6}, repeat=2)
+
+    text = texts([make_instance(1, [*records, second, make_failure(2) | {"repeat": 2}], repeats=2, folds_total=2)])[
+        "repeats missing"
+    ]
+
+    assert text.startswith("Repeats are missing of instance 1 (3 of 4 jobs done): means over folds and items are of those")
+    whole = make_instance(1, [*records, second, make_record(2, second["metrics"]["test"], repeat=2)], repeats=2, folds_total=2)
+    assert "repeats missing" not in texts([whole])

@@ -1,0 +1,163 @@
+"""Figures by group equal those of scikit-learn on the group, and gaps the t intervals of scipy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score
+
+from xval.answers.group_columns import find_groups, group_columns
+from xval.answers.groups import Answers, describe_gap, groups_table, measure_groups
+from xval.base.errors import SettingsError
+from xval.measures.statistics.differences import cut_difference
+from xval.measures.task import find_task
+from xval.results import tested_examples
+
+N_ITEMS, N_CLIPS = 9, 24
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Nine speakers with 24 clips each: gender and age belong to the speaker, recorder to the clip; one has no gender."""
+    rows = [
+        {
+            "clip": f"s{item}_{clip}",
+            "item": f"s{item}",
+            "gender": None if item == 8 else ("female", "male")[item % 2],
+            "age": 20.0 + 5 * item,
+            "recorder": ("near", "far")[clip % 2],
+            "take": str(clip),
+            "augmented": False,
+        }
+        for item in range(N_ITEMS)
+        for clip in range(N_CLIPS)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def tested(table):
+    """Two repeats of answers that are better for women and near the microphone."""
+    rng = np.random.default_rng(0)
+    targets = rng.integers(3, size=len(table))
+    noise = np.where(table["gender"] == "male", 1.6, 0.8) * np.where(table["recorder"] == "far", 1.5, 1.0)
+    repeats = []
+    for _ in range(2):
+        scores = np.eye(3)[targets] + noise[:, None] * rng.normal(size=(len(table), 3))
+        probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        arrays = (table["item"].to_numpy(), table["clip"].to_numpy(), np.ones(len(table), np.int64), targets)
+        repeats.append(tested_examples.TestedExamples(*arrays, probabilities.astype(np.float32)))
+    return Answers(3, find_task("classification"), tuple(repeats))
+
+
+def right(tested):
+    """Return whether each answer is right, averaged over repeats."""
+    return np.mean([each.predictions.argmax(axis=1) == each.targets for each in tested.repeats], axis=0)
+
+
+def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> None:
+    found = measure_groups(tested, find_groups(table, "gender"))
+    assert (found.metric, found.of) == ("balanced_accuracy", "pooled")
+    for figure in found.figures:
+        rows = (table["gender"] == figure.group).to_numpy()
+        answers = [each.predictions[rows].argmax(axis=1) for each in tested.repeats]
+        wanted = np.mean([balanced_accuracy_score(tested.repeats[0].targets[rows], each) for each in answers])
+        assert figure.value == pytest.approx(wanted, abs=1e-12)
+        assert figure.interval.low < figure.value < figure.interval.high
+        assert (figure.n_items, figure.n_clips) == (4, 4 * N_CLIPS)
+    assert "24 test clips have no gender" in " ".join(found.notes)
+    column = find_groups(table, "gender")
+    found = measure_groups(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
+    assert "No clip of other was tested." in found.notes
+    assert "Fewer than 6 items tell little about others: female (4), male (4)" in " ".join(found.notes)
+
+
+def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested) -> None:
+    found = measure_groups(tested, find_groups(table, "gender"), "accuracy")
+    of_items = pd.Series(right(tested)).groupby([table["gender"], table["item"]]).mean()
+    wanted = stats.ttest_ind(of_items["female"], of_items["male"], equal_var=False).confidence_interval(0.95)
+    assert (found.of, found.gap.higher, found.gap.lower, found.gap.is_within_items) == (
+        "mean over items",
+        "female",
+        "male",
+        False,
+    )
+    assert found.gap.value == pytest.approx(of_items["female"].mean() - of_items["male"].mean(), abs=1e-12)
+    assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
+    assert "It does not contain 0." in describe_gap(found)
+
+
+def test_the_gap_between_groups_of_clips_is_paired_within_items(table, tested) -> None:
+    found = measure_groups(tested, find_groups(table, "recorder"), "accuracy")
+    of_items = pd.Series(right(tested)).groupby([table["recorder"], table["item"]]).mean()
+    wanted = stats.ttest_rel(of_items["near"], of_items["far"]).confidence_interval(0.95)
+    assert found.gap.is_within_items
+    assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
+    assert [each.n_items for each in found.figures] == [N_ITEMS, N_ITEMS]
+
+
+def test_with_more_groups_the_interval_of_the_gap_holds_for_all_pairs(table, tested) -> None:
+    three = table.assign(room=[("a", "b", "c")[int(item[1]) % 3] for item in table["item"]])
+    found = measure_groups(tested, find_groups(three, "room"), "accuracy")
+    of_items = pd.Series(right(tested)).groupby([three["room"], three["item"]]).mean()
+    higher, lower = of_items[found.gap.higher], of_items[found.gap.lower]
+    wanted = stats.ttest_ind(higher, lower, equal_var=False).confidence_interval(1 - 0.05 / 3)
+    assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
+    assert "for all 3 pairs of groups together" in describe_gap(found)
+
+
+def test_no_gap_of_shares_is_wider_than_from_minus_one_to_one(table, tested) -> None:
+    sites = table.assign(site=[f"{int(item[1]) // 3}" for item in table["item"]])
+    answers = []
+    for each in tested.repeats:  # all of site 2 are right, of one item of site 0 too
+        is_right = sites["site"].eq("2") | sites["item"].eq("s0")
+        chosen = np.where(is_right, each.targets, (each.targets + 1) % 3)
+        arrays = (table["item"].to_numpy(), each.clips, each.folds, each.targets)
+        answers.append(tested_examples.TestedExamples(*arrays, np.eye(3, dtype=np.float32)[chosen]))
+    gap = measure_groups(
+        tested._replace(repeats=tuple(answers)), find_groups(sites[sites["site"] != "1"], "site"), "accuracy"
+    ).gap
+    assert gap.value == pytest.approx(2 / 3)
+    assert (gap.interval.low, gap.interval.high) == (pytest.approx(2 / 3 - 1.434218, abs=1e-5), 1)
+    assert cut_difference(-1.4, 0.2, (0, 1)) == (-1, 0.2)
+    assert cut_difference(-1.4, 3.0, None) == (-1.4, 3.0)
+
+
+def test_numbers_are_cut_into_bins_of_items_and_that_is_said(table, tested) -> None:
+    column = find_groups(table, "age")
+    assert column.names == ("20 to 40", "45 to 60")
+    assert "cut at its quantiles over items into 2 bins" in column.note
+    found = groups_table([measure_groups(tested, column, "accuracy")])
+    assert found["group"].tolist()[:2] == ["20 to 40", "45 to 60"]
+    assert found["items"].tolist()[:2] == [5, 4]
+    assert found["group"].tolist()[2].startswith("gap: ")
+    takes = pd.DataFrame({"clip": list("abcdefgh"), "item": "x", "take": [1, 1, 2, 2, 3, 4, 5, 5], "augmented": False})
+    assert find_groups(takes, "take").names == ("1 to 2", "3 to 5")
+    assert find_groups(takes.assign(take=[1, 1, 1, 1, 3, 4, 5, 6]), "take").names == ("1", "3 to 6")
+
+
+def test_a_group_of_two_items_has_no_interval_and_no_gap(table, tested) -> None:
+    few = table.assign(dialect=["x" if item in ("s0", "s1") else None for item in table["item"]])
+    found = measure_groups(tested, find_groups(few, "dialect"), "accuracy")
+    assert found.figures[0].interval is None
+    assert found.gap is None
+    assert "No gap: it takes two groups with 3 items or more" in found.notes[-1]
+
+
+def test_columns_that_name_the_item_or_the_label_make_no_groups_and_those_of_items_come_first(table) -> None:
+    labels = ["no", "yes", "yes"] * (len(table) // 3)
+    named = table.assign(
+        label=labels,
+        speaker=[item.upper() for item in table["item"]],
+        number=[float(item[1]) for item in table["item"]],
+        answer=[label[0] for label in labels],
+        code=[float(label == "yes") for label in labels],
+    )
+    shown = ["recorder", "speaker", "number", "answer", "code", "age", "gender"]
+    assert group_columns(named[["clip", "item", "label", "augmented", *shown]]) == ["age", "gender", "recorder"]
+
+
+def test_only_columns_that_make_some_groups_are_taken_by_themselves(table) -> None:
+    assert group_columns(table) == ["gender", "age", "recorder"]
+    with pytest.raises(SettingsError, match=r"--by gendre: the corpus has no such column.*Did you mean 'gender'"):
+        find_groups(table, "gendre")

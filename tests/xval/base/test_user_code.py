@@ -1,0 +1,177 @@
+"""Parts of a user's own: found and read without being run, and the files that belong to them."""
+
+import sys
+
+import pytest
+
+from xval.base import user_code
+from xval.base.errors import SettingsError
+from xval.base.user_code import describe_place, find_definition, load, own_files
+from xval.experiment.snapshot import code_files, hash_code
+from xval.settings.architectures import find_architecture
+
+
+def test_a_part_is_found_without_running_its_module(own_package):
+    (own_package / "__init__.py").write_text("raise RuntimeError('run')")
+
+    found = find_definition("own_package.parts.loss")
+
+    assert (found.node.name, found.module.file) == ("loss", own_package / "parts.py")
+    assert "own_package" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("own_pakage.parts.loss", r"no module 'own_pakage' in .*Did you mean 'own_package'\?"),
+        ("own_package.part.loss", r"'own_package.part': no module 'part' in own_package\. .*Did you mean 'parts'\?"),
+        ("own_package.parts.los", r"parts.py has no 'los'\. Available: .*optimizer.*Did you mean 'loss'\?"),
+        ("own_package.parts.loss.more", r"no module 'loss' in own_package.parts"),
+        ("own_package.broken.f", r"broken.py, line 1: "),
+        ("own_package..loss", r"no module ''"),
+        ("sys.exit", r"'sys' is no file written in Python"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_is(own_package, path, message):
+    with pytest.raises(SettingsError, match=message):
+        find_definition(path)
+
+
+def test_an_error_is_placed_in_the_users_own_file_and_not_where_it_was_raised(own_package):
+    (own_package / "faulty.py").write_text("import json\n\n\ndef build():\n    return json.loads('x')\n")
+    with pytest.raises(ValueError, match="Expecting value") as raised:
+        load("own_package.faulty.build")()
+    assert describe_place(raised.value) == f"{(own_package / 'faulty.py').as_posix()}, line 5: "
+    with pytest.raises(SettingsError) as refused:
+        load("own_package.parts.los")
+    assert describe_place(refused.value) == ""
+
+
+def test_a_name_from_elsewhere_is_known_only_when_it_is_loaded(own_package):
+    assert find_definition("own_package.parts.ALIAS").node is None
+    assert load("own_package.parts.ALIAS").__name__ == "Adam"
+
+
+@pytest.mark.parametrize("arguments", ["a, b", "a, b=1", "*args", "a, /, b", "a, b, *, c=1", "a, *rest"])
+def test_signatures_that_take_two_arguments(own_package, arguments):
+    (own_package / "more.py").write_text(f"def f({arguments}): pass\n")
+
+    find_definition("own_package.more.f").check_signature(2, "f(a, b)")
+
+
+@pytest.mark.parametrize("arguments", ["", "a", "a, b, c", "a, b, *, c", "*, a, b"])
+def test_signatures_that_do_not(own_package, arguments):
+    (own_package / "more.py").write_text(f"\ndef f({arguments}): pass\n")
+
+    with pytest.raises(SettingsError, match=r"'own_package.more.f': received f\(.*more.py, line 2; f\(a, b\) is wanted"):
+        find_definition("own_package.more.f").check_signature(2, "f(a, b)")
+
+
+def test_an_architecture_of_ones_own_is_a_module_or_a_function(own_package):
+    module, function = find_architecture("own_package.network"), find_architecture("own_package.network.wider")
+
+    assert (module.reshaping_type, module.task_types) == ("none", ("classification", "multilabel_classification"))
+    assert (module.options["n_hidden"].default, function.options["n_hidden"].default) == (3, 30)
+    assert module.source == function.source == "own_package.network"
+    assert "own_package.network" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("own_package.netwrk", r"__init__.py has no 'netwrk'"),
+        ("own_package.parts", r"parts.py has no 'build'"),
+        ("own_package.network.untyped", r"options of build\(\) need a type"),
+        ("own_package.network.single", r"received single\(input_shape\).*build\(input_shape, output_shape"),
+    ],
+)
+def test_an_architecture_of_ones_own_that_is_none_is_refused(own_package, name, message):
+    with pytest.raises(SettingsError, match=message):
+        find_architecture(name)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"import keras\nBLOCKS = (keras.layers.Dense, keras.layers.GRU)\n",
+        b"\xef\xbb\xbf# as some editors begin a file\n",
+        b"# -*- coding: latin-1 -*-\n# f\xfcr\n",
+    ],
+)
+def test_an_architecture_of_ones_own_may_be_written_in_any_way_that_python_reads(own_package, source):
+    find_architecture.cache_clear()
+    lines = b"features = 'waveform'\ndef build(input_shape, output_shape, *, n: int = 3): pass\n"
+    (own_package / "other.py").write_bytes(source + lines)
+
+    found = find_architecture("own_package.other")
+
+    assert (found.features, set(found.options)) == ("waveform", {"n"})
+    assert "own_package/other.py" in own_files(["own_package.other"], known=["xval"])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (b"NAME = 'f\xfcr'\ndef build(i, o): pass\n", r"spoilt\.py, line .*'utf-8' codec can't decode byte 0xfc"),
+        (
+            b"BOTH = ()\ntask_types = (*BOTH, 'regression')\ndef build(i, o): pass\n",
+            r"spoilt\.py, line 2: task_types = .*literal",
+        ),
+        (
+            b"NAME = 'conv'\nreshaping_type = NAME\ndef build(i, o): pass\n",
+            r"spoilt\.py, line 2: reshaping_type = NAME.*literal",
+        ),
+    ],
+)
+def test_an_architecture_that_cannot_be_read_is_refused_with_the_line(own_package, source, message):
+    find_architecture.cache_clear()
+    (own_package / "spoilt.py").write_bytes(source)
+
+    with pytest.raises(SettingsError, match=message):
+        find_architecture("own_package.spoilt")
+
+
+def test_the_files_of_a_module_are_its_package_and_what_of_ones_own_it_imports(own_package):
+    (own_package.parent / "alone.py").write_text("import numpy\nimport json\nimport neighbour\n")
+    (own_package.parent / "neighbour.py").write_text("import alone\n")
+
+    assert set(own_files(["own_package.network"], known=["xval"])) == {
+        f"own_package/{name}.py" for name in ("__init__", "parts", "network", "shared", "broken")
+    }
+    assert set(own_files(["alone"], known=[])) == {"alone.py", "neighbour.py"}
+    assert own_files(["keras.optimizers", "json"], known=[]) == {}
+
+
+def test_a_folder_without_init_gives_what_is_named(own_package):
+    (own_package / "__init__.py").unlink()
+
+    assert set(own_files(["own_package.network"], known=[])) == {"own_package/network.py", "own_package/shared.py"}
+
+
+def test_a_changed_module_of_ones_own_is_other_code(own_package, tmp_path):
+    script = tmp_path / "exp.py"
+    script.write_text("")
+    before = hash_code(code_files(script, ["own_package.network"]))
+
+    (own_package / "shared.py").write_text("activation = 'tanh'\n")
+
+    assert hash_code(code_files(script, ["own_package.network"])) != before
+
+
+def test_the_root_of_the_project_is_searched_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(user_code, "ROOT", tmp_path)
+    (tmp_path / "beside_config.py").write_text("def f(): pass\n")
+
+    assert find_definition("beside_config.f").module.file == tmp_path / "beside_config.py"
+
+
+def test_what_is_installed_is_not_ones_own_in_whatever_environment_it_lies(tmp_path, monkeypatch):
+    package = tmp_path / "elsewhere" / "site-packages" / "installed_elsewhere"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (tmp_path / "own_module.py").write_text("import installed_elsewhere\n")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert set(own_files(["own_module"], known=[])) == {"own_module.py"}
+    assert own_files(["installed_elsewhere"], known=[]) == {}

@@ -1,0 +1,98 @@
+"""Whether a model knows what a fold tests or validates with: by items, by audio under other names, or perhaps."""
+
+import numpy as np
+import pytest
+
+from preprocessing import store
+from xval.base.json_files import write_json
+from xval.folds.split import Fold
+from xval.models.saved.leakage import judge
+from xval.models.saved.seen import read_clips, read_seen, short_hashes
+
+FOLD = Fold(2, ("a", "b"), ("c",), ("d",))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """The folder of a corpus of four items with two clips each."""
+    rng = np.random.default_rng(0)
+    values = {item: rng.normal(size=(2, 3)).astype(np.float32) for item in "abcd"}
+    return store.write("speech", values, {item: ["x", "y"] for item in "abcd"}, data_folder=tmp_path / "data").folder.parents[1]
+
+
+@pytest.fixture
+def judge_model(tmp_path, corpus):
+    """Return a function that lays out what a run leaves beside a model and judges it by FOLD.
+
+    Items are those of the corpus ``name``; the audio of items of the corpus of the fold stands in the files of hashes.
+    """
+
+    def judge_model(trained="ab", chose="c", *, name="speech", audio=None, audio_chose=None, **described):
+        items = {"seen_items": {name: [*trained, *chose]}, "trained_items": {name: [*trained]}, **described}
+        write_json(tmp_path / "model.json", items)
+        clips = read_clips(corpus)
+        trained_audio = trained if audio is None else audio
+        for file, of in (("seen_audio", [*trained_audio, *(chose if audio_chose is None else audio_chose)]),
+                         ("trained_audio", [*trained_audio])):  # fmt: skip
+            np.save(tmp_path / f"{file}.npy", short_hashes(clips["audio_hash"][clips["item"].isin(of)]))
+        return judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus)
+
+    return judge_model
+
+
+def test_a_model_of_the_same_fold_is_clean_though_the_same_items_chose_its_epoch(judge_model):
+    assert judge_model().state == "clean"
+    assert judge_model("uv", "w", name="other", audio="ab", audio_chose="c").state == "clean"  # the same, under other names
+
+
+@pytest.mark.parametrize(
+    ("heard", "reason"),
+    [
+        ({"trained": "ad"}, "has heard what fold 2 tests: item d and 2 of its 2 clips by their audio (d#0, d#1)."),
+        ({"trained": "ab", "chose": "d"}, "has heard what fold 2 tests: item d"),
+        ({"trained": "uvw", "chose": "", "name": "other", "audio": "d"}, "tests: 2 of its 2 clips by their audio (d#0, d#1)."),
+        ({"trained": "u", "chose": "v", "name": "other", "audio": "a", "audio_chose": "d"}, "has heard what fold 2 tests: 2"),
+        ({"trained": "ac", "chose": "b"}, "was trained on what fold 2 validates with: item c and 2 of"),
+        ({"trained": "u", "chose": "v", "name": "other", "audio": "c"}, "trained on what fold 2 validates with: 2 of its 2"),
+    ],
+    ids=["trained", "chose its epoch", "trained under another name", "chose under another name", "validates", "other name"],
+)  # fmt: skip
+def test_a_model_that_knows_the_test_or_validation_side_has_leaked(judge_model, heard, reason):
+    verdict = judge_model(**heard)
+
+    assert verdict.state == "leaked"
+    assert reason in verdict.reason
+    assert "Put {fold} in its path and give both experiments the same folds" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("described", "reason"),
+    [
+        ({"trained_items": None}, "nothing beside it says all"),
+        ({"initial_model_items": "unknown"}, "or a model that it was made of"),
+        ({"seen_items": {"speech": ["a"], "other": ["d"]}}, "items of another corpus that have the same names (d)"),
+    ],
+)
+def test_what_cannot_be_known_is_said(judge_model, described, reason):
+    verdict = judge_model(**described)
+
+    assert verdict.state == "unknown"
+    assert reason in verdict.reason
+
+
+@pytest.mark.parametrize("lacking", ["seen_audio.npy", "trained_audio.npy", "model.json"])
+def test_a_model_without_one_of_its_files_is_unknown(tmp_path, corpus, judge_model, lacking):
+    judge_model()
+    (tmp_path / lacking).unlink()
+
+    assert judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus).state == "unknown"
+
+
+def test_without_hashes_of_the_corpus_items_alone_are_compared(tmp_path, judge_model):
+    assert judge_model().state == "clean"
+    verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
+    assert (verdict.state, verdict.reason) == ("unknown", "the corpus of the fold has no audio hashes to compare")
+
+    judge_model("ad")
+    verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
+    assert (verdict.state, verdict.reason.partition(".")[0]) == ("leaked", "has heard what fold 2 tests: item d")

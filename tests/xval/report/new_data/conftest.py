@@ -1,0 +1,38 @@
+"""Outcomes to be reported, made from arrays."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xval.report.new_data.text import Subject
+from xval.reuse.new_data.evaluation import Outcome
+from xval.reuse.new_data.figures import measure_clips
+from xval.reuse.new_data.labelled_clips import LabelledClips
+from xval.reuse.new_data.seen import Seen
+
+
+@cache
+def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=()):
+    rng = np.random.default_rng(seed)
+    names = tuple(f"class {number}" for number in range(n_classes))
+    targets = rng.integers(n_classes, size=n_clips)
+    values = rng.dirichlet(np.full(n_classes, 0.3), n_clips) + 0.8 * np.eye(n_classes)[targets] * rng.random((n_clips, 1))
+    predictions = (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+    table = pd.DataFrame({"path": [f"{number}.wav" for number in range(n_clips)]})
+    table = table.assign(clip=table["path"], item=[f"s{number % n_items}" for number in range(n_clips)])
+    table = table.assign(start_s=np.nan, end_s=np.nan, seen="no", label=np.array(names)[targets], audio_hash="")
+    answers = pd.DataFrame({f"probability_{name}": predictions[:, number] for number, name in enumerate(names)})
+    figures = measure_clips(table, answers, targets, task_type="classification", class_names=names)
+    clips = LabelledClips("new", None, Path("new"), table)
+    seen = Seen(np.zeros(n_clips, bool), np.zeros(n_clips, bool), ())
+    left_out = pd.DataFrame({"path": ["x.wav"], "item": ["s9"], "reason": ["no audio"]})
+    outcome = Outcome(figures, clips, seen, {"wolf": 2}, names[:1], left_out, tuple(warnings))
+    return Subject("m", "new", "classification", names), outcome
+
+
+@pytest.fixture
+def make_outcome():
+    return _make

@@ -1,0 +1,317 @@
+"""Derived files while a run goes on: what has changed is written, nothing else; and no job waits for it."""
+
+import errno
+import json
+import time
+
+import openpyxl
+import pytest
+
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.base.errors import ResultsError
+from xval.base.json_files import read_json, write_json
+from xval.report.background_rebuild import BackgroundRebuild
+from xval.report.rebuild import DerivedFiles, rebuild
+from xval.report.staleness import is_stale, rebuild_if_stale
+from xval.results import folder as folder_module
+
+WAIT_S = 20
+
+
+@pytest.fixture
+def results(make_results, tmp_path):
+    return make_results(tmp_path, n_folds=3)
+
+
+@pytest.fixture
+def folder(results):
+    return results.folder
+
+
+@pytest.fixture
+def end_fold(results):
+    """Return a function that publishes a fold as a job does."""
+
+    def end(instance, fold, accuracy):
+        if results.folder.settings(instance) is None:
+            results.add_instance(instance)
+        results.add_fold(instance, fold, {"accuracy": accuracy})
+
+    return end
+
+
+def figures(folder):
+    """Return what the workbook says of each fold."""
+    rows = openpyxl.load_workbook(folder.workbook)["folds"].iter_rows(min_row=2, values_only=True)
+    return {(row[0], row[2]): row[10] for row in rows}
+
+
+def written(folder, instance):
+    return (folder.instance_folder(instance) / "metrics.json").stat().st_mtime_ns
+
+
+def test_only_what_has_changed_is_written_again(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    end_fold(2, 1, 0.6)
+    files = DerivedFiles(folder)
+    assert files.rebuild() == []
+    before = written(folder, 1), written(folder, 2)
+
+    end_fold(2, 2, 0.75)
+    files.rebuild()
+
+    assert (written(folder, 1) == before[0], written(folder, 2) > before[1]) == (True, True)
+    assert figures(folder) == {(1, 1): 0.5, (2, 1): 0.6, (2, 2): 0.75}
+    assert read_json(folder.instance_folder(2) / "metrics.json")["folds_done"] == 2
+
+
+def test_it_writes_what_a_rebuild_from_nothing_writes(folder, end_fold):
+    files = DerivedFiles(folder)
+    for fold, accuracy in ((1, 0.5), (2, 0.25)):
+        end_fold(1, fold, accuracy)
+        files.rebuild()
+    found = figures(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()
+    (folder.instance_folder(1) / "metrics.json").unlink()
+
+    rebuild(folder)
+
+    assert (figures(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()) == found
+
+
+def test_the_epochs_of_every_job_stand_in_its_metric_dict_as_long_as_they_are_worth_reading(folder, end_fold, monkeypatch):
+    for fold in (1, 2):
+        end_fold(1, fold, 0.5)
+    history = folder.fold_folder(1, 2) / "history.csv"
+    history.write_text("epoch,loss,val_loss\n1,0.123456789,nan\n2,1.5e-09,0.25\n")
+    path = folder.instance_folder(1) / "metrics.json"
+
+    rebuild(folder)
+
+    assert read_json(path)["history"] == {
+        "fold_1": {
+            "epoch": [
+                1,
+            ],
+            "loss": [0.5],
+            "val_loss": [0.6],
+        },
+        "fold_2": {"epoch": [1, 2], "loss": [0.123457, 1.5e-09], "val_loss": [None, 0.25]},
+    }
+    (found,) = read_metric_dicts(folder, [1])
+    assert "history" not in found, "a thousand instances would fill the memory"
+    monkeypatch.setattr("xval.report.rebuild._MOST_VALUES_OF_HISTORY", 8)
+    rebuild(folder)
+    assert "history" not in read_json(path)
+
+
+def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    end_fold(1, 2, 0.5)
+    files = DerivedFiles(folder)
+    files.rebuild()
+    (folder.fold_folder(1, 2) / "record.json").write_text("{")
+    end_fold(1, 1, 0.875)
+
+    named = [files.rebuild(), files.rebuild()]
+
+    assert [len(lines) for lines in named] == [1, 1]
+    assert "fold_2/record.json: not readable as JSON" in named[0][0]
+    assert figures(folder) == {(1, 1): 0.875}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"summary": {"test": {"accuracy": {}}}},
+        {"summary": {"test": 1}},
+        {"summary": {"test": {"accuracy": dict.fromkeys(("mean", "std", "n", "min", "max"), "x")}}},
+        {"folds": None},
+        {"folds": [1]},
+        {"folds": {"1": {"status": "done"}}},
+        {"parameters": {"fmin_hz": [[]]}},
+        {"over_items": {"figures": {}}},
+    ],
+)
+def test_a_metric_dict_that_was_changed_is_named_with_how_to_make_it_again(folder, end_fold, damage):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    path = folder.instance_folder(1) / "metrics.json"
+    whole = path.read_bytes()
+    changed = {name: value for name, value in (read_json(path) | damage).items() if value is not None}
+    path.write_text(json.dumps(changed))
+
+    with pytest.raises(ResultsError, match=r"metrics\.json: no metric dict\. Make it again: python -m xval rebuild"):
+        read_metric_dicts(folder, [1])
+
+    rebuild(folder)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("nan,loss\n1,0.5\n", "no column 'epoch'"), ("epoch,loss\nnan,0.5\n", "its epochs are not 1, 2, 3 ...")],
+)  # fmt: skip
+def test_a_history_without_its_epochs_is_named_and_left_out(folder, end_fold, content, said):
+    end_fold(1, 1, 0.5)
+    path = folder.fold_folder(1, 1) / "history.csv"
+    path.write_text(content)
+
+    assert DerivedFiles(folder).rebuild() == [f"{path}: damaged ({said}). Its curves are missing from the workbook."]
+
+
+@pytest.mark.parametrize("edit", [(b"0.5", b"0.9"), (b"}", b"} "), (b"{", b"[")])
+def test_an_edited_metric_dict_is_named_with_how_to_make_it_again_and_nothing_of_it_stays(folder, end_fold, edit):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    path = folder.instance_folder(1) / "metrics.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(*edit, 1))
+
+    with pytest.raises(ResultsError, match=r"metrics\.json: .*Make it again: python -m xval rebuild") as refused:
+        read_metric_dicts(folder, [1])
+    assert "Move its folder away" not in str(refused.value)
+
+    rebuild(folder)
+    assert path.read_bytes() == whole
+
+
+def test_a_history_that_the_system_cannot_read_is_named(folder, end_fold, monkeypatch):
+    end_fold(1, 1, 0.5)
+
+    def refuse(path):
+        raise OSError(errno.EIO, "Input/output error")  # as of a bad disk: without a name
+
+    monkeypatch.setattr("xval.report.rebuild.read_history", refuse)
+
+    (line,) = DerivedFiles(folder).rebuild()
+
+    assert line == f"{folder.fold_folder(1, 1) / 'history.csv'}: Input/output error. Its curves are missing from the workbook."
+
+
+def test_derived_files_are_stale_once_a_fold_has_ended_after_they_were_begun(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    assert not is_stale(folder)
+    time.sleep(0.02)  # longer than a tick of the clock of file systems
+
+    end_fold(1, 2, 0.5)
+
+    assert is_stale(folder)
+
+
+def test_derived_files_are_stale_where_the_metric_dict_of_an_instance_is_gone(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    end_fold(2, 1, 0.5)
+    rebuild(folder)
+
+    (folder.instance_folder(2) / "metrics.json").unlink()
+
+    assert is_stale(folder)
+    rebuild(folder)
+    assert not is_stale(folder)
+
+
+def test_derived_files_are_stale_where_a_fold_is_put_back_that_was_moved_away(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    end_fold(1, 2, 0.75)
+    fold, elsewhere = folder.fold_folder(1, 2), folder.path / "elsewhere"
+    fold.rename(elsewhere)
+    rebuild(folder)
+    assert figures(folder) == {(1, 1): 0.5}
+    time.sleep(0.02)
+
+    elsewhere.rename(fold)  # it is older than the workbook
+
+    assert is_stale(folder, put_there=True)
+    rebuild(folder)
+    assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.75}
+    assert not is_stale(folder, put_there=True)
+
+
+def test_what_reads_derived_files_follows_folds_that_are_moved_away_and_put_back(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    end_fold(1, 2, 0.75)
+    rebuild(folder)
+    fold, elsewhere = folder.fold_folder(1, 2), folder.path / "elsewhere"
+    fold.rename(elsewhere)
+
+    assert rebuild_if_stale(folder) == []
+    assert figures(folder) == {(1, 1): 0.5}
+    time.sleep(0.02)  # longer than a tick of the clock of file systems
+
+    elsewhere.rename(fold)
+    assert rebuild_if_stale(folder) == []
+    assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.75}
+
+
+def test_derived_files_are_stale_where_metrics_were_added_since(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    time.sleep(0.02)
+
+    write_json(folder.added_metrics, {"metrics": []})  # as rebuild --metrics does before it begins
+
+    assert is_stale(folder)
+
+
+def test_settings_that_are_damaged_before_the_first_fold_are_named_and_the_others_written(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    (folder.instance_folder(2)).mkdir()
+    (folder.instance_folder(2) / "settings.json").write_text("{")
+
+    (line,) = rebuild(folder)
+
+    assert "instance_2/settings.json: not readable as JSON" in line
+    assert figures(folder) == {(1, 1): 0.5}
+
+
+def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(folder, end_fold, monkeypatch):
+    end_fold(1, 1, 0.5)
+    flush_all, n_flushed = folder_module.flush_all, []
+
+    def flush_slowly(paths):
+        flush_all(paths)
+        if not n_flushed:
+            time.sleep(0.02)
+            rebuild(folder)
+            time.sleep(0.02)
+        n_flushed.append(len(paths))
+
+    monkeypatch.setattr(folder_module, "flush_all", flush_slowly)
+
+    end_fold(1, 2, 0.5)
+
+    assert figures(folder) == {(1, 1): 0.5}
+    assert is_stale(folder)
+
+
+def test_derived_files_follow_while_jobs_end_and_the_last_rebuild_has_them_all(folder, end_fold):
+    derived = BackgroundRebuild(folder, seconds_between=0.05)
+    end_fold(1, 1, 0.5)
+    derived.update()
+    assert not folder.workbook.exists()
+    until = time.monotonic() + WAIT_S
+    while not folder.workbook.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+        derived.update()
+    assert figures(folder) == {(1, 1): 0.5}
+
+    end_fold(1, 2, 0.25)
+
+    assert derived.close() == []
+    assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.25}
+
+
+def test_what_the_thread_meets_reaches_the_run(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    folder.folds_file.write_text("{")
+    derived = BackgroundRebuild(folder, seconds_between=0.0)
+
+    def keep_on():
+        until = time.monotonic() + WAIT_S
+        while time.monotonic() < until:
+            derived.update()
+            time.sleep(0.01)
+
+    with pytest.raises(ResultsError, match=r"folds\.json: not readable"):
+        keep_on()

@@ -1,0 +1,115 @@
+import json
+
+import pytest
+
+from xval.base.errors import ResultsError
+from xval.base.json_files import write_json
+from xval.reuse.inference.locate import find_members
+
+PARAMETERS = {"task_type": "classification", "monitor": "val_accuracy", "architecture": "mlp", "loss": "auto"}
+FOLDS = (1, 2, 10)
+
+
+@pytest.fixture
+def experiment(tmp_path, make_record):
+    """Return an experiment whose second instance validates better; its models are empty files."""
+    folder = tmp_path / "experiment_1"
+    for instance, accuracy in ((1, 0.5), (2, 0.75)):
+        hashes = {"instance": instance, "settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "x"}
+        for fold in FOLDS:
+            of_fold = folder / f"instance_{instance}" / f"fold_{fold}"
+            of_fold.mkdir(parents=True)
+            (of_fold / "model.keras").touch()
+            write_json(of_fold / "record.json", make_record(fold, {"accuracy": accuracy, "loss": 1.0}, **hashes))
+        settings = {"instance": instance, "description": "", "settings_hash": "s", "parameters": PARAMETERS, "sources": {}}
+        write_json(folder / f"instance_{instance}" / "settings.json", settings)
+    folds = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in FOLDS]
+    write_json(folder / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": folds})
+    return folder
+
+
+def test_a_file_and_a_fold_folder_mean_one_model(experiment):
+    fold = experiment / "instance_1" / "fold_2"
+
+    assert find_members(fold / "model.keras") == ([fold / "model.keras"], "")
+    assert find_members(fold) == ([fold / "model.keras"], "")
+
+
+def test_an_instance_folder_means_its_folds_in_order(experiment):
+    members, note = find_members(experiment / "instance_1")
+
+    assert [path.parent.name for path in members] == ["fold_1", "fold_2", "fold_10"]
+    assert note.endswith("instance_1: ensemble of 3 folds")
+
+
+def test_folds_without_a_model_are_named(experiment):
+    (experiment / "instance_1" / "fold_2" / "model.keras").unlink()
+    assert find_members(experiment / "instance_1")[1].endswith("instance_1: ensemble of 2 of 3 folds, none of fold 2")
+    (experiment / "instance_1" / "fold_1" / "model.keras").unlink()
+    assert find_members(experiment / "instance_1")[1].endswith("instance_1: one fold of 3, none of fold 1, 2")
+
+
+def test_damaged_folds_are_named(experiment):
+    write_json(experiment / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": [1e308]})
+    with pytest.raises(ResultsError, match=r"folds\.json: does not hold the folds of an experiment"):
+        find_members(experiment / "instance_1")
+
+
+def test_repeats_of_a_fold_are_further_members(experiment):
+    further = experiment / "instance_1" / "fold_2_repeat_2"
+    further.mkdir()
+    (further / "model.keras").touch()
+
+    members, note = find_members(experiment / "instance_1")
+
+    assert [path.parent.name for path in members] == ["fold_1", "fold_2", "fold_2_repeat_2", "fold_10"]
+    assert note.endswith("instance_1: ensemble of 3 folds, 4 models")
+    assert find_members(further) == ([further / "model.keras"], "")
+
+
+def test_an_experiment_folder_means_the_instance_that_validation_selects(experiment):
+    members, note = find_members(experiment)
+
+    assert {path.parents[1].name for path in members} == {"instance_2"}
+    assert "instance_2: selected by validation accuracy; ensemble of 3" in note
+
+
+def test_the_records_select_not_what_was_derived_from_them_before(experiment):
+    """A run that was killed, or goes on, has not written metrics.json anew."""
+    path = experiment / "instance_1" / "fold_2" / "record.json"
+    record = json.loads(path.read_text())
+    record["metrics"]["validation"]["accuracy"] = record["clip_metrics"]["validation"]["accuracy"] = 3.0
+    write_json(path, record)
+    (experiment / "instance_2" / "metrics.json").write_text("{}")
+
+    assert "instance_1: selected by validation accuracy" in find_members(experiment).note
+
+
+def test_a_combination_is_its_classifier_not_one_of_its_networks(experiment):
+    fold = experiment / "instance_1" / "fold_1"
+    (fold / "model.keras").rename(fold / "model.skops")
+
+    assert find_members(fold).members == [fold / "model.skops"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere", "no such model or folder. Wanted is a .keras file"),
+        ("folds.json", "no saved model. Wanted is"),
+        ("instance_1/fold_1/empty", "holds no finished model"),
+        ("renamed.skops", r"an estimator keeps its name, model\.skops"),
+    ],
+)
+def test_other_paths_are_refused(experiment, name, message):
+    (experiment / "renamed.skops").touch()
+    (experiment / "instance_1" / "fold_1" / "empty").mkdir()
+    with pytest.raises(ResultsError, match=message):
+        find_members(experiment / name)
+
+
+def test_an_experiment_without_results_has_no_best_instance(experiment):
+    for path in experiment.glob("instance_*/fold_*/record.json"):
+        path.unlink()
+    with pytest.raises(ResultsError, match="no fold is finished, so there is no best instance"):
+        find_members(experiment)

@@ -1,0 +1,215 @@
+import math
+
+import numpy as np
+import pytest
+import soundfile
+
+import xval
+from xval.base.errors import AudioError, ResultsError, SettingsError
+from xval.reuse.inference import Stretch
+from xval.reuse.inference.inputs import clip_inputs, segment_inputs
+from xval.reuse.inference.sources import list_sources
+
+RATE_HZ = 8000
+PROBABILITIES = ["probability_high", "probability_low"]
+
+
+@pytest.fixture(scope="module")
+def model(save_untrained):
+    return xval.load_model(save_untrained.save())
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """Return one second of noise, and a file of it."""
+    samples = np.random.default_rng(0).normal(0, 0.1, RATE_HZ).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", samples, RATE_HZ, subtype="FLOAT")
+    return samples, tmp_path / "noise.wav"
+
+
+def test_what_is_known_of_a_model_stands_on_it(model):
+    assert (model.task_type, model.class_names) == ("classification", ("high", "low"))
+    assert model.settings["feature_settings"]["n_mels"] == 12
+    assert model.settings["seen_items"] == {"tones": ["s0", "s1", "s2"]}
+    assert not model.is_untested
+
+
+def test_samples_are_heard_as_a_file_is(model, noise):
+    samples, path = noise
+
+    of_file, of_samples = model.predict(path), model.predict(samples, sample_rate_hz=RATE_HZ)
+
+    np.testing.assert_array_equal(of_file[PROBABILITIES], of_samples[PROBABILITIES])
+    assert (of_file["path"][0], of_samples["path"][0]) == (str(path), "0")
+
+
+def test_samples_of_another_rate_are_resampled(model, noise):
+    import soxr
+
+    samples, _ = noise
+    found = model.predict([samples, soxr.resample(samples, RATE_HZ, 16000, quality="HQ")], sample_rate_hz=16000)
+    assert found["end_s"].tolist() == pytest.approx([0.3, 0.3])
+    again = model.predict(samples, sample_rate_hz=RATE_HZ)
+    np.testing.assert_allclose(found[PROBABILITIES].iloc[1], again[PROBABILITIES].iloc[0], atol=0.02)
+
+
+def test_a_stretch_is_heard_as_a_file_of_its_own(model, noise):
+    samples, path = noise
+
+    found = model.predict([Stretch(path, 0.25, 0.5), Stretch(path, math.nan, 0.25), Stretch(path, 0.75, math.inf)])
+
+    alone = model.predict([samples[2000:4000], samples[:2000], samples[6000:]], sample_rate_hz=RATE_HZ)
+    np.testing.assert_array_equal(found[PROBABILITIES], alone[PROBABILITIES])
+    assert found["start_s"].tolist() == [0.25, 0.0, 0.75]
+    assert found["end_s"].tolist() == [0.5, 0.25, 1.0]
+
+
+def test_many_clips_of_many_lengths_are_each_answered_as_alone(save_untrained, noise):
+    """With crops a model reads clips of any length, and only those of one length make a batch."""
+    model = xval.load_model(save_untrained.save(features="waveform", frontend="logmel", crop_s=0.05, normalization="per_clip"))
+    samples, _ = noise
+    clips = [samples[:n] for n in (500, 4000, 500, 8000, 4100, 600, 8000)]
+
+    together = model.predict(clips, sample_rate_hz=RATE_HZ)
+
+    alone = [model.predict(clip, sample_rate_hz=RATE_HZ)[PROBABILITIES].to_numpy()[0] for clip in clips]
+    np.testing.assert_allclose(together[PROBABILITIES], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "own", [{}, {"features": "waveform", "frontend": "logmel", "normalization": "per_clip"}], ids=["stored", "front end"]
+)
+def test_the_end_of_a_clip_that_is_longer_than_all_of_the_corpus_is_not_heard(save_untrained, noise, own):
+    model = xval.load_model(save_untrained.save(**own))
+    samples, _ = noise
+    longest_s = model.description.clip_samples / RATE_HZ
+
+    found = model.predict([samples, samples[: model.description.clip_samples]], sample_rate_hz=RATE_HZ)
+
+    assert found["end_s"].tolist() == pytest.approx([longest_s, longest_s])
+    assert found.attrs["cut"] == 1
+    np.testing.assert_allclose(found[PROBABILITIES].iloc[0], found[PROBABILITIES].iloc[1], atol=1e-6)
+
+
+def test_the_channel_of_the_experiment_is_heard(model, noise, tmp_path):
+    samples, _ = noise
+    soundfile.write(tmp_path / "stereo.wav", np.stack([samples, samples[::-1]], axis=1), RATE_HZ, subtype="FLOAT")
+    (source,) = list_sources(tmp_path / "stereo.wav", sample_rate_hz=None, is_custom=False)
+    found = {}
+    for channel in ("mean", 0, 1):
+        settings = model.description.feature_settings.model_copy(update={"channel": channel})
+        described = model.description.model_copy(update={"feature_settings": settings})
+        found[channel] = clip_inputs(source, described, with_basic=False).predictors
+        (segment, *_) = segment_inputs(source, described, None, with_basic=False)
+        np.testing.assert_array_equal(segment.predictors, found[channel])
+
+    arrays = list_sources([samples, samples[::-1]], sample_rate_hz=RATE_HZ, is_custom=False)
+    for channel, array in enumerate(arrays):
+        alone = clip_inputs(array, model.description, with_basic=False).predictors
+        np.testing.assert_array_equal(found[channel], alone)
+    assert np.ptp([found[channel] for channel in ("mean", 0, 1)], axis=0).max() > 1
+
+
+def test_what_cannot_be_read_raises_or_is_listed(model, noise, tmp_path):
+    _, path = noise
+    with pytest.raises(AudioError, match=r"no\.wav: no such file"):
+        model.predict([path, tmp_path / "no.wav"])
+
+    found = model.predict([tmp_path / "no.wav", path, np.array([np.nan])], sample_rate_hz=RATE_HZ, skip_unreadable=True)
+
+    assert found["path"].tolist() == [str(path)]
+    assert [each.path for each in found.attrs["left_out"]] == [str(tmp_path / "no.wav"), "2"]
+
+
+def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
+    samples = np.random.default_rng(0).normal(0, 0.1, 20 * RATE_HZ)
+    for name in ("whole", "broken"):
+        soundfile.write(tmp_path / f"{name}.flac", samples, RATE_HZ)
+    content = (tmp_path / "broken.flac").read_bytes()
+    (tmp_path / "broken.flac").write_bytes(content[: len(content) // 2])
+
+    found = model.predict([tmp_path / "broken.flac", tmp_path / "whole.flac"], per="segment", skip_unreadable=True)
+
+    assert set(found["path"]) == {str(tmp_path / "whole.flac")}
+    assert [each.path for each in found.attrs["left_out"]] == [str(tmp_path / "broken.flac")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"per": "clip"}, "per='clip'; allowed: file, example, segment"),
+        ({"every_s": 1.0}, "every_s, --every.* goes with segments"),
+        ({"per": "segment", "every_s": math.nan}, "every_s=nan: a number of seconds above 0"),
+        ({"per": "segment", "every_s": math.inf}, "every_s=inf: a number of seconds above 0"),
+        ({}, "array 0: give the rate of its samples"),
+    ],
+)
+def test_wrong_questions_are_refused(model, noise, options, message):
+    with pytest.raises(SettingsError, match=message):
+        model.predict(noise[0], **options)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros(100, np.int16), "array 0: received int16; float samples are wanted"),
+        (np.full(100, 12000.0), "array 0: its samples reach 12000; full scale is -1 to 1"),
+    ],
+)
+def test_samples_of_another_scale_are_refused(model, samples, message):
+    with pytest.raises(SettingsError, match=message):
+        model.predict(samples, sample_rate_hz=RATE_HZ)
+
+
+def test_silence_is_counted(model):
+    found = model.predict([np.zeros(4000), 1e-5 * np.ones(2000), 0.1 * np.ones(2000)], sample_rate_hz=RATE_HZ)
+
+    assert found.attrs["silent"] == 2
+    begins_silent = np.concatenate([np.zeros(8 * RATE_HZ), 0.1 * np.ones(2000)])
+    found = model.predict([begins_silent, np.zeros(4000)], per="segment", sample_rate_hz=RATE_HZ)
+    assert found.attrs["silent"] == 1
+
+
+def test_nothing_to_hear_is_refused(model, tmp_path):
+    with pytest.raises(SettingsError, match="no audio was given"):
+        model.predict([])
+
+
+def test_samples_of_two_channels_are_refused(model):
+    with pytest.raises(AudioError, match=r"array 0: received shape \(100, 2\); mono samples"):
+        model.predict(np.zeros((100, 2), np.float32), sample_rate_hz=RATE_HZ)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
+    import pandas as pd
+
+    project.write_script({"architecture": "mlp", "n_units": (4,)}, num_epochs=1, fold_strategy="holdout", debug_mode=True)
+    ended = project.run()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    fold = project.results / "instance_1" / "fold_1"
+    stored = pd.read_parquet(fold / "predictions.parquet").query("side == 'test'")
+    item = stored["item"].iloc[0]
+    arrays = np.load(next((project.folder / "data" / "toy" / "features").rglob(f"predictors/{item}.npy")))
+    model = xval.load_model(fold)
+
+    found = model.predict(list(arrays))
+
+    columns = ["probability_a", "probability_b", "probability_c"]
+    np.testing.assert_allclose(found[columns], stored[stored["item"] == item][columns], atol=1e-5)
+    with pytest.raises(SettingsError, match="reads features that a script made"):
+        model.predict(tmp_path / "a.wav")
+    with pytest.raises(AudioError, match=r"array 0|0: gives examples of shape \(5, 8\)"):
+        model.predict([np.zeros((5, 8))])
+
+
+def test_a_description_of_another_model_is_refused(save_untrained, tmp_path):
+    import json
+    import shutil
+
+    folder = shutil.copytree(save_untrained.save(), tmp_path / "fold")
+    content = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(content | {"class_names": ["a", "b", "c"]}))
+
+    with pytest.raises(ResultsError, match=r"model\.json: names 3 outputs, and model\.keras has 2"):
+        xval.load_model(folder)

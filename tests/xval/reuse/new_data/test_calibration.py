@@ -1,0 +1,67 @@
+"""The reliability curve and what sums it up, against values worked out by hand."""
+
+import numpy as np
+import pytest
+
+from xval.base.errors import JobError
+from xval.reuse.new_data.calibration import measure_calibration
+
+
+def two_classes(confidences, is_right):
+    """Return targets and probabilities of a classifier that always answers with class 1, as sure as told."""
+    probabilities = np.array([[1 - each, each] for each in confidences], np.float32)
+    return np.array([1 if right else 0 for right in is_right]), probabilities
+
+
+def test_bins_hold_accuracy_and_confidence_and_the_errors_are_their_distances():
+    # Bins of 0.2: three answers of confidence 0.75 (two right), one of 0.95 (wrong).
+    found = measure_calibration(*two_classes([0.75, 0.75, 0.75, 0.95], [True, True, False, False]), n_bins=5)
+
+    assert found.counts.tolist() == [0, 0, 0, 3, 1]
+    assert np.isnan(found.accuracy[:3]).all()  # empty, not 0
+    assert np.isnan(found.confidence[:3]).all()
+    assert found.accuracy[3:] == pytest.approx([2 / 3, 0])
+    assert found.confidence[3:] == pytest.approx([0.75, 0.95])
+    assert found.ece == pytest.approx((3 * (0.75 - 2 / 3) + 0.95) / 4)
+    assert found.mce == pytest.approx(0.95)
+    assert found.brier == pytest.approx((2 * 2 * 0.25**2 + 2 * 0.75**2 + 2 * 0.95**2) / 4)
+
+
+def test_a_classifier_that_is_sure_and_right_has_no_error_and_one_that_is_wrong_has_the_largest():
+    targets = np.array([0, 1, 2, 2])
+    right = measure_calibration(targets, np.eye(3, dtype=np.float32)[targets])
+    wrong = measure_calibration(targets, np.eye(3, dtype=np.float32)[(targets + 1) % 3])
+
+    assert (right.ece, right.mce, right.brier) == (0, 0, 0)
+    assert (wrong.ece, wrong.mce, wrong.brier) == (1, 1, 2)
+    assert len(right.counts) == 15
+
+
+def test_a_bin_holds_its_upper_edge():
+    found = measure_calibration(*two_classes([0.5, 0.75, 1.0], [True] * 3), n_bins=4)
+
+    assert found.counts.tolist() == [0, 1, 1, 1]
+    assert found.table["n"].sum() == 3
+
+
+def test_a_classifier_that_is_as_often_right_as_it_says_has_little_error():
+    rng = np.random.default_rng(0)
+    confidences = rng.uniform(0.5, 1, 40_000)
+    found = measure_calibration(*two_classes(confidences, rng.random(40_000) < confidences))
+
+    assert found.ece < 0.01
+    assert found.brier == pytest.approx(2 * np.mean(confidences * (1 - confidences)), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("targets", "probabilities", "message"),
+    [
+        (np.array([0]), np.array([0.5, 0.5]), r"probabilities \(2,\)"),
+        (np.zeros(0, int), np.zeros((0, 2)), r"targets \(0,\)"),
+        (np.array([0]), np.array([[1.5, -0.5]]), "from -0.5 to 1.5"),
+        (np.array([0]), np.array([[np.nan, 0.5]]), "from nan"),
+    ],
+)
+def test_what_are_no_probabilities_is_refused(targets, probabilities, message):
+    with pytest.raises(JobError, match=message):
+        measure_calibration(targets, probabilities)

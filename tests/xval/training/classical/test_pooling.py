@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import make_examples
+from xval.base.config_file import read_section
+from xval.settings.classical import STATISTICS
+from xval.training.classical.pooling import Pooling
+
+SETTINGS = FeatureSettings(
+    **read_section("features") | {"sample_rate_hz": 8000, "n_fft": 256, "win_length": 200, "hop_length": 80}
+)
+
+
+def test_padding_changes_nothing():
+    samples = np.random.default_rng(0).normal(scale=0.1, size=4000).astype(np.float32)
+    alone, padded = (make_examples(samples, SETTINGS, n_samples) for n_samples in (4000, 9000))
+    pooling = Pooling(STATISTICS, 3, SETTINGS)
+
+    found = [pooling.pool(each.predictors, each.end_s - each.start_s) for each in (alone, padded)]
+
+    assert found[0].shape == (1, len(STATISTICS) * 3 * SETTINGS.n_mels)
+    # The last two frames hear samples behind the end, which are mirrored there without padding.
+    np.testing.assert_allclose(found[0], found[1], rtol=0.2, atol=4)
+    longer = replace(pooling, settings=None).pool(padded.predictors, padded.end_s)
+    assert np.abs(longer - found[0]).max() > 10
+
+
+def test_statistics_and_parts_stand_in_their_order():
+    frames = np.arange(12, dtype=np.float32).reshape(1, 6, 2) ** 2
+
+    found = Pooling(("mean", "maximum", "delta_mean"), 2, None).pool(frames, np.array([np.nan]))[0]
+
+    first, second = frames[0, :3], frames[0, 3:]
+    wanted = [each for part in (first, second) for each in (part.mean(0), part.max(0), np.diff(part, axis=0).mean(0))]
+    np.testing.assert_allclose(found, np.concatenate(wanted), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4, 7), (4, 1, 7)])
+def test_a_vector_is_read_as_it_is_and_a_single_frame_fills_every_part(shape):
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+    found = Pooling(("mean",), 3, None).pool(values, np.ones(4))
+
+    np.testing.assert_allclose(found, values if len(shape) == 2 else np.tile(values[:, 0], 3))

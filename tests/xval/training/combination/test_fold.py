@@ -1,0 +1,107 @@
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from preprocessing import store
+from xval.base.errors import FoldsError, SettingsError
+from xval.engine.worker.classical import train_and_test
+from xval.folds.split import Fold
+from xval.training.classical.saved import load
+from xval.training.combination.basic_features import make_basic_features
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "fold"
+    made.mkdir()
+    return made
+
+
+def combination_of(opened, make_job, make_network):
+    return make_job(opened, models=[str(make_network(opened))], basic_features=False, pca_components=4)
+
+
+def test_a_fold_leaves_what_a_trained_network_leaves(custom_store, make_job, make_network, folder):
+    record = train_and_test(combination_of(custom_store, make_job, make_network), folder)
+
+    assert {path.name for path in folder.iterdir()} == {
+        "grid.csv", "model.json", "model.skops", "network_1", "predictions.parquet", "seen_audio.npy", "trained_audio.npy"
+    }  # fmt: skip
+    assert record["status"] == "done"
+    assert record["n_examples"] == {"training": 27, "validation": 9, "test": 18}
+    assert set(record["metrics"]) == {"training", "validation", "test"}
+    assert record["chance"]["test"]["accuracy"] == pytest.approx(1 / 3)
+    assert record["metrics"]["test"]["accuracy"] > 0.5
+    assert (record["n_features"], record["n_parameters"]) == (6, None)
+    (model,) = record["models"]
+    assert model["leakage"] == "clean"
+    assert len(model["hash"]) == 16
+    kept = pd.read_parquet(folder / "predictions.parquet")
+    tested = kept[kept["side"] == "test"]
+    assert (tested["target"] == tested["predicted"]).mean() == pytest.approx(record["metrics"]["test"]["accuracy"])
+    with (folder / "grid.csv").open(newline="") as file:
+        scores = [float(row["macro_f1"]) for row in csv.DictReader(file)]
+    assert record["search_score"] == {"macro_f1": max(scores)}
+    assert record["searched_on"] == "validation_items"
+    json.dumps(record)
+
+
+def test_nothing_that_is_fitted_changes_with_the_items_that_are_tested(
+    tmp_path, arrays, custom_store, make_job, make_network, folder
+):
+    predictors, targets = arrays
+    job = combination_of(custom_store, make_job, make_network)
+    before = train_and_test(job, folder)
+    first = load(folder).fitted
+    rng = np.random.default_rng(9)
+    changed = {item: rng.normal(5, 3, values.shape) if item in ("s4", "s5") else values for item, values in predictors.items()}
+    store.write("toy", changed, targets, data_folder=tmp_path / "data")
+
+    again = tmp_path / "again"
+    again.mkdir()
+    after = train_and_test(job, again)
+
+    second = load(again).fitted
+    np.testing.assert_array_equal(first.pipeline["scaler"].mean_, second.pipeline["scaler"].mean_)
+    np.testing.assert_array_equal(first.pipeline["pca"].components_, second.pipeline["pca"].components_)
+    np.testing.assert_array_equal(first.pipeline[-1].support_vectors_, second.pipeline[-1].support_vectors_)
+    assert (first.settings, first.temperature) == (second.settings, second.temperature)
+    assert (folder / "grid.csv").read_text() == (again / "grid.csv").read_text()
+    assert before["metrics"]["training"] == after["metrics"]["training"]
+    assert before["metrics"]["validation"] == after["metrics"]["validation"]
+    assert before["metrics"]["test"] != after["metrics"]["test"]
+
+
+def test_networks_and_basic_features_stand_side_by_side(tones, tone_store, make_job, make_network, folder):
+    corpus, settings = tones
+    given = {"dataset": "tones", **settings.model_dump()}
+    make_basic_features(corpus, tone_store, settings)
+    path = make_network(tone_store, parameters=given)
+
+    record = train_and_test(make_job(tone_store, parameters=given, models=[str(path)]), folder)
+
+    assert record["n_features"] == 12 + 136
+    assert record["metrics"]["test"]["accuracy"] == 1.0
+    assert record["clip_metrics"]["test"]["accuracy"] == 1.0
+
+
+def test_a_model_that_has_seen_the_test_items_is_refused_also_where_the_job_runs(custom_store, make_job, make_network, folder):
+    job = make_job(
+        custom_store, Fold(2, ("s3", "s4", "s5"), ("s2",), ("s0", "s1")), models=[str(make_network(custom_store))],
+        basic_features=False,
+    )  # fmt: skip
+
+    with pytest.raises(FoldsError, match=r"has heard what fold 2 tests: item s0, s1 and \d+ of its"):
+        train_and_test(job, folder)
+
+
+def test_a_network_of_other_shapes_is_refused(tmp_path, arrays, custom_store, make_job, make_network, folder):
+    job = combination_of(custom_store, make_job, make_network)
+    predictors, targets = arrays
+    store.write("toy", {item: values[:, :7] for item, values in predictors.items()}, targets, data_folder=tmp_path / "data")
+
+    with pytest.raises(SettingsError, match=r"reads examples of shape \(8, 6\), the feature store .* holds \(7, 6\)"):
+        train_and_test(job, folder)

@@ -1,0 +1,64 @@
+"""The audit of an experiment: which items trained, validated and were tested, and what the figures are of, rule by rule.
+
+Comes in: a results folder and the folder of corpora. Goes out: a `Verdict` per rule. Nothing is trained, loaded into Keras or
+written.
+"""
+
+from pathlib import Path
+
+from xval.answers.audit import (
+    augmented_copies,
+    clips,
+    earlier_models,
+    figures,
+    files,
+    hashes,
+    identical_audio,
+    items,
+    members,
+    normaliser,
+    seeds,
+    thresholds,
+)
+from xval.answers.audit.evidence import Evidence
+from xval.answers.audit.verdict import Findings, Rule, Verdict
+from xval.results.folder import ExperimentFolder
+
+RULES: tuple[Rule, ...] = (
+    files.FILES,
+    figures.FIGURES,
+    items.ITEMS,
+    clips.CLIPS,
+    identical_audio.IDENTICAL_AUDIO,
+    identical_audio.SEEN_AUDIO,
+    augmented_copies.AUGMENTED_COPIES,
+    normaliser.NORMALISER,
+    earlier_models.EARLIER_MODELS,
+    members.MEMBERS,
+    hashes.FOLDS_HASH,
+    hashes.CORPUS_HASH,
+    hashes.SETTINGS_HASH,
+    hashes.CODE_HASH,
+    seeds.SEEDS,
+    seeds.REPEATS,
+    thresholds.THRESHOLDS,
+    items.RANDOM_SPLIT,
+)
+"""The rules, in the order of their verdicts."""
+
+
+def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_checksums: bool = True) -> list[Verdict]:
+    """Return the verdict of each rule on an experiment.
+
+    Args:
+        folder: The results folder.
+        data_folder: The folder of corpora; None: that of the experiment's settings, relative to the current folder.
+        with_checksums: Read the feature stores whole, to compare their checksums; a run has done so at its beginning.
+    """
+    evidence = Evidence(folder, data_folder, with_checksums=with_checksums)
+    verdicts = []
+    for rule in RULES:
+        findings = Findings()
+        rule.check(evidence, findings)
+        verdicts.append(findings.verdict(rule))
+    return verdicts

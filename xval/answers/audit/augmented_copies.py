@@ -1,0 +1,35 @@
+"""The rule that augmented copies only train, and on the side of the clip that they were made of.
+
+Comes in: evidence. Goes out: findings.
+"""
+
+from xval.answers.audit.evidence import Evidence
+from xval.answers.audit.identical_audio import shared_faults
+from xval.answers.audit.verdict import Findings, Rule, quoted
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    copies: set[str] = set()
+    with findings.looking_at(""):
+        index = evidence.corpus.index
+        copies = set(index.loc[index["augmented"].astype(bool), "clip"].astype(str))
+        findings.faults += shared_faults(evidence, copies=True)
+        if not copies:
+            findings.notes.append("the corpus has no augmented copies")
+    if findings.not_checkable:
+        return
+    known: dict[bytes, list[str]] = {}
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            if (found := evidence.predictions_hash(job)) not in known:
+                predictions = job.predictions()
+                evaluated = predictions[predictions["clip"].isin(copies)].groupby("side")["clip"]
+                known[found] = [
+                    f"the augmented copy {quoted(set(clips))} is in the {side} predictions" for side, clips in evaluated
+                ]
+            findings.faults += [f"{job.name}: {fault}" for fault in known[found]]
+
+
+AUGMENTED_COPIES = Rule(
+    "augmented copies", "no augmented copy is validated or tested, or on another side than its source", _check
+)

@@ -1,0 +1,297 @@
+"""Read what the rules of the audit check: the files of an experiment, its corpus and its feature stores, each once.
+
+Comes in: a results folder and the folder of corpora. Goes out: `Evidence`, or a `NotCheckableError` for what is missing.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.clips.parquet_files import read_table
+from preprocessing.corpus import Corpus, open_corpus
+from preprocessing.corpus_folder import corpus_folder
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.store import FeatureStore, open_store
+from preprocessing.store.moments import DAMAGE
+from xval.base.errors import CorpusError, ResultsError, SettingsError, brief
+from xval.base.json_files import JsonObject, read_json
+from xval.folds.predefined import SIDES
+from xval.jobs.fold_part import Clips, read_clips_of
+from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
+from xval.results.read import (
+    PREDICTION_COLUMNS,
+    Record,
+    WrittenFolds,
+    WrittenInstance,
+    read_folds,
+    read_records,
+    read_settings,
+    settings_among,
+)
+from xval.settings.schema import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class NotCheckableError(Exception):
+    """Something that a rule needs is missing or unreadable."""
+
+
+@dataclass(frozen=True)
+class JobEvidence:
+    """A finished job.
+
+    Attributes:
+        folder: Its folder.
+        record: Its record.
+        written: The settings.json of its instance; None: damaged.
+    """
+
+    folder: Path
+    record: Record
+    written: WrittenInstance | None
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+        return str(self.key)
+
+    @property
+    def key(self) -> JobKey:
+        """What names it."""
+        return JobKey.of(self.record)
+
+    @property
+    def sides(self) -> dict[str, frozenset[str]]:
+        """The items of each side in the record."""
+        return {side: frozenset(map(str, self.record["items"][side])) for side in SIDES}
+
+    @property
+    def model_path(self) -> Path:
+        """Path of its model."""
+        return self.folder / ("model.skops" if self.is_estimator else "model.ensemble" if self.is_ensemble else "model.keras")
+
+    @property
+    def is_estimator(self) -> bool:
+        """Whether it fitted an estimator of scikit-learn instead of training a network."""
+        return "models" in self.record
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it combined the predictions of other jobs."""
+        return "members" in self.record
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of its instance, with those that the search of its fold has chosen.
+
+        Raises:
+            NotCheckableError: settings.json cannot be read.
+        """
+        if self.written is None:
+            raise NotCheckableError(f"settings.json of instance {self.record['instance']} is damaged")
+        if searched := self.record.get("search"):
+            return settings_among({**self.written.parameters, **searched["values"]}, self.written.path)
+        return self.written.settings
+
+    def chosen_clips(self, store: FeatureStore) -> Clips:
+        """Return the clips that the conditions of its instance choose, by side; of a side that is missing all count.
+
+        Raises:
+            NotCheckableError: settings.json or the corpus cannot be read, or a condition does not fit it.
+        """
+        try:
+            return read_clips_of(self.settings, store.folder.parents[1])
+        except (CorpusError, SettingsError) as error:
+            raise NotCheckableError(str(error)) from error
+
+    def feature_settings(self) -> FeatureSettings:
+        """Return the feature settings of its instance.
+
+        Raises:
+            NotCheckableError: settings.json cannot be read, or its feature settings are not valid.
+        """
+        try:
+            return self.settings.feature_settings()
+        except (ValueError, ResultsError) as error:
+            raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
+
+    def description(self) -> JsonObject:
+        """Return the content of model.json.
+
+        Raises:
+            NotCheckableError: It is missing or damaged.
+        """
+        try:
+            found = read_json(self.folder / "model.json")
+        except (ResultsError, OSError) as error:
+            raise NotCheckableError("model.json is damaged") from error
+        if found is None:
+            raise NotCheckableError("model.json is missing")
+        return found
+
+    def predictions(self) -> "pd.DataFrame":
+        """Return item, clip, start_s, side and, if there is one, row of predictions.parquet.
+
+        Raises:
+            NotCheckableError: It is missing or damaged.
+        """
+        with self._reading_predictions() as table:
+            found: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})
+            return found
+
+    def predictions_hash(self) -> bytes:
+        """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same.
+
+        Raises:
+            NotCheckableError: As `predictions`.
+        """
+        import pyarrow as pa
+
+        with self._reading_predictions() as table, pa.BufferOutputStream() as content:
+            with pa.ipc.new_stream(content, table.schema) as stream:
+                stream.write_table(table)
+            return hashlib.sha256(content.getvalue()).digest()
+
+    @contextmanager
+    def _reading_predictions(self) -> "Iterator[pa.Table]":
+        try:
+            yield read_table(
+                self.folder / "predictions.parquet", PREDICTION_COLUMNS, columns=("item", "row", "clip", "start_s", "side")
+            )
+        except FileNotFoundError as error:
+            raise NotCheckableError("predictions.parquet is missing") from error
+        except DAMAGE as error:
+            raise NotCheckableError(f"predictions.parquet is damaged ({brief(error, 300)})") from error
+
+
+class Evidence:
+    """The files of an experiment.
+
+    Args:
+        folder: The results folder.
+        data_folder: The folder of corpora; None: that of the settings.
+        with_checksums: Compare the checksums of feature stores.
+
+    Attributes:
+        folder: The results folder.
+        with_checksums: As given.
+        instances: The readable settings.json, by instance.
+        jobs: The finished jobs with a readable record.
+        damage: The files that cannot be read, a line each.
+    """
+
+    def __init__(self, folder: ExperimentFolder, data_folder: Path | None, *, with_checksums: bool = True) -> None:
+        self.folder = folder
+        self.with_checksums = with_checksums
+        self.instances: dict[int, WrittenInstance] = {}
+        self.jobs: list[JobEvidence] = []
+        self.damage: list[str] = []
+        self._data_folder = data_folder
+        self._stores: dict[Path, FeatureStore | NotCheckableError] = {}
+        self._hashes: dict[JobKey, bytes] = {}
+        try:
+            self._folds: WrittenFolds | None = read_folds(folder)
+        except (ResultsError, OSError) as error:
+            self._folds = None
+            self.damage.append(str(error))
+        for instance in folder.instances():
+            self._read_instance(instance)
+
+    def _read_instance(self, instance: int) -> None:
+        try:
+            written = read_settings(self.folder, instance)
+            _ = written.settings.dataset, written.settings.data_folder, written.settings.seed  # an error if one is missing
+            self.instances[instance] = written
+        except (ResultsError, OSError) as error:
+            self.damage.append(str(error))
+        records, damaged = read_records(self.folder, instance)
+        self.damage += damaged.values()
+        self.jobs += [
+            JobEvidence(self.folder.fold_folder(*key), record, self.instances.get(instance))
+            for key, record in records.items()
+            if record["status"] == "done"
+        ]
+
+    @property
+    def folds(self) -> WrittenFolds:
+        """The folds.
+
+        Raises:
+            NotCheckableError: folds.json cannot be read.
+        """
+        if self._folds is None:
+            raise NotCheckableError("folds.json is damaged")
+        return self._folds
+
+    @cached_property
+    def written_corpus(self) -> Corpus | NotCheckableError:
+        """The corpus as it is now, or why it cannot be read."""
+        if not self.instances:
+            return NotCheckableError("no settings.json says which corpus it was")
+        settings = next(iter(self.instances.values())).settings
+        try:
+            data_folder = self._data_folder or Path(settings.data_folder)
+            if not corpus_folder(settings.dataset, data_folder).is_dir():
+                where = f"the corpus '{settings.dataset}' is not in {data_folder}"
+                return NotCheckableError(f"{where}; name the folder of corpora with --data-folder")
+            return open_corpus(settings.dataset, data_folder)
+        except (CorpusError, ResultsError, *DAMAGE) as error:
+            return NotCheckableError(str(error))
+
+    @property
+    def corpus(self) -> Corpus:
+        """The corpus that the folds were made from.
+
+        Raises:
+            NotCheckableError: It is missing or damaged, or has been prepared again with another content.
+        """
+        found = self.written_corpus
+        if isinstance(found, NotCheckableError):
+            raise found
+        if found.index_hash != self.folds.plan.index_hash:
+            raise NotCheckableError(f"the corpus in {found.folder} is not the one that the folds were made from")
+        return found
+
+    def store(self, job: JobEvidence) -> FeatureStore:
+        """Return the feature store of a job.
+
+        Raises:
+            NotCheckableError: It is missing, damaged, or made of another corpus.
+        """
+        folder = self.corpus.folder / "features" / Path(job.record["store"]).name
+        if folder not in self._stores:
+            self._stores[folder] = self._open_store(folder)
+        found = self._stores[folder]
+        if isinstance(found, NotCheckableError):
+            raise found
+        return found
+
+    def predictions_hash(self, job: JobEvidence) -> bytes:
+        """Return the hash of the predictions of a job, which are read once.
+
+        Raises:
+            NotCheckableError: As `JobEvidence.predictions`.
+        """
+        if job.key not in self._hashes:
+            self._hashes[job.key] = job.predictions_hash()
+        return self._hashes[job.key]
+
+    def _open_store(self, folder: Path) -> FeatureStore | NotCheckableError:
+        if not folder.is_dir():
+            return NotCheckableError(f"its feature store {folder} is gone; a run of the script with other folds makes it again")
+        try:
+            found = open_store(folder)
+            _ = found.examples
+        except (CorpusError, *DAMAGE) as error:
+            return NotCheckableError(str(error))
+        if found.description.index_hash != self.folds.plan.index_hash:
+            return NotCheckableError(f"its feature store {folder} was made of another corpus")
+        return found

@@ -1,0 +1,111 @@
+"""The rule that figures are those of the predictions: a record may have been edited, or its predictions replaced.
+
+Comes in: evidence. Goes out: findings. The main metrics of each task, of examples, clips and items, and the confusion matrix
+are computed again from predictions.parquet; the metric dict of each instance is compared with its records.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from math import isclose
+from typing import Any
+
+from numpy.typing import NDArray
+
+from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
+from xval.answers.audit.verdict import Findings, Rule
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.repeats import jobs_of
+from xval.base.errors import ResultsError, XvalError
+from xval.base.numbers import finite_or_none
+from xval.measures import metrics
+from xval.measures.tasks.classification import confusion_matrix
+from xval.results.tested_examples import TestedExamples, read_fold
+
+_TOLERANCE = 1e-6
+_Measure = Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
+
+
+def _check_figures(evidence: Evidence, findings: Findings) -> None:
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            try:
+                differing = [*_differing(job)]
+            except (XvalError, OSError) as error:
+                raise NotCheckableError(f"its predictions.parquet gives no figures ({error})") from error
+            if differing:
+                more = f" ({len(differing)} figures differ)" if len(differing) > 1 else ""
+                findings.faults.append(f"{job.name}: record.json has {differing[0]}{more}")
+    records = {job.key: job.record for job in evidence.jobs}
+    for instance in evidence.folder.instances():
+        try:
+            found = read_metric_dicts(evidence.folder, [instance])
+        except ResultsError as error:
+            findings.faults.append(str(error))
+            continue
+        replaced = evidence.folder.replaced_jobs(instance)
+        written_ns = (evidence.folder.instance_folder(instance) / "metrics.json").stat().st_mtime_ns if found else 0
+        for key, copied in (pair for metric_dict in found for pair in jobs_of(metric_dict).items()):
+            place = evidence.folder.fold_folder(*key)
+            if copied["status"] != "done" or key in replaced:
+                continue
+            if not place.exists():
+                findings.faults.append(
+                    f"{key}: metrics.json has its figures, but {place} is not there; put it back, or run the experiment again"
+                )
+            elif (
+                key in records
+                and place.stat().st_mtime_ns <= written_ns  # it has not ended again since
+                and not _has(copied["metrics"], records[key]["metrics"])
+            ):
+                findings.faults.append(f"{key}: metrics.json has other figures than record.json; python -m xval rebuild")
+
+
+def _differing(job: JobEvidence) -> Iterator[str]:
+    """Yield the figures of a record that its predictions do not give, and what they give."""
+    record, task = job.record, job.settings.task
+    main = {*task.main_metrics, task.item_metric}.intersection(metrics.metric_names(task.name)) - {*task.relative_metrics}
+    chosen = {name: metrics.find(task.name, name) for name in sorted(main)}
+
+    def measure(targets: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:
+        return metrics.measure(task.name, targets, predictions, chosen)
+
+    path, names = job.folder / "predictions.parquet", record.get("class_names", [])
+    parts = read_fold(task, job.key.fold, path, names, job.settings.clip_average)
+    known: dict[bytes, dict[str, float]] = {}  # of clips with one example each
+    for part, sides in parts.items():
+        for side, examples in sides.items():
+            if side in record[part]:
+                digest = examples.targets.tobytes() + examples.predictions.tobytes()
+                if digest not in known:
+                    known[digest] = measure(examples.targets, examples.predictions)
+                yield from _compare(f"the {side} {'' if part == 'metrics' else 'clip '}", record[part][side], known[digest])
+    yield from _compare_items(record, parts["clip_metrics"]["test"], measure)
+
+
+def _compare_items(record: Mapping[str, Any], clips: TestedExamples, measure: _Measure) -> Iterator[str]:
+    for item, rows in zip(clips.names, clips.rows, strict=True):
+        found = measure(clips.targets[rows], clips.predictions[rows])
+        yield from _compare(f"for the test item '{item}' the ", record["item_metrics"]["test"].get(item, {}), found)
+    if "confusion_matrix" in record:
+        written, counts = record["confusion_matrix"]["test"], confusion_matrix(clips.targets, clips.predictions)
+        if written != counts:
+            yield f"the confusion matrix {written}; its predictions give {counts}"
+
+
+def _compare(of: str, written: Mapping[str, Any], found: Mapping[str, float]) -> Iterator[str]:
+    for name, value in found.items():
+        known = written.get(name)
+        if known is None and finite_or_none(value) is None:
+            continue
+        if not isinstance(known, int | float) or not isclose(known, value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
+            yield f"{of}{name} {known}; its predictions give {value:.6g}"
+
+
+def _has(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(name in found and found[name].items() >= wanted[name].items() for name in wanted)
+
+
+FIGURES = Rule(
+    "figures",
+    "the main figures of every record are those of its predictions, and metrics.json has those of the records",
+    _check_figures,
+)

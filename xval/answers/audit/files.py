@@ -1,0 +1,96 @@
+"""The rule that the files which the other rules check are complete and can be read.
+
+Comes in: evidence. Goes out: findings.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from preprocessing.store.checksums import find_damage
+from preprocessing.store.moments import DAMAGE
+from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
+from xval.answers.audit.verdict import Findings, Rule
+from xval.base.errors import ResultsError, brief
+from xval.models.saved.description import ModelDescription, read_description
+from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
+from xval.models.saved.load import find_architecture
+
+
+def _check(evidence: Evidence, findings: Findings) -> None:
+    findings.faults += evidence.damage
+    stores: set[Path] = set()
+    for job in evidence.jobs:
+        findings.n_checked += 1
+        if faults := _faults(job, evidence):
+            again = "make the ensemble again" if job.is_ensemble else "run the experiment again"
+            findings.faults.append(f"{job.name}: {'; '.join(faults)}. Move {job.folder} away and {again}.")
+        with suppress(NotCheckableError):  # other rules say why
+            stores.add(evidence.store(job).folder)
+    for folder in sorted(stores) if evidence.with_checksums else ():
+        damage = find_damage(folder)
+        findings.faults += damage or ()
+        if damage is None:
+            findings.warnings.append(f"{folder} was made without checksums; the next run notes them")
+
+
+def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
+    """Return which files of a finished fold are missing or damaged."""
+    from preprocessing.clips.parquet_files import column_names
+
+    needed = [job.model_path.name, *(["history.csv"] if "best_epoch" in job.record else []), *_audio_hashes(job, evidence)]
+    faults = [f"{each} is missing" for each in needed if not (job.folder / each).is_file()]
+    try:
+        job.description()
+        faults += _faults_of_description(job, evidence, read_description(job.model_path))
+    except NotCheckableError as error:
+        faults.append(str(error))
+    except (ResultsError, OSError) as error:
+        faults.append(str(error).removeprefix(f"{job.folder}{os.sep}").removesuffix("."))
+    predictions = job.folder / "predictions.parquet"
+    try:
+        missing = {"item", "clip", "side"} - set(column_names(predictions))
+        faults += [f"{predictions.name} has no column '{name}'" for name in sorted(missing)]
+    except FileNotFoundError:
+        faults.append(f"{predictions.name} is missing")
+    except DAMAGE as error:
+        faults.append(f"{predictions.name} is damaged ({brief(error, 300)})")
+    return faults
+
+
+def _audio_hashes(job: JobEvidence, evidence: Evidence) -> tuple[str, ...]:
+    """Return the file of audio hashes that a fold must have, where the corpus has hashes and no earlier model is used."""
+    with suppress(NotCheckableError):
+        settings, hashes = job.settings, evidence.corpus.index["audio_hash"].fillna("")
+        uses_models = job.is_ensemble or settings.initial_model or settings.embedding_model or job.record.get("models")
+        return (SEEN_AUDIO_NAME,) if (hashes != "").all() and not uses_models else ()
+    return ()  # other rules say why
+
+
+def _faults_of_description(job: JobEvidence, evidence: Evidence, described: ModelDescription) -> list[str]:
+    """Return what of a model.json does not go with the record, the settings of its instance or its feature store."""
+    if not job.is_estimator and not job.is_ensemble:
+        find_architecture(job.model_path, described.architecture)
+    faults: list[str] = []
+    if described.class_names and list(described.class_names) != job.record.get("class_names"):
+        faults.append("model.json names other classes than record.json")
+    with suppress(NotCheckableError):
+        wanted, found = (each.model_dump() for each in (job.feature_settings(), described.feature_settings))
+        own = {"sample_rate_hz"} if described.embedder else set()  # the embedder has decided on it
+        other = [name for name in wanted if wanted[name] != found[name] and name not in own]
+        faults += [f"model.json has another {name} than settings.json" for name in other]
+    with suppress(NotCheckableError):
+        store = evidence.store(job)
+        stored = (store.description.clip_samples, store.description.feature_settings is None, store.target_names)
+        given = (described.clip_samples, described.is_custom, described.target_names)
+        names = ("clip_samples", "is_custom", "target_names")
+        differ = [name for name, one, other_one in zip(names, stored, given, strict=True) if one != other_one]
+        faults += [f"model.json has another {name} than the feature store" for name in differ]
+    return faults
+
+
+FILES = Rule(
+    "files",
+    "every finished fold has all its files, and they and the feature stores are undamaged",
+    _check,
+)

@@ -1,0 +1,114 @@
+"""The rules that no audio is on two sides of a fold: by the hashes and stretches of the corpus, and by what models have seen.
+
+Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.answers.audit.evidence import Evidence, NotCheckableError
+from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.base.errors import ResultsError
+from xval.folds.predefined import SIDES
+from xval.folds.shared_audio import find_shared_audio
+from xval.folds.split import Fold
+from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
+from xval.models.saved.seen import short_hashes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COPIES = "copies of one source clip"
+
+
+def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
+    """Return the clips of each fold that share audio across its sides.
+
+    Args:
+        evidence: Of the experiment.
+        copies: Return copies of one clip, or everything else that is shared.
+
+    Raises:
+        NotCheckableError: The corpus or the folds are missing.
+    """
+    index, folds = evidence.corpus.index, evidence.folds.plan.folds
+    faults = []
+    for what, group in find_shared_audio(index):
+        if (what == COPIES) is not copies:
+            continue
+        for fold in folds:
+            sides = _sides(fold)
+            placed = group[group["item"].isin(sides)]
+            by_side = placed.groupby(placed["item"].map(sides))["clip"].agg(sorted)
+            if len(by_side) > 1:
+                where = "; ".join(f"{side}: {quoted(set(clips))}" for side, clips in by_side.items())
+                faults.append(f"fold {fold.number}: {what}: {where}")
+    return faults
+
+
+def _sides(fold: Fold) -> dict[str, str]:
+    return {item: side for side in SIDES for item in getattr(fold, side)}
+
+
+def _check_corpus(evidence: Evidence, findings: Findings) -> None:
+    with findings.looking_at(""):
+        findings.faults += shared_faults(evidence, copies=False)
+        hashes = evidence.corpus.index["audio_hash"].fillna("")
+        without = evidence.corpus.index.loc[hashes == "", "clip"]
+        if len(without):
+            raise NotCheckableError(f"the corpus has no audio hash of clip {quoted(set(without))}")
+
+
+def _check_seen(evidence: Evidence, findings: Findings) -> None:
+    known: dict[tuple[object, ...], list[str]] = {}  # the models of a fold have heard the same in most instances
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            try:
+                heard, trained = (read_audio_hashes(job.folder / name) for name in (SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME))
+            except ResultsError as error:
+                findings.faults.append(f"{job.name}: {error}")
+                continue
+            if heard is None or trained is None:
+                raise NotCheckableError(
+                    f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} beside its model: it is lost, or the corpus, or a model "
+                    "that it was made of, had no audio hashes"
+                )
+            sides = job.sides
+            key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (heard, trained)), *sides.values()
+            if key not in known:
+                known[key] = _faults_of_seen(evidence.corpus.index, heard, trained, sides)
+            findings.faults += [f"{job.name}: {fault}" for fault in known[key]]
+
+
+def _faults_of_seen(
+    index: "pd.DataFrame", heard: NDArray[np.uint64], trained: NDArray[np.uint64], sides: Mapping[str, Collection[str]]
+) -> list[str]:
+    """Return what is wrong with the lists of audio that a model has heard and was trained on."""
+    index = index[index["audio_hash"].fillna("") != ""]
+    hashes = short_hashes(index["audio_hash"])
+    is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)
+    known = {*sides["training"], *sides["validation"]}
+    faults = []
+    if len(leaked := index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]):
+        faults.append(f"its model has seen the audio of the tested clip {quoted(set(leaked))}")
+    if len(leaked := index.loc[has_trained & index["item"].isin(sides["validation"]), "clip"]):
+        faults.append(f"its model was trained on the audio of clip {quoted(set(leaked))}, which validates")
+    if len(missing := index.loc[~is_seen & index["item"].isin(known), "clip"]):
+        faults.append(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which trained or validated")
+    return faults
+
+
+IDENTICAL_AUDIO = Rule(
+    "identical audio",
+    "no two clips of the corpus share audio, or a stretch of a file, across the sides of a fold",
+    _check_corpus,
+)
+SEEN_AUDIO = Rule(
+    "seen audio",
+    "no model has heard a clip that its fold tests, or was trained on one that validates; what it heard is written beside it",
+    _check_seen,
+)

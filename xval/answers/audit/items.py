@@ -1,0 +1,95 @@
+"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each deal, and has several clips.
+
+Comes in: evidence. Goes out: findings.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from itertools import combinations
+
+from preprocessing.clips.columns import with_columns
+from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
+from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.base.errors import XvalError
+from xval.folds.predefined import SIDES
+from xval.folds.split import Fold, FoldPlan
+from xval.jobs.fold_part import part_of_fold, uses_part
+
+
+def _check_items(evidence: Evidence, findings: Findings) -> None:
+    planned: dict[int, dict[str, frozenset[str]]] = {}
+    with findings.looking_at(""):
+        plan = evidence.folds.plan
+        planned = {fold.number: {side: frozenset(getattr(fold, side)) for side in SIDES} for fold in plan.folds}
+        for number, sides in planned.items():
+            findings.faults += [f"folds.json, fold {number}: {fault}" for fault in _overlaps(sides)]
+        findings.faults += _tested_otherwise(plan)
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            findings.faults += [f"{job.name}: {fault}" for fault in _overlaps(job.sides)]
+            if not planned:
+                continue
+            fold = planned.get(job.record["fold"])
+            if fold is None:
+                listed = findings.warnings if plan.settings.get("fold_strategy") == "balanced" else findings.faults
+                listed.append(f"{job.name}: folds.json has no such fold; its results count nowhere")
+                continue
+            where = "of folds.json"
+            if uses_part(job.settings):
+                part = _part(evidence, job)
+                fold, where = {side: frozenset(getattr(part, side)) for side in SIDES}, "that its settings leave of folds.json"
+            for side in SIDES:
+                moved = job.sides[side] ^ fold[side]
+                if moved:
+                    findings.faults.append(f"{job.name}: the {side} items of its record and {where} differ in {quoted(moved)}")
+
+
+def _part(evidence: Evidence, job: JobEvidence) -> Fold:
+    """Return the part of its fold that the settings of a job choose."""
+    corpus = evidence.corpus
+    dealt = next(fold for fold in evidence.folds.plan.folds if fold.number == job.record["fold"])
+    try:
+        return part_of_fold(dealt, job.settings, with_columns(corpus.index, corpus.folder), job.record["seed"])
+    except XvalError as error:
+        raise NotCheckableError(str(error)) from error
+
+
+def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
+    """Return a line per pair of sides that share items."""
+    shared = {(one, other): set(sides[one]) & set(sides[other]) for one, other in combinations(SIDES, 2)}
+    return [f"{quoted(items)} is on the {one} and on the {other} side" for (one, other), items in shared.items() if items]
+
+
+def _tested_otherwise(plan: FoldPlan) -> list[str]:
+    """Return which items a deal does not test exactly once, if the strategy promises that (a column phase does not)."""
+    strategy = plan.settings.get("fold_strategy")
+    if strategy not in ("balanced", "leave_one_out") and not (strategy == "predefined" and len(plan.folds) > 1):
+        return []
+    everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
+    faults = []
+    for number, folds in enumerate(plan.deals, start=1):
+        of_deal = f" of deal {number}" if plan.n_deals > 1 else ""
+        times = Counter(item for fold in folds for item in fold.test)
+        never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
+        wrong = {f"in no fold{of_deal}": never, f"in several folds{of_deal}": often}
+        faults += [f"folds.json: {quoted(items)} is tested {how}" for how, items in wrong.items() if items]
+    return faults
+
+
+def _check_split(evidence: Evidence, findings: Findings) -> None:
+    with findings.looking_at(""):
+        index = evidence.corpus.index
+        originals = index[~index["augmented"].astype(bool)]
+        if originals["item"].nunique() == len(originals):
+            findings.warnings.append(
+                f"every clip is an item of its own ({len(originals)} clips): a random split. Clips of one speaker, session or "
+                "recording are on all sides, and the figures say nothing of unseen ones"
+            )
+
+
+ITEMS = Rule(
+    "items",
+    "no item is on two sides of a fold, every record has the items of folds.json, every item is tested once (in each deal)",
+    _check_items,
+)
+RANDOM_SPLIT = Rule("random split", "an item has several clips, which the folds keep on one side", _check_split)

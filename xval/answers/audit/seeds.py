@@ -1,0 +1,57 @@
+"""The rules on seeds: a job has the seed that follows from the settings, and no repeat of a fold is another one of them.
+
+Comes in: evidence. Goes out: findings.
+"""
+
+import hashlib
+
+from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
+from xval.answers.audit.verdict import Findings, Rule
+from xval.base.operating_system import open_regular
+from xval.jobs.job import job_seed
+from xval.results.job_key import JobKey
+
+_WITH_SEED = ("model.keras", "predictions.parquet")  # never the same with two seeds
+
+
+def _check_seeds(evidence: Evidence, findings: Findings) -> None:
+    for job in evidence.jobs:
+        with findings.looking_at(job.name):
+            seed, wanted = job.record["seed"], job_seed(job.settings.seed, job.key.fold, job.key.repeat)
+            if seed != wanted:
+                findings.faults.append(f"{job.name}: has the seed {seed}; seed={job.settings.seed} gives this job {wanted}")
+    chosen = {number: written.settings.seed for number, written in evidence.instances.items()}
+    if len(set(chosen.values())) > 1:
+        listed = ", ".join(f"instance {number}: {seed}" for number, seed in chosen.items())
+        findings.warnings.append(f"instances set other seeds, so that they differ by chance too ({listed})")
+
+
+def _check_repeats(evidence: Evidence, findings: Findings) -> None:
+    by_fold: dict[tuple[int, int], list[JobEvidence]] = {}
+    for job in evidence.jobs:
+        by_fold.setdefault(job.key[:2], []).append(job)
+        with findings.looking_at(job.name):
+            try:
+                described = JobKey.of(job.description())
+            except KeyError as error:
+                raise NotCheckableError(f"its model.json has no {error}") from error
+            if described != job.key:
+                findings.faults.append(f"{job.name}: its model.json is that of {described}")
+    for jobs in by_fold.values():
+        networks = [
+            job for job in jobs if not job.is_estimator and not job.is_ensemble
+        ]  # a classifier need not depend on its seed
+        for name in _WITH_SEED if len(networks) > 1 else ():
+            owners: dict[bytes, str] = {}
+            for job in networks:
+                if (path := job.folder / name).is_file():
+                    with open_regular(path) as file:
+                        owner = owners.setdefault(hashlib.file_digest(file, "sha256").digest(), job.name)
+                    if owner != job.name:
+                        findings.faults.append(
+                            f"{job.name}: its {name} is that of {owner}, which was trained with another seed"
+                        )
+
+
+SEEDS = Rule("seeds", "every job has the same seed in all instances: the one that follows from the setting seed", _check_seeds)
+REPEATS = Rule("repeats", "every model is that of its job, and no repeat of a fold is a copy of another", _check_repeats)

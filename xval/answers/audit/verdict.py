@@ -1,0 +1,98 @@
+"""What a rule of the audit finds, and its verdict.
+
+Comes in: the findings of one rule. Goes out: a `Verdict`, which is never ok if nothing was checked.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from xval.answers.audit.evidence import NotCheckableError
+from xval.base.errors import ResultsError, first_of
+
+if TYPE_CHECKING:
+    from xval.answers.audit.evidence import Evidence
+
+_MOST_QUOTED = 5
+VerdictState = Literal["ok", "warning", "not checkable", "FAILED"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule."""
+
+    name: str
+    statement: str
+    check: Callable[["Evidence", "Findings"], None]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of a rule.
+
+    Attributes:
+        rule: Its name.
+        statement: What it says.
+        state: FAILED: it is broken. not checkable: a part could not be checked, and the rest holds. warning: it holds, with
+            warnings. ok: it holds.
+        n_checked: Number of folds (or other things) that were checked.
+        faults: What breaks it, with names.
+        not_checkable: What could not be checked, and why.
+        warnings: What the user should know.
+        notes: Why there was nothing to check.
+    """
+
+    rule: str
+    statement: str
+    state: VerdictState
+    n_checked: int
+    faults: tuple[str, ...] = ()
+    not_checkable: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Findings:
+    """What one rule has found so far; the attributes are those of `Verdict`.
+
+    Attributes:
+        not_checkable: The names of what could not be checked, by the reason.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    not_checkable: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    n_checked: int = 0
+
+    @contextmanager
+    def looking_at(self, what: str) -> Iterator[None]:
+        """Count something that is checked; if the block finds it not checkable or damaged, its name is noted instead."""
+        try:
+            yield
+        except (NotCheckableError, ResultsError) as error:
+            self.not_checkable.setdefault(str(error), []).append(what)
+        else:
+            self.n_checked += 1
+
+    def verdict(self, rule: Rule) -> Verdict:
+        """Return the verdict."""
+        not_checkable = [": ".join(filter(None, ("; ".join(what), reason))) for reason, what in self.not_checkable.items()]
+        if not (self.n_checked or self.faults or not_checkable or self.notes):
+            not_checkable = ["no fold is finished"]
+        state: VerdictState = "ok"
+        if self.faults:
+            state = "FAILED"
+        elif not_checkable:
+            state = "not checkable"
+        elif self.warnings:
+            state = "warning"
+        texts = (self.faults, not_checkable, self.warnings, self.notes)
+        return Verdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(each)) for each in texts))
+
+
+def quoted(names: Collection[str]) -> str:
+    """Return the first few names in quotes, and how many more there are."""
+    return first_of((f"'{name}'" for name in sorted(names)), _MOST_QUOTED)

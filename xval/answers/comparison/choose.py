@@ -1,0 +1,223 @@
+"""Read the instances to compare, and refuse those that cannot be compared.
+
+Comes in: the folder of an experiment and names of instances: ``3``, or ``results/demo/experiment_2:3`` of another experiment.
+Goes out: a `Comparison`. Nothing is trained, and nothing is written.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from xval.answers.comparison.compare import compare
+from xval.answers.comparison.figures import metric_names, read_competitor
+from xval.answers.comparison.outcome import ROPE, Comparison
+from xval.answers.fitted_validation import fitted_to_own_items
+from xval.answers.ranking import rank_instances
+from xval.answers.repeats import seed_twins
+from xval.answers.summary import SIDE_NAMES, MetricDict, direction, has_windows, make_metric_dict
+from xval.base.errors import ResultsError, SettingsError, suggestion
+from xval.folds.split import FoldPlan
+from xval.measures.metrics import canonical_name, find
+from xval.measures.metrics import metric_names as task_metrics
+from xval.measures.statistics.intervals import Bounds
+from xval.measures.task import Task, find_task
+from xval.results.finished_folds import InstanceRecords, find_instances
+from xval.results.folder import ExperimentFolder, find_experiment
+from xval.results.read import read_folds
+from xval.settings.schema import names_of_loss
+
+_NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")
+
+
+class _Chosen(NamedTuple):
+    """An instance, and what it is called."""
+
+    name: str
+    records: InstanceRecords
+
+
+def compare_instances(
+    folder: str | Path,
+    instances: Sequence[int | str] = (),
+    *,
+    baseline: int | str | None = None,
+    metric: str | None = None,
+    rope: float = ROPE,
+) -> Comparison:
+    """Compare instances of finished experiments on their common folds, in a test metric.
+
+    Args:
+        folder: ``results/<dataset>/experiment_<n>``.
+        instances: Numbers of this experiment, or ``path:number`` of another; none: all of this experiment.
+        baseline: What the others are compared with; None: the instance among them that the validation figures select.
+        metric: Name of the metric; None: the first main metric of the task.
+        rope: Half of the region of practical equivalence, in the unit of the metric.
+
+    Raises:
+        ResultsError: An experiment, an instance or a finished fold is missing or damaged; the folds, the tasks or what the
+            metric measures differ; instances differ in the seed alone.
+        SettingsError: A name is none of an instance, fewer than two instances are named, the metric is unknown, or the ROPE is
+            negative.
+    """
+    home = find_experiment(Path(folder))
+    chosen = _choose(home, list(instances), baseline)
+    folds = _check_folds(chosen)
+    _refuse_other_tasks(chosen)
+    _refuse_seeds(chosen)
+    _refuse_other_clips(chosen)
+    metric_dicts = _metric_dicts(chosen, folds)
+    first, reason = 0, "as chosen"
+    if baseline is None:
+        ranking = rank_instances(metric_dicts)
+        if ranking.selected is None:
+            raise ResultsError(f"{home.path}: no instance has a validation figure to select a baseline by. Use --baseline.")
+        of_these = " of these" if len(chosen) < len(home.instances()) else ""
+        first, reason = ranking.selected, f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}{of_these}"
+        if fitted := [chosen[place].name for place in fitted_to_own_items(metric_dicts) if place != first]:
+            reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
+    task = find_task(chosen[0].records.written.settings.task_type)
+    metric = canonical_name(task.name, metric or task.main_metrics[0])
+    higher_is_better = _check_metric(metric, chosen, metric_dicts)
+    competitors = [read_competitor(records, name, metric) for name, records in chosen]
+    unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit
+    of_unit = "" if task.is_framewise else f" of {unit}"  # events and segments are not counted in frames
+    found = compare(
+        [each for number, each in enumerate(competitors) if number != first],
+        competitors[first],
+        metric=metric,
+        figure=f"test {metric.replace('_', ' ')}{of_unit}",
+        higher_is_better=higher_is_better,
+        rope=rope,
+        baseline_reason=reason,
+        bounds=_bounds(task, metric),
+    )
+    if rope == ROPE and math.isinf(found.largest_difference):
+        note = f"±{ROPE:g} suits shares, and this metric is none: give the difference that you would not care about (--rope)."
+        found = replace(found, notes=(*found.notes, note))
+    return found
+
+
+def _bounds(task: Task, metric: str) -> Bounds | None:
+    """Return the least and largest possible figure of a metric; None: not known."""
+    if metric in task_metrics(task.name):
+        return find(task.name, metric).bounds
+    return (0, math.inf if metric.endswith("_rate") else 1) if metric in task.final_metrics else None
+
+
+def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> list[_Chosen]:
+    """Return the instances, each once, the baseline first if there is one.
+
+    Raises:
+        SettingsError: A name is none of an instance, or fewer than two are named.
+        ResultsError: An experiment or an instance is not there.
+    """
+    wanted: dict[tuple[Path, int], ExperimentFolder] = {}
+    for name in [*([] if baseline is None else [baseline]), *(instances or filter(home.has_begun, home.instances()))]:
+        found = _NAME.fullmatch(str(name))
+        if found is None:
+            raise SettingsError(
+                f"instance '{name}': wanted is a number, such as 3, or one of another experiment, such as {home.path}:3."
+            )
+        experiment = find_experiment(Path(found["path"])) if found["path"] else home
+        wanted.setdefault((experiment.path.resolve(), int(found["number"])), experiment)
+    read: dict[tuple[Path, int], _Chosen] = {}
+    for path, experiment in {path: experiment for (path, _), experiment in wanted.items()}.items():
+        prefix = "" if path == home.path.resolve() else f"{experiment.path}:"
+        for records in find_instances(experiment.path, [number for of, number in wanted if of == path]):
+            read[path, records.number] = _Chosen(f"{prefix}{records.number}", records)
+    chosen = [read[key] for key in wanted]
+    if len(chosen) < 2:
+        available = ", ".join(map(str, home.instances())) or "none"
+        told = f"{len(chosen)} instance to compare; wanted are two or more, or one and a baseline (--baseline)"
+        raise SettingsError(f"{home.path}: {told}. Available: {available}.")
+    return chosen
+
+
+def _metric_dicts(chosen: Sequence[_Chosen], folds: FoldPlan) -> list[MetricDict]:
+    """Return the metric dicts, each under its place among the chosen as number: experiments have the same numbers."""
+    found = []
+    for place, (_, records) in enumerate(chosen):
+        every = [*records.done.values(), *records.failed.values()]
+        metric_dict = make_metric_dict(records.written, every, folds_total=len(folds.folds), deals=folds.n_deals)
+        metric_dict["instance"] = place
+        found.append(metric_dict)
+    return found
+
+
+def _check_folds(chosen: Sequence[_Chosen]) -> FoldPlan:
+    """Refuse experiments whose common deals have different folds; return the folds of the first experiment.
+
+    Deals that one lacks are left out of the comparison, as other missing folds are.
+    """
+    first = chosen[0].records.experiment
+    wanted = read_folds(first)
+    for path in dict.fromkeys(records.experiment.path for _, records in chosen):
+        folds = read_folds(ExperimentFolder(path))
+        if any(one != other for one, other in zip(folds.deal_hashes, wanted.deal_hashes, strict=False)):
+            same_corpus = folds.plan.index_hash == wanted.plan.index_hash
+            differs = "the fold settings differ" if same_corpus else "the corpora differ"
+            raise ResultsError(
+                f"{path}: has other folds than {first.path} ({folds.hash} and {wanted.hash}: {differs}), so that their folds "
+                "do not test the same items. Run one of them again, with the corpus and the fold settings of the other."
+            )
+    return wanted.plan
+
+
+def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:
+    tasks = {str(records.written.settings.task_type): name for name, records in chosen}
+    if len(tasks) > 1:
+        listed = ", ".join(f"{name}: {task}" for task, name in tasks.items())
+        raise ResultsError(f"instances of several tasks cannot be compared ({listed}).")
+
+
+def _refuse_seeds(chosen: Sequence[_Chosen]) -> None:
+    """Refuse instances that differ in the seed alone."""
+    for group in seed_twins({place: each.records.written.parameters for place, each in enumerate(chosen)}):
+        names = ", ".join(chosen[place].name for place in group)
+        seeds = ", ".join(str(chosen[place].records.written.settings.seed) for place in group)
+        raise ResultsError(
+            f"instances {names} differ in the seed alone ({seeds}): they are repeats of one method, never competitors. Train "
+            f"one of them with repeats = {len(group)}, or name the instances to compare."
+        )
+
+
+def _refuse_other_clips(chosen: Sequence[_Chosen]) -> None:
+    """Refuse instances that were tested on other clips of the same folds."""
+    conditions = {name: records.written.parameters.get("test_where") for name, records in chosen}
+    if len(set(conditions.values())) > 1:
+        listed = "; ".join(f"{name}: {text or 'none'}" for name, text in conditions.items())
+        raise ResultsError(
+            f"instances with other test_where are tested on other clips, and no difference of theirs says which is better "
+            f"({listed}). Name those that agree in it."
+        )
+
+
+def _check_metric(metric: str, chosen: Sequence[_Chosen], metric_dicts: Sequence[MetricDict]) -> bool:
+    """Return the direction of a metric.
+
+    Raises:
+        SettingsError: The metric or its direction is unknown.
+        ResultsError: Its values cannot be compared between these instances.
+    """
+    known = {name: metric_names(records.done.values()) for name, records in chosen if records.done}
+    every = sorted({found for names in known.values() for found in names})
+    if not every:
+        raise ResultsError(f"{chosen[0].records.experiment.path}: no fold is finished yet.")
+    higher_is_better = direction(metric_dicts, metric)
+    if metric not in every or higher_is_better is None:
+        raise SettingsError(f"--metric {metric}: unknown. {suggestion(metric, every)}")
+    if lacking := [name for name, names in known.items() if metric not in names]:
+        raise ResultsError(f"instance {', '.join(lacking)} has no {metric}; name the others without it.")
+    task = find_task(metric_dicts[0]["task_type"])
+    names = names_of_loss(task)
+    parameters = [records.written.parameters for _, records in chosen]
+    differing = [name for name in names if len({repr(each.get(name)) for each in parameters}) > 1]
+    if metric in task.loss_metrics and differing:
+        raise ResultsError(
+            f"--metric {metric}: the instances measure different things with it, they differ in {', '.join(differing)}. "
+            f"Choose another, such as {task.main_metrics[0]}."
+        )
+    return higher_is_better

@@ -1,0 +1,182 @@
+"""Compare instances with a baseline on the folds that they share: tests, probabilities, what could have been found.
+
+Comes in: a `Competitor` for each instance and one for the baseline. Goes out: a `Comparison`.
+
+Items are the unit: figures are averaged over repeats within a fold first, so that repeats are no further folds, and those of an
+item over the deals that test it; no test takes clips as units. The main test is the corrected resampled t test over folds
+(Nadeau and Bengio 2003), with Holm's (1979) adjustment in the family "all against the baseline"; the sign flip over items
+(Phipson and Smyth 2010) is secondary; the Bayesian correlated t test (Benavoli et al. 2017) says whether instances are
+practically equal.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.answers.comparison.figures import Competitor, FoldFigure
+from xval.answers.comparison.outcome import LEVEL, ROPE, Comparison, Pair
+from xval.base.errors import ResultsError, counted
+from xval.measures.statistics.comparison import CorrectedT, SignFlip, bayesian_t, corrected_t, holm, sign_flip
+from xval.measures.statistics.components import Components, variance_components
+from xval.measures.statistics.differences import cut_difference
+from xval.measures.statistics.intervals import Bounds
+
+_ByFold = Mapping[int, Mapping[int, FoldFigure]]
+
+
+def compare(
+    instances: Sequence[Competitor],
+    baseline: Competitor,
+    *,
+    metric: str,
+    figure: str,
+    higher_is_better: bool,
+    rope: float = ROPE,
+    baseline_reason: str = "as chosen",
+    bounds: Bounds | None = None,
+) -> Comparison:
+    """Compare each instance with the baseline on the folds in which both have a figure.
+
+    Args:
+        instances: Without the baseline.
+        baseline: What all of them are compared with.
+        metric: Name of the metric.
+        figure: What is compared, in words.
+        higher_is_better: Direction of the metric.
+        rope: Half of the region of practical equivalence, in the unit of the metric; 0: no difference is too small.
+        baseline_reason: Why it is the baseline.
+        bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
+
+    Raises:
+        ResultsError: No instance shares a fold with the baseline.
+        SettingsError: The ROPE is negative.
+    """
+    notes, pairs = [], []
+    for instance in instances:
+        left_out = _describe_left_out(instance, baseline)
+        pair = _compare_pair(instance, baseline, left_out, rope, bounds, higher_is_better=higher_is_better)
+        if pair is None:
+            notes.append(f"Instance {instance.name} is left out, no fold is common with the baseline: {left_out}.")
+        else:
+            pairs.append(pair)
+    if not pairs:
+        raise ResultsError(f"no fold to compare instance {baseline.name} on. {' '.join(notes)} Run the missing folds first.")
+    if all(each.has_items_of_one_clip for each in (baseline, *instances)):
+        notes.append(
+            "Every item has one clip. Where several clips come from one speaker, they are not independent, and p values and "
+            "intervals are too small: put speakers into folds, not clips."
+        )
+    adjusted = holm(np.array([pair.test.p for pair in pairs]))
+    level = LEVEL / max(1, int(np.sum(~np.isnan(adjusted))))
+    final = tuple(replace(pair, p_holm=float(p), level=level) for pair, p in zip(pairs, adjusted, strict=True))
+    largest = bounds[1] - bounds[0] if bounds else math.inf
+    return Comparison(metric, figure, higher_is_better, rope, baseline.name, baseline_reason, final, tuple(notes), largest)
+
+
+def _compare_pair(
+    instance: Competitor, baseline: Competitor, left_out: str, rope: float, bounds: Bounds | None, *, higher_is_better: bool
+) -> Pair | None:
+    """Return the pair, with a p that is not adjusted yet; None: no fold in common."""
+    own, other = instance.by_fold(), baseline.by_fold()
+    folds = sorted(own.keys() & other.keys())
+    if not folds:
+        return None
+    of_folds = {fold: _mean(own[fold]) - _mean(other[fold]) for fold in folds}
+    own, other = {fold: own[fold] for fold in folds}, {fold: other[fold] for fold in folds}
+    of_items = _item_differences(own, other)
+    ratio = fmean(max(each.ratio for each in (*own[fold].values(), *other[fold].values())) for fold in folds)
+    differences = np.array(list(of_folds.values()))
+    notes = [f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}."] if left_out else []
+    figures = {figure.value for by_fold in (own, other) for of in by_fold.values() for figure in of.values()}
+    if len(figures) == 1 and len(folds) > 1:  # such as a correlation with numbers that do not vary
+        notes.append(f"Both have {figures.pop():.3f} in every fold, which shows neither a difference nor equality.")
+        differences = np.full(len(folds), math.nan)
+    test = corrected_t(differences, ratio)
+    low, high = cut_difference(test.low, test.high, bounds)
+    flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
+    components = _components(own, other, differences)
+    tested = [next(iter(of.values())).tested for of in own.values()]
+    n_items = len({item for items in tested for item in items})
+    n_repeats = tuple(sorted({len(of) for each in (own, other) for of in each.values()}))
+    notes += _describe_limits(test, flips, n_repeats)
+    return Pair(
+        instance=instance.name,
+        comment=instance.comment,
+        mean=fmean(map(_mean, own.values())),
+        baseline_mean=fmean(map(_mean, other.values())),
+        of_folds=of_folds,
+        of_items=of_items,
+        n_items=n_items,
+        n_repeats=n_repeats,
+        ratio=ratio,
+        test=test._replace(low=low, high=high),
+        p_holm=test.p,
+        flips=flips,
+        posterior=bayesian_t(differences, ratio, rope, higher_is_better=higher_is_better),
+        components=components,
+        level=LEVEL,
+        notes=tuple(notes),
+        n_deals=sum(map(len, tested)) / n_items,
+    )
+
+
+def _mean(repeats: Mapping[int, FoldFigure]) -> float:
+    return fmean(figure.value for figure in repeats.values())
+
+
+def _item_differences(own: _ByFold, other: _ByFold) -> dict[str, float]:
+    """Return the difference of each item, averaged over repeats and deals; empty where a fold has no figures of items."""
+    means: list[dict[str, float]] = []
+    for by_fold in (own, other):
+        values: dict[str, list[float]] = {}
+        for figure in (figure for of in by_fold.values() for figure in of.values()):
+            if figure.of_items is None:
+                return {}
+            for item, value in figure.of_items.items():
+                values.setdefault(item, []).append(value)
+        means.append({item: fmean(found) for item, found in values.items()})
+    return {item: value - means[1][item] for item, value in means[0].items() if item in means[1]}
+
+
+def _components(own: _ByFold, other: _ByFold, differences: NDArray[np.float64]) -> Components:
+    """Return the variance components of the differences per fold and repeat, of the repeats that both have."""
+    repeats = sorted({repeat for of in own.values() for repeat in of})
+    both = [
+        {repeat: (own[fold][repeat], other[fold][repeat]) for repeat in own[fold].keys() & other[fold].keys()} for fold in own
+    ]
+    rows = [[of[repeat][0].value - of[repeat][1].value if repeat in of else math.nan for repeat in repeats] for of in both]
+    return variance_components(np.array(rows) if any(both) else differences[:, np.newaxis])
+
+
+def _describe_left_out(instance: Competitor, baseline: Competitor) -> str:
+    """Return the folds that one of the two lacks, and why; empty: none."""
+    found = {"": (instance, instance.by_fold()), f" in the baseline, instance {baseline.name}": (baseline, baseline.by_fold())}
+    folds = sorted({fold for each, by_fold in found.values() for fold in (*by_fold, *each.left_out)})
+    return ", ".join(
+        f"fold {fold} ({each.left_out.get(fold, 'missing')}{where})"
+        for where, (each, by_fold) in found.items()
+        for fold in folds
+        if fold not in by_fold
+    )
+
+
+def _describe_limits(test: CorrectedT, flips: SignFlip | None, n_repeats: tuple[int, ...]) -> list[str]:
+    """Return what cannot be said here, in sentences."""
+    notes = []
+    if test.n_folds == 1:
+        notes.append("One fold has no deviation, so there is no test.")
+    elif math.isnan(test.p):
+        notes.append("All folds differ by the same amount: no deviation can be estimated, so there is no test.")
+    if flips is None:
+        notes.append("The figure of a fold is not the mean over its items, so there is no sign flip test over items.")
+    elif flips.least_p > LEVEL:
+        items = f"{flips.n_items} item{'s' * (flips.n_items > 1)}"
+        notes.append(f"With {items} the sign flip test cannot be significant (least p {flips.least_p:.3g}).")
+    if len(n_repeats) > 1:
+        listed = " or ".join(map(str, n_repeats))
+        notes.append(f"Folds have {listed} repeats; each fold counts with the mean of those that it has.")
+    return notes

@@ -1,0 +1,231 @@
+"""The results of experiments as pandas DataFrames: every figure of every fold, and every prediction.
+
+Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: a tidy table, read from the
+fold records.
+
+    from xval import load_results
+    table = load_results("results/demo/experiment_1")
+    folds = table.query("side == 'test' and metric == 'accuracy'").groupby(["instance", "fold"])["value"].mean()
+    folds.groupby("instance").agg(["mean", "std"])
+"""
+
+import math
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from preprocessing.clips.parquet_files import column_names, read_frame
+from xval.answers.metric_dicts import gather_metrics
+from xval.answers.summary import differing_parameters, figure
+from xval.base.errors import ResultsError, brief, counted, suggestion
+from xval.base.garbage_collection import without_collector
+from xval.base.numbers import finite_or_nan
+from xval.results.finished_folds import InstanceRecords, find_instances
+from xval.results.job_key import JobKey
+from xval.results.read import FIGURE_PLACES
+
+_DTYPES = {
+    "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",
+    "metric": "str", "value": "float64",
+}  # fmt: skip
+# What is read most stands at both ends: a printed table leaves out the columns in the middle.
+_FIGURE_DTYPES = {
+    "instance": "int64", "side": "str", "metric": "str", "mean": "float64", "std": "float64", "n_folds": "int64",
+    "dataset": "str", "experiment": "int64", "items": "float64", "n_items": "int64", "strategy": "str", "method": "object",
+    "of": "str", "chance": "float64", "pooled": "float64", "low": "float64", "high": "float64",
+}  # fmt: skip
+_KEY = ["instance", "fold", "repeat"]
+_ITEM_SIDE = "item_test"
+_DESCRIBED = ("comment_1", "comment_2", "architecture")
+
+
+def load_results(folder: str | Path, *, parameters: bool = True, items: bool = False) -> pd.DataFrame:
+    """Return the metrics of finished folds, one row per instance, fold, repeat, side and metric.
+
+    Repeats of a fold are no further folds: average over them first, as above. The folds of a second deal go on with the
+    numbers, so that an item is tested by a fold of each deal.
+
+    Args:
+        folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it; or a folder of several experiments,
+            such as ``results`` or ``results/<dataset>``.
+        parameters: Add columns for comment_1, comment_2, architecture and every parameter that differs between the instances;
+            sequences are tuples. A parameter with the name of another column is called parameter_<name>.
+        items: Add a column ``item``, and rows of the side ``item_test`` for each test item, with n_clips among the metrics.
+
+    Returns:
+        The columns dataset (text), experiment, instance, fold, repeat (int64), side, metric (text), value (float64; NaN:
+        undefined), item (text) if asked for, then the parameters; rows by experiment, instance, fold, repeat, side. The sides:
+        training, validation and test, of examples (without ``evaluate_training``, training has only the loss and the accuracy
+        or error that training followed); clip_validation and clip_test, of clips; chance, what a constant answer reaches on
+        the test examples. ``table.attrs["not_done"]`` lists the folds without rows, each a dict of dataset, experiment,
+        instance, fold, repeat, status (``failed``, or ``missing``: not run yet, or run with other settings) and error.
+
+    Warns:
+        UserWarning: Folds failed or are missing, so means over folds leave test items out.
+
+    Raises:
+        ResultsError: There is no experiment, a file is missing or damaged, or two folders hold the same experiment.
+    """
+    dtypes = _DTYPES | ({"item": "str"} if items else {})
+    rows: list[tuple[Any, ...]] = []
+    with without_collector():
+        instances = find_instances(Path(folder))
+        described = _parameter_columns(instances, taken=dtypes) if parameters else {}
+        for instance in instances:
+            of_instance = tuple(_plain(instance.written.parameters.get(name)) for name in described.values())
+            rows += [(*row, *of_instance) for row in _rows(instance, with_items=items)]
+        table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
+    table.attrs["not_done"] = _not_done(instances)
+    return table
+
+
+def load_figures(folder: str | Path) -> pd.DataFrame:
+    """Return the test figures of instances, each by its name, with 95 % intervals over items and chance.
+
+    Args:
+        folder: As for `load_results`, but no single fold.
+
+    Returns:
+        A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns instance (int64), side,
+        metric (text); mean, std and n_folds of the folds; dataset (text), experiment (int64); items, the mean over items;
+        n_items; pooled, of all test examples of all folds; low and high, the interval of what ``of`` says, by ``method``;
+        chance, what ``strategy`` reaches without listening. NaN, None: undefined. ``table.attrs["not_done"]``: as of
+        `load_results`.
+
+    Warns:
+        UserWarning: Folds failed or are missing.
+
+    Raises:
+        ResultsError: There is no experiment, a file is missing or damaged, two folders hold the same experiment, or it is the
+            folder of a fold.
+    """
+    instances, path = find_instances(Path(folder)), Path(folder).resolve()
+    if JobKey.of_folder(0, path.name):
+        raise ResultsError(f"{folder}: figures over items are of all folds; name the folder of the instance, {path.parent}.")
+    rows = []
+    for instance in instances:
+        metric_dict = gather_metrics(instance.experiment, instance.number)
+        if metric_dict is None or "over_items" not in metric_dict:
+            continue
+        over_items = metric_dict["over_items"]
+        for side, figures in over_items["figures"].items():
+            for metric, found in figures.items():
+                folds = figure(metric_dict, side, metric)
+                of_folds = {"mean": folds["mean"], "std": folds["std"], "n_folds": folds["n"]}
+                names = {"side": side, "metric": metric, "n_items": over_items["n_items"]}
+                rows.append(instance.keys | names | of_folds | found)
+    table = pd.DataFrame(rows, columns=list(_FIGURE_DTYPES)).astype(_FIGURE_DTYPES)
+    table.attrs["not_done"] = _not_done(instances)
+    return table
+
+
+def load_predictions(
+    folder: str | Path,
+    *,
+    instances: int | Collection[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return the predictions of finished folds for their validation and test examples.
+
+    Args:
+        folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it.
+        instances: The number of an instance, or several; all when omitted. Nothing is read of the others.
+        columns: Which columns to read besides instance, fold and repeat; all when omitted.
+
+    Returns:
+        A row per example, or per frame of a recording. The columns instance, fold and repeat (int64), then those of
+        predictions.parquet: item, clip, start_s, end_s, side, and, by task, target, predicted and probability_<class>
+        (float32), target_<name> and predicted_<name>, or squared_error; NaN where an instance lacks a column.
+        ``table.attrs["not_done"]``: as of `load_results`.
+
+    Warns:
+        UserWarning: Folds failed or are missing.
+
+    Raises:
+        ResultsError: The folder holds no experiment or several; an instance or column is unknown; a file is missing or damaged.
+    """
+    chosen = find_instances(Path(folder), [instances] if isinstance(instances, int) else instances)
+    experiments = {str(instance.experiment.path) for instance in chosen}
+    if len(experiments) > 1:
+        raise ResultsError(f"{folder}: holds several experiments, name one of {', '.join(sorted(experiments))}.")
+    files = {key: instance.experiment.fold_folder(*key) / "predictions.parquet" for instance in chosen for key in instance.done}
+    held = {path: _column_names(path) for path in files.values()}
+    known = list(dict.fromkeys(name for names in held.values() for name in names))
+    for name in columns or ():
+        if files and name not in known:
+            raise ResultsError(f"{folder}: no prediction has a column '{name}'. {suggestion(name, known)}")
+    wanted = known if columns is None else list(dict.fromkeys(columns))
+    tables = [pd.DataFrame(columns=[*_KEY, *wanted])] if not files else []
+    for key, path in files.items():
+        table = _read_parquet(path, [name for name in wanted if name in held[path]])
+        tables.append(table.assign(**key._asdict()))
+    found = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
+    found.attrs["not_done"] = _not_done(chosen)
+    return found
+
+
+def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of an instance, in the order of `_DTYPES`, then perhaps the item; without its parameters."""
+    no_item = (math.nan,) if with_items else ()
+    dataset, experiment = instance.keys["dataset"], instance.keys["experiment"]
+    for key, record in instance.done.items():
+        keys = (dataset, experiment, *key)
+        for side, (part, of_part) in FIGURE_PLACES.items():
+            yield from ((*keys, side, name, finite_or_nan(value), *no_item) for name, value in record[part][of_part].items())
+        if with_items:
+            for item, figures in record["item_metrics"]["test"].items():
+                yield from ((*keys, _ITEM_SIDE, name, finite_or_nan(value), item) for name, value in figures.items())
+
+
+def _parameter_columns(instances: Sequence[InstanceRecords], taken: Collection[str]) -> dict[str, str]:
+    """Return the names of columns with the parameters that they show."""
+    if not instances:
+        return {}
+    differing = differing_parameters([instance.written.parameters for instance in instances])
+    names = [*_DESCRIBED, *(name for name in differing if name != "dataset")]
+    return {f"parameter_{name}" if name in taken else name: name for name in names}
+
+
+def _plain(value: object) -> object:
+    """Return a value that pandas can group by."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _not_done(instances: Iterable[InstanceRecords]) -> list[dict[str, Any]]:
+    """Return the jobs that are not done, and warn of them."""
+    found = [job for instance in instances for job in instance.not_done()]
+    if found:
+        listed = "; ".join(
+            f"experiment {job['experiment']} of {job['dataset']}, {JobKey.of(job)} {job['status']}" for job in found[:5]
+        )
+        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+        message = f"{counted(len(found), 'fold')} not in the table, so that means leave items out: {listed}{more}."
+        warnings.warn(message, UserWarning, stacklevel=3)
+    return found
+
+
+def _column_names(path: Path) -> list[str]:
+    """Return the columns of a parquet file, reading no more than its footer.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    try:
+        return column_names(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
+    try:
+        return read_frame(path, {"item": "text"}, columns=columns)[columns]
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ResultsError:
+    reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({brief(error)})"
+    return ResultsError(f"{path}: {reason}. Move the fold folder away and run the experiment again.")

@@ -1,0 +1,149 @@
+"""The figures of segments and events over all test items of an instance: pooled, with intervals and chance.
+
+Comes in: the fold folders of a frame_classification. Goes out: an `ItemFigure` of each figure. Frames without weight, where
+annotators disagree, are ignored for all labels: the files do not say for which.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from preprocessing.annotations.labels import BACKGROUND
+from preprocessing.annotations.settings import FrameSettings
+from xval.answers.item_figures import ItemFigure, make_figure
+from xval.measures.events.metrics import Counts, RecordingEvents, count_events, count_segments
+from xval.measures.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
+from xval.measures.metrics import Chance
+from xval.measures.statistics.intervals import figure_interval
+from xval.measures.tasks.frame_classification import EVENT_METRICS, SCORE_METRICS
+from xval.results.tested_examples import Frames, read_frames
+
+_COLUMNS = ["start_s", "end_s", "label"]
+_MOST_RUNS = 20_000_000  # times items: each is left out once for an interval; more would take minutes
+_Both = tuple[Counts, Counts]
+
+
+def measure_events(
+    folders: Sequence[Path], class_names: Sequence[str], settings: FrameSettings, of_record: Mapping[str, ItemFigure]
+) -> dict[str, ItemFigure]:
+    """Return the figures of segments and events.
+
+    Chance is the best of these answers: never an event; one label, whichever, all the time; if frames have several labels, all
+    of them all the time.
+
+    Args:
+        folders: Of the finished folds; with repeats or deals, whose counts are added, of each of them.
+        class_names: Of the model.
+        settings: Of frames and events.
+        of_record: The figures that the records have, with their means over items; no others are computed.
+
+    Raises:
+        ResultsError: A file is damaged.
+        FileNotFoundError: A file is missing.
+    """
+    labels = [name for name in class_names if name != BACKGROUND]
+    scored = [name for name in SCORE_METRICS if name in of_record]
+    read = [each for folder in folders for each in _recordings(read_frames(folder, labels if scored else ()), labels)]
+    recordings = [(item, events) for item, events, _ in read]
+    items = sorted({item for item, _ in recordings})
+    by_item = [_count([events for name, events in recordings if name == item], labels, settings) for item in items]
+    pooled = _figures(_add(by_item))
+    answers = {"never an event": [], **{f"always '{label}'": [label] for label in labels}}
+    if settings.label_form == "multi_label":
+        answers["always all events"] = labels
+    by_answer = {
+        answer: _figures(_count([_answer(events, on) for _, events in recordings], labels, settings))
+        for answer, on in answers.items()
+    }
+
+    found = {}
+    for name in (name for name in EVENT_METRICS if name in of_record):
+
+        def compute(drawn: NDArray[np.intp], name: str = name) -> float:
+            return _figures(_add([by_item[number] for number in drawn]))[name]
+
+        sign = 1 if EVENT_METRICS[name] else -1
+        reached = {answer: sign * values[name] for answer, values in by_answer.items() if not math.isnan(values[name])}
+        best = max(reached, key=reached.__getitem__, default=None)
+        bounds = (0.0, math.inf) if name.endswith("_rate") else (0.0, 1.0)
+        interval = figure_interval(len(items), compute, bounds=bounds, bootstrap=False)
+        chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
+        found[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
+    return found | (_measure_scores(read, items, labels, settings, of_record) if scored else {})
+
+
+def _measure_scores(
+    read: Sequence[tuple[str, RecordingEvents, pd.DataFrame]],
+    items: Sequence[str],
+    labels: Sequence[str],
+    settings: FrameSettings,
+    of_record: Mapping[str, ItemFigure],
+) -> dict[str, ItemFigure]:
+    """Return the figures of events at all thresholds; chance is that of frames that all have the same score."""
+    by_item: dict[str, list[tuple[Runs, ...]]] = {item: [] for item in items}
+    silent = []
+    for item, events, rows in read:
+        scores = rows[[f"probability_{label}" for label in labels]].to_numpy(np.float32)
+        frame_s = events.duration_s / len(rows)
+        smoothing = (settings.event_min_duration_s, settings.event_median_frames)
+        recording = ScoredRecording(events.reference, scores, frame_s, events.ignored, *smoothing)
+        by_item[item].append(tabulate_runs(recording, labels))
+        silent.append(tabulate_runs(recording._replace(scores=np.zeros_like(scores)), labels))
+    n_runs = sum(len(each.lengths_ns) for of_item in by_item.values() for runs in of_item for each in runs)
+    found = {}
+    for name in (name for name in SCORE_METRICS if name in of_record):
+
+        def compute(drawn: NDArray[np.intp], name: str = name) -> float:
+            return psds([runs for number in drawn for runs in by_item[items[number]]], SCENARIOS[name])
+
+        is_quick = n_runs * len(items) <= _MOST_RUNS
+        interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), bootstrap=False) if is_quick else None
+        chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
+        found[name] = make_figure(of_record[name]["items"], compute(np.arange(len(items))), "pooled", interval, chance)
+    return found
+
+
+def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents, pd.DataFrame]]:
+    """Yield the item, the events and the frames of each recording."""
+    for (item, clip), rows in frames.table.groupby(["item", "clip"], sort=True):
+        own = frames.events[frames.events["clip"] == str(clip)]
+        unknown = rows.loc[rows["weight"] == 0, ["start_s", "end_s"]]
+        yield (
+            str(item),
+            RecordingEvents(
+                reference=own.loc[own["source"] == "annotated", _COLUMNS],
+                estimated=own.loc[own["source"] == "found", _COLUMNS],
+                duration_s=float(rows["end_s"].max()),
+                ignored=pd.concat([unknown.assign(label=label) for label in labels]) if len(unknown) else None,
+            ),
+            rows,
+        )
+
+
+def _answer(events: RecordingEvents, labels: Sequence[str]) -> RecordingEvents:
+    """Return a recording in which some labels are found all the time."""
+    rows = [(0.0, events.duration_s, label) for label in labels]
+    return events._replace(estimated=pd.DataFrame(rows, columns=_COLUMNS))
+
+
+def _count(recordings: Sequence[RecordingEvents], labels: Sequence[str], settings: FrameSettings) -> _Both:
+    return count_segments(recordings, labels, segment_s=settings.segment_s), count_events(recordings, labels)
+
+
+def _add(counts: Sequence[_Both]) -> _Both:
+    segments, events = (
+        Counts(each[0].labels, *(sum(getattr(of, name) for of in each) for name in _SUMMED))
+        for each in zip(*counts, strict=True)
+    )
+    return segments, events
+
+
+_SUMMED = ("n_reference", "n_estimated", "n_correct", "n_substitutions", "n_deletions", "n_insertions")
+
+
+def _figures(counts: _Both) -> dict[str, float]:
+    return counts[0].figures("segment") | counts[1].figures("event")

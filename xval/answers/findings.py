@@ -1,0 +1,292 @@
+"""What has to be said beside the figures of some instances, each in a sentence with what to do.
+
+Comes in: metric dicts. Goes out: `Finding`s, which the end of a run, the workbook and ``refit`` show. Nothing is read here, and
+no slow library loaded.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from xval.answers.fitted_validation import comparable, fitted_to_own_items
+from xval.answers.nested_selection import describe_nested
+from xval.answers.ranking import Ranking, find_ties, rank_instances, test_side
+from xval.answers.repeats import describe_seed_twins, jobs_of, parameters_of, seed_twins
+from xval.answers.summary import (
+    SIDE_NAMES,
+    MetricDict,
+    direction,
+    done_records,
+    figure,
+    item_figure,
+)
+from xval.base.errors import first_of
+from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
+from xval.measures.task import find_task
+
+Kind = Literal[
+    "random split", "folds missing", "repeats missing", "few items", "few validation items", "folds lacking classes", "seeds",
+    "not above chance", "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds", "fitted validation",
+]  # fmt: skip
+_FEWEST_OF_NEXT_FOLD = 3  # folds
+
+
+class Finding(NamedTuple):
+    """Something that has to be known to read the figures.
+
+    Attributes:
+        kind: What it is about.
+        text: A sentence or two, with what to do.
+        instances: Those that it is about; empty: all.
+    """
+
+    kind: Kind
+    text: str
+    instances: tuple[int, ...] = ()
+
+
+def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
+    """Return what has to be said of some instances of one experiment, the weightiest first.
+
+    Args:
+        metric_dicts: Of the instances, at least one.
+    """
+    done = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"]]
+    if not done:
+        return []
+    ranking, at_chance = rank_instances(done), _not_above_chance(done)
+    found = (
+        *_cautions(done),
+        _random_split(done),
+        _other_clips(done),
+        _folds_missing(metric_dicts),
+        _repeats_missing(done),
+        _few_items(done),
+        _few_validation_items(done),
+        _fitted_validation(done),
+        _folds_lacking_classes(done),
+        _untuned_labels(done),
+        _no_pooled_figures(done),
+        *_seeds(done),
+        at_chance,
+        # Where nothing is above chance there is nothing to choose.
+        *(
+            []
+            if at_chance and len(at_chance.instances) == len(done)
+            else [_tie(done, ranking, at_chance), _nested(done, ranking)]
+        ),
+    )
+    return [finding for finding in found if finding is not None]
+
+
+def _cautions(done: Sequence[MetricDict]) -> Iterable[Finding]:
+    """Say once what is to be known about the corpus with the features of some instances."""
+    concerned: dict[str, list[int]] = {}
+    for each in done:
+        for text in each.get("cautions", []):
+            concerned.setdefault(text, []).append(each["instance"])
+    for text, numbers in concerned.items():
+        whose = "" if len(numbers) == len(done) else f" ({_instances(numbers)})"
+        yield Finding("corpus", f"The corpus{whose}: {text}.", tuple(numbers) if whose else ())
+
+
+def _random_split(done: Sequence[MetricDict]) -> Finding | None:
+    items = [of for record in done_records(done[0]) for of in record["item_metrics"]["test"].values()]
+    if any(of["n_clips"] > 1 for of in items):
+        return None
+    return Finding(
+        "random split",
+        "Every clip is an item of its own, a random split: clips of one speaker, session or recording are on both sides, and "
+        "the figures say nothing about unseen ones. If clips belong together, make what must stay unseen the item.",
+    )
+
+
+def _other_clips(done: Sequence[MetricDict]) -> Finding | None:
+    """Say when instances are tested, or ranked by validation figures, on other clips."""
+    wrong = {"test_where": "test figures", "train_where": "validation figures, which rank them,"}
+    differing = {name: what for name, what in wrong.items() if len({each["parameters"].get(name) for each in done}) > 1}
+    if not differing:
+        return None
+    return Finding(
+        "other clips",
+        f"Instances differ in {' and '.join(differing)}: their {' and their '.join(differing.values())} are of other clips and "
+        "do not compare, so that none of them is better by these. Compare instances that agree in both.",
+    )
+
+
+def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
+    lacking = [each for each in metric_dicts if each["folds_done"] < each["folds_total"]]
+    if not lacking:
+        return None
+    listed = first_of(f"instance {each['instance']} ({each['folds_done']} of {each['folds_total']} done)" for each in lacking)
+    has_failed = any(record["status"] == "failed" for each in lacking for record in jobs_of(each).values())
+    advice = (
+        "Run the command again when what failed is mended; the sheet folds has the errors."
+        if has_failed
+        else "Run these folds too, before you report a figure."
+    )
+    return Finding(
+        "folds missing",
+        f"Folds are missing of {listed}: the means leave items out, perhaps the hard ones, and do not compare. {advice}",
+        tuple(each["instance"] for each in lacking),
+    )
+
+
+def _repeats_missing(done: Sequence[MetricDict]) -> Finding | None:
+    whole = [each for each in done if each["folds_done"] == each["folds_total"]]
+    lacking = [each for each in whole if each.get("jobs_done") != each.get("jobs_total")]
+    if not lacking:
+        return None
+    listed = first_of(
+        f"instance {each['instance']} ({each['jobs_done']} of {each['jobs_total']} jobs done)" for each in lacking
+    )
+    return Finding(
+        "repeats missing",
+        f"Repeats are missing of {listed}: means over folds and items are of those that are there, pooled figures of repeats "
+        "that have every fold. Run the command again.",
+        tuple(each["instance"] for each in lacking),
+    )
+
+
+def _few_items(done: Sequence[MetricDict]) -> Finding | None:
+    n_items = max(len(_items(each)) for each in done)
+    if n_items >= FEWEST_ITEMS_TO_RELY_ON:
+        return None
+    what = Interval(0, 1, n_items, "").caution
+    return Finding("few items", f"{what[:1].upper()}{what[1:]}. Record more items before you rely on a figure.")
+
+
+def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
+    """Say when several instances are ranked by validation figures of less than half of the items."""
+    records = done_records(max(done, key=lambda each: each["folds_done"]))
+    validated = {item for record in records for item in record["items"]["validation"]}
+    n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
+    if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
+        return None
+    n_folds = done[0]["folds_total"] // done[0].get("deals", 1)
+    can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0]["parameters"].get("validation") != "next_fold"
+    return Finding(
+        "few validation items",
+        f"The validation figures, which rank instances and choose epochs, are of {len(validated)} of the {n_items} items: "
+        + ("those that were drawn, some in several folds." if n_folds > 1 else "those of the one split.")
+        + (" With validation = next_fold each item validates once." if can_follow else " Small differences may be luck."),
+    )
+
+
+def _fitted_validation(done: Sequence[MetricDict]) -> Finding | None:
+    """Say which ensembles are not selected, because their validation figures are of items that they were fitted to."""
+    numbers = fitted_to_own_items(done)
+    if not numbers:
+        return None
+    return Finding(
+        "fitted validation",
+        f"Validation figures do not rank {_instances(numbers)}: with one validation item in a fold, they are of the item that "
+        "the members were chosen or weighed by, so that they look too good. Compare by test figures.",
+        numbers,
+    )
+
+
+def _items(metric_dict: MetricDict) -> set[str]:
+    """Return the items that the finished folds of an instance have tested."""
+    return {item for record in done_records(metric_dict) for item in record["item_metrics"]["test"]}
+
+
+def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
+    folds = sorted({fold for each in done if "over_items" in each for fold in each["over_items"]["folds_lacking_classes"]})
+    if not folds:
+        return None
+    what = (
+        "The true numbers do not vary in fold {}: correlations and R2 are undefined there, or 0 whatever is predicted"
+        if find_task(done[0]["task_type"]).has_clip_numbers
+        else "Not every class is tested in fold {}: figures that average over classes (balanced accuracy, macro F1, precision, "
+        "recall, AUC, EER, mean average precision) are undefined there, or of fewer classes"
+    )
+    text = f"{what.format(first_of(folds))}. Read the pooled ones, of all folds together."
+    return Finding("folds lacking classes", text)
+
+
+def _untuned_labels(done: Sequence[MetricDict]) -> Finding | None:
+    """Say which labels no validation clip of some fold has, so that nothing chose their threshold."""
+    folds: dict[str, set[int]] = {}
+    for record in (record for each in done for record in done_records(each)):
+        for label in record.get("untuned_labels", ()):
+            folds.setdefault(label, set()).add(record["fold"])
+    if not folds:
+        return None
+    listed = first_of((f"'{label}' (fold {first_of(sorted(of_label))})" for label, of_label in sorted(folds.items())))
+    return Finding("thresholds", f"No validation clip has the label {listed}: its threshold there is 0.5, chosen by nothing.")
+
+
+def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:
+    missing = {each["instance"]: each["over_items"]["missing"] for each in done if "over_items" in each}
+    missing = {number: reason for number, reason in missing.items() if reason}
+    if not missing:
+        return None
+    number, reason = next(iter(missing.items()))
+    return Finding(
+        "no pooled figures",
+        f"There are no pooled figures of {_instances(missing)}: {reason} (instance {number}). The intervals are those of "
+        "means over items. Run these folds again if you want pooled ones.",
+        tuple(missing),
+    )
+
+
+def _seeds(done: Sequence[MetricDict]) -> Iterable[Finding]:
+    for group in seed_twins(parameters_of(done)):
+        yield Finding("seeds", describe_seed_twins(group), group)
+
+
+def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
+    side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
+    sign = 1 if direction(done, metric) else -1
+    numbers = [each["instance"] for each in done if not _is_above(each, side, metric, sign)]
+    if not numbers:
+        return None
+    return Finding(
+        "not above chance",
+        f"Not above chance: {_instances(numbers)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains chance or "
+        "is worse, or the validation loss is above that of guessing on the test items. Do not rank these; look at the labels "
+        "and the curves, train longer, or test more items.",
+        tuple(numbers),
+    )
+
+
+def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> bool:
+    """Return whether the test figure is better than chance and the validation loss than that of guessing, if known."""
+    found = item_figure(metric_dict, side, metric)
+    if found and found["chance"] is not None:
+        worst = found["low"] if sign > 0 else found["high"]
+        worst = found[found["of"]] if worst is None else worst  # no interval: all items have the same figure, or there are few
+        if worst is not None and sign * (worst - found["chance"]) <= 0:
+            return False
+    loss, guessing = (figure(metric_dict, side, "loss")["mean"] for side in ("validation", "chance"))
+    return loss is None or guessing is None or loss <= guessing
+
+
+def _tie(done: Sequence[MetricDict], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
+    """Say which instances may be as good as the selected one, without those that are not above chance."""
+    hopeless = at_chance.instances if at_chance else ()
+    by_number = {each["instance"]: each for each in done}
+    if ranking.selected is None or ranking.selected in hopeless:
+        return None
+    best = by_number[ranking.selected]
+    own = next((group for group in seed_twins(parameters_of(done)) if ranking.selected in group), ())
+    others = [by_number[number] for number in ranking.instances[1:] if number not in (*own, *hopeless)]
+    ties = find_ties(best, others, ranking.side, ranking.metric)
+    if not ties:
+        return None
+    return Finding(
+        "tie",
+        f"Instance {ranking.selected} is not surely better than {_instances(ties)}: the difference in "
+        f"{SIDE_NAMES[ranking.side]} {ranking.metric} lies within its 95 % interval (corrected t over folds). Take the "
+        "simplest of them, or tell them apart with more items or repeats.",
+        (ranking.selected, *ties),
+    )
+
+
+def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
+    text = describe_nested(comparable(done), ranking)
+    return Finding("nested", text) if text else None
+
+
+def _instances(numbers: Collection[int]) -> str:
+    return f"instance{'s' * (len(numbers) > 1)} {first_of(numbers)}"

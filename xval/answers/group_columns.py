@@ -1,0 +1,108 @@
+"""Turn a column of a corpus into groups of clips.
+
+Comes in: the clips with the further columns of their corpus. Goes out: the group of each clip.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from preprocessing.clips.columns import further_columns
+from xval.base.errors import SettingsError, suggestion
+
+_MOST_GROUPS = 20  # of a column that nobody has asked for
+_MOST_VALUES = 4  # a number that takes more values is cut into bins
+_FEWEST_IN_BIN = 6
+_MOST_BINS = 4
+_ELSE_ALLOWED = ("label", "sample_rate_hz", "duration_s")
+
+
+class GroupColumn(NamedTuple):
+    """The groups of a column.
+
+    Attributes:
+        name: Of the column.
+        groups: The group of each clip that has one, by clip.
+        names: Of the groups, in their order.
+        note: How numbers were cut into bins; empty: they were not.
+    """
+
+    name: str
+    groups: "pd.Series[str]"
+    names: tuple[str, ...]
+    note: str
+
+
+def group_columns(table: pd.DataFrame) -> list[str]:
+    """Return the further columns of a corpus that put its items or clips into 2 to 20 groups, those of items first.
+
+    Columns that are another name of the item or the label are left out.
+
+    Args:
+        table: As of `preprocessing.clips.columns.with_columns`.
+    """
+    found = [
+        name
+        for name in further_columns(table.columns)
+        if 2 <= len(find_groups(table, name).names) <= _MOST_GROUPS and not _is_name(table, name)
+    ]
+    return sorted(found, key=lambda name: int(table.groupby("item")[name].nunique().max()) > 1)
+
+
+def _is_name(table: pd.DataFrame, name: str) -> bool:
+    """Return whether a column is another name of the items or the labels; an age that no two items share is none of an item."""
+    values = table[name]
+    if "label" in table and _are_one_to_one(values, table["label"]):
+        return True
+    if not _are_one_to_one(values, table["item"]):
+        return False
+    digits = table["item"].astype(str).str.replace(r"\D", "", regex=True).str.lstrip("0")
+    return values.dtype.kind not in "iuf" or bool((values.map("{:g}".format).replace("0", "") == digits).all())
+
+
+def _are_one_to_one(first: "pd.Series[Any]", second: "pd.Series[Any]") -> bool:
+    pairs = pd.DataFrame({"first": first, "second": second}).drop_duplicates()
+    return bool(pairs["first"].is_unique and pairs["second"].is_unique)
+
+
+def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
+    """Return the groups of a column; clips without a value have none.
+
+    Text is taken as it is. Numbers of more than 4 values are cut at quantiles into bins of at least 6 items (clips where the
+    items have several values), 2 to 4 bins.
+
+    Args:
+        table: As of `preprocessing.clips.columns.with_columns`.
+        name: A further column, or label, sample_rate_hz or duration_s.
+
+    Raises:
+        SettingsError: There is no such column.
+    """
+    known = [*further_columns(table.columns), *(column for column in _ELSE_ALLOWED if column in table)]
+    if name not in known:
+        raise SettingsError(
+            f"--by {name}: the corpus has no such column. {suggestion(name, known)} Further columns of a table are kept by "
+            "python -m preprocessing."
+        )
+    filled = table.loc[table[name].notna() & ~table["augmented"].astype(bool), ["clip", "item", name]]
+    values, note = filled[name], ""
+    if values.dtype.kind not in "iuf":
+        texts, order = values.astype(str), sorted(set(values.astype(str)))
+    elif values.nunique() <= _MOST_VALUES:
+        texts, order = values.map("{:g}".format), [f"{value:g}" for value in sorted(set(values))]
+    else:
+        is_of_items = bool((filled.groupby("item")[name].nunique() == 1).all())
+        units = filled.drop_duplicates("item") if is_of_items else filled
+        n_bins = min(max(len(units) // _FEWEST_IN_BIN, 2), _MOST_BINS)
+        edges = units[name].quantile([place / n_bins for place in range(1, n_bins)]).unique()
+        bins = pd.Series(edges.searchsorted(values, side="left"), index=values.index)
+        ends = {each: dict.fromkeys((f"{of_bin.min():g}", f"{of_bin.max():g}")) for each, of_bin in values.groupby(bins)}
+        ranges = {each: " to ".join(texts) for each, texts in ends.items()}
+        texts, order = bins.map(ranges), list(ranges.values())
+        note = f"{name} is cut at its quantiles over {'items' if is_of_items else 'clips'} into {_listed(order)}."
+    return GroupColumn(name, pd.Series(texts.to_numpy(dtype=object), index=filled["clip"]), tuple(order), note)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{len(names)} bins: {'; '.join(names)}"

@@ -1,0 +1,96 @@
+"""The figures of an instance over its test items, as they stand in metrics.json; xval/answers/over_items.py computes them."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard
+
+from xval.base.numbers import finite_or_none
+
+if TYPE_CHECKING:
+    from xval.measures.metrics import Chance
+    from xval.measures.statistics.intervals import Interval
+
+OVER_ITEMS_VERSION = 3
+"""Of the code that computes figures over items; those of another version are computed anew."""
+
+
+_OF = ("items", "pooled")
+
+
+class ItemFigure(TypedDict):
+    """One metric over the test items of an instance; None: undefined or not known.
+
+    Attributes:
+        items: Mean over items, each counted once.
+        pooled: Of all test examples (clips, frames) of all folds together.
+        of: Which of the two interval and chance belong to: ``items`` where each example has a value, or each fold tests one
+            item with all classes (or with numbers that vary); otherwise ``pooled``.
+        low: Lower end of the 95 % interval over items.
+        high: Its upper end.
+        method: Of the interval; see `xval.measures.statistics.intervals`.
+        chance: What the best strategy reaches that does not listen.
+        strategy: That strategy in words.
+    """
+
+    items: float | None
+    pooled: float | None
+    of: Literal["items", "pooled"]
+    low: float | None
+    high: float | None
+    method: str | None
+    chance: float | None
+    strategy: str
+
+
+class OverItems(TypedDict):
+    """The figures over the test items of an instance.
+
+    Attributes:
+        version: Of the code that computed them.
+        n_items: Number of test items.
+        folds_lacking_classes: The folds that test no example of some class that others test; of numbers, those in which one of
+            them does not vary.
+        missing: Why there are no pooled figures; empty: there are.
+        figures: An `ItemFigure` for each metric of the sides ``test`` and, if clips are cut into windows, ``clip_test``.
+    """
+
+    version: int
+    n_items: int
+    folds_lacking_classes: list[int]
+    missing: str
+    figures: dict[str, dict[str, ItemFigure]]
+
+
+def make_figure(
+    items: float | None, pooled: float, of: Literal["items", "pooled"], interval: "Interval | None", chance: "Chance"
+) -> ItemFigure:
+    """Return a figure; NaN: undefined or not known."""
+    return ItemFigure(
+        items=finite_or_none(items),
+        pooled=finite_or_none(pooled),
+        of=of,
+        low=interval and interval.low,
+        high=interval and interval.high,
+        method=interval and interval.method,
+        chance=finite_or_none(chance.value),
+        strategy=chance.strategy,
+    )
+
+
+def is_over_items(content: object) -> bool:
+    """Return whether a part of a metrics.json has the keys of `OverItems`, and each figure in it those of `ItemFigure`."""
+    if not isinstance(content, dict) or not OverItems.__required_keys__ <= content.keys():
+        return False
+    sides = content["figures"].values() if isinstance(content["figures"], dict) else [None]
+    return all(isinstance(side, dict) and all(map(_is_item_figure, side.values())) for side in sides)
+
+
+def has_numbers(content: object, names: Collection[str]) -> TypeGuard[dict[str, Any]]:
+    """Return whether a value is a dict with all of these names, each a number or None."""
+    return isinstance(content, dict) and all(
+        name in content and (content[name] is None or isinstance(content[name], int | float)) for name in names
+    )
+
+
+def _is_item_figure(content: object) -> bool:
+    is_whole = isinstance(content, dict) and ItemFigure.__required_keys__ <= content.keys() and content["of"] in _OF
+    return is_whole and has_numbers(content, ("items", "pooled", "low", "high", "chance"))

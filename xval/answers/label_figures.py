@@ -1,0 +1,93 @@
+"""The figures of each label over all test clips of an instance, where a clip may have several.
+
+Comes in: the records of an instance. Goes out: a `LabelFigures` for each label, for the workbook and the page.
+"""
+
+import math
+from statistics import fmean
+from typing import NamedTuple
+
+from xval.answers.repeats import done_jobs
+from xval.answers.summary import MetricDict
+from xval.base.numbers import finite_or_none
+from xval.measures.tasks.multilabel_classification import random_average_precision
+
+_COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+
+
+class LabelFigures(NamedTuple):
+    """A label over all folds; with repeats or deals clips count in each of them.
+
+    Attributes:
+        label: Its name.
+        n_clips: Test clips that have it.
+        share: They, of all.
+        average_precision: Mean over the folds that have such a clip, of each its mean over repeats; None: none has.
+        chance: That of a random order of the clips, on average; the mean over the same folds.
+        precision: Of all clips together, at the thresholds of their folds; None: never predicted.
+        recall: Likewise; None: no clip has it.
+        f1: Likewise.
+        true_positives: Clips that have it and got it.
+        false_positives: Clips that got it and do not have it.
+        false_negatives: Clips that have it and did not get it.
+        true_negatives: The other clips.
+        lowest_threshold: Of the folds, which their validation clips chose.
+        highest_threshold: Likewise.
+        n_untuned: Folds no validation clip of which has it, so that its threshold is 0.5.
+    """
+
+    label: str
+    n_clips: int
+    share: float | None
+    average_precision: float | None
+    chance: float | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+    lowest_threshold: float
+    highest_threshold: float
+    n_untuned: int
+
+
+def label_figures(metric_dict: MetricDict) -> list[LabelFigures]:
+    """Return the figures of the labels of an instance; none where clips have one class, or no fold is finished."""
+    records = [each for each in done_jobs(metric_dict).values() if each.get("thresholds")]
+    return [_of_label(str(name), records) for name in (records[0]["thresholds"] if records else ())]
+
+
+def _of_label(name: str, records: list[dict[str, object]]) -> LabelFigures:
+    found = [record["class_metrics"]["test"][name] for record in records]  # type: ignore[index]
+    right, invented, missed, others = (sum(int(each[count]) for each in found) for count in _COUNTS)
+    areas: dict[object, list[float]] = {}
+    levels: dict[object, float] = {}
+    for record, each in zip(records, found, strict=True):
+        if (value := finite_or_none(each["average_precision"])) is not None:
+            areas.setdefault(record["fold"], []).append(value)
+            n_clips = sum(int(each[count]) for count in _COUNTS)
+            levels[record["fold"]] = float(random_average_precision(each["n_clips"], n_clips))
+    thresholds = [float(record["thresholds"][name]) for record in records]  # type: ignore[index]
+    return LabelFigures(
+        name,
+        right + missed,
+        _share(right + missed, right + invented + missed + others),
+        fmean(map(fmean, areas.values())) if areas else None,
+        fmean(levels.values()) if levels else None,
+        _share(right, right + invented),
+        _share(right, right + missed),
+        _share(2 * right, 2 * right + invented + missed),
+        right,
+        invented,
+        missed,
+        others,
+        min(thresholds, default=math.nan),
+        max(thresholds, default=math.nan),
+        len({record["fold"] for record in records if name in record.get("untuned_labels", [])}),  # type: ignore[operator]
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,38 @@
+"""Instances that differ in train_fraction alone: the points of a learning curve over items.
+
+Comes in: metric dicts. Goes out: the instances of each curve, with how many items trained them.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from xval.answers.summary import MetricDict, done_records
+from xval.settings.parameters import hash_parameters
+
+
+class CurvePoint(NamedTuple):
+    """An instance of a learning curve.
+
+    Attributes:
+        instance: Its number.
+        fraction: Its train_fraction.
+        n_items: Training items, mean over the finished folds.
+    """
+
+    instance: int
+    fraction: float
+    n_items: float
+
+
+def learning_curves(metric_dicts: Sequence[MetricDict]) -> list[tuple[CurvePoint, ...]]:
+    """Return the learning curves among some instances: two or more that differ in train_fraction alone, the smallest first."""
+    curves: dict[str, dict[float, CurvePoint]] = {}
+    for found in metric_dicts:
+        if records := done_records(found):
+            others = {name: value for name, value in found["parameters"].items() if name != "train_fraction"}
+            fraction = float(str(found["parameters"].get("train_fraction", 1.0)))
+            n_items = fmean(len(record["items"]["training"]) for record in records)
+            point = CurvePoint(found["instance"], fraction, n_items)
+            curves.setdefault(hash_parameters(others), {}).setdefault(fraction, point)
+    return [tuple(of[fraction] for fraction in sorted(of)) for of in curves.values() if len(of) > 1]

@@ -1,0 +1,244 @@
+"""The figures of an instance over all its test items, beside the means over folds: mean over items, pooled, interval, chance.
+
+Comes in: the metric dict of an instance and its predictions.parquet files. Goes out: `OverItems`, a part of metrics.json. It is
+computed once: as long as the records are those in metrics.json, what stands there is taken.
+
+Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
+against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus. With several deals
+they are those of each deal, averaged, and the figures of an item are averaged over deals first.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.answers.deals import deals_of, item_means
+from xval.answers.events_over_items import measure_events
+from xval.answers.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
+from xval.answers.repeats import jobs_of
+from xval.answers.summary import MetricDict, done_records, has_windows, settings_of
+from xval.base.numbers import finite_or_nan
+from xval.measures import metrics
+from xval.measures.metrics import Chance, Metric
+from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
+from xval.measures.task import Task, find_task
+from xval.measures.tasks.multilabel_classification import TUNED_METRICS, decide
+from xval.results.added_metrics import constant_chance
+from xval.results.job_key import JobKey
+from xval.results.tested_examples import TestedExamples, read_examples
+
+_MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
+MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
+_NO_CHANCE = Chance(math.nan, "")  # not known
+_Values = dict[str, NDArray[np.float64]]
+
+
+def measure_over_items(
+    metric_dict: MetricDict, folders: Mapping[JobKey, Path], further: Mapping[str, Metric] | None = None
+) -> OverItems:
+    """Compute all figures over items. Pooled figures are those of each deal and repeat that is whole, averaged.
+
+    Args:
+        metric_dict: Of the instance.
+        folders: The folder of each finished job.
+        further: Metrics beside those of the task, by name.
+
+    Raises:
+        ResultsError: A predictions.parquet is damaged.
+    """
+    records = done_records(metric_dict)
+    found: OverItems = {"version": OVER_ITEMS_VERSION, "n_items": 0, "folds_lacking_classes": [], "missing": "", "figures": {}}
+    if not records:
+        return found
+    by_item = item_means(metric_dict)
+    found["n_items"] = len(by_item)
+    names = {name for values in by_item.values() for name in values} - {"n_clips"}
+    of_record = {name: np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
+    settings = settings_of(metric_dict)
+    task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
+    clip_side = "clip_test" if has_windows([metric_dict]) else "test"
+    repeats = whole_repeats(metric_dict, folders)
+    class_names = records[0].get("class_names", [])
+    n_examples = {int(record["fold"]): record["n_examples"]["test"] for record in records}
+    n_values = sum(n_examples[fold] for paths in repeats for fold in paths) * max(1, len(class_names))
+    if not repeats:
+        found["missing"] = "no repeat has all the folds that are finished"
+    elif absent := [path.parent.name for paths in repeats for path in paths.values() if not path.exists()]:
+        found["missing"] = f"{', '.join(absent)}: no predictions.parquet"
+    elif n_values > _MOST_VALUES:
+        found["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
+    for side in () if found["missing"] else dict.fromkeys((clip_side, "test")):
+        clip_average = settings.clip_average if side == "clip_test" else None
+        examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
+        known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
+        found["figures"][side] = _measure(task, examples, known, further or {})
+        if task.has_clip_labels:
+            found["figures"][side] |= _measure_decided(
+                task, [_decided(metric_dict, folders, *each) for each in zip(repeats, examples, strict=True)]
+            )
+        found["folds_lacking_classes"] = sorted({fold for each in examples for fold in _lacking_folds(task, each)})
+    of_clips = found["figures"].get(clip_side, {})
+    known_figures = {name: of_clips.get(name) or _of_record(values) for name, values in of_record.items()}
+    found["figures"][clip_side] = known_figures | of_clips
+    if task.is_framewise and not found["missing"]:
+        frames = settings.frame_settings()
+        of_all = [path.parent for paths in repeats for path in paths.values()]
+        found["figures"]["test"].update(measure_events(of_all, class_names, frames, found["figures"]["test"]))
+    return found
+
+
+def whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
+    """Return the predictions.parquet by fold, of each repeat of a deal that has all finished folds of the deal.
+
+    All of them have the same items: those of the deal that has tested most so far.
+    """
+    deals = deals_of(metric_dict).values()
+    items = [{item for record in records for item in record["item_metrics"]["test"]} for records in deals]
+    found = []
+    for records, tested in zip(deals, items, strict=True):
+        folds = {int(record["fold"]) for record in records}
+        by_repeat: dict[int, dict[int, Path]] = {}
+        for key, folder in folders.items():
+            if key.fold in folds:
+                by_repeat.setdefault(key.repeat, {})[key.fold] = folder / "predictions.parquet"
+        if tested == max(items, key=len):
+            found += [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
+    return found
+
+
+def _measure(
+    task: Task,
+    repeats: Sequence[TestedExamples],
+    of_items: _Values | None,
+    further: Mapping[str, Metric],
+    chosen: Sequence[str] | None = None,
+) -> dict[str, ItemFigure]:
+    """Return the figures that targets and predictions give.
+
+    Args:
+        task: Of the instance.
+        repeats: All that were tested, in each repeat of each deal.
+        of_items: Their metrics of each item, in the order of the items' names, where the records have them.
+        further: Metrics beside those of the task.
+        chosen: Only these metrics of the task; None: all.
+    """
+    first = repeats[0]
+    targets, rows = first.targets, first.rows
+    pooled = _mean_of([metrics.compute(task.name, each.targets, each.predictions, further) for each in repeats])
+    if of_items is None:
+        each_item = [
+            _mean_of(
+                [
+                    metrics.compute(task.name, each.targets[own], each.predictions[own], further)
+                    for each, own in zip(repeats, of_item, strict=True)
+                ]
+            )
+            for of_item in zip(*(each.rows for each in repeats), strict=True)
+        ]
+        of_items = {name: np.array([values[name] for values in each_item]) for name in pooled}
+    is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
+    weights = {
+        "pooled": np.full(len(targets), 1 / len(targets)),
+        "items": 1 / (len(rows) * np.bincount(first.items)[first.items]),
+    }
+    n_values = sum(each.predictions.size for each in repeats) * min(len(rows), MOST_LEFT_OUT)
+    found = {}
+    for name in chosen or pooled:
+        value = pooled[name]
+        metric, values = further.get(name) or metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
+        # A fold of one item has the figure of the item, so that the mean over folds is that over items.
+        of: Literal["items", "pooled"] = "pooled"
+        interval = None
+        if (metric.is_mean or is_whole) and np.isfinite(values).all():
+            of = "items"
+            interval = mean_interval(values, bounds=metric.bounds)
+        elif n_values <= MOST_VALUES_OF_INTERVAL:
+            interval = _pooled_interval(metric, repeats)
+        chance = metric.chance and metric.chance(targets, weights[of])
+        # Chance of frames, and of metrics of the user's own, names one answer to all items.
+        if chance and of == "items" and not (metric.is_mean or task.is_framewise or name in further):
+            chance = chance._replace(value=_mean_chance(metric, chance.answer, targets, rows))
+        if name in further and chance is None:
+            groups = rows if of == "items" else [np.arange(len(targets))]
+            chance = constant_chance(metric, targets, weights[of], first.predictions.shape[-1], groups)
+        found[name] = make_figure(float(values.mean()), value, of, interval, chance or _NO_CHANCE)
+    return found
+
+
+def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[Any], rows: Sequence[NDArray[np.intp]]) -> float:
+    """Return the chance level of a mean over items: what an answer reaches in each, or the mean of their own chance levels."""
+    if answer is not None:
+        same = np.tile(answer.astype(np.float32), (len(targets), 1))
+        return float(np.mean([metric.function(targets[own], same[own]) for own in rows]))
+    levels = [metric.chance and metric.chance(targets[own], np.full(len(own), 1 / len(own))) for own in rows]
+    return float(np.mean([level.value for level in levels if level]))
+
+
+def _decided(
+    metric_dict: MetricDict, folders: Mapping[JobKey, Path], paths: Mapping[int, Path], examples: TestedExamples
+) -> TestedExamples:
+    """Return examples with 0 and 1 for probabilities: whether they reach the thresholds of the job that predicted them."""
+    records = jobs_of(metric_dict)
+    job_of = {folder: records[key] for key, folder in folders.items() if key in records}
+    jobs = {fold: job_of[path.parent] for fold, path in paths.items()}
+    of_fold = {fold: np.array([job["thresholds"][name] for name in job["class_names"]]) for fold, job in jobs.items()}
+    decided = decide(examples.predictions, np.array([of_fold[fold] for fold in examples.folds.tolist()]))
+    names = np.array(examples.names, dtype=object)[examples.items]
+    return TestedExamples(names, examples.clips, examples.folds, examples.targets, decided)
+
+
+def _measure_decided(task: Task, repeats: Sequence[TestedExamples]) -> dict[str, ItemFigure]:
+    """Return the figures of decisions at thresholds."""
+    names = [name.removeprefix("tuned_") for name in TUNED_METRICS]
+    return {f"tuned_{name}": found for name, found in _measure(task, repeats, None, {}, names).items()}
+
+
+def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([each[name] for each in values])) for name in values[0]}
+
+
+def _pooled_interval(metric: Metric, repeats: Sequence[TestedExamples]) -> Interval | None:
+    def compute(drawn: NDArray[np.intp]) -> float:
+        figures = []
+        for each in repeats:
+            chosen = np.concatenate([each.rows[item] for item in drawn])
+            figures.append(metric.function(each.targets[chosen], each.predictions[chosen]))
+        return float(np.mean(figures))
+
+    return figure_interval(len(repeats[0].rows), compute, bounds=metric.bounds, bootstrap=False)
+
+
+def _of_record(values: NDArray[np.float64]) -> ItemFigure:
+    """Return the figure of a metric of which the records have the values of each item, and nothing else is known."""
+    return make_figure(float(values.mean()), math.nan, "items", mean_interval(values, bounds=None), _NO_CHANCE)
+
+
+def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:
+    """Return the folds that lack some class that others have, or in which a number does not vary."""
+    numbers, codes = np.unique(examples.folds, return_inverse=True)
+    return [int(number) for number in numbers[_lack_classes(task, examples.targets, codes)]]
+
+
+def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which groups of examples lack some class that others have, or in which a target number is constant.
+
+    The groups are numbered from 0 without gaps: bool (n_groups,).
+    """
+    n_groups = int(groups.max()) + 1
+    if task.has_clip_numbers:
+        low, high = np.full((2, n_groups, targets.shape[1]), [[[math.inf]], [[-math.inf]]])
+        np.minimum.at(low, groups, targets)
+        np.maximum.at(high, groups, targets)
+        return np.asarray(((low == high) & (np.ptp(targets, axis=0) > 0)).any(axis=1))
+    if not task.has_classes:
+        return np.zeros(n_groups, dtype=bool)
+    occurs = np.zeros((n_groups, int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]), dtype=bool)
+    if targets.ndim == 1:
+        occurs[groups, targets] = True
+    else:
+        np.logical_or.at(occurs, groups, targets > 0)
+    return np.asarray(~occurs[:, occurs.any(axis=0)].all(axis=1))

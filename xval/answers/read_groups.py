@@ -1,0 +1,63 @@
+"""Read what figures by group need: the predictions of an instance, and the columns of its corpus.
+
+Comes in: the folder of an experiment. Goes out: `Groups` for each column.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from preprocessing.clips.columns import with_columns
+from preprocessing.corpus import open_corpus
+from xval.answers.group_columns import find_groups, group_columns
+from xval.answers.groups import Groups, measure_groups, read_answers_of
+from xval.answers.metric_dicts import gather_finished
+from xval.answers.ranking import rank_instances
+from xval.answers.summary import settings_of
+from xval.base.errors import CorpusError, ResultsError
+from xval.results.folder import ExperimentFolder
+from xval.results.read import read_folds
+
+
+def read_groups(
+    folder: ExperimentFolder,
+    instance: int | None = None,
+    by: Sequence[str] | None = None,
+    *,
+    metric: str | None = None,
+    data_folder: Path | None = None,
+) -> list[Groups]:
+    """Return the figures of an instance by the groups of each column.
+
+    Args:
+        folder: Of the experiment.
+        instance: Its number; None: the one that the validation figures select.
+        by: The columns; None: all further columns that make 2 to 20 groups.
+        metric: A test metric; None: the first main metric of the task.
+        data_folder: The folder of corpora; None: that of the experiment's settings.
+
+    Raises:
+        ResultsError: There is no such instance, no fold is finished, or a file is missing or damaged.
+        CorpusError: The corpus is missing, another one than then, or has no such columns.
+        SettingsError: A column or the metric is unknown.
+    """
+    metric_dicts = {found["instance"]: found for found in gather_finished(folder, over_items=False)}
+    number = rank_instances(list(metric_dicts.values())).selected if instance is None else instance
+    if number is None:
+        raise ResultsError(f"{folder.path}: no instance has a validation figure to be selected by; name the one that you want.")
+    if number not in metric_dicts:
+        listed = ", ".join(map(str, metric_dicts))
+        raise ResultsError(f"{folder.path}: no instance {number} with a finished fold. Available: {listed}.")
+    chosen = metric_dicts[number]
+    settings = settings_of(chosen)
+    corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
+    if corpus.index_hash != read_folds(folder).plan.index_hash:
+        raise CorpusError(f"The corpus in {corpus.folder} is not the one that the folds were made from. Give --data-folder.")
+    table = with_columns(corpus.index, corpus.folder)
+    columns = by or group_columns(table)
+    if not columns:
+        raise CorpusError(
+            f"{corpus.folder}: no further column puts its clips into 2 to 20 groups. Add one (gender, age, recorder ...) to "
+            "the table and prepare the corpus again, which leaves folds and results as they are; or name a column with --by."
+        )
+    tested = read_answers_of(folder, chosen)
+    return [measure_groups(tested, find_groups(table, name), metric) for name in columns]

@@ -1,0 +1,88 @@
+"""What the searches of an instance have tried and chosen, as the records of its folds say.
+
+Comes in: a metric dict. Goes out: a `FoldSearch` for each fold, and sentences on them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from xval.answers.summary import MetricDict, done_records
+from xval.settings.space import option_text
+
+
+@dataclass(frozen=True)
+class FoldTrials:
+    """The search of one fold.
+
+    Attributes:
+        fold: Its number.
+        chosen: Number of the trial whose settings the fold trains with.
+        values: These settings.
+        score: The validation figure of that trial.
+        monitor: What that figure is called.
+        maximised: Whether more of it is better.
+        importance: Share of the variance of the scores by setting (fANOVA); empty: too few trials.
+        trials: number, values, state, score, epochs and seconds of each.
+        seconds: Of all trials together.
+    """
+
+    fold: int
+    chosen: int
+    values: Mapping[str, Any]
+    score: float
+    monitor: str
+    maximised: bool
+    importance: Mapping[str, float]
+    trials: Sequence[Mapping[str, Any]]
+    seconds: float
+
+    def count(self, state: str) -> int:
+        """Return how many trials ended so: complete, pruned, diverged or failed."""
+        return sum(trial["state"] == state for trial in self.trials)
+
+
+def fold_trials(metric_dict: MetricDict) -> list[FoldTrials]:
+    """Return the searches of the finished folds of an instance, by fold; none where nothing was searched."""
+    return [
+        FoldTrials(
+            int(record["fold"]),
+            int(found["trial"]),
+            found["values"],
+            float(found["score"]),
+            found["monitor"],
+            bool(found["maximised"]),
+            found["importance"],
+            found["trials"],
+            float(found["seconds"]),
+        )
+        for record in done_records(metric_dict)
+        if (found := record.get("search"))
+    ]
+
+
+def mean_importance(searches: Sequence[FoldTrials]) -> dict[str, float]:
+    """Return the importance of each setting, the mean over the folds where it is known, the largest first."""
+    names = dict.fromkeys(name for search in searches for name in search.importance)
+    means = {name: fmean(search.importance[name] for search in searches if name in search.importance) for name in names}
+    return dict(sorted(means.items(), key=lambda found: -found[1]))
+
+
+def describe_search(metric_dict: MetricDict) -> str:
+    """Return what readers have to know about the figures of an instance that was searched; empty for others."""
+    searches = fold_trials(metric_dict)
+    if not searches:
+        return ""
+    score = fmean(search.score for search in searches)
+    n_trials = max(len(search.trials) for search in searches)
+    return (
+        f"Instance {metric_dict['instance']} was searched anew in each fold ({n_trials} trials), by items that the fold does "
+        f"not test. The chosen trials reach {searches[0].monitor} {score:.3f} on the items that chose them, which is too good; "
+        "the test figures are nested: they estimate search and training together."
+    )
+
+
+def value_text(value: object) -> str:
+    """Return the value of a setting as tables show it: numbers to four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else option_text(value)

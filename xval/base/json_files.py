@@ -1,0 +1,299 @@
+"""The JSON files of results: written whole or not at all, and read with care, since they may come from elsewhere.
+
+Comes in: a path, and a dict to write. Goes out: the file; or the dict that is in it, of a size and a form that are worth
+reading.
+
+Whatever is written whole or not at all is written under a temporary name first (`part_path`), which tells the process that
+writes it. Where that process was killed, the next run that comes by removes what it left (`remove_stale_parts`).
+"""
+
+import errno
+import json
+import os
+import re
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from xval.base.errors import ResultsError
+from xval.base.operating_system import IrregularFileError, flush, read_regular, replace
+
+FORMAT_VERSION = 1
+LARGEST_JSON_BYTES = 256 << 20
+"""Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
+size of the text."""
+MOVE_AWAY = "Move its folder away to run that part again."  # what to do about a damaged file of a job
+
+JsonObject = dict[str, Any]
+_OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)}
+_MOST_FLUSHED_AT_ONCE = 8
+_LONGEST_WITHIN_PART, _N_KEPT = 120, 24  # bytes, characters: names end at 255 bytes, and the machine's takes up to 80
+_PART = re.compile(r"\.(?P<name>.+)\.(?P<machine>[^.]+)-(?P<process>\d+)-(?P<started>\d+)\.[0-9a-f]{8}\.part")
+_SECONDS_UNTIL_STALE = 3600.0  # where nobody can tell whether the writer lives: on another machine, or without /proc
+
+
+def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) -> None:
+    """Write a dict as JSON, whole or not at all; NaN and infinities become null.
+
+    Args:
+        path: The file.
+        content: What to write.
+        flushed: Wait until it is on the disk; False in a folder that is flushed as a whole before it gets its name.
+
+    Raises:
+        OSError: The disk is full or not writable; what stood there stays.
+    """
+    if flushed:
+        write_atomically(path, json_text(content).encode())
+    else:
+        path.write_bytes(json_text(content).encode())
+
+
+def write_if_changed(path: Path, content: Mapping[str, Any], *, with_checksum: bool = False) -> None:
+    """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading.
+
+    Args:
+        path: The file.
+        content: What to write.
+        with_checksum: Of a file that has figures: add its checksum, by which `read_json` knows whether it was edited.
+
+    Raises:
+        OSError: The disk is full or not writable; what stood there stays.
+    """
+    plain = _without_nan(content)
+    with suppress(ResultsError):  # what is damaged is written anew
+        if read_json(path) == plain:
+            return
+    text = _encode(plain).encode()
+    write_atomically(path, _with_checksum(text) if with_checksum else text)
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """Return the text that `write_json` writes of a dict: a value per line, NaN and infinities as null."""
+    return _encode(_without_nan(content))
+
+
+_CHECKSUM = re.compile(rb',\s*"checksum": "([0-9a-f]{16})"\s*\}\s*\Z')
+_LONGEST_CHECKSUM = 64  # bytes of the above
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def read_json(path: Path) -> JsonObject | None:
+    """Return a JSON file as a dict, or None where there is none.
+
+    Raises:
+        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, nested too deeply, no
+            regular file, or not what its checksum stands for.
+    """
+    try:
+        text = _without_checksum(read_regular(path, LARGEST_JSON_BYTES))
+        content = json.loads(text)
+        if _ESCAPED_SURROGATE.search(text):
+            json.dumps(content, ensure_ascii=False).encode()  # half a character can be written nowhere
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except IrregularFileError as error:
+        raise ResultsError(f"{path}: {error.strerror}. Move it away to run that part again.") from None
+    except RecursionError:
+        raise ResultsError(f"{path}: its JSON is nested too deeply to be a file of results.") from None
+    except ValueError as error:
+        raise ResultsError(f"{path}: not readable as JSON ({error}). {MOVE_AWAY}") from error
+    if not isinstance(content, dict):
+        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. {MOVE_AWAY}")
+    version = content.get("format_version", FORMAT_VERSION)
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
+    return content
+
+
+def _with_checksum(text: bytes) -> bytes:
+    """Add a checksum to the text of a JSON object, as its last value."""
+    body = text.rstrip().removesuffix(b"}").rstrip()
+    return b'%s,\n "checksum": "%s"\n}' % (body, blake2b(body, digest_size=8).hexdigest().encode())
+
+
+def _without_checksum(text: bytes) -> bytes:
+    """Return the text of a JSON object without its checksum, if it has one; ValueError: the text has another."""
+    found = _CHECKSUM.search(text, max(0, len(text) - _LONGEST_CHECKSUM))
+    if found is None:
+        return text
+    body = text[: found.start()]
+    if blake2b(body, digest_size=8).hexdigest().encode() != found[1]:
+        raise ValueError("it was edited after it was written: its checksum is another")
+    return body + b"}"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name beside it, flush it, and rename it.
+
+    Raises:
+        OSError: The disk is full or not writable; what stood there stays.
+    """
+    with part_of(path) as temporary:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        replace(temporary, path)
+        flush(path.parent)
+
+
+@contextmanager
+def part_of(path: Path) -> Iterator[Path]:
+    """Give a temporary name for a file, and remove the file of that name if it is still there at the end of the block.
+
+    Raises:
+        OSError: What the block raises, with the name of the file where it has none: a full disk is met in writing, by a number.
+    """
+    temporary = part_path(path)
+    try:
+        with naming(path):
+            yield temporary
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Add the name of a file or folder to errors of the disk within the block that name none."""
+    try:
+        yield
+    except OSError as error:
+        name_refused(error, path)
+        raise
+
+
+def name_refused(error: BaseException | None, path: Path) -> bool:
+    """Have an error of the disk name a file or folder, where it names none; return whether it is one."""
+    if isinstance(error, OSError) and error.errno is None and " requested and " in str(error):  # NumPy: "... and 0 written"
+        error.errno, error.strerror = errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({error})"
+    if not isinstance(error, OSError) or error.errno not in _OF_DISKS:
+        return False
+    if error.filename is None:
+        error.filename = str(path)
+    return True
+
+
+def final_name(path: Path) -> Path:
+    """Return the final path of one in which parts may be temporary names of `part_path`."""
+    return Path(*(found["name"] if (found := _PART.fullmatch(part)) else part for part in path.parts))
+
+
+def part_path(path: Path) -> Path:
+    """Return a temporary name beside a file or folder that this process is about to write."""
+    process = os.getpid()
+    writer = f"{_machine()}-{process}-{_start_of(process) or 0}"
+    return path.with_name(f".{_shortened(path.name)}.{writer}.{uuid.uuid4().hex[:8]}.part")
+
+
+def _shortened(name: str) -> str:
+    """Return a name, a long one as its beginning and a hash, so that temporary names made of it are not too long."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _LONGEST_WITHIN_PART:
+        return name
+    return f"{name[:_N_KEPT]}~{blake2b(encoded, digest_size=8).hexdigest()}"
+
+
+def process_name() -> str:
+    """Return a name of this process that no other has, on no machine; without spaces."""
+    process = os.getpid()
+    return f"{_machine()}-{_boot()}-{process}-{_start_of(process) or 0}"
+
+
+def has_died(name: str) -> bool:
+    """Return whether a process of this machine has ended, by its `process_name`; False where nobody can tell."""
+    machine, _, process = name.partition(f"-{_boot()}-")
+    number, _, started = process.partition("-")
+    is_known = machine == _machine() and number.isdecimal() and started.isdecimal() and bool(_start_of(os.getpid()))
+    return is_known and _start_of(int(number)) != started
+
+
+def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:
+    """Remove what killed writers left in a folder under temporary names of `part_path`, as far as that is allowed.
+
+    Args:
+        folder: It is listed, and nothing below it; it need not exist.
+        name: What they were to be called; None: whatever.
+        folders: Remove folders too.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - Path.iterdir takes three times as long
+    except OSError:
+        return
+    for found in filter(None, map(_PART.fullmatch, names)):
+        path = folder / found.string
+        if (name is not None and _shortened(name) != found["name"]) or not _is_stale(path, found):
+            continue
+        if not path.is_dir():
+            with suppress(OSError):
+                path.unlink()
+        elif folders:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_stale(path: Path, part: re.Match[str]) -> bool:
+    if part["machine"] == _machine() and _start_of(os.getpid()):
+        return _start_of(int(part["process"])) != part["started"]  # the id alone may be another process's by now
+    try:
+        return time.time() - path.stat().st_mtime > _SECONDS_UNTIL_STALE
+    except FileNotFoundError:
+        return False  # it has got its name meanwhile
+
+
+def _machine() -> str:
+    """Return a name of the machine, or of the container on it, that process ids belong to."""
+    try:
+        container = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        container = 0
+    return f"{re.sub('[^A-Za-z0-9]', '_', socket.gethostname())}_{container}"
+
+
+def _boot() -> str:
+    """Return a name of this start of the system, since several machines may have one host name; empty: none is known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
+    except OSError:
+        return ""
+
+
+def _start_of(process: int) -> str | None:
+    """Return when a process began, in ticks since the system did; None: it has ended, or the system does not tell."""
+    try:
+        state, *values = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else values[18]
+
+
+def flush_all(paths: Collection[Path]) -> None:
+    """Have the system write files and folders to the disk, all at once: one by one each waits for the disk by itself.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    with ThreadPoolExecutor(_MOST_FLUSHED_AT_ONCE) as pool:
+        list(pool.map(flush, paths))
+
+
+def _encode(plain: object) -> str:
+    return json.dumps(plain, indent=1, allow_nan=False)
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return value

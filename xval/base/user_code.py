@@ -1,0 +1,299 @@
+"""A user's own parts by dotted path (``my_package.my_module.my_function``), found and read without being run.
+
+Comes in: a dotted path from the settings. Goes out: its definition read with `ast`, the files that belong in the copy of the
+code, or the thing itself, imported. Modules are looked for where Python looks, the folder of the script first, in the user's
+study (see `xval.base.config_file.find_study`), and in the root of the project.
+"""
+
+import ast
+import sys
+import sysconfig
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from pkgutil import iter_modules
+from traceback import extract_tb
+from typing import Any
+
+from xval.base.config_file import ROOT, find_study, own_folder
+from xval.base.errors import SettingsError, XvalError, suggestion
+
+HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
+_SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
+_ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
+_PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module: its dotted path, its file, and what is written in it."""
+
+    name: str
+    file: Path
+    tree: ast.Module
+
+    def functions(self) -> list[str]:
+        """Return the public functions and classes that are defined in it."""
+        kinds = ast.FunctionDef | ast.ClassDef
+        return [node.name for node in self.tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What stands behind a dotted path.
+
+    Attributes:
+        path: The dotted path.
+        module: The module that it is looked up in.
+        node: The function or class; None where the module has the name from elsewhere (an import, an assignment), so that only
+            running it tells what it is.
+    """
+
+    path: str
+    module: Module
+    node: ast.FunctionDef | ast.ClassDef | None
+
+    def check_signature(self, n_positional: int, wanted: str) -> None:
+        """Refuse a function that cannot be called with some positional arguments alone; a class passes.
+
+        Args:
+            n_positional: How many.
+            wanted: The signature as the error shows it: ``loss(y_true, y_pred)``.
+
+        Raises:
+            SettingsError: It takes fewer, or needs more.
+        """
+        if isinstance(self.node, ast.FunctionDef) and not _accepts(self.node.args, n_positional):
+            raise SettingsError(
+                f"'{self.path}': received {self.node.name}({ast.unparse(self.node.args)}) in {self.module.file}, line "
+                f"{self.node.lineno}; {wanted} is wanted."
+            )
+
+
+def is_dotted(name: str) -> bool:
+    """Return whether a name means a part of the user's own."""
+    return "." in name
+
+
+def find_definition(path: str) -> Definition:
+    """Find what a dotted path means, without running anything.
+
+    Args:
+        path: ``module.function`` or ``package.module.function``; a class may stand for the function.
+
+    Raises:
+        SettingsError: There is no such module, or nothing of this name in it; or the module has a syntax error.
+    """
+    module_name, _, name = path.rpartition(".")
+    module = find_module(module_name)
+    for node in module.tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+            return Definition(path, module, node)
+    if not _binds(module.tree, name):
+        raise SettingsError(f"'{path}': {module.file} has no '{name}'. {suggestion(name, module.functions())}")
+    return Definition(path, module, None)
+
+
+def has_module(name: str) -> bool:
+    """Return whether there is a module of this dotted path."""
+    return all(name.split(".")) and _find_spec(name) is not None
+
+
+def find_module(name: str) -> Module:
+    """Find a module and read its source, without running anything.
+
+    Raises:
+        SettingsError: There is no such module, it is not written in Python, or it has a syntax error.
+    """
+    parts = name.split(".")
+    if parts[0] == "__main__":
+        raise SettingsError(
+            f"'{name}': what a notebook or script defines itself is not known to the processes that train. Put it into a file "
+            f"beside it, such as my_parts.py, and name my_parts instead of {name}."
+        )
+    for count in range(1, len(parts) + 1):
+        if not parts[count - 1] or _find_spec(".".join(parts[:count])) is None:
+            raise SettingsError(_describe_missing(name, parts[: count - 1], parts[count - 1]))
+    spec = _find_spec(name)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise SettingsError(f"'{name}' is no file written in Python; name a module and a function in it.")
+    file = Path(spec.origin)
+    try:
+        return Module(name, file, ast.parse(file.read_bytes(), filename=str(file)))
+    except SyntaxError as error:
+        raise SettingsError(f"{file}, line {error.lineno}: {error.msg}") from error
+
+
+def load(path: str) -> Any:
+    """Import the module of a dotted path and return what the path means.
+
+    Raises:
+        SettingsError: The module has nothing of this name.
+        Exception: Whatever the module raises while it is imported.
+    """
+    for folder in _places():
+        if folder not in sys.path:
+            sys.path.append(folder)
+    module_name, _, name = path.rpartition(".")
+    own = own_folder(_SHARED_PACKAGE)
+    if own is not None and module_name.startswith(f"{_SHARED_PACKAGE}."):
+        package = import_module(_SHARED_PACKAGE)
+        package.__path__ = [*dict.fromkeys([*package.__path__, str(own)])]
+    module = import_module(module_name)
+    if not hasattr(module, name):
+        raise SettingsError(f"'{path}': the module has no '{name}'. {suggestion(name, vars(module))}")
+    return getattr(module, name)
+
+
+def describe_place(error: BaseException) -> str:
+    """Return the line of an architecture or of the user's own code that an error comes from; empty: it comes from elsewhere.
+
+    Args:
+        error: As it was caught; the last such line of its traceback counts.
+
+    Returns:
+        Such as ``architectures/own_cnn.py, line 12: ``, to stand before the error. Errors of xval say themselves where.
+    """
+    if isinstance(error, XvalError):
+        return ""
+    for frame in reversed(extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        if path.is_file() and inside.parts[0] not in _ENGINE and not _is_installed(path):
+            return f"{inside.as_posix()}, line {frame.lineno}: "
+    return ""
+
+
+def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Path]:
+    """Return the files of the user's own modules, and of the user's modules that they import, in turn.
+
+    What is installed (the standard library, site-packages) is no file of the user's own. A package counts whole.
+
+    Args:
+        modules: Dotted paths of modules.
+        known: Packages that are left out, because they are copied anyway.
+
+    Returns:
+        The files by their path below a folder from which they can be imported under the same names.
+    """
+    waiting, seen, found = [*modules], set(known), dict[str, Path]()
+    while waiting:
+        top, *inner = waiting.pop().split(".")
+        spec = _find_spec(top)
+        if top in seen or spec is None or not _is_own(spec):
+            continue
+        folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+        if spec.origin is not None and folders:  # a package: all of it
+            seen.add(top)
+            files = {f"{top}/{path.relative_to(folders[0]).as_posix()}": path for path in folders[0].rglob("*.py")}
+        elif spec.origin is not None:
+            seen.add(top)
+            files = {f"{top}.py": Path(spec.origin)}
+        else:  # a folder without __init__.py may hold anything: only what is named
+            files = dict(_named_file(folders, top, inner))
+        files = {name: path for name, path in files.items() if name not in found}
+        found |= files
+        waiting += [name for path in files.values() for name in imported_modules(path)]
+    return found
+
+
+def _accepts(arguments: ast.arguments, n_positional: int) -> bool:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    n_needed = len(positional) - len(arguments.defaults)
+    enough = n_positional <= len(positional) or arguments.vararg is not None
+    return n_needed <= n_positional and enough and None not in arguments.kw_defaults
+
+
+def _binds(tree: ast.Module, name: str) -> bool:
+    """Return whether a module may have a name from elsewhere than a definition at its top level."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+            if names & {name, "*"}:
+                return True
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
+            return True
+    return any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
+
+
+def _places() -> list[str]:
+    """Return where modules are looked for after where Python looks: the user's study, and the root of the project."""
+    return [str(folder) for folder in (find_study(), ROOT) if folder is not None]
+
+
+def _find_spec(name: str) -> ModuleSpec | None:
+    """Return what `importlib.util.find_spec` does, but without importing the packages that the module lies in."""
+    locations: Sequence[str] | None = None
+    spec: ModuleSpec | None = None
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        spec = _ask_finders(".".join(parts[:count]), locations)
+        if spec is None and count == 1:
+            spec = PathFinder.find_spec(parts[0], _places())
+        if spec is None:
+            return None
+        locations = spec.submodule_search_locations
+        if count == 1 and name.startswith(f"{_SHARED_PACKAGE}.") and (own := own_folder(_SHARED_PACKAGE)):
+            locations = [*(locations or ()), str(own)]
+        if locations is None and count < len(parts):
+            return None
+    return spec
+
+
+def _ask_finders(name: str, locations: Sequence[str] | None) -> ModuleSpec | None:
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, locations)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
+    """Return the error of a module that is not there, with the modules that are."""
+    if package:
+        spec = _find_spec(".".join(package))
+        locations = list(spec.submodule_search_locations or ()) if spec else []
+        where = ".".join(package)
+    else:
+        locations = [folder for folder in (sys.path[0], *_places()) if folder]
+        where = " and ".join(dict.fromkeys(locations))
+    names = {found.name for found in iter_modules(locations) if not found.name.startswith("_")}
+    return f"'{name}': no module '{missing}' in {where}. {suggestion(missing, names)}"
+
+
+def _is_own(spec: ModuleSpec) -> bool:
+    """Return whether a module is a file of the user's own, neither of Python nor installed."""
+    places = [spec.origin] if spec.has_location and spec.origin else list(spec.submodule_search_locations or ())
+    return bool(places) and not any(_is_installed(Path(place)) for place in places)
+
+
+def _is_installed(path: Path) -> bool:
+    """Return whether a file or folder belongs to Python or to an installed package."""
+    installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    found = path.resolve()
+    return bool(_PACKAGES_FOLDERS & set(found.parts)) or any(found.is_relative_to(folder) for folder in installed)
+
+
+def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a module and of the packages above it, in a package without __init__.py."""
+    for folder in folders:
+        for count in range(1, len(inner) + 1):
+            stem = folder.joinpath(*inner[:count])
+            for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+                if path.is_file():
+                    yield f"{top}/{path.relative_to(folder).as_posix()}", path
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Yield the modules that a file may import, those within its own package left out."""
+    try:
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+    except SyntaxError:
+        return  # of a file that nothing may ever import
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

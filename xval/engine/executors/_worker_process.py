@@ -1,0 +1,183 @@
+"""A worker process as its executor sees it: it is started, gets orders, and its messages go into a queue.
+
+Comes in: a slot and jobs. Goes out: messages of the process, which runs `xval.engine.worker.serve`; how it ended; whether all
+models can be built.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO, Any, cast
+
+from xval.backend.devices import Slot, environment
+from xval.base.errors import SettingsError, WorkerError
+from xval.jobs.claim import JobOutcome
+from xval.jobs.job import Job
+from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, with_code_first
+from xval.settings.architectures import trains_network
+
+WORKER_MODULE = "xval.engine.worker.serve"
+_SECONDS_TO_END = 10.0  # in which a worker may write a checkpoint
+_LOG_TAIL = 4000
+
+Messages = queue.Queue[tuple["Worker", dict[str, Any] | None]]
+
+
+class Worker:
+    """One worker process and the job that it has.
+
+    Args:
+        number: Its place on the progress display.
+        slot: The device and threads that it is bound to.
+        job: Its first job, which decides the backend and the code that it loads.
+        messages: Where its messages go; None is its end.
+        module: What the process runs.
+
+    Attributes:
+        slot: Where it runs.
+        has: The job that it runs and that has no outcome yet; None: it is free.
+        backend: What it has loaded.
+        is_deterministic: Whether XLA was told to use repeatable operations alone; a process is told once.
+        started: When the process began (monotonic s).
+        must_restart: A job crashed in it, or it takes more memory than a worker may.
+        is_disconnected: The end of its messages has been taken from the queue.
+    """
+
+    def __init__(self, number: int, slot: Slot, job: Job, messages: Messages, module: str = WORKER_MODULE) -> None:
+        self.number, self.slot = number, slot
+        self.has: Job | None = None
+        self.must_restart = self.is_disconnected = False
+        self.started = time.monotonic()
+        self.backend, self.is_deterministic = job.settings.backend, job.settings.deterministic
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        variables = os.environ | environment(slot, self.backend, deterministic=self.is_deterministic)
+        variables |= {
+            "PYTHONPATH": with_code_first(job.code_folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "XVAL_DEVICE": slot.device,
+            FIRST_JOB: "network" if trains_network(job.settings.architecture) else NO_NETWORK,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            encoding="utf-8",
+            env=variables,
+        )
+        self._input = cast("IO[str]", self._process.stdin)
+        self._answers = cast("IO[str]", self._process.stdout)
+        threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+
+    def give(self, job: Job, upcoming: Job | None) -> None:
+        """Send a job; a worker that has died meanwhile is noticed by its end.
+
+        Args:
+            job: What it runs now.
+            upcoming: What it will probably run next; its data are loaded meanwhile, where they are others.
+        """
+        self.has = job
+        order: dict[str, Any] = {"job": job.to_dict(), "next_store": None}
+        if upcoming and upcoming.settings.backend == self.backend and upcoming.store_folder != job.store_folder:
+            order |= {"next_store": upcoming.store_folder, "next_settings": upcoming.settings.model_dump(mode="json")}
+        self._order(order)
+
+    def check(self, jobs: Sequence[Job]) -> None:
+        """Send jobs whose models are to be built; the answer is ``{"faults": [...]}``."""
+        self._order({"check": [job.to_dict() for job in jobs]})
+
+    def _order(self, order: dict[str, Any]) -> None:
+        with suppress(OSError):
+            self._input.write(json.dumps(order) + "\n")
+            self._input.flush()
+
+    def has_ended(self) -> bool:
+        """Return whether the process is gone."""
+        return self.is_disconnected or self._process.poll() is not None
+
+    def describe_end(self) -> tuple[str, str]:
+        """Wait for the end of a dead worker; return one line on how it ended and the last of what it printed."""
+        code = self._process.wait()
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _LOG_TAIL))
+        printed = self._log.read().decode(errors="replace")
+        return describe_exit(code), printed
+
+    def outcome_of_lost(self, job: Job) -> JobOutcome:
+        """Return the outcome of the job that a dead worker had."""
+        reason, printed = self.describe_end()
+        return JobOutcome.of(job.key, "crashed", error=reason, details=printed)
+
+    def warn(self, number: int) -> None:
+        """Pass on a warning signal of a scheduler, on which the process writes a checkpoint of its training."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def end_soon(self) -> None:
+        """Ask the process to end, without waiting; it writes a checkpoint of its training first."""
+        self._process.terminate()
+
+    def end(self) -> None:
+        """End the process, by force if need be."""
+        self._process.terminate()
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        with suppress(OSError):  # a line that a dead worker did not take
+            self._input.close()
+        self._log.close()
+
+    def _listen(self, messages: Messages) -> None:
+        try:
+            with self._answers as lines:
+                for line in lines:
+                    messages.put((self, json.loads(line)))
+        except ValueError:
+            return  # it was killed in the middle of a line; its end says the rest
+        finally:
+            messages.put((self, None))
+
+
+def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MODULE) -> None:
+    """Build the model of every instance once to check it, for each backend in a process of its own.
+
+    Raises:
+        SettingsError: A model cannot be built.
+        WorkerError: The process died of it.
+    """
+    for backend in dict.fromkeys(job.settings.backend for job in jobs):
+        of_backend = [job for job in jobs if job.settings.backend == backend]
+        messages: Messages = queue.Queue()
+        worker = Worker(0, slot, of_backend[0], messages, module)
+        try:
+            build_models(worker, of_backend, messages)
+        finally:
+            worker.end()
+
+
+def build_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> None:
+    """Have a worker build the model of every instance once; they are for the backend that it has loaded.
+
+    Raises:
+        SettingsError: A model cannot be built.
+        WorkerError: The worker died of it.
+    """
+    worker.check(list({job.instance: job for job in jobs}.values()))
+    sender, answer = messages.get()
+    while sender is not worker:
+        sender.is_disconnected |= answer is None  # it died idle, and is replaced when its first job comes
+        sender, answer = messages.get()
+    if answer is None:
+        reason, printed = worker.describe_end()
+        raise WorkerError(f"building the models: {reason}.\n{printed}")
+    if answer["faults"]:
+        raise SettingsError("\n".join(answer["faults"]))

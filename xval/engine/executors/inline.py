@@ -1,0 +1,78 @@
+"""Run jobs one after the other in this process; an error can be let through, for debugging.
+
+Comes in: frozen jobs and slots, of which the first is used. Goes out: an outcome per job.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from xval.backend import devices
+from xval.backend.devices import Slot, environment
+from xval.backend.gpu_readings import watched_gpus
+from xval.base.errors import SettingsError
+from xval.engine.executors._warnings import warnings_to
+from xval.engine.worker.check_models import check_models
+from xval.engine.worker.run import run_job
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
+from xval.settings.schema import Settings
+
+
+def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
+    """Return where this process runs jobs, and a sentence that says so.
+
+    Raises:
+        SettingsError: There is no such device.
+    """
+    return devices.make_slots(settings.gpu_ID.partition(",")[0], workers=1, threads=settings.threads_per_job)
+
+
+def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:
+    """Run jobs in their order; one that ran out of memory is tried once more. See `Executor.run`.
+
+    Args:
+        jobs: What to run.
+        slots: The first one is used.
+        report: Called with what progresses.
+        raise_errors: Let the first error through instead of recording it.
+
+    Raises:
+        SettingsError: Also where the jobs want more than one backend, or another than the one that this process has loaded.
+    """
+    backends = sorted({job.settings.backend for job in jobs})
+    if len(backends) > 1:
+        raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
+    slot = slots[0]
+    _bind(slot, backends[0], deterministic=jobs[0].settings.deterministic)
+    faults = check_models(list({job.instance: job for job in jobs}.values()))
+    if faults:
+        raise SettingsError("\n".join(faults))
+
+    def show(event: Mapping[str, Any]) -> None:
+        report({"worker": 0, **event})
+
+    def show_begin(job: Job) -> None:
+        show({**job.key._asdict(), "epoch": 0, "values": {}})
+
+    with watched_gpus([slot.device]), warnings_to(lambda _: None):
+        for job in jobs:
+            show_begin(job)
+            outcome = run_job(job, show, device=slot.device, raise_errors=raise_errors)
+            if outcome.status == "crashed":
+                show_begin(job)
+                outcome = run_job(job, show, device=slot.device)
+            yield outcome
+
+
+def _bind(slot: Slot, backend: str, *, deterministic: bool) -> None:
+    """Bind this process to a device and a backend; later calls must want the same backend."""
+    if "keras" not in sys.modules:
+        os.environ.update(environment(slot, backend, deterministic=deterministic))
+        return  # the first job that trains a network loads it
+    import keras
+
+    loaded = keras.backend.backend()
+    if loaded != backend:
+        raise SettingsError(f"this process has loaded {loaded}, the jobs want {backend}. Use --executor processes.")

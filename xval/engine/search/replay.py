@@ -1,0 +1,274 @@
+"""The search of one fold, as a function of the records of its trials.
+
+Comes in: the job of the fold, the plan of the search, and the folder with the records. Goes out: the trials that are to run
+next; once there are none, what is chosen.
+
+The search has no state of its own. Each look begins anew: Optuna's sampler with the seed of the fold suggests a generation of
+trials, the records say how they ended, they are told in the order of their numbers, and so on up to the first generation with a
+trial that has no record. So a search that was killed goes on where it was, and ends as one that was left alone, whatever the
+number of workers. The trials of a generation do not know of each other's ends, only that they are tried ("constant liar").
+
+Sources: the tree-structured Parzen estimator of Bergstra et al., NeurIPS 2011, by Optuna (Akiba et al., KDD 2019); nested
+cross-validation: Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
+
+from xval.base.json_files import part_of, remove_stale_parts
+from xval.engine.search.pruning import Tried, epoch_limits, is_behind
+from xval.engine.search.storage import copy_study
+from xval.folds.split import Fold
+from xval.jobs.job import COMPLETE, FAILED, PRUNED, Job, Trial, job_seed
+from xval.results.folder import ExperimentFolder
+from xval.results.job_key import SEARCH, JobKey
+from xval.results.read import Record, is_current
+from xval.settings.further_metrics import monitor_is_maximised
+from xval.settings.parameters import hash_parameters
+from xval.settings.resolve import Instance
+from xval.settings.space import Choice, Interval, SearchPlan, option_text
+
+if TYPE_CHECKING:
+    import optuna
+
+_FEWEST_FOR_IMPORTANCE = 4
+
+
+class FoldSearch:
+    """The search of one fold.
+
+    Args:
+        job: The job of the fold, with the settings of its instance.
+        plan: What is searched.
+        folds: Those over which a trial is scored, without test items: the fold itself, or its inner folds.
+        resolve: Resolves the instance with values of the space.
+        find_store: Returns where the features of a resolved instance are; None: all trials read those of the job.
+
+    Attributes:
+        job: The job.
+        folds: As given.
+        tried: The trials of the last look, of all generations that have ended.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        plan: SearchPlan,
+        folds: Sequence[Fold],
+        resolve: Callable[[Mapping[str, object]], Instance],
+        find_store: Callable[[Instance], str] | None = None,
+    ) -> None:
+        if any(fold.test or set(job.fold.test) & {*fold.training, *fold.validation} for fold in folds):
+            raise ValueError(f"{job.key}: items that the fold tests are no part of its search")
+        self.job, self.folds = job, folds
+        self.tried: list[Tried] = []
+        self._plan, self._resolve, self._find_store = plan, resolve, find_store
+        self._folder = ExperimentFolder(Path(job.experiment_folder))
+        settings = job.settings
+        self._maximised = monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
+        self._study: optuna.Study | None = None
+        self._instances: dict[str, Instance] = {}  # by values: a replay asks for those of all trials again
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials there are to be."""
+        return self._plan.n_trials
+
+    def next_jobs(self, failed: Collection[JobKey] = ()) -> list[Job]:
+        """Return the trials that are to run now; none where the search has ended.
+
+        Args:
+            failed: Trials that have failed in this run; those of earlier runs are tried again.
+
+        Raises:
+            ResultsError: A record is damaged.
+            SettingsError: Values of the space contradict each other.
+        """
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler = optuna.samplers.TPESampler(seed=job_seed(self.job.settings.seed, self.job.fold.number), constant_liar=True)
+        direction: Literal["maximize", "minimize"] = "maximize" if self._maximised else "minimize"
+        self._study = study = optuna.create_study(direction=direction, sampler=sampler, study_name=str(self.job.key))
+        distributions = {name: _distribution(drawn) for name, drawn in self._plan.space.items()}
+        self.tried = []
+        while (n_tried := len(self.tried)) < self._plan.n_trials:
+            asked = [study.ask(distributions) for _ in range(min(self._plan.at_once, self._plan.n_trials - n_tried))]
+            generation = [Tried(trial.number + 1, self._values(trial.params), COMPLETE, [], []) for trial in asked]
+            for inner in range(len(self.folds)):
+                if missing := self._read(generation, inner, failed):
+                    return missing
+            for trial, found in zip(asked, generation, strict=True):
+                _tell(study, trial, found, self.job.settings.num_epochs)
+            self.tried += generation
+        return []
+
+    def _read(self, generation: Sequence[Tried], inner: int, failed: Collection[JobKey]) -> list[Job]:
+        """Add what the records of an inner fold say to the trials that have come so far; return the jobs without a record."""
+        missing, ended = [], []
+        for trial in (each for each in generation if each.state == COMPLETE):
+            job = self._job(trial, inner)
+            record: Record | None = self._folder.record(*job.key)
+            if not record or not is_current(record, job.settings_hash, job.folds_hash):
+                missing.append(job)
+            elif record["status"] != "done":
+                if job.key not in failed:
+                    missing.append(job)
+                ended.append((trial, FAILED, record))
+            else:
+                ended.append((trial, record["state"], record))
+        if missing:
+            return missing
+        for trial, state, record in ended:
+            trial.state, trial.seconds = state, trial.seconds + record["seconds"]
+            trial.curves += [record["values"]] if record.get("values") else []
+            trial.scores += [record["score"]] if record.get("score") is not None else []
+            has_more = inner + 1 < len(self.folds)
+            if state == COMPLETE and has_more and is_behind(self._plan, trial, self.tried, maximised=self._maximised):
+                trial.state = PRUNED
+        return []
+
+    def _instance(self, values: Mapping[str, object]) -> Instance:
+        key = json.dumps(values, sort_keys=True)
+        if key not in self._instances:
+            self._instances[key] = self._resolve(values)
+        return self._instances[key]
+
+    def _job(self, trial: Tried, inner: int) -> Job:
+        """Return the job of a trial on an inner fold."""
+        job, fold, instance = self.job, self.folds[inner], self._instance(trial.values)
+        n_epochs = job.settings.num_epochs
+        limits = epoch_limits(self._plan, trial.number, inner, self.tried, n_epochs, maximised=self._maximised)
+        described = {"trial": {"limits": limits, "training": fold.training, "validation": fold.validation}}
+        return replace(
+            self._with(job, instance),
+            fold=fold,
+            settings_hash=hash_parameters(instance.parameters | described),
+            seed=job_seed(job.settings.seed, fold.number, inner + 1),
+            repeat=inner + 1,
+            trial=Trial(trial.number, trial.values, limits),
+        )
+
+    def _with(self, job: Job, instance: Instance) -> Job:
+        """Return a job with the settings, the options and the features of an instance."""
+        store = job.store_folder if self._find_store is None else self._find_store(instance)
+        return replace(job, settings=instance.settings, options=instance.options, store_folder=store)
+
+    def _values(self, suggested: Mapping[str, Any]) -> dict[str, object]:
+        """Return the values that Optuna suggests, as the settings take them."""
+        found: dict[str, object] = {}
+        for name, drawn in self._plan.space.items():
+            by_text = {option_text(option): option for option in drawn.options} if isinstance(drawn, Choice) else {}
+            found[name] = by_text.get(suggested[name], suggested[name]) if by_text else suggested[name]
+        return found
+
+    def choose(self, job: Job | None = None) -> Job | None:
+        """Return a job of the fold with the settings of the best trial, the first of equal ones; None: no trial has a score.
+
+        Args:
+            job: Another repeat of the fold; None: the job of the search.
+        """
+        sign = 1 if self._maximised else -1
+        scored = [(sign * trial.score, -trial.number, trial) for trial in self.tried if trial.score is not None]
+        if not scored:
+            return None
+        best = max(scored, key=lambda found: found[:2])[2]
+        return replace(self._with(job or self.job, self._instance(best.values)), chosen=self._describe(best))
+
+    def best_epochs(self, trial: Tried) -> list[int]:
+        """Return the epoch of the best monitored value in each inner fold, from 1; the first of equal ones."""
+        choose = max if self._maximised else min
+        return [values.index(choose(filter(isfinite, values))) + 1 for values in map(list, trial.curves)]
+
+    def _describe(self, best: Tried) -> dict[str, Any]:
+        """Return what the record of the fold says of its search."""
+        return {
+            "trial": best.number,
+            "values": best.values,
+            "score": best.score,
+            "monitor": self.job.settings.monitor,
+            "maximised": self._maximised,
+            "inner_folds": self._plan.inner_folds,
+            "seconds": round(sum(trial.seconds for trial in self.tried), 3),
+            "importance": self._importance(),
+            "trials": [
+                {
+                    "number": trial.number,
+                    "values": trial.values,
+                    "state": trial.state,
+                    "score": trial.score,
+                    "epochs": sum(map(len, trial.curves)),
+                    "seconds": round(trial.seconds, 3),
+                }
+                for trial in self.tried
+            ],
+        }
+
+    def _importance(self) -> dict[str, float]:
+        """Return which share of the variance of the scores each setting explains: fANOVA (Hutter et al., ICML 2014)."""
+        import optuna
+
+        scores = [trial.score for trial in self.tried if trial.score is not None]
+        if self._study is None or len(scores) < _FEWEST_FOR_IMPORTANCE or len(set(scores)) == 1:
+            return {}
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        found = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
+        return {name: float(found[name]) for name in self._plan.space if name in found}
+
+    def copy_to(self, storage: "optuna.storages.BaseStorage") -> None:
+        """Copy the study as it is into a data base, under the names of the experiment and the fold.
+
+        Raises:
+            Exception: What the driver of the data base raises.
+        """
+        if self._study is not None:
+            experiment = "/".join(self._folder.path.resolve().parts[-2:])
+            copy_study(self._study, storage, f"{experiment}, {self.job.key}")
+
+    def write_journal(self) -> Path:
+        """Write the study as a journal of Optuna, for its own tools; nothing here reads it.
+
+        Raises:
+            OSError: The disk is full or not writable.
+        """
+        import optuna
+        from optuna.storages.journal import JournalFileBackend
+
+        path = self._folder.instance_folder(self.job.instance) / SEARCH / f"fold_{self.job.fold.number}.journal"
+        remove_stale_parts(path.parent, path.name)
+        if self._study is not None:
+            with part_of(path) as temporary:
+                storage = optuna.storages.JournalStorage(JournalFileBackend(str(temporary)))
+                optuna.copy_study(from_study_name=self._study.study_name, from_storage=self._study._storage, to_storage=storage)
+                temporary.rename(path)
+        return path
+
+
+def _distribution(drawn: Interval | Choice) -> "optuna.distributions.BaseDistribution":
+    from optuna import distributions
+
+    if isinstance(drawn, Choice):
+        return distributions.CategoricalDistribution([option_text(option) for option in drawn.options])
+    if drawn.whole:
+        return distributions.IntDistribution(int(drawn.low), int(drawn.high), log=drawn.log)
+    return distributions.FloatDistribution(drawn.low, drawn.high, log=drawn.log)
+
+
+def _tell(study: "optuna.Study", trial: "optuna.Trial", found: Tried, n_epochs: int) -> None:
+    """Tell how a trial ended. One that diverged is worse than all others; one that failed says nothing of its settings."""
+    from optuna.trial import TrialState
+
+    if found.score is not None:
+        study.tell(trial, found.score)
+    elif found.state == FAILED:
+        study.tell(trial, state=TrialState.FAIL)
+    else:
+        if found.state == PRUNED and found.scores:
+            step = (len(found.curves) - 1) * n_epochs + len(found.curves[-1])
+            trial.report(fmean(found.scores), step)
+        study.tell(trial, state=TrialState.PRUNED)

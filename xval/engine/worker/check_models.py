@@ -1,0 +1,101 @@
+"""Build the models of jobs before any of them is trained.
+
+Comes in: the jobs of an experiment. Goes out: a line for each instance whose model, loss, optimizer, schedule or metrics cannot
+be used. It runs in the process that will train, or in one like it.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from preprocessing.store import open_store
+from xval.backend.devices import load_keras
+from xval.base.errors import SettingsError, one_line
+from xval.base.user_code import describe_place
+from xval.jobs.job import Job
+from xval.models.saved.initial import find_initial_model
+from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.schema import Settings, names_of
+from xval.settings.scope import Scope
+
+
+def check_models(jobs: Sequence[Job]) -> list[str]:
+    """Build each different model of some jobs once, and use its loss and such, so that faults show before anything is trained.
+
+    Args:
+        jobs: Jobs of one experiment.
+
+    Returns:
+        A line per instance whose model cannot be built, or whose other parts cannot be used.
+    """
+    faults: dict[str, str] = {}
+    names = names_of(Scope.MODEL)
+    for job in jobs:
+        if not _needs_keras(job.settings):
+            continue
+        load_keras()
+        from xval.engine.worker.check_parts import check_parts
+        from xval.jobs.prepare import prepare_for
+
+        described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.options))])
+        if described not in faults:
+            prepare_for(job)
+            checked = f"architecture '{job.settings.architecture}'"
+            try:
+                n_outputs = _check_model(job)
+                checked = "loss, optimizer, schedule, metric or callback"
+                check_parts(job.settings, n_outputs)
+                faults[described] = ""
+            except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
+                text = f"{describe_place(error)}{one_line(error)}"
+                text = text if text.startswith(checked) else f"{checked}: {text}"
+                faults[described] = f"instance {job.instance}: {text}"
+    return [fault for fault in faults.values() if fault]
+
+
+def _needs_keras(settings: Settings) -> bool:
+    """Return whether there is a network to build, or another part that Keras or the user's own code has."""
+    is_plain = settings.metrics == "auto" and settings.loss == "auto"
+    return trains_network(settings.architecture) or settings.architecture == COMBINATION or not is_plain
+
+
+def _check_model(job: Job) -> int:
+    """Build the model of a job, or cut the networks that it combines where they are written; return its number of outputs."""
+    from preprocessing.store.waveforms import example_lengths
+    from xval.models.build import build_model
+    from xval.models.residual import with_residual
+    from xval.models.transfer import start_from
+    from xval.training.augmentation import augmented
+
+    store = open_store(Path(job.store_folder))
+    if not trains_network(job.settings.architecture) and job.settings.architecture != COMBINATION:
+        return len(store.class_names) or len(store.target_names)
+    if job.settings.architecture == COMBINATION:
+        from xval.engine.worker.combination import cut_models
+        from xval.settings.combination import CombinationOptions
+
+        if all(Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)):
+            cut_models(job, store)
+        return len(store.class_names)
+    model = build_model(job.settings, job.options, store, store.items)
+    if initial := find_initial_model(job.settings, job.fold, store.folder.parents[1]):
+        start_from(model, initial, job.settings, store)
+    fitted_model = augmented(model, job.settings, seed=job.seed)
+    if job.settings.task.is_reconstruction:
+        with_residual(model, fitted_model)
+    if store.is_waveform and not job.settings.task.is_framewise:
+        _check_crop(model, example_lengths(store, job.settings.feature_settings()).training)
+    return int(model.output_shape[-1])
+
+
+def _check_crop(model: Any, n_samples: int) -> None:
+    """Refuse crops that a model for clips of any length pools away, which only shows with samples."""
+    import numpy as np
+
+    try:
+        prediction = np.asarray(model.predict_on_batch(np.zeros((1, n_samples), np.float32)))
+    except Exception as error:
+        raise SettingsError(f"cannot read crops of {n_samples} samples; raise crop_s ({one_line(error)})") from error
+    if not np.isfinite(prediction).all():
+        raise SettingsError(f"crops of {n_samples} samples are too short for it; raise crop_s")

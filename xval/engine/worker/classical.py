@@ -1,0 +1,165 @@
+"""One fold of an instance that fits an estimator of scikit-learn, from the feature store to its record.
+
+Comes in: a job. Goes out: the files of its fold folder but the record, and the record's content. Keras is loaded for the
+networks of a combination alone.
+"""
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.store import FeatureStore, open_store
+from xval.base.errors import SettingsError
+from xval.data.fold import FoldData, load_fold
+from xval.data.target_scaling import target_scaling
+from xval.engine.worker.combination import CombinedFeatures
+from xval.jobs.fold_part import read_clips_of
+from xval.jobs.job import Job
+from xval.jobs.record import describe_untested, versions
+from xval.models.saved.seen import Seen
+from xval.settings.architectures import COMBINATION
+from xval.settings.schema import Settings
+from xval.training.classical.checks import check_skops
+from xval.training.classical.estimators import EstimatorSpec
+from xval.training.classical.pooling import Pooling
+from xval.training.classical.saved import describe_estimator, library_versions, save
+from xval.training.classical.search import FittedEstimator, Part, fit_estimator
+from xval.training.evaluation.clips import evaluate_predictions
+
+_EPSILON = np.float32(1e-7)  # of keras.config.epsilon
+
+
+class PooledFeatures:
+    """The features that a baseline reads: those of the store, pooled over time."""
+
+    def __init__(self, job: Job, store: FeatureStore) -> None:
+        options: Any = job.options
+        settings = None if store.description.feature_settings is None else job.settings.feature_settings()
+        if store.is_waveform:
+            raise SettingsError(f"architecture '{job.settings.architecture}' reads stored features, not samples")
+        self._pooling = Pooling(options["pooling"], options["time_parts"], settings)
+        self.spec = EstimatorSpec.of(job.settings.architecture, options)
+        self.search_on_validation = False
+        self.earlier: list[Seen] = []
+        self.facts: dict[str, Any] = {"models": []}
+        self.about = {"pooling": self._pooling.statistics, "time_parts": self._pooling.time_parts}
+
+    def of(self, examples: Any) -> NDArray[np.float32]:
+        """Return the features of examples, float32 (n_examples, n_features)."""
+        return self._pooling.pool_examples(examples)
+
+    def training(self, data: FoldData) -> Any:
+        """Return what the estimator is fitted to."""
+        return data.training
+
+    def write(self, folder: Path) -> None:
+        """Write nothing: features are made by settings alone, which are in model.json."""
+
+
+def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
+    """Fit an estimator to one fold's training items, calibrate and test it, and write what it leaves.
+
+    Args:
+        job: The job.
+        folder: Where model.skops, model.json, the cut networks, grid.csv and predictions.parquet go.
+
+    Returns:
+        The part of the record that a trained network has too, and the models of a combination with what is known of their
+        leakage.
+
+    Raises:
+        SettingsError: As `check_instance` and `cut_models`.
+        FoldsError: A model has heard what is tested or was trained on what validates; a side has no examples.
+        JobError: As `fit_estimator`.
+    """
+    settings = job.settings
+    check_skops(settings.architecture)
+    store = open_store(Path(job.store_folder))
+    source = (CombinedFeatures if settings.architecture == COMBINATION else PooledFeatures)(job, store)
+    clips = read_clips_of(settings, store.folder.parents[1])
+    data = load_fold(store, job.fold, settings.feature_settings(), in_memory=False, clips=clips)
+    data = replace(data, training=source.training(data))
+    sides = {side: source.of(examples) for side, examples in data.sides.items()}
+    fitted = _fit(job, source, data, sides)
+    about = describe_estimator(fitted, str(job.options.get("classifier", settings.architecture)), **source.about)
+    save(folder, fitted, about, job, store, earlier=source.earlier)
+    source.write(folder)
+    if job.refit:
+        tested = describe_untested(job, data, data.class_names) | {"epochs": job.refit.epochs}
+    else:
+        threads = settings.threads_per_job
+        predictions = {side: fitted.answers(values, threads=threads) for side, values in sides.items()}
+        evaluation = evaluate_predictions(predictions, data, settings, loss=loss_without_keras(settings, data))
+        evaluation.write(folder)
+        tested = {"status": "done", **evaluation.figures}
+    metric = "macro_f1" if fitted.has_classes else "mean_squared_error"
+    _write_grid(folder / "grid.csv", fitted, metric)
+    best = next((each.score for each in fitted.grid if each.settings == fitted.settings), None)
+    return {
+        **tested,
+        "n_parameters": None,
+        "n_features": int(sides["training"].shape[1]),
+        "classifier_settings": fitted.settings,
+        "searched_on": fitted.searched_on if fitted.grid else None,
+        "search_score": None if best is None else {metric: best},
+        "temperature": fitted.temperature,
+        **source.facts,
+        "versions": versions(with_keras=bool(source.facts["models"])) | library_versions(),
+    }
+
+
+def _fit(
+    job: Job, source: PooledFeatures | CombinedFeatures, data: FoldData, sides: dict[str, NDArray[np.float32]]
+) -> FittedEstimator:
+    """Fit the estimator of a job; a model of all items has the temperature that its folds had."""
+    settings, training = job.settings, data.training
+    scaling = None
+    if settings.scales_targets:
+        found = target_scaling(data.store, data.training_items, data.clips.get("training"))
+        scaling = found.mean, found.deviation
+    validation = Part(sides["validation"], np.asarray(data.sides["validation"].targets)) if "validation" in sides else None
+    fitted = fit_estimator(
+        Part(source.of(training), np.asarray(training.targets)),
+        training.table["item"].to_numpy(),
+        source.spec,
+        n_outputs=len(data.class_names) if settings.task.has_classes else training.targets.shape[1],
+        has_classes=settings.task.has_classes,
+        validation=validation,
+        search_on_validation=source.search_on_validation,
+        scaling=scaling,
+        balanced=settings.class_weights == "balanced",
+        scored=~training.table["augmented"].to_numpy(bool),
+        seed=job.seed,
+        threads=settings.threads_per_job,
+    )
+    return replace(fitted, temperature=job.refit.facts.get("temperature")) if job.refit else fitted
+
+
+def _write_grid(path: Path, fitted: FittedEstimator, metric: str) -> None:
+    """Write a row per setting of the grid, with its score and what it was scored on."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=[*fitted.settings, metric, "scored_on"])
+        writer.writeheader()
+        writer.writerows(each.settings | {metric: each.score, "scored_on": fitted.searched_on} for each in fitted.grid)
+
+
+def loss_without_keras(settings: Settings, data: FoldData) -> Callable[[NDArray[Any], NDArray[np.float32]], float] | None:
+    """Return the function from targets and predictions to the mean of the usual loss, as Keras computes it; None: of others."""
+    name = settings.task.loss_name(settings.loss)
+
+    def cross_entropy(targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
+        of_target = predictions[np.arange(len(targets)), targets]
+        return float(-np.log(np.clip(of_target, _EPSILON, 1 - _EPSILON)).mean(dtype=np.float64))
+
+    def squared_error(targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
+        deviation = data.target_deviation if settings.scales_loss else 1
+        return float(np.mean(((targets - predictions) / deviation) ** 2, dtype=np.float64))
+
+    return {"sparse_categorical_crossentropy": cross_entropy, "mean_squared_error": squared_error}.get(
+        "" if name == "mean_squared_error" and settings.task.has_classes else name
+    )

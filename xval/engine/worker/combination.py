@@ -1,0 +1,107 @@
+"""The features that a combination reads: what networks make of an example, and the basic ones.
+
+Comes in: a job of architecture ``feature_combination``. Goes out: the features of examples; the cut networks in its fold
+folder.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.store import FeatureStore
+from preprocessing.store.waveforms import example_lengths
+from xval.base.errors import FoldsError, SettingsError
+from xval.data.fold import Examples, FoldData
+from xval.jobs.job import Job
+from xval.models.saved.initial import hash_model
+from xval.models.saved.leakage import judge
+from xval.models.saved.seen import read_seen
+from xval.settings.combination import CombinationOptions
+from xval.training.classical.estimators import EstimatorSpec
+from xval.training.classical.saved import save_network
+from xval.training.combination.basic_features import all_examples, read_basic_features
+from xval.training.combination.checks import check_files
+
+
+class CombinedFeatures:
+    """The features of a combination; its grid is searched on validation items, which its networks were not fitted to."""
+
+    def __init__(self, job: Job, store: FeatureStore) -> None:
+        self._job, self._store, self._features = job, store, job.settings.feature_settings()
+        self._options = CombinationOptions.of(job.options)
+        self._paths = [Path(path) for path in self._options.model_paths(job.fold.number)]
+        self.spec = EstimatorSpec.of_combination(self._options.classifier, self._options.pca_components)
+        self.facts = {"models": [self._describe_model(path) for path in self._paths]}
+        self.earlier = [read_seen(path) for path in self._paths]
+        self.search_on_validation = bool(self._paths)
+        self._networks: list[Any] = []
+        if self._paths:
+            from xval.backend.devices import load_keras
+
+            load_keras()
+            from xval.jobs.prepare import prepare_for
+
+            prepare_for(job)
+            self._networks = cut_models(job, store)
+        self.about = {
+            "n_networks": len(self._networks),
+            "layers_dropped": self._options.layers_dropped,
+            "basic_features": self._options.basic_features,
+        }
+
+    def of(self, examples: Examples) -> NDArray[np.float32]:
+        """Return the features of examples, float32 (n_examples, n_features): of each network, then the basic ones."""
+        parts = []
+        if self._networks:
+            from xval.models.predict import predict
+
+            parts = [predict(network, examples, self._job.settings.batch_size) for network in self._networks]
+        if self._options.basic_features:
+            parts.append(read_basic_features(self._store, self._features, examples.table))
+        return np.concatenate(parts, axis=1)
+
+    def training(self, data: FoldData) -> Examples:
+        """Return what the classifier is fitted to: whole clips, augmented ones included."""
+        return all_examples(self._store, self._features, data.training_items, data.clips.get("training"))
+
+    def write(self, folder: Path) -> None:
+        """Write the cut networks into a fold folder."""
+        for number, (network, path) in enumerate(zip(self._networks, self._paths, strict=True), start=1):
+            save_network(folder, number, network, path)
+
+    def _describe_model(self, path: Path) -> dict[str, str]:
+        """Return the entry of a model in the record: its path and hash, and whether it may have heard test items."""
+        fold, store = self._job.fold, self._store
+        check_files(path, self._features, is_custom=store.description.feature_settings is None)
+        verdict = judge(read_seen(path), fold, self._job.settings.dataset, store.folder.parents[1])
+        if verdict.state == "leaked":
+            raise FoldsError(f"fold {fold.number}: models: {path} {verdict.reason}")
+        return {"path": str(path), "hash": hash_model(path), "leakage": verdict.state, "leakage_reason": verdict.reason}
+
+
+def cut_models(job: Job, store: FeatureStore) -> list[Any]:
+    """Return the networks of a job, cut and checked to read what the store holds.
+
+    Raises:
+        SettingsError: A network reads other shapes, or has not so many layers.
+        ResultsError: A model cannot be loaded.
+    """
+    from xval.models.cut import cut_model
+    from xval.models.saved.load import read_keras_model
+
+    options, found = CombinationOptions.of(job.options), []
+    settings = job.settings.feature_settings()
+    held = (example_lengths(store, settings).of_model,) if store.is_waveform else store.example_shape
+    for path in options.model_paths(job.fold.number):
+        model = read_keras_model(Path(path))
+        read = tuple(model.input.shape[1:])
+        fits = len(held) == len(read) and all(None in pair or pair[0] == pair[1] for pair in zip(held, read, strict=True))
+        if not fits:
+            raise SettingsError(
+                f"models: {path} reads examples of shape {read}, the feature store {store.folder} holds {held}. Clips are "
+                "padded to the longest of their corpus: set clip_length_s in both instances, or take a model of this corpus"
+            )
+        found.append(cut_model(model, options.layers_dropped, where=path))
+    return found

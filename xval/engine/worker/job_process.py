@@ -1,0 +1,79 @@
+"""The process of one job file: it trains, tests, publishes the fold, and writes what became of it.
+
+Comes in: a job file. Goes out: a fold folder, the outcome beside the job file, an exit code. run-job started it with the
+device, the backend and the threads in its environment, and with the copy of the code first on its path.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out
+from xval.backend.devices import load_keras
+from xval.backend.gpu_readings import watched_gpus
+from xval.base.operating_system import WARNING_SIGNALS
+from xval.engine.worker.run import record_failure, run_job
+from xval.jobs.checkpoints import write_latest
+from xval.jobs.claim import FAILED
+from xval.jobs.job_file import read_job_file, write_outcome
+from xval.settings.architectures import trains_network
+
+
+def main(path: Path, *, is_tied: bool) -> int:
+    """Run the job of a file.
+
+    Args:
+        path: The job file.
+        is_tied: End when the launcher closes the standard input of this process.
+
+    Returns:
+        0: the job is done. 1: it failed, or another process is running it. 2: the file is none of a job. 130: interrupted.
+    """
+    for warning in WARNING_SIGNALS:
+        signal.signal(warning, signal.SIG_IGN)  # schedulers warn all processes of a job; the launcher ends what is to end
+    if is_tied:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    return carry_out(lambda: _run(path))
+
+
+def _run(path: Path) -> int:
+    job, _ = read_job_file(path)
+    if trains_network(job.settings.architecture):
+        load_keras()
+
+    def report(event: Mapping[str, Any]) -> None:
+        if "note" in event:
+            sys.stdout.write(f"{event['note']}\n")
+            return
+        values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())
+        sys.stdout.write(f"epoch {event['epoch']}: {values}\n")
+        sys.stdout.flush()
+
+    device = os.environ["XVAL_DEVICE"]
+    with watched_gpus([device]):
+        outcome = run_job(job, report, device=device)
+    if outcome.status in FAILED:
+        record_failure(job, outcome)
+    write_outcome(path, outcome)
+    name = str(outcome.key)
+    if outcome.status == "done":
+        sys.stdout.write(f"{name}: done in {outcome.seconds:.1f} s\n")
+        return 0
+    reason = "another process is running it" if outcome.status == "elsewhere" else f"{outcome.error}\n{outcome.details}"
+    sys.stderr.write(f"{name} {outcome.status}: {reason}\n")
+    return EXIT_FAILED
+
+
+def _end_with_input() -> None:
+    while os.read(0, 4096):
+        pass
+    write_latest()
+    os._exit(EXIT_INTERRUPTED)  # the next one that claims the job removes what this leaves
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), is_tied=sys.argv[2:] == ["--tied"]))

@@ -1,0 +1,167 @@
+"""Run one job: the whole path of one fold, from the feature store to its record.
+
+Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. It runs in whatever process the executor chose;
+the device and the backend are bound before this is called.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xval.backend.devices import load_keras
+from xval.base import user_code
+from xval.base.json_files import write_json
+from xval.folds.predefined import SIDES
+from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
+from xval.jobs.job import Job
+from xval.jobs.model_files import save_model
+from xval.jobs.record import describe_job, describe_untested, versions, write_history
+from xval.jobs.tensorboard_log import TensorBoardLog
+from xval.results.folder import ExperimentFolder
+from xval.settings.architectures import trains_network
+from xval.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from xval.training.evaluation.clips import Evaluation
+    from xval.training.fit import History
+    from xval.training.setup import FoldSetup
+
+Work = Callable[[Job, Path, Report], Mapping[str, Any]]
+"""What is done in a claimed fold: it writes files into its temporary folder and returns its record."""
+
+
+def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
+    """Take one fold from the feature store to its record; this is the whole path of the data.
+
+    Args:
+        job: The job.
+        temporary: Where its files go.
+        report: Called after each epoch: ``{"instance", "fold", "repeat", "epoch", "values"}``.
+
+    Returns:
+        The record, but for what only the end knows.
+    """
+    if job.trial:
+        load_keras()
+        from xval.engine.worker.trial import train_and_score
+
+        return _describe(job) | train_and_score(job, temporary, report)
+    if not trains_network(job.settings.architecture):
+        from xval.engine.worker import classical
+
+        return _describe(job) | classical.train_and_test(job, temporary)
+    load_keras()
+    from xval.backend import on_device
+    from xval.training.fit import train_model
+    from xval.training.setup import set_up_fold
+
+    with set_up_fold(job, temporary, report) as setup:
+        history = train_model(
+            setup.compiled,
+            setup.data,
+            job.settings,
+            seed=job.seed,
+            report=epoch_report(job, report),
+            refit=job.refit,
+            write_batches=_batch_log(job),
+            checkpoints=setup.checkpoints,
+        )
+        tested = _test(job, setup, history, temporary)
+    return tested | setup.checkpoints.facts | on_device.describe(setup.compiled.fitted)
+
+
+def _batch_log(job: Job) -> Callable[[int, Sequence[float]], None] | None:
+    """Return what writes the losses of batches for TensorBoard, beside the epochs; None: nobody wants them."""
+    if not (job.settings.tensorboard and job.settings.tensorboard_batches):
+        return None
+    folder = ExperimentFolder(Path(job.experiment_folder)).tensorboard_folder(*job.key)
+    return TensorBoardLog(folder, keeps=True).write_batches
+
+
+def run_job(
+    job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False, work: Work = train_and_test
+) -> JobOutcome:
+    """Train and test one fold, and publish its folder.
+
+    Args:
+        job: What to run.
+        report: Called with what progresses: ``{"instance", "fold", "repeat", "epoch", "values"}``.
+        device: Named in the record.
+        raise_errors: Raise the error of the job instead of recording it.
+        work: What is done; another than the job itself is for measuring what is done around it.
+
+    Returns:
+        The outcome; a failure is an outcome, not an exception.
+
+    Raises:
+        FirstJobError: The job failed and `raise_errors` is set.
+    """
+    with ClaimedFold(job, report, device=device) as claimed:
+        if claimed.outcome is not None:
+            return claimed.outcome
+        try:
+            return claimed.publish(work(job, claimed.temporary, claimed.report))
+        except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
+            return claimed.fail(error, raise_errors=raise_errors)
+
+
+def record_failure(job: Job, outcome: JobOutcome) -> None:
+    """Publish the record of a job that failed for good.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    folder = ExperimentFolder(Path(job.experiment_folder))
+    with folder.claim(*job.key) as ours:
+        finished = folder.record(*job.key)
+        if not ours or (finished and finished["status"] == "done"):
+            return
+        temporary = folder.begin_fold(*job.key)
+        record = _describe(job) | {
+            "status": "failed",
+            "error": outcome.error,
+            "traceback": outcome.details,
+            "seconds": outcome.seconds,
+        }
+        write_json(temporary / "record.json", record, flushed=False)
+        if outcome.history:
+            write_history(temporary / "history.csv", outcome.history)
+        folder.publish(temporary, *job.key)
+
+
+def _describe(job: Job) -> dict[str, Any]:
+    searched = {"search": dict(job.chosen)} if job.chosen else {}
+    return describe_job(job) | {"items": {side: list(getattr(job.fold, side)) for side in SIDES}} | searched
+
+
+def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> dict[str, Any]:
+    """Test a fitted model, write the files of its fold, and return the record."""
+    from xval.models.build import class_names, count_parameters
+
+    model = setup.compiled.whole
+    if job.refit:
+        tested = describe_untested(job, setup.data, class_names(setup.store, job.settings))
+    else:
+        evaluation = _evaluate(setup, job.settings, history)
+        evaluation.write(temporary)
+        tested = {"status": "done", **evaluation.figures}
+    save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial, tested.get("thresholds"))
+    write_history(temporary / "history.csv", history.epochs)
+    return _describe(job) | {
+        **setup.facts,
+        **tested,
+        "best_epoch": history.best_epoch,
+        "epochs": len(history.epochs),
+        "n_parameters": count_parameters(model),
+        "versions": versions(),
+    }
+
+
+def _evaluate(setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
+    """Test a fitted model as its task wants it."""
+    evaluate = user_code.load(settings.task.evaluation)
+    of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
+    evaluation: Evaluation = evaluate(
+        setup.compiled.whole, setup.data, settings, known=history.predictions, of_training=of_training
+    )
+    return evaluation

@@ -1,0 +1,108 @@
+"""A worker process: it runs the jobs that come in on its standard input.
+
+Comes in: orders to check or to run jobs. Goes out: lines of JSON, events while jobs run and an outcome after each. The executor
+started it with the device, the backend and the threads in its environment, and with the snapshot of the code first on its
+path. It ends when its standard input does, also when the executor was killed in the middle of a job.
+"""
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from xval.backend.devices import load_keras
+from xval.base.operating_system import WARNING_SIGNALS
+from xval.engine.worker.check_models import check_models
+from xval.engine.worker.run import run_job
+from xval.jobs.checkpoints import write_latest
+from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.job import Job
+from xval.jobs.job_file import FIRST_JOB, NO_NETWORK
+from xval.settings.architectures import trains_network
+from xval.settings.schema import Settings
+
+
+class RunJob(Protocol):
+    """What runs a job, as `xval.engine.worker.run.run_job` does."""
+
+    def __call__(self, job: Job, report: Report, *, device: str) -> JobOutcome:
+        """Run a job, and return its outcome."""
+
+
+@dataclass(frozen=True)
+class WorkerTasks:
+    """What a worker does with jobs.
+
+    Attributes:
+        run: Runs one.
+        check: Returns a line for each model among them that cannot be built.
+        preload: Loads a feature store for a job with these settings, so that it is in memory when the job begins.
+    """
+
+    run: RunJob
+    check: Callable[[Sequence[Job]], list[str]]
+    preload: Callable[[Path, Settings], None]
+
+
+def load_training() -> WorkerTasks:
+    """Load the backend, where the first job trains a network; return how jobs are trained and tested."""
+    if os.environ.get(FIRST_JOB) != NO_NETWORK:  # otherwise Keras is loaded by the first job that trains one
+        load_keras()
+        import xval.training.fit  # noqa: F401 - it loads while the executor prepares the first job
+
+    return WorkerTasks(run_job, check_models, preload_next)
+
+
+def preload_next(folder: Path, settings: Settings) -> None:
+    """Read the feature store of a job into memory before the job begins, unless the job streams it or trains no network."""
+    from xval.data.store_memory import preload
+
+    if not settings.generator and trains_network(settings.architecture):
+        preload(folder, settings.in_memory_mb)
+
+
+def main(load: Callable[[], WorkerTasks] = load_training) -> None:
+    """Run jobs until the standard input ends.
+
+    Args:
+        load: Called once the orders are read and the answers can be written; it returns what is done with jobs.
+    """
+    for number in (signal.SIGINT, *WARNING_SIGNALS):  # they reach the whole group; the executor decides what ends
+        signal.signal(number, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read_lines, args=(lines,), daemon=True).start()
+
+    def answer(message: Mapping[str, Any]) -> None:
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+
+    work = load()
+    while True:
+        order = json.loads(lines.get())
+        if "check" in order:
+            answer({"faults": work.check([Job.from_dict(job) for job in order["check"]])})
+            continue
+        job = Job.from_dict(order["job"])
+        if store := order["next_store"]:
+            settings = Settings.from_written(order["next_settings"])
+            threading.Thread(target=work.preload, args=(Path(store), settings), daemon=True).start()
+        answer({"outcome": asdict(work.run(job, answer, device=os.environ["XVAL_DEVICE"]))})
+
+
+def _read_lines(lines: "queue.Queue[str]") -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    write_latest()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

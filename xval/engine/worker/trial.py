@@ -1,0 +1,97 @@
+"""One trial of a search: train with what is tried, and score it by the items that validate; nothing is tested or saved.
+
+Comes in: a job with a `Trial`, whose fold has no test items. Goes out: history.csv and the content of the record: the monitored
+value of the best epoch, and how the trial ended.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xval.base.errors import DivergenceError
+from xval.jobs.claim import Report, epoch_report
+from xval.jobs.job import COMPLETE, DIVERGED, PRUNED, Job
+from xval.jobs.record import write_history
+from xval.settings.further_metrics import monitor_is_maximised
+
+
+def train_and_score(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
+    """Train a trial as a fold is trained, and return what its record says beside the job.
+
+    Training ends where the best value so far is worse than the limit of an epoch. A loss that is NaN or infinite is a result:
+    the trial has diverged, as it would each time.
+
+    Args:
+        job: The job.
+        temporary: Where history.csv goes.
+        report: As of `xval.engine.worker.run.run_job`.
+
+    Raises:
+        XvalError: As `set_up_fold`.
+    """
+    from xval.training.fit import train_model
+    from xval.training.setup import set_up_fold
+
+    limits = EpochLimits(job, report)
+    try:
+        with set_up_fold(job, temporary, report) as setup:
+            history = train_model(
+                setup.compiled, setup.data, job.settings, seed=job.seed, report=limits.report, checkpoints=setup.checkpoints
+            )
+    except DivergenceError:
+        return limits.describe(DIVERGED)
+    write_history(temporary / "history.csv", history.epochs)
+    return limits.describe(PRUNED if limits.is_reached else COMPLETE) | setup.checkpoints.facts
+
+
+class EpochLimits:
+    """Follows the monitored value of a trial, and ends it where its best one so far is worse than a limit.
+
+    Args:
+        job: The trial.
+        report: Called with each epoch.
+
+    Attributes:
+        is_reached: Whether training was ended.
+    """
+
+    def __init__(self, job: Job, report: Report) -> None:
+        settings = job.settings
+        self._trial, self._monitor = job.trial, settings.monitor
+        self._sign = 1 if monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics) else -1
+        self._report_epoch = epoch_report(job, report)
+        self._values: list[float] = []
+        self.is_reached = False
+
+    def report(self, epoch: int, values: Mapping[str, float]) -> bool:
+        """Take an epoch; return whether training is to end."""
+        self._report_epoch(epoch, values)
+        self._values.append(float(values[self._monitor]))
+        limits = self._trial.limits if self._trial else ()
+        limit = limits[epoch - 1] if epoch <= len(limits) else None
+        self.is_reached = limit is not None and self._sign * self._best() < self._sign * limit
+        return self.is_reached
+
+    def describe(self, state: str) -> dict[str, Any]:
+        """Return the part of the record that says how the trial ended.
+
+        Returns:
+            state; score: the monitored value of the best epoch, None of a trial that diverged; values: of each epoch.
+        """
+        score = None if state == DIVERGED else self._best()
+        figures = {} if score is None else {self._monitor: score}
+        return {
+            "status": "done",
+            "state": state,
+            "trial": self._trial.number if self._trial else 0,
+            "tried": dict(self._trial.values) if self._trial else {},
+            "score": score,
+            "values": self._values,
+            "epochs": len(self._values),
+            "metrics": {"validation": figures},
+        }
+
+    def _best(self) -> float:
+        known = [self._sign * value for value in self._values if math.isfinite(value)]
+        return self._sign * max(known)

@@ -1,0 +1,231 @@
+"""The register of metrics: their names, which direction is better, and the value of all of them.
+
+Comes in: the functions of xval/measures/tasks/<task type>.py under `@metric`; no other place lists them. Goes out: names,
+directions, values.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import DivergenceError, JobError, SettingsError, suggestion
+
+MetricFunction = Callable[[NDArray[Any], NDArray[Any]], float]
+Bounds = tuple[float, float]
+Decorated = TypeVar("Decorated", bound=MetricFunction)
+
+
+class Chance(NamedTuple):
+    """What the best strategy reaches that does not listen.
+
+    Attributes:
+        value: Of the metric.
+        strategy: In words.
+        answer: float (n_outputs,), the one answer that it gives to every example. None: the level is that of no certain answer.
+    """
+
+    value: float
+    strategy: str
+    answer: NDArray[Any] | None = None
+
+
+ChanceFunction = Callable[[NDArray[Any], NDArray[np.float64]], Chance]
+"""From the targets, and the weight of each example (their sum is 1), to the chance level of a metric."""
+
+
+class Metric(NamedTuple):
+    """A metric function.
+
+    Attributes:
+        function: From targets and predictions to a number.
+        higher_is_better: Whether more of it is better.
+        least_outputs: From how many classes (or outputs) on it is computed.
+        bounds: Least and largest possible value, with inf for none; None: any value is possible.
+        is_mean: Whether it is the mean of a value of each example, so that an item or a fold without some class has it too.
+        chance: Returns its chance level; None: not known.
+        aliases: Other names that it is known by.
+    """
+
+    function: MetricFunction
+    higher_is_better: bool
+    least_outputs: int = 1
+    bounds: Bounds | None = None
+    is_mean: bool = False
+    chance: ChanceFunction | None = None
+    aliases: tuple[str, ...] = ()
+
+
+_METRICS: dict[str, dict[str, Metric]] = {}
+_PACKAGE = "xval.measures.tasks"
+
+
+def metric(
+    *,
+    higher_is_better: bool,
+    least_outputs: int = 1,
+    bounds: Bounds | None = None,
+    is_mean: bool = False,
+    chance: ChanceFunction | None = None,
+    aliases: tuple[str, ...] = (),
+) -> Callable[[Decorated], Decorated]:
+    """Make a function of a task's file one of its metrics, under the function's own name.
+
+    A function in a module of the user's own is a metric of the instances that name it (the parameter ``metrics``).
+
+    Args:
+        higher_is_better: True for scores, False for errors.
+        least_outputs: From how many classes (or outputs) on it is computed; with fewer it would say nothing.
+        bounds: Least and largest possible value, which intervals keep within; see `Metric`.
+        is_mean: Whether it is the mean of a value of each example.
+        chance: From targets and weights to its chance level; see `Metric`.
+        aliases: Other names that users may ask for it by; figures have the name of the function.
+
+    Returns:
+        The decorator, which leaves the function as it is but for the attributes ``higher_is_better`` and ``metric``.
+    """
+
+    def register(function: Decorated) -> Decorated:
+        package, _, task_type = function.__module__.rpartition(".")
+        found = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases)
+        if package == _PACKAGE:
+            _METRICS.setdefault(task_type, {})[function.__name__] = found
+        function.higher_is_better = higher_is_better  # type: ignore[attr-defined]
+        function.metric = found  # type: ignore[attr-defined]
+        return function
+
+    return register
+
+
+@cache
+def task_types() -> tuple[str, ...]:
+    """Return the task types that have a file of metrics."""
+    names = {name for _, name, _ in iter_modules([str(Path(__file__).with_name("tasks"))])}
+    return tuple(sorted(name for name in names if not name.startswith("_")))
+
+
+def metric_names(task_type: str) -> tuple[str, ...]:
+    """Return the names of the metrics of a task, in the order of its file.
+
+    Raises:
+        SettingsError: There is no such task.
+    """
+    return tuple(_metrics(task_type))
+
+
+def higher_is_better(task_type: str, name: str) -> bool:
+    """Return whether more of a metric is better; of ``loss``, which the engine adds to every task, less is.
+
+    Raises:
+        SettingsError: There is no such task or metric.
+    """
+    if name == "loss":
+        return False
+    metrics = _metrics(task_type)
+    if name not in metrics:
+        raise SettingsError(f"unknown metric '{name}' of {task_type}. {suggestion(name, ['loss', *metrics])}")
+    return metrics[name].higher_is_better
+
+
+def least_outputs(task_type: str, name: str) -> int:
+    """Return the least number of classes (or outputs) for which a metric of a task is computed; 1 for other names."""
+    found = _metrics(task_type).get(name)
+    return found.least_outputs if found else 1
+
+
+def find(task_type: str, name: str) -> Metric:
+    """Return a metric of a task.
+
+    Raises:
+        SettingsError: There is no such task or metric.
+    """
+    found = _metrics(task_type)
+    if name not in found:
+        raise SettingsError(f"unknown metric '{name}' of {task_type}. {suggestion(name, found)}")
+    return found[name]
+
+
+def canonical_name(task_type: str, name: str) -> str:
+    """Return the name under which a metric of a task has its figures: ``balanced_accuracy`` for ``uar``.
+
+    Any other name is returned as it is.
+
+    Raises:
+        SettingsError: There is no such task.
+    """
+    return next((known for known, found in _metrics(task_type).items() if name in found.aliases), name)
+
+
+def describe(task_type: str, name: str) -> str:
+    """Return the first paragraphs of a metric's docstring as plain text; empty for what is no metric of the task.
+
+    Raises:
+        SettingsError: There is no such task.
+    """
+    found = _metrics(task_type).get(name)
+    text = (found and found.function.__doc__) or ""
+    return "\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n")).removeprefix("Return ")
+
+
+def compute(
+    task_type: str, targets: NDArray[Any], predictions: NDArray[Any], further: Mapping[str, Metric] | None = None
+) -> dict[str, float]:
+    """Return every metric of a task that is computed for so many classes, and further ones.
+
+    Args:
+        task_type: One of `task_types`.
+        targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs); see the file of the task.
+        predictions: float32 (n_examples, n_classes) probabilities, or float32 (n_examples, n_outputs).
+        further: More metrics, by name.
+
+    Returns:
+        The metrics in the order of their file, then the further ones. NaN: undefined for these targets and predictions.
+
+    Raises:
+        SettingsError: There is no such task.
+        DivergenceError: A prediction is NaN or infinite.
+        JobError: There is no example, or targets and predictions do not fit each other.
+    """
+    n_outputs = predictions.shape[-1]
+    fitting = {name: found for name, found in _metrics(task_type).items() if n_outputs >= found.least_outputs}
+    return measure(task_type, targets, predictions, {**fitting, **(further or {})})
+
+
+def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], chosen: Mapping[str, Metric]) -> dict[str, float]:
+    """Return chosen metrics of targets and predictions, as `compute` takes them.
+
+    Raises:
+        SettingsError: There is no such task.
+        DivergenceError: A prediction is NaN or infinite.
+        JobError: There is no example, or targets and predictions do not fit each other.
+    """
+    if len(targets) == 0 or len(targets) != len(predictions):
+        raise JobError(
+            f"metrics of {task_type}: received {len(targets)} targets and {len(predictions)} predictions; "
+            f"as many of both are wanted, at least one."
+        )
+    undefined = int(np.sum(~np.isfinite(predictions.reshape(len(predictions), -1)).all(axis=1)))
+    if undefined:
+        raise DivergenceError(
+            f"the predictions of {undefined} of {len(predictions)} examples are NaN or infinite; "
+            f"a smaller learning_rate or clip_norm may help."
+        )
+    _task_module(task_type).check(targets, predictions)
+    return {name: float(found.function(targets, predictions)) for name, found in chosen.items()}
+
+
+def _metrics(task_type: str) -> dict[str, Metric]:
+    if task_type not in task_types():
+        raise SettingsError(f"unknown task_type '{task_type}'. {suggestion(task_type, task_types())}")
+    _task_module(task_type)
+    return _METRICS[task_type]
+
+
+def _task_module(task_type: str) -> Any:
+    """Import the file of a task, which registers its metrics."""
+    return import_module(f"{_PACKAGE}.{task_type}")

@@ -1,0 +1,64 @@
+"""Variance components: how much of a figure's variance is between folds, and how much between seeds.
+
+Comes in: a figure per fold and repeat. Goes out: `Components`.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import ResultsError
+
+
+class Components(NamedTuple):
+    """Variances of a figure, or of a difference of figures.
+
+    Attributes:
+        mean: Mean over folds of the means over repeats.
+        fold: Variance between folds without that of the seeds, cut at 0; with one repeat everywhere it holds both; NaN with
+            one fold.
+        seed: Variance between the repeats of a fold; NaN with one repeat everywhere.
+        n_folds: Number of folds with a figure.
+        n_repeats: Mean number of repeats in them.
+    """
+
+    mean: float
+    fold: float
+    seed: float
+    n_folds: int
+    n_repeats: float
+
+
+def variance_components(figures: NDArray[Any]) -> Components:
+    """Return the variance components of a figure, by analysis of variance with random effects.
+
+    Repeats are nested in folds: seed = MS_within, fold = (MS_between - MS_within) / n_repeats. Unequal numbers of repeats are
+    allowed, with n_repeats replaced by its usual correction (Searle, Casella and McCulloch, Variance Components, 1992, section
+    3.6).
+
+    Args:
+        figures: float (n_folds, n_repeats); NaN: not there.
+
+    Raises:
+        ResultsError: There is no figure at all, or the array has not two dimensions.
+    """
+    values = np.asarray(figures, dtype=np.float64)
+    if values.ndim != 2 or np.isnan(values).all():
+        raise ResultsError(
+            f"variance components: received {values.shape} figures; wanted: (folds, repeats), at least one defined."
+        )
+    rows = [row[~np.isnan(row)] for row in values if not np.isnan(row).all()]
+    counts = np.array([len(row) for row in rows])
+    means = np.array([row.mean() for row in rows])
+    n_folds, n_figures = len(rows), int(counts.sum())
+    within = between = math.nan
+    if n_figures > n_folds:
+        within = float(sum(((row - row.mean()) ** 2).sum() for row in rows)) / (n_figures - n_folds)
+    if n_folds > 1:
+        overall = (counts * means).sum() / n_figures
+        corrected = (n_figures - (counts**2).sum() / n_figures) / (n_folds - 1)
+        mean_square = (counts * (means - overall) ** 2).sum() / (n_folds - 1)
+        between = max(0.0, float(mean_square - (0.0 if math.isnan(within) else within)) / corrected)
+    return Components(float(means.mean()), between, within, n_folds, n_figures / n_folds)

@@ -1,0 +1,68 @@
+"""Nested selection: what choosing an instance by validation figures yields on items that had no part in the choice.
+
+Comes in: validation and test figures per instance and fold. Goes out: a `NestedSelection`.
+
+The mean validation figure over folds uses items that other folds test, so the test figure of the instance that it selects is
+too good. Choosing in each fold by that fold's own validation items alone estimates the whole procedure without that bias (Varma
+and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010).
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import ResultsError
+
+_ROUNDING = 1e-12  # figures that differ by less, as shares of the largest, are equal
+
+
+class NestedSelection(NamedTuple):
+    """What choosing in each fold by its own validation figures yields.
+
+    Attributes:
+        test_mean: Mean of `test_figures` over the folds that have one; NaN without any.
+        test_figures: float64 (n_folds,), the test figure of the instance that the fold chooses, the mean of those that tie; NaN
+            where no instance has both figures.
+        is_chosen: bool (n_instances, n_folds), several of a fold where they tie.
+    """
+
+    test_mean: float
+    test_figures: NDArray[np.float64]
+    is_chosen: NDArray[np.bool_]
+
+
+def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_better: bool) -> NestedSelection:
+    """Choose an instance in each fold by that fold's own validation figures.
+
+    An instance that lacks one of the two figures in a fold (NaN) cannot be chosen there. Instances that tie share the fold,
+    which is the mean of every way to choose among them and does not depend on their order.
+
+    Args:
+        validation: float (n_instances, n_folds), averaged over repeats.
+        test: float (n_instances, n_folds), averaged over repeats.
+        higher_is_better: Of the validation figure; False for a loss.
+
+    Raises:
+        ResultsError: The shapes differ.
+    """
+    validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
+    if validation.shape != test.shape or validation.ndim != 2:
+        raise ResultsError(
+            f"nested selection: received {validation.shape} validation and {test.shape} test figures; "
+            "wanted: (instances, folds) of both."
+        )
+    is_there = ~(np.isnan(validation) | np.isnan(test))
+    scores = np.where(is_there, validation if higher_is_better else -validation, -np.inf)
+    best = scores.max(axis=0, initial=-np.inf)
+    is_chosen = is_there & (scores >= best - _ROUNDING * np.abs(best, where=np.isfinite(best), out=np.zeros_like(best)))
+    n_chosen = is_chosen.sum(axis=0)
+    sums = np.where(is_chosen, test, 0).sum(axis=0)
+    figures = np.divide(sums, n_chosen, out=np.full(len(sums), math.nan), where=n_chosen > 0)
+    has_figure = n_chosen > 0
+    return NestedSelection(
+        test_mean=float(figures[has_figure].mean()) if has_figure.any() else math.nan,
+        test_figures=figures,
+        is_chosen=is_chosen,
+    )

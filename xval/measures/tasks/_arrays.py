@@ -1,0 +1,50 @@
+"""What the metrics of several tasks share: quotients, means, the area under a ROC curve, the check of targets of 0 and 1."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import JobError
+
+
+def divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
+    """Return the quotient, NaN over 0: no numerator here is larger than 0 where its denominator is 0."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(numerator, dtype=np.float64) / np.asarray(denominator, dtype=np.float64)
+
+
+def mean_of_defined(values: NDArray[np.float64]) -> float:
+    """Return the mean of what is not NaN; NaN where nothing is."""
+    defined = values[~np.isnan(values)]
+    return float(np.mean(defined)) if len(defined) else float("nan")
+
+
+def area_under_roc(scores: NDArray[np.floating[Any]], is_positive: NDArray[np.bool_]) -> float:
+    """Return the share of pairs of a positive and a negative example that the scores put in order, ties counted half.
+
+    It is the area under the ROC curve (Hanley & McNeil 1982).
+
+    Args:
+        scores: (n_examples,).
+        is_positive: (n_examples,).
+
+    Returns:
+        NaN where all examples are positive, or none is.
+    """
+    positives, negatives = scores[is_positive], np.sort(scores[~is_positive])
+    n_below = negatives.searchsorted(positives, "left").sum()
+    n_not_above = negatives.searchsorted(positives, "right").sum()
+    return float(divide(n_below + n_not_above, 2 * len(positives) * len(negatives)))
+
+
+def check_zeros_and_ones(targets: NDArray[Any], task_type: str) -> None:
+    """Refuse targets of labels that are neither 0 nor 1.
+
+    Raises:
+        JobError: Some are.
+    """
+    if not np.isin(targets, (0, 1)).all():
+        raise JobError(
+            f"metrics of {task_type}: received targets from {targets.min():g} to {targets.max():g}; 0 and 1 are wanted."
+        )

@@ -1,0 +1,138 @@
+"""Check zip archives from elsewhere before they are unpacked.
+
+Comes in: an open file and the members that it may have. Goes out: the open archive, whose members all have expected names and
+sizes; or the reason why it is refused.
+"""
+
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+from xval.base.errors import UnsafeModelError
+
+LARGEST_RATIO = 20
+"""Of a member's size to its compressed size. Keras and skops do not compress (1); compressed weights reach about 2, JSON about
+10, zip bombs up to 1032."""
+
+_UNCHECKED_BYTES = 1 << 20  # members up to this size may have any ratio
+_MOST_MEMBERS = 100_000  # a random forest has 5 per tree
+_CHUNK_BYTES = 1 << 20
+_LOCAL_HEADER_BYTES = 30
+_ENCRYPTED = 0x1
+_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+_PICKLE = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
+_DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError, IndexError, NotImplementedError)
+
+
+@contextmanager
+def open_archive(file: BinaryIO, path: Path, largest: Callable[[str], int | None]) -> Iterator[zipfile.ZipFile]:
+    """Open an archive whose members are all as expected.
+
+    Args:
+        file: The archive, open for reading at any position.
+        path: Its name in messages.
+        largest: Gives the most bytes that a member of some name may have; None where no member may have that name.
+
+    Yields:
+        The archive; read its members with `read_chunks` or `read_member`.
+
+    Raises:
+        UnsafeModelError: It is no zip, it is damaged, or a member has another name, leads out of the archive, is a link, is
+            encrypted, is there twice, shares its bytes with another, or is larger than it may be.
+    """
+    file.seek(0)
+    head = file.read(len(_HDF5))
+    if not head.startswith(_ZIP):
+        raise UnsafeModelError(f"{path}: refused, {_describe(head)}. A zip archive is wanted, as Keras and xval write it.")
+    try:
+        archive = zipfile.ZipFile(file)
+    except _DAMAGES as error:
+        raise UnsafeModelError(f"{path}: refused, its zip archive is cut short or damaged ({error}). Copy it again.") from error
+    with archive:
+        _check_members(archive.infolist(), path, largest)
+        yield archive
+
+
+def read_chunks(archive: zipfile.ZipFile, name: str, path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a member of `open_archive` in pieces.
+
+    Raises:
+        UnsafeModelError: It is damaged, or has another size or checksum than it declares.
+    """
+    declared, n_bytes = archive.getinfo(name).file_size, 0
+    try:
+        with archive.open(name) as member:
+            while chunk := member.read(_CHUNK_BYTES):
+                n_bytes += len(chunk)
+                yield chunk
+    except _DAMAGES as error:
+        raise UnsafeModelError(f"{path}: refused, its member {name} is damaged ({error}). Copy the file again.") from error
+    if n_bytes != declared:
+        raise UnsafeModelError(f"{path}: refused, its member {name} declares {declared} bytes and holds {n_bytes}.")
+
+
+def read_member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
+    """Return the bytes of a member of `open_archive`.
+
+    Raises:
+        UnsafeModelError: As `read_chunks`.
+    """
+    return b"".join(read_chunks(archive, name, path))
+
+
+def _check_members(members: list[zipfile.ZipInfo], path: Path, largest: Callable[[str], int | None]) -> None:
+    if len(members) > _MOST_MEMBERS:
+        raise UnsafeModelError(f"{path}: refused, it has {len(members)} members; at most {_MOST_MEMBERS} are allowed.")
+    names = set()
+    for member in members:
+        if fault := _fault(member, largest):
+            raise UnsafeModelError(f"{path}: refused, its member {member.orig_filename!r:.80} {fault}.")
+        if member.filename in names:
+            raise UnsafeModelError(f"{path}: refused, its member {member.filename} is there twice.")
+        names.add(member.filename)
+    end = 0
+    for member in sorted(members, key=lambda each: each.header_offset):
+        if member.header_offset < end:
+            raise UnsafeModelError(f"{path}: refused, its member {member.filename} shares its bytes with another.")
+        end = member.header_offset + _LOCAL_HEADER_BYTES + len(member.filename.encode()) + member.compress_size
+
+
+def _fault(member: zipfile.ZipInfo, largest: Callable[[str], int | None]) -> str | None:
+    """Return what is wrong with a member, by its entry in the archive."""
+    name = member.orig_filename
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or PureWindowsPath(name).drive or ".." in parts or "\\" in name:
+        return "leads out of the archive"
+    allowed = largest(name) if name == member.filename else None
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "is a symbolic link"
+    if allowed is None:
+        return "is none that such a file has"
+    if member.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"is compressed by method {member.compress_type}; deflate or none is allowed"
+    if member.file_size > allowed:
+        return f"declares {member.file_size} bytes; at most {allowed} are allowed"
+    if member.file_size > max(_UNCHECKED_BYTES, LARGEST_RATIO * member.compress_size):
+        return (
+            f"expands {member.compress_size} bytes to {member.file_size}; at most {LARGEST_RATIO} times is allowed, since "
+            "more is a zip bomb. If it is none, save the model again with model.save()"
+        )
+    return None
+
+
+def _describe(head: bytes) -> str:
+    """Return the type of a file that is no zip archive, by its first bytes."""
+    if not head:
+        return "it is empty"
+    if head.startswith(_HDF5):
+        return "it is an HDF5 file, the older form of Keras models, in which code may hide"
+    if head.startswith(_PICKLE):
+        return "it is a pickle, which runs code when it is read"
+    return "it is no zip archive"

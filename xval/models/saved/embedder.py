@@ -1,0 +1,66 @@
+"""The embedder of a saved model or a finished fold: whether it is still the one that made the features.
+
+Comes in: settings, records, model.json. Goes out: the path of an embedder of the user's own; an error where its weights are
+others now.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from preprocessing.embeddings.embedder import identify
+from preprocessing.features.settings import FeatureSettings
+from xval.base.errors import ResultsError, SettingsError
+from xval.models.saved.description import ModelDescription
+
+_OWN = "keras:"
+
+
+def own_embedder(settings: FeatureSettings) -> Path | None:
+    """Return the file of an embedder that xval has trained; None: there is none, or it comes from elsewhere."""
+    name = settings.embedding_model or ""
+    return Path(name.removeprefix(_OWN).strip()) if settings.features == "embedding" and name.startswith(_OWN) else None
+
+
+def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
+    """Return whether other weights lie there now than made the features of a fold; those that are gone have not changed."""
+    known = record.get("embedder_hash")
+    settings = settings.model_copy(update=(record.get("search") or {}).get("values", {}))
+    if known is None or settings.features != "embedding":
+        return False
+    try:
+        return bool(identify(settings).hash != known)
+    except SettingsError:
+        return False
+
+
+def check_embedder(path: Path, description: ModelDescription) -> None:
+    """Refuse a model whose embedder is not there, or another one now.
+
+    Args:
+        path: The model.
+        description: Its model.json.
+
+    Raises:
+        SettingsError: The embedder is not there.
+        ResultsError: It is another one, or model.json does not say which one it was.
+    """
+    settings = description.feature_settings
+    if settings.features != "embedding" or description.is_custom:
+        return
+    described = path.with_suffix(".json")
+    if description.embedder is None:
+        raise ResultsError(f"{described}: does not say which weights made the embeddings that {path.name} reads.")
+    try:
+        found = identify(settings).hash
+    except SettingsError as error:
+        raise SettingsError(
+            f"{described}: {error} If the weights lie elsewhere, change embedding_model in its "
+            "feature_settings; their hash counts."
+        ) from error
+    if found != description.embedder.hash:
+        raise ResultsError(
+            f"{described}: {path.name} was trained on embeddings of {settings.embedding_model} with the hash "
+            f"{description.embedder.hash}; what lies there now has {found}. Its answers would be "
+            "wrong; get the weights of that time."
+        )

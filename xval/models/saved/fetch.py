@@ -1,0 +1,57 @@
+"""Fetch a saved model that lies elsewhere, once, into a folder for such files.
+
+Comes in: an address with a checksum. Goes out: the path of the file, whose content is what the checksum says.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from xval.base.errors import CorpusError, SettingsError
+from xval.base.json_files import part_of
+from xval.settings.model_address import ModelAddress
+
+CACHE_VARIABLE = "XVAL_CACHE"
+"""The variable of the environment that names the folder; without it, it is the one that the system has for such files."""
+
+
+def cached_path(address: ModelAddress) -> Path:
+    """Return where the model of an address lies once it is fetched."""
+    import pooch
+
+    folder = Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("xval"))
+    return folder / "models" / address.sha256 / address.file_name
+
+
+def fetch_model(address: ModelAddress) -> Path:
+    """Return the model of an address, fetched if it is not there yet.
+
+    Raises:
+        SettingsError: It cannot be fetched, or what came or lies there has another checksum.
+    """
+    from preprocessing.console import make_console
+    from preprocessing.corpora._download import Archive, download
+
+    path = cached_path(address)
+    source = urlsplit(address.url)
+    archive = Archive(address.url, f"sha256:{address.sha256}", unpack=False, file_name=path.name)
+    try:
+        if source.scheme == "file" and not path.is_file():
+            _copy(Path(unquote(source.path)), path, address)
+        download([archive], path.parent, make_console())
+    except (CorpusError, OSError) as error:
+        raise SettingsError(f"initial_model: {error}") from error
+    return path
+
+
+def _copy(source: Path, path: Path, address: ModelAddress) -> None:
+    import pooch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with part_of(path) as part:
+        shutil.copyfile(source, part)
+        found = pooch.file_hash(part, alg="sha256")
+        if found != address.sha256:
+            raise CorpusError(f"{source}: its sha256 is {found}, and not {address.sha256}. Is it another model, or not whole?")
+        part.replace(path)

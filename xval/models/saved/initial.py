@@ -1,0 +1,162 @@
+"""The saved model that training starts from: which file it is for a fold, what it holds, and which items it has seen.
+
+Comes in: `initial_model` of the settings and a fold. Goes out: an `InitialModel`, checked without loading Keras: the file is
+whole, and it has neither heard what the fold tests nor been trained on what it validates with, as far as is known (leakage.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from hashlib import blake2b, file_digest
+from pathlib import Path
+from typing import Any
+
+from xval.base.errors import SettingsError, UnsafeModelError
+from xval.base.json_files import read_json
+from xval.base.operating_system import open_regular
+from xval.folds.split import Fold
+from xval.models.saved import embedder
+from xval.models.saved.archive import read_chunks
+from xval.models.saved.fetch import cached_path, fetch_model
+from xval.models.saved.keras_file import open_model
+from xval.models.saved.leakage import Leakage, judge
+from xval.models.saved.seen import Seen, read_seen
+from xval.settings.model_address import is_address, parse_address
+from xval.settings.schema import Settings
+
+_FOLD = "{fold}"
+_UNHASHED = "metadata.json"  # the member of a .keras file that holds the time of saving
+
+
+@dataclass(frozen=True)
+class InitialModel:
+    """A saved model, and what is known of it.
+
+    Attributes:
+        path: The .keras file.
+        hash: Sixteen hex digits of its architecture and weights; saving the same model again does not change them.
+        description: The content of the .json file beside it, which has its name otherwise; empty where there is none.
+        seen: What it has heard.
+        leakage: Whether it has heard what the fold tests or validates with: clean or unknown.
+    """
+
+    path: Path
+    hash: str
+    description: Mapping[str, Any]
+    seen: Seen
+    leakage: Leakage
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the record of a fold and model.json say of it."""
+        if self.leakage.state == "clean":
+            return {"initial_model_hash": self.hash, "initial_model_items": "unseen"}
+        return {
+            "initial_model_hash": self.hash,
+            "initial_model_items": "unknown",
+            "initial_model_reason": self.leakage.reason,
+        }
+
+
+def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> InitialModel | None:
+    """Return the model that a fold starts from.
+
+    Args:
+        settings: initial_model, a path below the current folder in which ``{fold}`` stands for the number of the fold, from
+            1, or an address of `parse_address`, from which it is fetched once; and dataset.
+        fold: The fold.
+        corpus_folder: data/<dataset>, whose index has the audio hashes of the fold's clips.
+
+    Returns:
+        The model; None where the settings name none.
+
+    Raises:
+        SettingsError: There is no such file, it cannot be fetched, it is damaged or no .keras file, it has heard what the fold
+            tests, or it was trained on what the fold validates with.
+        CorpusError: The index of the corpus is damaged.
+        ResultsError: A file beside it is not readable.
+    """
+    if settings.initial_model is None:
+        return None
+    is_elsewhere = is_address(settings.initial_model)
+    path = fetch_model(parse_address(settings.initial_model)) if is_elsewhere else _path(settings.initial_model, fold.number)
+    if not path.is_file():
+        raise SettingsError(
+            f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or mend the path; "
+            f"{_FOLD} in it stands for the number of the fold, from 1."
+        )
+    content_hash = _hash_of(path, fold.number)
+    seen = read_seen(path)
+    leakage = judge(seen, fold, settings.dataset, corpus_folder)
+    if leakage.state == "leaked":
+        raise SettingsError(f"fold {fold.number}: initial_model: {path} {leakage.reason}")
+    return InitialModel(path, content_hash, read_json(path.with_suffix(".json")) or {}, seen, leakage)
+
+
+def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
+    """Return whether a finished fold read other models than lie there now; those that are gone have not changed."""
+    if embedder.has_changed(record, settings):
+        return True
+    read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}
+    if settings.initial_model is not None:
+        read[_path(settings.initial_model, record["fold"])] = record.get("initial_model_hash")
+    return any(path.is_file() and hash_model(path) != known for path, known in read.items())
+
+
+def name_model(settings: Settings) -> str:
+    """Return the setting that names the model that training starts from, or that made the features."""
+    name = "initial_model" if settings.initial_model or settings.embedding_model is None else "embedding_model"
+    return f"{name}='{getattr(settings, name)}'"
+
+
+def hash_model(path: Path) -> str:
+    """Return sixteen hex digits of a .keras file's architecture and weights; saving the same model again does not change them.
+
+    Raises:
+        SettingsError: The file is damaged or no .keras file.
+    """
+    state = path.stat()
+    try:
+        return _hash_content(path, state.st_mtime_ns, state.st_size)
+    except UnsafeModelError as error:
+        raise SettingsError(f"{error} It is damaged or no .keras file; save it with model.save('....keras').") from error
+
+
+def hash_member(model: Path) -> str:
+    """Return sixteen hex digits of a saved model's content: of a .keras file `hash_model`, of an estimator its bytes.
+
+    Raises:
+        SettingsError: A .keras file is damaged.
+    """
+    return hash_model(model) if model.suffix == ".keras" else hash_bytes(model)
+
+
+def hash_bytes(path: Path) -> str:
+    """Return sixteen hex digits of the bytes of a file."""
+    with open_regular(path) as file:
+        return file_digest(file, partial(blake2b, digest_size=8)).hexdigest()
+
+
+def _path(pattern: str, fold: int) -> Path:
+    if is_address(pattern):
+        return cached_path(parse_address(pattern))
+    return Path(pattern.replace(_FOLD, str(fold)))
+
+
+def _hash_of(path: Path, fold: int) -> str:
+    try:
+        return hash_model(path)
+    except SettingsError as error:
+        raise SettingsError(f"fold {fold}: initial_model: {error}") from error
+
+
+@cache
+def _hash_content(path: Path, _changed_ns: int, _size: int) -> str:
+    """Return the hash of what is in a .keras file; reading it through also compares its checksums."""
+    digest = blake2b(digest_size=8)
+    with open_model(path) as archive:
+        for name in sorted(set(archive.namelist()) - {_UNHASHED}):
+            digest.update(f"{name} {archive.getinfo(name).file_size} ".encode())
+            for chunk in read_chunks(archive, name, path):
+                digest.update(chunk)
+    return digest.hexdigest()

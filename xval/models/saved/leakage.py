@@ -1,0 +1,94 @@
+"""Has a model heard what a fold tests, or been trained on what the fold validates with?
+
+Comes in: what a saved model has heard, a fold and the folder of its corpus. Goes out: a `Leakage`. One check serves the model
+that a fold starts from and the models whose features it combines. Figures of what trained them would be too good, and those of
+validation items would win the selection. That the same validation items chose its epoch is allowed, as in models of the same
+folds.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from xval.base.errors import first_of
+from xval.folds.split import Fold
+from xval.models.saved.seen import Found, Heard, Seen, read_clips
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_NAMED = 3
+_WHAT_TO_DO = (
+    "Put {fold} in its path and give both experiments the same folds (num_folds, fold_strategy, fold_seed, fold_repeats, "
+    "validation), so that each fold takes the model that was not trained on them; or take a model of other recordings."
+)
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What is known of a model and a fold.
+
+    Attributes:
+        state: clean: it has neither heard what is tested nor been trained on what validates; leaked: it has; unknown: not all
+            that it has heard is known.
+        reason: For a person, to follow the name of the model; empty where it is clean.
+    """
+
+    state: Literal["clean", "leaked", "unknown"]
+    reason: str = ""
+
+
+def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
+    """Compare what a model has heard with the test and validation sides of a fold, by item and by audio.
+
+    Args:
+        seen: What the model has heard.
+        fold: The fold.
+        dataset: The corpus of the fold.
+        corpus_folder: data/<dataset>.
+
+    Raises:
+        CorpusError: The index of the corpus is damaged.
+    """
+    import pandas as pd
+
+    clips, perhaps = read_clips(corpus_folder), set[str]()
+    for verb, done_with, items, heard in (
+        ("tests", "has heard", fold.test, seen.all),
+        ("validates with", "was trained on", fold.validation, seen.training),
+    ):
+        side = pd.DataFrame({"item": items, "clip": ""}) if clips is None else clips[clips["item"].isin(items)]
+        found = (heard if clips is not None else Heard(heard.items, None)).find(side, dataset)
+        if what := _describe(side, found):
+            return Leakage("leaked", f"{done_with} what fold {fold.number} {verb}: {what}. {_WHAT_TO_DO}")
+        perhaps |= set(side["item"][found.perhaps])
+    return _judge_unknown(seen, perhaps, has_hashes=clips is not None)
+
+
+def _describe(side: "pd.DataFrame", found: Found) -> str:
+    """Return which items and clips were heard; empty where none were."""
+    parts = []
+    if found.by_item.any():
+        parts.append(f"item {first_of(side['item'][found.by_item].unique().tolist(), _MOST_NAMED)}")
+    by_audio = found.by_audio
+    if by_audio is not None and by_audio.any():
+        clips = first_of(side["clip"][by_audio].tolist(), _MOST_NAMED)
+        parts.append(f"{int(by_audio.sum())} of its {len(side)} clips by their audio ({clips})")
+    return " and ".join(parts)
+
+
+def _judge_unknown(seen: Seen, perhaps: set[str], *, has_hashes: bool) -> Leakage:
+    """Return the verdict on a model of which nothing is known against it."""
+    if not seen.is_complete:
+        reason = "nothing beside it says all of what it, or a model that it was made of, was trained on"
+    elif seen.all.audio is None or seen.training.audio is None:
+        reason = "seen_audio.npy or trained_audio.npy is missing beside it, so that its audio cannot be compared"
+    elif not has_hashes:
+        reason = "the corpus of the fold has no audio hashes to compare"
+    elif perhaps:
+        reason = (
+            f"it was trained on items of another corpus that have the same names ({first_of(sorted(perhaps), _MOST_NAMED)})"
+        )
+    else:
+        return Leakage("clean")
+    return Leakage("unknown", reason)

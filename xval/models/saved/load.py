@@ -1,0 +1,86 @@
+"""Read a model.keras of a fold folder, also if its architecture has layers of its own.
+
+Comes in: the path of a .keras file. Goes out: the Keras model. The file is checked before Keras reads any of it
+(keras_file.py), and Keras's safe mode stays on. Layers that are not Keras's own are taken only from imported code, so the
+architecture that model.json names is imported first, and nothing else.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xval.base.errors import ResultsError, SettingsError, UnsafeModelError, brief, suggestion
+from xval.base.json_files import read_json
+from xval.base.user_code import is_dotted, load
+from xval.models.saved.check_memory import check_memory
+from xval.models.saved.keras_file import unpack_model
+from xval.settings.architectures import architecture_names
+
+if TYPE_CHECKING:
+    import keras
+
+
+def read_keras_model(path: Path) -> "keras.Model":
+    """Check and load a saved model.
+
+    Args:
+        path: The .keras file. If a .json file of the same name lies beside it, the architecture that it names is imported.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ResultsError: The file does not exist, model.json names an architecture that architectures/ does not have, or a layer
+            does not run on this backend.
+        UnsafeModelError: The file is damaged, or holds something else than layers of Keras or of this architecture and their
+            weights; see `keras_file.unpack_model`.
+    """
+    import keras
+
+    if not path.is_file():
+        raise ResultsError(f"{path}: no such model. A fold folder that is done holds model.keras.")
+    architecture = (read_json(path.with_suffix(".json")) or {}).get("architecture")
+    if architecture is not None and find_architecture(path, architecture):
+        load(f"architectures.{architecture}.build")
+    with tempfile.TemporaryDirectory(prefix="xval_model_") as name:
+        folder = Path(name)
+        try:
+            n_values = unpack_model(path, folder, keras.saving.get_custom_objects())
+        except OSError as error:
+            raise ResultsError(f"{path}: cannot be unpacked into {folder} ({error}).") from error
+        try:
+            check_memory(json.loads((folder / "config.json").read_bytes()), path, n_values)
+            model = keras.saving.load_model(folder, compile=False, safe_mode=True)
+        except UnsafeModelError:
+            raise
+        except SettingsError as error:  # a layer that runs on one backend alone
+            raise ResultsError(f"{path}: {error}.") from error
+        except Exception as error:  # a manipulated file may fail anywhere in Keras or its backend
+            raise UnsafeModelError(
+                f"{path}: its layers or weights do not fit together ({type(error).__name__}: {brief(error, 300)}). "
+                "Is it of another version of Keras, or was it changed?"
+            ) from error
+    if not isinstance(model, keras.Model):
+        raise UnsafeModelError(f"{path}: holds a {type(model).__name__}, a model is wanted.")
+    return model
+
+
+def find_architecture(path: Path, architecture: object) -> bool:
+    """Return whether an architecture is one of architectures/; the user imports modules of their own.
+
+    Args:
+        path: The .keras file.
+        architecture: As model.json beside it names it.
+
+    Raises:
+        ResultsError: It is none of them, and no dotted path.
+    """
+    if is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split("."))):
+        return False
+    if architecture not in architecture_names():
+        raise ResultsError(
+            f"{path.with_suffix('.json')}: unknown architecture {architecture!a:.80}, so layers of {path.name} cannot be made. "
+            f"{suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
+        )
+    return True

@@ -1,0 +1,146 @@
+"""Write the folder of an evaluation, completely or not at all.
+
+    report.txt  metrics.json  predictions.csv  items.csv  classes.csv  confusion_matrix.csv  confusion_matrix.png
+    calibration.csv  reliability.png  events.csv  left_out.csv        (as far as the task has them)
+
+Comes in: an `Outcome`, and the lines of the report. Goes out: the folder.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xval.base.csv_text import guarded
+from xval.base.errors import ResultsError
+from xval.base.json_files import FORMAT_VERSION, naming, part_path, read_json, remove_stale_parts, write_json
+from xval.models.saved.description import ModelDescription
+from xval.report.new_data.pictures import draw_confusion, draw_reliability
+from xval.report.new_data.text import Subject, worst_items
+from xval.reuse.new_data.evaluation import Outcome
+
+METRICS_NAME, REPORT_NAME = "metrics.json", "report.txt"
+_KIND = "evaluation"
+
+
+def check_output(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that must not be replaced.
+
+    Raises:
+        ResultsError: It exists and `overwrite` is False, or it holds something else than an evaluation.
+    """
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise ResultsError(f"{folder} is there already. Choose another with --output, or --overwrite it.")
+    if not folder.is_dir() or (any(folder.iterdir()) and (read_json(folder / METRICS_NAME) or {}).get("kind") != _KIND):
+        raise ResultsError(f"{folder} holds no evaluation, and is not replaced. Choose another with --output.")
+
+
+def write_report(
+    folder: Path,
+    subject: Subject,
+    outcome: Outcome,
+    descriptions: tuple[ModelDescription, ...],
+    lines: list[str],
+    *,
+    overwrite: bool,
+) -> None:
+    """Write the folder; with `overwrite` in the place of an evaluation that is there.
+
+    Raises:
+        ResultsError: As `check_output`.
+        OSError: The disk is full or not writable; an old evaluation stays.
+    """
+    check_output(folder, overwrite=overwrite)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale_parts(folder.parent, folder.name)
+    temporary = part_path(folder)
+    old = temporary.with_name(f"{temporary.name}.old")
+    try:
+        with naming(folder):
+            _fill(temporary, subject, outcome, descriptions, lines)
+        if folder.exists():
+            folder.rename(old)
+        temporary.rename(folder)
+    finally:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(
+    temporary: Path, subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescription, ...], lines: list[str]
+) -> None:
+    temporary.mkdir()
+    for name, table in _tables(subject, outcome).items():
+        guarded(table).to_csv(temporary / name, index=False, encoding="utf-8")
+    for name, picture in _pictures(subject, outcome).items():
+        (temporary / name).write_bytes(picture)
+    (temporary / REPORT_NAME).write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_json(temporary / METRICS_NAME, _content(subject, outcome, descriptions))
+
+
+def _tables(subject: Subject, outcome: Outcome) -> dict[str, pd.DataFrame]:
+    figures = outcome.figures
+    tables = {"predictions.csv": figures.predictions}
+    if figures.item_metrics:
+        items = [{"item": item} | found for item, found in worst_items(figures, subject.task_type)]
+        tables["items.csv"] = pd.DataFrame(items)
+    if len(outcome.left_out):
+        tables["left_out.csv"] = outcome.left_out
+    if figures.class_metrics is not None:
+        tables["classes.csv"] = figures.class_metrics.reset_index()
+    if figures.confusion_matrix is not None:
+        matrix = pd.DataFrame(figures.confusion_matrix, columns=list(subject.class_names))
+        matrix.insert(0, "true \\ predicted", list(subject.class_names), allow_duplicates=True)
+        tables["confusion_matrix.csv"] = matrix
+    if figures.calibration is not None:
+        tables["calibration.csv"] = figures.calibration.table
+    if figures.events is not None:
+        tables["events.csv"] = figures.events
+    return tables
+
+
+def _pictures(subject: Subject, outcome: Outcome) -> dict[str, bytes]:
+    figures, pictures = outcome.figures, {}
+    if figures.confusion_matrix is not None:
+        pictures["confusion_matrix.png"] = draw_confusion(figures.confusion_matrix, subject.class_names, figures.unit)
+    if figures.calibration is not None:
+        pictures["reliability.png"] = draw_reliability(figures.calibration, figures.unit)
+    return pictures
+
+
+def _content(subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescription, ...]) -> dict[str, Any]:
+    """Return the content of metrics.json."""
+    figures, calibration = outcome.figures, outcome.figures.calibration
+    seen = outcome.seen
+    content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "kind": _KIND,
+        "model": subject.model,
+        "members": [each.model_dump(include={"dataset", "instance", "fold", "repeat"}) for each in descriptions],
+        "data": subject.data,
+        "task_type": subject.task_type,
+        "class_names": list(subject.class_names),
+        "unit": figures.unit,
+        "n_clips": len(outcome.clips),
+        "n_left_out": len(outcome.left_out),
+        "n_seen_by_audio": None if seen.by_audio is None else int(seen.by_audio.sum()),
+        "n_seen_by_item": int(seen.by_item.sum()),
+        "unknown_labels": outcome.unknown_labels,
+        "lacking_classes": list(outcome.lacking_classes),
+        "warnings": list(outcome.warnings),
+        "metrics": figures.metrics,
+        "intervals": {name: interval._asdict() for name, interval in figures.intervals.items()},
+        "item_metrics": figures.item_metrics,
+    }
+    if figures.class_metrics is not None:
+        content["class_metrics"] = figures.class_metrics.to_dict(orient="index")
+    if figures.confusion_matrix is not None:
+        content["confusion_matrix"] = figures.confusion_matrix
+    if calibration is not None:
+        content["calibration"] = {"ece": calibration.ece, "mce": calibration.mce, "brier": calibration.brier}
+    return content

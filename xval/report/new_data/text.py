@@ -1,0 +1,160 @@
+"""The text of the report, which is printed and written to report.txt.
+
+Comes in: an `Outcome`, and the names of model and data. Goes out: lines, warnings before figures.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from xval.base.errors import counted
+from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval
+from xval.measures.task import find_task
+from xval.reuse.new_data.evaluation import Outcome
+from xval.reuse.new_data.figures import Figures
+
+_MOST_CLASSES, _MOST_ITEMS, _MOST_CONFUSIONS = 20, 5, 5
+_LABEL_WIDTH = 13
+
+
+class Subject(NamedTuple):
+    """Model and data of an evaluation.
+
+    Attributes:
+        model: A description of the model.
+        data: The path or name that the user gave.
+        task_type: Of the model.
+        class_names: Of the model.
+    """
+
+    model: str
+    data: str
+    task_type: str
+    class_names: tuple[str, ...]
+
+
+def describe(subject: Subject, outcome: Outcome) -> list[str]:
+    """Return the lines of the report."""
+    figures = outcome.figures
+    n_clips, n_items = len(outcome.clips), outcome.clips.table["item"].nunique()
+    lines = [
+        _labelled("Model", subject.model),
+        _labelled("Data", f"{subject.data}: {counted(n_clips, _noun(subject))} of {counted(n_items, 'item')}"),
+    ]
+    if len(outcome.left_out):
+        lines.append(_labelled("Left out", f"{counted(len(outcome.left_out), _noun(subject))}, listed in left_out.csv"))
+    lines += [_labelled("Warning", warning) for warning in outcome.warnings]
+    lines += ["", *_figure_lines(figures)]
+    if caution := Interval(0, 1, n_items, "").caution:
+        lines.append(f"({caution}{f'; intervals take {FEWEST_ITEMS} items' if n_items < FEWEST_ITEMS else ''})")
+    if figures.class_metrics is not None:
+        lines += ["", *_class_lines(figures.class_metrics)]
+    if figures.confusion_matrix is not None:
+        lines += _confusion_lines(figures.confusion_matrix, subject.class_names)
+    if len(figures.item_metrics) > 1:
+        lines += ["", *_item_lines(figures, subject.task_type)]
+    if figures.calibration is not None:
+        found = figures.calibration
+        lines += [
+            "",
+            f"Calibration: ECE {found.ece:.3f}, MCE {found.mce:.3f} ({len(found.counts)} bins), Brier {found.brier:.3f}",
+        ]
+    return lines
+
+
+def item_metric(figures: Figures, task_type: str) -> str:
+    """Return the metric that compares items: the first main one that they have."""
+    known = {name for found in figures.item_metrics.values() for name in found}
+    return next(name for name in find_task(task_type).main_metrics if name in known)
+
+
+def worst_items(figures: Figures, task_type: str) -> list[tuple[str, dict[str, float]]]:
+    """Return the items, the worst first, those without a value last."""
+    metric = item_metric(figures, task_type)
+    sign = 1 if find_task(task_type).higher_is_better(metric) else -1
+
+    def key(entry: tuple[str, dict[str, float]]) -> tuple[bool, float]:
+        value = entry[1].get(metric, math.nan)
+        return math.isnan(value), 0.0 if math.isnan(value) else sign * value
+
+    return sorted(figures.item_metrics.items(), key=key)
+
+
+def number(value: float) -> str:
+    """Return a figure with three decimals, or ``NaN``."""
+    return "NaN" if math.isnan(value) else f"{value:.3f}"
+
+
+def _figure_lines(figures: Figures) -> Iterator[str]:
+    width = max(map(len, figures.metrics))
+    for name, value in figures.metrics.items():
+        interval = figures.intervals.get(name)
+        between = ""
+        if interval:
+            undefined = f", undefined in {interval.n_undefined} resamples" if interval.n_undefined else ""
+            how = f"95 %, {interval.method}, over {interval.n_items} items{undefined}"
+            between = f"   {interval.low:.3f} to {interval.high:.3f} ({how})"
+        yield f"{name:{width}}  {number(value):>8}{between}"
+
+
+def _class_lines(table: pd.DataFrame) -> list[str]:
+    shown = table
+    if len(table) > _MOST_CLASSES:
+        by = "f1" if "f1" in table else "event_f1"
+        shown = table.sort_values(by, kind="stable", na_position="last").head(_MOST_CLASSES)
+    lines = align(
+        ["class", *shown.columns],
+        [[str(name), *map(_cell, row)] for name, *row in shown.itertuples()],
+    )
+    if len(shown) < len(table):
+        lines.append(f"({len(shown)} of {len(table)} classes, those with the lowest F1; all are in classes.csv)")
+    return lines
+
+
+def _confusion_lines(matrix: Sequence[Sequence[int]], class_names: Sequence[str]) -> list[str]:
+    pairs = [
+        (count, count / sum(row), class_names[true], class_names[predicted])
+        for true, row in enumerate(matrix)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
+    ]
+    most = sorted(pairs, key=lambda pair: (-pair[0], -pair[1]))[:_MOST_CONFUSIONS]
+    if not most:
+        return []
+    rows = [[f"{true} -> {predicted}", str(count), f"{100 * share:.0f} %"] for count, share, true, predicted in most]
+    return ["", *align(["true -> predicted", "count", "of the class"], rows)]
+
+
+def _item_lines(figures: Figures, task_type: str) -> list[str]:
+    metric = item_metric(figures, task_type)
+    listed = worst_items(figures, task_type)
+    shown = listed[:_MOST_ITEMS]
+    rows = [[name, number(found.get(metric, math.nan)), f"{found['n_clips']:.0f}"] for name, found in shown]
+    rest = f"({len(shown)} of {len(listed)} items, the worst first; all are in items.csv)"
+    return [*align(["item", metric, "clips"], rows), *([rest] if len(shown) < len(listed) else [])]
+
+
+def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table as lines: the first column to the left, the others to the right."""
+    every = [header, *rows]
+    widths = [max(len(row[column]) for row in every) for column in range(len(header))]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        for row in every
+    ]
+
+
+def _cell(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "NaN" if math.isnan(value) else f"{value:.0f}" if value == int(value) and value > 1 else f"{value:.3f}"
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"{label:{_LABEL_WIDTH}}{text}"
+
+
+def _noun(subject: Subject) -> str:
+    return find_task(subject.task_type).clip_word

@@ -1,0 +1,233 @@
+"""The tables that a user sees on the terminal: instances, jobs, and how a run ended.
+
+Comes in: instances, plans, outcomes and metric dicts. Goes out: rich tables and lines. run.py prints them.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions
+from rich.table import Table
+from rich.text import Text
+
+from xval.answers import ranking
+from xval.answers.deals import describe_deals
+from xval.answers.findings import find_findings
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.repeats import describe_components, done_jobs
+from xval.answers.summary import SIDE_NAMES, MetricDict
+from xval.answers.trials import describe_search
+from xval.base.errors import counted
+from xval.folds.split import Fold
+from xval.jobs.claim import FAILED, JobOutcome
+from xval.jobs.plan import Plan
+from xval.measures.task import find_task
+from xval.report.workbook.cells import parameter_value
+from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
+from xval.settings.resolve import Instance, describe_numbers
+
+_LISTED_JOBS = 5
+_LISTED_ITEMS = 5
+_MOST_ROWS = 100
+# What stays on one line: an interval, a mean with its deviation, and what stands between spaces and underscores.
+_PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s*")
+_WORDS = re.compile(r"(?<=_)|\s+")
+_LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
+
+_OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
+
+
+def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[MetricDict]:
+    """Print the table of some instances, which of them is selected and what has to be said; return their metric dicts."""
+    metric_dicts = read_metric_dicts(folder, numbers)
+    if metric_dicts:
+        header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
+        console.print(make_table(*merge_equal(header, rows)))
+        of_windows = any(name.startswith("test clip ") for name in header)
+        console.print(f"{_LEGEND}{_OF_WINDOWS if of_windows else ''}", soft_wrap=True, markup=False)
+        if len(rows) < len(metric_dicts):
+            console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
+        console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
+        others = set(folder.instances()) - {found["instance"] for found in metric_dicts}
+        if others := {number for number in others if folder.jobs(number)}:
+            line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
+            console.print(line, soft_wrap=True, markup=False)
+        for finding in find_findings(metric_dicts):
+            console.print(Text(f"- {finding.text}"), soft_wrap=True)
+    return metric_dicts
+
+
+def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console) -> int:
+    """Print the table, what went wrong and where everything is; return the exit code."""
+    metric_dicts = print_figures(planned.folder, [instance.number for instance in planned.instances], console)
+    side = ranking.test_side(metric_dicts)
+    for metric_dict in metric_dicts:
+        main = find_task(metric_dict["task_type"]).main_metrics[0]
+        for described in (describe_components(metric_dict, side, main), describe_deals(metric_dict, side, main)):
+            if described:
+                console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {described}", soft_wrap=True)
+        if searched := describe_search(metric_dict):
+            console.print(searched, soft_wrap=True, markup=False)
+        codes = sorted({record["code_hash"] for record in done_jobs(metric_dict).values()})
+        if len(codes) > 1:
+            listed = f"code/{', code/'.join(codes)}"
+            console.print(f"instance {metric_dict['instance']}: its folds ran on {len(codes)} versions of the code ({listed}).")
+    failures: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.status in FAILED:
+            failures.setdefault(outcome.error, []).append(str(outcome.key))
+    for error, jobs in failures.items():
+        more = " ..." if len(jobs) > _LISTED_JOBS else ""
+        listed = "; ".join(jobs[:_LISTED_JOBS])
+        console.print(Text(f"{counted(len(jobs), 'job')} failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
+    finished = {key for metric_dict in metric_dicts for key in done_jobs(metric_dict)}
+    elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
+    if elsewhere:
+        console.print(f"Another process runs {counted(elsewhere, 'job')}, and adds what it finds to the workbook.")
+    for path in (planned.folder.workbook, planned.folder.page):
+        if path.exists():
+            console.print(Text(str(path)), soft_wrap=True)
+    return 1 if failures else 0
+
+
+def instance_table(instances: Sequence[Instance]) -> "TextTable":
+    """Return the instances with the parameters that differ between them."""
+    every = [instance.parameters for instance in instances]
+    names = list(dict.fromkeys(name for parameters in every for name in parameters))
+    comments = ("comment_1", "comment_2")
+    apart = [name for name in comments if any(parameters.get(name) for parameters in every)]
+    differing = [
+        name
+        for name in names
+        if name not in (*comments, "search") and len({repr(parameters.get(name)) for parameters in every}) > 1
+    ]
+    rows = [(str(instance.number), *(_shown(instance, name) for name in (*apart, *differing))) for instance in instances]
+    return make_table(("instance", *apart, *differing), rows)
+
+
+def _shown(instance: Instance, name: str) -> str:
+    return "searched" if instance.sources.get(name) == "search" else str(parameter_value(instance.parameters.get(name, "-")))
+
+
+def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":
+    """Return the chosen folds: how many items train, and which validate and are tested, of hundreds the first few.
+
+    Args:
+        planned: The plan.
+        parts: What jobs use of their folds where that is not all; a fold has a row for each choice of items.
+    """
+    has_deals, rows = planned.folds.n_deals > 1, []
+    for fold in planned.folds.folds:
+        used: dict[tuple[int, tuple[str, ...], tuple[str, ...]], set[int]] = {}
+        for key in sorted([*planned.done, *planned.to_do]):
+            if key.fold == fold.number:
+                part = parts.get(key, fold)
+                used.setdefault((len(part.training), part.validation, part.test), set()).add(key.instance)
+        for (n_training, validation, test), instances in used.items():
+            which = f" (instances {describe_numbers(instances)})" if len(used) > 1 else ""
+            deal = [str(planned.folds.deal_of(fold.number))] * has_deals
+            rows.append((str(fold.number), *deal, str(n_training), _first_of(validation), f"{_first_of(test)}{which}"))
+    return make_table(("fold", *["deal"] * has_deals, "training items", "validation", "test"), rows)
+
+
+def _first_of(items: Sequence[str]) -> str:
+    more = f", and {len(items) - _LISTED_ITEMS} more" if len(items) > _LISTED_ITEMS else ""
+    return ", ".join(items[:_LISTED_ITEMS]) + more
+
+
+def job_table(planned: Plan) -> "TextTable":
+    """Return a row for each instance and repeat, with the folds that are done and those to do."""
+    settings = {instance.number: instance.settings for instance in planned.instances}
+    rows = sorted({(key.instance, key.repeat) for key in [*planned.done, *planned.to_do]})
+    states: list[list[JobKey]] = [list(planned.done), list(planned.to_do)]
+    folds = {
+        row: [describe_numbers(key.fold for key in keys if (key.instance, key.repeat) == row) for keys in states]
+        for row in rows
+    }
+    return make_table(
+        ("instance", "architecture", "comment_1", "repeat", "folds done", "folds to do"),
+        [
+            (str(number), settings[number].architecture, settings[number].comment_1, str(repeat), *folds[number, repeat])
+            for number, repeat in rows
+        ],
+    )
+
+
+def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> "TextTable":
+    """Return a table of text cells."""
+    return TextTable(header, rows)
+
+
+def merge_equal(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Merge metrics of one side whose texts are the same in all rows: ``test balanced_accuracy = accuracy``.
+
+    Args:
+        header: As of `summary_table`: heads with a space are those of metrics, the side before the last space.
+        rows: The texts below.
+    """
+    merged: dict[tuple[object, ...], list[int]] = {}
+    for column, name in enumerate(header):
+        side = name.rpartition(" ")[0]
+        merged.setdefault((side or name, *(row[column] for row in rows)), []).append(column)
+    heads = (
+        " = ".join([header[first], *(header[other].rpartition(" ")[2] for other in others)])
+        for first, *others in merged.values()
+    )
+    kept = [first for first, *_ in merged.values()]
+    return tuple(heads), [tuple(row[column] for column in kept) for row in rows]
+
+
+class TextTable:
+    """A table of text cells that fits the console.
+
+    Lines are broken at spaces and after underscores; intervals stay whole. Where that is not enough, words go on below, and
+    nothing is cut.
+    """
+
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        self._lines = [tuple(header), *map(tuple, rows)]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Table]:
+        """Yield the table as wide as the console allows."""
+        columns = list(zip(*self._lines, strict=True))
+        widest = [max(map(cell_len, column)) for column in columns]
+        longest = [max(cell_len(piece.rstrip()) for text in column for piece in _PIECES.findall(text)) for column in columns]
+        words = [max(cell_len(word) for text in column for word in _WORDS.split(text)) for column in columns]
+        is_narrow = sum(longest) + 3 * len(columns) + 1 > options.max_width
+        edges = len(columns) - 1 if is_narrow else 3 * len(columns) + 1
+        widths = _fit(widest, (longest, words, [1] * len(columns)), options.max_width - edges)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=not is_narrow, padding=(0, 0 if is_narrow else 1))
+        header, *rows = ([Text(_wrap(text, width)) for text, width in zip(line, widths, strict=True)] for line in self._lines)
+        for head, width in zip(header, widths, strict=True):
+            table.add_column(head, overflow="fold", width=width)
+        for row in rows:
+            table.add_row(*row)
+        yield table
+
+
+def _fit(widths: Sequence[int], limits: Iterable[Sequence[int]], room: int) -> list[int]:
+    """Return widths that have room: the widest are made narrower down to the first limits, then to the next, until all fit."""
+    fitted = list(widths)
+    for lowest in limits:
+        while sum(fitted) > room:
+            wide = [(width, n) for n, width in enumerate(fitted) if width > lowest[n]]
+            if not wide:
+                break
+            fitted[max(wide)[1]] -= 1
+    return fitted
+
+
+def _wrap(text: str, width: int) -> str:
+    """Return a text in lines of whole pieces; an interval that is longer than a line is broken, and a word goes on below."""
+    pieces = _PIECES.findall(text)
+    lines = [""]
+    for piece in (
+        part for each in pieces for part in ([each] if cell_len(each.rstrip()) <= width else re.findall(r"\S+\s*", each))
+    ):
+        if lines[-1] and cell_len(f"{lines[-1]}{piece}".rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)

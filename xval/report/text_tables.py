@@ -1,0 +1,132 @@
+"""Print tables, or write them to files.
+
+Comes in: a DataFrame, and the option ``--output``. Goes out: lines, or a .csv, .json or .xlsx file, complete or not at all.
+"""
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from preprocessing.file_replacement import replace_file
+from xval.base.csv_text import guarded
+from xval.base.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+_FORMATS = ("csv", "json", "xlsx")
+_WIDEST = 10_000
+_WIDEST_COLUMN = 60
+
+
+class Output(NamedTuple):
+    """The format and path of a table.
+
+    Attributes:
+        kind: csv, json or xlsx.
+        path: The file; None: standard output, or the screen if there is no kind.
+    """
+
+    kind: str | None
+    path: Path | None
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether standard output has the table and nothing else."""
+        return self.kind is not None and self.path is None
+
+
+def read_output(text: str | None) -> Output:
+    """Read the option ``--output``; a bare ``xlsx`` stands for predictions.xlsx.
+
+    Raises:
+        SettingsError: The format is unknown.
+    """
+    if text is None:
+        return Output(None, None)
+    path = Path(text)
+    kind = (path.suffix[1:] or path.name).lower()
+    if kind not in _FORMATS:
+        raise SettingsError(f"--output {text}: csv, json or xlsx is wanted, or a file whose name ends in one of them.")
+    if not path.suffix:
+        return Output(kind, Path("predictions.xlsx") if kind == "xlsx" else None)
+    if not path.absolute().parent.is_dir():
+        raise SettingsError(f"--output {text}: there is no folder {path.parent}.")
+    return Output(kind, path)
+
+
+def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
+    """Print a table, or `nothing` if it has no rows. Lines are folded only on a terminal."""
+    from rich import box
+    from rich.table import Table
+
+    from preprocessing.visible_console import VisibleConsole
+
+    if table.empty:
+        console.print(nothing)
+        return
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in table.columns:
+        shown.add_column(str(name), overflow="fold", justify="right" if table[name].dtype.kind == "f" else "left")
+    for row in table.itertuples(index=False):
+        shown.add_row(*(_shown(name, value) for name, value in zip(table.columns, row, strict=True)))
+    if not console.is_terminal:
+        needed = console.measure(shown, options=console.options.update(max_width=_WIDEST)).maximum
+        console = VisibleConsole(file=console.file, width=needed)
+    console.print(shown, soft_wrap=False)
+
+
+def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> None:
+    """Write a table to a file, or to standard output.
+
+    Raises:
+        SettingsError: The table has more rows than a sheet holds.
+        OSError: The file cannot be written.
+    """
+    if output.path is None:
+        sys.stdout.write(_json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n"))
+        return
+    if output.kind == "xlsx":
+        replace_file(output.path, lambda temporary: _write_sheet(table, temporary))
+    else:
+        text = _json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n")
+        replace_file(output.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    console.print(f"{len(table)} row{'s' * (len(table) != 1)}: {output.path}")
+
+
+def _json(table: "pd.DataFrame") -> str:
+    return f"{table.to_json(orient='records', indent=1, force_ascii=False, double_precision=10)}\n"
+
+
+def _shown(name: object, value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "-"
+    if str(name).endswith("_s"):
+        return f"{value:.2f}"
+    return f"{value:.3f}" if str(name).startswith("probability") else f"{value:.4g}"
+
+
+def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
+    """Write one sheet; no text becomes a formula."""
+    from xval.report.workbook.cells import DARK
+    from xval.report.workbook.sheet import Book
+
+    most_rows = 2**20 - 1
+    if len(table) > most_rows:
+        raise SettingsError(f"{len(table)} rows are more than a sheet holds ({most_rows}); write csv.")
+    book = Book()
+    sheet = book.add("Sheet")
+    for column, name in enumerate(table.columns, start=1):
+        sheet.put(1, column, str(name), "", DARK)
+        values = table[name].tolist()
+        for row, value in enumerate(values, start=2):
+            sheet.put(row, column, value, "0.000" if isinstance(value, float) else "")
+        texts = [str(name), *(value for value in values if isinstance(value, str))]
+        sheet.set_width(column, min(_WIDEST_COLUMN, 3 + max(map(len, texts))))
+    sheet.made.freeze_panes("A2")
+    sheet.add_filter(1, len(table) + 1, len(table.columns))
+    book.save(path)

@@ -1,0 +1,43 @@
+"""Write results.xlsx: the figures of all instances.
+
+Comes in: metric dicts and the histories of finished folds. Goes out: a workbook with a sheet for each file of this package
+that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file. One
+with a function `is_needed(contents)` is left out where that says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from xval.answers.findings import find_findings
+from xval.answers.ranking import rank_instances
+from xval.answers.summary import MetricDict, metric_columns, settings_of
+from xval.results.job_key import JobKey
+from xval.results.read import Curves
+
+
+def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[JobKey, Curves]) -> None:
+    """Write the workbook of an experiment; the same content for the same figures.
+
+    Args:
+        path: The file; it is overwritten. Its links are relative to its folder, with the folders instance_<i>/fold_<k>.
+        metric_dicts: One per instance, at least one, in any order.
+        histories: Of finished jobs.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    from xval.report.workbook.contents import Contents
+    from xval.report.workbook.sheet import Book
+
+    ordered = sorted(metric_dicts, key=lambda metric_dict: int(metric_dict["instance"]))
+    settings = {int(each["instance"]): settings_of(each) for each in ordered}
+    contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered), settings)
+    book = Book()
+    modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}
+    sheets = {name: module for name, module in modules.items() if hasattr(module, "POSITION")}
+    for name in sorted(sheets, key=lambda name: sheets[name].POSITION):
+        if getattr(sheets[name], "is_needed", bool)(contents):
+            sheets[name].fill(book.add(name), contents)
+    book.save(path)

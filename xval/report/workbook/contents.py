@@ -1,0 +1,32 @@
+"""What the sheets of a workbook show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xval.answers.findings import Finding
+from xval.answers.ranking import Ranking
+from xval.answers.summary import MetricDict
+from xval.results.job_key import JobKey
+from xval.results.read import Curves
+from xval.settings.schema import Settings
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The figures of an experiment.
+
+    Attributes:
+        metric_dicts: By instance number, at least one.
+        ranking: Of these instances; where a sheet has no room for all, the best are shown.
+        findings: What has to be said beside the figures.
+        histories: Columns of history.csv by job: epoch, loss, val_loss ...
+        columns: Side and metric of each figure that some instance has, as of `metric_columns`.
+        settings: Those of each instance.
+    """
+
+    metric_dicts: Sequence[MetricDict]
+    ranking: Ranking
+    findings: Sequence[Finding]
+    histories: Mapping[JobKey, Curves]
+    columns: Sequence[tuple[str, str]]
+    settings: Mapping[int, Settings]

@@ -1,0 +1,61 @@
+"""The sheet *figures*: a row per instance and test metric, with every figure by its name.
+
+Comes in: metric dicts. Goes out: mean over folds, mean over items, pooled figure, interval over items, chance and its strategy.
+"""
+
+from xval.answers.ranking import test_side
+from xval.answers.summary import SIDE_NAMES, direction, figure, item_figure
+from xval.report.workbook import cells
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.folding import describe_folded, fold_equal
+from xval.report.workbook.sheet import Sheet
+
+POSITION = 3
+
+_HEADER = (
+    "instance", "comment_1", "of", "metric", "mean over folds", "std over folds", "folds", "mean over items", "items", "pooled",
+    "95 % low", "95 % high", "interval of", "method", "chance", "strategy of chance",
+)  # fmt: skip
+_WIDTHS = {"comment_1": 24, "metric": 20, "method": 22, "strategy of chance": 44}
+_NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "95 % low", "95 % high", "chance")
+_NOTES = (
+    "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
+    "The interval says what other items may change, with these models; it and chance belong to the figure that is named.",
+    "There is no interval with fewer than 3 items, if some item has no value, or if it takes too long (of many clips).",
+    "Pooled figures that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
+)
+
+
+def fill(sheet: Sheet, contents: Contents) -> None:
+    """Fill an empty sheet; the metrics of the main test figures first."""
+    metric_dicts = contents.metric_dicts
+    main = test_side(metric_dicts)
+    pairs = sorted((pair for pair in contents.columns if pair[0].endswith("test")), key=lambda pair: pair[0] != main)
+    sheet.put_header(_HEADER)
+    row = 1
+    for side, metric in pairs:
+        number_format = cells.metric_format(direction(metric_dicts, metric))
+        for metric_dict in metric_dicts:
+            found = item_figure(metric_dict, side, metric)
+            if found is None:
+                continue
+            row += 1
+            folds = figure(metric_dict, side, metric)
+            n_items = metric_dict["over_items"]["n_items"]
+            identity = (metric_dict["instance"], contents.settings[metric_dict["instance"]].comment_1, SIDE_NAMES[side], metric)
+            values = (
+                *identity, folds["mean"], folds["std"], folds["n"], found["items"], n_items, found["pooled"],
+                found["low"], found["high"], found["of"] if found["low"] is not None else None, found["method"],
+                found["chance"], found["strategy"],
+            )  # fmt: skip
+            for column, (name, value) in enumerate(zip(_HEADER, values, strict=True), start=1):
+                sheet.put(row, column, value, number_format if name in _NUMBERS else "")
+    for column, name in enumerate(_HEADER, start=1):
+        sheet.set_width(column, _WIDTHS.get(name, 11))
+    may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in (*_NUMBERS, "instance", "metric")]
+    folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(metric_dicts) > 1])
+    notes = (*_NOTES, *describe_folded(folded)) if row > 1 else ("No predictions of a finished fold have been read.",)
+    sheet.put_notes(row + 2, notes)
+    sheet.made.freeze_panes("E2")
+    sheet.add_filter(1, row, len(_HEADER))
+    sheet.set_up_page(header_rows=1)

@@ -1,0 +1,30 @@
+"""Fold away what is equal for all instances.
+
+Comes in: a filled sheet. Goes out: columns that are hidden in a group, which the sign + above them opens; nothing is removed.
+"""
+
+from collections.abc import Iterable
+
+from xval.report.workbook.sheet import Sheet
+
+
+def fold_equal(sheet: Sheet, rows: range, blocks: Iterable[range]) -> list[str]:
+    """Fold each block of columns in which all rows have the same values, and return the headers of those folded.
+
+    Args:
+        sheet: With headers in row 1.
+        rows: Of the table, without headers; of fewer than two nothing is folded.
+        blocks: Neighbouring columns that are folded together.
+    """
+    folded = []
+    for block in blocks if len(rows) > 1 else ():
+        if all(sheet.value(row, column) == sheet.value(rows[0], column) for column in block for row in rows):
+            sheet.fold(block)
+            folded.append(str(sheet.value(1, block[0])))
+    return folded
+
+
+def describe_folded(headers: Iterable[str]) -> list[str]:
+    """Return the note on what is folded; none for nothing."""
+    names = ", ".join(headers)
+    return [f"Equal in all rows, and therefore folded away: {names}. The + above the columns shows them."] if names else []

@@ -1,0 +1,103 @@
+"""The sheet *folds*: a row per job with its test items, figures and error.
+
+Comes in: metric dicts. Goes out: the fold records as a table.
+"""
+
+from xval.answers.repeats import jobs_of
+from xval.answers.summary import SIDE_NAMES, direction
+from xval.report.workbook import cells
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.folding import describe_folded, fold_equal
+from xval.report.workbook.sheet import MOST_LINKS, Sheet
+from xval.results.job_key import JobKey
+from xval.results.read import FIGURE_PLACES, Record
+
+POSITION = 4
+
+_FIRST = (
+    "instance", "comment_1", "fold", "repeat", "status", "test items", "validation items", "n test", "n validation",
+    "n training",
+)  # fmt: skip
+_LAST = ("best_epoch", "epochs", "seconds", "peak_memory_mb", "seed", "device", "error")
+_EARLIER = "earlier models"
+_WIDTHS = {
+    "comment_1": 24, "test items": 24, "validation items": 24, "n validation": 12, "best_epoch": 12, "peak_memory_mb": 17,
+    "seed": 13, "device": 16, "error": 90,
+    _EARLIER: 60,
+}  # fmt: skip
+
+
+def fill(sheet: Sheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts = contents.metric_dicts
+    pairs = contents.columns
+    jobs = [job for metric_dict in metric_dicts for job in jobs_of(metric_dict).items()]
+    earlier = [_EARLIER] if any(_earlier_models(record) for _, record in jobs) else []
+    header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST, *earlier]
+    sheet.put_header(header, height=48)
+    for column, (side, _) in enumerate(pairs, start=len(_FIRST) + 1):
+        sheet.style(1, column, cells.side_header(side))
+        sheet.set_width(column, cells.header_width(header[column - 1], lowest=9))
+    for column, name in enumerate(header, start=1):
+        if name in _FIRST or name in _LAST or name in earlier:
+            sheet.set_width(column, _WIDTHS.get(name, 10))
+    formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
+    for row, (key, record) in enumerate(jobs, start=2):
+        first, last = (
+            _first_values(key, contents.settings[key.instance].comment_1, record),
+            [record.get(name) for name in _LAST],
+        )
+        figures = [_metric(record, side, metric) for side, metric in pairs]
+        number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
+        said = [_earlier_models(record)] if earlier else []
+        for column, value in enumerate([*first, *figures, *last, *said], start=1):
+            number_format = number_formats[column - 1] if column <= len(number_formats) else ""
+            sheet.put(row, column, value, number_format)
+        if 2 * len(jobs) <= MOST_LINKS:
+            sheet.link(row, 1, f"instance_{key.instance}")
+            sheet.link(row, 3, f"instance_{key.instance}/{key.folder_name}")
+        if record["status"] == "failed":
+            sheet.redden(row, len(header))
+    shown = {"instance", "fold", "status", _EARLIER, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs)}
+    may_fold = [place for place, name in enumerate(header, start=1) if name not in shown and len(metric_dicts) > 1]
+    folded = fold_equal(sheet, range(2, len(jobs) + 2), [range(place, place + 1) for place in may_fold])
+    for note in describe_folded(folded):
+        sheet.comment(1, 1, note)
+    sheet.made.freeze_panes("E2")
+    sheet.add_filter(1, len(jobs) + 1, len(header))
+    sheet.set_up_page(header_rows=1)
+    blocks = cells.side_blocks(pairs, range(len(_FIRST) + 1, len(header)))
+    breaks = range(len(_FIRST) + 1, len(header) + 1)
+    sheet.split_pages(blocks, len(jobs) + 1, len(header), title_columns=4, breaks=breaks)
+
+
+def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:
+    n_examples = record.get("n_examples", {})
+    return [
+        key.instance,
+        comment,
+        key.fold,
+        key.repeat,
+        record["status"],
+        ", ".join(record["items"]["test"]),
+        ", ".join(record["items"]["validation"]),
+        *(n_examples.get(side) for side in ("test", "validation", "training")),
+    ]
+
+
+def _earlier_models(record: Record) -> str:
+    """Return whether the models that a fold started from or combines have heard what it tests: unseen, or unknown and why."""
+    found = [(model.get("leakage"), model.get("leakage_reason", "")) for model in record.get("models", ())]
+    if "initial_model_items" in record:
+        found.append((record["initial_model_items"], record.get("initial_model_reason", "")))
+    unknown = sorted({reason for state, reason in found if state == "unknown"})
+    said = f"unknown: {'; '.join(unknown)}" if unknown else "unseen" if found else ""
+    copied, new = record.get("layers_copied", ()), record.get("layers_new", ())
+    return f"{said}; {len(copied)} of {len(copied) + len(new)} layers copied, new: {', '.join(new)}" if new else said
+
+
+def _metric(record: Record, side: str, metric: str) -> float | None:
+    """Return a metric of a record; None: not computed, NaN: undefined."""
+    part, of_part = FIGURE_PLACES[side]
+    values = record.get(part, {}).get(of_part, {})
+    return cells.metric_value(values[metric]) if metric in values else None

@@ -1,0 +1,64 @@
+"""The sheet *labels*: the figures and the 2 x 2 counts of each label by each instance, where a clip may have several.
+
+Comes in: metric dicts and their ranking. Goes out: a row per instance and label, over all finished folds. If there are too many
+rows, only the best instances have theirs.
+"""
+
+from xval.answers.label_figures import LabelFigures, label_figures
+from xval.measures.task import find_task
+from xval.report.workbook import cells
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.sheet import Sheet
+
+POSITION = 6.5
+
+MOST_ROWS = 5_000  # more make the workbook slow to open
+_SCORES = ("average_precision", "precision", "recall", "f1")
+_FORMATS = dict.fromkeys(("share", "chance", *_SCORES, "lowest_threshold", "highest_threshold"), cells.SCORE_FORMAT)
+
+
+def is_needed(contents: Contents) -> bool:
+    """Return whether clips may have several labels."""
+    return find_task(contents.metric_dicts[0]["task_type"]).has_clip_labels
+
+
+def fill(sheet: Sheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    found = {each["instance"]: label_figures(each) for each in contents.metric_dicts}
+    finished = {number: rows for number, rows in found.items() if rows}
+    if not finished:
+        sheet.set_up_page()
+        sheet.put_notes(1, ["No fold is finished yet."])
+        return
+    most = max(1, MOST_ROWS // max(map(len, finished.values())))
+    shown = contents.ranking.best_of(finished, most)
+    names = LabelFigures._fields
+    sheet.put_header(["instance", *(name.replace("_", " ") for name in names)], height=48)
+    row = 1
+    for number in shown:
+        for figures in finished[number]:
+            row += 1
+            sheet.put(row, 1, number)
+            for column, (name, value) in enumerate(figures._asdict().items(), start=2):
+                sheet.put(row, column, value, _FORMATS.get(name, ""))
+    for name in _SCORES:
+        column = names.index(name) + 2
+        sheet.add_scale(range(2, row + 1), range(column, column + 1), cells.scale_to(1))
+    sheet.set_width(2, cells.text_width([each.label for each in finished[shown[0]]], lowest=14))
+    for place in range(3, len(names) + 2):
+        sheet.set_width(place, 11)
+    notes = [
+        "Over the test clips of all finished folds; with repeats or deals a clip counts in each of them.",
+        "A label is predicted from its threshold on.",
+        "Validation clips of each fold choose the threshold (the largest F1 score), never its test clips.",
+        "share: of the clips that have the label.",
+        "average precision: the mean over the folds whose test clips have the label; other figures are of all clips together.",
+        "chance: the average precision of a random order of the clips, on average; the mean over the same folds.",
+        "n untuned: folds no validation clip of which has the label; its threshold is 0.5 there.",
+    ]
+    if len(shown) < len(finished):
+        notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")
+    sheet.put_notes(row + 2, notes)
+    sheet.made.freeze_panes("C2")
+    sheet.add_filter(1, row, len(names) + 1)
+    sheet.set_up_page(header_rows=1)

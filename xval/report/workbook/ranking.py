@@ -1,0 +1,112 @@
+"""The sheet *ranking*: a chart of all instances, best first by the validation figure, with intervals of the test figure.
+
+Comes in: metric dicts and their ranking. Goes out: a row per instance, and a chart of the rows: points, error bars, chance. If
+there are too many instances, only the best are charted.
+"""
+
+from xlsxwriter.chart_line import ChartLine
+from xlsxwriter.utility import xl_range_abs
+
+from xval.answers.ranking import test_side
+from xval.answers.summary import SIDE_NAMES, MetricDict, chance_level, direction, figure, item_figure
+from xval.measures.task import find_task
+from xval.report.workbook import cells
+from xval.report.workbook.charts import make_chart, round_limits
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.sheet import Sheet
+
+POSITION = 2
+
+MOST_CHARTED = 40  # instances
+_LONGEST_NAME = 26
+_CHART_HEIGHT_CM, _LEAST_WIDTH_CM, _WIDTH_PER_INSTANCE_CM = 14.0, 18.0, 0.85
+_CHART_ROW, _HEADER_ROW = 5, 34
+_RANKED_BY, _FIGURE, _CHANCE, _LABEL, _BELOW, _ABOVE = 4, 5, 8, 10, 11, 12  # columns
+_POINT_COLOUR, _CHANCE_COLOUR = "1F4E79", "C00000"
+
+
+def fill(sheet: Sheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts, ranking = contents.metric_dicts, contents.ranking
+    by_number = {found["instance"]: found for found in metric_dicts}
+    numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]
+    side, metric = test_side(metric_dicts), find_task(metric_dicts[0]["task_type"]).main_metrics[0]
+    name, ranked_by = f"{SIDE_NAMES[side]} {metric}", f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
+    header = (
+        "rank", "instance", "comment_1", ranked_by, name, "95 % low", "95 % high", "chance", "figure", "label", "below",
+        "above",
+    )  # fmt: skip
+    number_format = cells.metric_format(direction(metric_dicts, metric))
+    formats = dict.fromkeys((*range(_FIGURE, _CHANCE + 1), _BELOW, _ABOVE), number_format)
+    formats[_RANKED_BY] = cells.metric_format(direction(metric_dicts, ranking.metric))
+    for place, number in enumerate(numbers, start=1):
+        found, row = by_number[number], _HEADER_ROW + place
+        settings = contents.settings[number]
+        label = cells.plain_text(f"{number}  {settings.comment_1 or settings.architecture}")
+        identity = (place if number in ranking.instances else None, number, settings.comment_1)
+        value, low, high, figure_name = _estimate(found, side, metric)
+        chance = chance_level([found], metric, side)
+        values = (
+            *identity, figure(found, ranking.side, ranking.metric)["mean"], value, low, high, chance and chance.lowest,
+            figure_name, label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…",
+            None if value is None or low is None else value - low, None if value is None or high is None else high - value,
+        )  # fmt: skip
+        for column, each in enumerate(values, start=1):
+            sheet.put(row, column, each, formats.get(column, ""), *([cells.INDENTED] if isinstance(each, str) else []))
+        sheet.link(row, 2, f"instance_{number}")
+    last_row = _HEADER_ROW + len(numbers)
+    for column, text in enumerate(header, start=1):
+        sheet.put(_HEADER_ROW, column, text, "", cells.HEADER)
+        texts = sheet.values(range(_HEADER_ROW + 1, last_row + 1), column)
+        is_text = text in ("comment_1", "figure", "label")
+        width = cells.text_width(texts, lowest=18, highest=64) if is_text else cells.header_width(text, lowest=11)
+        sheet.set_width(column, width)
+    n_charted = min(len(numbers), MOST_CHARTED)
+    notes = (
+        f"Best first by the mean {ranked_by}. Points: {name}; bars: its 95 % interval over items; line: chance.",
+        "Test figures rank nothing. Bars that overlap do not show that instances are equal: python -m xval compare tests that.",
+        *([f"Charted are the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
+    )
+    sheet.put_notes(1, notes)
+    sheet.made.set_row(_HEADER_ROW - 1, 48)
+    sheet.add_filter(_HEADER_ROW, last_row, len(header))
+    sheet.set_up_page()
+    rows = range(_HEADER_ROW + 1, _HEADER_ROW + 1 + n_charted)
+    shown = [sheet.value(row, column) for row in rows for column in range(_FIGURE, _CHANCE + 1)]
+    numbers_shown = [float(value) for value in shown if isinstance(value, int | float)]
+    if numbers_shown:
+        # Programs choose an axis for the points alone, which cuts error bars off.
+        limits = round_limits(min(0.0, *numbers_shown), max(0.0, *numbers_shown))
+        sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, name, limits))
+
+
+def _estimate(metric_dict: MetricDict, side: str, metric: str) -> tuple[float | None, float | None, float | None, str]:
+    """Return the figure that has an interval, or else the mean over folds; the ends of the interval; the kind of figure."""
+    found = item_figure(metric_dict, side, metric)
+    if found is None or found[found["of"]] is None:
+        return figure(metric_dict, side, metric)["mean"], None, None, "mean over folds"
+    return found[found["of"]], found["low"], found["high"], "mean over items" if found["of"] == "items" else "pooled"
+
+
+def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float]) -> ChartLine:
+    """Return points with error bars, and a line at chance."""
+
+    def reference(number: int) -> str:
+        return f"={sheet.name}!{xl_range_abs(rows[0] - 1, number - 1, rows[-1] - 1, number - 1)}"
+
+    width = max(_LEAST_WIDTH_CM, 4 + _WIDTH_PER_INSTANCE_CM * len(rows))
+    chart = make_chart(
+        sheet, f"{name}, best by validation first", points=12, size_cm=(width, _CHART_HEIGHT_CM), below="", beside=name,
+        limits=limits, num_font={"rotation": -90}, label_position="low",
+    )  # fmt: skip
+    bars = {
+        "type": "custom", "plus_values": reference(_ABOVE), "minus_values": reference(_BELOW),
+        "line": {"color": _POINT_COLOUR, "width": 1.5},
+    }  # fmt: skip
+    points = {"type": "circle", "size": 8, "fill": {"color": _POINT_COLOUR}}
+    of_points = {"name": name, "values": reference(_FIGURE), "line": {"none": True}, "marker": points, "y_error_bars": bars}
+    line = {"color": _CHANCE_COLOUR, "width": 1.5, "dash_type": "dash"}
+    of_chance = {"name": "chance", "values": reference(_CHANCE), "line": line, "marker": {"type": "none"}}
+    for series in (of_points, of_chance):
+        chart.add_series({**series, "categories": reference(_LABEL)})
+    return chart

@@ -1,0 +1,57 @@
+"""The sheet *repeats*: how much each figure differs between folds, and how much between seeds; only where there are repeats.
+
+Comes in: metric dicts. Goes out: a row per instance and figure.
+"""
+
+from math import sqrt
+
+from xval.answers.summary import SIDE_NAMES, direction, figure
+from xval.report.workbook import cells
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.sheet import Sheet
+
+POSITION = 8
+
+_HEADER = ("instance", "comment_1", "figure", "mean", "std", "std folds", "std seeds", "folds", "repeats")
+_NOTES = (
+    "Figures are averaged over the repeats of a fold first. mean and std: over these means of folds, as in the sheet summary.",
+    "std seeds: between the repeats of a fold, which differ in their seed alone; std folds: between folds, without those.",
+    "Both are square roots of variance components (analysis of variance with random effects).",
+    "repeats: the mean number of repeats of a fold. Nothing stands where there is too little to tell.",
+)
+
+
+def is_needed(contents: Contents) -> bool:
+    """Return whether some instance has repeats."""
+    return any("components" in metric_dict for metric_dict in contents.metric_dicts)
+
+
+def fill(sheet: Sheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    sheet.put_header(_HEADER, height=20)
+    row = 1
+    columns = [
+        (side, metric, cells.metric_format(direction(contents.metric_dicts, metric))) for side, metric in contents.columns
+    ]
+    for metric_dict in contents.metric_dicts:
+        for side, metric, number_format in columns:
+            found = metric_dict.get("components", {}).get(side, {}).get(metric)
+            if found is None:
+                continue
+            row += 1
+            named = (
+                metric_dict["instance"],
+                contents.settings[metric_dict["instance"]].comment_1,
+                f"{SIDE_NAMES[side]} {metric}",
+            )
+            deviations = (None if found[name] is None else sqrt(found[name]) for name in ("fold", "seed"))
+            figures = (found["mean"], figure(metric_dict, side, metric)["std"], *deviations)
+            for column, value in enumerate((*named, *figures, found["n_folds"], found["n_repeats"]), start=1):
+                is_figure = len(named) < column <= len(named) + len(figures)
+                sheet.put(row, column, value, number_format if is_figure else "")
+    for column, width in enumerate((10, 24, 30, *[11] * 6), start=1):
+        sheet.set_width(column, width)
+    sheet.put_notes(row + 2, _NOTES)
+    sheet.made.freeze_panes("D2")
+    sheet.add_filter(1, row, len(_HEADER))
+    sheet.set_up_page(header_rows=1)

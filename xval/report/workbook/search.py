@@ -1,0 +1,57 @@
+"""The sheet *search*: what each fold of a searched instance tried and chose; only where something was searched.
+
+Comes in: metric dicts. Goes out: a row per trial, those that were chosen in bold, and the importance of each setting below.
+"""
+
+from xval.answers.trials import fold_trials, mean_importance
+from xval.report.workbook import cells
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.sheet import Sheet
+
+POSITION = 8.5
+
+_HEADER = ("instance", "fold", "trial", "state", "score", "figure", "epochs", "seconds")
+_NOTES = (
+    "Bold: the trial whose settings the fold trains and tests with. score: on items that the fold does not test.",
+    "state: pruned, stopped early by what earlier trials had reached; diverged, the loss was NaN or infinite.",
+    "The best score of a fold is too good, because it was chosen by it; the test figures of the instance are not.",
+)
+
+
+def is_needed(contents: Contents) -> bool:
+    """Return whether a fold of some instance was searched."""
+    return any(fold_trials(metric_dict) for metric_dict in contents.metric_dicts)
+
+
+def fill(sheet: Sheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    searches = {found["instance"]: fold_trials(found) for found in contents.metric_dicts}
+    names = list(dict.fromkeys(name for of_folds in searches.values() for each in of_folds for name in each.values))
+    sheet.put_header((*_HEADER, *names), height=20)
+    row = 1
+    for instance, of_folds in searches.items():
+        for search in of_folds:
+            for trial in search.trials:
+                row += 1
+                facts = (
+                    instance, search.fold, trial["number"], trial["state"], trial["score"], search.monitor, trial["epochs"],
+                    trial["seconds"],
+                )  # fmt: skip
+                looks = [cells.BOLD] if trial["number"] == search.chosen else []
+                values = [cells.parameter_value(trial["values"].get(name, "")) for name in names]
+                for column, value in enumerate((*facts, *values), start=1):
+                    sheet.put(row, column, value, "0.0000" if column == 5 else "", *looks)
+    last_row = row
+    for instance, of_folds in searches.items():
+        importance = mean_importance(of_folds)
+        if importance:
+            row += 2 if row == last_row else 1
+            listed = ", ".join(f"{name} {share:.2f}" for name, share in importance.items())
+            sheet.put(row, 1, f"Importance in instance {instance} (fANOVA, share of the variance of the scores): {listed}")
+    widths = (10, 8, 8, 11, 10, 16, 8, 10, *(cells.header_width(name, lowest=16) for name in names))
+    for column, width in enumerate(widths, start=1):
+        sheet.set_width(column, width)
+    sheet.put_notes(row + 2, _NOTES)
+    sheet.made.freeze_panes("D2")
+    sheet.add_filter(1, last_row, len(_HEADER) + len(names))
+    sheet.set_up_page(header_rows=1)

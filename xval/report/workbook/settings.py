@@ -1,0 +1,66 @@
+"""The sheet *settings*: every parameter of every instance, those that differ first, and what overrides a default.
+
+Comes in: metric dicts. Goes out: a row per parameter, and two columns per instance.
+"""
+
+from collections.abc import Sequence
+
+from xval.answers.summary import MetricDict, differing_parameters, shown_parameter
+from xval.report.workbook import cells
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.sheet import Sheet
+
+POSITION = 9
+
+_NOTES = (
+    "Bold, on top: what differs between instances. Yellow: the value overrides a default; its source stands beside it.",
+    "The sources are folded away; the + above the columns shows them.",
+)
+
+
+def fill(sheet: Sheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts = contents.metric_dicts
+    found = dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"])
+    first = ("comment_1", "comment_2", "architecture", *differing_parameters([each["parameters"] for each in metric_dicts]))
+    bold = [name for name in first if name in found]
+    names = list(dict.fromkeys([*bold, *found]))
+    header = ["parameter"]
+    for metric_dict in metric_dicts:
+        header += [f"instance {metric_dict['instance']}", f"source {metric_dict['instance']}"]
+    sheet.put_header(header, height=20)
+    for row, name in enumerate(names, start=2):
+        sheet.put(row, 1, name, "", *([cells.BOLD] if name in bold else []))
+    for column, metric_dict in enumerate(metric_dicts):
+        _put_instance(sheet, 2 + 2 * column, metric_dict, names)
+        if len(metric_dicts) > 1:
+            sheet.fold(range(3 + 2 * column, 4 + 2 * column))
+    last_row = len(names) + 1
+    sheet.set_width(1, cells.text_width(names))
+    sheet.put_notes(last_row + 2, _NOTES[: min(len(metric_dicts), 2)])
+    sheet.made.freeze_panes("B2")
+    sheet.add_filter(1, last_row, len(header))
+    sheet.set_up_page(header_rows=1)
+
+
+def _put_instance(sheet: Sheet, column: int, metric_dict: MetricDict, names: Sequence[str]) -> None:
+    parameters, sources = metric_dict["parameters"], metric_dict["sources"]
+    for row, name in enumerate(names, start=2):
+        if name not in parameters:
+            continue
+        is_own = overrides(sources.get(name, ""))
+        sheet.put(
+            row, column, cells.parameter_value(shown_parameter(metric_dict, name)), "", *([cells.YELLOW_FILL] if is_own else [])
+        )
+        if not isinstance(sheet.value(row, column), str):
+            sheet.style(row, column, cells.LEFT)
+        if is_own:
+            sheet.put(row, column + 1, sources[name], "", cells.GREY)
+    values = sheet.values(range(1, len(names) + 2), column)
+    sheet.set_width(column, cells.text_width(values, lowest=12, highest=24))
+    sheet.set_width(column + 1, 12)
+
+
+def overrides(source: str) -> bool:
+    """Return whether a source overrides the defaults: config.ini and the signatures of the architectures."""
+    return source not in ("", "config.ini") and not source.startswith("architectures/")

@@ -1,0 +1,195 @@
+"""The sheet *summary*: a row per instance with its parameters and figures; the best of each column are marked.
+
+Comes in: metric dicts, their ranking and the findings. Goes out: a header of three rows (metric, chance level, mean and std, of
+test figures also the interval), a row per instance, the findings and notes.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from textwrap import wrap
+
+from xval.answers.ranking import Best, describe_selection, find_best, format_chance, format_folds, format_interval
+from xval.answers.repeats import parameters_of, seed_twins
+from xval.answers.summary import (
+    SIDE_NAMES,
+    Figure,
+    MetricDict,
+    chance_level,
+    differing_parameters,
+    direction,
+    figure,
+    item_figure,
+    shown_parameter,
+)
+from xval.measures.metrics import describe
+from xval.measures.task import find_task
+from xval.report.workbook import cells
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.folding import describe_folded, fold_equal
+from xval.report.workbook.sheet import Sheet
+
+POSITION = 1
+
+HEADER_ROWS = 3
+_LONGEST_LINE = 160
+LAST_COLUMNS = ("time (s)", "parameters", "folds")
+_NOTES = (
+    "Yellow: the selected instance. Red: a fold failed; the sheet folds has the error.",
+    "Green: best mean of the column (bold), and every mean whose difference to it lies within its 95 % interval (corrected t).",
+    "Blue: smallest standard deviation (bold), and every one that an F test at 5 % does not tell from it.",
+    "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
+    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all deals.",
+    "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
+    "pooled, over items: interval and chance are of this one (of all test examples; mean over items), not of that before.",
+    "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
+    "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
+    "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
+    "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
+    "chance: what the best strategy reaches that does not listen, in the unit of the figure; the sheet figures names it.",
+)
+
+
+def fill(sheet: Sheet, contents: Contents) -> None:
+    """Fill an empty sheet."""
+    metric_dicts, ranking = contents.metric_dicts, contents.ranking
+    differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
+    names = ("instance", "comment_1", "comment_2", "architecture", *differing)
+    pairs = contents.columns
+    twins = seed_twins(parameters_of(metric_dicts))
+    firsts = list(accumulate((_n_columns(*pair, metric_dicts) for pair in pairs), initial=len(names) + 1))
+    first_last = firsts[-1]
+    last_column = first_last + len(LAST_COLUMNS) - 1
+    for row, metric_dict in enumerate(metric_dicts, start=HEADER_ROWS + 1):
+        _put_identity(sheet, row, metric_dict, names)
+        sheet.put(row, first_last, metric_dict["seconds"], cells.COUNT_FORMAT)
+        sheet.put(row, first_last + 1, metric_dict["n_parameters"], cells.COUNT_FORMAT)
+        sheet.put(row, last_column, format_folds(metric_dict), "", cells.RIGHT)
+        if metric_dict["folds_failed"]:
+            sheet.redden(row, last_column)
+        if metric_dict["instance"] == ranking.selected:
+            sheet.style(row, 1, cells.SELECTED)
+            for column in range(2, len(names) + 1):
+                sheet.style(row, column, cells.SELECTED_FILL)
+    for column, name in [*enumerate(names, start=1), *enumerate(LAST_COLUMNS, start=first_last)]:
+        _put_tall_header(sheet, column, name, len(metric_dicts))
+    for first, (side, metric) in zip(firsts, pairs, strict=False):
+        _put_metric(sheet, first, side, metric, metric_dicts, twins)
+    last_row = HEADER_ROWS + len(metric_dicts)
+    said = [line for finding in contents.findings for line in wrap(finding.text, _LONGEST_LINE, subsequent_indent=" " * 8)]
+    main = find_task(metric_dicts[0]["task_type"]).main_metrics
+    blocks = [range(column, column + 1) for column in (*range(2, len(names) + 1), first_last + 1)]
+    blocks += [range(*ends) for ends, (_, metric) in zip(pairwise(firsts), pairs, strict=True) if metric not in main]
+    folded = describe_folded(fold_equal(sheet, range(HEADER_ROWS + 1, last_row + 1), blocks))
+    notes = (describe_selection(metric_dicts), *_deviation_note(metric_dicts), *folded, *_NOTES)
+    sheet.put_notes(last_row + 2, notes, said)
+    sheet.made.set_row(0, 32)
+    sheet.made.freeze_panes(HEADER_ROWS, 2)
+    sheet.add_filter(HEADER_ROWS, last_row, last_column)
+    sheet.set_up_page(header_rows=HEADER_ROWS)
+    breaks = [*range(4, firsts[0]), *firsts]
+    sheet.split_pages(cells.side_blocks(pairs, firsts), last_row, last_column, title_columns=2, breaks=breaks)
+
+
+def _put_identity(sheet: Sheet, row: int, metric_dict: MetricDict, names: Sequence[str]) -> None:
+    number = metric_dict["instance"]
+    sheet.put(row, 1, number)
+    sheet.link(row, 1, f"instance_{number}")
+    for column, name in enumerate(names[1:], start=2):
+        if name in metric_dict["parameters"]:
+            sheet.put(row, column, cells.parameter_value(shown_parameter(metric_dict, name)), "", cells.LEFT)
+
+
+def _put_tall_header(sheet: Sheet, column: int, name: str, n_rows: int) -> None:
+    """Write a header over all header rows, and set the width of its column."""
+    sheet.merge(range(1, HEADER_ROWS + 1), range(column, column + 1))
+    sheet.put(1, column, name, "", cells.HEADER)
+    texts = sheet.values(range(HEADER_ROWS + 1, HEADER_ROWS + 1 + n_rows), column)
+    sheet.set_width(column, cells.text_width([name, *texts], highest=36))
+
+
+def _put_metric(
+    sheet: Sheet,
+    column: int,
+    side: str,
+    metric: str,
+    metric_dicts: Sequence[MetricDict],
+    twins: Sequence[tuple[int, ...]],
+) -> None:
+    """Write the header, the means and the deviations of a metric of a side, and mark the best."""
+    level = format_chance(chance_level(metric_dicts, metric, side)) if side.endswith("test") else ""
+    n_columns = _n_columns(side, metric, metric_dicts)
+    last = column + n_columns - 1
+    header = cells.side_header(side)
+    for row, text in ((1, f"{SIDE_NAMES[side]} {metric}"), (2, level)):
+        sheet.merge(range(row, row + 1), range(column, last + 1))
+        sheet.put(row, column, text, "", header)
+    if meaning := describe(metric_dicts[0]["task_type"], metric):
+        sheet.comment(1, column, meaning)
+    for offset, text in enumerate(("mean", "std", "95 % over items")[:n_columns]):
+        sheet.put(HEADER_ROWS, column + offset, text, "", header)
+    best = find_best(metric_dicts, side, metric, twins)
+    number_format = cells.metric_format(direction(metric_dicts, metric))
+    width = max(len(metric) / 2 + 1, 8)
+    intervals: list[str] = []
+    for row, metric_dict in enumerate(metric_dicts, start=HEADER_ROWS + 1):
+        over_items, over_folds = item_figure(metric_dict, side, metric), figure(metric_dict, side, metric)["mean"]
+        if over_items is not None and n_columns == 3:
+            intervals.append(format_interval(over_items, over_folds).strip(", "))
+            sheet.put(row, last, intervals[-1] or "-", "", cells.RIGHT)
+        if metric in metric_dict["summary"].get(side, {}):
+            found = figure(metric_dict, side, metric)
+            partial = f'" (n={found["n"]})"' if 0 < found["n"] < metric_dict["folds_total"] else ""
+            _put_figure(sheet, row, column, found, number_format, partial)
+            _mark_best(sheet, row, column, metric_dict["instance"], best)
+            width = max(width, len(f"{found['mean'] or 0:.3f}{partial}") + 2)
+    sheet.set_width(column, width)
+    sheet.set_width(column + 1, max(len(metric) / 2 + 1, 8))
+    if n_columns == 3:
+        sheet.set_width(last, cells.text_width(intervals, lowest=10))
+
+
+def _put_figure(sheet: Sheet, row: int, column: int, found: Figure, number_format: str, partial: str) -> None:
+    """Write a mean, with the number of folds if some are missing, and its deviation."""
+    mean_format = ";".join(f"{part}{partial}" for part in number_format.split(";"))
+    sheet.put(row, column, cells.metric_value(found["mean"]), mean_format)
+    if found["std"] is None:
+        sheet.put(row, column + 1, "-", "", cells.RIGHT)
+    else:
+        sheet.put(row, column + 1, found["std"], number_format)
+
+
+def _mark_best(sheet: Sheet, row: int, column: int, instance: int, best: Best) -> None:
+    """Fill the best and those that tie with it; the best alone are bold."""
+    if instance in best.mean | best.mean_ties:
+        sheet.style(row, column, cells.GREEN_FILL)
+    if instance in best.mean:
+        sheet.style(row, column, cells.GREEN_FONT)
+    if instance in best.std | best.std_ties:
+        sheet.style(row, column + 1, cells.BLUE_FILL)
+    if instance in best.std:
+        sheet.style(row, column + 1, cells.BLUE_FONT)
+
+
+def _n_columns(side: str, metric: str, metric_dicts: Sequence[MetricDict]) -> int:
+    """Return how many columns a metric of a side has: mean and deviation, and an interval.
+
+    The interval is there for the main test figures, and for those that no fold has, with the pooled figure. All others are in
+    the sheet figures.
+    """
+    is_main = metric in find_task(metric_dicts[0]["task_type"]).main_metrics
+    needed = is_main or not any(figure(metric_dict, side, metric)["n"] for metric_dict in metric_dicts)
+    return 3 if side.endswith("test") and needed else 2
+
+
+def _deviation_note(metric_dicts: Sequence[MetricDict]) -> Iterator[str]:
+    """Yield what the number of folds makes of a smallest deviation."""
+    n_folds = max(metric_dict["folds_done"] for metric_dict in metric_dicts)
+    if n_folds < 2:
+        return
+    from scipy.special import chdtri
+
+    low, high = (((n_folds - 1) / float(chdtri(n_folds - 1, tail))) ** 0.5 for tail in (0.025, 0.975))
+    yield (
+        f"Smallest deviation: over {n_folds} folds the true one is {low:.2f} to {high:.2f} times that shown (95 %, if folds "
+        "were independent), so that a small one is mostly luck: no reason to choose an instance."
+    )

@@ -1,0 +1,1 @@
+"""Saved models at work: predict, evaluate, embed, explain, export, ensembles."""

@@ -1,0 +1,188 @@
+"""One fold of an ensemble, from the stored predictions of its members to the files and the record of a fold.
+
+Comes in: a job of architecture ``ensemble`` and its members. Goes out: predictions.parquet, model.ensemble, model.json and
+seen_audio.npy in its folder, and the content of its record.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from preprocessing.store import open_store
+from xval.base.errors import ResultsError
+from xval.base.json_files import write_json
+from xval.data.fold import Examples, FoldData, load_fold
+from xval.data.frames import FrameExamples
+from xval.folds.predefined import SIDES
+from xval.jobs.fold_part import read_clips_of
+from xval.jobs.job import Job
+from xval.jobs.model_files import describe_model, write_heard_audio
+from xval.jobs.record import describe_job, versions
+from xval.measures import metrics
+from xval.models.losses import data_loss
+from xval.models.saved.initial import hash_bytes, hash_member
+from xval.models.saved.seen import read_seen
+from xval.reuse.ensembles import model_file
+from xval.reuse.ensembles.combine import Combiner, choose_members, cross_predict, mean_of, stack_members
+from xval.reuse.ensembles.members import Member, answers_of, are_same_examples
+from xval.training.evaluation.clips import KEPT_SIDES, evaluate_predictions
+from xval.training.evaluation.frames import evaluate_frame_predictions
+
+
+@dataclass(frozen=True)
+class _ClipRows:
+    """The clips of a side in the place of its examples, where members cut clips into other examples."""
+
+    table: pd.DataFrame
+    targets: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
+    """Combine what the members of a fold predicted, test it, and write what a fold leaves.
+
+    The weights are fitted to the validation examples alone. The validation figures of what was fitted are those of answers that
+    took no part in it; see `cross_predict`.
+
+    Args:
+        job: The job.
+        temporary: Where its files go.
+        members: Its members.
+        method: mean, choose or stack; see combine.py.
+
+    Returns:
+        The record, but for what only the end knows.
+
+    Raises:
+        ResultsError: Members predict other clips, or the feature store has changed; one validation clip alone.
+        CorpusError: The feature store is gone.
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    settings = job.settings
+    same_examples = are_same_examples(members)
+    data = _read_data(job, members, same_examples=same_examples)
+    answers = {side: answers_of(members, side, same_examples=same_examples)[1] for side in KEPT_SIDES}
+    combiner, validated = _fit(job, data, answers["validation"], method)
+    by_side = {"validation": validated, "test": combiner.combine(answers["test"])}
+    if settings.task.is_framewise:
+        sequences = {side: cast("FrameExamples", data.sides[side]).split(values) for side, values in by_side.items()}
+        evaluation = evaluate_frame_predictions(sequences, data, settings, {})
+    else:
+        evaluation = evaluate_predictions(by_side, data, settings, {})
+    evaluation.write(temporary)
+    combined = "examples" if same_examples else "clips"
+    described = [
+        model_file.Member(path=_relative(member.model, job), hash=hash_member(member.model), weight=float(weight))
+        for member, weight in zip(members, combiner.weights, strict=True)
+    ]
+    content = model_file.describe(combiner, described, combined)
+    write_json(temporary / model_file.ENSEMBLE_NAME, content.model_dump(), flushed=False)
+    store = open_store(Path(job.store_folder))
+    seen = [read_seen(member.model) for member in members]
+    class_names = evaluation.figures["class_names"]
+    thresholds = evaluation.figures.get("thresholds")
+    write_json(temporary / "model.json", describe_model(job, store, class_names, seen, thresholds), flushed=False)
+    write_heard_audio(temporary, job, store, seen)
+    counts = [member.record["n_parameters"] for member in members]
+    return {
+        **describe_job(job),
+        "items": {side: list(getattr(job.fold, side)) for side in SIDES},
+        "status": "done",
+        **evaluation.figures,
+        "n_parameters": None if None in counts else sum(counts),
+        "method": method,
+        "combined": combined,
+        "members": [
+            {
+                **member.key._asdict(),
+                "weight": each.weight,
+                "path": each.path,
+                "hash": each.hash,
+                "predictions_hash": hash_bytes(member.folder / "predictions.parquet"),
+            }
+            for member, each in zip(members, described, strict=True)
+        ],
+        "versions": versions(),
+    }
+
+
+def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> FoldData:
+    """Return the fold of the first member, with clips for examples where members cut clips differently.
+
+    Raises:
+        ResultsError: Its feature store has other examples than those that were predicted.
+    """
+    settings, store, first = job.settings, open_store(Path(job.store_folder)), members[0]
+    data = load_fold(
+        store,
+        job.fold,
+        settings.feature_settings(),
+        in_memory=False,
+        frames=settings.frame_settings() if settings.task.is_framewise else None,
+        clips=read_clips_of(settings, store.folder.parents[1]),
+    )
+    sides: dict[str, Examples] = dict(data.sides)
+    for side in KEPT_SIDES:
+        table, examples = first.sides[side].table, data.sides[side]
+        if isinstance(examples, FrameExamples):
+            clips = np.repeat([each.clip for each in examples.recordings], [each.n_frames for each in examples.recordings])
+        else:
+            clips = examples.table["clip"].to_numpy()
+        if not np.array_equal(clips, table["clip"].to_numpy()):
+            raise ResultsError(
+                f"{first.key}: its {side} predictions are of other examples than {store.folder} holds; the corpus has been "
+                "prepared again. Run its instance again."
+            )
+        if not same_examples:
+            rows = np.unique(pd.factorize(clips)[0], return_index=True)[1]
+            rows_of_clips = _ClipRows(examples.table.iloc[rows].reset_index(drop=True), examples.targets[rows])
+            sides[side] = cast("Examples", rows_of_clips)
+    return replace(data, sides=sides)
+
+
+def _fit(job: Job, data: FoldData, answers: NDArray[np.float32], method: str) -> tuple[Combiner, NDArray[np.float32]]:
+    """Return the combiner of a fold, and answers for the validation rows, of combiners that were not fitted to them."""
+    task, examples = job.settings.task, data.sides["validation"]
+    if method == "mean":
+        combiner = mean_of(len(answers), task.activation)
+        return combiner, combiner.combine(answers)
+    if isinstance(examples, FrameExamples):
+        of_recordings = [(each.targets, each.weights, each.item, each.clip) for each in examples.recordings]
+        targets = np.concatenate([each[0] for each in of_recordings])
+        counted = np.concatenate([each[1] for each in of_recordings]) > 0
+        items, clips = (
+            np.repeat([each[n] for each in of_recordings], [len(each[1]) for each in of_recordings]) for n in (2, 3)
+        )
+    else:
+        targets, counted = examples.targets, np.ones(len(examples), bool)
+        items, clips = (examples.table[name].to_numpy() for name in ("item", "clip"))
+    metric = metrics.find(task.name, task.main_metrics[0])
+
+    def score(targets: NDArray[Any], predictions: NDArray[np.float32]) -> tuple[float, float]:
+        value = float(metric.function(targets, predictions))
+        return value if metric.higher_is_better else -value, -data_loss(targets, predictions, job.settings, data)
+
+    fit = partial(choose_members, score=score, activation=task.activation) if method == "choose" else partial(
+        stack_members, activation=task.activation
+    )  # fmt: skip
+    where = f"fold {job.fold.number}"
+    found = np.zeros_like(answers[0])
+    found[counted] = cross_predict(fit, answers[:, counted], targets[counted], items[counted], clips[counted], where)
+    combiner = fit(answers[:, counted], targets[counted])
+    found[~counted] = combiner.combine(answers[:, ~counted])
+    return combiner, found
+
+
+def _relative(model: Path, job: Job) -> str:
+    """Return the path of a member's model from the folder of the ensemble's fold."""
+    own = Path(job.experiment_folder) / f"instance_{job.instance}" / f"fold_{job.fold.number}"
+    return Path(os.path.relpath(model.resolve(), own.resolve())).as_posix()

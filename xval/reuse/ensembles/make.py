@@ -1,0 +1,200 @@
+"""Make an ensemble of finished instances: an instance of the same experiment, with records like theirs, without training.
+
+Comes in: a results folder, numbers of instances and how they are combined. Goes out: instance_<n>/ with a folder for each fold,
+all of them or none.
+"""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preprocessing.store.checksums import refuse_damage
+from xval.answers.summary import MEMBERS_DIFFER
+from xval.base.errors import ResultsError, SettingsError, suggestion
+from xval.base.json_files import name_refused, write_json
+from xval.base.operating_system import peak_memory_mb, read_regular
+from xval.folds.split import Fold
+from xval.jobs.job import Job, job_seed
+from xval.jobs.plan import write_settings
+from xval.jobs.written_settings import read_instance
+from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
+from xval.results.read import read_folds
+from xval.reuse.ensembles.fold import combine_fold
+from xval.reuse.ensembles.members import Member, find_members
+from xval.settings.architectures import ENSEMBLE
+from xval.settings.resolve import Instance
+
+_NAMES = {"mean": "", "choose": ", chosen", "stack": ", stacked"}
+METHODS = tuple(_NAMES)
+FIRST_NUMBER = 901
+"""The number of the first ensemble of an experiment, behind those of instances that a script may add."""
+_LARGEST_DESCRIPTION_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What was made.
+
+    Attributes:
+        number: Of its instance.
+        name: ``ensemble 1+3+5``; of other methods than the mean ``ensemble 1+3+5, chosen`` or ``..., stacked``.
+        weights: By fold, the weight of each member with its key.
+    """
+
+    number: int
+    name: str
+    weights: dict[int, list[tuple[JobKey, float]]]
+
+
+def make_ensemble(
+    folder: ExperimentFolder,
+    numbers: Sequence[int],
+    *,
+    method: str = "mean",
+    number: int | None = None,
+    data_folder: Path | None = None,
+) -> Ensemble:
+    """Combine the stored predictions of instances, fold by fold; an ensemble of the same members is replaced.
+
+    Keras must be loaded, or is loaded here as KERAS_BACKEND says.
+
+    Args:
+        folder: The results folder.
+        numbers: The instances; each repeat of each is a member.
+        method: mean; choose: the mean of members that greedy forward selection on the validation items chooses; stack: a
+            regression on their answers, fitted to the validation items.
+        number: Of the ensemble; None: the number that it has, or the first free one from 901 on.
+        data_folder: The folder of corpora; None: that of the instances.
+
+    Raises:
+        SettingsError: Members cannot be combined, the method is unknown, or the number belongs to an instance that is trained.
+        ResultsError: Members do not fit together, or files are missing or damaged.
+        CorpusError: A feature store is gone or damaged.
+    """
+    if method not in METHODS:
+        raise SettingsError(f"unknown method '{method}'. {suggestion(method, METHODS)}")
+    members, folds = find_members(folder, numbers), read_folds(folder)
+    instance = _describe(folder, numbers, method, number)
+    if missing := sorted(set(folds.numbers) - set(members)):
+        raise ResultsError(f"{folder.path}: no member has fold {', '.join(map(str, missing))}.")
+    first = members[folds.numbers[0]][0]
+    corpus = (data_folder or Path(first.settings.data_folder)) / first.settings.dataset
+    keys = [JobKey(instance.number, fold) for fold in folds.numbers]
+    jobs = [_make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold)) for key in keys]
+    for store in sorted({job.store_folder for job in jobs}):
+        refuse_damage(Path(store))
+    weights = _make_folds(folder, instance, jobs, members, method)
+    folder.end_replacing(instance.number, keys, keys)  # begun by an earlier version
+    return Ensemble(instance.number, instance.settings.comment_1, weights)
+
+
+def _make_folds(
+    folder: ExperimentFolder, instance: Instance, jobs: Sequence[Job], members: Mapping[int, Sequence[Member]], method: str
+) -> dict[int, list[tuple[JobKey, float]]]:
+    """Make all folds in temporary folders and publish them once all are done; return the weights of their members.
+
+    Raises:
+        ResultsError: As `combine_fold`; another process is making one of them.
+    """
+    made: dict[JobKey, Path] = {}
+    weights, had_jobs, is_ours = {}, bool(folder.jobs(instance.number)), True
+    try:
+        with ExitStack() as stack:
+            for job in jobs:
+                is_ours = stack.enter_context(folder.claim(*job.key))
+                if not is_ours:
+                    raise ResultsError(f"{job.key}: another process is making it.")  # noqa: TRY301 - it leaves the claims of the others
+                if not made:
+                    write_settings(folder, instance, read_description(folder))
+                made[job.key] = temporary = folder.begin_fold(*job.key)
+                stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+                record = _make_fold(job, temporary, members[job.fold.number], method)
+                weights[job.fold.number] = [(JobKey.of(member), member["weight"]) for member in record["members"]]
+            for key, temporary in made.items():
+                folder.publish(temporary, *key)
+    except BaseException as error:
+        name_refused(error, folder.instance_folder(instance.number))
+        if is_ours and not had_jobs:
+            shutil.rmtree(folder.instance_folder(instance.number), ignore_errors=True)
+        raise
+    return weights
+
+
+def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
+    """Write what a fold leaves, and return its record."""
+    started = time.monotonic()
+    record = combine_fold(job, temporary, members, method)
+    record |= {"seconds": round(time.monotonic() - started, 3), "peak_memory_mb": peak_memory_mb(), "device": "cpu"}
+    write_json(temporary / "record.json", record, flushed=False)
+    return record
+
+
+def read_description(folder: ExperimentFolder) -> str:
+    """Return the description of an experiment; empty where its file is gone.
+
+    Raises:
+        ResultsError: It is no text in UTF-8.
+        OSError: It cannot be read, is no regular file, or larger than `_LARGEST_DESCRIPTION_BYTES`.
+    """
+    path = folder.path / "description.txt"
+    try:
+        return read_regular(path, _LARGEST_DESCRIPTION_BYTES).decode().strip()
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise ResultsError(
+            f"{path}: no text in UTF-8 (byte {error.start}). Write the description again, or delete it."
+        ) from error
+
+
+def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, number: int | None) -> Instance:
+    """Return the instance: the settings of the first member (where others differ, the sources say so), members and method."""
+    first, *others = (read_instance(folder, each).settings for each in numbers)
+    settings = first.model_copy(
+        update={
+            "architecture": ENSEMBLE,
+            "comment_1": f"ensemble {'+'.join(map(str, numbers))}{_NAMES[method]}",
+            "comment_2": {"mean": "mean", "choose": "chosen by validation", "stack": "stacked on validation items"}[method],
+            "repeats": 1,
+            "initial_model": None,
+            "tensorboard": False,
+            "overwrite_results": False,
+        }
+    )
+    options: dict[str, object] = {"members": tuple(numbers), "method": method}
+    sources = dict.fromkeys((*type(settings).model_fields, *options), "python -m xval ensemble")
+    for name in type(settings).model_fields:
+        if getattr(settings, name) == getattr(first, name) and any(
+            getattr(each, name) != getattr(first, name) for each in others
+        ):
+            sources[name] = MEMBERS_DIFFER
+    made = Instance(0, settings, options=options, sources=sources)
+    known = {each: folder.settings(each) or {} for each in folder.instances()}
+    same = (each for each, written in known.items() if written.get("settings_hash") == made.settings_hash)
+    taken = {each for each, written in known.items() if written or folder.jobs(each)}  # without: left by a try that was killed
+    free = next(each for each in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if each not in taken)
+    chosen = number or next(same, free)
+    if known.get(chosen, {}).get("settings_hash", made.settings_hash) != made.settings_hash:
+        raise SettingsError(f"instance {chosen} is there and is another one; choose a free number, such as {free}.")
+    return Instance(chosen, settings, options=options, sources=sources)
+
+
+def _make_job(folder: ExperimentFolder, instance: Instance, first: Member, corpus: Path, folds_hash: str) -> Job:
+    items, fold = first.record["items"], first.key.fold
+    return Job(
+        experiment_folder=str(folder.path.resolve()),
+        code_folder=str((folder.path / "code" / str(first.record["code_hash"])).resolve()),
+        store_folder=str((corpus / "features" / Path(first.record["store"]).name).resolve()),
+        instance=instance.number,
+        fold=Fold(fold, tuple(items["training"]), tuple(items["validation"]), tuple(items["test"])),
+        settings=instance.settings,
+        options=instance.options,
+        settings_hash=instance.settings_hash,
+        folds_hash=folds_hash,
+        seed=job_seed(instance.settings.seed, fold),
+    )

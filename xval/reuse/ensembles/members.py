@@ -1,0 +1,230 @@
+"""The members of an ensemble: the finished jobs of some instances, with the predictions that they left.
+
+Comes in: a results folder and the numbers of instances. Goes out: for each fold its `Member`s, which predict the same clips
+of the same items; what does not fit together is refused by name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from preprocessing.clips.parquet_files import read_frame
+from xval.base.errors import ResultsError, SettingsError, brief
+from xval.data.clip_average import combine_examples
+from xval.results.finished_folds import InstanceRecords, find_instances
+from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
+from xval.results.read import PREDICTION_COLUMNS, REMEDY, Record
+from xval.settings.architectures import ENSEMBLE
+from xval.settings.schema import Settings
+from xval.training.evaluation.clips import KEPT_SIDES
+
+_AGAIN = "The members of an ensemble must agree in this; name others."
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a member answered on one side.
+
+    Attributes:
+        table: item, clip, start_s, end_s, and what else names a row.
+        values: float32 (n, n_outputs).
+    """
+
+    table: pd.DataFrame
+    values: NDArray[np.float32]
+
+    def by_clip(self, clip_average: str) -> "Answers":
+        """Return the answers for the clips, in the order of their first examples."""
+        codes = pd.factorize(self.table["clip"])[0]
+        first = np.unique(codes, return_index=True)[1]
+        return Answers(self.table.iloc[first].reset_index(drop=True), combine_examples(self.values, codes, clip_average))
+
+
+@dataclass(frozen=True)
+class Member:
+    """A finished job.
+
+    Attributes:
+        key: What names it.
+        folder: Its folder.
+        record: Its record.
+        settings: Of its instance.
+    """
+
+    key: JobKey
+    folder: Path
+    record: Record
+    settings: Settings
+
+    @property
+    def model(self) -> Path:
+        """Its model.
+
+        Raises:
+            ResultsError: There is none.
+        """
+        found = next((path for name in ("model.skops", "model.keras") if (path := self.folder / name).is_file()), None)
+        if found is None:
+            raise ResultsError(f"{self.key}: its model is gone from {self.folder}, so that no ensemble of it could predict.")
+        return found
+
+    @cached_property
+    def sides(self) -> dict[str, Answers]:
+        """Its answers on validation and test.
+
+        Raises:
+            ResultsError: predictions.parquet is missing or damaged.
+        """
+        path, task = self.folder / "predictions.parquet", self.settings.task
+        try:
+            table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
+            prefix = "probability_" if task.has_classes else "predicted_"
+            names = [f"{prefix}{name}" for name in self.record["class_names"]] if task.has_classes else _predicted(table)
+            if not np.isfinite(table[names].to_numpy(np.float32)).all():
+                raise ValueError("NaN or infinite predictions")  # noqa: TRY301 - worded below
+            sides = {side: table[table["side"] == side].reset_index(drop=True) for side in KEPT_SIDES}
+            return {
+                side: Answers(of_side.drop(columns=names), of_side[names].to_numpy(np.float32))
+                for side, of_side in sides.items()
+            }
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
+
+
+def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, list[Member]]:
+    """Return the members of each fold: every finished job of the instances, repeats included.
+
+    Args:
+        folder: The results folder.
+        numbers: The instances, each once.
+
+    Raises:
+        SettingsError: A number comes twice, there is one job in a fold, or the task cannot be combined.
+        ResultsError: An instance is unknown or not finished; tasks, classes, items or settings of frames differ.
+    """
+    if len(set(numbers)) < len(numbers):
+        raise SettingsError(f"instances {_listed(numbers)}: each once, please.")
+    found = {each.number: each for each in find_instances(folder.path, numbers)}
+    chosen = [found[number] for number in numbers]
+    for each in chosen:
+        _check_instance(each)
+        _check_same_task(chosen[0], each)
+    folds = sorted({key.fold for each in chosen for key in each.done})
+    members = {
+        fold: [
+            Member(key, folder.fold_folder(*key), each.done[key], each.written.settings)
+            for each in chosen
+            for key in sorted(each.done)
+            if key.fold == fold
+        ]
+        for fold in folds
+    }
+    for fold, of_fold in members.items():
+        if len(of_fold) < 2:
+            raise SettingsError(f"fold {fold}: {of_fold[0].key} alone; an ensemble has two members or more.")
+        for other in of_fold[1:]:
+            _check_same_fold(of_fold[0], other)
+    return members
+
+
+def are_same_examples(members: Sequence[Member]) -> bool:
+    """Return whether members cut clips into the same examples; otherwise their answers can be combined for clips alone."""
+    first = members[0].sides
+    return all(_is_same(first[side].table, other.sides[side].table) for other in members[1:] for side in KEPT_SIDES)
+
+
+def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+    """Return the rows of a side and the answers of each member, float32 (n_members, n, n_outputs).
+
+    Args:
+        members: Of a fold.
+        side: validation or test.
+        same_examples: Of `are_same_examples`; otherwise the rows are clips.
+
+    Raises:
+        ResultsError: Members predict other clips, or the frames of recordings differ.
+    """
+    first = members[0]
+    if same_examples:
+        return first.sides[side].table, np.stack([member.sides[side].values for member in members])
+    if first.settings.task.is_framewise:
+        raise ResultsError(f"{first.key} and the other members label other frames of recordings. {_AGAIN}")
+    by_clip = [member.sides[side].by_clip(member.settings.clip_average) for member in members]
+    order = by_clip[0].table["clip"]
+    values = []
+    for member, answers in zip(members, by_clip, strict=True):
+        places = pd.Series(np.arange(len(answers.table)), index=answers.table["clip"])
+        if set(places.index) != set(order):
+            lost = sorted(set(places.index) ^ set(order))
+            raise ResultsError(
+                f"{member.key} and {first.key} predict other {side} clips: {', '.join(lost[:3])} ({len(lost)} in all). {_AGAIN}"
+            )
+        values.append(answers.values[places[order].to_numpy()])
+    return by_clip[0].table, np.stack(values)
+
+
+def _check_instance(instance: InstanceRecords) -> None:
+    """Refuse an instance that is not finished or has nothing to combine."""
+    settings = instance.written.settings
+    if settings.architecture == ENSEMBLE:
+        raise SettingsError(f"instance {instance.number}: an ensemble itself; name its members.")
+    if settings.task.is_reconstruction:
+        raise SettingsError(
+            f"instance {instance.number}: autoencoders keep the errors of what they rebuild alone, so that there is nothing to "
+            "combine. Ensembles are for classes, numbers and frames."
+        )
+    missing = [str(key) for key in instance.wanted if key not in instance.done]
+    if missing:
+        raise ResultsError(
+            f"{'; '.join(missing[:3])}: not finished with the present settings. Run the instance to its end first."
+        )
+
+
+def _check_same_task(first: InstanceRecords, other: InstanceRecords) -> None:
+    one, two = first.written.settings, other.written.settings
+    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if one.task.is_framewise else (
+        "task_type",
+    )  # fmt: skip
+    for name in names:
+        if getattr(one, name) != getattr(two, name):
+            raise ResultsError(
+                f"instance {other.number} has {name}={getattr(two, name)}, instance {first.number} {getattr(one, name)}; an "
+                "ensemble is of instances that answer the same question."
+            )
+
+
+def _check_same_fold(first: Member, other: Member) -> None:
+    for side in KEPT_SIDES:
+        items = set(first.record["items"][side]) ^ set(other.record["items"][side])
+        if items:
+            raise ResultsError(f"{other.key} and {first.key} have other {side} items: {', '.join(sorted(items)[:5])}. {_AGAIN}")
+    if first.settings.task.has_classes and first.record["class_names"] != other.record["class_names"]:
+        raise ResultsError(
+            f"{other.key} has the classes {', '.join(other.record['class_names'])}, {first.key} "
+            f"{', '.join(first.record['class_names'])}. {_AGAIN}"
+        )
+    shapes = [member.sides["test"].values.shape[1] for member in (first, other)]
+    if shapes[0] != shapes[1]:
+        raise ResultsError(f"{other.key} predicts {shapes[1]} numbers, {first.key} {shapes[0]}. {_AGAIN}")
+
+
+def _is_same(one: pd.DataFrame, two: pd.DataFrame) -> bool:
+    if len(one) != len(two) or (one["clip"].to_numpy() != two["clip"].to_numpy()).any():
+        return False
+    times = ["start_s", "end_s"]
+    return np.allclose(one[times].to_numpy(float), two[times].to_numpy(float), atol=1e-6, equal_nan=True)
+
+
+def _predicted(table: pd.DataFrame) -> list[str]:
+    return [str(name) for name in table if str(name).startswith("predicted_")]
+
+
+def _listed(numbers: Sequence[Any]) -> str:
+    return ", ".join(map(str, numbers))

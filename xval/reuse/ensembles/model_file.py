@@ -1,0 +1,138 @@
+"""model.ensemble: the models of the members by path and hash, and how their answers are combined.
+
+Comes in: the combiner of a fold and the folders of its members; later the path of the file. Goes out: the file, JSON; and an
+`EnsembleFile`, checked.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from xval.base.errors import ResultsError
+from xval.base.json_files import FORMAT_VERSION, read_json
+from xval.models.saved.initial import hash_member
+from xval.reuse.ensembles.combine import Combiner
+
+ENSEMBLE_NAME = "model.ensemble"
+_MODEL_NAMES = ("model.keras", "model.skops")
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Member(BaseModel):
+    """A model of an ensemble.
+
+    Attributes:
+        path: Relative to the folder of model.ensemble.
+        hash: Of `hash_member`.
+        weight: In the mean; of a stack the same for all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str
+    hash: str
+    weight: _Share
+
+
+class EnsembleFile(BaseModel):
+    """The content of model.ensemble.
+
+    Attributes:
+        format_version: Of the file.
+        combined: What is combined: the answers for examples, or those for clips, where members cut clips into other examples.
+        activation: Of the task.
+        members: Those with a weight.
+        coefficients: Of a stack; None: a weighted mean. See `Combiner`.
+        intercepts: Likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    format_version: int = FORMAT_VERSION
+    combined: Literal["examples", "clips"]
+    activation: Literal["softmax", "sigmoid", "linear"]
+    members: tuple[Member, ...] = Field(min_length=1, max_length=1000)
+    coefficients: tuple[tuple[float, ...], ...] | None = None
+    intercepts: tuple[float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _check_shapes(self) -> Self:
+        names = {Path(member.path).name for member in self.members}
+        if not names <= set(_MODEL_NAMES):
+            raise ValueError(f"members are {' or '.join(_MODEL_NAMES)}; received {sorted(names)}")
+        if (self.coefficients is None) is not (self.intercepts is None):
+            raise ValueError("coefficients and intercepts go together")
+        if self.coefficients is not None and self.intercepts is not None:
+            n_outputs = len(self.intercepts)
+            if len(self.coefficients) != n_outputs * len(self.members) or {len(row) for row in self.coefficients} != {
+                n_outputs
+            }:
+                raise ValueError(f"coefficients do not fit {len(self.members)} members and {n_outputs} outputs")
+        elif not np.isclose(sum(member.weight for member in self.members), 1):
+            raise ValueError("the sum of the weights is not 1")
+        return self
+
+    @property
+    def combiner(self) -> Combiner:
+        """How the answers of the members become one."""
+        regression = None if self.coefficients is None else (np.array(self.coefficients), np.array(self.intercepts))
+        return Combiner(self.activation, np.array([member.weight for member in self.members]), *(regression or ()))
+
+
+def describe(combiner: Combiner, members: list[Member], combined: str) -> EnsembleFile:
+    """Return the content of model.ensemble; members without weight are left out.
+
+    Args:
+        combiner: Of the fold.
+        members: Its members, in the order of the combiner.
+        combined: ``examples`` or ``clips``.
+    """
+    return EnsembleFile.model_validate(
+        {
+            "combined": combined,
+            "activation": combiner.activation,
+            "members": [member.model_dump() for member in members if member.weight],
+            "coefficients": None if combiner.coefficients is None else combiner.coefficients.tolist(),
+            "intercepts": None if combiner.intercepts is None else combiner.intercepts.tolist(),
+        }
+    )
+
+
+def read_ensemble(path: Path) -> EnsembleFile:
+    """Return the content of a model.ensemble.
+
+    Raises:
+        ResultsError: It is missing, no JSON, of a newer format, or something in it does not fit.
+    """
+    content = read_json(path)
+    if content is None:
+        raise ResultsError(f"{path}: missing.")
+    try:
+        return EnsembleFile.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(str(fault["msg"]) for fault in error.errors(include_url=False)[:3])
+        raise ResultsError(
+            f"{path}: no ensemble of this version ({faults}). Make it again: python -m xval ensemble."
+        ) from error
+
+
+def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
+    """Return the models of an ensemble.
+
+    Raises:
+        ResultsError: One is gone, or another model than then.
+    """
+    found = []
+    for member in content.members:
+        model = path.parent / member.path
+        if not model.is_file():
+            raise ResultsError(f"{path}: its member {model} is gone. Put it back, or make the ensemble of others.")
+        if hash_member(model) != member.hash:
+            raise ResultsError(
+                f"{path}: its member {model} is another model than when the ensemble was made (hash {hash_member(model)}, was "
+                f"{member.hash}). Make the ensemble again: python -m xval ensemble."
+            )
+        found.append(model.resolve())
+    return found

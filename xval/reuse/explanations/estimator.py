@@ -1,0 +1,144 @@
+"""The importance of the groups of features that an estimator of scikit-learn reads.
+
+Of a combination these are the outputs of each network and families of basic features, of a baseline its pooled statistics.
+
+Comes in: a fold folder with model.skops, and the feature store of its experiment. Goes out: the table of
+`permutation_importance` over the test examples of the fold.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from preprocessing.corpus_folder import corpus_folder
+from preprocessing.embeddings.families import opensmile
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.store import open_store
+from xval.base.errors import ResultsError
+from xval.data.examples import StoredExamples
+from xval.data.fold import load_fold
+from xval.folds.split import Fold
+from xval.jobs.fold_part import read_clips_of
+from xval.measures import metrics
+from xval.models.predict import predict
+from xval.results.folder import find_experiment
+from xval.results.job_key import JobKey
+from xval.results.read import read_record, read_settings
+from xval.reuse.explanations.importance import permutation_importance
+from xval.training.classical.pooling import Pooling
+from xval.training.classical.saved import load
+from xval.training.combination.basic_features import read_basic_features
+from xval.training.combination.short_term import FEATURE_NAMES
+
+_STATISTICS = ("_mean", "_std")
+
+
+def feature_groups(sizes: dict[str, int], *, basic: bool) -> dict[str, list[int]]:
+    """Return the columns of each group of features.
+
+    Args:
+        sizes: The number of columns of each network, by its name, in their order.
+        basic: Whether the basic features follow; a family is a short-term feature with its differences, means and deviations,
+            the MFCCs together, and the chroma.
+    """
+    groups, first = {}, 0
+    for name, size in sizes.items():
+        groups[name] = list(range(first, first + size))
+        first += size
+    for column, name in enumerate(FEATURE_NAMES if basic else (), start=first):
+        short = next(name.removesuffix(each) for each in _STATISTICS if name.endswith(each)).removeprefix("delta_")
+        family = short.partition("_")[0] if short.startswith(("mfcc", "chroma")) else short
+        groups.setdefault(family, []).append(column)
+    return groups
+
+
+def pooled_groups(pooling: Pooling, size: int) -> dict[str, list[int]]:
+    """Return the columns of each statistic, of each part of the time where there are several.
+
+    Args:
+        pooling: How the features were pooled.
+        size: Length of the vector.
+    """
+    names = [
+        name if pooling.time_parts == 1 else f"{name}, part {part}"
+        for part in range(1, pooling.time_parts + 1)
+        for name in pooling.statistics
+    ]
+    return {name: list(map(int, columns)) for name, columns in zip(names, np.split(np.arange(size), len(names)), strict=True)}
+
+
+def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list[int]]:
+    """Return the columns of each group of a store of one vector for each example.
+
+    These are the families of functionals of openSMILE; mean and deviation of an embedding of frames, or the embedding as a
+    whole, whose values mean nothing by themselves; and each value of a vector that a script has made.
+
+    Args:
+        features: How the vectors were made; None: by a script.
+        size: Length of the vector.
+
+    Raises:
+        SettingsError: opensmile is not installed.
+    """
+    family, _, name = ((features and features.embedding_model) or "").partition(":")
+    if features is None:
+        names = [f"feature {number}" for number in range(1, size + 1)]
+    elif family.strip() == "opensmile":
+        names = opensmile.functional_families(name.strip())
+    elif features.embedding_pooling == "mean_deviation":
+        names = ["mean"] * (size // 2) + ["deviation"] * (size - size // 2)
+    else:
+        names = ["embedding"] * size
+    groups: dict[str, list[int]] = {}
+    for column, each in enumerate(names):
+        groups.setdefault(each, []).append(column)
+    return groups
+
+
+def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.DataFrame:
+    """Return how much worse the main metric of the test examples of a fold is without each group of features.
+
+    Args:
+        folder: Of the fold, of an instance whose architecture is an estimator or feature_combination.
+        data_folder: The folder of corpora; None: that of the settings.
+
+    Raises:
+        ResultsError: The folder is no such fold, or a file is missing or damaged.
+        CorpusError: The feature store is gone.
+        SettingsError: skops is not installed.
+    """
+    experiment = find_experiment(folder)
+    name = folder.resolve().parent.name.removeprefix("instance_")
+    key = JobKey.of_folder(int(name), folder.resolve().name) if name.isdecimal() else None
+    record = read_record(experiment, key) if key else None
+    if key is None or record is None or record["status"] != "done":
+        raise ResultsError(f"{folder}: no finished fold. Wanted is results/<dataset>/experiment_<n>/instance_<i>/fold_<k>.")
+    settings = read_settings(experiment, key.instance).settings
+    found, features = load(folder), settings.feature_settings()
+    corpus = corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
+    store = open_store(corpus / "features" / Path(record["store"]).name)
+    fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
+    test = load_fold(store, fold, features, in_memory=False, clips=read_clips_of(settings, corpus)).sides["test"]
+    parts = [predict(network, test, settings.batch_size) for network in found.networks]
+    if found.pooling is not None and isinstance(test, StoredExamples):
+        parts.append(found.pooling.pool_examples(test))
+    sizes = {f"network {number}": part.shape[1] for number, part in enumerate(parts, start=1)}
+    if found.has_basic_features:
+        parts.append(read_basic_features(store, features, test.table))
+    metric = metrics.find(settings.task.name, settings.task.main_metrics[0])
+    sign = 1 if metric.higher_is_better else -1
+    values = np.concatenate(parts, axis=1)
+    groups = feature_groups(sizes, basic=found.has_basic_features)
+    if found.pooling is not None and len(store.example_shape) == 1:
+        groups = vector_groups(found.pooling.settings, values.shape[1])
+    elif found.pooling is not None:
+        groups = pooled_groups(found.pooling, values.shape[1])
+    return permutation_importance(
+        found.fitted.answers,
+        values,
+        test.targets,
+        groups,
+        lambda targets, answers: sign * float(metric.function(targets, answers)),
+        seed=record["seed"],
+    )

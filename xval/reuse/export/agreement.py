@@ -1,0 +1,124 @@
+"""Compare the outputs of an export with those of its Keras model, on random inputs like those of training.
+
+Comes in: a model and its description; the outputs of model and export. Goes out: batches of inputs; an `Agreement`.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.features.extract import count_frames
+from xval.base.errors import ExportError
+from xval.models.saved.description import ModelDescription
+
+if TYPE_CHECKING:
+    import keras
+
+TOLERANCES = {"float32": 1e-4, "float16": 2e-3, "bfloat16": 2e-2}
+"""The largest difference of outputs by the type that a model computes in; times the largest output if that is above 1."""
+BATCH_SIZES = (1, 2, 5)
+_LENGTHENED = 1.5
+_UNKNOWN_LENGTH = 100
+_SAMPLES_DEVIATION = 0.1
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The agreement of an export with its model.
+
+    Attributes:
+        difference: The largest difference of an output; NaN if an output of the export is NaN.
+        tolerance: The largest allowed difference.
+        n_batches: Number of batches of inputs.
+    """
+
+    difference: float
+    tolerance: float
+    n_batches: int
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the export gives the same output."""
+        return self.difference <= self.tolerance
+
+
+def compare(wanted: Sequence[Any], found: Sequence[NDArray[Any]], computed_in: Collection[str]) -> Agreement:
+    """Compare outputs.
+
+    Args:
+        wanted: Of the model, a tensor for each batch.
+        found: Of the export.
+        computed_in: The types that the model computes in; the coarsest decides the tolerance.
+
+    Raises:
+        ExportError: The model itself has NaN or infinite outputs, or the outputs have different shapes.
+    """
+    import keras
+
+    difference, largest = 0.0, 1.0
+    for tensor, answer in zip(wanted, found, strict=True):
+        values = keras.ops.convert_to_numpy(tensor).astype(np.float64)
+        if not np.isfinite(values).all():
+            raise ExportError("the model itself answers random inputs with NaN or infinite values.")
+        if values.shape != answer.shape:
+            raise ExportError(f"the export is refused and removed: it answers {answer.shape}, the model {values.shape}.")
+        difference = float(np.maximum(difference, np.abs(answer - values).max()))  # a NaN stays one
+        largest = max(largest, float(np.abs(values).max()))
+    return Agreement(difference, largest * max(TOLERANCES.get(name, 0.0) for name in computed_in), len(found))
+
+
+def precisions(layer: Any) -> set[str]:
+    """Return the types that the layers of a model compute in."""
+    inner = getattr(layer, "layers", None)
+    return {layer.compute_dtype} if inner is None else {name for each in inner for name in precisions(each)}
+
+
+def random_batches(
+    model: "keras.Model", input_shape: tuple[int | None, ...], described: ModelDescription
+) -> list[NDArray[np.float32]]:
+    """Return random inputs like those of training.
+
+    Args:
+        model: A first layer that normalises has their mean and deviation.
+        input_shape: Of the export; None: any size.
+        described: Of the model.
+
+    Returns:
+        A batch for each of `BATCH_SIZES` (or as many batches of the only batch size), for each of two lengths if any length
+        fits; then a batch of zeros.
+    """
+    rng = np.random.default_rng(0)
+    mean, deviation = _statistics(model, described)
+    length = _trained_length(described)
+    lengths = [length, round(_LENGTHENED * length)] if None in input_shape[1:] else [length]
+    shapes = [
+        (input_shape[0] or batch_size, *(length if size is None else size for size in input_shape[1:]))
+        for length in lengths
+        for batch_size in BATCH_SIZES
+    ]
+    batches = [(mean + deviation * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
+    return [*batches, np.zeros(shapes[0], np.float32)]
+
+
+def _trained_length(described: ModelDescription) -> int:
+    """Return the length of the examples that trained a model, in samples or frames."""
+    if described.example_s is None:
+        return _UNKNOWN_LENGTH
+    settings = described.feature_settings
+    n_samples = round(described.example_s * settings.sample_rate_hz)
+    return n_samples if settings.features == "waveform" else count_frames(n_samples, settings)
+
+
+def _statistics(model: "keras.Model", described: ModelDescription) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and deviation of the inputs, to broadcast; those of the training data if the model has them."""
+    import keras
+
+    if described.feature_settings.features == "waveform" and not described.is_custom:
+        return np.zeros(1, np.float32), np.full(1, _SAMPLES_DEVIATION, np.float32)
+    first = model.layers[1]
+    if not isinstance(first, keras.layers.BatchNormalization):
+        return np.zeros(1, np.float32), np.ones(1, np.float32)
+    return tuple(keras.ops.convert_to_numpy(each) for each in (first.moving_mean, keras.ops.sqrt(first.moving_variance)))

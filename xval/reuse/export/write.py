@@ -1,0 +1,215 @@
+"""Write a saved model in a format that runs without Keras, and check that it gives the same output.
+
+Comes in: a .keras file with model.json beside it, and the name of a format. Goes out: the export and the description of the
+model. The export gets its name only if its outputs for random inputs of several batch sizes and lengths, run by the software of
+its format, are those of the Keras model.
+"""
+
+import os
+import re
+import shutil
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.parallel import count_cores
+from xval.backend.devices import Slot, environment, load_keras
+from xval.base.errors import ExportError, ResultsError, SettingsError, first_of
+from xval.base.json_files import part_path, remove_stale_parts, write_atomically
+from xval.base.operating_system import read_regular, refusal
+from xval.models.saved.description import ModelDescription, check_description, read_description
+from xval.models.saved.load import read_keras_model
+from xval.results.beside import folder_beside
+from xval.results.job_key import JobKey
+from xval.reuse.export.agreement import Agreement, compare, precisions, random_batches
+from xval.reuse.export.formats import Format, find_format
+
+if TYPE_CHECKING:
+    import keras
+
+_BACKEND = "tensorflow"
+
+
+@dataclass(frozen=True)
+class Export:
+    """A checked export.
+
+    Attributes:
+        path: The export.
+        description: model.json of the model, beside the export, or in it if it is a folder.
+        input_shape: Of its input; None: any size.
+        agreement: Of its output with that of the Keras model.
+    """
+
+    path: Path
+    description: Path
+    input_shape: tuple[int | None, ...]
+    agreement: Agreement
+
+
+def export_model(model: Path, format_name: str, output: Path | None = None, *, overwrite: bool = False) -> Export:
+    """Export a model and check the export.
+
+    Args:
+        model: A .keras file, or a fold folder.
+        format_name: Of `formats.FORMATS`.
+        output: The path; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the folder of
+            its experiment, or beside a model that lies elsewhere.
+        overwrite: Replace an existing export, once the new one is checked.
+
+    Raises:
+        SettingsError: The format is unknown, a package is missing, the output has another ending, or this process has loaded
+            Keras with another backend than TensorFlow.
+        ResultsError: The path holds no model or several, a file is missing, damaged or of another model, or the output exists
+            or cannot be written.
+        ExportError: The format cannot express the model, or the export gives other output.
+    """
+    kind, path = find_format(format_name), find_model(model)
+    described = read_description(path)
+    key = JobKey(described.instance, described.fold, described.repeat)
+    part = "refit" if described.is_untested else key.folder_name
+    target = output or folder_beside(path) / f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}"
+    description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
+    content = read_regular(path.with_suffix(".json"))
+    _check_target(target, description, content, kind, overwrite=overwrite)
+    kind.check_packages()
+    temporary = _begin(target)
+    try:
+        _bind_backend()
+        loaded = read_keras_model(path)
+        check_description(loaded, described, path)
+        written = temporary / f"export{kind.ending}"
+        input_shape, agreement = _write_and_check(loaded, written, kind, described)
+        export = Export(target, description, input_shape, agreement)
+        _publish(written, export, content, kind)
+    except ExportError as error:
+        raise ExportError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ResultsError(f"{target}: cannot be written ({refusal(error)}).") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return export
+
+
+def find_model(path: Path) -> Path:
+    """Return the .keras file in a path.
+
+    Raises:
+        ResultsError: There is none, or there are several.
+    """
+    if path.is_file() and path.suffix == ".keras":
+        return path
+    if (path / "model.keras").is_file():
+        return path / "model.keras"
+    if not path.exists():
+        raise ResultsError(f"{path}: no such file or folder. Wanted is a .keras file or a fold folder.")
+    if path.name == "model.skops" or (path / "model.skops").is_file():
+        raise ResultsError(
+            f"{path}: an estimator of scikit-learn, no Keras model; skops.io.load reads it. The networks of a combination "
+            "of features can be exported; record.json beside it names their files (models)."
+        )
+    if (path / "model.ensemble").is_file():
+        raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")
+    below = sorted([*path.glob("fold_*/model.keras"), *path.glob("instance_*/fold_*/model.keras")])
+    if below:
+        raise ResultsError(f"{path}: one model is exported at a time; name one of {first_of(below, 4)}.")
+    raise ResultsError(f"{path}: no Keras model. Wanted is a .keras file, or the fold folder that it lies in.")
+
+
+def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:
+    """Refuse a name with another ending, and paths where something else exists."""
+    if not kind.is_folder and not target.name.endswith(kind.ending):
+        raise SettingsError(f"--output {target}: the name of such an export ends in {kind.ending}.")
+    if target.exists():
+        if target.is_dir() != kind.is_folder or (kind.is_folder and not (target / "saved_model.pb").is_file()):
+            raise ResultsError(f"{target}: exists and is no export of this format; name another --output.")
+        if not overwrite:
+            raise ResultsError(f"{target}: exists already. Name another --output, or replace it with --overwrite.")
+    elif not kind.is_folder and not overwrite and description.exists() and description.read_bytes() != content:
+        raise ResultsError(
+            f"{description}: describes another model, and the description of this one would lie there. Name another --output, "
+            "or replace it with --overwrite."
+        )
+
+
+def _begin(target: Path) -> Path:
+    """Make and return a temporary folder beside the output."""
+    temporary = part_path(target)
+    try:
+        remove_stale_parts(target.parent, target.name)
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise ResultsError(f"{target}: cannot be written ({error.strerror}). Choose another place with --output.") from error
+    return temporary
+
+
+def _bind_backend() -> None:
+    """Choose the backend that writes all formats; models of every backend load on it."""
+    if "keras" not in sys.modules:
+        os.environ.update(environment(Slot("cpu", count_cores()), _BACKEND))
+        load_keras()
+        return
+    import keras
+
+    loaded = keras.backend.backend()
+    if loaded != _BACKEND:
+        raise SettingsError(
+            f"exports need the backend {_BACKEND}, this process has loaded {loaded}. Export in another process."
+        )
+
+
+def _write_and_check(
+    model: "keras.Model", path: Path, kind: Format, described: ModelDescription
+) -> tuple[tuple[int | None, ...], Agreement]:
+    """Write an export; return the shape of its input, and its agreement with the model.
+
+    Raises:
+        ExportError: The format cannot express the model, or the output differs.
+    """
+    input_shape = (kind.batch_size(model), *model.inputs[0].shape[1:])
+    batches = random_batches(model, input_shape, described)
+    wanted = [model(batch, training=False) for batch in batches]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the converters, about their own code
+            kind.write(model, path, input_shape[0])
+            predict = kind.read(path, model)
+            found = [predict(batch) for batch in batches]
+    except OSError:
+        raise
+    except Exception as error:  # each converter and runtime has errors of its own
+        raise _inexpressible(error, model, kind) from error
+    agreement = compare(wanted, found, precisions(model))
+    if not agreement.is_close:
+        raise ExportError(
+            f"the export is refused and removed: its output differs by {agreement.difference:.2g} from that of the model, "
+            f"allowed is {agreement.tolerance:.2g}. Try --format {kind.alternative}."
+        )
+    return input_shape, agreement
+
+
+def _inexpressible(error: Exception, model: "keras.Model", kind: Format) -> ExportError:
+    """Return an error that names the missing operations of a format, and what to do."""
+    text = str(error)
+    lacking = sorted({*re.findall(r"'tf\.(\w+)' op", text), *re.findall(r"No Op registered for (\w+)", text)})
+    places = sorted({place.rpartition("/")[0] for place in re.findall(r'"([\w./-]+)@__inference', text)} - {""})
+    reason = f"it lacks {', '.join(lacking)}" if lacking else f"{type(error).__name__}: {' '.join(text.split())[:300]}"
+    where = f" (in {', '.join(places[:3])})" if lacking and places else ""
+    halves = sorted(precisions(model) - {"float32"})
+    hint = f" The model computes in {', '.join(halves)}: precision=float32 fits more formats." if halves else ""
+    return ExportError(
+        f"--format {kind.name} cannot express this model: {reason}{where}. Try --format {kind.alternative}.{hint}"
+    )
+
+
+def _publish(written: Path, export: Export, content: bytes, kind: Format) -> None:
+    """Give a checked export its name, and write the description of the model beside it."""
+    if kind.is_folder:
+        (written / export.description.name).write_bytes(content)
+        if export.path.exists():
+            export.path.rename(written.with_name("replaced"))
+    elif not export.description.exists() or export.description.read_bytes() != content:
+        write_atomically(export.description, content)
+    written.replace(export.path)

@@ -1,0 +1,107 @@
+"""Apply a saved model to audio files, with the settings that it was trained with.
+
+Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. It needs only the model and the files beside it.
+"""
+
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xval.base.errors import ResultsError, SettingsError
+from xval.models.saved.description import ModelDescription, read_description
+from xval.models.saved.embedder import check_embedder
+from xval.reuse.inference.locate import ENSEMBLE_NAME
+from xval.reuse.inference.locate import find_members as find_members
+from xval.reuse.inference.sources import LeftOut as LeftOut
+from xval.reuse.inference.sources import Stretch as Stretch
+
+if TYPE_CHECKING:
+    from xval.reuse.inference.model import SavedModel as SavedModel
+
+_SHARED = (
+    "task_type",
+    "class_names",
+    "target_names",
+    "feature_settings",
+    "clip_samples",
+    "clip_average",
+    "is_custom",
+    "frames",
+)
+
+
+def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[str] = ()) -> "SavedModel":
+    """Load a model of an experiment, ready for audio.
+
+    Args:
+        path: A ``.keras`` file with its .json file beside it; a fold folder; an instance folder: the ensemble of its folds; or
+            an experiment folder: the instance that validation selects.
+        gpu: ``cpu``, or the number of a GPU, if this process has not loaded Keras yet; None: as the backend chooses. The
+            backend is that of KERAS_BACKEND, or else the one that trained the model.
+        modules: Your own modules with layers of the model, which are imported first. The model's files cause no import of them.
+
+    Returns:
+        The model.
+
+    Raises:
+        ResultsError: The model or its .json file is missing, damaged or not safe to load; another embedder made its features.
+        SettingsError: `gpu` is given and Keras is loaded already; there is no such GPU; a package or module is missing.
+    """
+    found = find_members(Path(path))
+    descriptions = tuple(read_description(member) for member in found.members)
+    _refuse_mixture(found.members, descriptions)
+    for member, description in zip(found.members, descriptions, strict=True):
+        check_embedder(member, description)
+    _bind(descriptions[0].backend, gpu)
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(sys.path[:3])}, ...") from error
+    if all(member.name == ENSEMBLE_NAME for member in found.members):
+        from xval.reuse.inference.ensemble import load_ensemble
+
+        return load_ensemble(Path(path), found.note, found.members)
+    from xval.reuse.inference.members import load_member
+    from xval.reuse.inference.model import SavedModel
+
+    return SavedModel(Path(path), found.note, tuple(map(load_member, found.members, descriptions)))
+
+
+def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:
+    """Refuse members whose examples or outputs differ."""
+    for path, description in zip(members, descriptions, strict=True):
+        for name in _SHARED:
+            if getattr(description, name) != getattr(descriptions[0], name):
+                raise ResultsError(
+                    f"{path}: its {name} is {getattr(description, name)!r:.80}, that of {members[0]} is "
+                    f"{getattr(descriptions[0], name)!r:.80}; they are no folds of one instance. Name one of them."
+                )
+
+
+def _bind(backend: str, gpu: str | None) -> None:
+    """Choose backend and device, if Keras has not been loaded yet."""
+    if "keras" in sys.modules:
+        if gpu is not None:
+            raise SettingsError(f"gpu={gpu}: Keras is loaded already, so that its device is chosen. Load the model first.")
+        return
+    chosen = os.environ.get("KERAS_BACKEND") or backend
+    if importlib.util.find_spec(chosen) is None:
+        chosen = "tensorflow"
+    from preprocessing.parallel import count_cores
+    from xval.backend.devices import environment, load_keras, make_slots
+
+    if gpu is None:
+        os.environ["KERAS_BACKEND"] = chosen
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    else:
+        slots, _ = make_slots(gpu, workers=1, threads=count_cores())
+        os.environ.update(environment(slots[0], chosen))
+    load_keras()
+    # TensorFlow warns that each model and each shape is traced again.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,0 +1,91 @@
+"""Answer inputs in batches that may span several sources.
+
+Comes in: inputs, piece by piece, and the members' functions. Goes out: the answers of all members, source by source.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.reuse.inference.inputs import Inputs
+from xval.reuse.inference.members import Answer
+
+_BATCH_SIZE = 32
+_N_AXES_OF_FRAMES = 4  # members, examples, frames, classes
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of all members for some examples of one source.
+
+    Attributes:
+        inputs: The examples, without their predictors.
+        values: float32 (n_members, n_examples, n_outputs); for sequences, frames instead of examples.
+    """
+
+    inputs: Inputs
+    values: NDArray[np.float32]
+
+
+def answer_in_batches(inputs: Iterable[tuple[int, Inputs]], answers: list[Answer]) -> Iterator[tuple[int, Answers]]:
+    """Answer inputs in their order, examples of one shape together.
+
+    Batches are padded to a power of two, so that a backend that compiles for each shape compiles rarely.
+
+    Args:
+        inputs: The number of a source, and examples of it.
+        answers: The functions of the members.
+
+    Yields:
+        The number of the source, and the answers for those examples.
+    """
+    waiting: list[tuple[int, Inputs]] = []
+    n_waiting = 0
+    for number, made in inputs:
+        if waiting and (n_waiting >= _BATCH_SIZE or made.predictors.shape[1:] != waiting[0][1].predictors.shape[1:]):
+            yield from _answer(waiting, answers)
+            waiting, n_waiting = [], 0
+        waiting.append((number, made))
+        n_waiting += len(made.predictors)
+    if waiting:
+        yield from _answer(waiting, answers)
+
+
+def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterator[tuple[int, Answers]]:
+    predictors = np.concatenate([made.predictors for _, made in waiting])
+    basics = [made.basic for _, made in waiting if made.basic is not None]
+    basic = np.concatenate(basics) if basics else None
+    durations_s = np.concatenate([made.end_s - made.start_s for _, made in waiting])
+    found = []
+    for first in range(0, len(predictors), _BATCH_SIZE):
+        rows = slice(first, first + _BATCH_SIZE)
+        batch = predictors[rows]
+        of_batch = None if basic is None else _filled(basic[rows])
+        filled, lengths_s = _filled(batch), _filled(durations_s[rows])
+        found.append(np.stack([answer(filled, of_batch, lengths_s)[: len(batch)] for answer in answers]))
+    values = np.concatenate(found, axis=1)
+    first = 0
+    for number, made in waiting:
+        stop = first + len(made.predictors)
+        of_source = values[:, first:stop]
+        if made.n_frames:
+            of_source = of_source[:, 0, : made.n_frames] if of_source.ndim == _N_AXES_OF_FRAMES else of_source
+        yield number, Answers(replace(made, predictors=np.empty(0, np.float32), basic=None), of_source)
+        first = stop
+
+
+def _filled(batch: NDArray[Any]) -> NDArray[Any]:
+    """Return a batch, padded with its last example to a power of two."""
+    missing = (1 << (len(batch) - 1).bit_length()) - len(batch)
+    return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
+
+
+def join_answers(pieces: list[Answers]) -> Answers:
+    """Join the answers for one source that were given piece by piece."""
+    start_s, end_s = (np.concatenate([getattr(piece.inputs, name) for piece in pieces]) for name in ("start_s", "end_s"))
+    is_silent = all(piece.inputs.is_silent for piece in pieces)
+    inputs = replace(pieces[0].inputs, start_s=start_s, end_s=end_s, is_silent=is_silent)
+    return Answers(inputs, np.concatenate([piece.values for piece in pieces], axis=1))

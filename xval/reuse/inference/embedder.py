@@ -1,0 +1,59 @@
+"""A saved model as the embedder of another one: ``embedding_model = keras:FILE``.
+
+Comes in: the path of a .keras file. Goes out: an `Embedder`, as preprocessing/embeddings/ wants it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import SettingsError
+from xval.reuse.inference import load_model
+
+
+class KerasEmbedder:
+    """A saved model that is cut at a layer.
+
+    Attributes:
+        n_layers: Its layers with a kernel; number N is what comes behind N of them.
+        device: Where it runs.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import keras
+
+        self._model = load_model(path)
+        self._path = path
+        description = self._model.description
+        if description.is_custom or description.task.is_framewise:
+            raise SettingsError(
+                f"embedding_model=keras:{path}: reads {'features of a script' if description.is_custom else 'frames'}; a model "
+                "of whole clips of audio is wanted."
+            )
+        self.n_layers = self._model.n_layers
+        self.device = keras.backend.backend()
+
+    def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return the layer's outputs; see `Embedder`."""
+        if len(layers) > 1:
+            raise SettingsError(
+                f"embedding_model=keras:{self._path}: its layers differ in width, so that they cannot be weighted. Set "
+                f"embedding_layer to one of 0 to {self.n_layers - 1}, or last."
+            )
+        dropped = self.n_layers - layers[0]
+        table = self._model.embed(
+            list(waveforms), layers_dropped=None if dropped == 1 else dropped, per="segment", sample_rate_hz=sample_rate_hz
+        )
+        values = table.filter(regex=r"^embedding_\d+$").to_numpy(np.float32)
+        return values.reshape(len(waveforms), 1, -1, values.shape[1])
+
+
+def open_embedder(path: Path) -> KerasEmbedder:
+    """Return a saved model as an embedder.
+
+    Raises:
+        SettingsError: It reads no audio.
+        ResultsError: The model or its .json file is missing, damaged or not safe to load.
+    """
+    return KerasEmbedder(path)

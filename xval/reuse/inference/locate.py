@@ -1,0 +1,105 @@
+"""Find the saved models in a path: one file, the folds of an instance, or the selected instance of an experiment.
+
+Comes in: a path. Goes out: the models, and a note on how they were chosen. No backend is loaded.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from xval.answers.metric_dicts import gather_finished
+from xval.answers.ranking import rank_instances
+from xval.answers.summary import SIDE_NAMES
+from xval.base.errors import ResultsError
+from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
+from xval.results.read import read_folds
+
+KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
+_WANTED = (
+    "a .keras file, a fold folder, an instance folder (the ensemble of its folds and repeats), or an experiment folder (its "
+    "best instance)"
+)
+
+
+class Found(NamedTuple):
+    """The models in a path.
+
+    Attributes:
+        members: Paths of model.keras or model.skops; several are an ensemble.
+        note: How they were chosen; empty if one model was named.
+    """
+
+    members: list[Path]
+    note: str
+
+
+def find_members(path: Path) -> Found:
+    """Return the models in a path.
+
+    Raises:
+        ResultsError: The path does not exist, or holds no finished model.
+    """
+    if not path.exists():
+        raise ResultsError(f"{path}: no such model or folder. Wanted is {_WANTED}.")
+    if path.is_file():
+        if path.suffix not in (".keras", ".skops") and path.name != ENSEMBLE_NAME:
+            raise ResultsError(f"{path}: no saved model. Wanted is {_WANTED}.")
+        if path.suffix == ".skops" and path.name != ESTIMATOR_NAME:
+            raise ResultsError(
+                f"{path}: an estimator keeps its name, {ESTIMATOR_NAME}, beside model.json and the networks of a combination."
+            )
+        return Found([path], "")
+    if one := _model_in(path):
+        return Found([one], "")
+    if of_folds := _models_of_folds(path):
+        return Found(of_folds, f"{path}: {_describe_folds(path, of_folds)}")
+    if (path / "folds.json").is_file():
+        return _selected(ExperimentFolder(path))
+    raise ResultsError(f"{path}: holds no finished model. Wanted is {_WANTED}.")
+
+
+def _selected(folder: ExperimentFolder) -> Found:
+    """Return the models of the instance that validation selects."""
+    ranking = rank_instances(gather_finished(folder, over_items=False))
+    if ranking.selected is None:
+        raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}; name the one that you want.")
+    chosen = folder.instance_folder(ranking.selected)
+    members = _models_of_folds(chosen)
+    if not members:
+        raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
+    return Found(
+        members,
+        f"{chosen}: selected by {SIDE_NAMES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, members)}",
+    )
+
+
+def _describe_folds(instance: Path, members: list[Path]) -> str:
+    """Return ``ensemble of 4 folds``, or ``ensemble of 4 of 5 folds, none of fold 2``; ``, 12 models`` with repeats."""
+    done = {key.fold for path in members if (key := JobKey.of_folder(0, path.parent.name))}
+    n_models, numbers = len(members), _numbers_of_folds(instance)
+    lacking = sorted(numbers - done)
+    of_all = f" of {len(numbers)}" if lacking else ""
+    without = f", none of fold {', '.join(map(str, lacking))}" if lacking else ""
+    repeats = f", {n_models} models" if n_models > len(done) else ""
+    return f"ensemble of {len(done)}{of_all} folds{without}{repeats}" if n_models > 1 else f"one fold{of_all}{without}"
+
+
+def _models_of_folds(instance: Path) -> list[Path]:
+    """Return the models of all folds, deals and repeats; all are members, since nothing ever chooses among them.
+
+    Those of a deal that folds.json does not have any more are none.
+    """
+    folders = {key: each for each in instance.glob("fold_*") if (key := JobKey.of_folder(0, each.name))}
+    numbers = _numbers_of_folds(instance) or {key.fold for key in folders}
+    return [model for key in sorted(folders) if key.fold in numbers and (model := _model_in(folders[key]))]
+
+
+def _numbers_of_folds(instance: Path) -> set[int]:
+    """Return the numbers of the folds of the experiment of an instance; none if there is no folds.json."""
+    experiment = ExperimentFolder(instance.parent)
+    return set(read_folds(experiment).numbers) if experiment.folds_file.exists() else set()
+
+
+def _model_in(folder: Path) -> Path | None:
+    """Return the model in a fold folder; for an estimator model.skops, for an ensemble what names its members."""
+    return next((folder / name for name in (ESTIMATOR_NAME, ENSEMBLE_NAME, KERAS_NAME) if (folder / name).is_file()), None)

@@ -1,0 +1,300 @@
+"""A saved model, or an ensemble of the folds of an instance, applied to audio.
+
+Comes in: members, and audio. Goes out: tables of predictions, events or embeddings.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xval.base.errors import AudioError, SettingsError, counted
+from xval.data.clip_average import combine_examples
+from xval.measures.events.finding import find_events
+from xval.measures.tasks.multilabel_classification import decide, join_decided
+from xval.models.saved.description import ModelDescription, mean_thresholds
+from xval.reuse.inference.batches import Answers, answer_in_batches, join_answers
+from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
+from xval.reuse.inference.members import Answer, Member
+from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources
+
+Per = Literal["file", "example", "segment"]
+
+
+class SavedModel:
+    """A saved model, or an ensemble of several; `inference.load_model` makes one.
+
+    Attributes:
+        path: What was loaded.
+        note: How its members were chosen; empty if one model was named.
+        descriptions: Of each member.
+        description: Of the first member.
+        task_type: Of the experiment, such as classification.
+        class_names: Of the outputs; empty without classes.
+        target_names: Of the targets of a regression; empty without names.
+        thresholds: From which probability on each of several labels is predicted, float64 (n_classes,); see `mean_thresholds`.
+        is_untested: Whether it was trained on all items, so that none was left to test it.
+    """
+
+    def __init__(self, path: Path, note: str, members: tuple[Member, ...]) -> None:
+        self.path = path
+        self.note = note
+        self._members = members
+        self.descriptions: tuple[ModelDescription, ...] = tuple(member.description for member in members)
+        self.description = self.descriptions[0]
+        self.task_type = self.description.task_type
+        self.class_names, self.target_names = self.description.class_names, self.description.target_names
+        self.thresholds = mean_thresholds(self.descriptions)
+        self.is_untested = any(description.is_untested for description in self.descriptions)
+
+    def __repr__(self) -> str:
+        """Return the path, the task, the outputs and the number of models."""
+        answers = ", ".join(self.class_names or self.target_names) or self.task_type
+        return f"<SavedModel {self.path}: {self.task_type} ({answers:.80}), {counted(len(self._members), 'model')}>"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """model.json of the (first) model, as plain values."""
+        return self.description.model_dump(mode="json")
+
+    @cached_property
+    def _predictors(self) -> list[Answer]:
+        return [member.predictor() for member in self._members]
+
+    @property
+    def n_layers(self) -> int:
+        """How many layers with a kernel the network has, the most that `embed` can drop.
+
+        Raises:
+            SettingsError: They cannot be counted.
+        """
+        return self._members[0].n_layers
+
+    @property
+    def members(self) -> list[Path]:
+        """The files of the models."""
+        return [member.path for member in self._members]
+
+    def predict(
+        self,
+        audio: Audio | Iterable[Audio],
+        *,
+        per: Per = "file",
+        every_s: float | None = None,
+        sample_rate_hz: int | None = None,
+        skip_unreadable: bool = False,
+    ) -> pd.DataFrame:
+        """Predict audio.
+
+        An ensemble answers with the mean of its members' probabilities (or numbers), as in Lakshminarayanan et al. 2017.
+
+        Args:
+            audio: A file or folder, a `Stretch` of a file, samples (float, mono, with `sample_rate_hz`), or several of these;
+                for models of ready features arrays of one example each. Files of any rate, length and format that decodes.
+            per: file: a row for each, as the experiment predicts clips (their windows are combined); example: a row for each
+                window, cut as in the experiment; segment: a row for each stretch of the length of training examples, each
+                treated as a clip; files of any length are read piece by piece. For models that label frames, file gives
+                events, and segment a row for each frame.
+            every_s: Time from the begin of a segment to that of the next; None: its length.
+            sample_rate_hz: Rate of arrays of samples.
+            skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
+
+        Returns:
+            path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
+            probability_<class>; predicted_<target> of a regression (numbers from 0 without names); squared_error of an
+            autoencoder (in units of the normalised features); label and probability of each event, the mean over its frames.
+            ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` those under -80 dBFS.
+
+        Raises:
+            AudioError: Something cannot be decoded.
+            SettingsError: `per` or `every_s` does not fit the model, or a rate is missing.
+            CorpusError: A folder holds no audio.
+        """
+        of_source, sources, left_out = self._collect(audio, self._predictors, per, every_s, sample_rate_hz, skip_unreadable)
+        tables = [self._tabulate(sources[number], found, per) for number, found in of_source.items()]
+        return self._joined(tables, of_source, left_out)
+
+    def embed(
+        self,
+        audio: Audio | Iterable[Audio],
+        *,
+        layers_dropped: int | None = None,
+        layer: str | None = None,
+        per: Per = "file",
+        every_s: float | None = None,
+        sample_rate_hz: int | None = None,
+        skip_unreadable: bool = False,
+    ) -> pd.DataFrame:
+        """Return the output of a layer of the network, averaged over time.
+
+        Args:
+            audio: As `predict`.
+            layers_dropped: n: the input of the n-th last layer with a kernel; 0: the prediction. None: 1, or the layer
+                ``embedding`` of an autoencoder.
+            layer: Name of a layer, instead of `layers_dropped`.
+            per: As `predict`; file: the mean over the windows (for models that label frames: over the sequences).
+            every_s: As `predict`.
+            sample_rate_hz: As `predict`.
+            skip_unreadable: As `predict`.
+
+        Returns:
+            path, start_s, end_s, embedding_0, embedding_1, ...
+
+        Raises:
+            AudioError: As `predict`.
+            SettingsError: As `predict`; the model is an ensemble or a combination, or has no such layer.
+        """
+        if len(self._members) > 1:
+            raise SettingsError(
+                f"{self.path}: embeddings of different folds do not compare; name one model, such as {self._members[0].path}."
+            )
+        if layer is not None and layers_dropped is not None:
+            raise SettingsError("give layers_dropped or layer, not both.")
+        answers = [self._members[0].embedder(layers_dropped, layer)]
+        of_source, sources, left_out = self._collect(audio, answers, per, every_s, sample_rate_hz, skip_unreadable)
+        tables = []
+        for number, found in of_source.items():
+            values, start_s, end_s = found.values[0], found.inputs.start_s, found.inputs.end_s
+            if per == "file":
+                values, start_s, end_s = values.mean(axis=0, keepdims=True), start_s[:1], end_s[-1:]
+            columns = {f"embedding_{column}": values[:, column] for column in range(values.shape[1])}
+            tables.append(_table(sources[number], start_s, end_s, columns))
+        return self._joined(tables, of_source, left_out)
+
+    def _collect(
+        self,
+        audio: Audio | Iterable[Audio],
+        answers: list[Answer],
+        per: Per,
+        every_s: float | None,
+        sample_rate_hz: int | None,
+        skip_unreadable: bool,
+    ) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
+        """Return the answers for each readable source by its number, all sources, and what is left out."""
+        self._check(per, every_s)
+        sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
+        failed: dict[int, AudioError] = {}
+
+        def inputs() -> Iterator[tuple[int, Inputs]]:
+            for number, source in enumerate(sources):
+                try:
+                    for made in self._inputs(source, per, every_s):
+                        yield number, self._checked(made, source)
+                except AudioError as error:
+                    if not skip_unreadable:
+                        raise
+                    failed[number] = error
+
+        pieces: dict[int, list[Answers]] = defaultdict(list)
+        for number, found in answer_in_batches(inputs(), answers):
+            pieces[number].append(found)
+        left_out = [LeftOut(number, sources[number].name, str(error)) for number, error in sorted(failed.items())]
+        return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out
+
+    def _check(self, per: Per, every_s: float | None) -> None:
+        """Refuse options that do not fit the model."""
+        of_frames = self.description.task.is_framewise
+        if per not in ("file", "example", "segment"):
+            raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
+        if of_frames and per == "example":
+            raise SettingsError(
+                "this model labels frames and has no windows: per='file' gives events, per='segment' (--segments) frames."
+            )
+        if self.description.is_custom and per == "segment" and not of_frames:
+            raise SettingsError("this model reads ready features, one example each; per='segment' needs audio.")
+        if every_s is not None and (per != "segment" or of_frames):
+            raise SettingsError(
+                "a time from one segment to the next (every_s, --every) goes with segments (per='segment', --segments), and "
+                "not with a model that labels frames."
+            )
+        if every_s is not None and not 0 < every_s < math.inf:
+            raise SettingsError(f"every_s={every_s:g}: a number of seconds above 0 is wanted.")
+
+    def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
+        with_basic = any(member.needs_basic for member in self._members)
+        if self.description.task.is_framewise:
+            yield from sequence_inputs(source, self.description)
+        elif per == "segment":
+            yield from segment_inputs(source, self.description, every_s, with_basic=with_basic)
+        else:
+            yield clip_inputs(source, self.description, with_basic=with_basic)
+
+    def _checked(self, inputs: Inputs, source: Source) -> Inputs:
+        """Refuse inputs whose shape a member does not read, as of ready features."""
+        shape = inputs.predictors.shape[1:]
+        for member in (each for each in self._members if each.input_shape is not None):
+            wanted = member.input_shape or ()
+            if len(wanted) != len(shape) or any(size not in (None, got) for size, got in zip(wanted, shape, strict=True)):
+                raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
+        return inputs
+
+    def _tabulate(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
+        """Return the rows of one source."""
+        if self.description.task.is_framewise:
+            return self._tabulate_frames(source, found, per)
+        start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
+        if per == "file":
+            start_s, end_s = start_s[:1], end_s[-1:]
+            codes = np.zeros(values.shape[1], np.int64)
+            values = np.stack([combine_examples(of, codes, self.description.clip_average) for of in values])
+        return _table(source, start_s, end_s, self._columns(values.mean(axis=0)))
+
+    def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
+        """Return the columns of predictions."""
+        task = self.description.task
+        if task.is_reconstruction:
+            return {"squared_error": values[:, 0]}
+        if task.has_clip_numbers:
+            names = self.target_names or tuple(map(str, range(values.shape[1])))
+            return {f"predicted_{name}": values[:, number] for number, name in enumerate(names)}
+        columns: dict[str, Any] = {}
+        if task.has_clip_labels:
+            columns["predicted"] = join_decided(decide(values, self.thresholds), self.class_names)
+        elif not task.is_multi_label:
+            columns["predicted"] = np.array(self.class_names, dtype=object)[values.argmax(axis=1)]
+        return columns | {f"probability_{name}": values[:, number] for number, name in enumerate(self.class_names)}
+
+    def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
+        """Return the events of a recording, or its frames."""
+        frames = self.description.frames
+        if frames is None:
+            raise ValueError("no model that labels frames")
+        frame_s = frames.frame_s(self.description.feature_settings.sample_rate_hz)
+        probabilities = found.values.mean(axis=0)
+        if per == "segment":
+            starts_s = source.offset_s + np.arange(len(probabilities)) * frame_s
+            return _table(source, starts_s, starts_s + frame_s, self._columns(probabilities))
+        events = find_events(
+            probabilities,
+            self.class_names,
+            frame_s=frame_s,
+            threshold=frames.event_threshold,
+            median_frames=frames.event_median_frames,
+            min_duration_s=frames.event_min_duration_s,
+            form=frames.label_form,
+        )
+        events.insert(0, "path", source.name)
+        first, stop = ((events[name] / frame_s).round().astype(int) for name in ("start_s", "end_s"))
+        columns = map(self.class_names.index, events["label"])
+        means = [probabilities[a:b, column].mean() for a, b, column in zip(first, stop, columns, strict=True)]
+        events["probability"] = np.array(means, np.float32)
+        events[["start_s", "end_s"]] += source.offset_s
+        return events
+
+    def _joined(self, tables: list[pd.DataFrame], of_source: dict[int, Answers], left_out: list[LeftOut]) -> pd.DataFrame:
+        nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
+        table = pd.concat([each for each in tables if len(each)] or tables[:1] or [nothing], ignore_index=True)
+        table.attrs["left_out"] = left_out
+        table.attrs["silent"] = sum(found.inputs.is_silent for found in of_source.values())
+        table.attrs["cut"] = sum(found.inputs.is_cut for found in of_source.values())
+        return table
+
+
+def _table(source: Source, start_s: NDArray[Any], end_s: NDArray[Any], columns: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame({"path": source.name, "start_s": start_s, "end_s": end_s, **columns})

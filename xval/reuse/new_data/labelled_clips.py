@@ -1,0 +1,279 @@
+"""Read labelled clips from a folder of class folders, a table, or a prepared corpus.
+
+Comes in: a path or the name of a corpus. Goes out: `LabelledClips`, one row per clip.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from preprocessing.audio.read import describe_audio
+from preprocessing.clips.facts import list_stretches
+from preprocessing.clips.index_file import INDEX_NAME
+from preprocessing.clips.listing import list_audio
+from preprocessing.clips.table import NAMED, check_clips, label_columns
+from preprocessing.corpora.folders import list_labelled
+from preprocessing.corpora.table import read_clips
+from preprocessing.corpus import CUSTOM, Corpus, open_corpus
+from preprocessing.parallel import Progress, map_in_processes
+from preprocessing.store import open_store
+from xval.base.errors import AudioError, CorpusError, SettingsError, suggestion
+from xval.measures.task import find_task
+from xval.reuse.inference import Stretch
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
+_WANTED = (
+    f"a folder whose folders are the classes, a table ({', '.join(TABLE_SUFFIXES)}) with the columns path and label, or a "
+    "prepared corpus: data/<dataset> or its name"
+)
+_FRAMES_WANTED = (
+    "A model that labels frames is tested on recordings with annotated events: prepare them with "
+    "python -m preprocessing events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and "
+    "give NAME."
+)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How data are read.
+
+    Attributes:
+        data_folder: Folder of all prepared corpora.
+        audio_folder: What paths of a table or corpus are relative to; None: the folder of the table, or that of the corpus.
+        item_pattern: Finds the item in the paths of a folder; see preprocessing/corpora/folders.py.
+        label_pattern: Finds the label there.
+        items: Keep only these items; empty: all.
+    """
+
+    data_folder: Path = Path("data")
+    audio_folder: Path | None = None
+    item_pattern: str = "none"
+    label_pattern: str = "none"
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelledClips:
+    """Clips with their labels.
+
+    Attributes:
+        name: A name for messages.
+        dataset: Name of the prepared corpus, or None.
+        audio_folder: What the paths are relative to.
+        table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: begin and end of the file), label (str, or
+            float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet).
+        features: The example of each clip, float32, for a corpus that a script made.
+        annotations: clip, start_s, end_s, label, annotator, for recordings with events.
+    """
+
+    name: str
+    dataset: str | None
+    audio_folder: Path
+    table: pd.DataFrame
+    features: tuple[NDArray[np.float32], ...] | None = None
+    annotations: pd.DataFrame | None = None
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self.table)
+
+    @property
+    def target_columns(self) -> dict[str, str]:
+        """The columns of the targets by name; ``{"label": "label"}`` for a single one."""
+        return {column.removeprefix(NAMED): column for column in label_columns(self.table.columns)}
+
+    def keep(self, kept: "NDArray[np.bool_] | pd.Series[bool]") -> "LabelledClips":
+        """Return some of the clips: bool (n_clips,)."""
+        chosen = np.asarray(kept, dtype=bool)
+        features = None
+        if self.features is not None:
+            features = tuple(self.features[number] for number in np.flatnonzero(chosen))
+        return replace(self, table=self.table[chosen].reset_index(drop=True), features=features)
+
+    def audio(self, number: int) -> Path | Stretch | NDArray[np.float32]:
+        """Return one clip as `SavedModel.predict` takes it."""
+        if self.features is not None:
+            return self.features[number]
+        row = self.table.iloc[number]
+        path = self.audio_folder / str(row["path"])
+        if math.isnan(row["start_s"]) and math.isnan(row["end_s"]):
+            return path
+        return Stretch(path, row["start_s"], row["end_s"])
+
+
+def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
+    """Read labelled clips.
+
+    Args:
+        data: Path of a folder or table, or the name of a prepared corpus.
+        task_type: Of the model.
+        options: How they are read.
+
+    Raises:
+        CorpusError: The data do not exist, have another layout or labels of another task, or lack an item.
+        SettingsError: An option does not apply to this form of data.
+    """
+    clips = _read(data, task_type, options)
+    unknown = [item for item in options.items if item not in set(clips.table["item"])]
+    if unknown:
+        raise CorpusError(f"--items: {data} has no item '{unknown[0]}'. {suggestion(unknown[0], set(clips.table['item']))}")
+    return clips.keep(clips.table["item"].isin(options.items)) if options.items else clips
+
+
+def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | None) -> tuple[LabelledClips, pd.DataFrame]:
+    """Add the missing audio hashes, and leave out clips that cannot be decoded or are silent, as preprocessing does.
+
+    Args:
+        clips: The clips.
+        n_processes: Processes that decode audio.
+        progress: Called with the number of clips that are read.
+
+    Returns:
+        The clips with their hashes; path, item, reason of those left out.
+
+    Raises:
+        WorkerError: A process died.
+    """
+    table = clips.table
+    if (table["audio_hash"] != "").all():
+        return clips, table.loc[[], ["path", "item"]].assign(reason="")
+    stretches = list_stretches(table, clips.audio_folder)
+    found = list(map_in_processes(_hash_clip, stretches, n_processes=n_processes, progress=progress))
+    hashes, reasons = map(list, zip(*found, strict=True))
+    usable = np.array([not reason for reason in reasons])
+    left_out = table[["path", "item"]].assign(reason=reasons)[~usable].reset_index(drop=True)
+    return replace(clips, table=table.assign(audio_hash=hashes)).keep(usable), left_out
+
+
+def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
+    path = Path(data)
+    folder = path.parent if path.name == INDEX_NAME else path
+    if (folder / INDEX_NAME).is_file():
+        return _read_corpus(open_corpus(folder.resolve().name, folder.resolve().parent), task_type, options)
+    if path.is_dir():
+        try:
+            return _read_folder(path, task_type, options)
+        except CorpusError as error:
+            prepared = options.data_folder / data
+            if (prepared / INDEX_NAME).is_file():
+                raise CorpusError(f"{error} Or was the prepared corpus meant, {prepared}?") from error
+            raise
+    if path.is_file():
+        return _read_table(path, task_type, options)
+    available = [index.parent.name for index in options.data_folder.glob(f"*/{INDEX_NAME}")]
+    if data not in available:
+        corpora = f" Corpora in {options.data_folder}: {suggestion(data, available)}" if available else ""
+        raise CorpusError(f"{data}: no such folder, file or corpus. Wanted is {_WANTED}.{corpora}")
+    return _read_corpus(open_corpus(data, options.data_folder), task_type, options)
+
+
+def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> LabelledClips:
+    task = find_task(task_type)
+    if task.is_framewise:
+        raise CorpusError(f"{folder}: a folder of clips. {_FRAMES_WANTED}")
+    if task.has_clip_numbers:
+        raise CorpusError(
+            f"{folder}: folders name classes, and this model predicts numbers. Give a table with the column label."
+        )
+    if task.has_clip_labels:
+        raise CorpusError(
+            f"{folder}: folders name one class of each clip, and this model finds several labels. Give a table with the "
+            "columns path and label (such as dog;rain)."
+        )
+    if options.audio_folder is not None:
+        raise SettingsError("--audio-folder: is for tables and prepared corpora; the audio of a folder lies in it.")
+    if task.is_reconstruction and options.item_pattern == "none":
+        paths = list_audio(folder, "audio files")  # a reconstruction needs no classes
+        listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
+    else:
+        listed = list_labelled(folder, options.item_pattern, options.label_pattern)
+    return _complete(folder.resolve().name, folder, listed, task_type)
+
+
+def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise CorpusError(
+            f"{path}: is no table. Wanted is {_WANTED}. Audio without labels: python -m xval predict MODEL {path}"
+        )
+    if find_task(task_type).is_framewise:
+        raise CorpusError(f"{path}: a table of clips. {_FRAMES_WANTED}")
+    _refuse_pattern(options)
+    audio_folder = options.audio_folder or path.parent
+    listed = read_clips(path, audio_folder, task_type)
+    if "augmented" in listed:
+        listed = listed[~listed["augmented"]]
+    if listed.empty:
+        raise CorpusError(f"{path}: every clip is an augmented copy, and copies are never tested.")
+    try:
+        return _complete(path.stem, audio_folder, listed, task_type)
+    except CorpusError as error:
+        raise CorpusError(f"{path}: {error}") from error
+
+
+def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: str) -> LabelledClips:
+    """Check a list of clips as preprocessing does."""
+    checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=task_type)
+    columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
+    return LabelledClips(name, None, audio_folder, checked[columns].assign(audio_hash=""))
+
+
+def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
+    _refuse_pattern(options)
+    task = find_task(task_type)
+    if corpus.task_type != task_type and not task.is_reconstruction:
+        raise CorpusError(
+            f"{corpus.folder}: prepared for {corpus.task_type}, and this model does {task_type}. Prepare it with other options "
+            f"and another --dataset. {_FRAMES_WANTED if task.is_framewise else ''}".rstrip()
+        )
+    index = corpus.index[~corpus.index["augmented"].astype(bool)].reset_index(drop=True)
+    columns = ["clip", "path", "item", *label_columns(index.columns), "start_s", "end_s"]
+    table = index[columns].assign(audio_hash=index["audio_hash"].fillna(""))
+    if corpus.is_custom:
+        return _read_arrays(corpus, table)
+    audio_folder = options.audio_folder or corpus.audio_folder
+    if not audio_folder.is_dir():
+        raise CorpusError(f"{corpus.folder}: its audio is no longer in {audio_folder}. Give the folder with --audio-folder.")
+    annotations = corpus.annotations() if find_task(corpus.task_type).is_framewise else None
+    return LabelledClips(corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
+
+
+def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
+    """Return the examples of a corpus that a script made, one per clip."""
+    store = open_store(corpus.folder / "features" / CUSTOM)
+    examples = store.examples.set_index("clip").loc[table["clip"]]
+    if store.is_waveform:
+        stretches = zip(examples["item"], examples["first"], examples["stop"], strict=True)
+        size = store.description.frame_samples or 1
+        frames = tuple(store.predictors(item)[first:stop].reshape(-1, size) for item, first, stop in stretches)
+        return LabelledClips(
+            corpus.dataset, corpus.dataset, corpus.folder, table, annotations=corpus.annotations(), features=frames
+        )
+    arrays: dict[str, Any] = {item: store.predictors(item) for item in store.items}
+    features = tuple(arrays[item][row] for item, row in zip(examples["item"], examples["row"], strict=True))
+    if find_task(store.task_type).has_clip_numbers and len(store.target_names) > 1:
+        targets = {item: store.targets(item) for item in store.items}
+        rows = np.stack([targets[item][row] for item, row in zip(examples["item"], examples["row"], strict=True)])
+        if rows.ndim != 2:
+            raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; numbers (n_outputs,) are wanted.")
+        columns = {f"{NAMED}{name}": rows[:, number] for number, name in enumerate(store.target_names)}
+        table = table.drop(columns="label").assign(**columns)
+    return LabelledClips(corpus.dataset, corpus.dataset, corpus.folder, table, features=features)
+
+
+def _refuse_pattern(options: ReadOptions) -> None:
+    for what, pattern in (("item", options.item_pattern), ("label", options.label_pattern)):
+        if pattern != "none":
+            raise SettingsError(f"--{what}-pattern: is for folders; in tables and prepared corpora the column {what} says it.")
+
+
+def _hash_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, str]:
+    """Return the audio hash of a clip and an empty reason, or the reason why it cannot be used."""
+    try:
+        return describe_audio(*stretch).audio_hash, ""
+    except AudioError as error:
+        return "", str(error).removeprefix(f"{stretch[0]}: ")

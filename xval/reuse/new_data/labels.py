@@ -1,0 +1,147 @@
+"""Match the labels of data with the classes or targets of a model.
+
+Comes in: the labels of clips or events, and the class or target names of the model. Goes out: class numbers or target values,
+and the labels that do not fit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.clips.label_sets import SEPARATOR, multi_hot, split_labels
+from xval.base.errors import CorpusError, SettingsError, suggestion
+from xval.base.operating_system import quote
+from xval.reuse.new_data.labelled_clips import LabelledClips
+
+_N_SHOWN = 10
+
+
+class MatchedLabels(NamedTuple):
+    """Labels as class numbers.
+
+    Attributes:
+        targets: int64 (n_labels,), class numbers; -1 where the model does not know the label.
+        unknown: Those labels with their counts, most frequent first.
+        lacking: The classes that do not occur.
+    """
+
+    targets: NDArray[np.int64]
+    unknown: dict[str, int]
+    lacking: tuple[str, ...]
+
+
+def read_renames(pairs: Iterable[str]) -> dict[str, str]:
+    """Read ``FROM=TO`` of the command line.
+
+    Raises:
+        SettingsError: Not of this form, or one label is renamed twice.
+    """
+    renames: dict[str, str] = {}
+    for pair in pairs:
+        before, equals, after = (part.strip() for part in pair.partition("="))
+        if not before or not equals or not after:
+            raise SettingsError(f"--rename {pair}: LABEL=CLASS is wanted, such as --rename Dog=dog")
+        if renames.setdefault(before, after) != after:
+            raise SettingsError(f"--rename {pair}: '{before}' becomes '{renames[before]}' already.")
+    return renames
+
+
+def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Mapping[str, str]) -> MatchedLabels:
+    """Return the class number of each label.
+
+    Args:
+        labels: Of clips or events.
+        class_names: Of the model.
+        renames: From labels of the data to classes of the model.
+
+    Raises:
+        SettingsError: A renamed label does not occur, or its class is unknown.
+        CorpusError: No label is a class of the model.
+    """
+    for before, after in renames.items():
+        if before not in labels:
+            raise SettingsError(
+                f"--rename {before}={after}: no label of the data is '{before}'. {suggestion(before, set(labels))}"
+            )
+        if after not in class_names:
+            raise SettingsError(
+                f"--rename {before}={after}: the model has no class '{after}'. {suggestion(after, class_names)}"
+            )
+    numbers = {name: number for number, name in enumerate(class_names)}
+    targets = np.array([numbers.get(renames.get(label, label), -1) for label in labels], np.int64)
+    names, counts = np.unique(np.asarray(labels, dtype=object)[targets < 0].astype(str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    unknown = {str(names[number]): int(counts[number]) for number in order}
+    if labels and not (targets >= 0).any():
+        listed = "; ".join(describe_unknown(unknown, class_names)[:3])
+        raise CorpusError(f"No label of the data is a class of the model ({', '.join(class_names)[:300]}): {listed}.")
+    occurring = set(targets.tolist())
+    lacking = tuple(name for number, name in enumerate(class_names) if number not in occurring)
+    return MatchedLabels(targets, unknown, lacking)
+
+
+def match_label_sets(
+    texts: Sequence[str], class_names: Sequence[str], renames: Mapping[str, str]
+) -> tuple[MatchedLabels, NDArray[np.float32]]:
+    """Return what `match_labels` does of all labels of all clips, and which labels each clip has, float32 (n_clips, n_classes).
+
+    Args:
+        texts: All labels of each clip, joined by ``;``; labels that the model does not know do not count.
+        class_names: Of the model.
+        renames: From labels of the data to classes of the model.
+
+    Raises:
+        SettingsError: As `match_labels`.
+        CorpusError: Likewise.
+    """
+    labels = [split_labels(text) for text in texts]
+    matched = match_labels([label for of_clip in labels for label in of_clip], class_names, renames)
+    renamed = ([renames.get(label, label) for label in of_clip] for of_clip in labels)
+    known = [SEPARATOR.join(label for label in of_clip if label in class_names) for of_clip in renamed]
+    return matched, multi_hot(known, class_names)
+
+
+def describe_unknown(unknown: Mapping[str, int], class_names: Sequence[str]) -> list[str]:
+    """Return a line for each unknown label, with a similar class and the option that renames it."""
+    lines = []
+    for label, count in list(unknown.items())[:_N_SHOWN]:
+        near = near_class(label, class_names)
+        advice = f"; did you mean '{near}'? --rename {quote(f'{label}={near}')}" if near else ""
+        lines.append(f"'{label}' ({count}){advice}")
+    if len(unknown) > _N_SHOWN:
+        lines.append(f"and {len(unknown) - _N_SHOWN} more labels ({sum(list(unknown.values())[_N_SHOWN:])})")
+    return lines
+
+
+def near_class(label: str, class_names: Sequence[str]) -> str | None:
+    """Return the class that differs from a label only in case, spacing or a few letters."""
+    plain = {_plain(name): name for name in class_names}
+    if _plain(label) in plain:
+        return plain[_plain(label)]
+    close = get_close_matches(_plain(label), plain, n=1, cutoff=0.8)
+    return plain[close[0]] if close else None
+
+
+def match_targets(clips: LabelledClips, target_names: Sequence[str]) -> NDArray[np.float32]:
+    """Return the target values in the order of a regression model, float32 (n_clips, n_targets).
+
+    Raises:
+        CorpusError: The data lack a target of the model.
+    """
+    columns = clips.target_columns
+    if len(columns) == 1 and len(target_names) == 1:
+        return clips.table[list(columns.values())].to_numpy(np.float32)
+    lacking = [name for name in target_names if name not in columns]
+    if lacking:
+        raise CorpusError(
+            f"{clips.name}: has no numbers for the target '{lacking[0]}' of the model. It has: {', '.join(columns)}; "
+            f"wanted are the columns {', '.join(f'label:{name}' for name in target_names)}."
+        )
+    return clips.table[[columns[name] for name in target_names]].to_numpy(np.float32)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name

@@ -1,0 +1,22 @@
+"""Estimators of scikit-learn in the place of a network: baselines on stored features, and the classifier of a combination.
+
+An instance names one as its architecture, and trains no network:
+
+svm, logistic      classes: support vector machine (rbf or linear), logistic regression
+forest, boosting   classes or numbers: random forest, gradient boosting of histograms
+knn                classes or numbers: the nearest neighbours
+linear, ridge      numbers: least squares, without and with an L2 penalty
+svr                numbers: support vector regression
+
+It reads the stored features of an example, pooled over the frames that are no padding: the statistics that ``pooling`` names
+(mean, deviation, minimum, maximum, median, delta_mean, delta_deviation) of each bin, in each of ``time_parts`` equal parts of
+the time; an example that is one vector is read as it is. They are scaled by the training examples, and ``pca_components``
+above 0 keeps that many principal components. The options with several values (``C``, ``gamma``, ...) are a grid, which is
+searched inside the training items: each setting is fitted without some of the items and scored on those (macro F1; mean squared
+error). One value is no search. Probabilities are calibrated on the validation items (calibration.py).
+
+``feature_combination`` (xval/training/combination) reads what networks make of an example, and hand-made features, with one of
+these.
+
+Comes in: a job of such an instance. Goes out: its fold folder with model.skops in place of model.keras.
+"""

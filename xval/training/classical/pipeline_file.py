@@ -1,0 +1,166 @@
+"""Read a fitted pipeline of scikit-learn from model.skops, which may come from elsewhere.
+
+Comes in: the path of a .skops file. Goes out: a Pipeline of scikit-learn. The archive and the arrays in it are checked before
+skops reads them. skops builds nothing but classes of scikit-learn and NumPy that are known to be harmless. What compiled code
+follows without looking is checked here: that the nodes that trees point at exist, and that the arrays of an SVM fit each other.
+"""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+
+from xval.base.errors import ResultsError, UnsafeModelError, brief
+from xval.base.operating_system import open_regular
+from xval.models.saved.archive import open_archive, read_member
+from xval.models.saved.array_header import check_array_header
+
+_TREE = "sklearn.tree._tree.Tree"
+_BOOSTED_TREE = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
+_ESTIMATORS = {
+    "SVC", "SVR", "LogisticRegression", "RandomForestClassifier", "RandomForestRegressor", "HistGradientBoostingClassifier",
+    "HistGradientBoostingRegressor", "KNeighborsClassifier", "KNeighborsRegressor", "LinearRegression", "Ridge",
+    "MultiOutputRegressor",
+}  # fmt: skip
+_STEPS = ("StandardScaler", "PCA")
+_ARRAY_NAME = re.compile(r"[0-9]+\.npy")
+_LARGEST_ARRAY_BYTES = 4 << 30  # the support vectors of a million examples of 1000 features
+_LARGEST_FILE_BYTES = 8 << 30
+_ENOUGH_TO_DESCRIBE = 1 << 16  # bytes of what is no archive
+_LARGEST_SCHEMA_BYTES = 256 << 20  # names and settings of the parts: 21 kB for each tree of a forest
+
+
+def load_pipeline(path: Path) -> Any:
+    """Load a pipeline of known classes alone.
+
+    Raises:
+        ResultsError: The file is missing or damaged, or holds something else.
+        UnsafeModelError: Its archive is refused; see `xval.models.saved.archive.open_archive`.
+    """
+    from sklearn.pipeline import Pipeline
+    from skops.io import loads
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise UnsafeModelError(f"{path}: refused, it is larger than {_LARGEST_FILE_BYTES} bytes.")
+        with open_regular(path) as file:
+            is_archive = zipfile.is_zipfile(file)
+            file.seek(0)
+            content = file.read(-1 if is_archive else _ENOUGH_TO_DESCRIBE)
+        _check_archive(content, path)
+        found = loads(content, trusted=[_TREE, _BOOSTED_TREE])
+    except UntrustedTypesFoundException as error:
+        raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ResultsError(f"{path}: missing or damaged ({brief(error, 200)}).") from error
+    if not isinstance(found, Pipeline):
+        raise ResultsError(f"{path}: holds a {type(found).__name__}, a Pipeline is wanted.")
+    try:
+        _check_pipeline(found, path)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ResultsError(f"{path}: damaged ({brief(error, 200)}).") from error
+    return found
+
+
+def _check_pipeline(pipeline: Any, path: Path) -> None:
+    """Refuse steps that no estimator of xval has, and fitted arrays that compiled code would follow out of their bounds."""
+    *before, last = (step for _, step in pipeline.steps)
+    if wrong := [step for step in before if type(step).__name__ not in _STEPS]:
+        raise ResultsError(f"{path}: refused, {type(wrong[0]).__name__} is no step before an estimator of xval.")
+    _check_estimator(last, path)
+
+
+def _check_estimator(estimator: Any, path: Path) -> None:
+    """Check a fitted estimator, or each of several that predict a number each."""
+    name, width = type(estimator).__name__, estimator.n_features_in_  # scikit-learn refuses inputs of another width
+    if name not in _ESTIMATORS:
+        raise ResultsError(f"{path}: refused, {name} is no estimator of xval.")
+    if name.startswith("RandomForest"):
+        for each in estimator.estimators_:
+            _check_tree(each.tree_, width, path)
+    elif name == "MultiOutputRegressor":
+        for each in estimator.estimators_:
+            _check_estimator(each, path)
+    elif name.startswith("HistGradientBoosting"):
+        _check_boosting(estimator, width, path)
+    elif name in ("SVC", "SVR"):
+        _check_support_vectors(estimator, width, path)
+
+
+def _check_archive(content: bytes, path: Path) -> None:
+    """Refuse an archive with other members than skops writes, and arrays that announce more than they hold."""
+    with open_archive(io.BytesIO(content), path, _largest_member) as archive:
+        for name in archive.namelist():
+            if _ARRAY_NAME.fullmatch(name):
+                array = read_member(archive, name, path)
+                check_array_header(io.BytesIO(array), len(array))
+
+
+def _largest_member(name: str) -> int | None:
+    """Return the most bytes that a member of a .skops file may have; None where it has none of that name."""
+    if name == "schema.json":
+        return _LARGEST_SCHEMA_BYTES
+    return _LARGEST_ARRAY_BYTES if _ARRAY_NAME.fullmatch(name) else None
+
+
+def _check_tree(tree: Any, width: int, path: Path) -> None:
+    """Refuse a tree whose nodes point at no node or no feature, because scikit-learn would follow them."""
+    left, right, node = tree.children_left, tree.children_right, np.arange(tree.node_count)
+    is_leaf = left == -1
+    inner = ~is_leaf
+    is_sound = (
+        np.array_equal(is_leaf, right == -1)
+        and all(((child > node) & (child < tree.node_count))[inner].all() for child in (left, right))
+        and ((tree.feature >= 0) & (tree.feature < min(tree.n_features, width)))[inner].all()
+    )
+    if not is_sound:
+        raise ResultsError(f"{path}: damaged, a tree of its forest points at nodes or features that do not exist.")
+
+
+def _check_boosting(estimator: Any, width: int, path: Path) -> None:
+    """Refuse boosted trees as `_check_tree` does, and categories, which no tree of xval has."""
+    per_round = estimator.n_trees_per_iteration_
+    is_sound = estimator.is_categorical_ is None or not np.any(estimator.is_categorical_)
+    is_sound &= estimator._preprocessor is None
+    is_sound &= np.shape(estimator._baseline_prediction) in ((1, per_round), (1, 1))
+    for trees in estimator._predictors:
+        is_sound &= len(trees) == per_round
+        for tree in trees:
+            nodes = tree.nodes
+            if nodes.dtype != PREDICTOR_RECORD_DTYPE or nodes.ndim != 1 or not len(nodes):
+                raise ResultsError(f"{path}: damaged, a tree of its boosting has no nodes of scikit-learn.")
+            inner, number = nodes["is_leaf"] == 0, np.arange(len(nodes))
+            for child in (nodes["left"], nodes["right"]):
+                is_sound &= bool(((child > number) & (child < len(nodes)))[inner].all())
+            features = nodes["feature_idx"][inner]
+            is_sound &= bool(((features >= 0) & (features < width)).all()) and not nodes["is_categorical"].any()
+    if not is_sound:
+        raise ResultsError(f"{path}: damaged, a tree of its boosting points at nodes or features that do not exist.")
+
+
+def _check_support_vectors(estimator: Any, width: int, path: Path) -> None:
+    """Refuse an SVM whose arrays do not fit each other, because libsvm would read beyond them."""
+    vectors, counts = estimator.support_vectors_, np.asarray(estimator._n_support)
+    n_classes = len(estimator.classes_) if hasattr(estimator, "classes_") else 2
+    n_pairs = n_classes * (n_classes - 1) // 2
+    numbers = (vectors, estimator._dual_coef_, estimator._intercept_)
+    is_sound = (
+        all(isinstance(each, np.ndarray) and each.dtype == np.float64 for each in numbers)
+        and vectors.ndim == 2
+        and vectors.shape[1] == width
+        and counts.dtype == np.int32
+        and counts.min() >= 0
+        and (counts.sum() == len(vectors) or type(estimator).__name__ == "SVR")
+        and estimator._dual_coef_.shape == (n_classes - 1, len(vectors))
+        and estimator._intercept_.shape == (n_pairs,)
+        and estimator.support_.shape == (len(vectors),)
+        and estimator._sparse is False
+        and estimator.kernel in ("rbf", "linear")
+    )
+    if not is_sound:
+        raise ResultsError(f"{path}: damaged, the arrays of its SVM do not fit each other.")

@@ -1,0 +1,236 @@
+"""Scaler, principal components and an estimator of scikit-learn, chosen and fitted on training items alone.
+
+Comes in: features, targets and items of training examples. Goes out: a `FittedEstimator`, and the scores of the searched grid.
+
+A grid is searched by leaving training items out (GroupKFold), or, where features come from networks that have learnt the
+training items by heart, on the validation items, which those networks were not fitted to: what such a network makes of a
+training item says nothing about what it makes of another.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GroupKFold, ParameterGrid
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from xval.base.errors import JobError
+from xval.training.classical.calibration import fit_temperature, probabilities_of
+from xval.training.classical.estimators import EstimatorSpec
+
+MOST_SPLITS = 5
+LEFT_OUT, VALIDATION = "training_items_left_out", "validation_items"
+
+
+class Part(NamedTuple):
+    """Some examples: float (n_examples, n_features), and int64 (n_examples,) classes or float32 (n_examples, n_outputs)."""
+
+    features: NDArray[np.floating]
+    targets: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class GridScore:
+    """How good one setting of the grid was.
+
+    Attributes:
+        settings: Of the estimator.
+        score: Macro F1 of classes; the mean squared error of numbers. The mean over the splits.
+    """
+
+    settings: dict[str, Any]
+    score: float
+
+
+@dataclass(frozen=True)
+class FittedEstimator:
+    """A fitted pipeline.
+
+    Attributes:
+        pipeline: Scaler, principal components (where wanted) and estimator.
+        n_outputs: Classes of the corpus (one that no training example has is never predicted), or numbers to predict.
+        has_classes: Whether it tells classes apart.
+        temperature: See calibration.py; None of numbers, and where there was nothing to calibrate with.
+        settings: The chosen ones.
+        grid: The scores of all settings, in the order of the search; empty where there was but one.
+        searched_on: What scored them: training_items_left_out or validation_items.
+        target_mean: Of numbers: what is added to the answers, which are multiplied by the deviation first.
+        target_deviation: float32 (n_outputs,), as the mean.
+    """
+
+    pipeline: Pipeline
+    n_outputs: int
+    has_classes: bool
+    temperature: float | None
+    settings: dict[str, Any]
+    grid: tuple[GridScore, ...] = ()
+    searched_on: str = LEFT_OUT
+    target_mean: NDArray[np.float32] | None = None
+    target_deviation: NDArray[np.float32] | None = None
+
+    def answers(self, features: NDArray[np.floating], *, threads: int = 1) -> NDArray[np.float32]:
+        """Return probabilities, float32 (n_examples, n_classes), the first of the highest is the decision; or the numbers.
+
+        Args:
+            features: float (n_examples, n_features).
+            threads: CPU threads.
+        """
+        with _threads(threads):
+            if not self.has_classes:
+                values = self.pipeline.predict(features).reshape(len(features), self.n_outputs)
+                if self.target_mean is not None and self.target_deviation is not None:
+                    values = values * self.target_deviation + self.target_mean
+                return np.asarray(values, np.float32)
+            known = probabilities_of(self.pipeline, features, self.temperature)
+        found = np.zeros((len(features), self.n_outputs), np.float32)
+        found[:, self.pipeline.classes_] = known
+        return found
+
+
+def fit_estimator(
+    training: Part,
+    groups: NDArray[Any],
+    spec: EstimatorSpec,
+    *,
+    n_outputs: int,
+    has_classes: bool,
+    validation: Part | None = None,
+    search_on_validation: bool = False,
+    scaling: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    balanced: bool = False,
+    scored: NDArray[np.bool_] | None = None,
+    seed: int,
+    threads: int = 1,
+) -> FittedEstimator:
+    """Search the settings of an estimator, fit it to all training examples, and calibrate it.
+
+    Each setting is fitted several times, each time without some of the items, and scored on those; scaler and principal
+    components are fitted anew each time. The setting with the best mean is fitted to everything.
+
+    Args:
+        training: The training examples.
+        groups: (n_examples,), the item of each training example, which is never on two sides of a split.
+        spec: What is fitted.
+        n_outputs: Classes of the corpus, or numbers to predict.
+        has_classes: Whether targets are classes.
+        validation: What the probabilities are calibrated on; None: they are not.
+        search_on_validation: Score the grid on it, too, instead of on training items that were left out.
+        scaling: Mean and deviation of the numbers to predict, float32 (n_outputs,); the estimator answers in them.
+        balanced: Weigh classes inversely to their number of training examples.
+        scored: bool (n_examples,), the examples that are scored in the search; augmented ones only ever train. None: all.
+        seed: Of what is random.
+        threads: CPU threads.
+
+    Raises:
+        JobError: A feature is NaN or infinite, there is but one item or class, or no split leaves two classes to fit.
+    """
+    features, targets = training
+    _check_parts(training, validation, has_classes=has_classes)
+    if scaling is not None:
+        targets = ((targets - scaling[0]) / scaling[1]).astype(np.float64)
+    if not has_classes and n_outputs == 1 and spec.name not in ("svr", "boosting"):
+        targets = targets[:, 0]
+    settings, grid = list(ParameterGrid({name: list(values) for name, values in spec.grid.items()})), tuple[GridScore, ...]()
+    with _threads(threads):
+        splits = []
+        if len(settings) > 1:
+            on_validation = validation if search_on_validation else None
+            splits = _splits(Part(features, targets), groups, scored, on_validation, has_classes=has_classes)
+        fewest = min([len(features), *(len(fitted.targets) for fitted, _ in splits)])
+        settings = [each for each in settings if each.get("n_neighbors", 1) <= fewest]
+        if not settings:
+            raise JobError(f"n_neighbors: all of {spec.grid['n_neighbors']} are more than the {fewest} training examples.")
+        n_components = min(spec.n_components, features.shape[1], fewest)
+        pipeline = spec.make(has_classes=has_classes, n_components=n_components, balanced=balanced, seed=seed)
+        best = settings[0]
+        if len(settings) > 1:
+            grid = _search(pipeline, spec, settings, splits, has_classes=has_classes)
+            choose = max if has_classes else min
+            best = choose(grid, key=lambda each: each.score).settings  # the first of them
+        pipeline[-1].set_params(**spec.parameters(best, pipeline[-1]))
+        pipeline.fit(features, targets)
+        temperature = fit_temperature(pipeline, *validation) if has_classes and validation is not None else None
+    return FittedEstimator(
+        pipeline,
+        n_outputs,
+        has_classes,
+        temperature,
+        best,
+        grid,
+        VALIDATION if search_on_validation else LEFT_OUT,
+        *(scaling or (None, None)),
+    )
+
+
+def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) -> None:
+    for part in (training, *([validation] if validation else [])):
+        n_wrong = int((~np.isfinite(part.features)).any(axis=1).sum())
+        if n_wrong:
+            raise JobError(f"{n_wrong} of {len(part.features)} examples have NaN features.")
+    if has_classes and len(np.unique(training.targets)) < 2:
+        raise JobError("all training examples are of one class; two are wanted. Use fewer folds, or other items.")
+
+
+def _splits(
+    training: Part, groups: NDArray[Any], scored: NDArray[np.bool_] | None, validation: Part | None, *, has_classes: bool
+) -> list[tuple[Part, Part]]:
+    """Return what to fit and what to score, by whole items; splits that leave one class to fit are left out."""
+    if validation is not None:
+        return [(training, validation)]
+    features, targets = training
+    scored = np.ones(len(targets), bool) if scored is None else scored
+    n_items = len(np.unique(groups))
+    if n_items < 2:
+        raise JobError(f"a grid is searched by leaving training items out; there are {n_items} of them, two are wanted.")
+    cut = GroupKFold(min(MOST_SPLITS, n_items)).split(features, None, groups)
+    positions = [(fitted, held[scored[held]]) for fitted, held in cut]
+    splits = [
+        (Part(features[fitted], targets[fitted]), Part(features[held], targets[held]))
+        for fitted, held in positions
+        if len(held) and (not has_classes or len(np.unique(targets[fitted])) > 1)
+    ]
+    if not splits:
+        raise JobError(
+            "the settings of the classifier cannot be searched: whichever training items are left out, the others have one "
+            "class alone. Use fewer folds, or items that have several classes."
+        )
+    return splits
+
+
+def _search(
+    pipeline: Pipeline,
+    spec: EstimatorSpec,
+    settings: Sequence[Mapping[str, Any]],
+    splits: Sequence[tuple[Part, Part]],
+    *,
+    has_classes: bool,
+) -> tuple[GridScore, ...]:
+    """Score every setting; scaler and principal components do not depend on it and are fitted once for each split."""
+    scores = np.empty((len(settings), len(splits)))
+    for column, (fitted, held) in enumerate(splits):
+        before = clone(pipeline[:-1]).fit(fitted.features)
+        known, unknown = before.transform(fitted.features), before.transform(held.features)
+        for row, values in enumerate(settings):
+            estimator = clone(pipeline[-1]).set_params(**spec.parameters(values, pipeline[-1])).fit(known, fitted.targets)
+            answers = estimator.predict(unknown)
+            if has_classes:
+                scores[row, column] = f1_score(held.targets, answers, average="macro", zero_division=0)
+            else:
+                scores[row, column] = np.mean((answers.reshape(held.targets.shape) - held.targets) ** 2)
+    return tuple(GridScore(dict(values), float(mean)) for values, mean in zip(settings, scores.mean(axis=1), strict=True))
+
+
+@contextmanager
+def _threads(threads: int) -> Iterator[None]:
+    """Hold BLAS and OpenMP to a number of threads, on which the last digits depend; a grid may hold fits that end early."""
+    with threadpool_limits(limits=threads), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

@@ -1,0 +1,54 @@
+"""What a combination of features needs: models that were made for the features of the instance.
+
+Comes in: the path of a model and feature settings. Goes out: the content of its model.json, or an error that names what to
+mend. Keras is not loaded here.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from preprocessing.features.settings import FeatureSettings
+from xval.base.errors import SettingsError
+from xval.base.json_files import read_json
+
+
+def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> dict[str, Any]:
+    """Return the model.json beside a model.keras, once both are there and it was made for these features.
+
+    Raises:
+        SettingsError: One is missing, or the model was made for other features.
+        ResultsError: model.json is damaged or of a newer format.
+    """
+    if not path.is_file():
+        raise SettingsError(
+            f"models: {path} does not exist (paths are relative to the folder where the command runs). Train that instance "
+            "first, with these folds, or mend the path"
+        )
+    described = read_json(path.parent / "model.json")
+    if described is None or "feature_settings" not in described:
+        raise SettingsError(
+            f"models: {path} has no model.json beside it, which says of which features it was made. Copy it from the folder "
+            "where the model was trained"
+        )
+    check_made_for(path, described["feature_settings"], features, is_custom=is_custom)
+    return described
+
+
+def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSettings, *, is_custom: bool) -> None:
+    """Refuse a model that was trained on other features than those of the instance; arrays of a script have no settings.
+
+    Raises:
+        SettingsError: Some setting differs.
+    """
+    wanted = features.model_dump(mode="json")
+    differing = [
+        f"{name} is {made_for.get(name)!r} there and {value!r} here"
+        for name, value in wanted.items()
+        if made_for.get(name, FeatureSettings.model_fields[name].default) != value and not is_custom
+    ]
+    if differing:
+        raise SettingsError(
+            f"models: {path} was trained on other features: {'; '.join(differing)}. Give this instance the feature settings of "
+            "the model"
+        )
