@@ -19,8 +19,10 @@ from xval.answers.groups import describe_gap
 from xval.answers.learning_curves import learning_curves
 from xval.answers.ranking import describe_selection, format_figure, format_folds, format_time
 from xval.answers.summary import SIDE_NAMES, differing_parameters, figure, settings_of
+from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
-from xval.report import charts, protocol, tables, worst_answers
+from xval.base.numbers import finite_or_none
+from xval.report import charts, protocol, worst_answers
 from xval.report.contents import PageContents
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
 from xval.report.rendering import make_environment, read_source
@@ -97,7 +99,8 @@ def make_page(contents: PageContents) -> str:
     parameters = _that_fit(contents, differing, len(columns))
     sections = instance_sections(environment, contents, task)
     compared = contents.numbers[:_MOST_COLUMNS]
-    item_metric, higher, items = tables.worst_items([contents.by_number[number] for number in compared])
+    item_metric, higher, items = rank_items([contents.by_number[number] for number in compared])
+    items = [row._replace(values=[finite_or_none(value) for value in row.values]) for row in items]
     values = [value for row in items for value in row.values if value is not None]
     paragraphs = protocol.describe_protocol(contents)
     return environment.get_template("page.html").render(

@@ -74,11 +74,6 @@ def plain_text(text: str) -> str:
     return units[: 2 * (LONGEST_TEXT - len(CUT))].decode("utf-16-le", errors="ignore") + CUT
 
 
-def metric_value(value: object) -> float:
-    """Return a metric of a record as a number; None is NaN."""
-    return float(value) if isinstance(value, int | float) else float("nan")
-
-
 def metric_format(higher_is_better: bool | None) -> str:
     """Return the Excel format of a metric by its direction (None: not known)."""
     return SCORE_FORMAT if higher_is_better else ERROR_FORMAT

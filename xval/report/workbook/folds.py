@@ -5,6 +5,7 @@ Comes in: metric dicts. Goes out: the fold records as a table.
 
 from xval.answers.repeats import jobs_of
 from xval.answers.summary import SIDE_NAMES, direction
+from xval.base.numbers import finite_or_nan
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.folding import describe_folded, fold_equal
@@ -100,4 +101,4 @@ def _metric(record: Record, side: str, metric: str) -> float | None:
     """Return a metric of a record; None: not computed, NaN: undefined."""
     part, of_part = FIGURE_PLACES[side]
     values = record.get(part, {}).get(of_part, {})
-    return cells.metric_value(values[metric]) if metric in values else None
+    return finite_or_nan(values[metric]) if metric in values else None

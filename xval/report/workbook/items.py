@@ -4,17 +4,12 @@ Comes in: metric dicts. Goes out: a row per item, a column per instance, and a c
 own and either right or wrong, there is a row for all clips that equally many instances get right.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from math import ceil
-from statistics import fmean
-from typing import Any, NamedTuple
 
-from xval.answers.deals import item_means
-from xval.answers.summary import MetricDict, done_records
+from xval.answers.tested_items import ItemRow, rank_items
 from xval.base.errors import first_of
-from xval.base.numbers import finite_or_none
-from xval.measures.task import find_task
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -27,24 +22,10 @@ _WIDTH_OF_NAMES = 120
 _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
 
 
-class _Row(NamedTuple):
-    """One item, the folds that test it, and its metric by each instance (None: that fold is not done, NaN: undefined)."""
-
-    item: str
-    fold: int | str
-    n_clips: int
-    mean: float | None
-    values: list[float | None]
-
-
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per item; per share of instances that are right, where every clip is an item and right or wrong."""
     metric_dicts = contents.metric_dicts
-    task = find_task(metric_dicts[0]["task_type"])
-    metric = task.item_metric
-    scores = task.higher_is_better(metric)
-    rows = _rows(metric_dicts, metric)
-    rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if scores else -1), row.item))
+    metric, scores, rows = rank_items(metric_dicts)
     if rows and metric == "accuracy" and all(row.n_clips == 1 for row in rows):
         _fill_with_clips(sheet, rows)
         return
@@ -52,7 +33,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.put_header([*_FIRST, *titles], height=max(64, 18 * ceil(max(map(len, titles)) / 12)))
     number_format = cells.metric_format(scores)
     for number, row in enumerate(rows, start=2):
-        for column, value in enumerate((row.item, row.fold, row.n_clips), start=1):
+        fold = row.folds[0] if len(row.folds) == 1 else ", ".join(map(str, row.folds))
+        for column, value in enumerate((row.item, fold, row.n_clips), start=1):
             sheet.put(number, column, value)
         for column, figure in enumerate((row.mean, *row.values), start=len(_FIRST)):
             sheet.put(number, column, figure, number_format)
@@ -73,7 +55,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.set_up_page(header_rows=1)
 
 
-def _fill_with_clips(sheet: Sheet, rows: Sequence[_Row]) -> None:
+def _fill_with_clips(sheet: Sheet, rows: Sequence[ItemRow]) -> None:
     """Write a row for all clips of the same mean, the hardest first."""
     sheet.put_header(("mean accuracy", "clips", "share of clips", "which"))
     number = 1
@@ -97,32 +79,6 @@ def _fill_with_clips(sheet: Sheet, rows: Sequence[_Row]) -> None:
     sheet.made.freeze_panes("A2")
     sheet.add_filter(1, number, 4)
     sheet.set_up_page(header_rows=1)
-
-
-def _rows(metric_dicts: Sequence[MetricDict], metric: str) -> list[_Row]:
-    by_instance = [_by_item(metric_dict) for metric_dict in metric_dicts]
-    items = list(dict.fromkeys(item for found in by_instance for item in found))
-    complete = [len(found) == len(items) for found in by_instance]
-    rows = []
-    for item in items:
-        fold, facts = next(found[item] for found in by_instance if item in found)
-        values = [cells.metric_value(found[item][1].get(metric)) if item in found else None for found in by_instance]
-        counted = [finite_or_none(value) for value, whole in zip(values, complete, strict=True) if whole or not any(complete)]
-        numbers = [number for number in counted if number is not None]
-        rows.append(_Row(item, fold, facts["n_clips"], fmean(numbers) if numbers else None, values))
-    return rows
-
-
-def _by_item(metric_dict: MetricDict) -> dict[str, tuple[int | str, Mapping[str, Any]]]:
-    """Return the fold that tests each item, or those of several deals as text, and its figures, averaged over these."""
-    folds: dict[str, list[int]] = {}
-    for record in done_records(metric_dict):
-        for item in record["item_metrics"]["test"]:
-            folds.setdefault(item, []).append(record["fold"])
-    return {
-        item: (folds[item][0] if len(folds[item]) == 1 else ", ".join(map(str, folds[item])), figures)
-        for item, figures in item_means(metric_dict).items()
-    }
 
 
 def _colour_scale(colours: Sequence[str]) -> dict[str, object]:

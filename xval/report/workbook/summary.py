@@ -21,6 +21,7 @@ from xval.answers.summary import (
     item_figure,
     shown_parameter,
 )
+from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import describe
 from xval.measures.task import find_task
 from xval.report.workbook import cells
@@ -151,7 +152,7 @@ def _put_metric(
 def _put_figure(sheet: Sheet, row: int, column: int, found: Figure, number_format: str, partial: str) -> None:
     """Write a mean, with the number of folds if some are missing, and its deviation."""
     mean_format = ";".join(f"{part}{partial}" for part in number_format.split(";"))
-    sheet.put(row, column, cells.metric_value(found["mean"]), mean_format)
+    sheet.put(row, column, finite_or_nan(found["mean"]), mean_format)
     if found["std"] is None:
         sheet.put(row, column + 1, "-", "", cells.RIGHT)
     else:

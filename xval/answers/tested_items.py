@@ -1,0 +1,56 @@
+"""One metric of each test item by each instance: which items are hard, and for whom.
+
+Comes in: metric dicts. Goes out: an `ItemRow` per item, the hardest first.
+"""
+
+from collections.abc import Sequence
+from math import isfinite, nan
+from statistics import fmean
+from typing import NamedTuple
+
+from xval.answers.deals import item_means
+from xval.answers.summary import MetricDict, done_records
+from xval.base.numbers import finite_or_nan
+from xval.measures.task import find_task
+
+
+class ItemRow(NamedTuple):
+    """An item, and its metric by each instance.
+
+    Attributes:
+        item: Its name.
+        folds: Those that test it, one of each deal.
+        n_clips: How many of its clips each of them tests.
+        mean: Over the instances that have tested every item, so that items compare; over all instances while there are none.
+            None: undefined in all of these.
+        values: By instance. None: not tested yet; NaN: undefined.
+    """
+
+    item: str
+    folds: tuple[int, ...]
+    n_clips: int
+    mean: float | None
+    values: list[float | None]
+
+
+def rank_items(metric_dicts: Sequence[MetricDict]) -> tuple[str, bool, list[ItemRow]]:
+    """Return the metric of items, whether higher is better, and a row per item, the hardest first."""
+    task = find_task(metric_dicts[0]["task_type"])
+    metric, higher = task.item_metric, task.higher_is_better(task.item_metric)
+    by_instance = [item_means(metric_dict) for metric_dict in metric_dicts]
+    items = list(dict.fromkeys(item for tested in by_instance for item in tested))
+    complete = [len(tested) == len(items) for tested in by_instance]
+    rows = []
+    for item in items:
+        tester = next(number for number, tested in enumerate(by_instance) if item in tested)
+        values = [finite_or_nan(tested[item].get(metric)) if item in tested else None for tested in by_instance]
+        counted = [value for value, is_whole in zip(values, complete, strict=True) if is_whole or not any(complete)]
+        defined = [value for value in counted if isfinite(nan if value is None else value)]
+        folds = _testing_folds(metric_dicts[tester], item)
+        rows.append(ItemRow(item, folds, by_instance[tester][item]["n_clips"], fmean(defined) if defined else None, values))
+    rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if higher else -1), row.item))
+    return metric, higher, rows
+
+
+def _testing_folds(metric_dict: MetricDict, item: str) -> tuple[int, ...]:
+    return tuple(record["fold"] for record in done_records(metric_dict) if item in record["item_metrics"]["test"])
