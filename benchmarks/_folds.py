@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from preprocessing import store
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job, job_seed
 from xval.settings.resolve import Declaration, resolve
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from xval.folds.split import FoldSettings, make_folds
+from xval.folds.plan import FoldSettings
+from xval.folds.split import make_folds
 
 N_CLASSES = 3
 N_FEATURES = 8

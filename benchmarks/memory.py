@@ -25,7 +25,7 @@ from preprocessing import store
 from preprocessing.store.layout import array_name
 from xval.backend.devices import Slot
 from xval.engine.executors import processes
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.settings.resolve import Declaration, resolve

@@ -21,7 +21,7 @@ from _sleeping_worker import MEETING_PLACE, N_WORKERS
 
 from xval.backend.devices import Slot
 from xval.engine.executors import processes
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve

@@ -19,7 +19,8 @@ from preprocessing.store.writer import Example, StoreWriter
 from xval.base.config_file import read_section
 from xval.base.errors import FoldsError
 from xval.data.fold import FoldData, load_fold
-from xval.folds.split import Fold, FoldSettings, make_folds
+from xval.folds.plan import Fold, FoldSettings
+from xval.folds.split import make_folds
 from xval.models.build import build_model
 from xval.models.predict import predict
 from xval.settings.resolve import Declaration, Instance, resolve

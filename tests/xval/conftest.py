@@ -157,7 +157,7 @@ def save_untrained(tmp_path_factory):
     import keras
     import pandas as pd
 
-    from xval.folds.split import Fold
+    from xval.folds.plan import Fold
     from xval.jobs.job import Job
     from xval.jobs.model_files import save_model
     from xval.models.build import build_model

@@ -22,8 +22,8 @@ from xval.data import store_memory
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.data.frames import FrameExamples, frame_class_names
 from xval.data.target_scaling import target_scaling
+from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
-from xval.folds.split import Fold
 
 Examples: TypeAlias = StoredExamples | WaveformExamples | FrameExamples
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import FoldsError, SettingsError
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.plan import Plan
 from xval.models.saved.leakage import judge
 from xval.models.saved.seen import read_seen

@@ -17,7 +17,7 @@ from preprocessing.store import open_store
 from xval.base.errors import SettingsError
 from xval.data.frames import describe_too_short
 from xval.experiment.check_combination import check_combination
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.fold_part import describe_left_out, part_of_fold, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan

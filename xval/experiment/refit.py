@@ -30,7 +30,7 @@ from xval.experiment.feature_stores import check_store, make_instance_store
 from xval.experiment.refit_plan import is_there, plan_refit
 from xval.experiment.search import feature_variants
 from xval.experiment.search_all_items import Chosen, search_all_items
-from xval.folds.split import FoldPlan
+from xval.folds.plan import FoldPlan
 from xval.jobs.claim import FAILED, JobOutcome, Report
 from xval.jobs.job import Job, Refit, job_seed
 from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds

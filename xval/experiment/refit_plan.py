@@ -10,7 +10,7 @@ from xval.answers import ranking
 from xval.answers.metric_dicts import gather_metrics
 from xval.base.errors import ResultsError
 from xval.experiment.search_all_items import Chosen
-from xval.folds.split import FoldPlan
+from xval.folds.plan import FoldPlan
 from xval.jobs.job import Refit
 from xval.jobs.refit import choose_epochs, choose_learning_rates, expected_figures, mean_temperature, median_thresholds
 from xval.jobs.written_settings import differences

@@ -25,7 +25,7 @@ from xval.experiment.prepare import place_of, prepare_jobs, restore_settings
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from xval.base.errors import FoldsError, counted
 from xval.folds.dealing import Item
+from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from xval.folds.split import Fold
 
 
 def refuse_lonely_labels(items: Sequence[Item]) -> None:
@@ -32,7 +31,7 @@ def refuse_lonely_labels(items: Sequence[Item]) -> None:
         )
 
 
-def check_fold(fold: "Fold", items: Sequence[Item], *, has_classes: bool) -> None:
+def check_fold(fold: Fold, items: Sequence[Item], *, has_classes: bool) -> None:
     """Refuse a fold with an empty side, an item on two sides, or a tested label that nothing trained."""
     for side in SIDES:
         if not getattr(fold, side):
@@ -54,7 +53,7 @@ def check_fold(fold: "Fold", items: Sequence[Item], *, has_classes: bool) -> Non
             )
 
 
-def refuse_shared_audio(shared: Sequence[tuple[str, "pd.DataFrame"]], folds: Sequence["Fold"]) -> None:
+def refuse_shared_audio(shared: Sequence[tuple[str, "pd.DataFrame"]], folds: Sequence[Fold]) -> None:
     """Refuse clips that share audio, under items that some fold puts on two sides."""
     for what, group in shared:
         first, second = (group.drop_duplicates("item").iloc[position] for position in (0, 1))

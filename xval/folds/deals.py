@@ -6,25 +6,22 @@ numbers. Repeated cross-validation, as Bouckaert and Frank (PAKDD 2004) use it.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xval.base.errors import FoldsError, counted
 from xval.folds.dealing import Order
-
-if TYPE_CHECKING:
-    from xval.folds.split import Fold
+from xval.folds.plan import Fold
 
 _MOST_TRIES = 100
 
 
 def add_deals(
-    first: tuple["Fold", ...],
+    first: tuple[Fold, ...],
     n_deals: int,
     seed: int,
-    make: Callable[[np.random.Generator, Order], tuple["Fold", ...]],
-) -> tuple["Fold", ...]:
+    make: Callable[[np.random.Generator, Order], tuple[Fold, ...]],
+) -> tuple[Fold, ...]:
     """Return the folds of all deals: those of deal d are numbered from ``(d - 1) * len(first) + 1`` on.
 
     A deal depends on its number, the seed and the deals before it, so that more of them change none that is there. Each has
@@ -63,5 +60,5 @@ def add_deals(
     return tuple(folds)
 
 
-def _test_sets(folds: tuple["Fold", ...]) -> frozenset[tuple[str, ...]]:
+def _test_sets(folds: tuple[Fold, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(fold.test for fold in folds)

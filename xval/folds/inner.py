@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xval.base.errors import FoldsError
-from xval.folds.split import Fold, FoldSettings, make_folds
+from xval.folds.plan import Fold, FoldSettings
+from xval.folds.split import make_folds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,8 +16,8 @@ from preprocessing.clips.index_file import INDEX_NAME, read_index
 from preprocessing.clips.label_sets import labels_of
 from xval.base.errors import FoldsError, SettingsError
 from xval.folds.condition import Condition
+from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
-from xval.folds.split import Fold
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from preprocessing import corpus
 from xval.base.csv_text import guard
 from xval.base.errors import FoldsError
 from xval.base.json_files import FORMAT_VERSION, read_json, write_atomically, write_if_changed
+from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
-from xval.folds.split import FoldPlan, make_folds
+from xval.folds.split import make_folds
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_folds
 from xval.settings.schema import Settings

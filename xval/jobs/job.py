@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.results.job_key import JobKey
 from xval.settings.parameters import from_parameters, to_parameters
 from xval.settings.schema import Settings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from xval.base.errors import FoldsError, ResultsError
 from xval.base.json_files import FORMAT_VERSION, write_if_changed
-from xval.folds.split import Fold, FoldPlan
+from xval.folds.plan import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold, uses_part
 from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences

@@ -10,8 +10,8 @@ from statistics import geometric_mean, median, median_low
 from typing import TYPE_CHECKING, Any
 
 from xval.base.errors import SettingsError
+from xval.folds.plan import Fold, FoldPlan
 from xval.folds.predefined import SIDES
-from xval.folds.split import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold
 from xval.jobs.job import Refit
 from xval.results.folder import ALL_ITEMS

@@ -20,7 +20,7 @@ from xval.answers.repeats import describe_components, done_jobs
 from xval.answers.summary import SIDE_NAMES, MetricDict
 from xval.answers.trials import describe_search
 from xval.base.errors import counted
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.measures.task import find_task

@@ -21,8 +21,8 @@ from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json
 from xval.base.operating_system import LARGEST_TEXT_BYTES, open_regular
+from xval.folds.plan import FoldPlan, FoldSettings
 from xval.folds.predefined import SIDES
-from xval.folds.split import FoldPlan, FoldSettings
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.record_form import find_faults

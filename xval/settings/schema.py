@@ -24,7 +24,7 @@ from preprocessing.features.settings import (
     none_from_text,
 )
 from xval.base import user_code
-from xval.folds.split import FoldSettings
+from xval.folds.plan import FoldSettings
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, contradictions, further_metrics
 from xval.settings.optimizer_arguments import in_order

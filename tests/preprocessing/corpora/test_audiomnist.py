@@ -8,7 +8,8 @@ import pytest
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.audiomnist import list_clips, task_type
 from xval.base.errors import CorpusError
-from xval.folds.split import FoldSettings, make_folds
+from xval.folds.plan import FoldSettings
+from xval.folds.split import make_folds
 
 SPEAKERS = {
     "01": {"accent": "german", "age": 30, "gender": "male", "native speaker": "no"},

@@ -7,7 +7,8 @@ import pytest
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.ravdess import list_clips
 from xval.base.errors import CorpusError
-from xval.folds.split import FoldSettings, make_folds
+from xval.folds.plan import FoldSettings
+from xval.folds.split import make_folds
 
 SPEECH = ("Actor_01/03-01-01-01-01-01-01.wav", "Actor_01/03-01-05-02-02-01-01.wav", "Actor_16/03-01-06-01-02-02-16.wav")
 SONG = "Actor_16/03-02-04-02-01-01-16.wav"

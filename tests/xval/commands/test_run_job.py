@@ -7,7 +7,7 @@ import pytest
 from xval.__main__ import main
 from xval.backend.devices import Slot
 from xval.commands import run_job
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.jobs.job_file import write_job_file
 

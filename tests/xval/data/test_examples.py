@@ -19,7 +19,7 @@ from xval.base.config_file import read_section
 from xval.base.errors import FoldsError
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.build import build_model
 from xval.models.predict import predict
 from xval.training.compiled import compile_model

@@ -8,7 +8,7 @@ from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import FoldsError
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 
 FOLD = Fold(1, ("c", "a"), ("b",), ("d",))
 

@@ -18,7 +18,7 @@ from xval.data.read_ahead import ReadAhead
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import StoreMemory, store_mb
 from xval.engine.worker.serve import preload_next
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.build import build_model
 from xval.models.predict import predict
 from xval.settings.resolve import Declaration, resolve

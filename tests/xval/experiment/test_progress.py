@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from xval.experiment.progress import JobProgress
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 

@@ -27,7 +27,7 @@ from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.engine.worker.run import run_job
 from xval.experiment.refit import Request, refit_instance
 from xval.experiment.run import RunRequest, run_experiment
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
 from xval.jobs.refit import choose_epochs

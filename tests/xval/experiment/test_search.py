@@ -8,7 +8,7 @@ import pytest
 
 from xval.base.errors import FoldsError
 from xval.experiment.search import feature_variants, make_search
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.settings.resolve import Declaration, resolve, resolve_values
 from xval.settings.space import SearchPlan, choice, log_uniform

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from xval.folds.inner import inner_folds
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 
 ITEMS = tuple("abcdefgh")
 COLUMNS = ("item", "clip", "audio_hash", "label", "augmented", "source_clip")

@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from xval.base.errors import FoldsError
-from xval.folds.split import FoldPlan, FoldSettings, make_folds
+from xval.folds.plan import FoldPlan, FoldSettings
+from xval.folds.split import make_folds
 
 DEFAULTS = {
     "num_folds": 3,

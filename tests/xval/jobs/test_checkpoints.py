@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs import checkpoints
 from xval.jobs.checkpoint_file import read_checkpoint
 from xval.jobs.checkpoints import FoldCheckpoints, write_latest

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from xval.base.json_files import write_json
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.claim import ClaimedFold, is_out_of_memory
 from xval.jobs.job import Job, Trial
 from xval.results.folder import ExperimentFolder

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from xval.base.errors import FoldsError, SettingsError
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.fold_part import choose_clips, describe_left_out, part_of_fold
 
 ITEMS = [f"s{number:02}" for number in range(20)]

@@ -9,7 +9,7 @@ import pytest
 
 from xval.backend.devices import Slot
 from xval.base.errors import ResultsError
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs import job_file as job_files
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from xval.base.errors import SettingsError
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.jobs.stages import in_stages
 

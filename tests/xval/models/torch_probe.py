@@ -15,7 +15,7 @@ import pandas as pd
 
 from preprocessing import store
 from xval.engine.worker.run import run_job
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.models.saved.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.report import terminal as tables
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey

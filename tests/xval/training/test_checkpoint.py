@@ -52,7 +52,7 @@ def make_training(tmp_path, make_settings, make_options):
 
     from preprocessing import store
     from xval.data.fold import load_fold
-    from xval.folds.split import Fold
+    from xval.folds.plan import Fold
     from xval.jobs.checkpoints import FoldCheckpoints
     from xval.jobs.job import Job
     from xval.models.build import build_model

@@ -11,7 +11,7 @@ import pytest
 
 from preprocessing import store
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.build import build_model
 from xval.training.compiled import DATA_LOSS, WarmModel, compile_model, penalty
 from xval.training.fit import train_model

@@ -6,7 +6,7 @@ import pytest
 
 from preprocessing import store
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Refit
 from xval.models.build import build_model
 from xval.models.losses import data_loss

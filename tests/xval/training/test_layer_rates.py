@@ -10,7 +10,7 @@ from preprocessing import store
 from xval.base.errors import SettingsError
 from xval.base.json_files import write_json
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.build import build_model
 from xval.models.saved.initial import find_initial_model
 from xval.models.transfer import start_from

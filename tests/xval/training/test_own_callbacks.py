@@ -6,7 +6,7 @@ import pytest
 from preprocessing import store
 from xval.base.errors import JobError, SettingsError
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.build import build_model
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model

@@ -22,7 +22,7 @@ from preprocessing.store.writer import Example, StoreWriter
 from xval.backend import on_device
 from xval.base.config_file import read_section
 from xval.engine.worker.run import run_job
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job, job_seed
 from xval.jobs.prepare import prepare_for
 from xval.settings.resolve import Declaration, resolve

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from xval.answers.audit.evidence import Evidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
 from xval.base.errors import ResultsError
+from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import find_shared_audio
-from xval.folds.split import Fold
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
 from xval.models.saved.seen import short_hashes
 

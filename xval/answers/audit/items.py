@@ -11,8 +11,8 @@ from preprocessing.clips.columns import with_columns
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
 from xval.base.errors import XvalError
+from xval.folds.plan import Fold, FoldPlan
 from xval.folds.predefined import SIDES
-from xval.folds.split import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold, uses_part
 
 

@@ -19,7 +19,7 @@ from xval.answers.ranking import rank_instances
 from xval.answers.repeats import seed_twins
 from xval.answers.summary import SIDE_NAMES, MetricDict, direction, has_windows, make_metric_dict
 from xval.base.errors import ResultsError, SettingsError, suggestion
-from xval.folds.split import FoldPlan
+from xval.folds.plan import FoldPlan
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds

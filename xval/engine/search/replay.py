@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xval.base.json_files import part_of, remove_stale_parts
 from xval.engine.search.pruning import Tried, epoch_limits, is_behind
 from xval.engine.search.storage import copy_study
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import COMPLETE, FAILED, PRUNED, Job, Trial, job_seed
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey

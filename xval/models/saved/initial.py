@@ -14,7 +14,7 @@ from typing import Any
 from xval.base.errors import SettingsError, UnsafeModelError
 from xval.base.json_files import read_json
 from xval.base.operating_system import open_regular
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.saved import embedder
 from xval.models.saved.archive import read_chunks
 from xval.models.saved.fetch import cached_path, fetch_model

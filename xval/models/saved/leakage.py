@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from xval.base.errors import first_of
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.saved.seen import Found, Heard, Seen, read_clips
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from xval.answers.summary import MEMBERS_DIFFER
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.base.json_files import name_refused, write_json
 from xval.base.operating_system import peak_memory_mb, read_regular
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job, job_seed
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import read_instance

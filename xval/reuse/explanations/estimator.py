@@ -18,7 +18,7 @@ from preprocessing.store import open_store
 from xval.base.errors import ResultsError
 from xval.data.examples import StoredExamples
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.fold_part import read_clips_of
 from xval.measures import metrics
 from xval.models.predict import predict

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 from xval.base.errors import FoldsError, SettingsError, how_to_install
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 
 
 def check_skops(architecture: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from preprocessing import corpus
 from preprocessing.store.checksums import write_checksums
 from xval.answers.audit import audit
-from xval.folds.split import FoldPlan
+from xval.folds.plan import FoldPlan
 from xval.results.folder import ExperimentFolder
 
 

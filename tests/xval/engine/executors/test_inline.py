@@ -4,7 +4,7 @@ import pytest
 
 from xval.backend.devices import Slot
 from xval.engine.executors import inline
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 

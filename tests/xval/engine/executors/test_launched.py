@@ -11,7 +11,7 @@ from xval.backend.devices import Slot
 from xval.base.errors import SettingsError
 from xval.engine.executors import _launched
 from xval.engine.executors._launched import run_launched, slot_of_each
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job

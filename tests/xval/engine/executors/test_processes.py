@@ -10,7 +10,7 @@ import pytest
 from xval.backend.devices import Slot
 from xval.backend.gpu_readings import Reading
 from xval.engine.executors import _shared_gpus, processes
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 
 WORKER = """

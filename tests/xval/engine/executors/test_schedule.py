@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xval.base.json_files import write_json
 from xval.engine.executors._schedule import Schedule
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 

@@ -16,7 +16,7 @@ from xval.backend.devices import Slot
 from xval.base.errors import SettingsError
 from xval.engine.executors import slurm
 from xval.engine.executors.slurm import Queue, make_slots
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
 from xval.jobs.job import Job
 from xval.jobs.job_file import read_outcome, write_job_file

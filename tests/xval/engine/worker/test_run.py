@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from xval.base.errors import DivergenceError
 from xval.engine.worker.run import record_failure, run_job
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.claim import ClaimedFold, JobOutcome, epoch_report
 from xval.jobs.job import Job
 from xval.jobs.job_file import read_outcome, write_outcome

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from xval.base.errors import SettingsError
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.saved.fetch import cached_path, fetch_model
 from xval.models.saved.initial import find_initial_model, hash_model
 from xval.settings.model_address import parse_address

@@ -5,7 +5,7 @@ import pytest
 
 from preprocessing import store
 from xval.base.json_files import write_json
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.saved.leakage import judge
 from xval.models.saved.seen import read_clips, read_seen, short_hashes
 

@@ -13,7 +13,7 @@ from preprocessing import store
 from xval import load_model
 from xval.answers.audit import audit
 from xval.engine.worker.classical import train_and_test
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
 from xval.reuse.explanations import estimator

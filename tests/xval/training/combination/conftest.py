@@ -10,7 +10,7 @@ from preprocessing import corpus, store
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import make as extraction
 from xval.base.config_file import read_section
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.settings.resolve import Declaration, resolve
 from xval.training.classical import estimators

@@ -8,7 +8,7 @@ from xval.base.config_file import read_section
 from xval.base.errors import FoldsError, SettingsError
 from xval.engine.worker.check_models import check_models
 from xval.experiment.check_combination import check_combined_models
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.settings.combination import CombinationOptions
 from xval.training.classical import checks
 

@@ -8,7 +8,7 @@ import pytest
 from preprocessing import store
 from xval.base.errors import FoldsError, SettingsError
 from xval.engine.worker.classical import train_and_test
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.training.classical.saved import load
 from xval.training.combination.basic_features import make_basic_features
 

@@ -7,7 +7,7 @@ import pytest
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.training.evaluation.clips import _average_clips, evaluate_model
 
 

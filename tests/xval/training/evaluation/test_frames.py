@@ -9,7 +9,7 @@ from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.data.fold import load_fold
 from xval.engine.worker.check_parts import check_parts
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.predict import predict
 from xval.training.compiled import compile_model
 from xval.training.evaluation.frames import evaluate_frames

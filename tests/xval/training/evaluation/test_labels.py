@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.measures.statistics.thresholds import find_thresholds
 from xval.training.evaluation.clips import evaluate_model
 

@@ -8,7 +8,7 @@ from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import DivergenceError
 from xval.data.fold import load_fold
-from xval.folds.split import Fold
+from xval.folds.plan import Fold
 from xval.models.residual import read_features, with_residual
 from xval.training.evaluation.reconstruction import evaluate_reconstruction
 
