@@ -7,7 +7,8 @@ unit: a metric that is a mean is averaged over the items of the group, others ar
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval.answers.group_columns import GroupColumn
-from xval.answers.over_items import MOST_VALUES_OF_INTERVAL, whole_repeats
+from xval.answers.metric_over_items import MetricOverItems
+from xval.answers.over_items import whole_repeats
 from xval.answers.repeats import done_jobs
 from xval.answers.summary import MetricDict, done_records, has_windows, settings_of
 from xval.base import user_code
@@ -24,7 +26,7 @@ from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.measures.statistics.differences import cut_difference, independent_difference
-from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Interval, figure_interval, mean_interval
+from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Bounds, Interval, figure_interval
 from xval.measures.task import Task
 from xval.results.added_metrics import load_metric
 from xval.results.folder import ExperimentFolder
@@ -145,12 +147,17 @@ def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = No
         SettingsError: The metric is unknown.
     """
     name, found = _find_metric(tested.task, metric)
-    members = {each: _Members(tested, column, each, found) for each in column.names}
-    filled = {group: of for group, of in members.items() if len(of.items)}
-    figures = tuple(GroupFigure(group, len(of.items), of.n_clips, of.all(), of.interval()) for group, of in filled.items())
-    gap = _find_gap(figures, filled)
-    n_without = len(set(tested.repeats[0].clips) - set(column.groups.index))
-    few = [f"{each.group} ({each.n_items})" for each in figures if each.n_items < FEWEST_ITEMS_TO_RELY_ON]
+    groups = [column.groups.reindex(examples.clips).to_numpy() for examples in tested.repeats]
+    members = {group: MetricOverItems(found, tested.repeats, [own == group for own in groups]) for group in column.names}
+    filled = {group: over_items for group, over_items in members.items() if len(over_items.items)}
+    clips = tested.repeats[0].clips
+    figures = tuple(
+        GroupFigure(group, len(of.items), len(set(clips[groups[0] == group])), of.figure(), of.interval())
+        for group, of in filled.items()
+    )
+    gap = _find_gap(figures, filled, found.bounds)
+    n_without = len(set(clips) - set(column.groups.index))
+    few = [f"{figure.group} ({figure.n_items})" for figure in figures if figure.n_items < FEWEST_ITEMS_TO_RELY_ON]
     notes = [column.note]
     notes.append(f"{n_without} test clips have no {column.name} and are left out." if n_without else "")
     notes += [f"No clip of {group} was tested." for group in members if group not in filled]
@@ -208,65 +215,15 @@ def _find_metric(task: Task, name: str | None) -> tuple[str, Metric]:
     return wanted, metrics.find(task.name, wanted)
 
 
-class _Members:
-    """The test examples of a group, by item.
-
-    Attributes:
-        items: intp (n_items,), the numbers of the items that have examples in the group.
-        n_clips: How many clips of it were tested.
-        bounds: Of the metric.
-        is_too_large: Whether an interval, for which each item is left out once, would take minutes.
-    """
-
-    def __init__(self, tested: Answers, column: GroupColumn, group: str, metric: Metric) -> None:
-        self._repeats, self._metric, self.bounds = tested.repeats, metric, metric.bounds
-        clips = set(column.groups.index[column.groups == group])
-        self._rows: list[dict[int, NDArray[np.intp]]] = []
-        for each in tested.repeats:
-            rows = np.flatnonzero(pd.Series(each.clips).isin(clips))
-            order = rows[np.argsort(each.items[rows], kind="stable")]
-            items, first = np.unique(each.items[order], return_index=True)
-            self._rows.append(dict(zip(items.tolist(), np.split(order, first[1:]), strict=True)) if len(rows) else {})
-        self.items = np.array(sorted(self._rows[0]), np.intp)
-        self.n_clips = len(clips & set(tested.repeats[0].clips))
-        n_values = sum(each.predictions[0].size for each in tested.repeats) * sum(map(len, self._rows[0].values()))
-        self.is_too_large = not metric.is_mean and n_values * len(self.items) > MOST_VALUES_OF_INTERVAL
-        self._values = np.array([self._pooled([item]) for item in self.items.tolist()]) if metric.is_mean else None
-
-    def figure(self, places: NDArray[np.intp]) -> float:
-        """Return the figure of some of the items, by their places in `items`; NaN of none."""
-        if not len(places):
-            return math.nan
-        return self._pooled(self.items[places].tolist()) if self._values is None else float(self._values[places].mean())
-
-    def all(self) -> float:
-        """Return the figure of all items."""
-        return self.figure(np.arange(len(self.items)))
-
-    def interval(self) -> Interval | None:
-        """Return the 95 % interval over the items."""
-        if self._values is not None:
-            return mean_interval(self._values, bounds=self._metric.bounds) if np.isfinite(self._values).all() else None
-        if self.is_too_large:
-            return None
-        return figure_interval(len(self.items), self.figure, bounds=self._metric.bounds, bootstrap=False)
-
-    def _pooled(self, items: Sequence[int]) -> float:
-        figures = []
-        for each, rows in zip(self._repeats, self._rows, strict=True):
-            chosen = np.concatenate([rows[item] for item in items])
-            figures.append(self._metric.function(each.targets[chosen], each.predictions[chosen]))
-        return float(np.mean(figures))
-
-
-def _find_gap(figures: Sequence[GroupFigure], members: dict[str, _Members]) -> Gap | None:
+def _find_gap(figures: Sequence[GroupFigure], members: Mapping[str, MetricOverItems], bounds: Bounds | None) -> Gap | None:
     """Return the largest difference between groups."""
-    compared = sorted((each for each in figures if each.n_items >= FEWEST_ITEMS and math.isfinite(each.value)), key=_value)
+    measured = (figure for figure in figures if figure.n_items >= FEWEST_ITEMS and math.isfinite(figure.value))
+    compared = sorted(measured, key=attrgetter("value"))
     if len(compared) < 2:
         return None
     low, high = compared[0], compared[-1]
     first, second = members[high.group], members[low.group]
-    n_pairs = len(compared) * (len(compared) - 1) // 2
+    n_pairs = math.comb(len(compared), 2)
     confidence = 1 - _LEVEL / n_pairs
     is_within = bool(np.isin(first.items, second.items).any())
     if first.is_too_large or second.is_too_large:
@@ -276,8 +233,8 @@ def _find_gap(figures: Sequence[GroupFigure], members: dict[str, _Members]) -> G
 
         def difference(drawn: NDArray[np.intp]) -> float:
             return math.fsum(
-                sign * each.figure(np.flatnonzero(np.isin(each.items, everyone[drawn])))
-                for sign, each in ((1, first), (-1, second))
+                sign * group.figure(np.flatnonzero(np.isin(group.items, everyone[drawn])))
+                for sign, group in ((1, first), (-1, second))
             )
 
         interval = figure_interval(len(everyone), difference, bounds=None, confidence=confidence, bootstrap=False)
@@ -286,10 +243,6 @@ def _find_gap(figures: Sequence[GroupFigure], members: dict[str, _Members]) -> G
             len(first.items), first.figure, len(second.items), second.figure, confidence=confidence
         )
     if interval is not None:
-        ends = cut_difference(interval.low, interval.high, first.bounds)
+        ends = cut_difference(interval.low, interval.high, bounds)
         interval = interval._replace(low=ends[0], high=ends[1])
     return Gap(high.group, low.group, high.value - low.value, interval, n_pairs, is_within)
-
-
-def _value(figure: GroupFigure) -> float:
-    return figure.value

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from xval.answers.deals import deals_of, item_means
 from xval.answers.events_over_items import measure_events
 from xval.answers.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
+from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.repeats import jobs_of
 from xval.answers.summary import MetricDict, done_records, has_windows, settings_of
 from xval.base.numbers import finite_or_nan
 from xval.measures import metrics
 from xval.measures.metrics import Chance, Metric
-from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
+from xval.measures.statistics.intervals import mean_interval
 from xval.measures.task import Task, find_task
 from xval.measures.tasks.multilabel_classification import TUNED_METRICS, decide
 from xval.results.added_metrics import constant_chance
@@ -32,7 +33,6 @@ from xval.results.job_key import JobKey
 from xval.results.tested_examples import TestedExamples, read_examples
 
 _MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
-MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
 _NO_CHANCE = Chance(math.nan, "")  # not known
 _Values = dict[str, NDArray[np.float64]]
 
@@ -145,7 +145,6 @@ def _measure(
         "pooled": np.full(len(targets), 1 / len(targets)),
         "items": 1 / (len(rows) * np.bincount(first.items)[first.items]),
     }
-    n_values = sum(each.predictions.size for each in repeats) * min(len(rows), MOST_LEFT_OUT)
     found = {}
     for name in chosen or pooled:
         value = pooled[name]
@@ -156,8 +155,8 @@ def _measure(
         if (metric.is_mean or is_whole) and np.isfinite(values).all():
             of = "items"
             interval = mean_interval(values, bounds=metric.bounds)
-        elif n_values <= MOST_VALUES_OF_INTERVAL:
-            interval = _pooled_interval(metric, repeats)
+        else:
+            interval = MetricOverItems(metric, repeats, is_mean=False).interval()
         chance = metric.chance and metric.chance(targets, weights[of])
         # Chance of frames, and of metrics of the user's own, names one answer to all items.
         if chance and of == "items" and not (metric.is_mean or task.is_framewise or name in further):
@@ -199,17 +198,6 @@ def _measure_decided(task: Task, repeats: Sequence[TestedExamples]) -> dict[str,
 
 def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([each[name] for each in values])) for name in values[0]}
-
-
-def _pooled_interval(metric: Metric, repeats: Sequence[TestedExamples]) -> Interval | None:
-    def compute(drawn: NDArray[np.intp]) -> float:
-        figures = []
-        for each in repeats:
-            chosen = np.concatenate([each.rows[item] for item in drawn])
-            figures.append(metric.function(each.targets[chosen], each.predictions[chosen]))
-        return float(np.mean(figures))
-
-    return figure_interval(len(repeats[0].rows), compute, bounds=metric.bounds, bootstrap=False)
 
 
 def _of_record(values: NDArray[np.float64]) -> ItemFigure:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xval.answers.over_items import MOST_VALUES_OF_INTERVAL
+from xval.answers.metric_over_items import MOST_VALUES_OF_INTERVAL
 from xval.measures import metrics
 from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval
 from xval.measures.task import Task, find_task

@@ -1,0 +1,56 @@
+"""A metric over items: pooled or averaged, of all of them or of some."""
+
+import numpy as np
+import pytest
+
+from xval.answers import metric_over_items
+from xval.answers.metric_over_items import MetricOverItems
+from xval.measures import metrics
+from xval.results.tested_examples import TestedExamples
+
+ACCURACY, MACRO_F1 = (metrics.find("classification", name) for name in ("accuracy", "macro_f1"))
+
+
+@pytest.fixture
+def examples():
+    rng = np.random.default_rng(3)
+    items = np.repeat(["a", "b", "c", "d"], [10, 20, 30, 40])
+    clips = np.array([f"clip {number}" for number in range(100)], dtype=object)
+    predictions = rng.dirichlet(np.ones(3), 100).astype(np.float32)
+    return TestedExamples(items, clips, np.ones(100, np.int64), rng.integers(3, size=100), predictions)
+
+
+def test_a_mean_counts_each_item_once_and_another_metric_each_example(examples):
+    of_items = [ACCURACY.function(examples.targets[rows], examples.predictions[rows]) for rows in examples.rows]
+    assert MetricOverItems(ACCURACY, [examples]).figure() == pytest.approx(np.mean(of_items))
+    pooled = ACCURACY.function(examples.targets, examples.predictions)
+    assert MetricOverItems(ACCURACY, [examples], is_mean=False).figure() == pytest.approx(pooled)
+    assert pooled != pytest.approx(np.mean(of_items))
+    assert MetricOverItems(MACRO_F1, [examples]).figure() == MACRO_F1.function(examples.targets, examples.predictions)
+
+
+def test_items_without_a_kept_example_are_none(examples):
+    kept = np.isin(examples.items, [1, 3])
+    over_items = MetricOverItems(MACRO_F1, [examples], [kept])
+    assert over_items.items.tolist() == [1, 3]
+    assert over_items.figure() == MACRO_F1.function(examples.targets[kept], examples.predictions[kept])
+    assert over_items.figure(np.array([1])) == MACRO_F1.function(*(of[examples.items == 3] for of in both(examples)))
+    assert np.isnan(MetricOverItems(MACRO_F1, [examples], [np.zeros(100, bool)]).figure())
+
+
+def test_repeats_are_averaged(examples):
+    other = TestedExamples(np.array(examples.names)[examples.items], examples.clips, examples.folds, *both(examples))
+    other.predictions = other.predictions[::-1]
+    both_figures = [MetricOverItems(MACRO_F1, [repeat]).figure() for repeat in (examples, other)]
+    assert MetricOverItems(MACRO_F1, [examples, other]).figure() == pytest.approx(np.mean(both_figures))
+
+
+def test_an_interval_that_would_take_minutes_is_none(examples, monkeypatch):
+    assert MetricOverItems(MACRO_F1, [examples]).interval() is not None
+    monkeypatch.setattr(metric_over_items, "MOST_VALUES_OF_INTERVAL", 1199)  # 300 probabilities, 4 items
+    assert MetricOverItems(MACRO_F1, [examples]).interval() is None
+    assert MetricOverItems(ACCURACY, [examples]).interval() is not None
+
+
+def both(examples):
+    return examples.targets, examples.predictions

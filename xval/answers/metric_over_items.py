@@ -1,0 +1,72 @@
+"""A metric of test examples over their items: the figure of all, of any of them, and its interval.
+
+Comes in: the examples of each repeat. Goes out: numbers. Pooled figures, groups and gaps, which draw items or leave them out,
+ask here.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.measures.metrics import Metric
+from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
+from xval.results.tested_examples import TestedExamples
+
+MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
+
+
+class MetricOverItems:
+    """A metric of test examples, averaged over items or pooled over their examples; over repeats it is averaged.
+
+    Args:
+        metric: The metric.
+        repeats: All that were tested, in each repeat of each deal; they have the same items.
+        keep: bool (n_examples,) of each repeat, which of its examples count; None: all.
+        is_mean: Average it over items; None: where it is a mean of a value of each example.
+
+    Attributes:
+        items: intp (n_items,), the numbers of the items that have such examples.
+        is_too_large: Whether an interval, for which each item is left out once, would take minutes.
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        repeats: Sequence[TestedExamples],
+        keep: Sequence[NDArray[np.bool_]] | None = None,
+        *,
+        is_mean: bool | None = None,
+    ) -> None:
+        self._metric, self._repeats = metric, repeats
+        self._rows = [
+            {item: kept for item, rows in enumerate(examples.rows) if len(kept := rows if own is None else rows[own[rows]])}
+            for examples, own in zip(repeats, keep or [None] * len(repeats), strict=True)
+        ]
+        self.items = np.array(sorted(self._rows[0]), np.intp)
+        n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))
+        is_mean = metric.is_mean if is_mean is None else is_mean
+        self.is_too_large = not is_mean and n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
+        self._values = np.array([self._pooled([item]) for item in self.items.tolist()]) if is_mean else None
+
+    def figure(self, places: NDArray[np.intp] | slice = slice(None)) -> float:
+        """Return the figure of some of the items, by their places in `items`, perhaps several times; NaN of none."""
+        items = self.items[places]
+        if not len(items):
+            return float("nan")
+        return self._pooled(items.tolist()) if self._values is None else float(self._values[places].mean())
+
+    def interval(self) -> Interval | None:
+        """Return the 95 % interval over the items; None: fewer than 3 of them, undefined, or it would take minutes."""
+        if self._values is not None:
+            return mean_interval(self._values, bounds=self._metric.bounds) if np.isfinite(self._values).all() else None
+        if self.is_too_large:
+            return None
+        return figure_interval(len(self.items), self.figure, bounds=self._metric.bounds, bootstrap=False)
+
+    def _pooled(self, items: Sequence[int]) -> float:
+        figures = []
+        for examples, rows in zip(self._repeats, self._rows, strict=True):
+            chosen = np.concatenate([rows[item] for item in items])
+            figures.append(self._metric.function(examples.targets[chosen], examples.predictions[chosen]))
+        return float(np.mean(figures))
