@@ -39,9 +39,10 @@ class MetricOverItems:
         is_mean: bool | None = None,
     ) -> None:
         self._metric, self._repeats = metric, repeats
+        kept_of = keep or [np.ones(len(examples.items), bool) for examples in repeats]
         self._rows = [
-            {item: kept for item, rows in enumerate(examples.rows) if len(kept := rows if own is None else rows[own[rows]])}
-            for examples, own in zip(repeats, keep or [None] * len(repeats), strict=True)
+            {item: kept for item, rows in enumerate(examples.rows) if len(kept := rows[own[rows]])}
+            for examples, own in zip(repeats, kept_of, strict=True)
         ]
         self.items = np.array(sorted(self._rows[0]), np.intp)
         n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))

@@ -6,7 +6,7 @@ import pytest
 from xval.answers import metric_over_items
 from xval.answers.metric_over_items import MetricOverItems
 from xval.measures import metrics
-from xval.results.tested_examples import TestedExamples
+from xval.results import tested_examples
 
 ACCURACY, MACRO_F1 = (metrics.find("classification", name) for name in ("accuracy", "macro_f1"))
 
@@ -17,7 +17,7 @@ def examples():
     items = np.repeat(["a", "b", "c", "d"], [10, 20, 30, 40])
     clips = np.array([f"clip {number}" for number in range(100)], dtype=object)
     predictions = rng.dirichlet(np.ones(3), 100).astype(np.float32)
-    return TestedExamples(items, clips, np.ones(100, np.int64), rng.integers(3, size=100), predictions)
+    return tested_examples.TestedExamples(items, clips, np.ones(100, np.int64), rng.integers(3, size=100), predictions)
 
 
 def test_a_mean_counts_each_item_once_and_another_metric_each_example(examples):
@@ -39,7 +39,9 @@ def test_items_without_a_kept_example_are_none(examples):
 
 
 def test_repeats_are_averaged(examples):
-    other = TestedExamples(np.array(examples.names)[examples.items], examples.clips, examples.folds, *both(examples))
+    other = tested_examples.TestedExamples(
+        np.array(examples.names)[examples.items], examples.clips, examples.folds, *both(examples)
+    )
     other.predictions = other.predictions[::-1]
     both_figures = [MetricOverItems(MACRO_F1, [repeat]).figure() for repeat in (examples, other)]
     assert MetricOverItems(MACRO_F1, [examples, other]).figure() == pytest.approx(np.mean(both_figures))
