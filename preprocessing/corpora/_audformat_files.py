@@ -1,0 +1,199 @@
+"""The files of a database in audformat, which may come from anywhere: read so that nothing in them runs or names other files.
+
+audformat itself reads headers with a loader that carries out tags, and prefers pickled tables, which may run code. So it is
+given the header as plain values, and copies of the csv or parquet tables in a folder of its own.
+
+Comes in: the folder of db.yaml. Goes out: an `audformat.Database` with its tables, and which pickles were not opened.
+"""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from preprocessing.corpora._boundary import Boundary
+from xval.errors import CorpusError, brief, how_to_install
+from xval.operating_system import LARGEST_TABLE_BYTES, open_regular, read_regular, refusal
+
+HEADER_NAME = "db.yaml"
+LARGEST_HEADER_BYTES = 32 << 20
+_MOST_VALUES = 500_000
+_DEEPEST = 50
+_MOST_ENTRIES = 10_000
+"""Of tables, schemes and so on: audformat compares each with each."""
+_LONGEST_NUMBER = 1000
+"""Longer ones take Python minutes."""
+_LONGEST_SHOWN = 100
+_OF_NUMBER = re.compile(r"[-+.:_\da-fA-FxX]+")
+_STANDARD = "tag:yaml.org,2002:"
+_PLAIN = frozenset(_STANDARD + kind for kind in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))
+_TABLE_KINDS = ("parquet", "csv")
+"""In the order in which audformat looks for them."""
+_NO_TABLE_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+
+
+def load_database(folder: Path) -> tuple[Any, list[str]]:
+    """Read the header and the tables of a database; nothing is written into its folder.
+
+    Args:
+        folder: Where db.yaml lies.
+
+    Returns:
+        The `audformat.Database`; and a sentence for each pickle that lies beside a table that was read.
+
+    Raises:
+        CorpusError: audformat is not installed; there is no header; it has tags, or is larger or deeper than any header is; a
+            table is missing, a pickle alone, or lies elsewhere; or audformat cannot read what is left.
+    """
+    try:
+        import audformat
+    except ImportError as error:
+        raise CorpusError(f"Databases in audformat need the package audformat: {how_to_install('audformat')}.") from error
+    header = _read_header(folder)
+    tables = {name: _find_table(folder, name) for name in _table_names(folder, header)}
+    try:
+        database = audformat.Database.load_header_from_yaml(header)
+    except Exception as error:  # whatever a damaged header makes of audformat
+        raise _unreadable(folder, error) from error
+    _load_tables(database, tables)
+    return database, [
+        f"db.{name}.pkl is a pickle, which may run code: not opened, its {table.suffix[1:]} is read"
+        for name, table in tables.items()
+        if (folder / f"db.{name}.pkl").exists()
+    ]
+
+
+def _unreadable(folder: Path, error: Exception) -> CorpusError:
+    return CorpusError(f"{folder}: this database cannot be read by audformat: {brief(error) or type(error).__name__}")
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    """Return db.yaml as plain values: text, numbers, dates, lists and dicts."""
+    import yaml
+
+    path = folder / HEADER_NAME
+    if not path.is_file():
+        raise CorpusError(
+            f"{folder} holds no {HEADER_NAME}, the header of a database in audformat. Give the folder of db.yaml."
+        )
+    try:
+        text = read_regular(path, LARGEST_HEADER_BYTES).decode()
+    except OSError as error:
+        raise CorpusError(f"{path}: {refusal(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path} is no text in UTF-8 (byte {error.start}).") from error
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _check_events(yaml.parse(text, Loader=loader), path)
+        header = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
+    except CorpusError:
+        raise
+    except Exception as error:  # of YAML, or of a date or number that is none
+        raise _unreadable(folder, error) from error
+    if not isinstance(header, dict):
+        raise CorpusError(f"{folder}: this database cannot be read by audformat: {HEADER_NAME} holds no names and values.")
+    header.pop("attachments", None)  # other files, which nothing here reads
+    for section, entries in header.items():
+        if isinstance(entries, dict) and len(entries) > _MOST_ENTRIES:
+            raise CorpusError(f"{path}: {len(entries)} {section}; allowed: {_MOST_ENTRIES}.")
+    return header
+
+
+def _check_events(events: Iterator[Any], path: Path) -> None:
+    """Refuse tags, depth, numbers and aliases that no header of a database has, before any value is made."""
+    import yaml
+
+    n_values = 0
+    begun: list[tuple[str | None, int]] = []
+    sizes: dict[str, int] = {}
+    for event in events:
+        where = f"{path}, line {event.start_mark.line + 1}"
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = begun.pop()
+            if anchor:
+                sizes[anchor] = n_values - before
+            continue
+        if not isinstance(event, yaml.NodeEvent):
+            continue
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in (anchor for anchor, _ in begun):
+                raise CorpusError(f"{where}: the alias {event.anchor} stands inside of what it names.")
+            n_values += sizes.get(event.anchor, 1)
+        else:
+            _check_value(event, where)
+            n_values += 1
+        if n_values > _MOST_VALUES:
+            raise CorpusError(
+                f"{where}: more than {_MOST_VALUES} values, aliases written out; no header of a database has these."
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            begun.append((event.anchor, n_values - 1))
+            sizes.pop(event.anchor, None)  # of another value that had the name before
+            if len(begun) > _DEEPEST:
+                raise CorpusError(f"{where}: lists in lists, more than {_DEEPEST} deep; no header of a database has these.")
+
+
+def _check_value(event: Any, where: str) -> None:
+    """Refuse a value that is not written as a plain one."""
+    if event.tag not in (None, "!", *_PLAIN):
+        tag = event.tag.replace(_STANDARD, "!!", 1) if event.tag.startswith(_STANDARD) else event.tag
+        shown = ascii(tag if len(tag) <= _LONGEST_SHOWN else f"{tag[:_LONGEST_SHOWN]}...")
+        raise CorpusError(
+            f"{where}: the tag {shown} stands for an object of a program, and is not carried out. Allowed: plain values. Write "
+            "the value itself in its place."
+        )
+    text = getattr(event, "value", "")
+    if len(text) > _LONGEST_NUMBER and _OF_NUMBER.fullmatch(text):
+        raise CorpusError(f"{where}: a number of {len(text)} characters; allowed: {_LONGEST_NUMBER}.")
+
+
+def _table_names(folder: Path, header: dict[str, Any]) -> list[str]:
+    """Return the tables that a header names; those that schemes may refer to come first, as audformat wants them."""
+    names: list[str] = []
+    for section in ("misc_tables", "tables"):
+        tables = header.get(section) or {}
+        if not isinstance(tables, dict):
+            raise CorpusError(f"{folder / HEADER_NAME}: {section} is no list of names and their tables.")
+        for name in tables:
+            if not isinstance(name, str) or not name or _NO_TABLE_NAME.search(name):
+                raise CorpusError(
+                    f"{folder / HEADER_NAME} names a table {name!a}; allowed: a part of the file name db.NAME.csv, no folders."
+                )
+            names.append(name)
+    return names
+
+
+def _find_table(folder: Path, name: str) -> Path:
+    """Return the file of a table that can be read without running anything."""
+    files = [folder / f"db.{name}.{kind}" for kind in _TABLE_KINDS]
+    file = next((file for file in files if file.exists()), None)
+    if file is None and (pickled := folder / f"db.{name}.pkl").exists():
+        raise CorpusError(
+            f"{pickled} is a pickle, which may run code and is not opened, and there is no other file of that table. Ask for "
+            "it as csv or parquet: database.save(folder, storage_format='csv') where it comes from."
+        )
+    if file is None:
+        raise CorpusError(f"{folder} holds no {files[1].name} or {files[0].name}, which {HEADER_NAME} names.")
+    if Boundary(folder).find(file.name) is None:
+        raise CorpusError(f"{file} leads out of {folder}, to {file.resolve()}. Put the table itself there.")
+    return file
+
+
+def _load_tables(database: Any, tables: dict[str, Path]) -> None:
+    """Let audformat read a copy of each table, where nothing else lies that it might prefer."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place, "table")
+        for name, file in tables.items():
+            try:
+                source = open_regular(file, LARGEST_TABLE_BYTES)
+            except OSError as error:
+                raise CorpusError(f"{file}: {refusal(error)}.") from error
+            with source, copy.with_suffix(file.suffix).open("wb") as target:
+                shutil.copyfileobj(source, target)
+            try:
+                database[name].load(str(copy))
+            except Exception as error:  # whatever a damaged table makes of audformat, pandas or pyarrow
+                raise CorpusError(f"{file} cannot be read by audformat: {brief(error) or type(error).__name__}") from error
+            copy.with_suffix(file.suffix).unlink()
