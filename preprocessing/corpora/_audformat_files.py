@@ -9,26 +9,18 @@ Comes in: the folder of db.yaml. Goes out: an `audformat.Database` with its tabl
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from preprocessing.corpora._boundary import Boundary
+from preprocessing.corpora._plain_yaml import parse_plain
 from xval.errors import CorpusError, brief, how_to_install
 from xval.operating_system import LARGEST_TABLE_BYTES, open_regular, read_regular, refusal
 
 HEADER_NAME = "db.yaml"
 LARGEST_HEADER_BYTES = 32 << 20
-_MOST_VALUES = 500_000
-_DEEPEST = 50
 _MOST_ENTRIES = 10_000
 """Of tables, schemes and so on: audformat compares each with each."""
-_LONGEST_NUMBER = 1000
-"""Longer ones take Python minutes."""
-_LONGEST_SHOWN = 100
-_OF_NUMBER = re.compile(r"[-+.:_\da-fA-FxX]+")
-_STANDARD = "tag:yaml.org,2002:"
-_PLAIN = frozenset(_STANDARD + kind for kind in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))
 _TABLE_KINDS = ("parquet", "csv")
 """In the order in which audformat looks for them."""
 _NO_TABLE_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
@@ -71,8 +63,6 @@ def _unreadable(folder: Path, error: Exception) -> CorpusError:
 
 def _read_header(folder: Path) -> dict[str, Any]:
     """Return db.yaml as plain values: text, numbers, dates, lists and dicts."""
-    import yaml
-
     path = folder / HEADER_NAME
     if not path.is_file():
         raise CorpusError(
@@ -84,13 +74,9 @@ def _read_header(folder: Path) -> dict[str, Any]:
         raise CorpusError(f"{path}: {refusal(error)}.") from error
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path} is no text in UTF-8 (byte {error.start}).") from error
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _check_events(yaml.parse(text, Loader=loader), path)
-        header = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
-    except CorpusError:
-        raise
-    except Exception as error:  # of YAML, or of a date or number that is none
+        header = parse_plain(text, path)
+    except ValueError as error:
         raise _unreadable(folder, error) from error
     if not isinstance(header, dict):
         raise CorpusError(f"{folder}: this database cannot be read by audformat: {HEADER_NAME} holds no names and values.")
@@ -99,54 +85,6 @@ def _read_header(folder: Path) -> dict[str, Any]:
         if isinstance(entries, dict) and len(entries) > _MOST_ENTRIES:
             raise CorpusError(f"{path}: {len(entries)} {section}; allowed: {_MOST_ENTRIES}.")
     return header
-
-
-def _check_events(events: Iterator[Any], path: Path) -> None:
-    """Refuse tags, depth, numbers and aliases that no header of a database has, before any value is made."""
-    import yaml
-
-    n_values = 0
-    begun: list[tuple[str | None, int]] = []
-    sizes: dict[str, int] = {}
-    for event in events:
-        where = f"{path}, line {event.start_mark.line + 1}"
-        if isinstance(event, yaml.CollectionEndEvent):
-            anchor, before = begun.pop()
-            if anchor:
-                sizes[anchor] = n_values - before
-            continue
-        if not isinstance(event, yaml.NodeEvent):
-            continue
-        if isinstance(event, yaml.AliasEvent):
-            if event.anchor in (anchor for anchor, _ in begun):
-                raise CorpusError(f"{where}: the alias {event.anchor} stands inside of what it names.")
-            n_values += sizes.get(event.anchor, 1)
-        else:
-            _check_value(event, where)
-            n_values += 1
-        if n_values > _MOST_VALUES:
-            raise CorpusError(
-                f"{where}: more than {_MOST_VALUES} values, aliases written out; no header of a database has these."
-            )
-        if isinstance(event, yaml.CollectionStartEvent):
-            begun.append((event.anchor, n_values - 1))
-            sizes.pop(event.anchor, None)  # of another value that had the name before
-            if len(begun) > _DEEPEST:
-                raise CorpusError(f"{where}: lists in lists, more than {_DEEPEST} deep; no header of a database has these.")
-
-
-def _check_value(event: Any, where: str) -> None:
-    """Refuse a value that is not written as a plain one."""
-    if event.tag not in (None, "!", *_PLAIN):
-        tag = event.tag.replace(_STANDARD, "!!", 1) if event.tag.startswith(_STANDARD) else event.tag
-        shown = ascii(tag if len(tag) <= _LONGEST_SHOWN else f"{tag[:_LONGEST_SHOWN]}...")
-        raise CorpusError(
-            f"{where}: the tag {shown} stands for an object of a program, and is not carried out. Allowed: plain values. Write "
-            "the value itself in its place."
-        )
-    text = getattr(event, "value", "")
-    if len(text) > _LONGEST_NUMBER and _OF_NUMBER.fullmatch(text):
-        raise CorpusError(f"{where}: a number of {len(text)} characters; allowed: {_LONGEST_NUMBER}.")
 
 
 def _table_names(folder: Path, header: dict[str, Any]) -> list[str]:
