@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from preprocessing.clips.boundary import refuse_links
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import natural_key
 from preprocessing.file_replacement import replace_file
@@ -62,15 +63,16 @@ class OutputFolder:
             lists: Tables of this run, which name what is removed.
 
         Raises:
-            CorpusError: A file cannot be removed, or the name of one that is made is too long.
+            CorpusError: A file cannot be removed or lies behind a link, or the name of one that is made is too long.
         """
         for made_of, source in sources.items():
             _refuse_name(made_of, source.files)
-        self.has_begun = True
         old = [source for path, source in self._before.items() if sources.get(path) != source]
         # Also a file of that name that no note lists: it would be taken for one that this run made.
         new = [source for path, source in sources.items() if self._before.get(path) != source]
         stale = [name for source in (*old, *new) for name in source.files]
+        refuse_links(self._folder, stale)
+        self.has_begun = True
         for name in (*lists, *stale) if stale else ():
             _remove(self._folder, name)
         for path in self._folder.rglob(".*.part"):  # no other process writes here

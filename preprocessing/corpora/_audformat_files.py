@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from preprocessing.corpora._boundary import Boundary
+from preprocessing.clips.boundary import Boundary
 from preprocessing.corpora._plain_yaml import parse_plain
 from xval.errors import CorpusError, brief, how_to_install
 from xval.operating_system import LARGEST_TABLE_BYTES, open_regular, read_regular, refusal

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from preprocessing.corpora._boundary import Boundary
+from preprocessing.clips.boundary import Boundary
 from preprocessing.corpora._plain_yaml import parse_plain
 from xval.errors import CorpusError, how_to_install
 from xval.json_files import read_json

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from preprocessing.clips.boundary import Boundary
 from preprocessing.corpora._audformat_files import load_database
-from preprocessing.corpora._boundary import Boundary
 from preprocessing.corpora._layout import clip_table, split_names
 from preprocessing.corpora._tables import refuse_measurements
 from xval.errors import CorpusError, suggestion

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from preprocessing.clips.boundary import Boundary
 from preprocessing.clips.listing import AUDIO_SUFFIXES
-from preprocessing.corpora._boundary import Boundary
 from preprocessing.corpora._huggingface_files import load_splits
 from preprocessing.corpora._layout import clip_table, split_names
 from preprocessing.corpora._tables import refuse_measurements

@@ -5,7 +5,10 @@ the user's own may name any file, and does not come here.
 """
 
 import os
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from xval.errors import CorpusError
 
 
 class Boundary:
@@ -33,3 +36,21 @@ class Boundary:
             self._places[above] = os.path.realpath(above)
         file = os.path.join(self._places[above], name)  # noqa: PTH118
         return os.path.realpath(file) if os.path.islink(file) else file  # noqa: PTH114
+
+
+def refuse_links(folder: Path, names: Iterable[str]) -> None:
+    """Refuse files that lie behind a link to another folder, where they would be replaced or removed.
+
+    Args:
+        folder: What is written.
+        names: Of files in it, posix.
+
+    Raises:
+        CorpusError: A folder on the way to one is such a link.
+    """
+    boundary = Boundary(folder)
+    for parent in dict.fromkeys(PurePosixPath(name).parent.as_posix() for name in names):
+        if parent != "." and boundary.find(parent) is None:
+            raise CorpusError(
+                f"{folder / parent} leads out of {folder}, links followed. Move it away, or choose another folder."
+            )

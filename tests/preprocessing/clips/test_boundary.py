@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.corpora._boundary import Boundary
+from preprocessing.clips.boundary import Boundary
 
 
 @pytest.fixture
