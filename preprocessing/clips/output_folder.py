@@ -27,11 +27,9 @@ from xval.csv_text import guard
 from xval.errors import CorpusError
 from xval.operating_system import read_regular
 
-LEFT_OUT_NAME = "left_out.csv"
-LEFT_OUT_COLUMNS = ("path", "reason")
+LEFT_OUT_NAME, LEFT_OUT_COLUMNS = "left_out.csv", ("path", "reason")
 
-_LOCK_NAME = ".lock"
-_LONGEST_NAME = 255  # bytes, of Linux, macOS and Windows alike
+_LOCK_NAME, _LONGEST_NAME = ".lock", 255  # bytes, of Linux, macOS and Windows alike
 
 
 @dataclass(frozen=True)

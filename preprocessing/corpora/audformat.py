@@ -3,6 +3,7 @@
 Layout: ``db.yaml`` beside its tables ``db.{table}.csv`` (or parquet) and the audio, as ``audb.load(..., full_path=False)`` or
 ``db.save`` leaves it. Columns of tables, and what a scheme says about their values (of a speaker: gender, age), can be label
 or item. A table of a split train, dev or test gives the phases training, validation and test. Segments become stretches.
+Pickled tables (``db.{table}.pkl``) are never opened, tags in db.yaml and files outside of the folder are refused.
 Source and licence: those of the database, in db.yaml; of the format https://audeering.github.io/audformat/.
 Needs the package audformat: pip install -e '.[audformat]'
 """

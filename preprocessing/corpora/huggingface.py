@@ -3,7 +3,8 @@
 Layout: a folder that ``save_to_disk`` wrote, one of parquet files, or the name of a dataset that was loaded before (folders of
 audio files are read by ``folders`` and ``table``). Nothing is fetched. The encoded audio is written, as it is, into the audio
 folder, ``{split}/{row}.wav``, from where it is decoded like that of any corpus. The splits train, validation and test become
-phases.
+phases. Rows, splits and the card may name files in the dataset's own folder alone, links followed; of one in the cache, what
+the library has fetched and made for it. No code of a dataset runs.
 Source and licence: those of the dataset; of the format https://huggingface.co/docs/datasets (Lhoest et al. 2021).
 Needs the package datasets: pip install -e '.[huggingface]'
 """
