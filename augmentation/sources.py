@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from preprocessing.clips.augmented_copies import COPIES_NAME, NOTE_NAME
+from preprocessing.clips.boundary import Boundary
 from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below
 from preprocessing.clips.output_folder import LEFT_OUT_NAME, name_copies, refuse_nested
 from preprocessing.clips.table import natural_key
+from xval.base.errors import CorpusError
 
 METADATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".yaml", ".yml", ".xml", ".md", ".lab", ".xlsx", ".textgrid")
 
@@ -36,13 +38,21 @@ def list_sources(folder: Path) -> Sources:
     """List the files of a folder and of the folders below; hidden ones are skipped.
 
     Raises:
-        CorpusError: There is no such folder, no audio in it, or two files would get one name in the output.
+        CorpusError: There is no such folder, no audio in it, two files would get one name in the output, or a table is a
+            link to another folder.
     """
     audio = name_copies(folder)
     relative = [path.relative_to(folder) for path in files_below(folder)]
     visible = [path.as_posix() for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
     n_audio = sum(PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES for path in visible)
     metadata = tuple(sorted((path for path in visible if _is_metadata(path)), key=natural_key))
+    boundary = Boundary(folder)
+    for path in metadata:
+        if boundary.find(path) is None:
+            raise CorpusError(
+                f"{folder / path} leads out of {folder}, links followed, and would be copied as it is. Put the table itself "
+                "there, or remove the link."
+            )
     return Sources(audio, metadata, n_audio - len(audio), len(visible) - n_audio - len(metadata))
 
 

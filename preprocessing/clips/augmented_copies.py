@@ -6,7 +6,7 @@ corpus with a row for every copy, under its source's item, marked as augmented.
 
 import posixpath
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AudioFiles, is_copy
@@ -149,6 +149,7 @@ def _read(path: Path) -> "pd.DataFrame":
     faults = {
         "a time_factor that is no finite number above 0": ~(np.isfinite(factors) & (factors > 0)),
         "no path or no source": (copies["path"] == "") | (copies["source"] == ""),
+        "a path that leads out of its folder": copies["path"].map(_leads_out) | copies["source"].map(_leads_out),
         "the same path as another line": copies["path"].duplicated(),
     }
     for fault, is_wrong in faults.items():
@@ -159,3 +160,9 @@ def _read(path: Path) -> "pd.DataFrame":
                 "Run python -m augmentation again with --overwrite."
             )
     return copies
+
+
+def _leads_out(path: str) -> bool:
+    """Return whether a path of a list of copies, which may come from elsewhere, leads out of its folder."""
+    plain = PurePath(path.replace("\\", "/"))
+    return bool(plain.anchor) or ".." in plain.parts

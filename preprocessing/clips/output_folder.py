@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from preprocessing.clips.boundary import refuse_links
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import natural_key
 from preprocessing.file_replacement import replace_file
@@ -26,11 +27,9 @@ from xval.base.csv_text import guard
 from xval.base.errors import CorpusError
 from xval.base.operating_system import read_regular
 
-LEFT_OUT_NAME = "left_out.csv"
-LEFT_OUT_COLUMNS = ("path", "reason")
+LEFT_OUT_NAME, LEFT_OUT_COLUMNS = "left_out.csv", ("path", "reason")
 
-_LOCK_NAME = ".lock"
-_LONGEST_NAME = 255  # bytes, of Linux, macOS and Windows alike
+_LOCK_NAME, _LONGEST_NAME = ".lock", 255  # bytes, of Linux, macOS and Windows alike
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,16 @@ class OutputFolder:
             lists: Tables of this run, which name what is removed.
 
         Raises:
-            CorpusError: A file cannot be removed, or the name of one that is made is too long.
+            CorpusError: A file cannot be removed or lies behind a link, or the name of one that is made is too long.
         """
         for made_of, source in sources.items():
             _refuse_name(made_of, source.files)
-        self.has_begun = True
         old = [source for path, source in self._before.items() if sources.get(path) != source]
         # Also a file of that name that no note lists: it would be taken for one that this run made.
         new = [source for path, source in sources.items() if self._before.get(path) != source]
         stale = [name for source in (*old, *new) for name in source.files]
+        refuse_links(self._folder, stale)
+        self.has_begun = True
         for name in (*lists, *stale) if stale else ():
             _remove(self._folder, name)
         for path in self._folder.rglob(".*.part"):  # no other process writes here

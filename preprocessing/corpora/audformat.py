@@ -3,6 +3,7 @@
 Layout: ``db.yaml`` beside its tables ``db.{table}.csv`` (or parquet) and the audio, as ``audb.load(..., full_path=False)`` or
 ``db.save`` leaves it. Columns of tables, and what a scheme says about their values (of a speaker: gender, age), can be label
 or item. A table of a split train, dev or test gives the phases training, validation and test. Segments become stretches.
+Pickled tables (``db.{table}.pkl``) are never opened, tags in db.yaml and files outside of the folder are refused.
 Source and licence: those of the database, in db.yaml; of the format https://audeering.github.io/audformat/.
 Needs the package audformat: pip install -e '.[audformat]'
 """
@@ -11,14 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from preprocessing.clips.boundary import Boundary
+from preprocessing.corpora._audformat_files import load_database
 from preprocessing.corpora._layout import clip_table, split_names
 from preprocessing.corpora._tables import refuse_measurements
-from xval.base.errors import CorpusError, how_to_install, suggestion
+from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_EXPECTED = "db.yaml, the header of a database in audformat"
 _PHASES = {"train": "training", "dev": "validation", "test": "test"}
 
 
@@ -55,7 +57,8 @@ def list_clips(
         CorpusError: There is no such database, column or table; tables contradict each other; labels are numbers, and no
             task type is given.
     """
-    database = _load(audio_folder)
+    database, not_opened = load_database(audio_folder)
+    _refuse_other_folders(database, audio_folder)
     known = _find_sources(database)
     names = _choose_labels(known, label, item)
     tables = list(database.tables) if table == "all" else split_names(table)
@@ -76,20 +79,21 @@ def list_clips(
         file, start_s, end_s = key
         of_item = file if item == "file" else by_clip.get(key, by_file.get(file))
         rows.append({"path": file, item: of_item, **row, "start_s": start_s, "end_s": end_s, "phase": phases.get(key)})
-    return _finish(rows, audio_folder, names, item, task_type, n_unlabelled)
+    clips = _finish(rows, audio_folder, names, item, task_type, n_unlabelled)
+    clips.attrs["note"] = "; ".join(filter(None, [clips.attrs["note"], *not_opened]))
+    return clips
 
 
-def _load(folder: Path) -> Any:
-    try:
-        import audformat
-    except ImportError as error:
-        raise CorpusError(f"Databases in audformat need the package audformat: {how_to_install('audformat')}.") from error
-    if not (folder / "db.yaml").is_file():
-        raise CorpusError(f"{folder} holds no {_EXPECTED}. Give the folder of db.yaml.")
-    try:
-        return audformat.Database.load(str(folder), load_data=True)
-    except Exception as error:  # whatever a damaged file makes of yaml, pandas or pyarrow
-        raise CorpusError(f"{folder}: this database cannot be read by audformat: {error}") from error
+def _refuse_other_folders(database: Any, folder: Path) -> None:
+    """Refuse audio outside of the folder of the database: its tables come from elsewhere, and may not name any file."""
+    boundary = Boundary(folder)
+    for name, table in database.tables.items():
+        for file in table.files:
+            if boundary.find(str(file)) is None:
+                raise CorpusError(
+                    f"{folder}, table {name}: {str(file)!r} leads out of {folder}, links followed. A database names files in "
+                    "its own folder alone: put the audio there. Clips that lie anywhere: python -m preprocessing table"
+                )
 
 
 def _find_sources(database: Any) -> dict[str, list[_Source]]:

@@ -3,22 +3,24 @@
 Layout: a folder that ``save_to_disk`` wrote, one of parquet files, or the name of a dataset that was loaded before (folders of
 audio files are read by ``folders`` and ``table``). Nothing is fetched. The encoded audio is written, as it is, into the audio
 folder, ``{split}/{row}.wav``, from where it is decoded like that of any corpus. The splits train, validation and test become
-phases.
+phases. Rows, splits and the card may name files in the dataset's own folder alone, links followed; of one in the cache, what
+the library has fetched and made for it. No code of a dataset runs.
 Source and licence: those of the dataset; of the format https://huggingface.co/docs/datasets (Lhoest et al. 2021).
 Needs the package datasets: pip install -e '.[huggingface]'
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from preprocessing.clips.boundary import Boundary
 from preprocessing.clips.listing import AUDIO_SUFFIXES
+from preprocessing.corpora._huggingface_files import load_splits
 from preprocessing.corpora._layout import clip_table, split_names
 from preprocessing.corpora._tables import refuse_measurements
 from preprocessing.file_replacement import replace_file
-from xval.base.errors import CorpusError, how_to_install, suggestion
+from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +58,7 @@ def list_clips(
     """
     import pandas as pd
 
-    parts = _load(source, config)
+    parts, boundary = load_splits(source, config)
     features = next(iter(parts.values())).features
     column = _find_audio(features, audio)
     known = [name for name in features if name != column]
@@ -71,7 +73,7 @@ def list_clips(
     rows = [
         {"path": path, "file": path, **values, **({"phase": _PHASES.get(split)} if len(parts) > 1 else {})}
         for split, part in parts.items()
-        for path, values in _write_audio(part.select_columns([column, *kept]), split, column, audio_folder)
+        for path, values in _write_audio(part.select_columns([column, *kept]), split, column, audio_folder, source, boundary)
     ]
     facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such beside missing ones
     labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
@@ -96,46 +98,6 @@ def default_dataset(*, source: str, **_: object) -> str:
     return PurePosixPath(source.rstrip("/")).name
 
 
-def _load(source: str, config: str) -> dict[str, Any]:
-    """Return the splits of a dataset by their names, without asking the network."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise CorpusError(f"Datasets of Hugging Face need the package datasets: {how_to_install('huggingface')}.") from error
-    folder = Path(source)
-    was_saved = any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
-    try:
-        with _offline():
-            if was_saved:
-                loaded = datasets.load_from_disk(source)
-            else:
-                loaded = datasets.load_dataset(source, None if config == "none" else config)
-    except Exception as error:  # a dataset may be wrong in as many ways as there are formats
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CorpusError(
-            f"{source}: no folder of a dataset, nor one that is in the cache ({first}). Nothing is fetched here; to fetch it: "
-            f"python -c \"import datasets; datasets.load_dataset('{source}')\""
-        ) from error
-    return dict(loaded) if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Keep the library from the network; its environment variables count only before it is imported."""
-    import datasets
-    from huggingface_hub import constants
-
-    switches: tuple[Any, ...] = (constants, datasets.config)
-    before = [switch.HF_HUB_OFFLINE for switch in switches]
-    for switch in switches:
-        switch.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        for switch, was_offline in zip(switches, before, strict=True):
-            switch.HF_HUB_OFFLINE = was_offline
-
-
 def _find_audio(features: Any, audio: str) -> str:
     """Return the column of the audio."""
     import datasets
@@ -151,7 +113,9 @@ def _find_audio(features: Any, audio: str) -> str:
     return audio
 
 
-def _write_audio(part: Any, split: str, column: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _write_audio(
+    part: Any, split: str, column: str, folder: Path, source: str, boundary: Boundary
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Write the encoded audio of each row of a split; yield its path and the other values, classes by their names."""
     import datasets
 
@@ -159,7 +123,7 @@ def _write_audio(part: Any, split: str, column: str, folder: Path) -> Iterator[t
     for number, row in enumerate(part.cast_column(column, datasets.Audio(decode=False))):
         cell = row.pop(column) or {}
         place = cell.get("path") or ""
-        content = cell.get("bytes") or (Path(place).read_bytes() if Path(place).is_file() else b"")
+        content = cell.get("bytes") or _read_named(place, boundary, f"{source}, row {number} of split {split}", source)
         if not content:
             raise CorpusError(f"Row {number} of split {split} has no audio in column {column} ({place or 'empty'}).")
         suffix = PurePosixPath(place).suffix.lower()
@@ -169,3 +133,20 @@ def _write_audio(part: Any, split: str, column: str, folder: Path) -> Iterator[t
         for name, feature in classes.items():
             row[name] = None if row[name] is None or row[name] < 0 else feature.int2str(row[name])
         yield path, row
+
+
+def _read_named(place: str, boundary: Boundary, where: str, source: str) -> bytes:
+    """Return the content of a file that a row names in place of its audio; nothing where there is none.
+
+    It becomes a file of the corpus as it is, so that a dataset from elsewhere could collect any file of this machine.
+    """
+    if not place:
+        return b""
+    file = boundary.find(place)
+    if file is None:
+        own = source if Path(source).is_dir() else f"the cache of {source}"
+        raise CorpusError(
+            f"{where}: its audio {place!r} leads out of {own}, links followed, and is not read. If it is meant, write the "
+            "dataset with its audio: dataset.save_to_disk(folder)."
+        )
+    return file.read_bytes() if file.is_file() else b""

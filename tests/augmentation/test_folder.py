@@ -42,6 +42,21 @@ def read_list(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_a_table_that_is_a_link_to_another_folder_is_not_copied(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder may come from elsewhere, and its copy may be handed on."""
+    (tmp_path / "key").write_text("secret")
+    (clips / "labels.csv").symlink_to(tmp_path / "key")
+    assert run(clips, tmp_path / "out", 1) == 2
+    assert "labels.csv leads out of" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    (clips / "labels.csv").unlink()
+    (clips / "labels.csv").symlink_to(clips / "speakers.csv")
+    assert run(clips, tmp_path / "out", 1) == 0
+    assert tree(tmp_path / "out")["labels.csv"] == (clips / "speakers.csv").read_bytes()
+
+
 def test_every_file_gets_its_copies_in_the_same_folders(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

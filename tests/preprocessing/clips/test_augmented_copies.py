@@ -260,6 +260,16 @@ def test_a_malformed_list_is_refused(tmp_path: Path, content: str, message: str)
         add(tmp_path)
 
 
+@pytest.mark.parametrize("path", ["../private.wav", "a/../../private.wav", "/private.wav", "..\\private.wav"])
+@pytest.mark.parametrize("column", ["path", "source"])
+def test_files_outside_of_the_folder_of_the_list_are_refused(tmp_path: Path, path: str, column: str) -> None:
+    """It lies in a corpus that may come from elsewhere."""
+    names = {"path": "a/one.augmented-1.wav", "source": "a/one.wav"} | {column: path}
+    write_list(tmp_path, [(names["path"], names["source"], 1.0)])
+    with pytest.raises(CorpusError, match=r"augmented\.csv: 1 lines have a path that leads out of its folder.*private\.wav"):
+        add(tmp_path)
+
+
 @pytest.mark.parametrize("factor", ["nan", "inf", "0", "-1"])
 def test_a_time_factor_that_is_none_is_refused(tmp_path: Path, factor: str) -> None:
     header = ",".join(COPIES_COLUMNS)

@@ -172,6 +172,19 @@ def test_a_note_that_names_files_elsewhere_removes_nothing(audio: Path, target: 
     assert (audio.parent / "labels.csv").exists()
 
 
+def test_a_link_to_another_folder_is_neither_written_nor_emptied(audio: Path, target: Path) -> None:
+    """The folder may come from elsewhere, with the note of a run that was made for it."""
+    convert_folder(audio, target, CopyFormat())
+    copy = next(path.relative_to(target) for path in target.rglob("*.wav") if path.parent != target)
+    mine = audio.parent / "mine"
+    (target / copy.parent).rename(mine)
+    (target / copy.parent).symlink_to(mine)
+    (mine / copy.name).write_bytes(b"mine")
+    with pytest.raises(CorpusError, match=rf"{copy.parent} leads out of .*links followed"):
+        convert_folder(audio, target, CopyFormat(), overwrite=True)
+    assert (mine / copy.name).read_bytes() == b"mine"
+
+
 def test_copies_of_two_formats_are_not_mixed(audio: Path, target: Path) -> None:
     convert_folder(audio, target, CopyFormat(sample_rate_hz=8000))
     with pytest.raises(

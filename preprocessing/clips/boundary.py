@@ -1,0 +1,56 @@
+"""Which files a corpus from elsewhere may name.
+
+Comes in: its folders, and names of files that stand in it. Goes out: the files inside these folders, links followed. A table of
+the user's own may name any file, and does not come here.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from xval.base.errors import CorpusError
+
+
+class Boundary:
+    """The folders of a corpus, which its names must not leave."""
+
+    def __init__(self, *folders: Path) -> None:
+        """Note the folders; relative names start at the first."""
+        self._start = os.path.abspath(folders[0])  # noqa: PTH100 - resolve() would follow links before '..' is taken away
+        self._folders = tuple(os.path.realpath(folder) for folder in folders)
+        self._places: dict[str, str] = {}
+
+    def find(self, name: str) -> Path | None:
+        """Return where a file lies that the corpus names, whether or not it is there; None: outside of the folders."""
+        whole = os.path.normpath(os.path.join(self._start, name.replace("\\", "/")))  # noqa: PTH118 - Path keeps '..'
+        if "\0" in whole:  # which no file has
+            return None
+        real = self._resolve(whole)
+        is_inside = any(real.startswith(os.path.join(folder, "")) for folder in self._folders)  # noqa: PTH118
+        return Path(real) if is_inside else None
+
+    def _resolve(self, path: str) -> str:
+        """Return a path without links; each folder is asked once, for a corpus has many files in few."""
+        above, name = os.path.split(path)
+        if above not in self._places:
+            self._places[above] = os.path.realpath(above)
+        file = os.path.join(self._places[above], name)  # noqa: PTH118
+        return os.path.realpath(file) if os.path.islink(file) else file  # noqa: PTH114
+
+
+def refuse_links(folder: Path, names: Iterable[str]) -> None:
+    """Refuse files that lie behind a link to another folder, where they would be replaced or removed.
+
+    Args:
+        folder: What is written.
+        names: Of files in it, posix.
+
+    Raises:
+        CorpusError: A folder on the way to one is such a link.
+    """
+    boundary = Boundary(folder)
+    for parent in dict.fromkeys(PurePosixPath(name).parent.as_posix() for name in names):
+        if parent != "." and boundary.find(parent) is None:
+            raise CorpusError(
+                f"{folder / parent} leads out of {folder}, links followed. Move it away, or choose another folder."
+            )

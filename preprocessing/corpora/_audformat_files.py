@@ -1,0 +1,137 @@
+"""The files of a database in audformat, which may come from anywhere: read so that nothing in them runs or names other files.
+
+audformat itself reads headers with a loader that carries out tags, and prefers pickled tables, which may run code. So it is
+given the header as plain values, and copies of the csv or parquet tables in a folder of its own.
+
+Comes in: the folder of db.yaml. Goes out: an `audformat.Database` with its tables, and which pickles were not opened.
+"""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from preprocessing.clips.boundary import Boundary
+from preprocessing.corpora._plain_yaml import parse_plain
+from xval.base.errors import CorpusError, brief, how_to_install
+from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular, read_regular, refusal
+
+HEADER_NAME = "db.yaml"
+LARGEST_HEADER_BYTES = 32 << 20
+_MOST_ENTRIES = 10_000
+"""Of tables, schemes and so on: audformat compares each with each."""
+_TABLE_KINDS = ("parquet", "csv")
+"""In the order in which audformat looks for them."""
+_NO_TABLE_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+
+
+def load_database(folder: Path) -> tuple[Any, list[str]]:
+    """Read the header and the tables of a database; nothing is written into its folder.
+
+    Args:
+        folder: Where db.yaml lies.
+
+    Returns:
+        The `audformat.Database`; and a sentence for each pickle that lies beside a table that was read.
+
+    Raises:
+        CorpusError: audformat is not installed; there is no header; it has tags, or is larger or deeper than any header is; a
+            table is missing, a pickle alone, or lies elsewhere; or audformat cannot read what is left.
+    """
+    try:
+        import audformat
+    except ImportError as error:
+        raise CorpusError(f"Databases in audformat need the package audformat: {how_to_install('audformat')}.") from error
+    header = _read_header(folder)
+    tables = {name: _find_table(folder, name) for name in _table_names(folder, header)}
+    try:
+        database = audformat.Database.load_header_from_yaml(header)
+    except Exception as error:  # whatever a damaged header makes of audformat
+        raise _unreadable(folder, error) from error
+    _load_tables(database, tables)
+    return database, [
+        f"db.{name}.pkl is a pickle, which may run code: not opened, its {table.suffix[1:]} is read"
+        for name, table in tables.items()
+        if (folder / f"db.{name}.pkl").exists()
+    ]
+
+
+def _unreadable(folder: Path, error: Exception) -> CorpusError:
+    return CorpusError(f"{folder}: this database cannot be read by audformat: {brief(error) or type(error).__name__}")
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    """Return db.yaml as plain values: text, numbers, dates, lists and dicts."""
+    path = folder / HEADER_NAME
+    if not path.is_file():
+        raise CorpusError(
+            f"{folder} holds no {HEADER_NAME}, the header of a database in audformat. Give the folder of db.yaml."
+        )
+    try:
+        text = read_regular(path, LARGEST_HEADER_BYTES).decode()
+    except OSError as error:
+        raise CorpusError(f"{path}: {refusal(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path} is no text in UTF-8 (byte {error.start}).") from error
+    try:
+        header = parse_plain(text, path)
+    except ValueError as error:
+        raise _unreadable(folder, error) from error
+    if not isinstance(header, dict):
+        raise CorpusError(f"{folder}: this database cannot be read by audformat: {HEADER_NAME} holds no names and values.")
+    header.pop("attachments", None)  # other files, which nothing here reads
+    for section, entries in header.items():
+        if isinstance(entries, dict) and len(entries) > _MOST_ENTRIES:
+            raise CorpusError(f"{path}: {len(entries)} {section}; allowed: {_MOST_ENTRIES}.")
+    return header
+
+
+def _table_names(folder: Path, header: dict[str, Any]) -> list[str]:
+    """Return the tables that a header names; those that schemes may refer to come first, as audformat wants them."""
+    names: list[str] = []
+    for section in ("misc_tables", "tables"):
+        tables = header.get(section) or {}
+        if not isinstance(tables, dict):
+            raise CorpusError(f"{folder / HEADER_NAME}: {section} is no list of names and their tables.")
+        for name in tables:
+            if not isinstance(name, str) or not name or _NO_TABLE_NAME.search(name):
+                raise CorpusError(
+                    f"{folder / HEADER_NAME} names a table {name!a}; allowed: a part of the file name db.NAME.csv, no folders."
+                )
+            names.append(name)
+    return names
+
+
+def _find_table(folder: Path, name: str) -> Path:
+    """Return the file of a table that can be read without running anything."""
+    files = [folder / f"db.{name}.{kind}" for kind in _TABLE_KINDS]
+    file = next((file for file in files if file.exists()), None)
+    if file is None and (pickled := folder / f"db.{name}.pkl").exists():
+        raise CorpusError(
+            f"{pickled} is a pickle, which may run code and is not opened, and there is no other file of that table. Ask for "
+            "it as csv or parquet: database.save(folder, storage_format='csv') where it comes from."
+        )
+    if file is None:
+        raise CorpusError(f"{folder} holds no {files[1].name} or {files[0].name}, which {HEADER_NAME} names.")
+    if Boundary(folder).find(file.name) is None:
+        raise CorpusError(f"{file} leads out of {folder}, to {file.resolve()}. Put the table itself there.")
+    return file
+
+
+def _load_tables(database: Any, tables: dict[str, Path]) -> None:
+    """Let audformat read a copy of each table, where nothing else lies that it might prefer."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place, "table")
+        for name, file in tables.items():
+            try:
+                source = open_regular(file, LARGEST_TABLE_BYTES)
+            except OSError as error:
+                raise CorpusError(f"{file}: {refusal(error)}.") from error
+            with source, copy.with_suffix(file.suffix).open("wb") as target:
+                shutil.copyfileobj(source, target)
+            try:
+                database[name].load(str(copy))
+            except Exception as error:  # whatever a damaged table makes of audformat, pandas or pyarrow
+                raise CorpusError(f"{file} cannot be read by audformat: {brief(error) or type(error).__name__}") from error
+            copy.with_suffix(file.suffix).unlink()
