@@ -37,7 +37,7 @@ def test_a_copy_of_another_version_of_the_code_is_refused_in_a_line(job_file, tm
 
 
 def test_a_job_finds_models_below_the_folder_that_the_experiment_was_started_in(job_file, tmp_path, monkeypatch):
-    code = tmp_path / "code" / "abc" / "xval" / "worker"
+    code = tmp_path / "code" / "abc" / "xval" / "engine" / "worker"
     code.mkdir(parents=True)
     (code / "job_process.py").touch()
     monkeypatch.setattr(run_job, "become", lambda command, variables: begun_in.append(Path.cwd()) or 0)
