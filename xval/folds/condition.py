@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.errors import SettingsError, suggestion
+from xval.literals import parse_expression, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,10 @@ class Condition:
         Raises:
             SettingsError: The text is no expression, or has something in it that is not allowed.
         """
-        self._check(self._parse()[0])
+        try:
+            self._check(self._parse()[0])
+        except RecursionError as error:
+            raise self._fault("it is nested too deeply") from error
 
     def choose(self, table: "pd.DataFrame") -> _Rows:
         """Return which rows of a table satisfy the condition: bool (n_rows,).
@@ -85,8 +89,8 @@ class Condition:
         if len(text) > _LONGEST:
             raise SettingsError(f"condition of {len(text)} letters: allowed are {_LONGEST}; add a column to the table instead.")
         try:
-            return ast.parse(text, mode="eval").body, columns
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return parse_expression(text), columns
+        except (SyntaxError, ValueError) as error:
             raise self._fault("it is no expression") from error
 
     def _fault(self, what: str) -> SettingsError:
@@ -106,7 +110,7 @@ class Condition:
                     self._check_comparison(left, kind, right)
                     left = right
             case _:
-                raise self._fault(f"'{ast.unparse(node)}' is no comparison")
+                raise self._fault(f"'{source_of(node)}' is no comparison")
 
     def _check_comparison(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> None:
         if isinstance(kind, ast.In | ast.NotIn):
@@ -131,7 +135,7 @@ class Condition:
         if isinstance(value, int | float) and not isinstance(value, bool):
             with suppress(OverflowError):
                 return float(sign * value)
-        raise self._fault(f"'{ast.unparse(node)}' is neither a text nor a number")
+        raise self._fault(f"'{source_of(node)}' is neither a text nor a number")
 
     def _evaluate(self, node: ast.expr, table: "pd.DataFrame", names: dict[str, str]) -> _Rows:
         if isinstance(node, ast.BoolOp):
