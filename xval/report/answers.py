@@ -15,11 +15,11 @@ from preprocessing.clips.parquet_files import read_frame
 from xval.csv_text import unguard
 from xval.data.clip_average import combine_examples
 from xval.errors import ResultsError, brief
-from xval.operating_system import LARGEST_TABLE_BYTES, open_regular
 from xval.results.job_key import JobKey
 from xval.results.read import PREDICTION_COLUMNS, REMEDY
 from xval.settings.schema import Settings
 from xval.settings.tasks import Task
+from xval.table_bounds import open_table
 
 _THRESHOLD = 0.5
 
@@ -68,7 +68,7 @@ def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     for folder in folders.values():
         path = folder / "events.csv"
         try:
-            with open_regular(path, LARGEST_TABLE_BYTES) as file:
+            with open_table(path) as file:
                 table = pd.read_csv(file, converters=dict.fromkeys(("clip", "label"), unguard), keep_default_na=False)
             tables.append(table.loc[table["side"] == "test", columns] if "side" in table else table[columns])
         except FileNotFoundError:

@@ -22,11 +22,11 @@ from xval.errors import ResultsError
 from xval.folds.predefined import SIDES
 from xval.folds.split import FoldPlan, FoldSettings
 from xval.json_files import read_json
-from xval.operating_system import LARGEST_TEXT_BYTES, open_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.record_form import find_faults
 from xval.settings.schema import Settings
+from xval.table_bounds import open_table
 
 Record = dict[str, Any]
 """The content of a record.json."""
@@ -269,7 +269,7 @@ def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
         ResultsError: It is damaged.
     """
     try:
-        with open_regular(path, LARGEST_TEXT_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        with open_table(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
             names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}
