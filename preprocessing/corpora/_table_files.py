@@ -101,7 +101,7 @@ def _read_sheet(table: Path, _: Wanted) -> Iterator[Row]:
             _refuse_bomb(table, file)
             sheet = openpyxl.load_workbook(file, read_only=True, data_only=True).worksheets[0]
             sheet.reset_dimensions()  # a file may announce a million columns
-            width = 0
+            width = number = 0
             for number, row in enumerate(sheet.iter_rows(max_row=_MOST_SHEET_ROWS, max_col=MOST_COLUMNS, values_only=True), 1):
                 header = [_cell(value) for value in row]
                 width = max((place for place, cell in enumerate(header, 1) if cell.strip()), default=0)
@@ -116,7 +116,9 @@ def _read_sheet(table: Path, _: Wanted) -> Iterator[Row]:
     except OSError:
         raise
     except Exception as error:  # whatever a damaged file makes of zipfile, zlib, expat or openpyxl
-        raise CorpusError(f"{table} is no Excel file: {brief(error)}. Save it again as .xlsx, or as csv in UTF-8.") from error
+        raise CorpusError(
+            f"{table} is no Excel file: {brief(error).rstrip('.')}. Save it again as .xlsx, or as csv in UTF-8."
+        ) from error
 
 
 def _refuse_bomb(table: Path, file: BinaryIO) -> None:
@@ -143,7 +145,9 @@ def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:
         refuse_large(table, n_bytes=columns.nbytes + columns.num_rows * len(schema) * BYTES_PER_CELL)
         texts = {name: _texts(column) for name, column in zip(columns.column_names, columns.columns, strict=True)}
     except (ValueError, KeyError, TypeError, NotImplementedError, ArithmeticError) as error:
-        raise CorpusError(f"{table} is no parquet file: {brief(error)}. Write it again, or save it as csv in UTF-8.") from error
+        raise CorpusError(
+            f"{table} is no parquet file: {brief(error).rstrip('.')}. Write it again, or save it as csv in UTF-8."
+        ) from error
     yield 1, list(schema.names)
     for place in range(columns.num_rows):
         yield place + 2, [texts[name][place] if name in texts else "" for name in schema.names]
