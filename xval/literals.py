@@ -8,7 +8,9 @@ import ast
 from pathlib import Path
 
 _TOO_DEEP = (RecursionError, MemoryError)
-"""What the parser raises at some 90 brackets in each other, or at thousands of signs in a row."""
+"""What the parser and its trees raise of hundreds or thousands of signs in a row."""
+
+_N_SHOWN = 200
 
 
 def parse_expression(text: str) -> ast.expr:
@@ -39,11 +41,12 @@ def parse_module(path: Path) -> ast.Module:
 
 
 def source_of(node: ast.AST) -> str:
-    """Return the text of a tree, for messages."""
+    """Return the text of a tree, for messages: no more than its beginning where it is long."""
     try:
-        return ast.unparse(node)
+        text = ast.unparse(node)
     except RecursionError:
         return "... (nested too deeply)"
+    return text if len(text) <= _N_SHOWN else f"{text[:_N_SHOWN]}..."
 
 
 def read_literal(literal: str | ast.expr) -> object:

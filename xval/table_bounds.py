@@ -26,6 +26,8 @@ MOST_COLUMNS = 16_384
 MOST_CELLS = 200_000_000
 """Of a table of text, empty ones included."""
 LONGEST_LINE_BYTES = 4 << 20
+LONGEST_CELL = 131_072
+"""Characters, as Python's csv reader has it."""
 LARGEST_RATIO = 100
 """Of the unpacked size of an Excel file to its own: sheets reach about 20, sheets of one repeated row 60, zip bombs 1032."""
 BYTES_PER_CELL = 64

@@ -20,6 +20,7 @@ from xval.table_bounds import (
     BYTES_PER_CELL,
     LARGEST_RATIO,
     LARGEST_TABLE_BYTES,
+    LONGEST_CELL,
     MOST_CELLS,
     MOST_CLIPS,
     MOST_COLUMNS,
@@ -68,6 +69,8 @@ def read_rows(table: Path, wanted: Wanted) -> Iterator[Row]:
     for number, cells in read(table, wanted):
         if not any(cell.strip() for cell in cells):
             continue
+        if (longest := max(map(len, cells))) > LONGEST_CELL:
+            refuse(table, f"line {number} has a cell of {longest} characters, at most {LONGEST_CELL} are read; shorten it")
         n_cells += len(cells)
         if n_cells > MOST_CELLS:
             refuse(table, f"it has more than {MOST_CELLS} cells; split it, or leave out columns that are not needed")

@@ -26,6 +26,7 @@ _Rows: TypeAlias = NDArray[np.bool_]
 
 _ALLOWED = "names of columns (`in backticks` where they have blanks), texts in quotes, numbers, == != < <= > >= in, and or not"
 _LONGEST = 1000
+_N_SHOWN = 200
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -94,7 +95,8 @@ class Condition:
             raise self._fault("it is no expression") from error
 
     def _fault(self, what: str) -> SettingsError:
-        return SettingsError(f"condition {self.text!r}: {what}; allowed: {_ALLOWED}.")
+        shown = self.text if len(self.text) <= _N_SHOWN else f"{self.text[:_N_SHOWN]}..."
+        return SettingsError(f"condition {shown!r}: {what}; allowed: {_ALLOWED}.")
 
     def _check(self, node: ast.expr) -> None:
         """Refuse what is neither true nor false of a row."""
