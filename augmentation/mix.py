@@ -128,7 +128,7 @@ def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
         )
     item = wanted.item
     if item is None:
-        header, _ = read_table(wanted.annotation, "path, start_s, end_s, label, item")
+        header, _ = read_table(wanted.annotation, "path, start_s, end_s, label, item", others=False)
         item = "item" if "item" in [column.lower() for column in header] else "recording"
     clips = events_corpus.list_clips(wanted.events_folder, annotation=wanted.annotation, item=item, label=wanted.label)
     if clips.attrs["note"]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.listing import AudioFiles, is_copy
 from xval.base.csv_text import unguard
 from xval.base.errors import CorpusError
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,7 @@ def _read(path: Path) -> "pd.DataFrame":
 
     try:
         names = dict.fromkeys(("path", "source"), unguard)
-        with open_regular(path, LARGEST_TABLE_BYTES) as file:
+        with open_table(path) as file:
             copies = pd.read_csv(file, converters=names, keep_default_na=False, encoding="utf-8")
         copies["time_factor"] = copies["time_factor"].astype("float64")
     except (OSError, ValueError, KeyError) as error:

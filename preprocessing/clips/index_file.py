@@ -74,7 +74,7 @@ def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
         table = parquet_files.read_table(path)
         facts: dict[str, Any] = json.loads(table.schema.metadata[_METADATA_KEY])
         is_newer = facts["format_version"] > FORMAT_VERSION  # whose columns are not known here
-        index = table.to_pandas()
+        index = parquet_files.to_frame(table)
         if not is_newer:
             index = index.astype({"fold": "Int64"})
             _check(index, facts)

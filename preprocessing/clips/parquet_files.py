@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
+from preprocessing.clips.parquet_size import measure_texts, size_in_memory, write_out
 from xval.base.errors import brief
-from xval.base.operating_system import open_regular
+from xval.base.operating_system import IrregularFileError, open_regular
+from xval.base.table_bounds import MOST_ROWS, refuse_large
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow
     from pyarrow.parquet import ParquetFile
+
+    _Open: TypeAlias = Callable[..., ParquetFile]
 
 Kind: TypeAlias = Literal["text", "text or nothing", "number", "whole number", "yes or no"]
 T = TypeVar("T")
@@ -24,7 +28,11 @@ _LARGEST_READ_AT_ONCE = 64 << 20  # bytes
 
 
 def read_table(
-    path: Path, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None
+    path: Path,
+    needed: Mapping[str, Kind] | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    most_rows: int = MOST_ROWS,
 ) -> "pyarrow.Table":
     """Return the table in a parquet file.
 
@@ -32,13 +40,14 @@ def read_table(
         path: The file.
         needed: The columns that must be there, and what they hold: a number may be missing (NaN), nothing else may.
         columns: Read these, as far as they are there; None: all.
+        most_rows: How many rows it may have.
 
     Raises:
-        OSError: It is missing, cannot be read, or is no regular file.
+        OSError: It is missing, cannot be read, is no regular file, has more rows, or takes more memory than is free.
         ValueError: It is no parquet file or damaged, lacks a column, or a column holds something else.
     """
     wanted = None if columns is None else list(dict.fromkeys((*columns, *(needed or {}))))
-    table = _read(path, lambda file: file.read(wanted, use_threads=False))
+    table = _read(path, lambda file, open_again: _read_bounded(path, file, open_again, wanted, most_rows))
     for name, kind in (needed or {}).items():
         _check_column(table, name, kind)
     return table
@@ -47,11 +56,29 @@ def read_table(
 def read_frame(path: Path, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None) -> "pd.DataFrame":
     """Return the table in a parquet file as a DataFrame; arguments and errors are those of `read_table`."""
     table = read_table(path, needed, columns=columns)
+    return to_frame(table)
+
+
+def to_frame(table: "pyarrow.Table") -> "pd.DataFrame":
+    """Return a table as a DataFrame.
+
+    Raises:
+        ValueError: A value has no such form, as a time that no calendar has, or what pandas has noted in the file is damaged.
+    """
     try:
-        found: pd.DataFrame = table.to_pandas()
-    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:  # of what pandas has noted in the file
+        frame: pd.DataFrame = table.to_pandas()
+    except (KeyError, TypeError, AttributeError, NotImplementedError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
-    return found
+    return frame
+
+
+def read_schema(path: Path) -> "pyarrow.Schema":
+    """Return the columns of a parquet file and their types, reading no more than its footer.
+
+    Raises:
+        OSError, ValueError: As `read_table`.
+    """
+    return _read(path, lambda file, _: file.schema_arrow)
 
 
 def column_names(path: Path) -> list[str]:
@@ -60,7 +87,7 @@ def column_names(path: Path) -> list[str]:
     Raises:
         OSError, ValueError: As `read_table`.
     """
-    return [str(name) for name in _read(path, lambda file: file.schema_arrow.names)]
+    return [str(name) for name in read_schema(path).names]
 
 
 def write_table(path: Path, table: "pyarrow.Table | pd.DataFrame") -> None:
@@ -79,17 +106,39 @@ def write_table(path: Path, table: "pyarrow.Table | pd.DataFrame") -> None:
             parquet.write_table(table, file)
 
 
-def _read(path: Path, use: "Callable[[ParquetFile], T]") -> T:
+def _read(path: Path, use: "Callable[[ParquetFile, _Open], T]") -> T:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
     with open_regular(path) as file:
         is_small = os.fstat(file.fileno()).st_size <= _LARGEST_READ_AT_ONCE
+        content = pyarrow.py_buffer(file.read()) if is_small else None
+
+        def open_it(dictionaries: "Sequence[str] | None" = None) -> ParquetFile:
+            source = file if content is None else pyarrow.BufferReader(content)
+            return ParquetFile(source, pre_buffer=False, read_dictionary=dictionaries)
+
         try:
-            with ParquetFile(pyarrow.BufferReader(file.read()) if is_small else file, pre_buffer=False) as opened:
-                return use(opened)
+            with open_it() as opened:
+                return use(opened, open_it)
+        except IrregularFileError:
+            raise
         except (pyarrow.ArrowException, OSError) as error:
             raise ValueError(brief(error)) from error
+
+
+def _read_bounded(
+    path: Path, file: "ParquetFile", open_again: "_Open", wanted: Sequence[str] | None, most_rows: int
+) -> "pyarrow.Table":
+    """Read columns once it is known that they fit into the memory."""
+    size = size_in_memory(file.metadata, wanted)
+    refuse_large(path, n_rows=file.metadata.num_rows, n_bytes=2 * size.n_bytes, most_rows=most_rows)
+    if not size.texts:
+        return file.read(wanted, use_threads=False)
+    with open_again(size.texts) as by_dictionaries:
+        table = by_dictionaries.read(wanted, use_threads=False)
+    refuse_large(path, n_bytes=2 * (size.n_bytes + measure_texts(table)))
+    return write_out(table, file.schema_arrow)
 
 
 def _check_column(table: "pyarrow.Table", name: str, kind: Kind) -> None:

@@ -32,7 +32,8 @@ from preprocessing.corpora._speech import read_words, without_pauses
 from preprocessing.options.argument_parser import Parser, add_workers_argument, number_reader, whole_number
 from preprocessing.parallel import count_cores, map_in_processes
 from xval.base.errors import AudioError, SettingsError
-from xval.base.operating_system import LARGEST_TABLE_BYTES, read_regular
+from xval.base.operating_system import open_regular
+from xval.base.table_bounds import LARGEST_TABLE_BYTES
 
 if TYPE_CHECKING:
     from preprocessing.parallel import Progress
@@ -230,7 +231,7 @@ def make_parser() -> Parser:
 
 def _copy_format(values: argparse.Namespace) -> CopyFormat:
     """Return what the command line asks for."""
-    from hashlib import blake2b
+    from hashlib import blake2b, file_digest
 
     table, pause_s = values.speech_table, values.longest_pause
     if (table is None) != (pause_s is None):
@@ -240,10 +241,10 @@ def _copy_format(values: argparse.Namespace) -> CopyFormat:
     if table is None:
         return CopyFormat(values.sample_rate, values.channel, values.subtype)
     try:
-        content = read_regular(table, LARGEST_TABLE_BYTES)
+        with open_regular(table, LARGEST_TABLE_BYTES) as file:
+            speech_hash = file_digest(file, lambda: blake2b(digest_size=8)).hexdigest()
     except OSError as error:
         raise SettingsError(f"--speech-table {table}: cannot be read ({error.strerror}).") from error
-    speech_hash = blake2b(content, digest_size=8).hexdigest()
     return CopyFormat(values.sample_rate, values.channel, values.subtype, pause_s, speech_hash)
 
 

@@ -5,7 +5,7 @@ their annotations as annotations/labels.py wants them.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ _ALIASES = {
     **dict.fromkeys(("end", "offset"), "end_s"),
 }
 _EXPECTED = "path (or FileID), start_s and end_s (or Start sample and End sample), label"
+_STRETCH = ("path", "start_s", "end_s", "start_sample", "end_sample")
 # As in audio/open.py: a stretch may end this much behind its file, for annotations are rounded.
 _END_TOLERANCE_S = 0.01
 _N_HINTS = 5
@@ -98,13 +99,18 @@ def plain_name(column: str) -> str:
     return _ALIASES.get(plain, plain)
 
 
-def read_header_line(annotation: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the columns of a table of stretches by their plain names, and its lines with their numbers.
+
+    Args:
+        annotation: The table.
+        further: The plain names of the columns that are read besides path, begin and end; the cells of others are empty.
 
     Raises:
         CorpusError: It cannot be read, or is no such table.
     """
-    header, lines = read_table(annotation, _EXPECTED)
+    needed = {*_STRETCH, *further}
+    header, lines = read_table(annotation, _EXPECTED, needed=lambda column: plain_name(column) in needed, others=False)
     columns = [plain_name(column) for column in header]
     in_seconds = {"start_s", "end_s"} <= set(columns)
     if "path" not in columns or not (in_seconds or {"start_sample", "end_sample"} <= set(columns)):
@@ -139,7 +145,7 @@ def read_stretches(
     Raises:
         CorpusError: The table cannot be read, or has wrong lines: the first few with their numbers.
     """
-    columns, lines = read_header_line(annotation)
+    columns, lines = read_header_line(annotation, (item, "label", *labels, *alike))
     needed = [name for name in (item, *labels) if name not in ("recording", "label")]
     for name in needed:
         if name not in columns:

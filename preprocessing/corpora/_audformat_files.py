@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.clips.boundary import Boundary
+from preprocessing.clips.parquet_files import read_table
 from preprocessing.corpora._plain_yaml import parse_plain
 from xval.base.errors import CorpusError, brief, how_to_install
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular, read_regular, refusal
+from xval.base.operating_system import open_regular, read_regular, refusal
+from xval.base.table_bounds import MOST_CLIPS, open_table
 
 HEADER_NAME = "db.yaml"
 LARGEST_HEADER_BYTES = 32 << 20
@@ -125,9 +127,13 @@ def _load_tables(database: Any, tables: dict[str, Path]) -> None:
         copy = Path(place, "table")
         for name, file in tables.items():
             try:
-                source = open_regular(file, LARGEST_TABLE_BYTES)
+                if file.suffix == ".parquet":
+                    read_table(file, most_rows=MOST_CLIPS)  # or refuse what takes too much memory, before audformat reads it
+                source = open_table(file, MOST_CLIPS) if file.suffix == ".csv" else open_regular(file)
             except OSError as error:
                 raise CorpusError(f"{file}: {refusal(error)}.") from error
+            except ValueError as error:
+                raise CorpusError(f"{file} is no parquet file: {brief(error)}.") from error
             with source, copy.with_suffix(file.suffix).open("wb") as target:
                 shutil.copyfileobj(source, target)
             try:

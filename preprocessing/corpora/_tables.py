@@ -4,17 +4,12 @@ Comes in: the path of a table: csv, xlsx or parquet. Goes out: its header and it
 names file, line, and what was expected.
 """
 
-import csv
-import io
 import re
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from preprocessing.clips import parquet_files
-from xval.base.csv_text import unguard
+from preprocessing.corpora._table_files import Wanted, read_rows
 from xval.base.errors import CorpusError
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
 
 PHASES = {
     **dict.fromkeys(("training", "train", "1"), "training"),
@@ -68,7 +63,9 @@ def find_beside(path: Path, audio_folder: Path, *, default: Path) -> Path | None
     return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
-def read_table(table: Path, expected: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def read_table(
+    table: Path, expected: str, *, needed: Callable[[str], bool] = lambda _: False, others: bool = True
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Read a table: an Excel file's first sheet, a parquet file, or else a csv file.
 
     A csv file is in UTF-8, separated by whichever of ``,`` ``;`` and tab its first line has most of.
@@ -76,67 +73,22 @@ def read_table(table: Path, expected: str) -> tuple[list[str], list[tuple[int, l
     Args:
         table: The file.
         expected: The columns that it should have, for the error.
+        needed: Whether a column is needed, by its name.
+        others: Read the other columns, too; if not, their cells are empty, as are those of lists, records and bytes.
 
     Returns:
         The header, without outer blanks; then the number and the cells of every other line that is not empty.
 
     Raises:
-        CorpusError: The file cannot be read, is not such a file, or is empty.
+        CorpusError: The file cannot be read, is not such a file, is too large, or is empty.
     """
-    read = {".xlsx": _read_sheet, ".parquet": _read_parquet}.get(table.suffix.lower(), _read_csv)
     try:
-        lines = [(number, cells) for number, cells in read(table) if any(cell.strip() for cell in cells)]
+        lines = list(read_rows(table, Wanted(needed, others)))
     except OSError as error:
         raise CorpusError(f"{table} cannot be read: {error.strerror or error}. Give the path of a table.") from error
     if not lines:
         raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
     return [cell.strip() for cell in lines[0][1]], lines[1:]
-
-
-def _read_csv(table: Path) -> list[tuple[int, list[str]]]:
-    """Return the lines of a csv file, by their numbers."""
-    try:
-        with (
-            open_regular(table, LARGEST_TABLE_BYTES) as file,
-            io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text,
-        ):
-            header = text.readline()
-            text.seek(0)
-            reader = csv.reader(text, delimiter=max(",;\t", key=header.count), strict=True)
-            return [(reader.line_num, [*map(unguard, cells)]) for cells in reader]
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{table} is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.") from error
-    except csv.Error as error:
-        raise CorpusError(f"{table} is no csv file: {error}.") from error
-
-
-def _read_sheet(table: Path) -> list[tuple[int, list[str]]]:
-    """Return the rows of the first sheet of an Excel file; of formulas the values that were saved with them."""
-    import openpyxl
-
-    try:
-        with open_regular(table, LARGEST_TABLE_BYTES) as file:
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            rows = list(book.worksheets[0].iter_rows(values_only=True))
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
-        raise CorpusError(f"{table} is no Excel file: {error}. Save it as .xlsx, or as csv in UTF-8.") from error
-    width = max(map(len, rows), default=0)  # empty cells at the end of a row may be missing from the file
-    return [(number, [*map(_cell, row), *[""] * (width - len(row))]) for number, row in enumerate(rows, start=1)]
-
-
-def _read_parquet(table: Path) -> list[tuple[int, list[str]]]:
-    """Return the columns' names as line 1 and the rows of a parquet file behind it."""
-    try:
-        columns = parquet_files.read_table(table).to_pydict()
-    except ValueError as error:
-        raise CorpusError(f"{table} is no parquet file: {error}.") from error
-    rows = enumerate(zip(*columns.values(), strict=True), start=2)
-    return [(1, list(columns)), *((number, list(map(_cell, row))) for number, row in rows)]
-
-
-def _cell(value: object) -> str:
-    """Return a cell as a csv file has it: nothing for a missing value."""
-    return "" if value is None or value != value else str(value)  # NaN alone differs from itself
 
 
 def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:

@@ -242,7 +242,8 @@ def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
 
 def _read_file_info(path: Path) -> _Table:
     """Read the table of recordings, whose lines may be longer or shorter than its header."""
-    header, lines = read_table(path, "FileID, File name, Voice start sample (1), Voice end sample (1), ...")
+    expected = "FileID, File name, Voice start sample (1), Voice end sample (1), ..."
+    header, lines = read_table(path, expected, needed=lambda column: bool(_VOICE.fullmatch(_plain(column))))
     columns = [_plain(column) for column in header]
     voices = [place for place, column in enumerate(columns) if _VOICE.fullmatch(column)]
     sides = [column.partition("_sample")[0] for column in columns if _VOICE.fullmatch(column)]
@@ -264,9 +265,10 @@ def _read_file_info(path: Path) -> _Table:
 
 def _read_annotation(path: Path) -> _Table:
     """Read the table of calls."""
-    header, lines = read_table(path, "FileID, Start sample, End sample")
+    needed = {"fileid", "start_sample", "end_sample"}
+    header, lines = read_table(path, "FileID, Start sample, End sample", needed=lambda column: _plain(column) in needed)
     columns = [_plain(column) for column in header]
-    missing = {"fileid", "start_sample", "end_sample"} - set(columns)
+    missing = needed - set(columns)
     if missing:
         raise CorpusError(f"{path}, line 1: expected FileID, Start sample, End sample. Found: {', '.join(header)}.")
     faults = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from xval.base.errors import CorpusError
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,10 +79,10 @@ def _read_demographics(audio_folder: Path, actors: set[str]) -> "pd.DataFrame":
     if path is None:
         raise CorpusError(f"No {_DEMOGRAPHICS} in {audio_folder} or beside it. Gender and age of the actors stand there.")
     try:
-        with open_regular(path, LARGEST_TABLE_BYTES) as file:
+        with open_table(path) as file:
             table = pd.read_csv(file, dtype=str).set_index("ActorID")
         demographics = pd.DataFrame({"gender": table["Sex"].str.lower(), "age": table["Age"].astype("float64")})
-    except (KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError) as error:
         raise CorpusError(f"{path}: not the table of the actors, with columns ActorID, Age and Sex ({error}).") from error
     unknown = sorted(actors - set(demographics.index))
     if unknown:

@@ -19,7 +19,7 @@ from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, match_paths
 from preprocessing.corpora._tables import find_beside
 from xval.base.errors import CorpusError, suggestion
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        with open_regular(table, LARGEST_TABLE_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
+        with open_table(table) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
             header = [row for row, _ in zip(csv.reader(lines), range(3), strict=False)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{table} cannot be read: {error}.") from error

@@ -13,7 +13,7 @@ from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, find_file, read_names, split_names
 from xval.base.errors import CorpusError, suggestion
-from xval.base.operating_system import LARGEST_TABLE_BYTES, read_regular
+from xval.base.table_bounds import MOST_CLIPS, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,5 +82,9 @@ def _read_phases(audio_folder: Path) -> dict[str, str]:
         path = find_file(audio_folder, name)
         if path is None:
             raise CorpusError(f"No {name} in {audio_folder}. Without it the {phase} clips would train; copy it there.")
-        phases |= dict.fromkeys(read_regular(path, LARGEST_TABLE_BYTES).decode().split(), phase)
+        try:
+            with open_table(path, MOST_CLIPS) as file:
+                phases |= dict.fromkeys(file.read().decode().split(), phase)
+        except (OSError, UnicodeDecodeError) as error:
+            raise CorpusError(f"{path} cannot be read: {error}. It comes with the corpus; unpack that again.") from error
     return phases

@@ -22,6 +22,7 @@ from preprocessing.clips.label_sets import MULTI_LABEL, refuse_several
 from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
+from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._tables import (
     NUMBER,
     PHASE_NAMES,
@@ -88,7 +89,14 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
     """
     import pandas as pd
 
-    header, lines = read_table(table, ", ".join(REQUIRED_COLUMNS))
+    named = {name for names in chosen or () for name in split_names(names)}
+    known = {*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *named}
+    header, lines = read_table(
+        table,
+        ", ".join(REQUIRED_COLUMNS),
+        needed=lambda column: column in known or column.startswith(NAMED),
+        others=chosen is not None,
+    )
     faults = [
         f"line {line}: {len(cells)} cells, but the header has {len(header)}"
         for line, cells in lines

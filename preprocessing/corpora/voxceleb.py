@@ -20,7 +20,7 @@ from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._layout import clip_table, match_paths, split_names
 from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults
 from xval.base.errors import CorpusError, SettingsError, suggestion
-from xval.base.operating_system import LARGEST_TABLE_BYTES, read_regular
+from xval.base.table_bounds import MOST_CLIPS, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +153,8 @@ def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
 def _read_split(path: Path) -> dict[_Key, str]:
     """Read iden_split.txt: a phase, a blank, a path."""
     try:
-        lines = read_regular(path, LARGEST_TABLE_BYTES).decode().splitlines()
+        with open_table(path, MOST_CLIPS) as file:
+            lines = file.read().decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} cannot be read: {error}. Give the path of iden_split.txt or of a csv file.") from error
     cells = [(number, line.split(maxsplit=1)) for number, line in enumerate(lines, 1) if line.strip()]
@@ -164,7 +165,8 @@ def _read_split(path: Path) -> dict[_Key, str]:
 
 def _read_phases(path: Path) -> dict[_Key, str]:
     """Read a csv file with the columns phase, path, id, context."""
-    columns, lines = read_table(path, "phase, path, id, context")
+    needed = {"phase", "path", "id", "context"}.__contains__
+    columns, lines = read_table(path, "phase, path, id, context", needed=needed, others=False)
     for column in ("phase", "path"):
         if column not in columns:
             raise CorpusError(f"{path}, line 1: no column '{column}'. {suggestion(column, columns)}")
@@ -225,8 +227,13 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
     found = find_beside(meta, audio_folder, default=_META)
     if found is None:
         raise CorpusError(f"No file {meta}, neither in {audio_folder} nor beside it. Fetch {_META_URL} or give --meta.")
-    columns, lines = read_table(found, "VoxCeleb1 ID, VGGFace1 ID, Gender, Nationality, Set")
     wanted = {"speaker": r"VoxCeleb[12] ID", "gender": "Gender", "nationality": "Nationality"}
+    columns, lines = read_table(
+        found,
+        "VoxCeleb1 ID, VGGFace1 ID, Gender, Nationality, Set",
+        needed=lambda column: any(re.fullmatch(pattern, column) for pattern in wanted.values()),
+        others=False,
+    )
     places = {
         name: place for name, pattern in wanted.items() for place, column in enumerate(columns) if re.fullmatch(pattern, column)
     }

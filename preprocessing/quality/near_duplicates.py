@@ -28,7 +28,7 @@ from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
 from xval.base.csv_text import guarded, unguard
 from xval.base.errors import AudioError, CorpusError
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +172,7 @@ def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame":
         return pd.DataFrame()
     try:
         names = dict.fromkeys(("clip", "item", "other_clip", "other_item"), unguard)
-        with open_regular(path, LARGEST_TABLE_BYTES) as file:
+        with open_table(path) as file:
             table = pd.read_csv(file, dtype={"likeness": float}, converters=names, keep_default_na=False, encoding="utf-8")
         return table[table["index_hash"] == index_hash].drop(columns="index_hash")
     except (OSError, ValueError, KeyError) as error:

@@ -28,7 +28,7 @@ def read_examples(path: Path, description: StoreDescription) -> "pd.DataFrame":
         ValueError: It is damaged, or not of this store.
     """
     samples, counts = description.item_samples, description.item_counts
-    found = read_frame(path, _COLUMNS if samples is None else _COLUMNS | _OF_WAVEFORMS)
+    found = read_frame(path, _COLUMNS if samples is None else _COLUMNS | _OF_WAVEFORMS, columns=())
     n_examples = list(counts.values())
     if len(found) != sum(n_examples):
         raise ValueError(f"{len(found)} rows, store.json says {sum(n_examples)}")

@@ -32,7 +32,7 @@ from preprocessing.store.layout import FORMAT_VERSION, LEFT_OUT_NAME
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.csv_text import unguard
 from xval.base.errors import AudioError, CorpusError
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -267,7 +267,7 @@ def _read_left_out(folder: Path) -> "pd.DataFrame":
 
     path = folder / LEFT_OUT_NAME
     try:
-        with open_regular(path, LARGEST_TABLE_BYTES) as file:
+        with open_table(path) as file:
             return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8").map(unguard)
     except (OSError, ValueError) as error:
         raise CorpusError(

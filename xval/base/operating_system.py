@@ -36,8 +36,6 @@ ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") i
 
 LARGEST_TEXT_BYTES = 256 << 20
 """Of a text that is read whole, unless its reader says otherwise."""
-LARGEST_TABLE_BYTES = 1 << 30
-"""Of a list of clips or of their events."""
 
 _TRY_TO_REPLACE_FOR_S = 2.0
 _TRY_EVERY_S = 0.02
@@ -61,6 +59,13 @@ def peak_memory_mb() -> float:
 
     used = psutil.Process().memory_info()
     return round(float(getattr(used, "peak_wset", used.rss)) / 2**20, 1)
+
+
+def free_memory_bytes() -> int:
+    """Return how much memory processes may still take without swapping."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def has_ended(process: int) -> bool:

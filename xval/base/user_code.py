@@ -19,6 +19,7 @@ from typing import Any
 
 from xval.base.config_file import ROOT, find_study, own_folder
 from xval.base.errors import SettingsError, XvalError, suggestion
+from xval.base.literals import parse_module, source_of
 
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
 _SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
@@ -67,7 +68,7 @@ class Definition:
         """
         if isinstance(self.node, ast.FunctionDef) and not _accepts(self.node.args, n_positional):
             raise SettingsError(
-                f"'{self.path}': received {self.node.name}({ast.unparse(self.node.args)}) in {self.module.file}, line "
+                f"'{self.path}': received {self.node.name}({source_of(self.node.args)}) in {self.module.file}, line "
                 f"{self.node.lineno}; {wanted} is wanted."
             )
 
@@ -121,7 +122,7 @@ def find_module(name: str) -> Module:
         raise SettingsError(f"'{name}' is no file written in Python; name a module and a function in it.")
     file = Path(spec.origin)
     try:
-        return Module(name, file, ast.parse(file.read_bytes(), filename=str(file)))
+        return Module(name, file, parse_module(file))
     except SyntaxError as error:
         raise SettingsError(f"{file}, line {error.lineno}: {error.msg}") from error
 
@@ -289,7 +290,7 @@ def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iter
 def imported_modules(path: Path) -> Iterator[str]:
     """Yield the modules that a file may import, those within its own package left out."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
+        tree = parse_module(path)
     except SyntaxError:
         return  # of a file that nothing may ever import
     for node in ast.walk(tree):

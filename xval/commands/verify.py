@@ -30,12 +30,13 @@ def run(options: argparse.Namespace) -> int:
         ResultsError: The file is missing, damaged, or holds no embeddings.
         SettingsError: The pattern does not find a speaker in every path, or there are no pairs to compare.
     """
-    from preprocessing.clips.parquet_files import read_frame
+    from preprocessing.clips.parquet_files import column_names, read_frame
     from xval.measures.verification import verification_eer
 
     path: Path = options.embeddings
     try:
-        table = read_frame(path)
+        wanted = [name for name in column_names(path) if name == "path" or name.startswith("embedding_")]
+        table = read_frame(path, columns=wanted)
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: no readable parquet file ({error}). python -m xval embed writes one.") from error
     names = [name for name in table if str(name).startswith("embedding_") and table[name].dtype.kind == "f"]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError, suggestion
+from xval.base.literals import parse_expression, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,7 @@ _Rows: TypeAlias = NDArray[np.bool_]
 
 _ALLOWED = "names of columns (`in backticks` where they have blanks), texts in quotes, numbers, == != < <= > >= in, and or not"
 _LONGEST = 1000
+_N_SHOWN = 200
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -57,7 +59,10 @@ class Condition:
         Raises:
             SettingsError: The text is no expression, or has something in it that is not allowed.
         """
-        self._check(self._parse()[0])
+        try:
+            self._check(self._parse()[0])
+        except RecursionError as error:
+            raise self._fault("it is nested too deeply") from error
 
     def choose(self, table: "pd.DataFrame") -> _Rows:
         """Return which rows of a table satisfy the condition: bool (n_rows,).
@@ -85,12 +90,13 @@ class Condition:
         if len(text) > _LONGEST:
             raise SettingsError(f"condition of {len(text)} letters: allowed are {_LONGEST}; add a column to the table instead.")
         try:
-            return ast.parse(text, mode="eval").body, columns
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return parse_expression(text), columns
+        except (SyntaxError, ValueError) as error:
             raise self._fault("it is no expression") from error
 
     def _fault(self, what: str) -> SettingsError:
-        return SettingsError(f"condition {self.text!r}: {what}; allowed: {_ALLOWED}.")
+        shown = self.text if len(self.text) <= _N_SHOWN else f"{self.text[:_N_SHOWN]}..."
+        return SettingsError(f"condition {shown!r}: {what}; allowed: {_ALLOWED}.")
 
     def _check(self, node: ast.expr) -> None:
         """Refuse what is neither true nor false of a row."""
@@ -106,7 +112,7 @@ class Condition:
                     self._check_comparison(left, kind, right)
                     left = right
             case _:
-                raise self._fault(f"'{ast.unparse(node)}' is no comparison")
+                raise self._fault(f"'{source_of(node)}' is no comparison")
 
     def _check_comparison(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> None:
         if isinstance(kind, ast.In | ast.NotIn):
@@ -131,7 +137,7 @@ class Condition:
         if isinstance(value, int | float) and not isinstance(value, bool):
             with suppress(OverflowError):
                 return float(sign * value)
-        raise self._fault(f"'{ast.unparse(node)}' is neither a text nor a number")
+        raise self._fault(f"'{source_of(node)}' is neither a text nor a number")
 
     def _evaluate(self, node: ast.expr, table: "pd.DataFrame", names: dict[str, str]) -> _Rows:
         if isinstance(node, ast.BoolOp):

@@ -14,7 +14,7 @@ from preprocessing.clips.label_sets import split_labels
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.csv_text import unguard
 from xval.base.errors import ResultsError, brief
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.table_bounds import open_table
 from xval.data.clip_average import combine_examples
 from xval.measures.task import Task
 from xval.results.job_key import JobKey
@@ -68,7 +68,7 @@ def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     for folder in folders.values():
         path = folder / "events.csv"
         try:
-            with open_regular(path, LARGEST_TABLE_BYTES) as file:
+            with open_table(path) as file:
                 table = pd.read_csv(file, converters=dict.fromkeys(("clip", "label"), unguard), keep_default_na=False)
             tables.append(table.loc[table["side"] == "test", columns] if "side" in table else table[columns])
         except FileNotFoundError:

@@ -20,7 +20,7 @@ from preprocessing.clips.parquet_files import Kind
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json
-from xval.base.operating_system import LARGEST_TEXT_BYTES, open_regular
+from xval.base.table_bounds import open_table
 from xval.folds.plan import FoldPlan, FoldSettings
 from xval.folds.predefined import SIDES
 from xval.results.folder import ExperimentFolder
@@ -269,7 +269,7 @@ def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
         ResultsError: It is damaged.
     """
     try:
-        with open_regular(path, LARGEST_TEXT_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        with open_table(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
             names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}

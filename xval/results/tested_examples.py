@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from preprocessing.clips.parquet_files import Kind, read_table
+from preprocessing.clips.parquet_files import Kind, read_table, to_frame
 from xval.base.csv_text import unguard
 from xval.base.errors import ResultsError, brief
-from xval.base.operating_system import LARGEST_TABLE_BYTES, open_regular
+from xval.base.table_bounds import open_table
 from xval.data.clip_average import combine_examples
 from xval.measures.task import Task
 from xval.results.read import PREDICTION_COLUMNS, REMEDY
@@ -128,9 +128,9 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
     """
     numbers = ("start_s", "end_s", "weight", *(f"probability_{label}" for label in labels))
     predictions = _read(folder / "predictions.parquet", dict.fromkeys(numbers, "number"), columns=())
-    table = predictions.filter(pc.equal(predictions["side"], "test")).to_pandas()
+    table = to_frame(predictions.filter(pc.equal(predictions["side"], "test")))
     try:
-        with open_regular(folder / "events.csv", LARGEST_TABLE_BYTES) as file:
+        with open_table(folder / "events.csv") as file:
             events = pd.read_csv(file, converters=dict.fromkeys(("item", "clip", "label"), unguard), keep_default_na=False)
         return Frames(table, events.loc[events["side"] == "test", ["item", "clip", "source", "start_s", "end_s", "label"]])
     except FileNotFoundError:

@@ -16,6 +16,7 @@ from preprocessing.features.settings import FeatureSettings
 from xval.base import user_code
 from xval.base.config_file import ROOT, own_folder
 from xval.base.errors import SettingsError, suggestion
+from xval.base.literals import read_literal, source_of
 from xval.measures.task import CLASSIFICATION, MULTILABEL_CLASSIFICATION, TASKS
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_of
@@ -168,7 +169,7 @@ def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, archi
 
 
 def _annotation(argument: ast.arg) -> str:
-    annotation = "" if argument.annotation is None else ast.unparse(argument.annotation)
+    annotation = "" if argument.annotation is None else source_of(argument.annotation)
     type_of(annotation)
     return annotation
 
@@ -176,7 +177,7 @@ def _annotation(argument: ast.arg) -> str:
 def _literal(default: ast.expr | None) -> object:
     if default is None:
         raise ValueError("an option without a default")
-    return ast.literal_eval(default)
+    return read_literal(default)
 
 
 def _declared(module: user_code.Module) -> dict[str, object]:
@@ -190,8 +191,8 @@ def _declared(module: user_code.Module) -> dict[str, object]:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None
         if isinstance(target, ast.Name) and target.id in _DECLARED and (value := getattr(node, "value", None)):
             try:
-                found[target.id] = ast.literal_eval(value)
+                found[target.id] = read_literal(value)
             except ValueError as error:
-                what = f"{module.file}, line {node.lineno}: {ast.unparse(node)}"
+                what = f"{module.file}, line {node.lineno}: {source_of(node)}"
                 raise SettingsError(f"{what}: a literal is wanted, which is read without running the file.") from error
     return found

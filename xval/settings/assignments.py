@@ -1,9 +1,9 @@
 """Read ``name = value`` lines of scripts and command lines, which are never executed."""
 
-import ast
 from collections.abc import Iterable
 
 from xval.base.errors import SettingsError
+from xval.base.literals import read_literal
 
 
 def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
@@ -26,7 +26,7 @@ def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, objec
         if not equals or not name.isidentifier():
             raise SettingsError(f"{where}: received {text!r}; an assignment such as 'learning_rate=\"0.001\"' is wanted.")
         try:
-            value = ast.literal_eval(literal.strip())
+            value = read_literal(literal.strip())
         except (ValueError, SyntaxError) as error:
             raise SettingsError(
                 f'{where}: the value of {text!r} is no literal; write a number or a quoted text: {name}="...".'

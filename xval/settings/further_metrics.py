@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xval.base import keras_names, user_code
 from xval.base.errors import SettingsError, suggestion
+from xval.base.literals import source_of
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.measures.task import Task, find_task
@@ -131,7 +132,7 @@ def _own_direction(path: str) -> tuple[str, bool]:
     definition.check_signature(2, "metric(targets, predictions)")
     name = path.rpartition(".")[2]
     for node in ast.walk(definition.module.tree):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == f"{name}.higher_is_better":
+        if isinstance(node, ast.Assign) and source_of(node.targets[0]) == f"{name}.higher_is_better":
             return name, _truth(path, node.value)
     decorators = definition.node.decorator_list if definition.node else []
     for decorator in decorators:
@@ -144,4 +145,4 @@ def _own_direction(path: str) -> tuple[str, bool]:
 def _truth(path: str, value: ast.expr) -> bool:
     if isinstance(value, ast.Constant) and isinstance(value.value, bool):
         return value.value
-    raise SettingsError(f"metric '{path}': higher_is_better={ast.unparse(value)}; True or False is wanted.")
+    raise SettingsError(f"metric '{path}': higher_is_better={source_of(value)}; True or False is wanted.")

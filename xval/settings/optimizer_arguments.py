@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS
+from xval.base.literals import parse_expression, read_literal
 
 PREFIX = "optimizer_"
 SETTING = "optimizer_arguments"
@@ -73,9 +74,9 @@ def split_arguments(text: str | None) -> dict[str, object]:
         SettingsError: It is none.
     """
     try:
-        call = ast.parse(f"f({text or ''})", mode="eval").body
+        call = parse_expression(f"f({text or ''})")
         if isinstance(call, ast.Call) and not call.args:
-            return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+            return {str(keyword.arg): read_literal(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError):
         pass
     raise SettingsError(f"{SETTING}={text!r}; allowed: arguments with literal values, such as beta_1=0.95, nesterov=True")
@@ -118,7 +119,7 @@ def _value(value: object) -> object:
     if value.strip().lower() in _WORDS:
         return _WORDS[value.strip().lower()]
     try:
-        return ast.literal_eval(value.strip())
+        return read_literal(value.strip())
     except (SyntaxError, ValueError):
         return value
 
@@ -143,6 +144,6 @@ def _signature(optimizer: str) -> Signature:
 
 def _literal(default: ast.expr | None) -> object:
     try:
-        return None if default is None else ast.literal_eval(default)
+        return None if default is None else read_literal(default)
     except ValueError:
         return None  # an expression, of which only running it tells the kind

@@ -4,7 +4,6 @@ Comes in: what was read of a source file, or is written in xval/settings. Goes o
 check values.
 """
 
-import ast
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from xval.base import user_code
 from xval.base.errors import SettingsError
+from xval.base.literals import read_literal
 
 ReshapingType = Literal["conv", "rnn", "none"]
 
@@ -101,6 +101,6 @@ def type_of(annotation: str) -> Any:
     if annotation in _SCALAR_TYPES:
         return _SCALAR_TYPES[annotation]
     if annotation.startswith("Literal["):
-        values = ast.literal_eval(f"({annotation[len('Literal[') : -1]},)")
+        values = read_literal(f"({annotation[len('Literal[') : -1]},)")
         return Literal[values]
     raise ValueError(f"type {annotation}; allowed: {', '.join(_SCALAR_TYPES)}, Literal[...]")

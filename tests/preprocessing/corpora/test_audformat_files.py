@@ -204,5 +204,17 @@ def test_more_entries_than_audformat_can_compare_are_refused(folder: Path) -> No
 
 def test_a_table_that_is_none_is_named(folder: Path) -> None:
     (folder / "db.files.csv").rename(folder / "db.files.parquet")
-    with pytest.raises(CorpusError, match=r"db\.files\.parquet cannot be read by audformat"):
+    with pytest.raises(CorpusError, match=r"db\.files\.parquet is no parquet file"):
+        list_clips(folder, label="emotion")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_that_is_too_large_is_refused_before_audformat_reads_it(
+    folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "db.files.csv").unlink()
+    save(folder, FILES, kind)
+    monkeypatch.setattr(_audformat_files, "MOST_CLIPS", 2)
+    monkeypatch.setattr(audformat.Table, "load", None)
+    with pytest.raises(CorpusError, match=rf"db\.files\.{kind}.* rows, at most 2 are read"):
         list_clips(folder, label="emotion")

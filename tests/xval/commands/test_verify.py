@@ -1,11 +1,14 @@
 """The command `verify`."""
 
 import argparse
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from xval.base.errors import ResultsError, SettingsError
 from xval.commands import verify
@@ -45,3 +48,12 @@ def test_a_pattern_that_finds_no_speaker_and_a_table_of_something_else_are_refus
         verify.run(options(table))
     with pytest.raises(ResultsError, match="python -m xval embed"):
         verify.run(SimpleNamespace(embeddings=table.with_name("none.parquet"), speaker_pattern=None))
+
+
+def test_columns_that_are_no_embeddings_are_not_read(table, capsys):
+    beyond = pa.array([2**31 - 1] * 9, pa.date32())  # a day in the year 5,881,580
+    columns = parquet.read_table(table).append_column("day", beyond)
+    parquet.write_table(columns.append_column("embedding", pa.array([[date.max]] * 9)), table)
+
+    assert verify.run(options(table)) == 0
+    assert "Equal error rate 0.000" in capsys.readouterr().out

@@ -50,6 +50,28 @@ def test_nothing_else_is_allowed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{n * sign}1 < age" for n in (300, 900) for sign in "-~+"),
+        f"age in ({700 * '~'}1,)",
+        f"age in ({90 * '['}1{90 * ']'},)",
+        f"{240 * 'not '}age",
+        f"{190 * '('}age{190 * ')'}",
+        f"age < {450 * '1+'}1",
+        f"age < 0x{990 * 'f'}",
+        "age < 10**10**10",
+        "age < 'a' * 10**10",
+    ],
+    ids=lambda text: f"{text[:12]}{len(text)}",
+)
+def test_conditions_that_python_would_compute_or_nest_for_ever_are_refused_in_one_line(text: str) -> None:
+    with pytest.raises(SettingsError, match="allowed: names of columns") as refusal:
+        Condition(text)
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 700
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ('langauge == "de"', "no column 'langauge'. Available: age, language, native language. Did you mean 'language'"),

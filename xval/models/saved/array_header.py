@@ -27,7 +27,15 @@ def check_array_header(file: BinaryIO, n_bytes: int) -> None:
         raise ValueError(f"form {version} of a .npy file; (1, 0) and (2, 0) are allowed")
     try:
         shape, _, dtype = _READERS[version](file)
-    except (SyntaxError, TokenError, TypeError, KeyError, OverflowError, RecursionError) as error:  # NumPy reads it as Python
+    except (
+        SyntaxError,
+        TokenError,
+        TypeError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # NumPy reads it as Python
         raise ValueError(f"its header is damaged ({type(error).__name__})") from error
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which only a pickle could")

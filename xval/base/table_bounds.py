@@ -1,0 +1,109 @@
+"""How large a table may be: what is asked of its size, its header or its footer before it is read.
+
+Comes in: the path of a table from anywhere, or what its footer announces. Goes out: the open file; or an `IrregularFileError`
+that says what the table has, what is allowed and what to do.
+
+The bounds are generous to real corpora, the largest of which have some ten million clips, and small beside what a few megabytes
+may expand to: a parquet file of 2 MB may have 200 million rows, an Excel file of 4 MB 1.5 GB of texts.
+"""
+
+import errno
+import io
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+from xval.base.operating_system import IrregularFileError, free_memory_bytes, open_regular
+
+LARGEST_TABLE_BYTES = 1 << 30
+"""Of a list of clips or of their events; of an Excel file also when it is unpacked."""
+MOST_CLIPS = 20_000_000
+"""Rows of a list of clips or of their events."""
+MOST_ROWS = 100_000_000
+"""Of any other table: examples, frames."""
+MOST_COLUMNS = 16_384
+"""Of a table of text, as of a sheet of Excel; a row of one is not longer."""
+MOST_CELLS = 200_000_000
+"""Of a table of text, empty ones included."""
+LONGEST_LINE_BYTES = 4 << 20
+LONGEST_CELL = 131_072
+"""Characters, as Python's csv reader has it."""
+LARGEST_RATIO = 100
+"""Of the unpacked size of an Excel file to its own: sheets reach about 20, sheets of one repeated row 60, zip bombs 1032."""
+BYTES_PER_CELL = 64
+"""What Python takes for a short text and its place in a row."""
+
+_LARGEST_UNASKED_BYTES = 256 << 20
+_GB = 10**9
+
+
+def refuse(path: Path, reason: str) -> None:
+    """Refuse a table for its size.
+
+    Raises:
+        IrregularFileError: Always.
+    """
+    raise IrregularFileError(errno.EFBIG, reason, str(path))
+
+
+def refuse_large(path: Path, *, n_rows: int = 0, n_bytes: int = 0, most_rows: int = MOST_ROWS) -> None:
+    """Refuse a table that has too many rows, or needs more memory than is free.
+
+    Args:
+        path: The file, for the error.
+        n_rows: How many rows it has.
+        n_bytes: What its content takes in memory.
+        most_rows: How many rows it may have.
+
+    Raises:
+        IrregularFileError: It is too large.
+    """
+    if n_rows > most_rows:
+        refuse(path, f"it has {n_rows} rows, at most {most_rows} are read; split it, or write it again if it should be smaller")
+    if n_bytes > _LARGEST_UNASKED_BYTES and n_bytes > (free := free_memory_bytes()):
+        refuse(
+            path,
+            f"it takes about {n_bytes / _GB:.1f} GB of memory, and {free / _GB:.1f} GB are free; leave out rows or columns "
+            "that are not needed, or use a larger machine",
+        )
+
+
+def open_table(path: Path, most_rows: int = MOST_ROWS) -> BufferedReader:
+    """Open a csv file, or another text of lines, whose size, lines and columns are bounded.
+
+    Args:
+        path: The file.
+        most_rows: How many lines it may have.
+
+    Raises:
+        IrregularFileError: It is no regular file, or too large.
+        OSError: It is missing or cannot be read.
+    """
+    file = open_regular(path, LARGEST_TABLE_BYTES)
+    try:
+        _check_lines(file, path, most_rows)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_lines(file: BinaryIO, path: Path, most_rows: int) -> None:
+    """Look through a text without holding more than a piece of it, and go back to its beginning."""
+    n_rows = n_columns = n_bytes = 0
+    while piece := file.read(LONGEST_LINE_BYTES):
+        n_of_piece = max(piece.count(b"\n"), piece.count(b"\r"))
+        if not n_of_piece and len(piece) == LONGEST_LINE_BYTES:
+            refuse(path, f"a line of it is longer than {LONGEST_LINE_BYTES} bytes; a table has a line for each row")
+        if not n_bytes:
+            header = io.BytesIO(piece).readline()
+            n_columns = 1 + max(header.count(separator) for separator in (b",", b";", b"\t"))
+        n_rows, n_bytes = n_rows + n_of_piece, n_bytes + len(piece)
+    if n_columns > MOST_COLUMNS:
+        reason = f"its first line has {n_columns} columns, at most {MOST_COLUMNS} are read; a table has a line for each row"
+        refuse(path, reason)
+    n_cells = n_rows * n_columns
+    if n_cells > MOST_CELLS:
+        refuse(path, f"it has {n_rows} rows of {n_columns} columns, at most {MOST_CELLS} cells are read; split it")
+    refuse_large(path, n_rows=n_rows, n_bytes=n_bytes + n_cells * BYTES_PER_CELL, most_rows=most_rows)
+    file.seek(0)
