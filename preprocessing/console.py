@@ -17,9 +17,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
+from preprocessing.interrupts import ended_where_stuck
 from xval.base.errors import FirstJobError, UsageError, XvalError
 from xval.base.json_files import final_name
-from xval.base.operating_system import ENDING_SIGNALS, refusal
+from xval.base.operating_system import ENDING_SIGNALS, SECONDS_TO_END, refusal
 from xval.base.terminal import allow_any_text, write_line
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 GOES_ON = "What was finished is kept; the same command goes on from there."
+_CLEARED_UP = "The same command clears up what is half made, and makes it again."
 _NOTHING_LEFT = "Nothing half made is left; run the same command again."
 _N_LINES = 5
 
@@ -36,7 +38,8 @@ _N_LINES = 5
 def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
     """Run a command, print in one line what stops it, and return the exit code: what it returns, or 0.
 
-    SIGTERM and SIGHUP stop it as Ctrl-C does; the exit code is 128 and the number of the signal, as shells have it.
+    SIGTERM and SIGHUP stop it as Ctrl-C does; the exit code is 128 and the number of the signal, as shells have it. A command
+    that none of them stops, since a model computes in C without end, ends by force (see `ended_where_stuck`).
 
     Args:
         command: What is carried out.
@@ -49,7 +52,8 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
     """
     allow_any_text()
     _end_without_search()
-    with _signals_as_ctrl_c() as received:
+    stuck = f"Interrupted by force: what computed did not stop within {SECONDS_TO_END:.0f} s. {kept or _CLEARED_UP}"
+    with _signals_as_ctrl_c() as received, ended_where_stuck(lambda: write_line(stuck, sys.stderr)):
         try:
             return command() or 0
         except FirstJobError:

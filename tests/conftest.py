@@ -457,6 +457,39 @@ def write_onnx(tmp_path):
     return write
 
 
+@pytest.fixture
+def write_endless_onnx(tmp_path):
+    """Return a function that writes a network of valid form whose loop takes 2**62 steps; it gives the file."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def write(name="endless.onnx"):
+        step = helper.make_graph(
+            [helper.make_node("Identity", ["goes_on"], ["still"]), helper.make_node("Mul", ["value", "value"], ["next"])],
+            "step",
+            [
+                helper.make_tensor_value_info("number", TensorProto.INT64, []),
+                helper.make_tensor_value_info("goes_on", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("value", TensorProto.FLOAT, None),
+            ],
+            [
+                helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("next", TensorProto.FLOAT, None),
+            ],
+        )
+        nodes = [
+            helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1]),
+            helper.make_node("Loop", ["steps", "", "mean"], ["y"], body=step),
+        ]
+        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "t"])]
+        outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1])]
+        graph = helper.make_graph(nodes, "net", inputs, outputs, [numpy_helper.from_array(np.array(2**62), "steps")])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def run_on():
     """Return a function that runs a script in a process that has loaded Keras on a backend; it returns what was printed.

@@ -4,8 +4,10 @@ Comes in: `FeatureSettings` with an ``embedding_model``. Goes out: its `Identity
 """
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -17,12 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.named_files import load_file
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, XvalError, one_line
 
 # Part of every identity: raise it when a change here or in a family changes numbers.
 EMBEDDINGS_VERSION = 1
 
 _FAMILIES = "preprocessing.embeddings.families"
+_UNREAD_FOLDERS = (".git", ".cache")
 _BYTES = 1 << 20
 _MOST = 1 << 24
 
@@ -125,6 +128,30 @@ def load_embedder(settings: FeatureSettings) -> Embedder:
     return _load(*_split(settings), settings.is_pooled, identify(settings).hash)
 
 
+def run_embedder(waveforms: NDArray[np.float32], settings: FeatureSettings, layers: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return what the embedder of the settings gives; see `Embedder.embed`.
+
+    Raises:
+        SettingsError: As `load_embedder`; the model fails, or gives no values.
+        WorkerError: The process that it runs in died.
+    """
+    embedder = load_embedder(settings)
+    what = f"embedding_model={settings.embedding_model}"
+    n_samples = waveforms.shape[1]
+    try:
+        values = embedder.embed(waveforms, settings.sample_rate_hz, layers)
+    except XvalError:
+        raise
+    except Exception as error:  # libraries of models have no common base class of their errors
+        raise SettingsError(
+            f"{what}: fails on {len(waveforms)} clips of {n_samples} samples ({one_line(error)[:400]}). The file is damaged, "
+            "wants other input, or needs more memory than there is."
+        ) from error
+    if not values.size:
+        raise SettingsError(f"{what}: gives nothing for {n_samples} samples, an array of shape {values.shape}.")
+    return values
+
+
 def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
     """Return the layers that the settings ask for, of a model that has so many.
 
@@ -180,6 +207,35 @@ def hash_files(paths: Iterable[Path], *facts: object) -> str:
         state = path.stat()
         digest.update(_hash_file(path, state.st_mtime_ns, state.st_size))
     return digest.hexdigest()
+
+
+def list_files(folder: Path, patterns: Iterable[str]) -> list[str]:
+    """Return the files of a folder and of those below, by their names from there on, sorted; .git and .cache are left out.
+
+    A link to a file is one where it leads to a file inside the folder, or to a blob of the hub's cache that the folder is in.
+
+    Args:
+        folder: The folder.
+        patterns: Of the names of the files that count, as ``*.json``.
+
+    Raises:
+        SettingsError: A link leads elsewhere or to a folder, or what has such a name is no regular file.
+    """
+    root = folder.resolve()
+    allowed = [root, *([root.parents[1] / "blobs"] if root.parent.name == "snapshots" else [])]
+    names = []
+    for parent, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in _UNREAD_FOLDERS]
+        linked = [name for name in folders if Path(parent, name).is_symlink()]
+        for name in [*linked, *(name for name in files if any(fnmatchcase(name, pattern) for pattern in patterns))]:
+            path = Path(parent, name)
+            if name in linked or not path.is_file() or not any(path.resolve().is_relative_to(place) for place in allowed):
+                raise SettingsError(
+                    f"{path}: a link to a folder or out of {root}, or no regular file. What a model loads lies in its own "
+                    "folder: put a copy there, or remove it."
+                )
+            names.append(path.relative_to(root).as_posix())
+    return sorted(names)
 
 
 def _split(settings: FeatureSettings) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.embeddings.embedder import chosen_layers, identify, load_embedder
+from preprocessing.embeddings.embedder import chosen_layers, identify, load_embedder, run_embedder
 from preprocessing.features import extract
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples, window_samples, window_starts
@@ -95,11 +95,11 @@ def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_sa
         many.
 
     Raises:
-        SettingsError: As `load_embedder` and `chosen_layers`.
+        SettingsError: As `run_embedder` and `chosen_layers`.
     """
     embedder = load_embedder(settings)
     layers = chosen_layers(settings, embedder.n_layers)
-    frames = embedder.embed(waveforms, settings.sample_rate_hz, layers)
+    frames = run_embedder(waveforms, settings, layers)
     if settings.is_pooled:
         pooled = frames.mean(axis=2)
         if settings.embedding_pooling == "mean_deviation":
@@ -118,4 +118,4 @@ def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_sa
 def _count_frames(n_samples: int, settings: FeatureSettings, _hash: str) -> int:
     """Return how many frames a clip of a length has, which its embedder knows best."""
     silence = np.zeros((1, n_samples), np.float32)
-    return int(load_embedder(settings).embed(silence, settings.sample_rate_hz, (0,)).shape[2])
+    return int(run_embedder(silence, settings, (0,)).shape[2])

@@ -92,13 +92,12 @@ def test_a_process_that_dies_is_reported() -> None:
 
 DYING = """
 import gc, os, signal, struct
-from multiprocessing.queues import SimpleQueue
+from multiprocessing.connection import Connection
 
 def die_in_the_middle_of_an_answer(number):
     if number == 100:
-        (answers,) = (each for each in gc.get_objects() if isinstance(each, SimpleQueue))
-        answers._wlock.acquire()  # as `put` does, so that the other process waits for it
-        answers._writer._send(struct.pack("!i", 1000) + b"of 1000 bytes the first")
+        (answers,) = (each for each in gc.get_objects() if isinstance(each, Connection))
+        os.write(answers.fileno(), struct.pack("!i", 1000) + b"of 1000 bytes the first")
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 """

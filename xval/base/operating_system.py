@@ -13,9 +13,10 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -37,6 +38,10 @@ ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") i
 LARGEST_TEXT_BYTES = 256 << 20
 """Of a text that is read whole, unless its reader says otherwise."""
 
+SECONDS_TO_END = 10.0
+"""In which a process that is asked to end may clear up, or write a checkpoint; then it is killed."""
+
+_LOOK_EVERY_S = 0.02
 _TRY_TO_REPLACE_FOR_S = 2.0
 _TRY_EVERY_S = 0.02
 _OF_HDF5 = re.compile(r"errno = (\d+), error message")
@@ -79,6 +84,33 @@ def has_ended(process: int) -> bool:
         return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
+
+
+class Process(Protocol):
+    """A child of this process: of subprocess or of multiprocessing."""
+
+    @property
+    def pid(self) -> int | None: ...  # noqa: D102
+    def terminate(self) -> None: ...  # noqa: D102
+    def kill(self) -> None: ...  # noqa: D102
+
+
+def end_processes(children: Iterable[Process]) -> None:
+    """Ask children of this process to end, and kill those that have not after `SECONDS_TO_END`, or on a further Ctrl-C.
+
+    Their exit codes are left to be asked for. A signal handler may call this while `Popen.wait` waits.
+    """
+    pids = {child.pid: child for child in children if child.pid is not None}
+    for child in pids.values():
+        child.terminate()
+    until = time.monotonic() + SECONDS_TO_END
+    try:
+        while time.monotonic() < until and not all(map(has_ended, pids)):
+            time.sleep(_LOOK_EVERY_S)
+    finally:
+        for pid, child in pids.items():
+            if not has_ended(pid):
+                child.kill()
 
 
 def become(command: Sequence[str], variables: Mapping[str, str]) -> int:

@@ -26,7 +26,7 @@ from preprocessing.console import EXIT_INTERRUPTED
 from xval.backend.devices import Slot
 from xval.base.errors import ResultsError
 from xval.base.json_files import FORMAT_VERSION, read_json, write_json
-from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, has_ended, open_regular
+from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, end_processes, has_ended, open_regular
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
@@ -34,7 +34,6 @@ from xval.settings.parameters import describe_faults
 
 FIRST_JOB, NO_NETWORK = "XVAL_FIRST_JOB", "no_network"
 """What tells a process that its first job trains no network."""
-_SECONDS_TO_END = 10.0  # in which it may write a checkpoint
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOG_TAIL = 4000
 # Told to end by the user or a scheduler, before or after it had begun to listen.
@@ -203,12 +202,7 @@ class JobProcess:
     def end(self) -> None:
         """End it, by force if need be; its job has no outcome then. A signal handler may call this while `wait` waits."""
         self._ended_by_us = True
-        self._process.terminate()
-        until = time.monotonic() + _SECONDS_TO_END
-        while not self._has_ended():
-            if time.monotonic() > until:
-                self._process.kill()
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        end_processes([self._process])
 
     def _has_ended(self) -> bool:
         """Look without the lock of `Popen.wait`, which a signal handler would wait for without end."""

@@ -7,6 +7,7 @@ each counts as a layer, in the order of the file.
 
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from preprocessing.embeddings.embedder import Identity, find_file, hash_files
 from xval.base.errors import SettingsError, brief, how_to_install
 
 _CHANNEL_AXES = 3
+_NUMBERS = "fiub"
+"""Kinds of numpy: floating, whole, truth values."""
 
 
 def identify(name: str) -> Identity:
@@ -42,8 +45,11 @@ def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
     path = find_file("onnx", name)
     wanted = [each for each in onnxruntime.get_available_providers() if each in _PROVIDERS]
     try:
-        # From bytes, so that nothing beside the file is read, which its hash would not cover.
-        session = onnxruntime.InferenceSession(path.read_bytes(), providers=wanted)
+        with TemporaryDirectory() as empty:
+            options = onnxruntime.SessionOptions()
+            # Weights in other files, which its hash would not cover, are looked for here; without this in the current folder.
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
+            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=wanted)
     except Exception as error:  # onnxruntime has no base class of its errors
         raise SettingsError(
             f"embedding_model=onnx:{name}: ONNX Runtime refuses it ({brief(error, 300)}). One file with its weights "
@@ -68,6 +74,8 @@ class OnnxEmbedder:
                 f"embedding_model=onnx:{path}: reads {described}; one input of samples is wanted, float32 (batch, n_samples) "
                 "or (batch, 1, n_samples). Export the model together with what makes its features."
             )
+        if not session.get_outputs():
+            raise SettingsError(f"embedding_model=onnx:{path}: has no outputs, which would be the embeddings.")
         self._session, self._path, self._input = session, path, inputs[0]
         self._names = [each.name for each in session.get_outputs()]
         self.n_layers = len(self._names)
@@ -92,7 +100,7 @@ class OnnxEmbedder:
             given = np.pad(given, ((0, size - n_given), (0, 0)))
             given = given[:, np.newaxis] if len(self._input.shape) == _CHANNEL_AXES else given
             outputs = self._session.run([self._names[layer] for layer in layers], {self._input.name: given})
-            frames = [self._frames(each[:n_given], n_given) for each in outputs]
+            frames = [self._frames(each, size, n_given) for each in outputs]
             if len({each.shape for each in frames}) > 1:
                 shapes = ", ".join(str(each.shape) for each in outputs)
                 raise SettingsError(
@@ -102,10 +110,13 @@ class OnnxEmbedder:
             found.append(np.stack(frames, axis=1))
         return np.concatenate(found)
 
-    def _frames(self, output: NDArray[np.float32], n_given: int) -> NDArray[np.float32]:
-        shape = output.shape
-        if len(shape) not in (2, 3) or len(output) != n_given:
+    def _frames(self, output: Any, size: int, n_given: int) -> NDArray[np.float32]:
+        shape = getattr(output, "shape", None)  # a sequence of tensors has none
+        if shape is None or output.dtype.kind not in _NUMBERS or len(shape) not in (2, 3) or len(output) != size:
+            gives = type(output).__name__ if shape is None else f"{output.dtype} {shape}"
             raise SettingsError(
-                f"embedding_model=onnx:{self._path}: gives {shape}; wanted: (batch, n_values) or (batch, n_frames, n_values)."
+                f"embedding_model=onnx:{self._path}: gives {gives} for {size} stretches; wanted: numbers of the shape (batch, "
+                "n_values) or (batch, n_frames, n_values)."
             )
-        return output[:, np.newaxis] if len(shape) == 2 else output
+        frames: NDArray[np.float32] = output[:n_given, np.newaxis] if len(shape) == 2 else output[:n_given]
+        return frames

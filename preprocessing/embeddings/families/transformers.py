@@ -1,6 +1,8 @@
 """``transformers:NAME_OR_FOLDER``: wav2vec2, HuBERT, WavLM, Whisper's encoder, AST and CLAP of Hugging Face transformers.
 
-The weights are a folder, or lie in the cache of the hub under the model's name; they are safetensors, never a pickle. Layer 0
+The weights are a folder, or lie in the cache of the hub under the model's name; they are safetensors, never a pickle. Its
+identity is every .json and .safetensors file, in folders below too. transformers reads no others here: pickles, texts,
+tokenizers and code (trust_remote_code is off) change no embedding. Layer 0
 is what enters the first block, layer N what the model gives (its last block, normalised where the model does so).
 
 | model | frames | longest stretch |
@@ -14,6 +16,7 @@ Methods: Baevski et al. 2020 (wav2vec 2.0), Hsu et al. 2021 (HuBERT), Chen et al
 Gong et al. 2021 (AST), Wu et al. 2023 (CLAP).
 """
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,12 +24,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.embeddings.embedder import Identity, hash_files, read_rate
+from preprocessing.embeddings.embedder import Identity, hash_files, list_files, read_rate
 from xval.base.errors import SettingsError, brief, how_to_install
+from xval.base.operating_system import read_regular
 
 _SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
 _WHISPER, _AST, _CLAP = "whisper", "audio-spectrogram-transformer", "clap"
 _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
+_WEIGHTS = "*.safetensors"
+_READ = ("*.json", _WEIGHTS)
+_INDEX = ".safetensors.index.json"
+_ADAPTER = "adapter_config.json"
 _LONGEST_S = 30
 _N_SPECIAL_TOKENS = 2  # of AST, ahead of its patches
 _UNUSED = ("masked_spec_embed",)
@@ -43,7 +51,9 @@ def identify(name: str) -> Identity:
     rate_hz = read_rate(folder / _PREPROCESSOR, "sampling_rate")
     if rate_hz is None:
         raise SettingsError(f"embedding_model=transformers:{name}: {folder / _PREPROCESSOR} names no sampling_rate.")
-    return Identity(hash_files([folder / _CONFIG, folder / _PREPROCESSOR, *sorted(folder.glob("*.safetensors"))]), rate_hz)
+    names = list_files(folder, _READ)
+    _check_reach(name, folder, names)
+    return Identity(hash_files([folder / each for each in names], names), rate_hz)
 
 
 def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG001
@@ -146,6 +156,32 @@ def _check_kind(name: str, kind: str) -> None:
         )
 
 
+def _check_reach(name: str, folder: Path, names: list[str]) -> None:
+    """Refuse what names files that do not count as the model's: an index of weights, or an adapter, whose model is elsewhere.
+
+    Raises:
+        SettingsError: There is one; or an index is damaged.
+    """
+    where = f"embedding_model=transformers:{name}"
+    if _ADAPTER in names:
+        raise SettingsError(
+            f"{where}: {folder / _ADAPTER} names another model to be loaded. Merge the adapter into its model and save that; "
+            "or remove the file, if the folder holds all weights."
+        )
+    for index in (each for each in names if each.endswith(_INDEX)):
+        try:
+            shards = set(json.loads(read_regular(folder / index))["weight_map"].values())
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"{where}: {folder / index} is no index of weights ({brief(error)}).") from error
+        beside = Path(index).parent
+        for shard in sorted(map(str, shards)):
+            if (beside / shard).as_posix() not in names or not shard.endswith(".safetensors"):
+                raise SettingsError(
+                    f"{where}: {folder / index} names '{shard}', which is no .safetensors file of the folder. Download it "
+                    "again."
+                )
+
+
 def _find_folder(name: str) -> Path:
     """Return the folder with the files of a model, without asking the network.
 
@@ -172,9 +208,9 @@ def _find_folder(name: str) -> Path:
                 f"{where}: there is no such folder, and the cache of the hub has no such model. Download it once, on a machine "
                 f"with network: {how_to_download}. Without network, copy its folder and name that."
             ) from error
-    for pattern in (_CONFIG, _PREPROCESSOR, "*.safetensors"):
-        if not any(folder.glob(pattern)):
-            pickled = any(folder.glob("*.bin")) and pattern == "*.safetensors"
+    for pattern in (_CONFIG, _PREPROCESSOR, _WEIGHTS):
+        if not any(folder.rglob(pattern) if pattern == _WEIGHTS else folder.glob(pattern)):
+            pickled = any(folder.glob("*.bin")) and pattern == _WEIGHTS
             reason = " (pytorch_model.bin is a pickle, which can run code; docs/embeddings.md says how to convert it)" * pickled
             raise SettingsError(f"{where}: {folder} has no {pattern}{reason}. Download it: {how_to_download}")
     return folder

@@ -16,6 +16,7 @@ from filelock import FileLock, SoftFileLock
 from xval.base import operating_system
 from xval.base.operating_system import (
     IrregularFileError,
+    end_processes,
     flush,
     has_ended,
     is_locked,
@@ -234,3 +235,22 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path):
         open_regular(tmp_path)
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "gone")
+
+
+@pytest.mark.skipif(operating_system.IS_WINDOWS, reason="Windows ends a process at once")
+def test_a_process_that_does_not_end_when_asked_is_killed_and_another_clears_up(monkeypatch, tmp_path):
+    monkeypatch.setattr("xval.base.operating_system.SECONDS_TO_END", 1.0)
+    code = "import signal, sys, time; signal.signal(signal.SIGTERM, {}); print(flush=True); time.sleep(600)"
+    ignoring = code.format("signal.SIG_IGN")
+    clearing = code.format("lambda *_: sys.exit(open(sys.argv[1], 'w').close())")
+    children = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "cleared")], stdout=subprocess.PIPE)
+        for script in (ignoring, clearing)
+    ]
+    for child in children:
+        child.stdout.readline()
+    end_processes(children)
+    for child in children:
+        child.communicate()
+    assert [child.returncode for child in children] == [-signal.SIGKILL, 0]
+    assert (tmp_path / "cleared").exists()

@@ -18,13 +18,13 @@ from typing import IO, Any, cast
 
 from xval.backend.devices import Slot, environment
 from xval.base.errors import SettingsError, WorkerError
+from xval.base.operating_system import end_processes
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, with_code_first
 from xval.settings.architectures import trains_network
 
 WORKER_MODULE = "xval.engine.worker.serve"
-_SECONDS_TO_END = 10.0  # in which a worker may write a checkpoint
 _LOG_TAIL = 4000
 
 Messages = queue.Queue[tuple["Worker", dict[str, Any] | None]]
@@ -126,12 +126,8 @@ class Worker:
 
     def end(self) -> None:
         """End the process, by force if need be."""
-        self._process.terminate()
-        try:
-            self._process.wait(_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_processes([self._process])
+        self._process.wait()
         with suppress(OSError):  # a line that a dead worker did not take
             self._input.close()
         self._log.close()

@@ -1,7 +1,10 @@
 """Tiny random models of each family give what transformers gives for the same clip, alone or among others."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,3 +116,102 @@ def test_weights_that_are_missing_pickled_or_of_another_model_are_refused_with_t
     for damaged in ("{", "[]", '{"sampling_rate": 0}'):
         (folder / "preprocessor_config.json").write_text(damaged)
         refuses(folder, "preprocessor_config.json names no sampling_rate")
+
+
+def test_every_file_that_may_be_loaded_counts_and_no_link_leads_out(
+    saved: Callable[..., Any], settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("hubert")[0], folder)
+    wanted = settings(f"transformers:{folder}")
+    shards, index = folder / "shards", folder / "model.safetensors.index.json"
+    shards.mkdir()
+
+    def index_names(shard: str) -> None:
+        index.write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(kept, shard)}))
+
+    noise = np.random.default_rng(0).normal(size=(1, 4000)).astype(np.float32)
+    kept = load_file(folder / "model.safetensors")
+    hashes = [identify(wanted).hash]
+    (folder / "processor_config.json").write_text("{}")
+    hashes.append(identify(wanted).hash)
+    (folder / "model.safetensors").rename(shards / "a.safetensors")
+    index_names("shards/a.safetensors")
+    hashes.append(identify(wanted).hash)
+    first = load_embedder(wanted).embed(noise, 16000, (0,))
+    save_file({name: 2 * value for name, value in kept.items()}, shards / "a.safetensors", metadata={"format": "pt"})
+    hashes.append(identify(wanted).hash)
+    assert not np.allclose(load_embedder(wanted).embed(noise, 16000, (0,)), first)
+    (shards / "a.safetensors").rename(shards / "b.safetensors")
+    index_names("shards/b.safetensors")
+    hashes.append(identify(wanted).hash)
+    assert len(set(hashes)) == len(hashes)
+
+    for unread in ("README.md", ".cache/other.json", "pytorch_model.bin", "modeling.py"):
+        (folder / unread).parent.mkdir(exist_ok=True)
+        (folder / unread).write_text("{}")
+    assert identify(wanted).hash == hashes[-1]
+
+    def refuses(match: str) -> None:
+        with pytest.raises(SettingsError, match=match):
+            identify(wanted)
+
+    outside = tmp_path / "outside.safetensors"
+    shutil.copy(shards / "b.safetensors", outside)
+    for shard in ("../outside.safetensors", "pytorch_model.bin", str(outside)):
+        index_names(shard)
+        refuses(f"names '{shard}', which is no .safetensors file of the folder")
+    index.write_text("[]")
+    refuses("is no index of weights")
+    index_names("shards/b.safetensors")
+    (folder / "adapter_config.json").write_text("{}")
+    refuses("adapter_config.json names another model")
+    (folder / "adapter_config.json").unlink()
+    for link, target in (("a.safetensors", outside), ("a.json", "nowhere"), ("below", tmp_path)):
+        (folder / link).symlink_to(target)
+        refuses(f"{link}: a link to a folder or out of")
+        (folder / link).unlink()
+    os.mkfifo(folder / "a.json")
+    refuses("a.json: .*no regular file")
+
+
+def test_the_layout_of_the_hubs_cache_is_the_folder_itself(
+    saved: Callable[..., Any], settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder, *_ = saved("hubert")
+    snapshot, blobs = tmp_path / "models--a--b" / "snapshots" / "rev", tmp_path / "models--a--b" / "blobs"
+    blobs.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    for number, path in enumerate(sorted(folder.iterdir())):
+        shutil.copy(path, blobs / str(number))
+        (snapshot / path.name).symlink_to(Path("../../blobs") / str(number))
+    assert identify(settings(f"transformers:{snapshot}")) == identify(settings(f"transformers:{folder}"))
+    (tmp_path / "elsewhere").write_text("{}")
+    (snapshot / "generation_config.json").symlink_to("../../../elsewhere")
+    with pytest.raises(SettingsError, match=r"generation_config\.json: a link"):
+        identify(settings(f"transformers:{snapshot}"))
+
+
+def test_the_library_opens_no_file_of_the_folder_that_does_not_count(saved: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("wav2vec2")[0], folder)
+    for name in ("chat_template.jinja", "vocab.txt", "modeling_own.py", "pytorch_model.bin", "README.md"):
+        (folder / name).write_text("damaged")
+    config = json.loads((folder / "config.json").read_text())
+    own = {"AutoModel": "modeling_own.Own", "AutoConfig": "modeling_own.Own"}
+    (folder / "config.json").write_text(json.dumps(config | {"auto_map": own}))
+    code = (
+        "import os, sys\n"
+        "folder, opened = sys.argv[1], set()\n"
+        "def note(event, arguments):\n"
+        "    if event == 'open' and str(arguments[0]).startswith(folder + os.sep):\n"
+        "        opened.add(os.path.relpath(arguments[0], folder))\n"
+        "sys.addaudithook(note)\n"
+        "from preprocessing.embeddings.families.transformers import load\n"
+        "load(folder, is_pooled=True)\n"
+        "print(*sorted(opened))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=300, check=True)
+    opened = done.stdout.split()
+    assert "config.json" in opened
+    assert {Path(name).suffix for name in opened} <= {".json", ".safetensors"}

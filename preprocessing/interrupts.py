@@ -1,0 +1,120 @@
+"""Signals that end a program: noted where a library swallows them, heard where they do not reach Python, held back at starts.
+
+Comes in: a block of code. Goes out: the same block, with other handlers of `SIGNALS` within it.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeAlias
+
+from xval.base.operating_system import ENDING_SIGNALS, IS_WINDOWS, SECONDS_TO_END
+
+SIGNALS = (signal.SIGINT, *ENDING_SIGNALS)
+
+_Handler: TypeAlias = Callable[[int, FrameType | None], Any]
+
+
+@contextmanager
+def interrupts_noted() -> Iterator[list[int]]:
+    """Note signals that interrupt besides raising them: a library may swallow what is raised within a callback or an import."""
+    noted: list[int] = []
+    handlers = _handlers()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        handlers[number](number, frame)
+
+    with _handling(handlers, interrupt):
+        yield noted
+
+
+@contextmanager
+def ended_where_stuck(say: Callable[[], object]) -> Iterator[None]:
+    """End this process where a signal does not reach Python within `SECONDS_TO_END`: what computes in C may never return.
+
+    Not on Windows, where the main thread waits for other threads and processes in C too.
+
+    Args:
+        say: Called ahead of that end.
+    """
+    handlers = {} if IS_WINDOWS else _handlers()
+    if not handlers:
+        yield
+        return
+    has_reached_python = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        has_reached_python.set()
+        handlers[number](number, frame)
+
+    def watch() -> None:
+        while number := os.read(reading, 1):
+            if number[0] in handlers and not has_reached_python.wait(SECONDS_TO_END):
+                say()
+                os._exit(128 + number[0])
+        os.close(reading)
+
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with _handling(handlers, interrupt):
+        earlier = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)  # written to as a signal comes, by C
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            yield
+        finally:
+            has_reached_python.set()
+            signal.set_wakeup_fd(earlier)
+            os.close(writing)
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Hold `SIGNALS` back from processes that start within this block; this process gets them at its end.
+
+    Blocking them is for what starts; here another thread would take them, and the main thread be interrupted all the same.
+    """
+    pending: list[int] = []
+    handlers = _handlers()
+    try:
+        with _handling(handlers, lambda number, _: pending.append(number)), blocked(SIGNALS):
+            yield
+    finally:
+        if pending:
+            handlers[pending[0]](pending[0], None)
+
+
+@contextmanager
+def blocked(numbers: Iterable[int]) -> Iterator[None]:
+    """Block signals for this thread, and what it starts, within the block."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _handlers() -> dict[int, _Handler]:
+    """Return the handler of each signal that interrupts; none in other threads than the main one, which alone gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    return {number: handler for number, handler in handlers.items() if callable(handler)}
+
+
+@contextmanager
+def _handling(numbers: Mapping[int, _Handler], handler: _Handler) -> Iterator[None]:
+    """Let signals call another handler than their own within the block."""
+    for number in numbers:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, own in numbers.items():
+            signal.signal(number, own)

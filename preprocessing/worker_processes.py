@@ -1,0 +1,175 @@
+"""Spawned processes that call functions, each at the end of a pipe of its own, so that the death of one holds up no other.
+
+Comes in: functions at the top level of modules with their arguments. Goes out: futures of what they return.
+"""
+
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType, ModuleType
+from typing import Any
+
+from preprocessing.interrupts import SIGNALS, blocked, signals_held_back
+from xval.base.errors import WorkerError
+from xval.base.operating_system import end_processes
+
+_busy: list[object] = []  # the arguments of the call that this worker is at
+_ending: list[int] = []  # the signals that this worker has got
+
+
+class WorkerProcesses:
+    """Processes that wait for work; a thread for each hands it over. They end with `close`, or with this process.
+
+    Args:
+        number: How many.
+        variables: Environment variables that they have besides those of this process.
+        when_lost: The text of the `WorkerError` where one has died.
+    """
+
+    def __init__(self, number: int, *, variables: Mapping[str, str], when_lost: str) -> None:
+        self._when_lost = when_lost
+        self._threads = ThreadPoolExecutor(number)
+        self._free: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        processes: list[SpawnProcess] = []
+        self._end = weakref.finalize(self, _end, processes, self._threads)
+        context = multiprocessing.get_context("spawn")
+        with _signals_held_back_from_all(), _main_module_hidden(), _environment(variables):
+            for _ in range(number):
+                ours, theirs = context.Pipe()
+                with theirs:  # which must be closed here: the pipe ends with the worker
+                    processes.append(context.Process(target=_serve, args=(theirs,)))
+                    processes[-1].start()
+                self._free.put(ours)
+
+    def submit(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> "Future[list[Any]]":
+        """Have one of them call a function once for each tuple of arguments; the future has the results, or what it raised.
+
+        Its other errors: WorkerError, where the process has died.
+        """
+        return self._threads.submit(self._call, function, calls)
+
+    def close(self) -> None:
+        """End the processes, by force if need be; what is unfinished is dropped."""
+        self._end()
+
+    def _call(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        pipe = self._free.get()
+        try:
+            pipe.send((function, calls))
+            results, error = pipe.recv()
+        except (EOFError, OSError) as lost:
+            raise WorkerError(self._when_lost) from lost
+        finally:
+            self._free.put(pipe)
+        if error is not None:
+            raise error
+        return list(results)
+
+
+def _end(processes: Sequence[SpawnProcess], threads: ThreadPoolExecutor) -> None:
+    """End processes; the threads that wait for their answers end with them."""
+    threads.shutdown(wait=False, cancel_futures=True)
+    end_processes(processes)
+    for process in processes:
+        process.join()
+    threads.shutdown()
+
+
+@contextmanager
+def _signals_held_back_from_all() -> Iterator[None]:
+    """Hold signals back, from Python's tracker of resources too, which starts with the first process."""
+    if hasattr(signal, "SIGHUP"):  # it lets the tracker ignore the other two alone, and unblocks them here
+        with blocked({signal.SIGHUP}):
+            resource_tracker.ensure_running()
+    with signals_held_back():
+        yield
+
+
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Start processes that do not import the running script, which need not keep its code under ``if __name__ ...``."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables within the block."""
+    before = {name: os.environ[name] for name in variables if name in os.environ}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _serve(pipe: Connection) -> None:
+    """Answer calls until this process is ended."""
+    for number in set(SIGNALS) - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)  # left to the parent, which ends its workers
+    signal.signal(signal.SIGTERM, _end_worker)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        function, calls = pipe.recv()
+        answer = _call_each(function, calls)
+        try:
+            pipe.send(answer)
+        except OSError:
+            return
+        except Exception as error:  # noqa: BLE001 - it cannot be pickled, of which nothing has been sent then
+            pipe.send((None, RuntimeError(f"{error!r}, of the answer {answer!r:.500}")))
+
+
+def _call_each(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> tuple[list[Any] | None, BaseException | None]:
+    """Return the results or an error; a call may remove half-written files where this worker is ended."""
+    results = []
+    try:
+        for arguments in calls:
+            _busy.append(arguments)
+            results.append(function(*arguments))
+            _busy.clear()
+            if _ending:
+                os._exit(1)
+    except KeyboardInterrupt:
+        os._exit(1)
+    except BaseException as error:  # noqa: BLE001 - the parent raises it
+        error.add_note("".join(traceback.format_exception(error)))  # tracebacks are not pickled
+        return None, error
+    finally:
+        _busy.clear()
+    return results, None
+
+
+def _end_worker(number: int, _frame: FrameType | None) -> None:
+    """End this worker; a call may first remove its half-written file, but cannot go on if a library swallows this."""
+    if not _busy:
+        os._exit(1)
+    _ending.append(number)
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the parent process, even if it is killed, then end this one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
