@@ -5,7 +5,6 @@ public names of xval alone, so that they run on any state of the code.
 """
 
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +232,6 @@ JOBS: dict[str, tuple[str, ...]] = {
 
 def write_inputs(folder: Path) -> None:
     """Write the sounds and the scripts that jobs read."""
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     _write_sounds(folder / "sounds", seed=1)
     _write_sounds(folder / "others", seed=2)

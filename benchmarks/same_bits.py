@@ -105,8 +105,9 @@ def make(checkout: Path, folder: Path, digits: Path | None, names: list[str]) ->
     if folder.exists() and (not (folder / NOTE).is_file() or json.loads((folder / NOTE).read_bytes()) != note):
         sys.exit(f"{folder} is there, and not by this checkout with these digits; name a folder that is not there")
     names = [name for name in names if not is_done(folder, name)]
-    write_inputs(folder / "inputs")
-    (folder / NOTE).write_text(json.dumps(note))
+    if not folder.exists():
+        write_inputs(folder / "inputs")
+        (folder / NOTE).write_text(json.dumps(note))
     print(f"the code of {checkout}", flush=True)
     n_wrong = 0
     for name in names:
@@ -152,25 +153,29 @@ def compare(before: Path, after: Path, names: list[str] | None) -> int:
     """Print for each job what differs, and return the exit code."""
     masks = (read_mask(before), read_mask(after))
     jobs = names or [name for name in JOBS if (before / name).is_dir() or (after / name).is_dir()]
-    n_differing = 0
+    n_differing, n_all = 0, 0
     for job in jobs:
-        n_files, n_parts, differing = 0, 0, []
+        n_parts, differing = 0, []
         files = [set(list_files(folder / job)) for folder in (before, after)]
-        for name in sorted(files[0] | files[1]):
+        names_of_files = sorted(files[0] | files[1])
+        for name in names_of_files:
             if not all(name in listed for listed in files):
                 differing.append(f"{name}: there {'before' if name in files[0] else 'after'} alone")
                 continue
             paths = (before / job / name, after / job / name)
-            n_files += 1
             compared, found = compare_files(paths, masks)
             n_parts += compared
             if found:
                 where, old, new = found[0]
                 differing.append(f"{name}: {len(found)} differ, first {where}: {old} before, {new} after")
-        n_differing += len(differing)
-        print(f"{job:16} {n_files:5} files, {n_parts:7,} parts: {len(differing) or 'none'} differ", *differing, sep="\n    ")
-    print(f"{n_differing} files differ" if n_differing else "the same" if jobs else "nothing to compare")
-    return int(n_differing > 0 or not jobs)
+        n_differing, n_all = n_differing + len(differing), n_all + len(names_of_files)
+        print(
+            f"{job:16} {len(names_of_files):5} files, {n_parts:7,} parts: {len(differing) or 'none'} differ",
+            *differing,
+            sep="\n    ",
+        )
+    print(f"{n_differing} of {n_all} files differ" if n_differing else f"{n_all} files, the same")
+    return int(n_differing > 0 or not n_all)
 
 
 def read_mask(folder: Path) -> Mask:

@@ -2,9 +2,8 @@
 
 import io
 import json
-import subprocess
-import sys
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import h5py
@@ -13,7 +12,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "same_bits.py"
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 FOLD = "demo/results/instance_1/fold_1"
 
 
@@ -65,8 +64,17 @@ def write_results(folder: Path, time: str = "0:00:04", date: str = "2026-01-01 1
     return folder
 
 
-def compare(before: Path, after: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SCRIPT), str(before), str(after)], capture_output=True, text=True, check=False)
+@pytest.fixture
+def compare(monkeypatch, capsys):
+    """Return a function that compares two folders as the command does: to the exit code and what it printed."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    same_bits = import_module("same_bits")
+
+    def compare(before: Path, after: Path) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["same_bits.py", str(before), str(after)])
+        return same_bits.main(), capsys.readouterr().out
+
+    return compare
 
 
 @pytest.fixture
@@ -74,12 +82,12 @@ def folders(tmp_path):
     return write_results(tmp_path / "before"), write_results(tmp_path / "later", time="0:00:09", date="2026-02-03 04:05")
 
 
-def test_results_of_another_time_and_place_are_the_same(folders):
-    ended = compare(*folders)
+def test_results_of_another_time_and_place_are_the_same(compare, folders):
+    exit_code, printed = compare(*folders)
 
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.endswith("the same\n")
-    assert "7 files" in ended.stdout
+    assert exit_code == 0, printed
+    assert printed.endswith("the same\n")
+    assert "7 files" in printed
 
 
 # Of each file how it is altered, and what names the difference.
@@ -109,27 +117,27 @@ ALTERATIONS = {
     ("name", "alter", "named"),
     [(name, alter, named) for name, cases in ALTERATIONS.items() for alter, named in cases],
 )
-def test_what_differs_is_named(folders, name, alter, named):
+def test_what_differs_is_named(compare, folders, name, alter, named):
     alter(folders[1] / FOLD / name)
 
-    ended = compare(*folders)
+    exit_code, printed = compare(*folders)
 
-    assert ended.returncode == 1, ended.stdout
-    assert named in ended.stdout
-    assert ended.stdout.endswith("1 files differ\n")
+    assert exit_code == 1, printed
+    assert named in printed
+    assert printed.endswith("1 of 7 files differ\n")
 
 
-def test_a_file_that_is_gone_is_named(folders):
+def test_a_file_that_is_gone_is_named(compare, folders):
     (folders[1] / FOLD / "history.csv").unlink()
 
-    ended = compare(*folders)
+    exit_code, printed = compare(*folders)
 
-    assert ended.returncode == 1
-    assert "history.csv: there before alone" in ended.stdout
+    assert exit_code == 1
+    assert "history.csv: there before alone" in printed
 
 
-def test_folders_that_hold_no_results_are_refused(tmp_path, folders):
-    ended = compare(tmp_path, folders[0])
+def test_folders_that_hold_no_results_are_refused(compare, tmp_path, folders, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        compare(tmp_path, folders[0])
 
-    assert ended.returncode == 2
-    assert "has no made.json" in ended.stderr
+    assert "has no made.json" in capsys.readouterr().err
