@@ -58,6 +58,7 @@ NORMALISED = (
     (re.compile(r"(?<=\bcode )[0-9a-f]{16}\b"), "HASH"),
     (re.compile(r"\(\d+ (s|min|h)\b[^()]*\)"), "(TIME)"),  # of a job that has ended, with what is left
 )
+TIME_LEFT, LEFT = "time left", re.compile(r"(?<=  )(\d+ (h|min|s)\b ?)+\s*$")  # a column as wide as its longest time
 LONGEST_SHOWN = 160  # characters of a value that differs
 Mask = Callable[[str], str]
 Difference = tuple[str, str, str]  # of a part: where in it, before, after
@@ -203,7 +204,7 @@ def list_files(folder: Path) -> Iterator[str]:
 
 def compare_files(paths: tuple[Path, Path], masks: tuple[Mask, Mask]) -> tuple[int, list[Difference]]:
     """Return how many parts two files have, and what differs between them."""
-    before, after = ({name: value for name, value in read_parts(path) if is_compared(path, name)} for path in paths)
+    before, after = ({name: narrow(value) for name, value in read_parts(path) if is_compared(path, name)} for path in paths)
     differences: list[Difference] = []
     names = dict.fromkeys([*before, *after])
     for name in names:
@@ -220,6 +221,13 @@ def is_compared(path: Path, name: str) -> bool:
     if path.suffix == ".json" and name.endswith(", keys"):
         return False
     return path.name != "metrics.json" or FIGURES.search(name) is not None
+
+
+def narrow(value: object) -> object:
+    """Return the lines of a table with the time left without it and the widths that follow from it, all else as it is."""
+    if isinstance(value, list) and any(isinstance(line, str) and TIME_LEFT in line for line in value):
+        return [re.sub(r"([ ─])\1+", r"\1", LEFT.sub("TIME", line)).rstrip() for line in value]
+    return value
 
 
 def compare_values(values: tuple[object, object], masks: tuple[Mask, Mask]) -> Iterator[Difference]:

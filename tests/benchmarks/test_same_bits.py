@@ -60,6 +60,9 @@ def write_results(folder: Path, time: str = "0:00:04", date: str = "2026-01-01 1
     write_workbook(folder / FOLD / "results.xlsx", seconds=seconds)
     write_text(folder / FOLD / "history.csv", f"epoch,loss,seconds\n1,0.5,{seconds}\n")
     write_text(folder / FOLD / "report.html", f"<style>{time}</style><p>demo · {date}</p><p>accuracy <b>0.5</b></p>")
+    left = "9 s" if code.startswith("4") else "1 min 12 s"
+    table = f"  folds   {'time left':<{len(left)}}\n {'─' * len(left)}\n  4/6     {left}  \n"
+    write_text(folder / "demo/terminal/02.txt", table)
     write_text(folder / "demo/terminal/01.txt", f"{folder}/results ({seconds:.0f} s)\n1  cnn  {time}, code {code}\n")
     return folder
 
@@ -87,7 +90,7 @@ def test_results_of_another_time_and_place_are_the_same(compare, folders):
 
     assert exit_code == 0, printed
     assert printed.endswith("the same\n")
-    assert "7 files" in printed
+    assert "8 files" in printed
 
 
 # Of each file how it is altered, and what names the difference.
@@ -107,6 +110,9 @@ ALTERATIONS = {
         (lambda path: write_text(path, "epoch,loss,seconds\n1,0.50,1.0\n"), "first loss [0]: '0.5' before, '0.50' after")
     ],
     "report.html": [(lambda path: write_text(path, "<p>demo · 2026-01-01</p><p>accuracy 0.6</p>"), "'accuracy 0.6' after")],
+    "../../../terminal/02.txt": [
+        (lambda path: write_text(path, path.read_text().replace("4/6", "5/6")), "' 4/6 TIME' before, ' 5/6 TIME' after"),
+    ],
     "../../../terminal/01.txt": [
         (lambda path: write_text(path, path.read_text().replace("1  cnn", "2  cnn")), "'2  cnn  TIME, code HASH' after")
     ],
@@ -124,7 +130,7 @@ def test_what_differs_is_named(compare, folders, name, alter, named):
 
     assert exit_code == 1, printed
     assert named in printed
-    assert printed.endswith("1 of 7 files differ\n")
+    assert printed.endswith("1 of 8 files differ\n")
 
 
 def test_a_file_that_is_gone_is_named(compare, folders):
