@@ -207,7 +207,7 @@ JOBS: dict[str, tuple[str, ...]] = {
     ),
     "mistakes": (
         _TABLE.format(table="sounds"),
-        "-m preprocessing check tones",
+        "-m preprocessing check table ../inputs/sounds/sounds.csv --dataset tones",
         "!../inputs/repeats.py --set learning_rat=0.1",
         "!../inputs/repeats.py --set learning_rate=fast",
         "!../inputs/repeats.py 7",
