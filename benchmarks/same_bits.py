@@ -55,6 +55,7 @@ FIGURES = re.compile(  # names within metrics.json, of an experiment or of an ev
 NORMALISED = (
     (re.compile(r"\b20\d\d-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?"), "DATE"),
     (re.compile(r"\b\d+:\d\d:\d\d\b"), "TIME"),
+    (re.compile(r"\b[\d.,]+ s, [\d.,]+ files per second"), "TIME"),
     (re.compile(r"(?<=\bcode )[0-9a-f]{16}\b"), "HASH"),
     (re.compile(r"\(\d+ (s|min|h)\b[^()]*\)"), "(TIME)"),  # of a job that has ended, with what is left
 )
