@@ -1,260 +1,266 @@
-"""Whether two states of the code give the same results, bit for bit: digests of what short experiments leave.
+"""Whether two states of the code give the same results, bit for bit: what short experiments leave, compared file by file.
 
-python benchmarks/same_bits.py make CHECKOUT OUTPUT.json [--digits FOLDER] [--only NAME,...]      about 8 minutes on 2 cores
-python benchmarks/same_bits.py compare BEFORE.json AFTER.json                                     exit code 1: they differ
+python benchmarks/same_bits.py FOLDER [--digits FOLDER] [--only JOB,...]    runs the experiments into FOLDER
+python benchmarks/same_bits.py BEFORE AFTER                                 compares two such folders; exit code 1: they differ
 
-CHECKOUT is a folder with this project and its environment in .venv, FOLDER the recordings of the Free Spoken Digit Dataset
-(default: the environment variable XVAL_FSDD; without it the job of the digits is left out), NAME a job of JOBS. Each job runs
-in an empty temporary folder with the commands that users type, on the scripts of experiments/ and on small ones that are
-written here, so that nothing is asked of the code but what users ask of it. The checkout is only read.
+The code is that of the checkout around the current folder, or else of the one that this file lies in; it is only read. Each
+job of _bits_inputs.py runs in a folder of its own with the commands that users type, on the scripts of experiments/ and on
+small ones that are written there, so that nothing is asked of the code but what users ask of it. Recordings of the Free Spoken
+Digit Dataset are looked for in --digits, in the folder that the environment variable XVAL_FSDD names, and beside the checkout;
+without them that job is left out. A job that has ended in FOLDER is not run again.
 
-Every file that a job leaves is digested, and its name is too: of JSON each value and the order of the keys, of csv, parquet and
-npz each column or array, of model.keras its configuration and each weight with its type and shape, of model.skops the pipeline,
-of results.xlsx each row with all formats and links, and the charts; other files as they are. Left out is what differs between
-two runs of the same code, or between two states of the code that mean the same:
+Compared, by its place below the job's folder:
 
-- of JSON: seconds, compile_s and peak_memory_mb; code_hash and versions; corpus_fingerprint, since the index of a corpus has
-  the path of its folder; date_saved of model.keras, and so initial_model_hash and the hashes of the models of a combination
-- of model.keras and model.skops: addresses in memory, which become numbers; what is shared still counts
-- of results.xlsx: what is in the columns 'time (s)', 'seconds' and 'peak_memory_mb', and their widths; the date of the file
-- of folders: code/, the copy of the code; what is in lock files
+- model.keras and model.skops: configuration or pipeline, and each array with its type and shape
+- predictions.parquet, embeddings, the corpus and its feature stores: each column or array
+- history.csv and all other tables, those of load_results, load_figures and load_predictions among them, as they are written
+- metrics.json: the figures of a side by their names, the parameters, the curves and the searches; model.json, and JSON that
+  commands were asked for
+- results.xlsx: each cell with its value, number format, style and link, the layout of each sheet, and the charts
+- what each command wrote into the terminal, and its exit code; report.html: the visible text, pictures and sounds; texts
+
+Left out is what differs between two runs of the same code: seconds, times, dates, memory, hashes of the code and of files
+that have a date in them, versions, the folders' own paths, addresses in memory; and what is kept for the program itself:
+record.json, settings.json and other descriptions, fingerprints of audio, locks, and the copy of the code.
 """
 
 import argparse
 import json
 import os
+import re
+import resource
 import shlex
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import soundfile
-from _digests import of_folder
+from _bits_inputs import JOBS, write_inputs
+from _digests import as_text, read_parts
 
-RATE_HZ = 8000
-PITCHES_HZ = {"low": 400, "middle": 900, "high": 1600}
-
-SMALL = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "hop_length": 80, "n_mels": 20}
-TONES = {"dataset": "tones", "num_folds": 3, "num_epochs": 3, "batch_size": 8, "learning_rate": 0.01, **SMALL}
-CNN = {"architecture": "cnn_small", "n_filters": (4, 8)}
-MLP = {"architecture": "mlp", "n_units": (16,), "dropout": 0.2}
-EARLIER = "results/tones/experiment_1/instance_1/fold_{fold}/model.keras"
-SCRIPTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
-    "models": (
-        TONES,
-        [
-            CNN,
-            {**MLP, "evaluate_training": True, "class_weights": "balanced", "optimizer": "sgd", "schedule": "cosine"},
-            {**CNN, "features": "waveform", "frontend": "logmel", "crop_s": 0.2, "augment_mixup": 0.3, "augment_gain_db": 3.0},
-            {"architecture": "crnn", "example_length_s": 0.2, "clip_average": "logits", "augment_time_shift_s": 0.02},
-        ],
-    ),
-    "transfer": (
-        TONES | {"num_experiment": 2},
-        [{**CNN, "initial_model": EARLIER, "frozen": "convolutions"}, {**CNN, "initial_model": EARLIER, "frozen_layers": 1}],
-    ),
-    "combination": (
-        TONES | {"num_experiment": 3},
-        [
-            {"architecture": "feature_combination", "models": [EARLIER], "classifier": "random_forest"},
-            {"architecture": "feature_combination", "models": [EARLIER], "pca_components": 5, "basic_features": False},
-        ],
-    ),
-    "regression": (
-        TONES | {"task_type": "regression", "monitor": "val_mae"},
-        [{**MLP, "augment_mixup": 0.2}, {**CNN, "regularization_lambda": 0.001, "normalization": "per_clip"}],
-    ),
-    "other_backends": (TONES, [{**CNN, "num_epochs": 1}]),
-}
-# Of each job its commands, which run in a folder of its own beside inputs/; what is behind > gets the standard output.
-_PREPARE = "-m preprocessing folders ../inputs/sounds --item-pattern s[0-9] --dataset"
-_BATS = "{experiments}/bats.py {instances} --folds 1 --set num_epochs=2 --set n_filters=4 --set kernel_length=51"
-_BATS += f" --set sample_rate_hz={RATE_HZ} --set n_conv_filters=(4,) --set n_units=(8,)"
-JOBS: dict[str, tuple[str, ...]] = {
-    "demo": (
-        "-m preprocessing demo",
-        "{experiments}/demo.py --list > list.txt",
-        "{experiments}/demo.py",
-        "-m xval check results/demo/experiment_1 > check.txt",
-    ),
-    "digits": (
-        "-m preprocessing fsdd {digits}",
-        "{experiments}/fsdd.py 1 --folds 1 --set num_epochs=2",
-        "{experiments}/fsdd.py 5 --folds 2 --set num_epochs=2",
-    ),
-    "folders": (
-        f"{_PREPARE} folders",
-        "{experiments}/folders.py --folds 1 --set num_epochs=3",
-        "{experiments}/folders_representation.py 1 --folds 1 --set num_epochs=2",
-    ),
-    "frames": (
-        "-m preprocessing bats ../inputs/bats --task-type frame_classification",
-        _BATS.replace("{instances}", "1 2") + " --set n_gru_units=8",
-        _BATS.replace("{instances}", "3"),
-        _BATS.replace("{instances}", "4") + " --set n_gru_units=8",
-    ),
-    "models": (
-        f"{_PREPARE} tones",
-        "../inputs/models.py",
-        "../inputs/transfer.py",
-        "../inputs/combination.py",
-        "-m xval predict results/tones/experiment_1/instance_1/fold_2/model.keras ../inputs/others --output predicted.csv",
-        "-m xval predict results/tones/experiment_1 ../inputs/others --every 0.1 --output predicted.json",
-        "-m xval evaluate results/tones/experiment_1/instance_1 ../inputs/others --item-pattern s[0-9] --output evaluation",
-        "-m xval embed results/tones/experiment_1/instance_1/fold_1 ../inputs/others",
-        "-m xval refit results/tones/experiment_1 3",
-        "-m xval rebuild results/tones/experiment_1",
-        "-m xval check results/tones/experiment_2 > check.txt",
-    ),
-    "regression": (
-        "-m preprocessing table ../inputs/sounds/numbers.csv --dataset tones --task-type regression",
-        "../inputs/regression.py",
-    ),
-    "other_backends": (
-        f"{_PREPARE} tones",
-        "../inputs/other_backends.py --folds 1 --set backend=torch",
-        "../inputs/other_backends.py --folds 1 --set backend=jax --set num_experiment=2",
-    ),
-    "augmentation": (
-        "-m augmentation ../inputs/sounds copies 2",
-        "-m augmentation mix ../inputs/bats ../inputs/backgrounds mixtures --set mixture_uses=2",
-    ),
-}
-
-
-def write_sounds(folder: Path, seed: int) -> None:
-    """Write tones with some noise into class folders, and numbers.csv with the pitch and the length of each."""
-    rng = np.random.default_rng(seed)
-    lines = ["path,item,label:pitch,label:length"]
-    for name, pitch_hz in PITCHES_HZ.items():
-        (folder / name).mkdir(parents=True)
-        for speaker in range(6):
-            for take in range(3):
-                samples = tone(pitch_hz * rng.uniform(0.8, 1.2), rng.uniform(0.4, 0.6), rng)
-                path = f"{name}/s{speaker}_{take}.wav"
-                soundfile.write(folder / path, samples, RATE_HZ)
-                lines.append(f"{path},s{speaker},{pitch_hz / 1000},{len(samples) / RATE_HZ}")
-    (folder / "numbers.csv").write_text("\n".join(lines), encoding="utf-8")
-
-
-def write_bats(folder: Path, backgrounds: Path) -> None:
-    """Write recordings of two calls in noise, which two annotators heard differently, events.csv on them, and mere noise."""
-    rng = np.random.default_rng(7)
-    (folder / "files").mkdir(parents=True)
-    backgrounds.mkdir()
-    file_info = ["FileID,File name,Voice start sample (1),Voice end sample (1),Voice start sample (2),Voice end sample (2)"]
-    annotation, events = ["FileID,Context,Start sample,End sample"], ["path,start_s,end_s,label,item"]
-    for number in range(6):
-        noises = [0.01 * rng.normal(size=RATE_HZ // 2) for _ in range(3)]
-        calls = [tone(pitch_hz * rng.uniform(0.9, 1.1), 0.6, rng) for pitch_hz in (900, 1600)]
-        parts = [noises[0], calls[0], noises[1], calls[1], noises[2]]
-        soundfile.write(folder / "files" / f"{number}.wav", np.concatenate(parts), RATE_HZ)
-        soundfile.write(backgrounds / f"{number}.wav", 0.05 * rng.normal(size=12 * RATE_HZ), RATE_HZ)
-        edges = np.cumsum([len(part) for part in parts])
-        file_info.append(f"{number},{number}.wav,{edges[0]},{edges[1]},{edges[2]},{edges[3]}")
-        annotation += [f"{number},1,{edges[0]},{edges[1] + 800}", f"{number},1,{edges[2]},{edges[3]}"]
-        for place, label in ((0, "a"), (2, "b")):
-            events.append(f"files/{number}.wav,{edges[place] / RATE_HZ},{edges[place + 1] / RATE_HZ},{label},{number}")
-    for name, lines in {"FileInfo.csv": file_info, "annotation.csv": annotation, "events.csv": events}.items():
-        (folder / name).write_text("\n".join(lines), encoding="utf-8")
-
-
-def tone(pitch_hz: float, duration_s: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the samples of a tone with noise."""
-    time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
-    return 0.3 * np.sin(2 * np.pi * pitch_hz * time_s) + 0.02 * rng.normal(size=time_s.size)
-
-
-def write_inputs(folder: Path) -> None:
-    """Write the sounds and the scripts that jobs read."""
-    folder.mkdir()
-    write_sounds(folder / "sounds", seed=1)
-    write_sounds(folder / "others", seed=2)
-    write_bats(folder / "bats", folder / "backgrounds")
-    for name, (parameters, instances) in SCRIPTS.items():
-        lines = ["from xval import Experiment", f"experiment = Experiment({name!r}, **{parameters!r})"]
-        lines += [f"experiment[{number}] = {instance!r}" for number, instance in enumerate(instances, start=1)]
-        lines += ["if __name__ == '__main__':", "    experiment.main()", ""]
-        (folder / f"{name}.py").write_text("\n".join(lines), encoding="utf-8")
-    for path in folder.rglob("*"):
-        os.utime(path, (0, 0))  # the augmentation notes how old its sources are
-
-
-def run_python(checkout: Path, words: list[str], folder: Path, jax_cache: Path) -> str:
-    """Run a checkout's Python in a folder and return its standard output; where it fails, print what it wrote and end."""
-    variables = {name: value for name, value in os.environ.items() if name not in ("KERAS_BACKEND", "PYTHONPATH")}
-    variables["JAX_COMPILATION_CACHE_DIR"] = str(jax_cache)  # what the other state has compiled is not taken
-    command = [str(checkout / ".venv" / "bin" / "python"), *words]
-    ended = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        sys.exit(f"{shlex.join(command)} ended with exit code {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")
-    return ended.stdout
-
-
-def make(checkout: Path, digits: Path | None, names: list[str]) -> dict[str, str]:
-    """Run jobs and return the digests of what they leave."""
-    found: dict[str, str] = {}
-    places = {"{experiments}": shlex.quote(str(checkout / "experiments")), "{digits}": shlex.quote(str(digits))}
-    with tempfile.TemporaryDirectory() as place:
-        jax_cache = Path(place) / "jax"
-        printed = run_python(checkout, ["-c", "import xval; print(xval.__file__)"], Path(place), jax_cache).strip()
-        if not Path(printed).resolve().is_relative_to(checkout):
-            sys.exit(f"The environment of {checkout} has xval from {printed}; install it there.")
-        write_inputs(Path(place) / "inputs")
-        for name in names:
-            started, folder = time.perf_counter(), Path(place) / name
-            folder.mkdir()
-            for command in JOBS[name]:
-                for mark, path in places.items():
-                    command = command.replace(mark, path)
-                words, _, output = command.partition(" > ")
-                written = run_python(checkout, shlex.split(words), folder, jax_cache)
-                if output:
-                    (folder / output).write_text(written, encoding="utf-8")
-            digests = {f"{name}/{part}": value for part, value in of_folder(folder).items()}
-            found |= digests
-            print(f"{name:16} {time.perf_counter() - started:6.1f} s {len(digests):8,} digests", flush=True)
-    return found
-
-
-def compare(before: Mapping[str, str], after: Mapping[str, str]) -> int:
-    """Print what differs, and return the exit code."""
-    names = dict.fromkeys([*before, *after])
-    differing = [name for name in names if before.get(name) != after.get(name)]
-    for name in differing:
-        print(f"{name}: {before.get(name, 'not there')} before, {after.get(name, 'not there')} after")
-    print(f"{len(differing)} of {len(names)} digests differ" if differing else f"{len(names)} digests, the same")
-    return int(bool(differing) or not names)
+NOTE = "made.json"
+TEXTS, PICTURES = (".csv", ".html", ".json", ".md", ".tex", ".txt"), (".png", ".wav")
+KINDS = frozenset((".keras", ".skops", ".h5", ".npy", ".npz", ".parquet", ".xlsx", *TEXTS, *PICTURES))
+INTERNAL = frozenset(("record.json", "settings.json", "folds.json", "store.json", "added_metrics.json"))
+INTERNAL |= {"checksums.json", "seen_audio.npy", "trained_audio.npy"}
+INTERNAL |= {"figures.parquet", "jobs.parquet", "estimates.parquet"}
+FIGURES = re.compile(  # names within metrics.json, of an experiment or of an evaluation
+    r"\.(training|validation|test|parameters|history|search|thresholds|best_epoch|epochs|n_parameters"
+    r"|metrics|intervals|item_metrics|class_metrics|confusion_matrix|calibration)\b"
+)
+NORMALISED = (
+    (re.compile(r"\b20\d\d-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?"), "DATE"),
+    (re.compile(r"\b\d+:\d\d:\d\d\b"), "TIME"),
+    (re.compile(r"\b[\d.,]+ s, [\d.,]+ files per second"), "TIME"),
+    (re.compile(r"(?<=\bcode )[0-9a-f]{16}\b"), "HASH"),
+    (re.compile(r"\(\d+ (s|min|h)\b[^()]*\)"), "(TIME)"),  # of a job that has ended, with what is left
+)
+TIME_LEFT, LEFT = "time left", re.compile(r"(?<=  )(\d+ (h|min|s)\b ?)+\s*$")  # a column as wide as its longest time
+LONGEST_SHOWN = 160  # characters of a value that differs
+Mask = Callable[[str], str]
+Difference = tuple[str, str, str]  # of a part: where in it, before, after
 
 
 def main() -> int:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    actions = parser.add_subparsers(dest="action", required=True)
-    making, comparing = actions.add_parser("make"), actions.add_parser("compare")
-    making.add_argument("checkout", type=Path)
-    making.add_argument("output", type=Path)
-    making.add_argument("--digits", type=Path, default=os.environ.get("XVAL_FSDD"), help="recordings of the digits (XVAL_FSDD)")
-    making.add_argument("--only", metavar="NAME,...", help=f"only these jobs of: {', '.join(JOBS)}")
-    comparing.add_argument("before", type=Path)
-    comparing.add_argument("after", type=Path)
+    parser.add_argument("folder", type=Path, help="of the results to make, or of those of before")
+    parser.add_argument("after", type=Path, nargs="?", help="folder of the results that are compared with them")
+    parser.add_argument("--digits", type=Path, help="recordings of the digits (default: XVAL_FSDD)")
+    parser.add_argument("--only", metavar="JOB,...", help=f"only these of: {', '.join(JOBS)}")
     given = parser.parse_args()
-    if given.action == "compare":
-        return compare(json.loads(given.before.read_bytes()), json.loads(given.after.read_bytes()))
-    names = given.only.split(",") if given.only else [name for name in JOBS if name != "digits" or given.digits]
+    names = given.only.split(",") if given.only else list(JOBS)
     if unknown := set(names) - set(JOBS):
         parser.error(f"--only: no job {', '.join(sorted(unknown))}; allowed: {', '.join(JOBS)}")
-    digits = given.digits and Path(given.digits).resolve()
-    started = time.perf_counter()
-    found = make(given.checkout.resolve(), digits, names)
-    given.output.write_text(json.dumps(found, indent=0, ensure_ascii=False), encoding="utf-8")
-    print(f"{len(found):,} digests in {given.output}, {time.perf_counter() - started:.0f} s")
-    return 0
+    if given.after is None:
+        return make(find_checkout(), given.folder.resolve(), given.digits, names)
+    for folder in (given.folder, given.after):
+        if not (folder / NOTE).is_file():
+            parser.error(f"{folder} has no {NOTE}; make it by: python benchmarks/same_bits.py {folder}")
+    return compare(given.folder, given.after, names if given.only else None)
+
+
+def find_checkout() -> Path:
+    """Return the folder with this project around the current folder, or else the one that this file is of."""
+    around = (folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "xval" / "__init__.py").is_file())
+    return next(around, Path(__file__).resolve().parents[1])
+
+
+def find_digits(checkout: Path, given: Path | None) -> Path | None:
+    """Return the folder of the recordings of the digits, if there is one."""
+    folder = given or Path(os.environ.get("XVAL_FSDD", checkout / "../shared/data/fsdd/recordings"))
+    return folder.resolve() if folder.is_dir() else None
+
+
+def make(checkout: Path, folder: Path, digits: Path | None, names: list[str]) -> int:
+    """Run jobs, and return the exit code: 1 where a command ended otherwise than it should."""
+    digits, begun_s = find_digits(checkout, digits), time.perf_counter()
+    if digits is None and "digits" in names:
+        names = [name for name in names if name != "digits"]
+        print("digits: left out, for their recordings are not there (--digits FOLDER)")
+    places = {"folder": folder, "checkout": checkout} | ({"digits": digits} if digits else {})
+    note = {name: str(path) for name, path in places.items()}
+    if folder.exists() and (not (folder / NOTE).is_file() or json.loads((folder / NOTE).read_bytes()) != note):
+        sys.exit(f"{folder} is there, and not by this checkout with these digits; name a folder that is not there")
+    names = [name for name in names if not is_done(folder, name)]
+    if not folder.exists():
+        write_inputs(folder / "inputs")
+        (folder / NOTE).write_text(json.dumps(note))
+    print(f"the code of {checkout}", flush=True)
+    n_wrong = 0
+    for name in names:
+        wall_s, cpu_s = time.perf_counter(), children_s()
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name / "terminal").mkdir(parents=True)
+        for number, command in enumerate(JOBS[name], start=1):
+            command = command.replace("{experiments}", shlex.quote(str(checkout / "experiments")))
+            command = command.replace("{digits}", shlex.quote(str(digits)))
+            exit_code = run_python(checkout, shlex.split(command.removeprefix("!")), folder / name, number)
+            if (exit_code == 0) == command.startswith("!"):
+                n_wrong += 1
+                print(f"{name}: exit code {exit_code} of {command} (terminal/{number:02}.txt)", flush=True)
+        wall_s, cpu_s = time.perf_counter() - wall_s, children_s() - cpu_s
+        print(f"{name:16} {len(JOBS[name]):4} commands {wall_s:6.1f} s, of a processor {cpu_s:6.1f} s", flush=True)
+    wrong = f", {n_wrong} commands ended otherwise than they should" if n_wrong else ""
+    print(f"{folder}: {time.perf_counter() - begun_s:.0f} s, of a processor {children_s():.0f} s{wrong}")
+    return int(n_wrong > 0)
+
+
+def is_done(folder: Path, name: str) -> bool:
+    """Return whether all commands of a job have ended."""
+    return len(list((folder / name / "terminal").glob("*.txt"))) == len(JOBS[name])
+
+
+def children_s() -> float:
+    """Return the time of all cores that ended processes have taken (s)."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def run_python(checkout: Path, words: list[str], folder: Path, number: int) -> int:
+    """Run Python on the code of a checkout, write what it prints into a file, and return its exit code."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("KERAS_BACKEND", "XVAL_"))}
+    variables |= {"PYTHONPATH": str(checkout), "COLUMNS": "120", "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "jax")}
+    ended = subprocess.run([sys.executable, *words], cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    printed = f"$ python {shlex.join(words)}\n{ended.stdout}\nstandard error:\n{ended.stderr}\nexit code {ended.returncode}\n"
+    (folder / "terminal" / f"{number:02}.txt").write_text(printed, encoding="utf-8")
+    return ended.returncode
+
+
+def compare(before: Path, after: Path, names: list[str] | None) -> int:
+    """Print for each job what differs, and return the exit code."""
+    masks = (read_mask(before), read_mask(after))
+    jobs = names or [name for name in JOBS if (before / name).is_dir() or (after / name).is_dir()]
+    n_differing, n_all = 0, 0
+    for job in jobs:
+        n_parts, differing = 0, []
+        files = [set(list_files(folder / job)) for folder in (before, after)]
+        names_of_files = sorted(files[0] | files[1])
+        for name in names_of_files:
+            if not all(name in listed for listed in files):
+                differing.append(f"{name}: there {'before' if name in files[0] else 'after'} alone")
+                continue
+            paths = (before / job / name, after / job / name)
+            compared, found = compare_files(paths, masks)
+            n_parts += compared
+            if found:
+                where, old, new = found[0]
+                differing.append(f"{name}: {len(found)} differ, first {where}: {old} before, {new} after")
+        n_differing, n_all = n_differing + len(differing), n_all + len(names_of_files)
+        print(
+            f"{job:16} {len(names_of_files):5} files, {n_parts:7,} parts: {len(differing) or 'none'} differ",
+            *differing,
+            sep="\n    ",
+        )
+    print(f"{n_differing} of {n_all} files differ" if n_differing else f"{n_all} files, the same")
+    return int(n_differing > 0 or not n_all)
+
+
+def read_mask(folder: Path) -> Mask:
+    """Return the function that takes out of texts of a folder of results what is of its place and its time."""
+    note = json.loads((folder / NOTE).read_bytes())
+
+    def mask(text: str) -> str:
+        for key, path in note.items():
+            text = text.replace(path, key.upper())
+        for pattern, word in NORMALISED:
+            text = pattern.sub(word, text)
+        return text
+
+    return mask
+
+
+def list_files(folder: Path) -> Iterator[str]:
+    """Yield the names of the files that are compared, below a folder."""
+    for path in folder.rglob("*"):
+        place = path.relative_to(folder)
+        hidden = "code" in place.parts or any(part.startswith(".") for part in place.parts)
+        if path.is_file() and path.suffix in KINDS and path.name not in INTERNAL and not hidden:
+            yield place.as_posix()
+
+
+def compare_files(paths: tuple[Path, Path], masks: tuple[Mask, Mask]) -> tuple[int, list[Difference]]:
+    """Return how many parts two files have, and what differs between them."""
+    before, after = ({name: narrow(value) for name, value in read_parts(path) if is_compared(path, name)} for path in paths)
+    differences: list[Difference] = []
+    names = dict.fromkeys([*before, *after])
+    for name in names:
+        if name not in before or name not in after:
+            differences.append((name, *("there" if name in parts else "not there" for parts in (before, after))))
+        else:
+            found = compare_values((before[name], after[name]), masks)
+            differences += [(f"{name} {where}".strip(), *shorten(old, new)) for where, old, new in found]
+    return len(names), differences
+
+
+def is_compared(path: Path, name: str) -> bool:
+    """Return whether a part of a file is compared: of metrics.json the figures, of JSON no order of keys."""
+    if path.suffix == ".json" and name.endswith(", keys"):
+        return False
+    return path.name != "metrics.json" or FIGURES.search(name) is not None
+
+
+def narrow(value: object) -> object:
+    """Return the lines of a table with the time left without it and the widths that follow from it, all else as it is."""
+    if isinstance(value, list) and any(isinstance(line, str) and TIME_LEFT in line for line in value):
+        return [re.sub(r"([ ─])\1+", r"\1", LEFT.sub("TIME", line)).rstrip() for line in value]
+    return value
+
+
+def compare_values(values: tuple[object, object], masks: tuple[Mask, Mask]) -> Iterator[Difference]:
+    """Yield what differs between two values: elements of arrays and lists, or all of it."""
+    before, after = values
+    if isinstance(before, np.ndarray) and isinstance(after, np.ndarray):
+        if (before.dtype, before.shape) != (after.dtype, after.shape):
+            yield "type and shape", f"{before.dtype} {before.shape}", f"{after.dtype} {after.shape}"
+        elif before.dtype == object:
+            yield from compare_values((before.tolist(), after.tolist()), masks)
+        elif before.tobytes() != after.tobytes():
+            bits = [np.ascontiguousarray(array).view(np.uint8).reshape(before.size, -1) for array in (before, after)]
+            for place in np.flatnonzero((bits[0] != bits[1]).any(axis=1)):
+                where = [int(number) for number in np.unravel_index(place, before.shape)]
+                yield str(where), repr(before.flat[place]), repr(after.flat[place])
+    elif isinstance(before, list) and isinstance(after, list):
+        if before != after:
+            for place, pair in enumerate(zip_longest(before, after, fillvalue="not there")):
+                yield from ((f"[{place}]{where}", old, new) for where, old, new in compare_values(pair, masks))
+    else:
+        texts = (repr(value) if isinstance(value, str) else as_text(value) for value in values)
+        old, new = (mask(text) for mask, text in zip(masks, texts, strict=True))
+        if old != new:
+            yield "", old, new
+
+
+def shorten(before: str, after: str) -> tuple[str, str]:
+    """Return two long texts from shortly before the place where they begin to differ."""
+    start = next((place for place, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
+    start = max(0, start - LONGEST_SHOWN // 2) if max(len(before), len(after)) > LONGEST_SHOWN else 0
+    cut = [("..." if start else "") + text[start : start + LONGEST_SHOWN] for text in (before, after)]
+    return cut[0], cut[1]
 
 
 if __name__ == "__main__":
