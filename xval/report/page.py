@@ -25,6 +25,7 @@ from xval.results.learning_curves import learning_curves
 from xval.results.ranking import describe_selection, format_figure, format_folds, format_time
 from xval.results.summary import SIDE_NAMES, differing_parameters, figure, settings_of
 from xval.results.trials import describe_search
+from xval.terminal import visible
 
 _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
@@ -100,7 +101,7 @@ def make_page(contents: PageContents) -> str:
     item_metric, higher, items = tables.worst_items([contents.by_number[number] for number in compared])
     values = [value for row in items for value in row.values if value is not None]
     paragraphs = protocol.describe_protocol(contents)
-    return environment.get_template("page.html").render(
+    page = environment.get_template("page.html").render(
         contents=contents,
         settings=settings,
         task=task,
@@ -134,6 +135,7 @@ def make_page(contents: PageContents) -> str:
         protocol=paragraphs,
         bibtex=protocol.bibtex(paragraphs),
     )
+    return visible(page)
 
 
 def describe_answer(contents: PageContents) -> list[str]:
