@@ -41,8 +41,8 @@ class JobLocks(ABC):
         """
         if not self.path.is_dir():
             raise ResultsError(
-                f"{self.path}: the folder was moved, renamed or removed while the experiment runs, which stops here: the code and "
-                "the finished folds lie in it. Move it back and give the same command again; what is finished counts."
+                f"{self.path}: the folder was moved, renamed or removed while the experiment runs, which stops here: the code "
+                "and the finished folds lie in it. Move it back and give the same command again; what is finished counts."
             )
 
     def lock(self) -> AbstractContextManager[None]:
