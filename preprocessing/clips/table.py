@@ -152,7 +152,8 @@ def refuse_unwritable(names: Iterable[str], what: str) -> None:
 
 
 def _shorten(name: str) -> str:
-    return f"{ascii(f'{name[:40]}...')} of {len(name):,}"
+    begin = f"{name[:40]}..."
+    return f"{begin!a} of {len(name):,}"
 
 
 def natural_key(text: str) -> tuple[list[int | str], str]:

@@ -220,8 +220,8 @@ def _refuse_bomb(path: Path, n_bytes: int) -> None:
     free_bytes, own_bytes = shutil.disk_usage(path.parent).free, path.stat().st_size
     if n_bytes > max(_UNCHECKED_BYTES, _LARGEST_RATIO * own_bytes):
         raise CorpusError(
-            f"{path} has {own_bytes / 1e6:.1f} MB and unpacks to {n_bytes / 1e9:.1f} GB or more: allowed is {_LARGEST_RATIO} times "
-            "its own size, since more is a bomb. It is not unpacked."
+            f"{path} has {own_bytes / 1e6:.1f} MB and unpacks to {n_bytes / 1e9:.1f} GB or more: allowed is "
+            f"{_LARGEST_RATIO} times its own size, since more is a bomb. It is not unpacked."
         )
     if n_bytes > free_bytes:
         raise CorpusError(f"{path} unpacks to {n_bytes / 1e9:.1f} GB, and the disk has room for {free_bytes / 1e9:.1f} GB.")

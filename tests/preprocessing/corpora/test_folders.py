@@ -84,7 +84,7 @@ def test_a_pattern_that_never_ends_is_stopped_and_named(animals: Path, monkeypat
 
 @pytest.mark.parametrize("pattern", ["(a{99999999999})", "(" * 5000])
 def test_a_pattern_that_no_machine_can_hold_is_no_regular_expression(animals: Path, pattern: str) -> None:
-    with pytest.raises(SettingsError, match="--label-pattern .*: no regular expression"):
+    with pytest.raises(SettingsError, match=r"--label-pattern .*: no regular expression"):
         list_clips(animals, label_pattern=pattern)
 
 
