@@ -28,9 +28,9 @@ def audformat_header(project: Path, secret: Path, rng: random.Random) -> Attack:
     ])  # fmt: skip
     header = project / "audformat" / "db.yaml"
     text = header.read_text()
-    place = rng.choice(["description: of voices", "- glad", "age: 30"])
+    place = rng.choice(["of voices", "glad", "30"])
     assert place in text
-    header.write_text(text.replace(place, f"{place.partition(' ')[0]} {tag}"))
+    header.write_text(text.replace(place, tag, 1))
     return Attack(f"db.yaml with {tag[:40]} at {place}", [_audformat()])
 
 

@@ -31,7 +31,7 @@ def write_audformat(folder: Path) -> None:
     for column, values in (("emotion", ["glad", "sad"] * 3), ("speaker", [0, 0, 1, 1, 2, 2])):
         database["files"][column] = audformat.Column(scheme_id=column)
         database["files"][column].set(values)
-    database.save(str(folder))
+    database.save(str(folder), storage_format="csv")
     (folder / "audio").mkdir()
     for number, name in enumerate(names):
         (folder / name).write_bytes(_encoded(number))

@@ -36,6 +36,7 @@ _TIMEOUT_S = 240.0
 _ENDS_WITHIN_S = 40.0
 _SECRET_BYTES = 4000
 _RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202e]")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # ONNX Runtime reports its own errors in red
 _QUICK: tuple[Callable[..., Attack], ...] = (files.archive, files.names, files.saved_file)
 _ALL: tuple[Callable[..., Attack], ...] = (
     *_QUICK, corpora.audformat_header, corpora.audformat_pickle, corpora.audformat_path, corpora.huggingface_path,
@@ -124,7 +125,7 @@ def _faults(ended: Ended) -> list[str]:
         faults.append(f"{ended.added_mb:.0f} MB of memory")
     if ended.code == 2 and sum(line.startswith("error: ") for line in ended.printed.splitlines()) != 1:
         faults.append(f"refused, and not in one line: {ended.printed.strip()[-300:]}")
-    if found := _RAW.search(ended.printed):
+    if found := _RAW.search(_COLOUR.sub("", ended.printed)):
         faults.append(f"printed {found[0]!r}")
     return faults
 

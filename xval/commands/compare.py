@@ -88,9 +88,9 @@ def _doubts(home: Path, comparison: "Comparison") -> Iterator[str]:
     for name in (comparison.baseline, *(pair.instance for pair in comparison.pairs)):
         path, _, number = name.rpartition(":")
         numbers.setdefault(Path(path) if path else home, set()).add(int(number))
-    for path, of_path in numbers.items():
-        experiment = find_experiment(path)
-        if faults := faults_of_records(experiment, of_path):
+    for folder, of_folder in numbers.items():
+        experiment = find_experiment(folder)
+        if faults := faults_of_records(experiment, of_folder):
             yield (
                 f"Do not rely on these figures: python -m xval check {experiment.path} fails what they are of "
                 f"({first_of(faults, _MOST_DOUBTS)})."
