@@ -68,8 +68,11 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         column: _labels(list(clips[column]) if column in clips else [""] * len(clips), paths, task_type) for column in targets
     }
     # Before there is a table, which holds no text that is no UTF-8.
-    for what, names in (("paths", paths), ("items", items), ("classes", labels[targets[0]]), ("targets", targets)):
-        refuse_unwritable((name for name in names if isinstance(name, str)), what)
+    classes = [name for name in labels[targets[0]] if isinstance(name, str)]
+    if task_type == MULTI_LABEL:
+        classes = [name for text in classes for name in split_labels(text)]
+    for what, names in (("paths", paths), ("items", items), ("classes", classes), ("targets", targets)):
+        refuse_unwritable(names, what)
     checked = pd.DataFrame({"path": paths, "item": items, **labels})
     for column in ("start_s", "end_s"):
         checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
@@ -133,17 +136,24 @@ def refuse_unwritable(names: Iterable[str], what: str) -> None:
     Raises:
         CorpusError: There are such names.
     """
-    wrong = [name for name in dict.fromkeys(names) if len(name) > LARGEST_NAME or UNWRITABLE.search(name)]
-    if not wrong:
-        return
-    shown = ", ".join(ascii(name if len(name) <= LARGEST_NAME else f"{name[:40]}...") for name in wrong[:_N_SHOWN])
-    if len(wrong[0]) > LARGEST_NAME:
-        why = f"are longer than {LARGEST_NAME} characters"
-    elif is_utf8(wrong[0]):
-        why = "have control characters, which no workbook can hold"
-    else:
-        why = NO_UTF8
-    raise CorpusError(f"{what.capitalize()} with names that {why}: {shown} ({len(wrong)} in all). Rename them.")
+    by_fault: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        if len(name) > LARGEST_NAME:
+            fault = f"are longer than {LARGEST_NAME} characters"
+        elif not UNWRITABLE.search(name):
+            continue
+        else:
+            fault = "have control characters, which no workbook can hold" if is_utf8(name) else NO_UTF8
+        by_fault.setdefault(fault, []).append(name)
+    if by_fault:
+        fault, wrong = next(iter(by_fault.items()))
+        shown = ", ".join(ascii(name) if len(name) <= LARGEST_NAME else _shorten(name) for name in wrong[:_N_SHOWN])
+        raise CorpusError(f"{what.capitalize()} with names that {fault}: {shown} ({len(wrong)} in all). Rename them.")
+
+
+def _shorten(name: str) -> str:
+    begin = f"{name[:40]}..."
+    return f"{begin!a} of {len(name):,}"
 
 
 def natural_key(text: str) -> tuple[list[int | str], str]:

@@ -7,6 +7,7 @@ twice; a small note of it stays there, so that it is neither fetched nor unpacke
 folder by hand is used in place of the network, and kept.
 """
 
+import lzma
 import re
 import shutil
 import stat
@@ -20,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, brief
 from xval.base.operating_system import read_regular
 
 if TYPE_CHECKING:
@@ -31,6 +32,19 @@ _HASH = re.compile(r"md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _CHUNK_BYTES = 1 << 16
 _N_LINES = 5
+_DAMAGES = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+)
+_UNCHECKED_BYTES = 1 << 30
+_LARGEST_RATIO = 100
+"""Of what an archive holds to its own size: audio reaches 2, tables 10, bombs 1000."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +186,12 @@ def _unpack(archive: Archive, path: Path, folder: Path, console: "Console") -> N
         names = sorted(entry.name for entry in aside.iterdir())
         _move_content(aside, folder)
         _note(archive, folder).write_text("\n".join([archive.hash.lower(), *names]) + "\n", encoding="utf-8")
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise CorpusError(f"{path} cannot be unpacked: {error}. Remove it and give the same command again.") from error
+    except (*_DAMAGES, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # else a decompressor complains of the content
+            raise
+        raise CorpusError(
+            f"{path} cannot be unpacked: {brief(error, 200)}. Remove it and give the same command again."
+        ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -183,20 +201,37 @@ def _unzip(path: Path, into: Path) -> None:
         for member in archive.infolist():
             is_link = stat.S_ISLNK(member.external_attr >> 16)
             _refuse_unsafe(path, member.filename, "a link" if is_link else "")
+        _refuse_bomb(path, sum(member.file_size for member in archive.infolist()))
         archive.extractall(into)  # noqa: S202 - every member was checked
 
 
 def _untar(path: Path, into: Path) -> None:
     with tarfile.open(path) as archive:
-        for member in archive.getmembers():
+        n_bytes = 0
+        for member in archive:
             _refuse_unsafe(path, member.name, "" if member.isfile() or member.isdir() else "a link or a device")
+            n_bytes += tarfile.BLOCKSIZE + member.size
+            _refuse_bomb(path, n_bytes)
         archive.extractall(into, filter="data")
 
 
+def _refuse_bomb(path: Path, n_bytes: int) -> None:
+    """Refuse an archive that unpacks to far more than it has, or than the disk has room for."""
+    free_bytes, own_bytes = shutil.disk_usage(path.parent).free, path.stat().st_size
+    if n_bytes > max(_UNCHECKED_BYTES, _LARGEST_RATIO * own_bytes):
+        raise CorpusError(
+            f"{path} has {own_bytes / 1e6:.1f} MB and unpacks to {n_bytes / 1e9:.1f} GB or more: allowed is "
+            f"{_LARGEST_RATIO} times its own size, since more is a bomb. It is not unpacked."
+        )
+    if n_bytes > free_bytes:
+        raise CorpusError(f"{path} unpacks to {n_bytes / 1e9:.1f} GB, and the disk has room for {free_bytes / 1e9:.1f} GB.")
+
+
 def _refuse_unsafe(path: Path, name: str, kind: str) -> None:
-    """Refuse a member that could be written outside the folder."""
+    """Refuse a member that could be written outside the folder, or pass for a note of this module."""
     plain = name.replace("\\", "/")
-    if plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or ".." in PurePosixPath(plain).parts:
+    parts = PurePosixPath(plain).parts
+    if plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or ".." in parts or parts[:1] == (WORK_FOLDER,):
         kind = "a path that leads out of the folder"
     if kind:
         raise CorpusError(f"{path} holds '{name}', {kind}. It is not unpacked: a corpus has no need of that.")

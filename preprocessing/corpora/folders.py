@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below, list_audio
 from preprocessing.corpora._name_patterns import advise_patterns
-from xval.base.errors import CorpusError, SettingsError
+from preprocessing.corpora._patterns import compile_pattern, find_in_each
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
     Raises:
         CorpusError: There are no such folders, audio lies beside them, all of it lies in folders inside them, there is one
             class only, or a pattern finds nothing in some files.
-        SettingsError: A pattern is no regular expression.
+        SettingsError: A pattern is no regular expression, or its search does not end.
     """
     clips = list_labelled(audio_folder, item_pattern, label_pattern)
     if (item_pattern, label_pattern) == ("none", "none"):
@@ -91,17 +92,13 @@ def default_dataset(*, item_pattern: str, **_: object) -> str:
 
 
 def _compile(what: str, pattern: str) -> re.Pattern[str] | None:
-    try:
-        return None if pattern == "none" else re.compile(pattern)
-    except re.error as error:
-        raise SettingsError(f"--{what}-pattern {pattern}: no regular expression ({error}).") from error
+    return None if pattern == "none" else compile_pattern(f"--{what}-pattern", pattern)
 
 
 def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str]) -> list[str]:
     """Return what a pattern finds in each text; refuse texts in which it finds nothing."""
     group: str | int = what if what in pattern.groupindex else min(pattern.groups, 1)
-    matches = map(pattern.search, texts)
-    found = [(match[group] or "") if match else "" for match in matches]
+    found = find_in_each(f"--{what}-pattern", pattern, group, texts)
     unmatched = [path for path, name in zip(paths, found, strict=True) if not name]
     if unmatched:
         where = "their whole paths" if texts is paths else "what follows the class's folder"

@@ -14,6 +14,7 @@ from preprocessing.clips.table import class_names_of, label_columns, natural_key
 from preprocessing.quality.faults import Finding
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
+from xval.base.terminal import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,9 +89,8 @@ def make_page(
     if others:
         parts += ["<h2>What has which fault</h2>", *(_finding(finding, facts) for finding in others)]
     parts.append(_limits_of_method(subject))
-    return (
-        f"<!DOCTYPE html>\n<html lang='en'>{HEAD.format(title=escape(subject.dataset))}<body>{''.join(parts)}</body></html>\n"
-    )
+    head, body = HEAD.format(title=escape(subject.dataset)), visible("".join(parts))
+    return f"<!DOCTYPE html>\n<html lang='en'>{head}<body>{body}</body></html>\n"
 
 
 def number_of(count: int, subjects: str) -> str:

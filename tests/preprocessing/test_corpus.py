@@ -181,6 +181,20 @@ def test_names_that_no_file_of_results_can_hold_are_refused_before_audio_is_read
     str(refused.value).encode()
 
 
+def test_of_names_with_several_faults_those_of_one_are_told_and_counted(audio: Path, clips: pd.DataFrame) -> None:
+    odd = clips.assign(item=["a\nb", "i" * 10_000, "j" * 10_000, "k"])
+    with pytest.raises(CorpusError, match=r"control characters, which no workbook can hold: 'a\\nb' \(1 in all\)"):
+        make(odd, audio)
+    with pytest.raises(CorpusError, match=r"longer than 1000 characters: 'i{40}\.\.\.' of 10,000, 'j{40}.* \(2 in all\)"):
+        make(odd.replace("a\nb", "a"), audio)
+
+
+def test_many_labels_of_one_clip_are_no_long_name(audio: Path, clips: pd.DataFrame) -> None:
+    labels = ";".join(f"label {number:03}" for number in range(200))
+    made, _ = make(clips.assign(label=["x", labels, "x", "y"]), audio, task_type="multilabel_classification")
+    assert len(made.class_names) == 202
+
+
 def test_file_names_that_are_no_utf8_are_refused_by_name(audio: Path) -> None:
     try:
         os.rename(audio / "a1.wav", os.fsencode(audio) + b"/a\xe9.wav")  # noqa: PTH104 - a name in bytes

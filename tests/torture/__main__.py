@@ -25,7 +25,7 @@ from types import ModuleType
 
 from _faults import load_layer
 
-KINDS = ("audio", "files", "kills", "full_disk", "at_once", "two_machines", "environments")
+KINDS = ("audio", "files", "kills", "full_disk", "at_once", "two_machines", "environments", "elsewhere")
 _LIGHT = (
     "scipy.stats", "pandas", "pyarrow.parquet", "soundfile", "av", "xlsxwriter", "sklearn.svm", "sklearn.linear_model",
     "sklearn.model_selection", "sklearn.pipeline", "skops.io", "matplotlib", "jinja2", "preprocessing.commands.make",

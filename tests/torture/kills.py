@@ -20,10 +20,10 @@ from _projects import copy, digests
 
 from xval.settings.schema import Settings
 
-SUMMARY = "SIGKILL during preprocessing, stores, training, search, tables; the same command again"
+SUMMARY = "SIGKILL during preprocessing, stores, training, search, tables, ensembles, refits; the same command again"
 NEEDS_KERAS = True
 N_CASES = 200
-NAMES = ["preprocessing", "store", "training", "rebuild", "augmentation", "search", "baselines", "ensemble", "workers"]
+NAMES = ["preprocessing", "store", "training", "rebuild", "augmentation", "search", "baselines", "ensemble", "refit", "workers"]
 if "checkpoint_minutes" in Settings.model_fields:
     _scenarios.SCENARIOS["checkpoints"] = _scenarios.Scenario(
         ("net.py", "--set", "checkpoint_minutes=0.0001"), _scenarios.SCENARIOS["training"].prepare, needs_keras=True

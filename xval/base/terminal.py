@@ -3,8 +3,8 @@
 Comes in: text with names of files, classes and items that came from anywhere. Goes out: text that is shown as it is written.
 What is written into files passes none of this.
 
-Source: escape sequences in names are CWE-150; for characters that change the order of the text see Boucher and Anderson,
-Trojan Source, USENIX Security 2023.
+Source: escape sequences in names are CWE-150; for characters that change the order of the text, or are not seen, see Boucher
+and Anderson, Trojan Source, USENIX Security 2023.
 """
 
 import codecs
@@ -13,7 +13,12 @@ import re
 import sys
 from typing import TextIO
 
-_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+# Joiners shape the letters of Persian and Hindi, and emoji; beside ASCII they are not seen.
+_USELESS_JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f])")
 _IN_ASCII = {"±": "+-", "×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "µ": "u"}
 _HANDLER = "xval-in-ascii"
 _REPLACED = ("strict", "surrogateescape", "backslashreplace")  # how Python's own streams treat what they cannot encode
@@ -22,11 +27,11 @@ _REPLACED = ("strict", "surrogateescape", "backslashreplace")  # how Python's ow
 def visible(text: str) -> str:
     r"""Return a text with the Python escapes of its control characters (``\x1b``) but for ends of lines.
 
-    Those that change the order of the text, and the bytes of file names that are no UTF-8, are escaped too.
+    Those that change the order of the text or are not seen, and the bytes of file names that are no UTF-8, are escaped too.
     """
     if text.isascii() and text.isprintable():
         return text
-    return _CONTROL.sub(_escape, text)
+    return _USELESS_JOINERS.sub(_escape, _CONTROL.sub(_escape, text))
 
 
 def allow_any_text() -> None:
@@ -46,9 +51,8 @@ def write_line(line: str, stream: TextIO) -> None:
 
 
 def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that it cannot decode
-        return f"\\x{code - 0xDC00:02x}"
+    if "\udc80" <= found[0] <= "\udcff":  # how Python keeps a byte that it cannot decode
+        return f"\\x{ord(found[0]) - 0xDC00:02x}"
     return found[0].encode("unicode_escape").decode("ascii")
 
 

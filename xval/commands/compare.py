@@ -11,20 +11,29 @@ all of the experiment. Each is compared with the baseline on the folds that both
                   probabilities of the Bayesian correlated t test; equal: within the ROPE
   verdict         better or worse (p Holm at most 0.05), practically equal (with a probability of 0.95), undecided
 
-Clips of one item are not independent: no test takes them as units.
+Clips of one item are not independent: no test takes them as units. Records that check fails are named beside the figures.
 
 exit code: 0; 2 when instances cannot be compared
 """
 
 import argparse
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import number_reader
+from xval.base.errors import first_of
+from xval.results.folder import find_experiment
+
+if TYPE_CHECKING:
+    from xval.answers.comparison.outcome import Comparison
 
 SUMMARY = "compare instances with a baseline: tests, probabilities, a paragraph to publish"
 
 _WIDTH_OF_FILES = 200
+_MOST_DOUBTS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
     found = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope
     )
+    found = replace(found, notes=(*_doubts(options.folder, found), *found.notes))
     console = make_console(least_width=_WIDTH_OF_FILES)
     console.print(Text(text.describe_baseline(found)))
     console.print(make_table(text.HEADER, text.table_rows(found)))
@@ -68,3 +78,20 @@ def run(options: argparse.Namespace) -> int:
     if options.csv is not None:
         write_table(found.table, Output("csv", options.csv), console)
     return 0
+
+
+def _doubts(home: Path, comparison: "Comparison") -> Iterator[str]:
+    """Yield a sentence for each experiment of which records are compared that the audit fails."""
+    from xval.answers.audit import faults_of_records  # here, because it loads what reads stores and models
+
+    numbers: dict[Path, set[int]] = {}
+    for name in (comparison.baseline, *(pair.instance for pair in comparison.pairs)):
+        path, _, number = name.rpartition(":")
+        numbers.setdefault(Path(path) if path else home, set()).add(int(number))
+    for folder, of_folder in numbers.items():
+        experiment = find_experiment(folder)
+        if faults := faults_of_records(experiment, of_folder):
+            yield (
+                f"Do not rely on these figures: python -m xval check {experiment.path} fails what they are of "
+                f"({first_of(faults, _MOST_DOUBTS)})."
+            )

@@ -180,6 +180,7 @@ def _run(
             n_begun += len(stage)
             with closing(cast("Generator[JobOutcome]", run(stage, slots, progress.report))) as endings:
                 for outcome in endings:
+                    planned.folder.refuse_moved()
                     if outcome.status in FAILED:
                         job = next(job for job in stage if job.key == outcome.key)
                         _record_failure(job, outcome, console)

@@ -34,10 +34,11 @@ def write_card(folder: Path, record: Mapping[str, Any], settings: Settings) -> N
 
 def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     """Return the card; the arguments are those of `write_card`."""
+    from xval.report.escaping import in_markdown
     from xval.report.rendering import make_environment
 
     environment = make_environment()
-    environment.filters["plain"] = _plain
+    environment.filters["plain"] = in_markdown
     side, n_folds = SIDE_NAMES[record["expected_side"]], len(record["best_epochs_of_folds"])
     expected = [
         (f"{side} {name}", format_figure(found, n_folds))
@@ -47,9 +48,3 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     template = environment.get_template("model_card.md")
     is_custom = record["store"] == CUSTOM
     return template.render(record=record, settings=settings, task=settings.task, expected=expected, is_custom=is_custom)
-
-
-def _plain(text: object) -> str:
-    """Return text in one line that neither Markdown nor HTML reads as anything else."""
-    escaped = "".join(f"\\{letter}" if letter in "\\`*_[]|#" else letter for letter in " ".join(str(text).split()))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

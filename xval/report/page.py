@@ -22,6 +22,7 @@ from xval.answers.summary import SIDE_NAMES, differing_parameters, figure, setti
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
+from xval.base.terminal import visible
 from xval.report import charts, protocol, worst_answers
 from xval.report.contents import PageContents
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
@@ -103,7 +104,7 @@ def make_page(contents: PageContents) -> str:
     items = [row._replace(values=[finite_or_none(value) for value in row.values]) for row in items]
     values = [value for row in items for value in row.values if value is not None]
     paragraphs = protocol.describe_protocol(contents)
-    return environment.get_template("page.html").render(
+    page = environment.get_template("page.html").render(
         contents=contents,
         settings=settings,
         task=task,
@@ -137,6 +138,7 @@ def make_page(contents: PageContents) -> str:
         protocol=paragraphs,
         bibtex=protocol.bibtex(paragraphs),
     )
+    return visible(page)
 
 
 def describe_answer(contents: PageContents) -> list[str]:

@@ -3,6 +3,7 @@
 Comes in: metric dicts, and a comparison with a baseline for each main metric. Goes out: text.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,14 +11,11 @@ from xval.answers.comparison.outcome import LEVEL, Comparison
 from xval.answers.summary import MetricDict, direction, settings_of
 from xval.base.errors import counted
 from xval.measures.task import find_task
+from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.figures import Estimate, MainColumn, estimate, fixed, main_columns
 
+_NOT_IN_LABELS = re.compile("[^A-Za-z0-9:._-]")
 _MARKS = {"better": "+", "worse": "-", "practically equal": "="}
-_LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$",
-}  # fmt: skip
 
 
 class PaperTable(NamedTuple):
@@ -51,10 +49,11 @@ def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Com
 
 def to_markdown(table: PaperTable) -> str:
     """Return the table as Markdown."""
-    lines = [["instance", *table.header], ["---"] * (1 + len(table.header))]
-    lines += [[name, *(f"{found.text}{mark and f' {mark}'}" for found, mark in cells)] for name, cells in table.rows]
-    rows = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines]
-    return "\n".join([*rows, "", table.note, ""])
+    lines = [["instance", *map(in_markdown, table.header)], ["---"] * (1 + len(table.header))]
+    lines += [
+        [in_markdown(name), *(f"{found.text}{mark and f' {mark}'}" for found, mark in cells)] for name, cells in table.rows
+    ]
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", in_markdown(table.note), ""])
 
 
 def to_latex(table: PaperTable, *, label: str) -> str:
@@ -64,17 +63,19 @@ def to_latex(table: PaperTable, *, label: str) -> str:
         table: The table.
         label: Of the table, for references.
     """
+    needs = needs_of_latex("".join([table.note, *table.header, *(name for name, _ in table.rows)]))
     lines = [
         "% needs \\usepackage{booktabs}",
+        *(f"% {sentence}" for sentence in needs),
         "\\begin{table}",
         "  \\centering",
-        f"  \\caption{{{_escape(table.note)}}}",
-        f"  \\label{{{label}}}",
+        f"  \\caption{{{in_latex(table.note)}}}",
+        f"  \\label{{{_NOT_IN_LABELS.sub('-', label)}}}",
         f"  \\begin{{tabular}}{{l{'l' * len(table.header)}}}",
         "    \\toprule",
-        f"    {' & '.join(['Instance', *map(_escape, table.header)])} \\\\",
+        f"    {' & '.join(['Instance', *map(in_latex, table.header)])} \\\\",
         "    \\midrule",
-        *(f"    {' & '.join([_escape(name), *(_latex_cell(*cell) for cell in cells)])} \\\\" for name, cells in table.rows),
+        *(f"    {' & '.join([in_latex(name), *(_latex_cell(*cell) for cell in cells)])} \\\\" for name, cells in table.rows),
         "    \\bottomrule",
         "  \\end{tabular}",
         "\\end{table}",
@@ -89,7 +90,7 @@ def _cell(metric_dict: MetricDict, side: str, metric: str, comparisons: Mapping[
 
 
 def _latex_cell(found: Estimate, mark: str) -> str:
-    return _escape(found.text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
+    return in_latex(found.text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
 
 
 def _name(metric_dict: MetricDict) -> str:
@@ -126,7 +127,3 @@ def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Compar
             "undecided (no mark)"
         )
     return f"{text}."
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(letter, letter) for letter in text.replace("\n", " "))

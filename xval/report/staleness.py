@@ -4,17 +4,25 @@ Comes in: a results folder. Goes out: whether to make metrics.json, the workbook
 by which folders are there.
 """
 
+import time
+from pathlib import Path
+
 from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.repeats import jobs_of
 from xval.report.rebuild import rebuild
 from xval.results.folder import ExperimentFolder
 
+_MOST_AHEAD_NS = 60 * 10**9  # the clock of a file server
+
 
 def is_stale(folder: ExperimentFolder, *, put_there: bool = False) -> bool:
-    """Return whether a derived file is missing, or older than a fold folder (or its move here), folds or added metrics."""
-    if not folder.workbook.exists():
+    """Return whether a derived file is missing, or older than a fold folder (or its move here), folds or added metrics.
+
+    One from the future says nothing: the clock has gone back since.
+    """
+    built_ns = _written_ns(folder.workbook)
+    if built_ns is None:
         return True
-    built_ns = folder.workbook.stat().st_mtime_ns
     shared = (folder.folds_file, folder.added_metrics)
     return any(path.exists() and path.stat().st_mtime_ns > built_ns for path in shared) or any(
         (changed_ns := folder.last_change_ns(instance, put_there=put_there)) > built_ns
@@ -25,8 +33,16 @@ def is_stale(folder: ExperimentFolder, *, put_there: bool = False) -> bool:
 
 def is_page_stale(folder: ExperimentFolder) -> bool:
     """Return whether report.html is missing, or older than the workbook, as after a run that was interrupted at its end."""
-    page, workbook = folder.page, folder.workbook
-    return not page.exists() or (workbook.exists() and page.stat().st_mtime_ns < workbook.stat().st_mtime_ns)
+    page_ns = _written_ns(folder.page)
+    return page_ns is None or (folder.workbook.exists() and page_ns < folder.workbook.stat().st_mtime_ns)
+
+
+def _written_ns(path: Path) -> int | None:
+    """Return when a file was written (Unix time, ns); None: it is missing, or from the future."""
+    if not path.exists():
+        return None
+    written_ns = path.stat().st_mtime_ns
+    return None if written_ns > time.time_ns() + _MOST_AHEAD_NS else written_ns
 
 
 def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded
 from xval.base.errors import SettingsError
+from xval.base.terminal import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,25 +80,28 @@ def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None
 
 
 def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> None:
-    """Write a table to a file, or to standard output.
+    """Write a table to a file, or to standard output, where a terminal obeys nothing in it.
 
     Raises:
         SettingsError: The table has more rows than a sheet holds.
         OSError: The file cannot be written.
     """
     if output.path is None:
-        sys.stdout.write(_json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n"))
+        text = _text(table, output.kind)
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
         return
+    path = output.path
     if output.kind == "xlsx":
-        replace_file(output.path, lambda temporary: _write_sheet(table, temporary))
+        replace_file(path, lambda temporary: _write_sheet(table, temporary))
     else:
-        text = _json(table) if output.kind == "json" else guarded(table).to_csv(index=False, lineterminator="\n")
-        replace_file(output.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    console.print(f"{len(table)} row{'s' * (len(table) != 1)}: {output.path}")
+        replace_file(path, lambda temporary: temporary.write_text(_text(table, output.kind), encoding="utf-8"))
+    console.print(f"{len(table)} row{'s' * (len(table) != 1)}: {path}")
 
 
-def _json(table: "pd.DataFrame") -> str:
-    return f"{table.to_json(orient='records', indent=1, force_ascii=False, double_precision=10)}\n"
+def _text(table: "pd.DataFrame", kind: str | None) -> str:
+    if kind == "json":
+        return f"{table.to_json(orient='records', indent=1, force_ascii=False, double_precision=10)}\n"
+    return guarded(table).to_csv(index=False, lineterminator="\n")
 
 
 def _shown(name: object, value: object) -> str:

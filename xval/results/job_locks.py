@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from xval.base.errors import ResultsError
 from xval.base.operating_system import is_locked
 from xval.results.job_key import JobKey
 from xval.results.leases import living
@@ -32,6 +33,18 @@ class JobLocks(ABC):
     def fold_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
         """Return the folder of one job."""
 
+    def refuse_moved(self) -> None:
+        """Refuse to go on without the folder of the experiment; a second one must not be made in its place.
+
+        Raises:
+            ResultsError: The folder was moved, renamed or removed meanwhile.
+        """
+        if not self.path.is_dir():
+            raise ResultsError(
+                f"{self.path}: the folder was moved, renamed or removed while the experiment runs, which stops here: the code "
+                "and the finished folds lie in it. Move it back and give the same command again; what is finished counts."
+            )
+
     def lock(self) -> AbstractContextManager[None]:
         """Return the lock under which the derived files of the experiment are rebuilt; it waits for other processes."""
         return wait_for(self.path / ".rebuild", read_lease_s(self.path))
@@ -42,8 +55,12 @@ class JobLocks(ABC):
 
         Yields:
             True: this process holds the job, and the leftovers of a dead process are removed. False: another process holds it.
+
+        Raises:
+            ResultsError: As `refuse_moved`.
         """
         key = (instance, fold, repeat, trial)
+        self.refuse_moved()
         self.fold_folder(*key).parent.mkdir(parents=True, exist_ok=True)
         with hold(self._lock(*key), read_lease_s(self.path)) as held:
             if held:

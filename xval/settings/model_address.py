@@ -41,7 +41,7 @@ def parse_address(text: str) -> ModelAddress:
         SettingsError: It is of another form, or has no checksum.
     """
     found = _ADDRESS.fullmatch(text)
-    if found is None:
+    if found is None or not unquote(text).isprintable():
         raise SettingsError(
             f"initial_model={text!r}: a model from elsewhere is wanted as http://, https:// or file://, its path ending in "
             ".keras, with its checksum behind it: #sha256=<64 hexadecimal digits> (sha256sum FILE prints them)"

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -65,13 +67,13 @@ def zipped(files: dict[str, str | bytes], **attributes: int) -> bytes:
         for name, content in files.items():
             member = zipfile.ZipInfo(name)
             member.external_attr = attributes.get("mode", 0o644) << 16
-            archive.writestr(member, content)
+            archive.writestr(member, content, zipfile.ZIP_DEFLATED)
     return packed.getvalue()
 
 
-def tarred(*members: tarfile.TarInfo, content: bytes = b"audio") -> bytes:
+def tarred(*members: tarfile.TarInfo, content: bytes = b"audio", mode: str = "w:gz") -> bytes:
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
         for member in members:
             member.size = len(content) if member.isfile() else 0
             archive.addfile(member, io.BytesIO(content))
@@ -197,6 +199,68 @@ def test_a_damaged_archive_is_an_error(server: Server, corpus: Path) -> None:
     for name in ("bad.zip", "bad.tar.gz"):
         with pytest.raises(CorpusError, match=rf"{name} cannot be unpacked: "):
             download([server.offer(name, b"this is no archive")], corpus, console())
+
+
+def _damaged_xz() -> bytes:
+    content = bytearray(tarred(tarfile.TarInfo("a.wav"), mode="w:xz", content=os.urandom(100_000)))
+    content[len(content) // 2] ^= 0xFF
+    return bytes(content)
+
+
+def _damaged_bz2() -> bytes:
+    content = bytearray(tarred(tarfile.TarInfo("a.wav"), mode="w:bz2", content=os.urandom(2_000_000)))
+    content[-100_000] ^= 0xFF
+    return bytes(content)
+
+
+def _sparse_without_map() -> bytes:
+    member = tarfile.TarInfo("a.wav")
+    member.pax_headers = {"GNU.sparse.realsize": "9" * 13, "GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    return tarred(member, mode="w")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("names.zip", lambda: zipped({"aé": "x"}).replace("é".encode(), b"\xff\xfe")),
+        ("bad.tar.xz", _damaged_xz),
+        ("bad.tar.bz2", _damaged_bz2),
+        ("sparse.tar", _sparse_without_map),
+        ("nothing.tar", lambda: b""),
+    ],
+)
+def test_whatever_is_wrong_with_an_archive_is_said_in_a_line(server: Server, corpus: Path, name: str, content) -> None:
+    with pytest.raises(CorpusError, match=rf"{name} cannot be unpacked: ") as refused:
+        download([server.offer(name, content())], corpus, console())
+    assert "\n" not in str(refused.value)
+    assert files(corpus.parent) == [f"corpus/{WORK_FOLDER}/{name}"]
+
+
+def test_a_bomb_is_not_unpacked(server: Server, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preprocessing.corpora._download._UNCHECKED_BYTES", 1 << 20)
+    zeros = tarfile.TarInfo("zeros.wav")
+    bombs = {
+        "zeros.zip": zipped({"zeros.wav": "0" * 5_000_000}),
+        "zeros.tar.gz": tarred(zeros, content=bytes(5_000_000)),
+        "headers.tar.gz": tarred(*(tarfile.TarInfo("a.wav") for _ in range(5000))),
+    }
+    for name, content in bombs.items():
+        with pytest.raises(CorpusError, match=rf"{name} has 0\.. MB and unpacks to .* since more is a bomb"):
+            download([server.offer(name, content)], corpus, console())
+    assert files(corpus.parent) == [f"corpus/{WORK_FOLDER}/{name}" for name in sorted(bombs)]
+
+
+def test_an_archive_that_the_disk_has_no_room_for_is_not_unpacked(
+    server: Server, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(CorpusError, match=r"a\.zip unpacks to 0\.0 GB, and the disk has room for 0\.0 GB"):
+        download([server.offer("a.zip", zipped({"a.wav": "a" * 2000}))], corpus, console())
+
+
+def test_an_archive_writes_no_notes_of_what_was_unpacked(server: Server, corpus: Path) -> None:
+    with pytest.raises(CorpusError, match=r"holds '\.download/b\.zip\.unpacked\.txt', a path that leads out of the folder"):
+        download([server.offer("a.zip", zipped({f"{WORK_FOLDER}/b.zip.unpacked.txt": "x"}))], corpus, console())
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(server: Server, tmp_path: Path) -> None:

@@ -72,6 +72,32 @@ def test_files_in_which_the_pattern_finds_nothing_are_named(animals: Path) -> No
         list_clips(animals, item_pattern="(a")
 
 
+def test_a_pattern_that_never_ends_is_stopped_and_named(animals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (animals / "cat" / f"{'a' * 60}.wav").touch()
+    monkeypatch.setattr("preprocessing.corpora._patterns.LONGEST_S", 1.0)
+
+    with pytest.raises(
+        SettingsError, match=r"--item-pattern \(a\+\)\+b: had not ended after 1 s, at 'a{60}\.wav'\. A repetition"
+    ):
+        list_clips(animals, item_pattern="(a+)+b")
+
+
+@pytest.mark.parametrize("pattern", ["(a{99999999999})", "(" * 5000])
+def test_a_pattern_that_no_machine_can_hold_is_no_regular_expression(animals: Path, pattern: str) -> None:
+    with pytest.raises(SettingsError, match=r"--label-pattern .*: no regular expression"):
+        list_clips(animals, label_pattern=pattern)
+
+
+def test_a_group_that_takes_no_part_and_names_of_any_letters_are_found_alike(tmp_path: Path) -> None:
+    for name in ("x/ä 1.wav", "y/é2.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+
+    clips = list_clips(tmp_path, item_pattern=r"(?P<other>q)?(?P<item>.\s?\d)")
+
+    assert clips["item"].tolist() == ["ä 1", "é2"]
+
+
 def test_audio_beside_the_folders_is_refused(animals: Path) -> None:
     (animals / "loose.wav").touch()
     with pytest.raises(

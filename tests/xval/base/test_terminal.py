@@ -15,8 +15,8 @@ from xval.base.errors import SettingsError
 from xval.base.terminal import visible
 from xval.experiment.command_line import make_wide_console
 
-HOSTILE = "a\x1b[31m\x9b2J\x07\u202e\udcff\x7fz"
-SHOWN = r"a\x1b[31m\x9b2J\x07\u202e\xff\x7fz"
+HOSTILE = "a\x1b[31m\x9b2J\x07\u202e\udcff\x7fz\u200b\ufeff\xad\u2060\u200d"
+SHOWN = r"a\x1b[31m\x9b2J\x07\u202e\xff\x7fz\u200b\ufeff\xad\u2060\u200d"
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,17 @@ def test_the_tables_of_a_run_are_printed_where_only_ascii_can_be(tmp_path):
 def test_a_name_has_no_power_over_the_terminal(name):
     shown = visible(name)
 
-    assert not set(shown) & {*map(chr, range(10)), *map(chr, range(11, 32)), *map(chr, range(127, 160)), "\u202e", "\u2066"}
+    controls = {*map(chr, range(10)), *map(chr, range(11, 32)), *map(chr, range(127, 160))}
+    assert not set(shown) & {*controls, "\u200b", "\u202e", "\u2066"}
     shown.encode()
     assert visible(shown) == shown
     if name.isprintable():
         assert shown == name
+
+
+def test_joiners_that_shape_letters_and_emoji_are_no_hidden_characters():
+    assert visible("می\u200cخواهم 👨\u200d👩") == "می\u200cخواهم 👨\u200d👩"
+    assert visible("ab\u200dc") == r"ab\u200dc"
 
 
 def test_names_are_shown_as_they_are_written_wherever_they_are_printed(capsys):

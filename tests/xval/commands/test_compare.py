@@ -1,5 +1,6 @@
 """python -m xval compare, as typed: the table, the paragraph, the numbers as csv."""
 
+import json
 import subprocess
 import sys
 
@@ -96,6 +97,30 @@ def test_no_backend_is_loaded(experiment):
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert "ENDED 0 []" in ended.stdout
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_records_that_check_fails_are_named_beside_their_figures(command, results, tmp_path):
+    assert "Do not rely" not in command("compare", results, "1", "2").out
+    edit(results / "instance_3" / "fold_1" / "record.json", lambda record: record["metrics"]["test"].update(accuracy=0.123))
+    edit(results / "instance_3" / "settings.json", lambda written: written["parameters"].update(batch_size=999))
+
+    ended = command("compare", results, "1", "3")
+
+    assert ended.code == 0
+    (line, *_) = [line for line in ended.out.splitlines() if "Do not rely" in line]
+    assert line.startswith(
+        f"Do not rely on these figures: python -m xval check {results} fails what they are of (figures: instance 3"
+    )
+    assert "record.json has the test accuracy 0.123; its predictions give" in line
+    assert "settings hash: instance 3: the parameters in settings.json have the hash" in line
+    assert "Do not rely" not in command("compare", results, "1", "2").out
+    assert f"check {results} fails" in command("compare", results, "1", f"{results}:3").out
 
 
 @pytest.mark.parametrize("name", ["compare", "report"])

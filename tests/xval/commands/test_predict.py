@@ -57,6 +57,22 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(command, fold, s
     assert "no.wav: no such file" in ended.err
 
 
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_terminal_obeys_no_name_in_a_printed_table_and_a_pipe_gets_it_as_it_is(command, fold, save_untrained, tmp_path, form):
+    name = "a\x9b31m\u202eb.wav"
+    shutil.copy(save_untrained.audio / "0_0.wav", tmp_path / name)
+    ours, theirs = os.openpty()
+    arguments = [sys.executable, "-m", "xval", "predict", str(fold), str(tmp_path / name), "--output", form]
+
+    piped = command("predict", fold, tmp_path / name, "--output", form)
+    subprocess.run(arguments, stdout=theirs, stderr=subprocess.DEVNULL, check=True, timeout=120)
+
+    shown = os.read(ours, 10_000).decode()
+    assert r"a\x9b31m\u202eb.wav" in shown
+    assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+    assert name in piped.out
+
+
 def test_nothing_readable_is_an_error(command, fold):
     ended = command("predict", fold, "no.wav", "--output", "csv")
 

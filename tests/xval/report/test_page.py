@@ -174,7 +174,7 @@ def test_parameters_without_room_in_the_table_are_in_that_of_settings_and_with_e
 
 
 def test_text_of_files_is_text_on_the_page(copy, read_page):
-    attack = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+    attack = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u202e\u200b"
     settings = copy.instance_folder(1) / "settings.json"
     content = json.loads(settings.read_text())
     content["description"] = content["parameters"]["comment_1"] = content["parameters"]["architecture"] = attack
@@ -202,7 +202,8 @@ def test_text_of_files_is_text_on_the_page(copy, read_page):
     assert not [attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)]
     assert all(found["src"].startswith("data:") for found in page.of("img"))
     for section in ("header", "instances", "details", "items", "errors"):
-        assert attack in page.text[section], section
+        assert attack[:-2] + r"\u202e\u200b" in page.text[section], section
+    assert not set(path.read_text(encoding="utf-8")) & set(attack[-2:])
 
 
 def test_the_worst_answers_come_first_and_can_be_heard(copy, read_page):

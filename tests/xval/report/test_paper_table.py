@@ -88,6 +88,18 @@ def test_latex_compiles_whatever_the_comments_hold(table, tmp_path):
     assert (tmp_path / "paper.pdf").stat().st_size > 0
 
 
+def test_names_from_anywhere_are_text_in_both_forms():
+    name = "1 <img src=x> [a](javascript:b) \u202e\u200b 中"
+    table = PaperTable(["f*1*"], [(name, [(Estimate(0.2, None, None, "x", None, ()), "")])], "a_b_c")
+
+    assert r"| 1 &lt;img src=x&gt; \[a\](javascript:b) \\u202e\\u200b 中 | 0.200 |" in to_markdown(table)
+    assert r"| instance | f\*1\* |" in to_markdown(table)
+    latex = to_latex(table, label="tab:a}%b")
+    assert r"\label{tab:a--b}" in latex
+    assert "% pdflatex lacks 中: compile it with lualatex or xelatex" in latex
+    assert not {"\u202e", "\u200b"} & set(latex)
+
+
 def test_figures_without_interval_or_value():
     cells = [
         (Estimate(None, None, None, "mean over folds", None, ()), ""),

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import time
 
 import openpyxl
@@ -12,7 +13,7 @@ from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.report.background_rebuild import BackgroundRebuild
 from xval.report.rebuild import DerivedFiles, rebuild
-from xval.report.staleness import is_stale, rebuild_if_stale
+from xval.report.staleness import is_page_stale, is_stale, rebuild_if_stale
 from xval.results import folder as folder_module
 
 WAIT_S = 20
@@ -197,6 +198,23 @@ def test_derived_files_are_stale_once_a_fold_has_ended_after_they_were_begun(fol
     end_fold(1, 2, 0.5)
 
     assert is_stale(folder)
+
+
+def test_derived_files_from_the_future_are_made_anew(folder, end_fold):
+    end_fold(1, 1, 0.5)
+    rebuild(folder)
+    folder.page.write_text("a page")
+    ahead = time.time() + 3600
+    for path in (folder.workbook, folder.page):
+        assert not is_stale(folder)
+        assert not is_page_stale(folder)
+        before = path.stat()
+        os.utime(path, (ahead, ahead))  # the clock has gone back since
+        assert is_stale(folder) or is_page_stale(folder)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(folder.workbook, (ahead, ahead))
+    rebuild_if_stale(folder)
+    assert not is_stale(folder)
 
 
 def test_derived_files_are_stale_where_the_metric_dict_of_an_instance_is_gone(folder, end_fold):

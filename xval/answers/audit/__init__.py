@@ -4,6 +4,7 @@ Comes in: a results folder and the folder of corpora. Goes out: a `Verdict` per 
 written.
 """
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from xval.answers.audit import (
@@ -47,6 +48,9 @@ RULES: tuple[Rule, ...] = (
 """The rules, in the order of their verdicts."""
 
 
+_OF_RECORDS = (figures.FIGURES, items.ITEMS, hashes.FOLDS_HASH, hashes.SETTINGS_HASH)
+
+
 def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_checksums: bool = True) -> list[Verdict]:
     """Return the verdict of each rule on an experiment.
 
@@ -55,9 +59,18 @@ def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_che
         data_folder: The folder of corpora; None: that of the experiment's settings, relative to the current folder.
         with_checksums: Read the feature stores whole, to compare their checksums; a run has done so at its beginning.
     """
-    evidence = Evidence(folder, data_folder, with_checksums=with_checksums)
+    return _verdicts(RULES, Evidence(folder, data_folder, with_checksums=with_checksums))
+
+
+def faults_of_records(folder: ExperimentFolder, instances: Collection[int]) -> list[str]:
+    """Return what `audit` says against the records of some instances by their own files: no store or model is read."""
+    verdicts = _verdicts(_OF_RECORDS, Evidence(folder, None, instances=instances))
+    return [f"{verdict.rule}: {fault}" for verdict in verdicts for fault in verdict.faults]
+
+
+def _verdicts(rules: Sequence[Rule], evidence: Evidence) -> list[Verdict]:
     verdicts = []
-    for rule in RULES:
+    for rule in rules:
         findings = Findings()
         rule.check(evidence, findings)
         verdicts.append(findings.verdict(rule))

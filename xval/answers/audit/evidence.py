@@ -4,7 +4,7 @@ Comes in: a results folder and the folder of corpora. Goes out: `Evidence`, or a
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -179,17 +179,27 @@ class Evidence:
         folder: The results folder.
         data_folder: The folder of corpora; None: that of the settings.
         with_checksums: Compare the checksums of feature stores.
+        instances: Read only these; None: all.
 
     Attributes:
         folder: The results folder.
+        numbers: The instances that are read.
         with_checksums: As given.
         instances: The readable settings.json, by instance.
         jobs: The finished jobs with a readable record.
         damage: The files that cannot be read, a line each.
     """
 
-    def __init__(self, folder: ExperimentFolder, data_folder: Path | None, *, with_checksums: bool = True) -> None:
+    def __init__(
+        self,
+        folder: ExperimentFolder,
+        data_folder: Path | None,
+        *,
+        with_checksums: bool = True,
+        instances: Collection[int] | None = None,
+    ) -> None:
         self.folder = folder
+        self.numbers = [number for number in folder.instances() if instances is None or number in instances]
         self.with_checksums = with_checksums
         self.instances: dict[int, WrittenInstance] = {}
         self.jobs: list[JobEvidence] = []
@@ -202,7 +212,7 @@ class Evidence:
         except (ResultsError, OSError) as error:
             self._folds = None
             self.damage.append(str(error))
-        for instance in folder.instances():
+        for instance in self.numbers:
             self._read_instance(instance)
 
     def _read_instance(self, instance: int) -> None:

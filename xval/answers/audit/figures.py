@@ -35,7 +35,7 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
                 more = f" ({len(differing)} figures differ)" if len(differing) > 1 else ""
                 findings.faults.append(f"{job.name}: record.json has {differing[0]}{more}")
     records = {job.key: job.record for job in evidence.jobs}
-    for instance in evidence.folder.instances():
+    for instance in evidence.numbers:
         try:
             found = read_metric_dicts(evidence.folder, [instance])
         except ResultsError as error:

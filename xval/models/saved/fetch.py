@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from xval.base.errors import CorpusError, SettingsError
 from xval.base.json_files import part_of
+from xval.base.operating_system import open_regular
 from xval.settings.model_address import ModelAddress
 
 CACHE_VARIABLE = "XVAL_CACHE"
@@ -50,7 +51,8 @@ def _copy(source: Path, path: Path, address: ModelAddress) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with part_of(path) as part:
-        shutil.copyfile(source, part)
+        with open_regular(source) as file, part.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
         found = pooch.file_hash(part, alg="sha256")
         if found != address.sha256:
             raise CorpusError(f"{source}: its sha256 is {found}, and not {address.sha256}. Is it another model, or not whole?")

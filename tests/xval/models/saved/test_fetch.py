@@ -1,6 +1,7 @@
 """Models named by their address and checksum."""
 
 import hashlib
+import os
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -89,3 +90,20 @@ def test_a_file_in_the_cache_that_was_changed_is_refused(address):
 def test_an_address_without_a_whole_checksum_is_refused(text, message, make_settings):
     with pytest.raises(SettingsError, match=message):
         make_settings(initial_model=text)
+
+
+@pytest.mark.parametrize("name", ["zero", "pipe"])
+def test_what_is_no_file_is_neither_waited_for_nor_copied_without_end(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("XVAL_CACHE", str(tmp_path / "cache"))
+    os.mkfifo(tmp_path / "pipe.keras")
+    (tmp_path / "zero.keras").symlink_to("/dev/zero")
+
+    with pytest.raises(SettingsError, match=rf"initial_model: .*no regular file: '.*{name}\.keras'"):
+        fetch_model(parse_address(f"{(tmp_path / name).as_uri()}.keras#sha256={'0' * 64}"))
+
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_an_address_with_a_control_character_is_refused():
+    with pytest.raises(SettingsError, match="a model from elsewhere is wanted as http"):
+        parse_address(f"file:///a%00b.keras#sha256={'0' * 64}")

@@ -1,0 +1,46 @@
+"""Text from anywhere in Markdown and LaTeX: it is shown, and is neither markup, nor a command, nor the order of the text.
+
+Comes in: names of classes, items and files, comments. Goes out: the same in one line, escaped.
+
+Source: CommonMark 0.31.2, section 2.4 (backslash escapes); for invisible characters see `xval.base.terminal`.
+"""
+
+import re
+import unicodedata
+
+from xval.base.terminal import visible
+
+_MARKDOWN = re.compile(r"[\\`*_\[\]|#~$]|^[-+=]|^\d{1,9}[.)]")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+}  # fmt: skip
+_IN_T1 = re.compile("[«»ÐÞðþĄąĐđĘęĮįŊŋŲų‚„‹›]")
+_BEYOND_PDFLATEX = re.compile("[ĦħĸĿŀŉŦŧſ]|[^\x00-\u017f–—‘’‚“”„†‡•…‰‹›€™↑↓]")
+
+
+def in_markdown(text: object) -> str:
+    """Return what Markdown shows as this text, in a line of its own, a cell or a sentence; also where HTML is allowed in it."""
+    line = " ".join(visible(str(text)).split())
+    escaped = _MARKDOWN.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", line)
+    return "".join(_HTML.get(letter, letter) for letter in escaped)
+
+
+def in_latex(text: str) -> str:
+    """Return what LaTeX sets as this text."""
+    return "".join(_LATEX.get(letter, letter) for letter in _in_line(text))
+
+
+def needs_of_latex(text: str) -> list[str]:
+    """Return a sentence for each thing that a document needs besides, so that LaTeX sets every letter of a text."""
+    line = _in_line(text)
+    needs = ["needs \\usepackage[T1]{fontenc}"] if _IN_T1.search(line) else []
+    if beyond := sorted(set(_BEYOND_PDFLATEX.findall(line))):
+        needs.append(f"pdflatex lacks {''.join(beyond)}: compile it with lualatex or xelatex, in a font that has them")
+    return needs
+
+
+def _in_line(text: str) -> str:
+    return unicodedata.normalize("NFC", visible(text).replace("\n", " "))
