@@ -2,14 +2,14 @@
 
 
 def test_a_run_stops_in_one_line_without_its_folder_and_goes_on_once_it_is_back(project):
-    project.write_script({"architecture": "mlp", "n_units": (4,)}, num_folds=3, num_epochs=30, early_stopping=False)
+    project.write_script({"architecture": "mlp", "n_units": (4,)}, num_folds=3, num_epochs=3, early_stopping=False)
     away = project.results.with_name("moved")
     running = project.start("--workers", "1")
     for line in running.stdout:
         if line.startswith("1/3"):
             project.results.rename(away)
             break
-    printed = running.communicate(timeout=100)[0]
+    printed = running.communicate(timeout=300)[0]
 
     assert running.returncode == 2, printed
     (line,) = [line for line in printed.splitlines() if "was moved, renamed or removed while the experiment runs" in line]
