@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xval.base.errors import one_line
+from xval.results.job_key import JobKey
 
 if TYPE_CHECKING:
     from xval.jobs.claim import JobOutcome
@@ -78,17 +79,12 @@ class Observers:
         """Tell that a job begins."""
         self._tell("begin", job)
 
-    def epoch(self, values: Mapping[str, float]) -> bool:
-        """Tell of an epoch that has ended; return whether the training is to end."""
+    def epoch(self, values: Mapping[str, float], *, is_past: bool = False) -> bool:
+        """Tell of an epoch that has ended, here or in an earlier process; return whether the training is to end."""
         self.epochs.append(rounded(values))
-        self._tell("epoch", values)
+        self._tell("epoch", values, among=lambda observer: not is_past or getattr(observer, "sees_past", True))
+        self.has_ended_training &= not is_past  # that process has gone on, or its checkpoint says that it has ended
         return self.has_ended_training
-
-    def repeat(self, values: Mapping[str, float]) -> None:
-        """Tell of an epoch that an earlier process has trained."""
-        self.epochs.append(rounded(values))
-        self._tell("epoch", values, among=lambda observer: getattr(observer, "sees_past", True))
-        self.has_ended_training = False  # that process has gone on, or its checkpoint says that it has ended
 
     def batches(self, first: int, losses: Sequence[float]) -> None:
         """Tell of the losses of the batches of an epoch."""
@@ -122,6 +118,46 @@ class Observers:
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the job is not to blame
                 self._of_xval.remove(observer)
                 self.note(f"{type(observer).__name__} has stopped: {one_line(error)}. The job goes on.")
+
+
+class WatchedJobs:
+    """The jobs of a run, watched in the process that waits for them.
+
+    Args:
+        jobs: The jobs.
+        watch: Each returns what watches a job that a worker runs, given the number of that.
+    """
+
+    def __init__(self, jobs: Iterable["Job"], *watch: Callable[["Job", int], Observer]) -> None:
+        self._jobs = {job.key: job for job in jobs}
+        self._watch = watch
+        self._observers: dict[JobKey, Observers] = {}
+
+    def report(self, event: Mapping[str, Any]) -> None:
+        """Take an event of an executor.
+
+        Args:
+            event: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``, where epoch 0 begins a job; or, in the place
+                of the last two, a "note".
+        """
+        key = JobKey.of(event)
+        if event.get("epoch") == 0:
+            self._observers.pop(key, None)  # it is tried again
+            self._of(key, event["worker"]).begin(self._jobs[key])
+        elif "note" in event:
+            self._of(key, event["worker"]).note(event["note"])
+        else:
+            self._of(key, event["worker"]).epoch({"epoch": event["epoch"], **event["values"]})
+
+    def end(self, outcome: "JobOutcome") -> None:
+        """Take the outcome of a job, which is recorded."""
+        self._of(outcome.key).end(outcome)
+        del self._observers[outcome.key]
+
+    def _of(self, key: JobKey, worker: int = 0) -> Observers:
+        if key not in self._observers:
+            self._observers[key] = Observers([watch(self._jobs[key], worker) for watch in self._watch])
+        return self._observers[key]
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float]:

@@ -90,7 +90,7 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         if self._checkpoints and self.first_epoch:
             self._checkpoints.go_on()
             for row in self.rows:
-                self._observers.repeat(row)
+                self._observers.epoch(row, is_past=True)
             where = f"goes on at epoch {self.first_epoch + 1} of {self.last_epoch}"
             self._checkpoints.say(where if self.first_epoch < self.last_epoch else "is trained; goes on with its test")
 

@@ -102,7 +102,7 @@ def test_an_observer_ends_the_training_and_one_that_wants_new_epochs_alone_does_
 
     ending, other = Ending(), Seeing()
     observers = Observers([ending, other])
-    observers.repeat({"epoch": 1})
+    observers.epoch({"epoch": 1}, is_past=True)
 
     assert [observers.epoch({"epoch": epoch}) for epoch in (2, 3)] == [False, True]
     assert [epoch for _, epoch in ending.seen] == [2, 3]

@@ -10,9 +10,9 @@ from xval.jobs.observers import Observer
 class GpuReadings(Observer):
     """Reads a GPU at the begin and at the end of a job."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, claimed: ClaimedFold, _report: Report) -> None:
         gpu_readings.note_data_share(None)
-        self._device, self._before = device, gpu_readings.readings(device)
+        self._device, self._before = claimed.device, gpu_readings.readings(claimed.device)
 
     def complete(self, record: dict[str, Any]) -> None:
         """Add the readings since the begin, where a GPU has trained."""
@@ -20,6 +20,4 @@ class GpuReadings(Observer):
             record["gpu"] = {**record["gpu"], **gpu_readings.describe_since(self._device, self._before)}
 
 
-def watch(claimed: ClaimedFold, _report: Report) -> GpuReadings:
-    """Return what reads the GPU of a job."""
-    return GpuReadings(claimed.device)
+watch = GpuReadings
