@@ -82,7 +82,7 @@ class Observers:
     def epoch(self, values: Mapping[str, float], *, is_past: bool = False) -> bool:
         """Tell of an epoch that has ended, here or in an earlier process; return whether the training is to end."""
         self.epochs.append(rounded(values))
-        self._tell("epoch", values, among=lambda observer: not is_past or getattr(observer, "sees_past", True))
+        self._tell("epoch", dict(values), among=lambda observer: not is_past or getattr(observer, "sees_past", True))
         self.has_ended_training &= not is_past  # that process has gone on, or its checkpoint says that it has ended
         return self.has_ended_training
 
@@ -100,13 +100,16 @@ class Observers:
 
     def end(self, outcome: "JobOutcome") -> None:
         """Tell of the end; an error of the user's own is the end of a job that was done till then, and others hear of that."""
+        faults = []
         while self._own:
             try:
                 self._own.pop(0).end(outcome)
             except Exception as error:
                 if outcome.status == "done":
                     raise
-                self.note(one_line(error))
+                faults.append(one_line(error))
+        for fault in faults:
+            self.note(fault)
         self._tell("end", outcome)
 
     def _tell(self, method: str, *content: Any, among: Callable[[Any], bool] = lambda _: True) -> None:

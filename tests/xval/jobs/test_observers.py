@@ -83,13 +83,25 @@ def test_one_of_the_users_own_that_raises_ends_the_job_and_the_others_hear_of_it
 
 
 def test_an_error_at_the_end_of_a_job_that_has_failed_is_a_note_and_its_epochs_are_kept(finish):
-    ours, own = Seeing(), Seeing("end")
+    ours, own, other = Seeing(), Seeing("end"), Seeing("note")
 
-    outcome, _ = finish(Observers([ours], [own]), work=lambda: {}["no record"])
+    outcome, _ = finish(Observers([ours], [own, other]), work=lambda: {}["no record"])
 
     assert outcome.error.endswith("KeyError: 'no record'")
     assert outcome.history == [{"epoch": 1, "loss": 0.123457}]
+    assert other.seen[-1] == ("end", "failed")
     assert ours.seen[-2:] == [("note", "ConnectionError: the server is gone"), ("end", "failed")]
+
+
+def test_an_observer_that_changes_what_it_gets_does_not_change_the_history():
+    class Changing(Observer):
+        def epoch(self, values):
+            values.clear()
+
+    values = {"epoch": 1, "loss": 0.5}
+    Observers([], [Changing()]).epoch(values)
+
+    assert values == {"epoch": 1, "loss": 0.5}
 
 
 def test_an_observer_ends_the_training_and_one_that_wants_new_epochs_alone_does_not_see_those_of_an_earlier_process():

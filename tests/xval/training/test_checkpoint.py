@@ -174,6 +174,16 @@ def test_a_checkpoint_of_no_use_is_said_and_removed_and_the_fold_begins_again(in
     assert record == {}
 
 
+def test_a_fold_that_begins_again_is_as_if_there_had_been_no_checkpoint(interrupted, make_training):
+    rewrite(interrupted, lambda state: state["epochs"].update(last_epoch=5))  # found out when the model has its variables
+    notes = []
+
+    begun_again = make_training(notes=notes)[0]()
+
+    assert "begins again" in notes[0]
+    assert begun_again.epochs == make_training(checkpoint_minutes=0)[0]().epochs
+
+
 def test_a_checkpoint_of_another_training_is_refused_by_name_and_a_pipe_is_not_waited_for(interrupted, make_training):
     import os
 
