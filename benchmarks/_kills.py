@@ -25,7 +25,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -136,19 +136,21 @@ class Starts:
             kill.start()
         from xval.jobs.checkpoints import FoldCheckpoints
 
-        offer, go_on = FoldCheckpoints.offer, FoldCheckpoints.go_on
+        take_epoch, go_on = FoldCheckpoints.epoch, FoldCheckpoints.go_on
 
-        def noted_offer(checkpoints: FoldCheckpoints, epoch: int, take: Callable[[], Any]) -> None:
-            self.epochs[TRAINED], self.epochs[WENT_ON] = epoch, max(0, self.epochs[WENT_ON])
-            if epoch == kill_epoch:
+        def noted_epoch(checkpoints: FoldCheckpoints, values: Mapping[str, float]) -> None:
+            self.epochs[TRAINED], self.epochs[WENT_ON] = int(values["epoch"]), max(0, self.epochs[WENT_ON])
+            if values["epoch"] == kill_epoch:
                 kill.start()
-            offer(checkpoints, epoch, take)
+            take_epoch(checkpoints, values)
 
-        def noted_go_on(checkpoints: FoldCheckpoints, found: Any, n_epochs: int) -> None:
-            self.epochs[WENT_ON] = found.epoch
-            go_on(checkpoints, found, n_epochs)
+        def noted_go_on(checkpoints: FoldCheckpoints) -> None:
+            record: dict[str, Any] = {}
+            checkpoints.complete(record)
+            self.epochs[WENT_ON] = record["went_on"]["after_epoch"]
+            go_on(checkpoints)
 
-        FoldCheckpoints.offer, FoldCheckpoints.go_on = noted_offer, noted_go_on  # type: ignore[method-assign]
+        FoldCheckpoints.epoch, FoldCheckpoints.go_on = noted_epoch, noted_go_on  # type: ignore[method-assign]
         os.chdir(self.folder)
         printed = os.open("printed", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(printed, 1)

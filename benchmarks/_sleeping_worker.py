@@ -12,17 +12,17 @@ from typing import Any
 from xval.engine.worker.run import run_job
 from xval.engine.worker.serve import WorkerTasks, main
 from xval.folds.predefined import SIDES
-from xval.jobs.claim import Report
 from xval.jobs.job import Job
+from xval.jobs.observers import Observers
 from xval.jobs.record import describe_job
 
 MEETING_PLACE, N_WORKERS = "XVAL_BENCHMARK_MEETING_PLACE", "XVAL_BENCHMARK_WORKERS"
 
 
-def sleep(job: Job, _temporary: Path, report: Report) -> dict[str, Any]:
+def sleep(job: Job, _temporary: Path, observers: Observers) -> dict[str, Any]:
     """Sleep for as long as the job says, and return a record of it."""
     time.sleep(job.options["sleep_s"])
-    report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {}})
+    observers.epoch({"epoch": 1})
     items = {side: list(getattr(job.fold, side)) for side in SIDES}
     return describe_job(job) | {"status": "done", "items": items, "metrics": {"test": {}}}
 

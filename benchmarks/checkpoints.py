@@ -49,7 +49,7 @@ def timed(function, key):
 if __name__ == "__main__":
     spent = dict(offer=0.0, write=0.0, train=0.0)
     kinds = checkpoints.FoldCheckpoints
-    kinds.offer, kinds.write = timed(kinds.offer, "offer"), timed(kinds.write, "write")
+    kinds.epoch, kinds.write = timed(kinds.epoch, "offer"), timed(kinds.write, "write")
     import xval.backend.devices as devices
     os.environ["KERAS_BACKEND"] = "{backend}"
     devices.load_keras()

@@ -14,18 +14,18 @@ from typing import Any
 from xval.engine.worker.run import run_job
 from xval.engine.worker.serve import WorkerTasks, main
 from xval.folds.predefined import SIDES
-from xval.jobs.claim import Report
 from xval.jobs.job import Job
+from xval.jobs.observers import Observers
 from xval.jobs.record import describe_job
 
 
-def work(job: Job, folder: Path, report: Report) -> dict[str, Any]:
+def work(job: Job, folder: Path, observers: Observers) -> dict[str, Any]:
     """Write the files of a fold, and return its record."""
     template = Path(os.environ["IDLE_FOLD"])
     for path in template.iterdir():
         if path.name != "record.json":
             shutil.copyfile(path, folder / path.name)
-    report({"instance": job.instance, "fold": job.fold.number, "epoch": 1, "values": {"loss": 1.0, "val_loss": 1.0}})
+    observers.epoch({"epoch": 1, "loss": 1.0, "val_loss": 1.0})
     record = json.loads((template / "record.json").read_bytes())
     items = {side: list(getattr(job.fold, side)) for side in SIDES}
     return record | describe_job(job) | {"status": "done", "items": items}

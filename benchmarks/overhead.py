@@ -29,6 +29,7 @@ from xval.engine.executors import inline, processes
 from xval.experiment.progress import JobProgress
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
+from xval.jobs.observers import WatchedJobs
 from xval.jobs.plan import make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
 from xval.report.background_rebuild import BackgroundRebuild
@@ -65,14 +66,15 @@ def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> floa
     console = Console(file=io.StringIO())
     derived = BackgroundRebuild(ExperimentFolder(folder), seconds_between=2.0)
     progress = JobProgress(console, jobs, quiet=False)
+    watched = WatchedJobs(jobs, progress.watch)
     ended: list[float] = []
     os.environ["IDLE_FOLD"] = str(template)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH"))))
     with progress:
-        for outcome in processes.run(jobs, [Slot("cpu", 1)], progress.report, worker_module="idle_jobs"):
+        for outcome in processes.run(jobs, [Slot("cpu", 1)], watched.report, worker_module="idle_jobs"):
             if outcome.status != "done":
                 raise RuntimeError(f"instance {outcome.instance}, fold {outcome.fold}: {outcome.error}")
-            progress.end_job(outcome)
+            watched.end(outcome)
             derived.update()
             ended.append(time.perf_counter())
     derived.close()

@@ -378,7 +378,6 @@ def test_training_with_augmentation_but_no_step_changes_no_prediction(frozen: tu
             data,
             chosen_settings,
             seed=1,
-            report=lambda *_: None,
         )
         assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
         evaluation = evaluate_model(model, data, chosen_settings)

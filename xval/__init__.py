@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xval.experiment.cross_validate import cross_validate as cross_validate
     from xval.experiment.declare import Experiment as Experiment
     from xval.experiment.results import Results as Results
+    from xval.jobs.observers import Observer as Observer
     from xval.measures.metrics import Chance as Chance
     from xval.measures.metrics import metric as metric
     from xval.measures.verification import verification_eer as verification_eer
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Chance": "xval.measures.metrics",
     "Experiment": "xval.experiment.declare",
+    "Observer": "xval.jobs.observers",
     "Results": "xval.experiment.results",
     "Stretch": "xval.reuse.inference.sources",
     "TorchModule": "xval.models.torch_module",

@@ -5,6 +5,7 @@ layer draws with a seed of its own lies in a variable of its model.
 """
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ import numpy as np
 from xval.backend.keras_internals import global_seed_state, set_global_seed_state
 
 
-def random_states() -> dict[str, Any]:
+def get_state() -> dict[str, Any]:
     """Return the states: a dict of numbers, texts and arrays."""
     version, numbers, spare = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - what others draw from
@@ -30,12 +31,11 @@ def random_states() -> dict[str, Any]:
     return found
 
 
-def set_random_states(states: dict[str, Any]) -> None:
-    """Draw on from states that `random_states` gave on the same backend.
+def set_state(states: Mapping[str, Any]) -> None:
+    """Draw on from states that `get_state` gave on the same backend.
 
     Raises:
-        ValueError, TypeError, KeyError: They are none.
-        RuntimeError: They are none of torch.
+        ValueError, TypeError, KeyError, RuntimeError: They are none.
     """
     set_global_seed_state(states["keras"])  # first: to make a generator of seeds draws from Python's numbers
     of_python, of_numpy = states["python"], states["numpy"]

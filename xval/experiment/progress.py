@@ -3,7 +3,7 @@
 A terminal can, and a notebook with ipywidgets. A line has the epoch, the losses, and the validation figures that an epoch has:
 of the monitored metric, of the main metric of the table, and of the user's own. docs/progress.md describes it.
 
-Comes in: events of the executors and outcomes. Goes out: text. Nothing else prints while jobs run.
+Comes in: the jobs of a run, each watched by a `JobLine`. Goes out: text. Nothing else prints while jobs run.
 """
 
 import time
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -23,7 +23,7 @@ from rich.text import Text
 from xval.experiment.time_left import Pace, TimeLeft, describe_duration
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
-from xval.results.job_key import JobKey
+from xval.jobs.observers import Observer
 from xval.settings.further_metrics import followed
 
 _LONG_FOLD_S = 120
@@ -40,17 +40,13 @@ class JobProgress:
 
     def __init__(self, console: Console, jobs: Sequence[Job], *, quiet: bool) -> None:
         self._console = console
-        self._n_jobs = len(jobs)
-        self._settings = {job.instance: job.settings for job in jobs}
-        self._metrics = {number: followed(of.task_type, of.metrics) for number, of in self._settings.items()}
-        self._quiet = quiet
-        self._pace = Pace(
-            Counter(job.instance for job in jobs),
-            {number: settings.num_epochs for number, settings in self._settings.items()},
-        )
-        self._n_ended = 0
-        self._workers: dict[int, dict[str, Any]] = {}
-        self._notes: set[str] = set()
+        self.n_jobs, self.n_ended = len(jobs), 0
+        self.quiet = quiet
+        n_epochs = {job.instance: job.settings.num_epochs for job in jobs}
+        self.pace = Pace(Counter(job.instance for job in jobs), n_epochs)
+        self._has_repeats = any(job.settings.repeats > 1 for job in jobs)
+        self.lines: dict[int, JobLine] = {}
+        self.notes: set[str] = set()
         can_update = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
         live = can_update and not quiet and not console.quiet
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._table) if live else None
@@ -66,93 +62,105 @@ class JobProgress:
         if self._live:
             self._live.stop()
 
-    def report(self, event: Mapping[str, Any]) -> None:
-        """Take an event of an executor: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``; epoch 0 begins a job.
+    def watch(self, job: Job, worker: int) -> "JobLine":
+        """Return what shows a job that a worker runs."""
+        return JobLine(self, job, worker)
 
-        Or a note on an instance, ``{"worker", "instance", "fold", "repeat", "note"}``, which is printed once.
-        """
-        if "note" in event:
-            note = f"instance {event['instance']}: {event['note']}"
-            if note not in self._notes and not self._quiet:
-                self._print(note)
-            self._notes.add(note)
-        elif event["epoch"] == 0:
-            self._workers[event["worker"]] = dict(event)
-            self._pace.begin(event["worker"], JobKey.of(event), time.monotonic())
-        else:
-            self._workers[event["worker"]].update(event)
-            self._pace.end_epoch(JobKey.of(event), event["epoch"], time.monotonic())
-            self._say_pace(self._workers[event["worker"]])
+    def print(self, line: str, style: str | None = None) -> None:
+        """Print a line above the table."""
+        self._console.print(Text(line, style=style or ""), soft_wrap=True)
 
-    def end_job(self, outcome: JobOutcome) -> None:
-        """Take the outcome of a job and print its line."""
-        self._n_ended += 1
-        self._workers = {worker: state for worker, state in self._workers.items() if JobKey.of(state) != outcome.key}
-        self._pace.end(outcome.key, outcome.seconds, time.monotonic(), is_done=outcome.status == "done")
-        name = str(outcome.key)
-        count = f"{self._n_ended}/{self._n_jobs}"
+    def time_left(self) -> str:
+        """Return how long the run takes yet; nothing while that is not known."""
+        if self.n_ended == self.n_jobs:
+            return "all jobs ended"
+        return describe_time_left(self.pace.of_run(time.monotonic()))
+
+    def _table(self) -> Table:
+        title = ", ".join(filter(None, (f"{self.n_ended} of {self.n_jobs} jobs", self.time_left())))
+        table = Table(title=title, title_justify="left", box=None)
+        lines = sorted(self.lines.items())
+        columns = list(dict.fromkeys(name for _, line in lines for name in line.shown))
+        job = ("instance", "fold", "repeat") if self._has_repeats else ("instance", "fold")
+        for header in ("worker", *job, "epoch", *columns, "at most"):
+            table.add_column(header.replace("_", " "), justify="right", overflow="fold")  # spaces: a terminal may be narrow
+        now = time.monotonic()
+        for number, line in lines:
+            values = line.values
+            figures = (f"{values[name]:.3f}" if name in line.shown and name in values else "" for name in columns)
+            epochs = f"{values['epoch']:.0f}/{line.settings.num_epochs}"
+            left = self.pace.of_job(line.key, now)
+            time_left = describe_duration(left.seconds) if left else ""
+            table.add_row(str(number + 1), *map(str, line.key[: len(job)]), epochs, *figures, time_left)
+        return table
+
+
+class JobLine(Observer):
+    """What the display says of one job.
+
+    Attributes:
+        key: Of the job.
+        settings: Of the job.
+        shown: Which values of an epoch its line shows.
+        values: Of its last epoch.
+    """
+
+    def __init__(self, run: JobProgress, job: Job, worker: int) -> None:
+        self._run, self._worker = run, worker
+        self.key, self.settings = job.key, job.settings
+        self._metrics = followed(job.settings.task_type, job.settings.metrics)
+        figures = [f"val_{name}" for name in self._metrics]
+        self.shown = list(dict.fromkeys(["loss", "val_loss", job.settings.monitor, *figures]))
+        self.values: Mapping[str, float] = {"epoch": 0}
+        self._first = 0.0
+
+    def begin(self, job: Job) -> None:  # noqa: ARG002 - as of each observer
+        """Have a line in the table."""
+        self._run.lines[self._worker] = self
+        self._run.pace.begin(self._worker, self.key, time.monotonic())
+
+    def epoch(self, values: Mapping[str, float]) -> None:
+        """Show an epoch; where a fold takes minutes, say how long one takes: the second one, for the first compiles besides."""
+        self.values = values
+        self._run.pace.end_epoch(self.key, int(values["epoch"]), time.monotonic())
+        if values["epoch"] == 1:
+            self._first = time.monotonic()
+        elif values["epoch"] == 2 and self._first:
+            epoch_s, n_epochs = time.monotonic() - self._first, self.settings.num_epochs
+            if epoch_s * n_epochs >= _LONG_FOLD_S:
+                longest = describe_duration(epoch_s * n_epochs)
+                self.note(f"{describe_duration(epoch_s)} per epoch; all {n_epochs} of a fold take {longest}")
+
+    def note(self, text: str) -> None:
+        """Print a note, once for an instance."""
+        note = f"instance {self.key.instance}: {text}"
+        if note not in self._run.notes and not self._run.quiet:
+            self._run.print(note)
+        self._run.notes.add(note)
+
+    def end(self, outcome: JobOutcome) -> None:
+        """Print what became of the job."""
+        run = self._run
+        run.n_ended += 1
+        run.lines = {worker: line for worker, line in run.lines.items() if line.key != self.key}
+        run.pace.end(self.key, outcome.seconds, time.monotonic(), is_done=outcome.status == "done")
+        count = f"{run.n_ended}/{run.n_jobs}  {self.key}"
         if outcome.status == "done":
-            if not self._quiet:
-                times = "; ".join(filter(None, (describe_duration(outcome.seconds), self._time_left())))
-                self._print(f"{count}  {name}: {self._describe_test(outcome)}  ({times})")
+            if not run.quiet:
+                times = "; ".join(filter(None, (describe_duration(outcome.seconds), run.time_left())))
+                run.print(f"{count}: {self._describe_test(outcome)}  ({times})")
         elif outcome.status == "elsewhere":
-            self._print(f"{count}  {name}: another process is running it")
+            run.print(f"{count}: another process is running it")
         else:
-            self._print(f"{count}  {name} failed: {outcome.error}", style="red")
+            run.print(f"{count} failed: {outcome.error}", style="red")
 
     def _describe_test(self, outcome: JobOutcome) -> str:
         """Return the main metric of the task and the further metrics of the instance as text; of a trial its score."""
         if outcome.trial:
             return ", ".join(f"{name} {value:.3f}" for name, value in outcome.test_metrics.items()) or "diverged"
-        names = [self._settings[outcome.instance].task.main_metrics[0], *self._metrics[outcome.instance]]
+        names = [self.settings.task.main_metrics[0], *self._metrics]
         found = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
         return f"test {', '.join(f'{name} {value:.3f}' for name, value in found.items())}"
-
-    def _say_pace(self, state: dict[str, Any]) -> None:
-        """Say once for an instance how long an epoch takes, where a fold takes minutes; the first one compiles besides."""
-        if state["epoch"] == 1:
-            state["first"] = time.monotonic()
-        elif state["epoch"] == 2 and "first" in state:
-            epoch_s, n_epochs = time.monotonic() - state["first"], self._settings[state["instance"]].num_epochs
-            if epoch_s * n_epochs >= _LONG_FOLD_S:
-                longest = describe_duration(epoch_s * n_epochs)
-                self.report(
-                    {**state, "note": f"{describe_duration(epoch_s)} per epoch; all {n_epochs} of a fold take {longest}"}
-                )
-
-    def _print(self, line: str, style: str | None = None) -> None:
-        self._console.print(Text(line, style=style or ""), soft_wrap=True)
-
-    def _time_left(self) -> str:
-        """Return how long the run takes yet; nothing while that is not known."""
-        if self._n_ended == self._n_jobs:
-            return "all jobs ended"
-        return describe_time_left(self._pace.of_run(time.monotonic()))
-
-    def _followed(self, instance: int) -> list[str]:
-        """Return which values of an epoch a line shows."""
-        figures = [f"val_{name}" for name in self._metrics[instance]]
-        return list(dict.fromkeys(["loss", "val_loss", self._settings[instance].monitor, *figures]))
-
-    def _table(self) -> Table:
-        title = ", ".join(filter(None, (f"{self._n_ended} of {self._n_jobs} jobs", self._time_left())))
-        table = Table(title=title, title_justify="left", box=None)
-        states = sorted(self._workers.items())
-        shown = {number: self._followed(state["instance"]) for number, state in states}
-        columns = list(dict.fromkeys(name for names in shown.values() for name in names))
-        has_repeats = any(of.repeats > 1 for of in self._settings.values())
-        job = ("instance", "fold", "repeat") if has_repeats else ("instance", "fold")
-        for header in ("worker", *job, "epoch", *columns, "at most"):
-            table.add_column(header.replace("_", " "), justify="right", overflow="fold")  # spaces: a terminal may be narrow
-        now = time.monotonic()
-        for number, state in states:
-            values, key = state["values"], JobKey.of(state)
-            figures = (f"{values[name]:.3f}" if name in shown[number] and name in values else "" for name in columns)
-            epochs = f"{state['epoch']}/{self._settings[key.instance].num_epochs}"
-            left = self._pace.of_job(key, now)
-            time_left = describe_duration(left.seconds) if left else ""
-            table.add_row(str(number + 1), *map(str, key[: len(job)]), epochs, *figures, time_left)
-        return table
 
 
 def describe_time_left(left: TimeLeft | None) -> str:

@@ -30,6 +30,7 @@ from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
+from xval.jobs.observers import WatchedJobs
 from xval.jobs.plan import Plan, make_plan
 from xval.jobs.stages import in_stages
 from xval.report import rebuild, staleness
@@ -172,22 +173,21 @@ def _run(
     if searched.n_waiting:
         console.print(f"Folds whose search waits for trials: {searched.n_waiting}. Run this command again when these are done.")
     with JobProgress(console, jobs, quiet=command.quiet) as progress:
+        watched = WatchedJobs(jobs, progress.watch, *([lambda *_: tracking] if tracking else []))
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:
                 further = f"Further jobs that read models of these: {len(jobs) - n_begun}"
                 console.print(f"{further}. Run this command again when they are done.", soft_wrap=True)
                 break
             n_begun += len(stage)
-            with closing(cast("Generator[JobOutcome]", run(stage, slots, progress.report))) as endings:
+            with closing(cast("Generator[JobOutcome]", run(stage, slots, watched.report))) as endings:
                 for outcome in endings:
                     planned.folder.refuse_moved()
                     if outcome.status in FAILED:
                         job = next(job for job in stage if job.key == outcome.key)
                         _record_failure(job, outcome, console)
                     outcomes.append(outcome)
-                    progress.end_job(outcome)
-                    if tracking:
-                        tracking.add(outcome)
+                    watched.end(outcome)
                     derived.update()
     return [*searched.outcomes, *outcomes]
 

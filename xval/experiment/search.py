@@ -24,6 +24,7 @@ from xval.folds.inner import inner_folds
 from xval.jobs.claim import FAILED, JobOutcome, Report
 from xval.jobs.fold_part import choose_clips
 from xval.jobs.job import Job
+from xval.jobs.observers import WatchedJobs
 from xval.results.job_key import JobKey
 from xval.settings.resolve import Declaration, Instance, resolve_values
 from xval.settings.space import SearchPlan
@@ -202,13 +203,12 @@ def _copy(searches: Iterable[FoldSearch], console: Console) -> None:
 
 
 def _run_stage(stage: Sequence[Job], run: RunJobs, console: Console, *, quiet: bool) -> "Iterator[JobOutcome]":
-    with (
-        JobProgress(console, stage, quiet=quiet) as progress,
-        closing(cast("Generator[JobOutcome]", run(stage, progress.report))) as endings,
-    ):
-        for outcome in endings:
-            progress.end_job(outcome)
-            yield outcome
+    with JobProgress(console, stage, quiet=quiet) as progress:
+        watched = WatchedJobs(stage, progress.watch)
+        with closing(cast("Generator[JobOutcome]", run(stage, watched.report))) as endings:
+            for outcome in endings:
+                watched.end(outcome)
+                yield outcome
 
 
 def _say(waiting: Mapping[tuple[int, int], FoldSearch], console: Console, *, quiet: bool) -> None:

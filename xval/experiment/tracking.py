@@ -20,6 +20,7 @@ from xval.base.errors import one_line
 from xval.base.numbers import finite_or_none
 from xval.experiment.trackers import Entry, Tracker, find_tracker
 from xval.jobs.claim import FAILED, JobOutcome
+from xval.jobs.observers import Observer
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import read_history, read_settings
@@ -28,8 +29,8 @@ from xval.settings.schema import Settings
 _SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: silently at the end, at all when the run is interrupted
 
 
-class Tracking:
-    """Hands the jobs of a run to a tracker without keeping the run waiting.
+class Tracking(Observer):
+    """Hands the jobs of a run, all of which it watches, to a tracker without keeping the run waiting.
 
     Args:
         folder: The results folder.
@@ -46,12 +47,12 @@ class Tracking:
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
-    def add(self, outcome: JobOutcome) -> None:
+    def end(self, outcome: JobOutcome) -> None:
         """Track a job that has ended and is recorded; jobs of other processes are left to them."""
         if outcome.status == "done" or outcome.status in FAILED:
             self._waiting.put(lambda: read_fold(self._folder, outcome.key))
 
-    def end(self, instances: Sequence[int]) -> None:
+    def close(self, instances: Sequence[int]) -> None:
         """Take the instances of the run, whose derived files are complete, and wait until all is written."""
         self._waiting.put(lambda: read_summaries(self._folder, instances))
         self._waiting.put(None)
@@ -99,7 +100,7 @@ def track(
     except BaseException:
         tracking.stop()
         raise
-    tracking.end(instances)
+    tracking.close(instances)
 
 
 def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:

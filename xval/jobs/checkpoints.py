@@ -12,62 +12,89 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, brief
 from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS
 from xval.jobs.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
 from xval.jobs.job import Job
+from xval.jobs.observers import Observer, Observers
 from xval.jobs.record import describe_job, versions
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.folder import ExperimentFolder
 
-Report = Callable[[Mapping[str, Any]], None]
-
 _SHARE_IN_MEMORY = 0.01  # of the time that may go into states that are kept in memory
 _SECONDS_BEFORE_FIRST = 1.0  # a fold that is trained sooner costs nothing
 _LONGEST_TEXT = 64
+_MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError)
 _RUNNING: list["FoldCheckpoints"] = []  # one at most, of this process
 _NO_TRAINING = ("script", "experiments", "study")  # parts of a copy of the code that only declare
 
 
-class FoldCheckpoints:
+@runtime_checkable
+class Stateful(Protocol):
+    """A part of a training that gives and takes what it is at the end of an epoch."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return its state: a dict of dicts, lists, texts, numbers, None and arrays."""
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Be as a state says; it may be of another training, and then raises an error."""
+
+
+class FoldCheckpoints(Observer):
     """Writes and reads the checkpoint of a job.
 
     Args:
         job: Its settings say how often.
         temporary: The folder that the job writes into.
-        report: Gets notes: that the job goes on, or that a checkpoint does not fit.
+        observers: Get notes: that the job goes on, or that a checkpoint does not fit.
         belongings: What the training depends on besides the job, such as its initial model and the device.
     """
 
-    def __init__(self, job: Job, temporary: Path, report: Report, belongings: Mapping[str, object]) -> None:
+    sees_past = False
+
+    def __init__(self, job: Job, temporary: Path, observers: Observers, belongings: Mapping[str, object]) -> None:
         self._job = job
         self._temporary = temporary
-        self._report = report
+        self._observers = observers
         self._path = checkpoint_path(ExperimentFolder(Path(job.experiment_folder)), job.key)
         self._interval_s = 60 * job.settings.checkpoint_minutes
         self._binding = _bind(job, belongings) if self._interval_s else {}
         self._started = self._written = time.monotonic()
         self._next_taken = self._started + _SECONDS_BEFORE_FIRST
         self._seconds_before = 0.0
+        self._parts: Mapping[str, Stateful] = {}
+        self._earlier: Checkpoint | None = None
         self._latest: Checkpoint | None = None
         self._has_failed = False
-        self.went_on_after: int | None = None
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The entries of the record: after which epoch training went on, and the seconds before; none if it was not resumed."""
-        if self.went_on_after is None:
-            return {}
-        return {"went_on": {"after_epoch": self.went_on_after, "seconds_before": round(self._seconds_before, 3)}}
+    def complete(self, record: dict[str, Any]) -> None:
+        """Add after which epoch training went on, and the seconds before; nothing if it was not resumed."""
+        if self._earlier:
+            record["went_on"] = {"after_epoch": self._earlier.epoch, "seconds_before": round(self._earlier.seconds, 3)}
+
+    def watch(self, parts: Mapping[str, Stateful]) -> None:
+        """Take the parts of the training, which from now on are as an earlier process left them, if its checkpoint fits."""
+        self._parts, self._earlier = parts, None
+        earlier = self.find()
+        if earlier is None:
+            return
+        before = _states_of(parts)
+        try:
+            _set_states(parts, earlier.state)
+        except _MISFITS as error:
+            _set_states(parts, before)
+            self.refuse(f"its state does not fit ({brief(error, 100)})")
+        else:
+            self._earlier = self._latest = earlier
 
     def find(self) -> Checkpoint | None:
         """Return the checkpoint that an earlier process left; None: there is none that fits, which is said."""
@@ -90,36 +117,27 @@ class FoldCheckpoints:
         """Say that a checkpoint is of no use, and remove it."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
-        self._say(f"{self._job.key.of_instance} begins again, its checkpoint is of no use: {reason}")
+        self.say(f"begins again, its checkpoint is of no use: {reason}")
 
-    def go_on(self, found: Checkpoint, n_epochs: int) -> None:
-        """Take note that training goes on from a checkpoint, and say so."""
-        self.went_on_after, self._seconds_before = found.epoch, found.seconds
-        self._latest = found
-        where = (
-            f"goes on at epoch {found.epoch + 1} of {n_epochs}"
-            if found.epoch < n_epochs
-            else "is trained; goes on with its test"
-        )
-        self._say(f"{self._job.key.of_instance} {where}", past=found.epoch)
+    def go_on(self) -> None:
+        """Have the parts be so again: their training has begun meanwhile."""
+        if self._earlier:
+            self._seconds_before = self._earlier.seconds
+            _set_states(self._parts, self._earlier.state)
 
-    def offer(self, epoch: int, take: Callable[[], Mapping[str, Any]]) -> None:
-        """Keep the state after an epoch, and write it where that is due.
-
-        Args:
-            epoch: The number of finished epochs.
-            take: Returns the state; called only where it is wanted.
-        """
-        if not self._interval_s:
+    def epoch(self, values: Mapping[str, float]) -> None:
+        """Keep the state after an epoch, and write it where that is due."""
+        if not (self._interval_s and self._parts):
             return
         now = time.monotonic()
         is_due = now - self._written >= self._interval_s
         if not is_due and now < self._next_taken:
             return
-        state = take()
+        state = _states_of(self._parts)
         taken = time.monotonic()
         self._next_taken = taken + (taken - now) / _SHARE_IN_MEMORY
-        self._latest = Checkpoint(self._binding, epoch, self._seconds_before + taken - self._started, state)
+        seconds = self._seconds_before + taken - self._started
+        self._latest = Checkpoint(self._binding, int(values["epoch"]), seconds, state)
         if is_due:
             self.write()
             self._written = time.monotonic()
@@ -138,7 +156,9 @@ class FoldCheckpoints:
         except OSError as error:
             if not self._has_failed and not is_quiet:
                 self._has_failed = True
-                self._say(f"{self._job.key.of_instance}: its checkpoint cannot be written ({error.strerror or error})")
+                self._observers.note(
+                    f"{self._job.key.of_instance}: its checkpoint cannot be written ({error.strerror or error})"
+                )
 
     @contextmanager
     def written_at_signals(self) -> Iterator[None]:
@@ -174,14 +194,26 @@ class FoldCheckpoints:
             self._latest = None
             _RUNNING.remove(self)
 
-    def _say(self, text: str, *, past: int = 0) -> None:
-        self._report({**self._job.key._asdict(), "note": text, "past": past})
+    def say(self, what: str) -> None:
+        """Say what the job does."""
+        self._observers.note(f"{self._job.key.of_instance} {what}")
 
 
 def write_latest() -> None:
     """Write the state of what this process trains; for threads that are about to end the process."""
     for each in _RUNNING:
         each.write(is_quiet=True)
+
+
+def _states_of(parts: Mapping[str, Stateful]) -> dict[str, Any]:
+    return {name: part.get_state() for name, part in parts.items()}
+
+
+def _set_states(parts: Mapping[str, Stateful], states: Mapping[str, Any]) -> None:
+    if set(states) != set(parts):
+        raise ValueError(f"it holds {', '.join(sorted(states))}")
+    for name, part in parts.items():
+        part.set_state(states[name])
 
 
 def _bind(job: Job, belongings: Mapping[str, object]) -> dict[str, str]:

@@ -9,20 +9,17 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from xval.backend import gpu_readings
 from xval.base.errors import CorpusError, DivergenceError, FirstJobError, one_line
 from xval.base.json_files import name_refused, write_json
 from xval.base.operating_system import memory_mb, peak_memory_mb
 from xval.base.user_code import describe_place
 from xval.jobs.job import Job
-from xval.jobs.tensorboard_log import TensorBoardLog
+from xval.jobs.observers import Observers
 from xval.results.checkpoint_note import checkpoint_path
-from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import is_current
@@ -82,16 +79,6 @@ class JobOutcome:
         return JobKey.of_numbers(self.instance, self.fold, self.repeat, self.trial)
 
 
-def epoch_report(job: Job, report: Report) -> Callable[[int, Mapping[str, float]], None]:
-    """Return what reports an epoch of a job, given the number of the epoch from 1 and its values."""
-
-    def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
-        known = {name: float(f"{value:.6g}") for name, value in values.items()}
-        report({**job.key._asdict(), "epoch": epoch, "values": known})
-
-    return report_epoch
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error, or what it was raised from, says that there was too little memory."""
     cause = error.__cause__
@@ -102,62 +89,47 @@ def is_out_of_memory(error: BaseException) -> bool:
 class ClaimedFold:
     """A fold that this process has locked, from ``with`` until its outcome is known, or to the end of the block.
 
+    Args:
+        job: The job.
+        device: Where it runs.
+
     Attributes:
+        job: As given.
+        device: As given.
         outcome: The outcome, if nothing is left to do: another process runs the job, or has finished it. There is no lock then.
         temporary: The folder that its files are written to; what is not published is removed.
+        observers: What watches it, from `begin` on.
     """
 
-    def __init__(self, job: Job, report: Report, *, device: str) -> None:
-        self._job = job
-        self._report = report
-        self._device = device
+    def __init__(self, job: Job, *, device: str) -> None:
+        self.job, self.device = job, device
         self._folder = ExperimentFolder(Path(job.experiment_folder))
         self._started = time.monotonic()
         self._stack = ExitStack()
-        self._history: list[dict[str, float]] = []
-        self._past = 0  # epochs of an earlier process, from whose checkpoint this one goes on
         self.outcome: JobOutcome | None = None
         self.temporary = Path()
+        self.observers = Observers()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            ours = stack.enter_context(self._folder.claim(*self._job.key))
+            ours = stack.enter_context(self._folder.claim(*self.job.key))
             self.outcome = self._known_outcome() if ours else self._outcome("elsewhere")
             if self.outcome is None:
-                self.temporary = self._folder.begin_fold(*self._job.key)
+                self.temporary = self._folder.begin_fold(*self.job.key)
                 stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
-                gpu_readings.note_data_share(None)
-                self._gpu_before = gpu_readings.readings(self._device)
-                now = partial(gpu_readings.describe_now, self._device)
-                self._note = EpochNote(self.temporary, self._job.settings.num_epochs, now)
-                logs = self._folder.tensorboard_folder(*self._job.key)
-                self._log = TensorBoardLog(logs) if self._job.settings.tensorboard else None
                 self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
     ) -> bool | None:
-        name_refused(error, self._folder.fold_folder(*self._job.key))
+        name_refused(error, self._folder.fold_folder(*self.job.key))
         return self._stack.__exit__(kind, error, place)
 
-    def report(self, event: Mapping[str, Any]) -> None:
-        """Report an epoch or a note, and write it down for other processes; epochs for TensorBoard too.
-
-        Epochs that a note calls past are written down, and reported no more.
-        """
-        if "note" in event:
-            self._past = event["past"]
-            self._note.say(event["note"], self._past)
-            self._report(event)
-            return
-        self._note.write(event["epoch"])
-        if event["values"]:
-            self._history.append({"epoch": event["epoch"], **event["values"]})
-            if self._log:
-                self._log.write(event["epoch"], event["values"])
-        if event["epoch"] > self._past:
-            self._report(event)
+    def begin(self, observers: Observers) -> None:
+        """Have the job watched from here on."""
+        self.observers = observers
+        observers.begin(self.job)
 
     def publish(self, record: Mapping[str, Any]) -> JobOutcome:
         """Complete the record, publish the folder and release the lock.
@@ -165,19 +137,19 @@ class ClaimedFold:
         Raises:
             OSError: The disk is full or not writable.
         """
-        before = record.get("went_on", {}).get("seconds_before", 0.0)
+        completed = dict(record)
+        self.observers.complete(completed)
+        before = completed.get("went_on", {}).get("seconds_before", 0.0)
         seconds = round(before + time.monotonic() - self._started, 3)
-        if "gpu" in record:
-            since = gpu_readings.describe_since(self._device, self._gpu_before)
-            record = {**record, "gpu": {**record["gpu"], **since}}
-        completed = {**record, "seconds": seconds, "peak_memory_mb": peak_memory_mb(), "device": self._device}
+        completed |= {"seconds": seconds, "peak_memory_mb": peak_memory_mb(), "device": self.device}
         write_json(self.temporary / "record.json", completed, flushed=False)
-        self._note.remove()
-        self._folder.publish(self.temporary, *self._job.key)
-        checkpoint_path(self._folder, self._job.key).unlink(missing_ok=True)
+        gpu_memory_mb = completed.get("gpu", {}).get("peak_memory_mb", 0.0)
+        outcome = self._done(completed, seconds=seconds, memory_mb=memory_mb(), gpu_memory_mb=gpu_memory_mb)
+        self.observers.end(outcome)
+        self._folder.publish(self.temporary, *self.job.key)
+        checkpoint_path(self._folder, self.job.key).unlink(missing_ok=True)
         self._stack.close()
-        gpu_memory_mb = record.get("gpu", {}).get("peak_memory_mb", 0.0)
-        return self._done(record, seconds=seconds, memory_mb=memory_mb(), gpu_memory_mb=gpu_memory_mb)
+        return outcome
 
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
         """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
@@ -187,50 +159,54 @@ class ClaimedFold:
         Raises:
             FirstJobError: `raise_errors` is set.
         """
-        if not self._is_kept():
-            self._stack.close()
-            return self._outcome("elsewhere")
-        is_refused = name_refused(error, self._folder.fold_folder(*self._job.key))
-        if isinstance(error, DivergenceError):
-            error = _blame_store(error, Path(self._job.store_folder))
-        if raise_errors:
-            raise FirstJobError(f"{self._job.key}: {one_line(error)}") from error
-        self._stack.close()
+        is_kept = self._is_kept()
+        is_refused = is_kept and name_refused(error, self._folder.fold_folder(*self.job.key))
+        if is_kept and isinstance(error, DivergenceError):
+            error = _blame_store(error, Path(self.job.store_folder))
         out_of_memory = is_out_of_memory(error)
-        return self._outcome(
-            "crashed" if out_of_memory else "failed",
-            out_of_memory=out_of_memory,
-            error=f"{describe_place(error)}{one_line(error)}",
-            details="" if is_refused else "".join(traceback.format_exception(error)),  # the code is not to blame
-            history=self._history,
-            seconds=round(time.monotonic() - self._started, 3),
-            memory_mb=memory_mb(),
+        outcome = (
+            self._outcome("elsewhere")
+            if not is_kept
+            else self._outcome(
+                "crashed" if out_of_memory else "failed",
+                out_of_memory=out_of_memory,
+                error=f"{describe_place(error)}{one_line(error)}",
+                details="" if is_refused else "".join(traceback.format_exception(error)),  # the code is not to blame
+                history=self.observers.epochs,
+                seconds=round(time.monotonic() - self._started, 3),
+                memory_mb=memory_mb(),
+            )
         )
+        self.observers.end(outcome)
+        if is_kept and raise_errors:
+            raise FirstJobError(f"{self.job.key}: {one_line(error)}") from error
+        self._stack.close()
+        return outcome
 
     def _is_kept(self) -> bool:
         """Return whether this process still holds the job, as far as the disk tells."""
         try:
-            return self._folder.keeps(*self._job.key)
+            return self._folder.keeps(*self.job.key)
         except OSError:
             return True
 
     def _known_outcome(self) -> JobOutcome | None:
         """Return the outcome if another run has finished the job meanwhile."""
-        finished = self._folder.record(*self._job.key)
+        finished = self._folder.record(*self.job.key)
         if not finished or finished["status"] != "done":
             return None
-        if is_current(finished, self._job.settings_hash, self._job.folds_hash):
+        if is_current(finished, self.job.settings_hash, self.job.folds_hash):
             return self._done(finished)
-        if self._job.settings.overwrite_results or self._job.trial:
+        if self.job.settings.overwrite_results or self.job.trial:
             return None
         return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
 
     def _done(self, record: Mapping[str, Any], **found: float) -> JobOutcome:
-        figures = record["metrics"].get("validation" if self._job.trial else "test", {})
+        figures = record["metrics"].get("validation" if self.job.trial else "test", {})
         return self._outcome("done", test_metrics=figures, **found)
 
     def _outcome(self, status: Status, **found: Any) -> JobOutcome:
-        return JobOutcome.of(self._job.key, status, **found)
+        return JobOutcome.of(self.job.key, status, **found)
 
 
 def _blame_store(error: DivergenceError, store: Path) -> DivergenceError | CorpusError:

@@ -10,10 +10,13 @@ folds.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from xval.backend import on_device
 from xval.backend.compilation import _jit_compile
@@ -55,6 +58,18 @@ class CompiledModel:
     def variables(self) -> list[keras.Variable]:
         """All that one fold must not inherit from another: weights, statistics, states of random numbers, the optimizer's."""
         return [*self.fitted.variables, *optimizer_variables(self.fitted.optimizer)]
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the values of all variables."""
+        return {"variables": arrays_of(self.variables)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Give all variables the values of a state.
+
+        Raises:
+            ValueError: They have another form.
+        """
+        set_arrays(self.variables, state["variables"])
 
 
 def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> CompiledModel:
@@ -143,6 +158,24 @@ class WarmModel:
             for model in (kept.whole, kept.fitted):
                 on_device.release(model)
             drop_kernels()
+
+
+def arrays_of(variables: Iterable[keras.Variable]) -> list[NDArray[Any]]:
+    """Return copies of the values of variables."""
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def check_form(arrays: Sequence[NDArray[Any]], wanted: Sequence[NDArray[Any]]) -> None:
+    """Raise ValueError where arrays have other shapes or dtypes than those that are wanted."""
+    if [(array.shape, array.dtype) for array in arrays] != [(array.shape, array.dtype) for array in wanted]:
+        raise ValueError("arrays have another form")
+
+
+def set_arrays(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -> None:
+    """Give variables the values of arrays of their form."""
+    check_form(arrays, arrays_of(variables))
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
 
 
 WARM_MODEL = WarmModel()

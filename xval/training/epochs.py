@@ -24,9 +24,9 @@ from xval.models.losses import data_loss
 from xval.settings import further_metrics, optimizers
 from xval.settings.schema import Settings
 from xval.training import optimizer
+from xval.training.compiled import arrays_of, check_form
+from xval.training.stateful import Counting, EarlyStopping, Plateaus
 
-ReportEpoch = Callable[[int, Mapping[str, float]], bool | None]
-"""Takes the number of an epoch, from 1, and its values; True ends the training."""
 WriteBatches = Callable[[int, Sequence[float]], None]
 
 
@@ -51,7 +51,6 @@ class BetweenEpochs:
     Args:
         settings: The parameters of the instance.
         validation: How epochs are validated; None: not at all, or by `fit` itself.
-        report: Called after each epoch with its number from 1 and its values.
         refit: Learning rates and number of epochs where no items validate.
         n_batches: Of an epoch.
 
@@ -60,11 +59,9 @@ class BetweenEpochs:
         predictions: Of the validation examples at the epoch that is kept, once training has ended; None: not validated here.
     """
 
-    def __init__(
-        self, settings: Settings, validation: Validation | None, report: ReportEpoch, refit: Refit | None, *, n_batches: int
-    ) -> None:
+    def __init__(self, settings: Settings, validation: Validation | None, refit: Refit | None, *, n_batches: int) -> None:
         self._keeps_last = refit is not None or not settings.restore_best_weights
-        self._stopper = keras.callbacks.EarlyStopping(
+        self._stopper = EarlyStopping(
             monitor=settings.monitor,
             mode="max"
             if further_metrics.monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
@@ -72,7 +69,7 @@ class BetweenEpochs:
             patience=settings.patience if settings.early_stopping else settings.num_epochs,
             restore_best_weights=settings.restore_best_weights,
         )
-        self._epoch_end = _EpochEnd(settings, validation, report)
+        self._epoch_end = _EpochEnd(settings, validation)
         self._kept = KeptPredictions(self._stopper, self._epoch_end, keeps_last=self._keeps_last)
         rates = refit.learning_rates if refit else None
         schedule = [] if rates is None else [keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch])]
@@ -102,19 +99,21 @@ def _schedule(settings: Settings, mode: str, n_batches: int) -> list[keras.callb
         return []
     if name == "plateau":
         factor, patience = settings.schedule_decay, settings.schedule_patience
-        return [keras.callbacks.ReduceLROnPlateau(settings.monitor, factor, patience, mode=mode, min_delta=0.0)]
+        return [Plateaus(settings.monitor, factor, patience, mode=mode, min_delta=0.0)]
     return [
         keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizer.learning_rate(settings, epoch, float(current)))
     ]
 
 
-class BatchLosses(keras.callbacks.Callback):  # type: ignore[misc]
+class BatchLosses(Counting):
     """Hands on the loss of each batch at the end of its epoch; Keras itself gives means over the epoch so far.
 
     Args:
         size_of: Returns how many examples a batch of the epoch counts, from its number, from 0.
         write: Gets the number of the first batch, counted from 1 over all epochs, and the losses with penalties.
     """
+
+    held = ("n_written",)
 
     def __init__(self, size_of: Callable[[int], int], write: WriteBatches) -> None:
         super().__init__()
@@ -152,15 +151,23 @@ class _RateByBatch(keras.callbacks.Callback):  # type: ignore[misc]
         followed.follow_line(start, end, self._n_batches)
 
 
-class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
+class AveragedWeights(Counting):
     """Puts the averaged weights, which Keras's optimizer keeps, into the model from the end of an epoch to the next one.
 
     Keras's SwapEMAWeights does the same, but loses the averages where training stops early, and rounds on TensorFlow.
     """
 
+    held = ("trained",)
+
     def __init__(self) -> None:
         super().__init__()
         self.trained: list[NDArray[np.float32]] = []
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Hold what a state says; trained weights have the form of the model's."""
+        if state["trained"]:
+            check_form(state["trained"], arrays_of(self._variables()))
+        super().set_state(state)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
         """Go on training from the weights that were trained."""
@@ -188,17 +195,16 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
-    """Complete the values of an epoch before other callbacks see them, refuse a diverged loss, and report.
+    """Complete the values of an epoch before other callbacks see them, and refuse a diverged loss.
 
     Attributes:
         predictions: Of the validation examples after the last epoch.
     """
 
-    def __init__(self, settings: Settings, validation: Validation | None, report: ReportEpoch) -> None:
+    def __init__(self, settings: Settings, validation: Validation | None) -> None:
         super().__init__()
         self._settings = settings
         self._validation = validation
-        self._report = report
         task_type = settings.task_type
         self._metrics: dict[str, metrics.Metric] = {}
         if validation is not None:
@@ -221,8 +227,6 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             if not math.isfinite(logs[self._settings.monitor]):
                 name = self._settings.monitor
                 raise DivergenceError(f"{name} is {logs[name]} after epoch {epoch + 1}; monitor another value.")
-        if self._report(epoch + 1, logs):
-            self.model.stop_training = True
 
     def _validate(self, validation: Validation, predictions: NDArray[np.float32]) -> dict[str, float]:
         targets, of_targets = measured(validation.data.sides["validation"], predictions)
@@ -251,8 +255,10 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
 
-class KeptPredictions(keras.callbacks.Callback):  # type: ignore[misc]
+class KeptPredictions(Counting):
     """Keeps the validation predictions of the last epoch, or of the one that early stopping holds to be the best so far."""
+
+    held = ("predictions",)
 
     def __init__(self, stopper: keras.callbacks.EarlyStopping, epoch_end: _EpochEnd, *, keeps_last: bool) -> None:
         super().__init__()

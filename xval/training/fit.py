@@ -23,14 +23,14 @@ from xval.data.frames import FrameExamples
 from xval.data.indexed import Indexed
 from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.job import Refit
+from xval.jobs.observers import Observers
 from xval.models.losses import loss_targets
 from xval.models.predict import on_gpu, predict
 from xval.settings.schema import Settings
-from xval.training.checkpoint import CheckpointedEpochs
+from xval.training.checkpoint import WatchedEpochs
 from xval.training.compiled import DATA_LOSS, WARM_MODEL, CompiledModel, penalty
-from xval.training.epochs import BatchLosses, BetweenEpochs, ReportEpoch, Validation, WriteBatches
+from xval.training.epochs import BatchLosses, BetweenEpochs, Validation
 from xval.training.layer_rates import set_layer_rates
-from xval.training.own_callbacks import own_callbacks
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,8 @@ def train_model(
     settings: Settings,
     *,
     seed: int,
-    report: ReportEpoch,
+    observers: Observers | None = None,
     refit: Refit | None = None,
-    write_batches: WriteBatches | None = None,
     checkpoints: FoldCheckpoints | None = None,
 ) -> History:
     """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
@@ -75,10 +74,10 @@ def train_model(
         data: The fold.
         settings: The parameters of the instance.
         seed: Of the shuffling.
-        report: Called after each epoch with its number from 1 and its values.
+        observers: Told of each epoch, and of the losses of its batches if they want them; they bring the callbacks of the
+            user's own.
         refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
             have. None: as the settings say.
-        write_batches: Called after each epoch with the losses of its batches, see `BatchLosses`.
         checkpoints: From which training goes on, and which are written; not with callbacks of the user's own. None: none.
 
     Returns:
@@ -99,9 +98,10 @@ def train_model(
             penalty=lambda: penalty(compiled.fitted),
         )
     batches = training_batches(compiled, data, settings, seed=seed)
-    between = BetweenEpochs(settings, followed, report, refit, n_batches=batches.num_batches)
-    own = own_callbacks(settings)
-    found = None if write_batches or own else on_gpu(data.training)
+    between = BetweenEpochs(settings, followed, refit, n_batches=batches.num_batches)
+    observers = observers or Observers()
+    own = observers.callbacks
+    found = None if observers.wants_batches or own else on_gpu(data.training)
     if found is None:
         on_device.release(compiled.fitted)  # an earlier fold may have trained there
 
@@ -121,10 +121,10 @@ def train_model(
         on_epoch_begin=begin_epoch,
         on_epoch_end=lambda *_: note_data_share(batches.seconds / (time.perf_counter() - started)),
     )
-    followed_batches = [BatchLosses(batches.count, write_batches)] if write_batches else []
+    followed_batches = [BatchLosses(batches.count, observers.batches)] if observers.wants_batches else []
     callbacks = [begin, *followed_batches, *between.callbacks, *own]
     n_epochs = refit.epochs if refit else settings.num_epochs
-    epochs = CheckpointedEpochs(None if own else checkpoints, compiled, callbacks, report, n_epochs)
+    epochs = WatchedEpochs(observers, None if own else checkpoints, compiled, callbacks, n_epochs)
     batches.set_epoch(epochs.first_epoch)
     compiled.fitted.fit(
         batches if found is None else _epochs_on_device(compiled, batches, *found),

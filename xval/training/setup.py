@@ -13,9 +13,9 @@ from typing import Any
 from preprocessing.store import FeatureStore, open_store
 from xval.data.fold import FoldData, load_fold
 from xval.jobs.checkpoints import FoldCheckpoints
-from xval.jobs.claim import Report
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
+from xval.jobs.observers import Observers
 from xval.jobs.prepare import prepare_for
 from xval.models.build import build_model
 from xval.models.saved.initial import InitialModel, find_initial_model
@@ -46,13 +46,13 @@ class FoldSetup:
 
 
 @contextmanager
-def set_up_fold(job: Job, temporary: Path, report: Report) -> Iterator[FoldSetup]:
+def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[FoldSetup]:
     """Set the seeds of a job, read its examples and build its model, to be trained and tested within this block.
 
     Args:
         job: The job.
         temporary: The folder that it writes into.
-        report: Gets notes of the checkpoints, which a signal has written within the block.
+        observers: Of the job; the checkpoints, which a signal has written within the block, are added.
 
     Raises:
         XvalError: The fold has a side without examples, or the model cannot be built.
@@ -75,7 +75,8 @@ def set_up_fold(job: Job, temporary: Path, report: Report) -> Iterator[FoldSetup
     initial = find_initial_model(settings, job.fold, store.folder.parents[1])
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
     compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options, job.seed)
-    checkpoints = FoldCheckpoints(job, temporary, report, belongings(facts))
+    checkpoints = FoldCheckpoints(job, temporary, observers, belongings(facts))
+    observers.add(checkpoints)
     try:
         with checkpoints.written_at_signals():
             yield FoldSetup(store, data, compiled, initial, facts, checkpoints)

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from xval.base.operating_system import quote
+from xval.engine.observers.epoch_note import EpochNote
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
-from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.status import read_status
@@ -21,10 +21,10 @@ from xval.results.status import read_status
 HOLDER = (
     "import sys, time; from pathlib import Path\n"
     "GPU = {'utilisation': 93.0, 'data_share': 0.021}\n"
-    "from xval.results.folder import ExperimentFolder; from xval.results.epoch_note import EpochNote\n"
+    "from xval.results.folder import ExperimentFolder; from xval.engine.observers.epoch_note import EpochNote\n"
     "folder, instance, fold = ExperimentFolder(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])\n"
     "with folder.claim(instance, fold) as ours:\n"
-    "    note = EpochNote(folder.begin_fold(instance, fold), 50, lambda: GPU); note._next = 0; note.write(7)\n"
+    "    note = EpochNote(folder.begin_fold(instance, fold), 50, lambda: GPU); note.epoch({'epoch': 7})\n"
     "    print('held', flush=True); time.sleep(60)"
 )
 
@@ -304,21 +304,22 @@ def test_a_run_is_followed_epoch_by_epoch_and_goes_on(project):
 def test_a_note_is_written_once_a_second_at_most(tmp_path, monkeypatch):
     clock = itertools.count(0, 10)
     times = SimpleNamespace(monotonic=lambda: next(clock) / 1000, time=time.time)  # other threads keep the true one
-    monkeypatch.setattr("xval.results.epoch_note.time", times)
+    monkeypatch.setattr("xval.engine.observers.epoch_note.time", times)
     written, replace = [], Path.replace
     monkeypatch.setattr(Path, "replace", lambda new, path: written.append(json.loads(new.read_text())) or replace(new, path))
     note = EpochNote(tmp_path, 1000)
 
+    note.begin()
     for epoch in range(1, 1000):
-        note.write(epoch)
+        note.epoch({"epoch": epoch})
 
     assert [each["epoch"] for each in written] == list(range(0, 1000, 100))
-    note.remove()
+    note.end()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_note_that_cannot_be_written_stops_nothing(tmp_path):
     note = EpochNote(tmp_path / "gone", 3)
 
-    note.write(1)
-    note.remove()
+    note.epoch({"epoch": 1})
+    note.end()

@@ -325,7 +325,7 @@ def test_a_model_trains_on_crops_and_is_tested_on_whole_clips_many_of_one_length
     chosen = make_settings(**own)
     model = build_model(chosen, make_options(**own), waveforms, data.training_items)
 
-    history = train_model(compile_model(model, chosen, seed=1), data, chosen, seed=1, report=lambda *_: None)
+    history = train_model(compile_model(model, chosen, seed=1), data, chosen, seed=1)
     found = evaluate_model(model, data, chosen)
 
     assert model.input_shape == (None, None)

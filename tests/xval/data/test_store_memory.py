@@ -293,7 +293,7 @@ def test_training_is_the_same_bit_for_bit_from_memory_and_from_files(tmp_path):
         keras.utils.set_random_seed(1)
         model = build_model(instance.settings, instance.options, store, data.training_items)
         compiled = compile_model(model, instance.settings, seed=1)
-        history = train_model(compiled, data, instance.settings, seed=1, report=lambda *_: None)
+        history = train_model(compiled, data, instance.settings, seed=1)
         found.append((history.epochs, predict(model, data.sides["test"], 2).tolist()))
 
     assert found[0] == found[1]

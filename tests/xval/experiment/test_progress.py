@@ -7,11 +7,13 @@ from xval.experiment.progress import JobProgress
 from xval.folds.plan import Fold
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
+from xval.jobs.observers import WatchedJobs
 
 
 @pytest.fixture
 def make_progress(make_settings):
-    """Return a function that gives the progress of jobs of some instances, each with settings, and what it writes to."""
+    """Return a function that gives the progress of jobs of some instances, each with settings, what its jobs
+    are watched by, and what it writes to."""
 
     def make(instances, *, n_folds=2, **console):
         jobs = [
@@ -20,37 +22,38 @@ def make_progress(make_settings):
             for fold in range(1, n_folds + 1)
         ]
         written = StringIO()
-        return JobProgress(Console(file=written, width=200, **console), jobs, quiet=False), written
+        progress = JobProgress(Console(file=written, width=200, **console), jobs, quiet=False)
+        return progress, WatchedJobs(jobs, progress.watch), written
 
     return make
 
 
 def test_a_note_is_printed_once_for_an_instance(make_progress):
-    progress, written = make_progress({1: {}})
+    _, watched, written = make_progress({1: {}})
     for fold in (1, 2):
-        progress.report({"worker": 0, "instance": 1, "fold": fold, "note": "trained by itself: no room"})
+        watched.report({"worker": 0, "instance": 1, "fold": fold, "note": "trained by itself: no room"})
 
     assert written.getvalue() == "instance 1: trained by itself: no room\n"
 
 
 def test_a_fold_that_takes_minutes_has_its_seconds_per_epoch_said_once(make_progress, monkeypatch):
-    progress, written = make_progress({1: {"num_epochs": 50}, 2: {"num_epochs": 5}})
+    _, watched, written = make_progress({1: {"num_epochs": 50}, 2: {"num_epochs": 5}})
     clock = iter(range(0, 1000, 7))  # each look at it is 7 s after the last one
     monkeypatch.setattr("xval.experiment.progress.time.monotonic", lambda: next(clock))
     for instance, fold in ((1, 1), (1, 2), (2, 1)):
         for epoch in range(4):
-            progress.report({"worker": 0, "instance": instance, "fold": fold, "epoch": epoch, "values": {}})
+            watched.report({"worker": 0, "instance": instance, "fold": fold, "epoch": epoch, "values": {}})
 
     assert written.getvalue() == "instance 1: 14 s per epoch; all 50 of a fold take 11 min 40 s\n"
 
 
 def test_a_line_shows_the_monitored_metric_the_main_one_and_those_of_the_user(make_progress):
     settings = {"monitor": "val_macro_f1", "metrics": "cosine_similarity", "num_epochs": 7}
-    progress, written = make_progress({1: settings}, force_terminal=True, color_system=None)
+    progress, watched, written = make_progress({1: settings}, force_terminal=True, color_system=None)
     values = {"loss": 0.5, "val_loss": 0.6, "val_macro_f1": 0.7, "val_balanced_accuracy": 0.8, "val_cosine_similarity": 0.9}
     with progress:
         for epoch in range(3):
-            progress.report({"worker": 0, "instance": 1, "fold": 1, "epoch": epoch, "values": values})
+            watched.report({"worker": 0, "instance": 1, "fold": 1, "epoch": epoch, "values": values})
 
     words = written.getvalue().split()
     figures = "epoch loss val loss val macro f1 val balanced accuracy val cosine similarity at most"
@@ -60,10 +63,10 @@ def test_a_line_shows_the_monitored_metric_the_main_one_and_those_of_the_user(ma
 
 
 def test_a_worker_whose_job_has_ended_has_no_line(make_progress):
-    progress, written = make_progress({1: {}}, force_terminal=True, color_system=None)
+    progress, watched, written = make_progress({1: {}}, force_terminal=True, color_system=None)
     for worker in range(2):
-        progress.report({"worker": worker, "instance": 1, "fold": worker + 1, "epoch": 0, "values": {}})
-    progress.end_job(JobOutcome(1, 1, "failed", error="no room"))
+        watched.report({"worker": worker, "instance": 1, "fold": worker + 1, "epoch": 0, "values": {}})
+    watched.end(JobOutcome(1, 1, "failed", error="no room"))
     with progress:
         pass
 
@@ -73,11 +76,11 @@ def test_a_worker_whose_job_has_ended_has_no_line(make_progress):
 
 
 def test_the_line_of_a_finished_job_has_the_main_metric_and_the_time_left(make_progress):
-    progress, written = make_progress({1: {"metrics": "cosine_similarity"}})
-    progress.report({"worker": 0, "instance": 1, "fold": 1, "epoch": 0, "values": {}})
+    _, watched, written = make_progress({1: {"metrics": "cosine_similarity"}})
+    watched.report({"worker": 0, "instance": 1, "fold": 1, "epoch": 0, "values": {}})
     figures = {"accuracy": 0.25, "balanced_accuracy": 0.5, "cosine_similarity": 0.125}
-    progress.end_job(JobOutcome(1, 1, "done", seconds=4.0, test_metrics=figures))
-    progress.end_job(JobOutcome(1, 2, "failed", error="no room"))
+    watched.end(JobOutcome(1, 1, "done", seconds=4.0, test_metrics=figures))
+    watched.end(JobOutcome(1, 2, "failed", error="no room"))
 
     tested = "test balanced_accuracy 0.500, cosine_similarity 0.125"
     assert (

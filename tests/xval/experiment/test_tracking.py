@@ -43,8 +43,8 @@ def hand_over(folder, settings, folds):
     """Track some finished folds of the first instance as a run does."""
     with track(folder, settings, [1], Console(file=io.StringIO())) as tracking:
         for fold in folds:
-            tracking.add(JobOutcome(1, fold, "done"))
-        tracking.add(JobOutcome(3, 1, "elsewhere"))
+            tracking.end(JobOutcome(1, fold, "done"))
+        tracking.end(JobOutcome(3, 1, "elsewhere"))
 
 
 def runs_of(tmp_path):
@@ -141,8 +141,8 @@ def test_an_error_of_the_tracker_is_said_once_and_nothing_else_happens(folder):
 
     tracking = Tracking(folder, Broken, Console(file=printed, width=500))
     for fold in (1, 2):
-        tracking.add(JobOutcome(1, fold, "done"))
-    tracking.end([1])
+        tracking.end(JobOutcome(1, fold, "done"))
+    tracking.close([1])
 
     assert calls == ["instance 1, fold 1"]
     assert printed.getvalue().count("tracking has stopped: ConnectionError: the server is gone. The run goes on") == 1

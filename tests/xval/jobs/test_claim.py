@@ -78,5 +78,5 @@ def test_a_job_that_another_process_has_finished_meanwhile_has_the_figures_of_it
     place.mkdir(parents=True)
     write_json(place / "record.json", record)
 
-    with ClaimedFold(job, lambda event: None, device="cpu") as claimed:
+    with ClaimedFold(job, device="cpu") as claimed:
         assert (claimed.outcome.status, claimed.outcome.test_metrics) == ("done", figures)

@@ -24,7 +24,7 @@ LEASE_S = 3600.0  # no thread is heard while a test runs
 HOLD = """
 import sys
 from pathlib import Path
-from xval import json_files
+from xval.base import json_files
 from xval.results.folder import ExperimentFolder
 json_files._boot = lambda: sys.argv[2]
 with ExperimentFolder(Path(sys.argv[1])).claim(1, 1) as ours:
@@ -159,9 +159,9 @@ def test_what_a_suspended_process_has_made_is_not_put_over_the_result_of_its_suc
 
 def test_a_job_that_was_taken_over_is_no_failure_but_that_of_another_process(folder, clock):
     key = JobKey(1, 1)
-    settings = SimpleNamespace(num_epochs=1, tensorboard=False, overwrite_results=False)
+    settings = SimpleNamespace(overwrite_results=False)
     job = SimpleNamespace(experiment_folder=str(folder.path), key=key, settings=settings, trial=0)
-    with ClaimedFold(job, lambda event: None, device="cpu") as fold, ExperimentFolder(folder.path).claim(*key):
+    with ClaimedFold(job, device="cpu") as fold, ExperimentFolder(folder.path).claim(*key):
         outcome = fold.fail(FileNotFoundError("its temporary folder"))
 
     assert outcome.status == "elsewhere"

@@ -55,9 +55,21 @@ def make_training(tmp_path, make_settings, make_options):
     from xval.folds.plan import Fold
     from xval.jobs.checkpoints import FoldCheckpoints
     from xval.jobs.job import Job
+    from xval.jobs.observers import Observer, Observers
     from xval.models.build import build_model
     from xval.training.compiled import compile_model
     from xval.training.fit import train_model
+    from xval.training.own_callbacks import own_parts
+
+    class Watching(Observer):
+        """Ends the process at an epoch, and keeps notes."""
+
+        def __init__(self, end_after, notes):
+            self.end_after, self.note = end_after, notes.append
+
+        def epoch(self, values):
+            if values["epoch"] == self.end_after:
+                raise KeyboardInterrupt
 
     fold = Fold(1, ("a", "c"), ("b",), ("d",))
     rng = np.random.default_rng(0)
@@ -74,13 +86,11 @@ def make_training(tmp_path, make_settings, make_options):
         compiled = compile_model(build_model(settings, options, opened, fold.training), settings, seed=1)
         job = Job(str(tmp_path), code, str(opened.folder), 1, fold, settings, options, "hash", "folds", seed=1)
         (tmp_path / "instance_1").mkdir(exist_ok=True)
-        checkpoints = FoldCheckpoints(job, tmp_path, lambda event: None if notes is None else notes.append(event["note"]), {})
-
-        def end(epoch, _):
-            if epoch == end_after:
-                raise KeyboardInterrupt
-
-        return lambda: train_model(compiled, data, settings, seed=1, report=end, checkpoints=checkpoints), checkpoints
+        watching = Watching(end_after, [] if notes is None else notes)
+        observers = Observers([watching], *own_parts(settings))
+        checkpoints = FoldCheckpoints(job, tmp_path, observers, {})
+        observers.add(checkpoints)
+        return lambda: train_model(compiled, data, settings, seed=1, observers=observers, checkpoints=checkpoints), checkpoints
 
     return make
 
@@ -111,16 +121,26 @@ DAMAGES = {
     "cut short": lambda path: path.write_bytes(path.read_bytes()[:-100]),
     "empty": lambda path: path.write_bytes(b""),
     "a pickle": lambda path: np.savez(path, allow_pickle=True, state=np.array([{}], object)),
-    "another form of weights": lambda path: rewrite(path, lambda state: state["variables"].pop()),
+    "another form of weights": lambda path: rewrite(path, lambda state: state["model"]["variables"].pop()),
     "another dtype": lambda path: rewrite(
-        path, lambda state: state.update(variables=[each.astype("complex64") for each in state["variables"]])
+        path, lambda state: state.update(model={"variables": [each.astype("complex64") for each in variables_of(state)]})
     ),
-    "no callbacks": lambda path: rewrite(path, lambda state: state.update(callbacks=[])),
+    "no early stopping": lambda path: rewrite(path, lambda state: state.pop("EarlyStopping")),
+    "a text": lambda path: rewrite(path, lambda state: state["EarlyStopping"].update(best="0.5")),
+    "another form of best weights": lambda path: rewrite(path, lambda state: state["EarlyStopping"]["best_weights"].pop()),
     "an epoch too few": lambda path: rewrite(
-        path, lambda state: state.update(history={**state["history"], "values": state["history"]["values"][:1]})
+        path, lambda state: state.update(epochs={**state["epochs"], "values": state["epochs"]["values"][:1]})
+    ),
+    "an end behind the end": lambda path: rewrite(path, lambda state: state["epochs"].update(last_epoch=5)),
+    "the form of an earlier version": lambda path: rewrite(
+        path, lambda state: state.update(variables=state.pop("model")["variables"], history=state.pop("epochs"), callbacks=[])
     ),
     "no random numbers": lambda path: rewrite(path, lambda state: state.update(random={})),
 }
+
+
+def variables_of(state):
+    return state["model"]["variables"]
 
 
 def flipped(content):
@@ -150,7 +170,18 @@ def test_a_checkpoint_of_no_use_is_said_and_removed_and_the_fold_begins_again(in
         assert begun.pop() == 0, name
         assert notes.pop().startswith("fold 1 begins again, its checkpoint is of no use: "), name
         assert not interrupted.exists(), name
-    assert checkpoints.facts == {}
+    checkpoints.complete(record := {})
+    assert record == {}
+
+
+def test_a_fold_that_begins_again_is_as_if_there_had_been_no_checkpoint(interrupted, make_training):
+    rewrite(interrupted, lambda state: state["epochs"].update(last_epoch=5))  # found out when the model has its variables
+    notes = []
+
+    begun_again = make_training(notes=notes)[0]()
+
+    assert "begins again" in notes[0]
+    assert begun_again.epochs == make_training(checkpoint_minutes=0)[0]().epochs
 
 
 def test_a_checkpoint_of_another_training_is_refused_by_name_and_a_pipe_is_not_waited_for(interrupted, make_training):

@@ -103,7 +103,7 @@ def test_the_kept_model_gets_the_values_of_the_new_one(opened, compiled):
     assert warm.take(first, settings, options, seed) is first
     assert warm.is_kept(first)
     data = load_fold(opened, FOLD, in_memory=True)
-    train_model(first, data, settings, seed=0, report=lambda *_: None)
+    train_model(first, data, settings, seed=0)
     assert int(first.fitted.optimizer.iterations) > 0
 
     second, settings, options, seed = compiled(seed=1, learning_rate=0.5, num_epochs=7)
@@ -159,9 +159,9 @@ def test_what_parts_of_the_users_own_may_keep_for_themselves_is_not_shared(compi
 def test_the_loss_without_penalty_is_followed_where_there_is_one(opened, compiled):
     data = load_fold(opened, FOLD, in_memory=True)
     model, settings, *_ = compiled(learning_rate=1e-9)
-    rows = train_model(model, data, settings, seed=0, report=lambda *_: None).epochs
+    rows = train_model(model, data, settings, seed=0).epochs
     without, settings, *_ = compiled(regularization_lambda=0.0)
-    plain = train_model(without, data, settings, seed=0, report=lambda *_: None).epochs
+    plain = train_model(without, data, settings, seed=0).epochs
 
     assert rows[0]["loss"] - rows[0][DATA_LOSS] == pytest.approx(penalty(model.fitted), rel=1e-4)
     assert penalty(model.fitted) > 0

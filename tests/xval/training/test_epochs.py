@@ -8,6 +8,7 @@ from preprocessing import store
 from xval.data.fold import load_fold
 from xval.folds.plan import Fold
 from xval.jobs.job import Refit
+from xval.jobs.observers import Observer, Observers
 from xval.models.build import build_model
 from xval.models.losses import data_loss
 from xval.models.predict import predict
@@ -25,16 +26,14 @@ def train(tmp_path):
     predictors = {item: rng.normal(size=(7, 12, 8)).astype(np.float32) for item in "abcde"}
     written = store.write("toy", predictors, {item: list("xyzxyzx") for item in predictors}, data_folder=tmp_path)
 
-    def train(refit=None, write_batches=None, **given):
+    def train(refit=None, observers=None, **given):
         (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", GIVEN | given, {1: {}}))
         settings = instance.settings
         keras.backend.clear_session()
         keras.utils.set_random_seed(3)
         data = load_fold(written, FOLD, in_memory=True)
         compiled = compile_model(build_model(settings, instance.options, written, FOLD.training), settings, seed=3)
-        history = train_model(
-            compiled, data, settings, seed=3, report=lambda *_: None, refit=refit, write_batches=write_batches
-        )
+        history = train_model(compiled, data, settings, seed=3, refit=refit, observers=observers)
         return compiled, data, settings, history
 
     return train
@@ -127,7 +126,9 @@ def test_every_epoch_has_the_main_metric_and_those_of_the_user_which_only_stop_a
 def test_the_losses_of_batches_make_up_those_of_the_epochs(train):
     written = []
     given = {"num_epochs": 2, "tensorboard": True, "tensorboard_batches": True}
-    _, data, _, history = train(write_batches=lambda first, losses: written.append((first, losses)), **given)
+    observer = Observer()
+    observer.batches = lambda first, losses: written.append((first, losses))
+    _, data, _, history = train(observers=Observers([observer]), **given)
 
     assert len(data.training) == 21
     assert [(first, len(losses)) for first, losses in written] == [(1, 3), (4, 3)]

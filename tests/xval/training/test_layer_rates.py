@@ -11,6 +11,7 @@ from xval.base.errors import SettingsError
 from xval.base.json_files import write_json
 from xval.data.fold import load_fold
 from xval.folds.plan import Fold
+from xval.jobs.observers import Observer, Observers
 from xval.models.build import build_model
 from xval.models.saved.initial import find_initial_model
 from xval.models.transfer import start_from
@@ -78,12 +79,14 @@ def test_frozen_blocks_are_trained_one_after_the_other_and_their_batch_normalisa
     ]
     before, seen = compiled.whole.get_weights(), []
     data = load_fold(opened, FOLD, in_memory=True)
+    observer = Observer()
+    observer.epoch = lambda _: seen.append([np.array(each) for each in compiled.fitted.trainable_variables])
     history = train_model(
         compiled,
         data,
         settings,
         seed=1,
-        report=lambda *_: seen.append([np.array(each) for each in compiled.fitted.trainable_variables]),
+        observers=Observers([observer]),
     )
 
     changed = [[not np.array_equal(*pair) for pair in zip(one, other, strict=True)] for one, other in itertools.pairwise(seen)]

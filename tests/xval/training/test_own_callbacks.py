@@ -7,10 +7,11 @@ from preprocessing import store
 from xval.base.errors import JobError, SettingsError
 from xval.data.fold import load_fold
 from xval.folds.plan import Fold
+from xval.jobs.observers import Observers
 from xval.models.build import build_model
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model
-from xval.training.own_callbacks import own_callbacks
+from xval.training.own_callbacks import own_parts
 
 FOLD = Fold(1, ("a", "b"), ("c",), ("d",))
 CALLBACKS = """
@@ -65,7 +66,7 @@ def run(tmp_path, own_package, make_settings, make_options):
         settings = make_settings(**given)
         compiled = compile_model(build_model(settings, make_options(**given), opened, ("a", "b")), settings, seed=1)
         data = load_fold(opened, FOLD, in_memory=True)
-        return compiled.whole, train_model(compiled, data, settings, seed=1, report=lambda *_: None)
+        return compiled.whole, train_model(compiled, data, settings, seed=1, observers=Observers((), *own_parts(settings)))
 
     return run
 
@@ -106,7 +107,7 @@ def test_a_callback_that_cannot_be_called_as_keras_does_is_named(run):
     [
         (
             ["own_package.follow.none"],
-            r"callback 'own_package.follow.none' gave NoneType; a keras.callbacks.Callback is wanted",
+            r"callback 'own_package.follow.none' gave NoneType; a keras.callbacks.Callback is wanted, or an observer",
         ),
         (["own_package.follow.of_one"], r"received of_one\(argument\).*callback\(\) is wanted"),
         (["own_package.follow.Folow"], r"has no 'Folow'\..* Did you mean 'Follow'\?"),
@@ -116,7 +117,7 @@ def test_a_callback_that_cannot_be_called_as_keras_does_is_named(run):
 def test_what_is_no_callback_is_refused_before_any_training(names, message, own_package, make_settings):
     (own_package / "follow.py").write_text(CALLBACKS)
     with pytest.raises(SettingsError, match=message):
-        own_callbacks(make_settings(callbacks=names))
+        own_parts(make_settings(callbacks=names))
 
 
 def test_callbacks_are_copied_with_the_code_and_belong_to_the_hash(own_package, make_settings):

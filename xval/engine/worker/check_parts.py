@@ -19,7 +19,7 @@ from xval.settings import further_metrics
 from xval.settings.schema import Settings
 from xval.training import optimizer
 from xval.training.layer_rates import prepare_layer_rates
-from xval.training.own_callbacks import own_callbacks
+from xval.training.own_callbacks import own_parts
 
 
 def check_parts(settings: Settings, n_outputs: int) -> None:
@@ -38,7 +38,7 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     if n_outputs < least:
         raise SettingsError(f"monitor '{settings.monitor}' needs {least} classes or more; the corpus has {n_outputs}.")
     prepare_layer_rates(optimizer.make_optimizer(settings), settings)
-    own_callbacks(settings)
+    own_parts(settings)
     optimizer.learning_rate(settings, 0, settings.learning_rate)
     further = further_metrics.load(task_type, settings.metrics)
     targets, predictions = _made_up_answers(settings.task, n_outputs)

@@ -4,19 +4,20 @@ Comes in: a frozen `Job`. Goes out: a complete fold folder and a `JobOutcome`. I
 the device and the backend are bound before this is called.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.backend.devices import load_keras
 from xval.base import user_code
 from xval.base.json_files import write_json
+from xval.engine.observers import job_observers
 from xval.folds.predefined import SIDES
-from xval.jobs.claim import ClaimedFold, JobOutcome, Report, epoch_report
+from xval.jobs.claim import ClaimedFold, JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
+from xval.jobs.observers import Observers
 from xval.jobs.record import describe_job, describe_untested, versions, write_history
-from xval.jobs.tensorboard_log import TensorBoardLog
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
     from xval.training.fit import History
     from xval.training.setup import FoldSetup
 
-Work = Callable[[Job, Path, Report], Mapping[str, Any]]
-"""What is done in a claimed fold: it writes files into its temporary folder and returns its record."""
+Work = Callable[[Job, Path, Observers], Mapping[str, Any]]
+"""What is done in a claimed fold: it writes files into its temporary folder, and returns its record."""
 
 
-def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
+def train_and_test(job: Job, temporary: Path, observers: Observers) -> dict[str, Any]:
     """Take one fold from the feature store to its record; this is the whole path of the data.
 
     Args:
         job: The job.
         temporary: Where its files go.
-        report: Called after each epoch: ``{"instance", "fold", "repeat", "epoch", "values"}``.
+        observers: Of the job.
 
     Returns:
         The record, but for what only the end knows.
@@ -45,7 +46,7 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
         load_keras()
         from xval.engine.worker.trial import train_and_score
 
-        return _describe(job) | train_and_score(job, temporary, report)
+        return _describe(job) | train_and_score(job, temporary, observers)
     if not trains_network(job.settings.architecture):
         from xval.engine.worker import classical
 
@@ -55,27 +56,18 @@ def train_and_test(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
 
-    with set_up_fold(job, temporary, report) as setup:
+    with set_up_fold(job, temporary, observers) as setup:
         history = train_model(
             setup.compiled,
             setup.data,
             job.settings,
             seed=job.seed,
-            report=epoch_report(job, report),
+            observers=observers,
             refit=job.refit,
-            write_batches=_batch_log(job),
             checkpoints=setup.checkpoints,
         )
         tested = _test(job, setup, history, temporary)
-    return tested | setup.checkpoints.facts | on_device.describe(setup.compiled.fitted)
-
-
-def _batch_log(job: Job) -> Callable[[int, Sequence[float]], None] | None:
-    """Return what writes the losses of batches for TensorBoard, beside the epochs; None: nobody wants them."""
-    if not (job.settings.tensorboard and job.settings.tensorboard_batches):
-        return None
-    folder = ExperimentFolder(Path(job.experiment_folder)).tensorboard_folder(*job.key)
-    return TensorBoardLog(folder, keeps=True).write_batches
+    return tested | on_device.describe(setup.compiled.fitted)
 
 
 def run_job(
@@ -96,11 +88,12 @@ def run_job(
     Raises:
         FirstJobError: The job failed and `raise_errors` is set.
     """
-    with ClaimedFold(job, report, device=device) as claimed:
+    with ClaimedFold(job, device=device) as claimed:
         if claimed.outcome is not None:
             return claimed.outcome
         try:
-            return claimed.publish(work(job, claimed.temporary, claimed.report))
+            claimed.begin(job_observers(claimed, report))
+            return claimed.publish(work(job, claimed.temporary, claimed.observers))
         except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome
             return claimed.fail(error, raise_errors=raise_errors)
 

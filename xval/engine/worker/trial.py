@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from xval.base.errors import DivergenceError
-from xval.jobs.claim import Report, epoch_report
 from xval.jobs.job import COMPLETE, DIVERGED, PRUNED, Job
+from xval.jobs.observers import Observer, Observers
 from xval.jobs.record import write_history
 from xval.settings.further_metrics import monitor_is_maximised
 
 
-def train_and_score(job: Job, temporary: Path, report: Report) -> dict[str, Any]:
+def train_and_score(job: Job, temporary: Path, observers: Observers) -> dict[str, Any]:
     """Train a trial as a fold is trained, and return what its record says beside the job.
 
     Training ends where the best value so far is worse than the limit of an epoch. A loss that is NaN or infinite is a result:
@@ -25,7 +25,7 @@ def train_and_score(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     Args:
         job: The job.
         temporary: Where history.csv goes.
-        report: As of `xval.engine.worker.run.run_job`.
+        observers: Of the job.
 
     Raises:
         XvalError: As `set_up_fold`.
@@ -33,43 +33,41 @@ def train_and_score(job: Job, temporary: Path, report: Report) -> dict[str, Any]
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
 
-    limits = EpochLimits(job, report)
+    limits = EpochLimits(job)
+    observers.add(limits, is_needed=True)
     try:
-        with set_up_fold(job, temporary, report) as setup:
+        with set_up_fold(job, temporary, observers) as setup:
             history = train_model(
-                setup.compiled, setup.data, job.settings, seed=job.seed, report=limits.report, checkpoints=setup.checkpoints
+                setup.compiled, setup.data, job.settings, seed=job.seed, observers=observers, checkpoints=setup.checkpoints
             )
     except DivergenceError:
         return limits.describe(DIVERGED)
     write_history(temporary / "history.csv", history.epochs)
-    return limits.describe(PRUNED if limits.is_reached else COMPLETE) | setup.checkpoints.facts
+    return limits.describe(PRUNED if limits.is_reached else COMPLETE)
 
 
-class EpochLimits:
+class EpochLimits(Observer):
     """Follows the monitored value of a trial, and ends it where its best one so far is worse than a limit.
 
     Args:
         job: The trial.
-        report: Called with each epoch.
 
     Attributes:
         is_reached: Whether training was ended.
     """
 
-    def __init__(self, job: Job, report: Report) -> None:
+    def __init__(self, job: Job) -> None:
         settings = job.settings
         self._trial, self._monitor = job.trial, settings.monitor
         self._sign = 1 if monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics) else -1
-        self._report_epoch = epoch_report(job, report)
         self._values: list[float] = []
         self.is_reached = False
 
-    def report(self, epoch: int, values: Mapping[str, float]) -> bool:
+    def epoch(self, values: Mapping[str, float]) -> bool:
         """Take an epoch; return whether training is to end."""
-        self._report_epoch(epoch, values)
         self._values.append(float(values[self._monitor]))
         limits = self._trial.limits if self._trial else ()
-        limit = limits[epoch - 1] if epoch <= len(limits) else None
+        limit = limits[len(self._values) - 1] if len(self._values) <= len(limits) else None
         self.is_reached = limit is not None and self._sign * self._best() < self._sign * limit
         return self.is_reached
 

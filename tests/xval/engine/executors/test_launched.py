@@ -11,12 +11,12 @@ from xval.backend.devices import Slot
 from xval.base.errors import SettingsError
 from xval.engine.executors import _launched
 from xval.engine.executors._launched import run_launched, slot_of_each
+from xval.engine.observers.epoch_note import EpochNote
 from xval.folds.plan import Fold
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
 from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, write_job_file, write_outcome
-from xval.results.epoch_note import EpochNote
 from xval.results.folder import ExperimentFolder
 
 CPU = Slot("cpu", 1)
@@ -117,7 +117,9 @@ def test_that_a_job_goes_on_is_shown_by_its_note(jobs):
             return
         folder = ExperimentFolder(Path(jobs[0].experiment_folder))
         (folder.leftovers(1, 1) or [folder.begin_fold(1, 1)])[0].joinpath("progress.json").unlink(missing_ok=True)
-        EpochNote(folder.leftovers(1, 1)[0], 30).say("fold 1 goes on at epoch 13 of 30", 12)
+        note = EpochNote(folder.leftovers(1, 1)[0], 30)
+        note.epoch({"epoch": 12})
+        note.note("fold 1 goes on at epoch 13 of 30")
 
     assert next(outcomes).status == "done"
     assert {"instance": 1, "fold": 1, "repeat": 1, "worker": 0, "note": "fold 1 goes on at epoch 13 of 30"} in seen

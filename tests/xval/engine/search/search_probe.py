@@ -64,11 +64,12 @@ def _read(examples, projection):
     return examples.predictors(np.arange(len(examples))).reshape(len(examples), -1) @ projection, np.asarray(examples.targets)
 
 
-def train(job, _temporary, report):
+def train(job, _temporary, observers):
     """Be the training of a trial."""
-    limits = EpochLimits(job, report)
+    limits = EpochLimits(job)
+    observers.add(limits, is_needed=True)
     for epoch in range(1, N_EPOCHS + 1):
-        if limits.report(epoch, {"val_accuracy": accuracy(job, "validation", epoch)}):
+        if observers.epoch({"epoch": epoch, "val_accuracy": accuracy(job, "validation", epoch)}):
             return _record(job, limits.describe(PRUNED))
     return _record(job, limits.describe(COMPLETE))
 
@@ -132,9 +133,9 @@ def chosen_of(jobs):
 def main(folder):
     """Search, slowly enough to be killed in between, and write what was chosen."""
 
-    def slowly(job, temporary, report):
+    def slowly(job, temporary, observers):
         time.sleep(0.02)
-        return train(job, temporary, report)
+        return train(job, temporary, observers)
 
     jobs = search(folder, seed=time.time_ns(), work=slowly, on_end=lambda outcome: print(outcome.key, flush=True))
     (folder / "chosen.json").write_text(json.dumps(chosen_of(jobs)))

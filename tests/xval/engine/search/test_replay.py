@@ -90,10 +90,10 @@ def test_a_trial_that_fails_is_left_out_and_tried_again_by_the_next_run(probe, t
     for name in ("whole", "parts"):
         probe.write_corpus(tmp_path / name)
 
-    def fail_second(job, temporary, report):
+    def fail_second(job, temporary, observers):
         if job.trial.number == 2:
             raise OSError("no space left")
-        return probe.train(job, temporary, report)
+        return probe.train(job, temporary, observers)
 
     plan = {"n_trials": 4, "at_once": 2}
     with_failures = probe.chosen_of(probe.search(tmp_path / "parts", work=fail_second, **plan))

@@ -10,10 +10,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from xval.base.errors import DivergenceError
 from xval.engine.worker.run import record_failure, run_job
 from xval.folds.plan import Fold
-from xval.jobs.claim import ClaimedFold, JobOutcome, epoch_report
+from xval.jobs.claim import ClaimedFold, JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import read_outcome, write_outcome
-from xval.jobs.tensorboard_log import TensorBoardLog
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_history
 from xval.settings.resolve import Declaration, resolve
@@ -42,7 +41,7 @@ def is_free(folder, job):
 
 
 def test_a_fold_is_let_go_when_it_is_published_and_when_it_cannot_be_begun(jobs, folder, monkeypatch):
-    with ClaimedFold(jobs[0], lambda event: None, device="cpu") as fold:
+    with ClaimedFold(jobs[0], device="cpu") as fold:
         assert not is_free(folder, jobs[0])
         fold.publish({"status": "done", "metrics": {}})
         assert is_free(folder, jobs[0])
@@ -51,29 +50,28 @@ def test_a_fold_is_let_go_when_it_is_published_and_when_it_cannot_be_begun(jobs,
         raise OSError("the disk is full")
 
     monkeypatch.setattr(ExperimentFolder, "begin_fold", begin_fold)
-    with pytest.raises(OSError, match="disk is full"), ClaimedFold(jobs[1], lambda event: None, device="cpu"):
+    with pytest.raises(OSError, match="disk is full"), ClaimedFold(jobs[1], device="cpu"):
         pass
     assert is_free(folder, jobs[1])
     assert not list(Path(folder.path).glob("instance_1/.fold_*.part"))
 
 
 def test_epochs_can_be_followed_while_a_fold_runs_and_stay_when_it_fails(jobs, folder, tmp_path):
-    job = replace(jobs[0], settings=jobs[0].settings.model_copy(update={"tensorboard": True}))
+    job = replace(jobs[0], settings=jobs[0].settings.model_copy(update={"tensorboard": True, "tensorboard_batches": True}))
     seen = []
 
     def scalars(side, name="epoch_loss"):
         found = EventAccumulator(str(folder.tensorboard_folder(*job.key) / side)).Reload().Scalars(name)
         return [(each.step, each.value) for each in found]
 
-    def work(job, temporary, report):
-        end_epoch = epoch_report(job, report)
-        end_epoch(1, {"loss": 0.5, "val_loss": 0.25, "learning_rate": 1.5e-9})
+    def work(job, temporary, observers):
+        observers.epoch({"epoch": 1, "loss": 0.5, "val_loss": 0.25, "learning_rate": 1.5e-9})
         seen.append((scalars("train"), scalars("validation")))
-        end_epoch(2, {"loss": 0.125, "val_loss": float("nan"), "learning_rate": 1.5e-9})
+        observers.epoch({"epoch": 2, "loss": 0.125, "val_loss": float("nan"), "learning_rate": 1.5e-9})
+        observers.batches(3, [0.75, 0.25])
         raise ValueError("val_loss is NaN")
 
     outcome = run_job(job, lambda event: None, work=work)
-    TensorBoardLog(folder.tensorboard_folder(*job.key), keeps=True).write_batches(3, [0.75, 0.25])
     write_outcome(tmp_path / "job.json", outcome)
     record_failure(job, read_outcome(tmp_path / "job.json"))
 

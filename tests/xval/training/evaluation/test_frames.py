@@ -103,7 +103,7 @@ def test_a_loss_by_dotted_path_trains_as_the_same_loss_by_name_and_is_that_of_th
         keras.utils.set_random_seed(1)
         model = model_of(len(data.class_names), "softmax" if form == "multi_class" else "sigmoid")
         check_parts(chosen, len(data.class_names))
-        history = train_model(compile_model(model, chosen, seed=1), data, chosen, seed=1, report=lambda *_: None)
+        history = train_model(compile_model(model, chosen, seed=1), data, chosen, seed=1)
         histories.append(history.epochs)
     assert histories[0] == histories[1]
 

@@ -14,34 +14,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from xval.jobs.claim import ClaimedFold, Report
+from xval.jobs.observers import Observer
+from xval.results.folder import ExperimentFolder
+
 _VALIDATION = "val_"
 
 
-class TensorBoardLog:
-    """Writes the epochs of one job.
+class TensorBoardLog(Observer):
+    """Writes the epochs of one job, in the place of what an earlier run has left.
 
     Args:
         folder: Where they go.
-        keeps: Keep what is there; otherwise what an earlier run left is removed.
     """
 
-    def __init__(self, folder: Path, *, keeps: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
-        if not keeps:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
-    def write(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Write the values of an epoch, which is counted from 1."""
+    def epoch(self, values: Mapping[str, float]) -> None:
+        """Write the values of an epoch."""
         sides: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
         for name, value in values.items():
-            sides["validation" if name.startswith(_VALIDATION) else "train"][f"epoch_{name.removeprefix(_VALIDATION)}"] = value
-        for side, found in sides.items():
-            self._append(side, [(epoch, found)])
-
-    def write_batches(self, first: int, losses: Sequence[float]) -> None:
-        """Write the losses of successive batches, of which the first has the number `first`, counted from 1."""
-        self._append("batches", [(step, {"batch_loss": loss}) for step, loss in enumerate(losses, start=first)])
+            if name != "epoch":
+                side = "validation" if name.startswith(_VALIDATION) else "train"
+                sides[side][f"epoch_{name.removeprefix(_VALIDATION)}"] = value
+        for side, scalars in sides.items():
+            self._append(side, [(int(values["epoch"]), scalars)])
 
     def _append(self, side: str, steps: Iterable[tuple[int, Mapping[str, float]]]) -> None:
         """Append values to the file of a side; a full disk costs the log, not the training."""
@@ -61,3 +61,20 @@ class TensorBoardLog:
                     scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
                     event = Event(wall_time=time.time(), step=step, summary=Summary(value=scalars))
                     records.write(event.SerializeToString())
+
+
+class BatchLog(TensorBoardLog):
+    """Writes the losses of batches besides."""
+
+    def batches(self, first: int, losses: Sequence[float]) -> None:
+        """Write the losses of successive batches, of which the first has the number `first`, counted from 1."""
+        self._append("batches", [(step, {"batch_loss": loss}) for step, loss in enumerate(losses, start=first)])
+
+
+def watch(claimed: ClaimedFold, _report: Report) -> TensorBoardLog | None:
+    """Return what writes the epochs of a job for TensorBoard, where its settings want that."""
+    job = claimed.job
+    if not job.settings.tensorboard:
+        return None
+    kind = BatchLog if job.settings.tensorboard_batches else TensorBoardLog
+    return kind(ExperimentFolder(Path(job.experiment_folder)).tensorboard_folder(*job.key))

@@ -1,0 +1,74 @@
+"""An observer of one's own, in one file, sees a job from its begin to its end, wherever that runs; its errors end the job."""
+
+import json
+
+import pytest
+
+from xval.base.errors import SettingsError
+from xval.training.own_callbacks import own_parts
+
+WATCH = """
+import json
+import os
+from pathlib import Path
+
+class Watch:
+    def tell(self, *what):
+        with open("{folder}/seen", "a") as file:
+            print(json.dumps([os.getpid(), *what]), file=file)
+
+    def begin(self, job):
+        self.tell("begin", job.instance, job.fold.number)
+
+    def epoch(self, values):
+        if values["epoch"] == 3 and not Path("{folder}/failed").exists():
+            Path("{folder}/failed").touch()
+            raise ConnectionError("the server is gone")
+        self.tell("epoch", values["epoch"], "val_loss" in values)
+
+    def note(self, text):
+        self.tell("note", text)
+
+    def end(self, outcome):
+        self.tell("end", outcome.status, bool(outcome.test_metrics))
+"""
+LACKING = """
+class Lacking:
+    def begin(self, job):
+        pass
+"""
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job_by_name(project, executor):
+    (project.folder / "own_watch.py").write_text(WATCH.format(folder=project.folder))
+    own = {"architecture": "mlp", "n_units": (4,), "callbacks": "own_watch.Watch"}
+    project.write_script(own, num_folds=2, num_epochs=4, early_stopping=False, checkpoint_minutes=1e-9, page="none")
+
+    failed = project.run("--folds", "1", "--executor", executor)
+    went_on = project.run("--folds", "1", "--executor", executor)
+
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    line = WATCH.splitlines().index('            raise ConnectionError("the server is gone")') + 1
+    place = f"own_watch.py, line {line}: ConnectionError: the server is gone"
+    assert "fold 1 failed: observer 'own_watch.Watch', " in failed.stdout
+    assert place in failed.stdout
+    assert went_on.returncode == 0, went_on.stdout + went_on.stderr
+    lines = [json.loads(line) for line in (project.folder / "seen").read_text().splitlines()]
+    assert len({process for process, *_ in lines}) == 2
+    epochs = [["epoch", number, True] for number in range(1, 5)]
+    note = ["note", "fold 1 goes on at epoch 3 of 4"]
+    assert [what for _, *what in lines] == [
+        *[["begin", 1, 1], *epochs[:2], ["end", "failed", False]],
+        *[["begin", 1, 1], *epochs[:2], note, *epochs[2:], ["end", "done", True]],
+    ]
+    record = project.records()[1, 1]
+    assert (record["epochs"], record["went_on"]["after_epoch"]) == (4, 2)
+
+
+def test_what_lacks_a_method_is_refused_by_its_name(own_package, make_settings):
+    (own_package / "watch.py").write_text(LACKING)
+    with pytest.raises(
+        SettingsError, match=r"watch\.Lacking' gave Lacking; .* begin, epoch, note, end, and it lacks epoch, note, end"
+    ):
+        own_parts(make_settings(callbacks="own_package.watch.Lacking"))

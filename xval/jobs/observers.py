@@ -1,0 +1,168 @@
+"""What watches a job: one interface for the parts of xval and for those of the user's own.
+
+Comes in: what becomes of a job. Goes out: calls of its observers; xval/engine/observers/ has those of xval, one file each.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from xval.base.errors import one_line
+from xval.results.job_key import JobKey
+
+if TYPE_CHECKING:
+    from xval.jobs.claim import JobOutcome
+    from xval.jobs.job import Job
+
+METHODS = ("begin", "epoch", "note", "end")
+"""What each observer has; one of the user's own need not be an `Observer`."""
+
+
+class Observer:
+    """Watches one job; this one does nothing.
+
+    Attributes:
+        sees_past: It gets the epochs that an earlier process has trained, where a job goes on from its checkpoint.
+    """
+
+    sees_past = True
+
+    def begin(self, job: "Job") -> None:
+        """Take the job, before anything is loaded for it."""
+
+    def epoch(self, values: Mapping[str, float]) -> bool | None:
+        """Take an epoch that has ended: its number ``epoch``, from 1, and what training followed. True ends the training."""
+
+    def note(self, text: str) -> None:
+        """Take a line on the job, such as that it goes on from a checkpoint."""
+
+    def end(self, outcome: "JobOutcome") -> None:
+        """Take what became of the job. All files of a fold are written then; its folder is not yet in its place."""
+
+
+class Observers:
+    """All that watch one job. One of xval that raises an error is left out from then on, and the job goes on.
+
+    Args:
+        of_xval: Those of xval. They may have ``complete(record)``, which adds to the record of a job that is done, and
+            ``batches(first, losses)``, which takes the losses of the batches of an epoch with the number of the first one,
+            counted from 1 over all epochs.
+        own: Those of the user's own, whose errors end the job; they come first.
+        callbacks: Keras callbacks of the user's own, for the training.
+
+    Attributes:
+        callbacks: As given.
+        epochs: A dict per finished epoch: epoch, from 1, and the values that training followed, to six digits.
+        has_ended_training: One of them wants no further epoch.
+    """
+
+    def __init__(self, of_xval: Iterable[Any] = (), own: Iterable[Any] = (), callbacks: Sequence[Any] = ()) -> None:
+        self._of_xval, self._own = list(of_xval), list(own)
+        self.callbacks = callbacks
+        self.epochs: list[dict[str, float]] = []
+        self.has_ended_training = False
+
+    @property
+    def wants_batches(self) -> bool:
+        """Whether one of them takes the losses of batches."""
+        return any(hasattr(observer, "batches") for observer in self._of_xval)
+
+    def add(self, observer: Observer, *, is_needed: bool = False) -> None:
+        """Take one more, which comes last.
+
+        Args:
+            observer: One of xval.
+            is_needed: Its errors end the job.
+        """
+        (self._own if is_needed else self._of_xval).append(observer)
+
+    def begin(self, job: "Job") -> None:
+        """Tell that a job begins."""
+        self._tell("begin", job)
+
+    def epoch(self, values: Mapping[str, float], *, is_past: bool = False) -> bool:
+        """Tell of an epoch that has ended, here or in an earlier process; return whether the training is to end."""
+        self.epochs.append(rounded(values))
+        self._tell("epoch", dict(values), among=lambda observer: not is_past or getattr(observer, "sees_past", True))
+        self.has_ended_training &= not is_past  # that process has gone on, or its checkpoint says that it has ended
+        return self.has_ended_training
+
+    def batches(self, first: int, losses: Sequence[float]) -> None:
+        """Tell of the losses of the batches of an epoch."""
+        self._tell("batches", first, losses, among=lambda observer: hasattr(observer, "batches"))
+
+    def note(self, text: str) -> None:
+        """Tell of a note."""
+        self._tell("note", text)
+
+    def complete(self, record: dict[str, Any]) -> None:
+        """Have them add to the record of a job that is done."""
+        self._tell("complete", record, among=lambda observer: hasattr(observer, "complete"))
+
+    def end(self, outcome: "JobOutcome") -> None:
+        """Tell of the end; an error of the user's own is the end of a job that was done till then, and others hear of that."""
+        faults = []
+        while self._own:
+            try:
+                self._own.pop(0).end(outcome)
+            except Exception as error:
+                if outcome.status == "done":
+                    raise
+                faults.append(one_line(error))
+        for fault in faults:
+            self.note(fault)
+        self._tell("end", outcome)
+
+    def _tell(self, method: str, *content: Any, among: Callable[[Any], bool] = lambda _: True) -> None:
+        for observer in [*filter(among, self._own if method in METHODS else ())]:
+            self.has_ended_training |= getattr(observer, method)(*content) is True
+        for observer in [*filter(among, self._of_xval)]:
+            try:
+                self.has_ended_training |= getattr(observer, method)(*content) is True
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the job is not to blame
+                self._of_xval.remove(observer)
+                self.note(f"{type(observer).__name__} has stopped: {one_line(error)}. The job goes on.")
+
+
+class WatchedJobs:
+    """The jobs of a run, watched in the process that waits for them.
+
+    Args:
+        jobs: The jobs.
+        watch: Each returns what watches a job that a worker runs, given the number of that.
+    """
+
+    def __init__(self, jobs: Iterable["Job"], *watch: Callable[["Job", int], Observer]) -> None:
+        self._jobs = {job.key: job for job in jobs}
+        self._watch = watch
+        self._observers: dict[JobKey, Observers] = {}
+
+    def report(self, event: Mapping[str, Any]) -> None:
+        """Take an event of an executor.
+
+        Args:
+            event: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``, where epoch 0 begins a job; or, in the place
+                of the last two, a "note".
+        """
+        key = JobKey.of(event)
+        if event.get("epoch") == 0:
+            self._observers.pop(key, None)  # it is tried again
+            self._of(key, event["worker"]).begin(self._jobs[key])
+        elif "note" in event:
+            self._of(key, event["worker"]).note(event["note"])
+        else:
+            self._of(key, event["worker"]).epoch({"epoch": event["epoch"], **event["values"]})
+
+    def end(self, outcome: "JobOutcome") -> None:
+        """Take the outcome of a job, which is recorded."""
+        self._of(outcome.key).end(outcome)
+        del self._observers[outcome.key]
+
+    def _of(self, key: JobKey, worker: int = 0) -> Observers:
+        if key not in self._observers:
+            self._observers[key] = Observers([watch(self._jobs[key], worker) for watch in self._watch])
+        return self._observers[key]
+
+
+def rounded(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values of an epoch to six digits."""
+    return {name: value if name == "epoch" else float(f"{value:.6g}") for name, value in values.items()}
