@@ -1,25 +1,32 @@
 """Values of settings that contradict each other, and names of parts that are not there.
 
-Comes in: settings whose fields are right, each by itself. Goes out: nothing, or the first fault.
+Comes in: values of settings. Goes out: settings that are right, each by itself and together; or the faults of single values, or
+else the first contradiction.
 """
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, TypeAdapter
 
 from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.settings import architectures, further_metrics, model_address, optimizers
-
-if TYPE_CHECKING:
-    from xval.settings.schema import Settings
+from xval.settings.schema import Settings
 
 
-def check_together(settings: "Settings") -> None:
-    """Refuse settings that contradict each other.
+def checked_settings(values: Mapping[str, object]) -> Settings:
+    """Return settings of these values.
 
     Raises:
-        ValueError: They do, or name a part that is not there.
+        pydantic.ValidationError: A value is missing, unknown, of the wrong type or out of range; or values contradict each
+            other, or name a part that is not there.
     """
+    return _CHECKED.validate_python(values)
+
+
+def _check_together(settings: Settings) -> Settings:
     _check_secrets(settings)
     _check_names(settings)
     _check_clip_classes(settings)
@@ -28,9 +35,13 @@ def check_together(settings: "Settings") -> None:
     _check_task(settings)
     _check_transfer(settings)
     _check_augmentation(settings)
+    return settings
 
 
-def _check_secrets(settings: "Settings") -> None:
+_CHECKED = TypeAdapter(Annotated[Settings, AfterValidator(_check_together)])
+
+
+def _check_secrets(settings: Settings) -> None:
     """Refuse a password, which would be written into records; it is not repeated here."""
     url = settings.search_storage or ""
     user, at, _ = url.partition("://")[2].rpartition("@")
@@ -42,7 +53,7 @@ def _check_secrets(settings: "Settings") -> None:
         )
 
 
-def _check_names(settings: "Settings") -> None:
+def _check_names(settings: Settings) -> None:
     try:
         architecture = architectures.find_architecture(settings.architecture)
         settings.task.loss_name(settings.loss)
@@ -63,7 +74,7 @@ def _check_names(settings: "Settings") -> None:
         )
 
 
-def _check_clip_classes(settings: "Settings") -> None:
+def _check_clip_classes(settings: Settings) -> None:
     """Refuse what needs one class of each clip, or any number of them, where clips have none."""
     task = settings.task
     loss = task.loss_name(settings.loss)
@@ -81,7 +92,7 @@ def _check_clip_classes(settings: "Settings") -> None:
         raise ValueError(f"clip_average='{settings.clip_average}' needs classes; the task is {settings.task_type}")
 
 
-def _check_monitor(settings: "Settings") -> None:
+def _check_monitor(settings: Settings) -> None:
     task = settings.task
     monitors = task.monitors(further_metrics.directions(settings.task_type, settings.metrics))
     if settings.monitor.removeprefix("val_") in task.final_metrics:
@@ -93,7 +104,7 @@ def _check_monitor(settings: "Settings") -> None:
         raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
 
 
-def _check_training(settings: "Settings") -> None:
+def _check_training(settings: Settings) -> None:
     if settings.class_weights == "balanced" and settings.task.has_clip_labels:
         raise ValueError(
             "class_weights='balanced' weighs a clip by its one class, and clips with several labels have no such class; "
@@ -112,19 +123,19 @@ def _check_training(settings: "Settings") -> None:
         )
 
 
-def _check_callbacks(settings: "Settings") -> None:
+def _check_callbacks(settings: Settings) -> None:
     for name in further_metrics.split_names(settings.callbacks or "auto"):
         if not user_code.is_dotted(name):
             raise SettingsError(f"callbacks: '{name}' is no dotted path. {user_code.HOW_TO_NAME}")
         user_code.find_definition(name).check_signature(0, "callback()")
 
 
-def _check_address(settings: "Settings") -> None:
+def _check_address(settings: Settings) -> None:
     if settings.initial_model is not None and model_address.is_address(settings.initial_model):
         model_address.parse_address(settings.initial_model)
 
 
-def _check_task(settings: "Settings") -> None:
+def _check_task(settings: Settings) -> None:
     if settings.augment_mixup and not settings.task.has_clip_targets:
         raise ValueError(f"augment_mixup mixes the targets of clips; {settings.task_type} has none")
     if not settings.task.is_framewise:
@@ -154,7 +165,7 @@ def _check_task(settings: "Settings") -> None:
         raise ValueError(f"event_median_frames={settings.event_median_frames}; an odd number has a frame in the middle")
 
 
-def _check_transfer(settings: "Settings") -> None:
+def _check_transfer(settings: Settings) -> None:
     if settings.unfreeze_every and not settings.frozen_layers and settings.frozen == "none":
         raise ValueError(f"unfreeze_every={settings.unfreeze_every}: nothing is frozen; set frozen_layers or frozen")
     if settings.unfreeze_every >= settings.num_epochs:
@@ -183,7 +194,7 @@ def _check_transfer(settings: "Settings") -> None:
         )
 
 
-def _check_augmentation(settings: "Settings") -> None:
+def _check_augmentation(settings: Settings) -> None:
     masks = {"augment_time_masks": "augment_time_mask_frames", "augment_frequency_masks": "augment_frequency_mask_bins"}
     for number, width in masks.items():
         n_masks, widest = getattr(settings, number), getattr(settings, width)

@@ -4,16 +4,13 @@ Comes in: the settings. Goes out: checked names, without loading Keras; xval/tra
 """
 
 import ast
-from typing import TYPE_CHECKING
 
 from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
 from xval.base.keras_names import match as match_name
 from xval.settings.optimizer_arguments import check_arguments
-
-if TYPE_CHECKING:
-    from xval.settings.schema import Settings
+from xval.settings.schema import Settings
 
 OPTIMIZER_OPTIONS = {
     "momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm", "weight_average": "ema_momentum",
@@ -50,7 +47,7 @@ def schedule_name(name: str) -> str:
     return SCHEDULES[name]
 
 
-def check_options(settings: "Settings") -> None:
+def check_options(settings: Settings) -> None:
     """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it.
 
     Raises:

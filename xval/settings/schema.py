@@ -7,9 +7,9 @@ that belong to the whole experiment, or those that cannot change a result.
 from collections.abc import Mapping
 from functools import cache, reduce
 from operator import or_
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.table import TaskType
@@ -26,7 +26,7 @@ from preprocessing.features.settings import (
 from xval.base import user_code
 from xval.folds.plan import FoldSettings
 from xval.measures.task import LabelForm, Task, find_task
-from xval.settings import architectures, contradictions, further_metrics
+from xval.settings import architectures, further_metrics
 from xval.settings.optimizer_arguments import in_order
 from xval.settings.scope import Scope
 from xval.settings.space import SearchPlan, check_text
@@ -42,8 +42,6 @@ from xval.settings.validators import (
 
 RETIRED = {"engine": "sequential"}
 """Settings that are no more, with the value that all results have which are still read."""
-_WRITTEN = "written"  # the context in which settings are read that a run has written
-
 
 # Scopes that come together.
 _RUN = Scope.EXPERIMENT | Scope.UNHASHED
@@ -61,10 +59,12 @@ OptionalFactor = Annotated[Factor | None, BeforeValidator(none_from_text)]
 
 
 class Settings(FeatureSettings):
-    """All parameters of one instance; config.ini has the meaning and unit of each.
+    """All parameters of one instance, each right by itself; config.ini has the meaning and unit of each.
+
+    `contradictions.checked_settings` makes those that are right together, too.
 
     Raises:
-        pydantic.ValidationError: A value of the wrong type or out of range, or values that contradict each other.
+        pydantic.ValidationError: A value of the wrong type or out of range.
     """
 
     # experiment
@@ -192,24 +192,6 @@ class Settings(FeatureSettings):
     comment_1: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
     comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
     search: Annotated[OptionalText, AfterValidator(check_text)] = None  # a `SearchPlan`
-
-    @model_validator(mode="after")
-    def _check_contradictions(self, info: ValidationInfo) -> Self:
-        if info.context != _WRITTEN:
-            contradictions.check_together(self)
-        return self
-
-    @classmethod
-    def from_written(cls, values: Mapping[str, object]) -> Self:
-        """Return settings that were checked when they were written; each value is checked anew, by itself.
-
-        Parts of the user's own are not looked up: a process that hands a job on need not find them.
-
-        Raises:
-            pydantic.ValidationError: A setting is missing, unknown, or of the wrong type.
-        """
-        known = {name: value for name, value in values.items() if name not in RETIRED}
-        return cls.model_validate(known, context=_WRITTEN)
 
     @property
     def task(self) -> Task:
