@@ -16,11 +16,11 @@ from pathlib import Path
 
 from xval.base.config_file import CONFIG_PATH, ROOT, find_study
 from xval.base.json_files import naming, part_path, remove_stale_parts
-from xval.base.user_code import imported_modules, own_files
+from xval.base.user_code import PACKAGES, imported_modules, own_files
 from xval.settings.architectures import own_architectures
 from xval.settings.resolve import Declaration
 
-_PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
+_PACKAGES = (*PACKAGES, "experiments")
 _NO_REPOSITORY = "not in a git repository\n"
 _FILES = ("pyproject.toml", "constraints.txt")
 

@@ -59,6 +59,7 @@ def _check_names(settings: Settings) -> None:
         settings.task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further_metrics.directions(settings.task_type, settings.metrics)
+        _check_splitter(settings)
         _check_callbacks(settings)
         _check_address(settings)
     except SettingsError as error:
@@ -121,6 +122,11 @@ def _check_training(settings: Settings) -> None:
             f"fold_repeats={settings.fold_repeats} deals the items anew, which fold_strategy='{settings.fold_strategy}' does "
             "not; allowed: 1, or fold_strategy=balanced. With repeats, the same folds are trained with other seeds"
         )
+
+
+def _check_splitter(settings: Settings) -> None:
+    if user_code.is_dotted(settings.fold_strategy):
+        user_code.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
 
 
 def _check_callbacks(settings: Settings) -> None:

@@ -24,7 +24,7 @@ from preprocessing.features.settings import (
     none_from_text,
 )
 from xval.base import user_code
-from xval.folds.plan import FoldSettings
+from xval.folds.plan import FoldSettings, Strategy
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
 from xval.settings.optimizer_arguments import in_order
@@ -37,6 +37,7 @@ from xval.settings.validators import (
     join_names,
     of_regression,
     read_gpu,
+    read_strategy,
     rename_reshaping,
 )
 
@@ -55,6 +56,7 @@ Share = Annotated[PositiveFloat, Field(lt=1)]
 OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(below_one)]
 Factor = Annotated[NonNegativeFloat, Field(lt=1)]
 OptionalNoiseFloor = Annotated[Annotated[float, Field(gt=-60, lt=0)] | None, BeforeValidator(none_from_text)]
+DottedPath = Annotated[str, Field(pattern=r"\.")]
 OptionalFactor = Annotated[Factor | None, BeforeValidator(none_from_text)]
 
 
@@ -102,7 +104,7 @@ class Settings(FeatureSettings):
     ray_gpus_per_job: Annotated[NonNegativeFloat, _CLUSTER]
     # folds
     num_folds: Annotated[PositiveInt, _FOLDS]
-    fold_strategy: Annotated[Literal["balanced", "leave_one_out", "predefined", "holdout"], _FOLDS]
+    fold_strategy: Annotated[Strategy | DottedPath, BeforeValidator(read_strategy), _FOLDS]
     fold_seed: Annotated[NonNegativeInt, _FOLDS]
     validation: Annotated[Literal["fraction", "next_fold"], _FOLDS]
     validation_fraction: Annotated[Share, _FOLDS]
@@ -210,7 +212,7 @@ class Settings(FeatureSettings):
 
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name."""
-        names = [self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
+        names = [self.fold_strategy, self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
         names += further_metrics.split_names(self.callbacks or "auto")
         found = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
         is_own = user_code.is_dotted(self.architecture)
