@@ -8,7 +8,6 @@ a class that needs no arguments. It is asked twice and has to answer the same.
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from inspect import isclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xval.base import user_code
+from xval.base.code_hash import hash_code
 from xval.base.errors import FoldsError, XvalError, first_of, one_line
 from xval.folds.dealing import Item
 from xval.folds.predefined import Split
@@ -33,12 +33,8 @@ def hash_source(path: str) -> str:
     Raises:
         SettingsError: There is no such module.
     """
-    digest = blake2b(digest_size=8)
     module = user_code.find_module(path.rpartition(".")[0])
-    for name, file in sorted(({module.name: module.file} | _own_files(path)).items()):
-        content = file.read_bytes()
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
+    return hash_code({module.name: module.file} | _own_files(path))
 
 
 def _own_files(path: str) -> dict[str, Path]:

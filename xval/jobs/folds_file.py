@@ -2,17 +2,16 @@
 
 import csv
 from dataclasses import asdict, replace
-from hashlib import blake2b
 from io import StringIO
 from pathlib import Path
 
 from preprocessing import corpus
 from preprocessing.clips.columns import COLUMNS_NAME, with_columns
 from preprocessing.corpus_folder import corpus_folder
+from xval.base.code_hash import hash_code
 from xval.base.csv_text import guard
 from xval.base.errors import FoldsError
 from xval.base.json_files import FORMAT_VERSION, read_json, write_atomically, write_if_changed
-from xval.base.operating_system import read_regular
 from xval.base.user_code import is_dotted
 from xval.folds.own_splitter import hash_source
 from xval.folds.plan import FoldPlan
@@ -92,9 +91,8 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
 
 def _identity(strategy: str, folder: Path) -> dict[str, object]:
     """Return what the folds of a splitter of the user's own depend on besides the settings and the index."""
-    columns = folder / COLUMNS_NAME
-    content = read_regular(columns) if columns.is_file() else b""
-    return {"splitter_source": hash_source(strategy), "splitter_columns": blake2b(content, digest_size=8).hexdigest()}
+    columns = {path.name: path for path in [folder / COLUMNS_NAME] if path.is_file()}
+    return {"splitter_source": hash_source(strategy), "splitter_columns": hash_code(columns)}
 
 
 def _phases(folds: FoldPlan) -> str:

@@ -5,7 +5,7 @@ else the first contradiction.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, TypeAdapter
@@ -79,9 +79,9 @@ def _check_clip_classes(settings: Settings) -> None:
     """Refuse what needs one class of each clip, or any number of them, where clips have none."""
     task = settings.task
     loss = task.loss_name(settings.loss)
-    for name in ("augment_mixup", "label_smoothing"):
-        if getattr(settings, name) and user_code.is_dotted(loss) and task.has_clip_classes:
-            raise ValueError(f"{name} gives examples shares of classes; loss '{loss}' gets the number of one class")
+    if user_code.is_dotted(loss) and task.has_clip_classes:
+        why = f"gives examples shares of classes; loss '{loss}' gets the number of one class"
+        _refuse(settings, ("augment_mixup", "label_smoothing"), why)
     if settings.label_smoothing and not task.deals_classes:
         raise ValueError(f"label_smoothing={settings.label_smoothing} needs classes of clips; the task is {settings.task_type}")
     if settings.clip_average != "probabilities" and task.has_clip_labels:
@@ -164,9 +164,8 @@ def _check_task(settings: Settings) -> None:
                 f"{name}={getattr(settings, name)} would move audio away from its annotations; for frame_classification it is "
                 "none, and sequence_frames says how long examples are"
             )
-    for name in ("augment_time_shift_s", "augment_speed"):
-        if getattr(settings, name):
-            raise ValueError(f"{name} would move audio away from its annotations; random_excerpts moves both")
+    why = "would move audio away from its annotations; random_excerpts moves both"
+    _refuse(settings, ("augment_time_shift_s", "augment_speed"), why)
     if settings.event_median_frames % 2 == 0:
         raise ValueError(f"event_median_frames={settings.event_median_frames}; an odd number has a frame in the middle")
 
@@ -212,38 +211,39 @@ def _check_augmentation(settings: Settings) -> None:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} is nothing after rounding to steps of {step_s:g} s"
         )
-    for name in ("augment_mixup", "augment_mixstyle"):
-        if getattr(settings, name) and settings.batch_size == 1:
-            raise ValueError(f"{name} mixes the examples of a batch, and batch_size is 1")
+    if settings.batch_size == 1:
+        _refuse(settings, ("augment_mixup", "augment_mixstyle"), "mixes the examples of a batch, and batch_size is 1")
     if settings.crop_s is not None and settings.augment_time_shift_s >= settings.crop_s:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}; lower it"
         )
     of_bins = ("augment_frequency_shift_bins", "augment_vocal_tract")
-    for name in of_bins:
-        if getattr(settings, name) and settings.features in ("mfcc", "embedding"):
-            raise ValueError(f"{name} needs bins of frequency, and features='{settings.features}' has none")
+    has_bins = settings.features not in ("mfcc", "embedding")
+    if not has_bins:
+        _refuse(settings, of_bins, f"needs bins of frequency, and features='{settings.features}' has none")
     if settings.features == "embedding":
-        for name in ("augment_gain_db", "augment_time_shift_s"):
-            if getattr(settings, name):
-                raise ValueError(f"{name} changes samples, and features='embedding' are computed before training; set it to 0")
+        why = "changes samples, and features='embedding' are computed before training; set it to 0"
+        _refuse(settings, ("augment_gain_db", "augment_time_shift_s"), why)
     of_recorders = ("augment_response_db", "augment_noise_floor_db")
-    for name in of_recorders:
-        if getattr(settings, name) not in (0, None) and (settings.scale != "db" or settings.features in ("mfcc", "embedding")):
-            raise ValueError(
-                f"{name} needs spectra in dB (scale = db); here features='{settings.features}', scale='{settings.scale}'"
-            )
+    if settings.scale != "db" or not has_bins:
+        why = f"needs spectra in dB (scale = db); here features='{settings.features}', scale='{settings.scale}'"
+        _refuse(settings, of_recorders, why)
     on_features = [*masks, *of_bins, "augment_mixstyle", "augment_speed", *of_recorders]
     on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
-    switched_on = next((name for name in on_features if getattr(settings, name) not in (0, None)), None)
-    if switched_on and is_waveform and settings.frontend == "none":
-        raise ValueError(f"{switched_on} works on frames and bins, and samples have none; set frontend to logmel or stft")
-    if switched_on and settings.normalization == "none":
-        raise ValueError(
-            f"{switched_on} works on features of mean 0 and deviation 1, but normalization='none'; choose per_bin or global"
-        )
+    if is_waveform and settings.frontend == "none":
+        _refuse(settings, on_features, "works on frames and bins, and samples have none; set frontend to logmel or stft")
+    if settings.normalization == "none":
+        why = "works on features of mean 0 and deviation 1, but normalization='none'; choose per_bin or global"
+        _refuse(settings, on_features, why)
     if settings.augment_gain_db and settings.features != "mfcc" and settings.normalization == "per_clip":
         raise ValueError("augment_gain_db has no effect with normalization='per_clip', which takes the gain out again")
     has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not (is_waveform and settings.frontend == "none"))
     if settings.augment_gain_db and settings.db_reference == "max" and has_decibels:
         raise ValueError("augment_gain_db contradicts db_reference='max', which takes the loudness out of the features")
+
+
+def _refuse(settings: Settings, names: Iterable[str], why: str) -> None:
+    """Refuse settings that are not switched off."""
+    for name in names:
+        if getattr(settings, name) not in (0, None):
+            raise ValueError(f"{name} {why}")

@@ -4,8 +4,7 @@ Comes in: a `Settings` and the options of its architecture. Goes out: one dict o
 the settings and options of such a dict, which may come from a file that is of another version or damaged.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
 from json import dumps
@@ -14,12 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, PrivateAttr, ValidationError, create_model
 
-from preprocessing.annotations.settings import FrameSettings
-from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import REMEDY, ResultsError
-from xval.folds.plan import FoldSettings
 from xval.settings.contradictions import checked_settings
-from xval.settings.schema import NEUTRAL, RETIRED, UNHASHED_KEYS, Settings
+from xval.settings.schema import NEUTRAL, RETIRED, UNHASHED_KEYS, Part, Settings
 
 
 def to_parameters(settings: Settings, options: Mapping[str, object]) -> dict[str, object]:
@@ -69,22 +65,9 @@ class _DamagedSettings(Settings):
 
     _path: Path = PrivateAttr()
 
-    def feature_settings(self) -> FeatureSettings:
-        with self._naming_faults():
-            return super().feature_settings()
-
-    def fold_settings(self) -> FoldSettings:
-        with self._naming_faults():
-            return super().fold_settings()
-
-    def frame_settings(self) -> FrameSettings:
-        with self._naming_faults():
-            return super().frame_settings()
-
-    @contextmanager
-    def _naming_faults(self) -> Iterator[None]:
+    def _part(self, kind: Callable[..., Part], names: Iterable[str]) -> Part:
         try:
-            yield
+            return super()._part(kind, names)
         except ValidationError as error:
             wrong = ", ".join(f"{'.'.join(map(str, fault['loc']))}={fault['input']!r:.40}" for fault in error.errors()[:3])
             raise ResultsError(f"{self._path}: damaged, it has {wrong}. {REMEDY}") from error

@@ -4,10 +4,10 @@ Comes in: text and values of all layers. Goes out: a frozen `Settings`; and the 
 that belong to the whole experiment, or those that cannot change a result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, reduce
 from operator import or_
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -24,20 +24,21 @@ from preprocessing.features.settings import (
     none_from_text,
 )
 from xval.base import user_code
+from xval.folds.condition import Condition
 from xval.folds.plan import FoldSettings, Strategy
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
-from xval.settings.optimizer_arguments import in_order
+from xval.settings.optimizer_arguments import join_arguments
 from xval.settings.scope import Scope
-from xval.settings.space import SearchPlan, check_text
+from xval.settings.space import SearchPlan
 from xval.settings.validators import (
     below_one,
-    check_condition,
     check_executor,
     join_names,
     of_regression,
     read_gpu,
     read_strategy,
+    reading,
     rename_reshaping,
 )
 
@@ -50,6 +51,10 @@ _CLUSTER = _RUN | Scope.CLUSTER
 _FOLDS = _RUN | Scope.FOLDS
 _PACE = Scope.BETWEEN_STEPS
 _NETWORK = Scope.NETWORK | Scope.MODEL
+
+Part = TypeVar("Part", FeatureSettings, FoldSettings, FrameSettings)
+"""A part of the settings."""
+_CONDITION = reading(lambda text: Condition(text).text)
 
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
@@ -113,8 +118,8 @@ class Settings(FeatureSettings):
     repeats: Annotated[PositiveInt, _RUN] = 1  # what was written before there were repeats has none
     # what was written before there were these has none either, and keeps its hash: see NEUTRAL
     train_fraction: Annotated[PositiveFloat, Field(le=1)] = 1.0
-    train_where: Annotated[OptionalText, AfterValidator(check_condition), Scope.LOSS] = None
-    test_where: Annotated[OptionalText, AfterValidator(check_condition)] = None
+    train_where: Annotated[OptionalText, _CONDITION, Scope.LOSS] = None
+    test_where: Annotated[OptionalText, _CONDITION] = None
     # model
     architecture: Annotated[str, Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(rename_reshaping), _NETWORK]
@@ -149,7 +154,7 @@ class Settings(FeatureSettings):
     learning_rate: Annotated[PositiveFloat, _PACE | Scope.NETWORK]
     momentum: Annotated[OptionalFactor, _NETWORK]
     weight_decay: Annotated[OptionalFactor, _NETWORK]
-    optimizer_arguments: Annotated[OptionalText, AfterValidator(in_order), _NETWORK] = None
+    optimizer_arguments: Annotated[OptionalText, reading(lambda text: join_arguments(text, {})), _NETWORK] = None
     schedule: Annotated[str, _PACE | _NETWORK]
     schedule_unit: Annotated[Literal["epoch", "batch"], _PACE | Scope.NETWORK] = "epoch"
     schedule_decay: Annotated[Share, _PACE | Scope.NETWORK]
@@ -193,7 +198,7 @@ class Settings(FeatureSettings):
     # of an experiment or instance alone, so without a default in config.ini
     comment_1: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
     comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
-    search: Annotated[OptionalText, AfterValidator(check_text)] = None  # a `SearchPlan`
+    search: Annotated[OptionalText, reading(lambda text: SearchPlan.from_text(text).to_text())] = None  # a `SearchPlan`
 
     @property
     def task(self) -> Task:
@@ -225,15 +230,18 @@ class Settings(FeatureSettings):
 
     def feature_settings(self) -> FeatureSettings:
         """Return the part that decides the features."""
-        return FeatureSettings(**{name: getattr(self, name) for name in FeatureSettings.model_fields})
+        return self._part(FeatureSettings, FeatureSettings.model_fields)
 
     def fold_settings(self) -> FoldSettings:
         """Return the part that decides the folds."""
-        return FoldSettings(**{name: getattr(self, name) for name in names_of(Scope.FOLDS)})
+        return self._part(FoldSettings, names_of(Scope.FOLDS))
 
     def frame_settings(self) -> FrameSettings:
         """Return the part that decides what frames and events are."""
-        return FrameSettings(**{name: getattr(self, name) for name in FrameSettings.model_fields})
+        return self._part(FrameSettings, FrameSettings.model_fields)
+
+    def _part(self, kind: Callable[..., Part], names: Iterable[str]) -> Part:
+        return kind(**{name: getattr(self, name) for name in names})
 
 
 # Of the settings that Settings inherits.

@@ -5,14 +5,14 @@ says what is allowed.
 """
 
 import re
+from collections.abc import Callable
 from typing import get_args
 
-from pydantic import ValidationInfo
+from pydantic import AfterValidator, ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
-from xval.folds.condition import Condition
 from xval.folds.plan import Strategy
 from xval.settings import architectures
 
@@ -53,12 +53,16 @@ def check_executor(name: str) -> str:
     return name
 
 
-def check_condition(text: str | None) -> str | None:
-    """Refuse what is no condition."""
-    try:
-        return text and Condition(text).text
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
+def reading(read: Callable[[str], str | None]) -> AfterValidator:
+    """Return a validator that keeps a text, if there is one, as a function returns it that knows its form."""
+
+    def kept(text: str | None) -> str | None:
+        try:
+            return text and read(text)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+
+    return AfterValidator(kept)
 
 
 def below_one(value: float | None) -> float | None:
