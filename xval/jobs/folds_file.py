@@ -21,6 +21,12 @@ from xval.results.folder import ExperimentFolder
 from xval.results.read import read_folds
 from xval.settings.schema import Settings
 
+SPLITTER_CHANGES = {
+    "splitter_source": "the source of the splitter has changed",
+    "splitter_columns": "the further columns of the corpus have changed",
+}
+"""What folds.json has of a splitter of the user's own, by hashes, and what it means that one is another."""
+
 
 def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     """Return the folds of an experiment: those written in its folder while they still hold, or new ones.
