@@ -3,6 +3,7 @@
 import argparse
 import ast
 import importlib
+import json
 import re
 import runpy
 import shlex
@@ -298,7 +299,25 @@ def write_own_parts(folder):
     (folder / "my_nets.py").write_text(shown["build"])
     (folder / "my_parts.py").write_text("\n\n".join([shown["soft_loss"], shown["Gradients"]]))
     (folder / "my_corpus.py").write_text(shown["list_clips"])
+    (folder / "my_folds.py").write_text(shown["split"])
     (folder / "my_metrics.py").write_text(shown["geometric_mean"])
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize(("part", "n_folds", "n_tested"), [("split", 3, 2), ("in_four", 4, 2)])
+def test_the_splitter_that_is_shown_makes_the_folds(project, monkeypatch, part, n_folds, n_tested):
+    write_own_parts(project.folder)
+    monkeypatch.syspath_prepend(project.folder)
+    project.write_script({"architecture": "mlp"}, fold_strategy=f"my_folds.{part}", num_epochs=1)
+
+    ended = project.run("--folds", "1")
+
+    assert ended.returncode == 0, ended.stderr
+    folds = json.loads((project.results / "folds.json").read_text())
+    assert (folds["settings"]["fold_strategy"], len(folds["folds"])) == (f"my_folds.{part}", n_folds)
+    assert len(project.records()[1, 1]["items"]["test"]) == n_tested
+    (code,) = (project.results / "code").iterdir()
+    assert (code / "my_folds.py").read_text() == own_parts()["split"]
 
 
 @pytest.mark.usefixtures("in_process")

@@ -2,8 +2,11 @@
 
 import re
 import tomllib
+from graphlib import TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
+
+import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,3 +39,13 @@ def test_each_folder_of_the_engine_is_a_room():
     rooms = {room for storey in _storeys() for room in storey}
     assert folders == rooms - {"augmentation", "architectures", "preprocessing"}
     assert {path.name for path in (ROOT / "xval").glob("*.py")} == {"__init__.py", "__main__.py"}
+
+
+def test_files_of_settings_are_in_no_circle_also_for_types_alone():
+    graph = grimp.build_graph("xval", include_external_packages=False, exclude_type_checking_imports=False)
+    files = {name for name in graph.modules if name.startswith("xval.settings.")}
+    imports = {name: graph.find_modules_directly_imported_by(name) & files for name in files}
+
+    order = list(TopologicalSorter(imports).static_order())
+
+    assert order.index("xval.settings.schema") < order.index("xval.settings.contradictions")

@@ -8,8 +8,8 @@ from typing import Any
 
 from xval.answers.item_figures import has_numbers, is_over_items
 from xval.answers.summary import Figure, MetricDict
-from xval.results.read import settings_faults
 from xval.results.record_form import find_faults
+from xval.settings.parameters import settings_faults
 
 
 def is_metric_dict(content: Mapping[str, Any]) -> bool:

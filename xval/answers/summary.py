@@ -17,7 +17,8 @@ from xval.base.json_files import FORMAT_VERSION
 from xval.base.numbers import finite_or_none
 from xval.measures.metrics import higher_is_better, metric_names
 from xval.measures.task import find_task
-from xval.results.read import FIGURE_PLACES, Record, WrittenInstance, settings_among
+from xval.results.read import FIGURE_PLACES, Record, WrittenInstance
+from xval.settings.parameters import settings_among
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 
 # The sides of a table from first to last, and their names in headers.

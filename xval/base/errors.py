@@ -104,6 +104,9 @@ def how_to_install(extra: str) -> str:
     return f"pip install -e '.[{extra}]' in the folder of this project"
 
 
+REMEDY = "Move its folder away to run that part again."
+"""What a user may do about a damaged part of the results of a job."""
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
 
 

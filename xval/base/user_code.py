@@ -24,6 +24,7 @@ from xval.base.literals import parse_module, source_of
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
 _SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
 _ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
+PACKAGES = (*_ENGINE, _SHARED_PACKAGE)  # of the project; a copy of the code has them whole
 _PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
 
 

@@ -10,17 +10,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from importlib.metadata import distributions
 from pathlib import Path
 
+from xval.base.code_hash import hash_code
 from xval.base.config_file import CONFIG_PATH, ROOT, find_study
 from xval.base.json_files import naming, part_path, remove_stale_parts
-from xval.base.user_code import imported_modules, own_files
+from xval.base.user_code import PACKAGES, imported_modules, own_files
 from xval.settings.architectures import own_architectures
 from xval.settings.resolve import Declaration
 
-_PACKAGES = ("xval", "architectures", "preprocessing", "augmentation", "experiments")
+_PACKAGES = (*PACKAGES, "experiments")
 _NO_REPOSITORY = "not in a git repository\n"
 _FILES = ("pyproject.toml", "constraints.txt")
 
@@ -47,15 +47,6 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
             f"study/{path.relative_to(study).as_posix()}": path for path in [study / "config.ini", *study.glob("corpora/*.py")]
         }
     return {name: files[name] for name in sorted(files) if files[name].is_file()}
-
-
-def hash_code(files: dict[str, Path]) -> str:
-    """Return sixteen hex digits of the names and contents of files."""
-    digest = blake2b(digest_size=8)
-    for name, path in files.items():
-        content = path.read_bytes()
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
 
 
 def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = ()) -> Path:

@@ -5,9 +5,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import blake2b
 from json import dumps
-from typing import Any
+from typing import Any, Literal
 
 from xval.folds.predefined import SIDES
+
+Strategy = Literal["balanced", "leave_one_out", "predefined", "holdout"]
+"""What is built in; any other strategy is a dotted path."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Comes in: a table of clips. Goes out: the test items of each fold, and the other
 """
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xval.base.errors import FoldsError
 
@@ -14,14 +14,22 @@ if TYPE_CHECKING:
 SIDES = ("training", "validation", "test")
 
 
-def read_predefined(index: "pd.DataFrame") -> tuple[list[set[str]], dict[str, set[str]] | None]:
+class Split(NamedTuple):
+    """The items that a fold tests; those that validate (empty: they are drawn) and train (None: the rest), if that is given."""
+
+    test: frozenset[str]
+    validation: frozenset[str] = frozenset()
+    training: frozenset[str] | None = None
+
+
+def read_predefined(index: "pd.DataFrame") -> list[Split]:
     """Read the column fold (each number is tested once), or else the column phase (one fold).
 
     Args:
         index: One row per clip: clip, item, and fold or phase.
 
     Returns:
-        The test items of each fold; with a column phase also the items of each side, otherwise None.
+        Each fold; with a column phase all its sides are given.
 
     Raises:
         FoldsError: The columns are missing, incomplete or unknown, or put one item on two sides.
@@ -46,11 +54,11 @@ def read_predefined(index: "pd.DataFrame") -> tuple[list[set[str]], dict[str, se
     if column == "fold":
         if len(sides) < 2:
             raise FoldsError(f"column fold has the one value {next(iter(sides))}; two folds or more are needed.")
-        return [sides[value] for value in sorted(sides)], None
+        return [Split(frozenset(sides[value])) for value in sorted(sides)]
     unknown = set(sides) - set(SIDES)
     if unknown or not sides["test"] or not sides["training"]:
         raise FoldsError(
             f"column phase has {', '.join(map(str, sorted(value for value in sides if sides[value])))}; "
             "training and test are needed, validation is optional, nothing else is allowed."
         )
-    return [sides["test"]], {side: sides[side] for side in SIDES}
+    return [Split(*(frozenset(sides[side]) for side in ("test", "validation", "training")))]

@@ -5,17 +5,19 @@ instance of an experiment. Folds know nothing of models or features.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xval.base.errors import FoldsError, counted
+from xval.base.user_code import is_dotted
 from xval.folds.checks import check_fold, refuse_lonely_labels, refuse_shared_audio
 from xval.folds.dealing import Item, Order, deal, draw
 from xval.folds.deals import add_deals
+from xval.folds.own_splitter import ask_splitter, naming
 from xval.folds.plan import Fold, FoldPlan, FoldSettings
-from xval.folds.predefined import read_predefined
+from xval.folds.predefined import Split, read_predefined
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
@@ -33,11 +35,12 @@ def make_folds(
 
     `balanced` deals whole items, largest first, to the fold that this leaves closest to an equal share of every label; the
     folds differ by one item at most. Every item is tested exactly once by `balanced`, `leave_one_out` and a column `fold`; with
-    `fold_repeats` of `balanced` once in each deal, see `add_deals`.
+    `fold_repeats` of `balanced` once in each deal, see `add_deals`. A strategy of the user's own is asked by `ask_splitter`.
     Augmented clips never count and, on their own, make no item.
 
     Args:
-        index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`.
+        index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`, further columns
+            for a strategy of the user's own.
         index_hash: Content hash of the index.
         task_type: Of the experiment; kept with the folds.
         has_classes: The labels are classes, each of which some item has to train. Folds are stratified by label, of clips with
@@ -49,16 +52,22 @@ def make_folds(
 
     Raises:
         FoldsError: More folds than items; too few items; no further deal; a label that only one item has; identical audio or
-            a copied clip on two sides; a phase or fold column that is missing, incomplete or puts one item on two sides.
+            a copied clip on two sides; a phase or fold column that is missing, incomplete or puts one item on two sides; a
+            strategy of the user's own fails or gives no such folds.
     """
     original = index[~index["augmented"].astype(bool)]
     items = _items(original, task_type, has_classes=has_classes)
     shared = list(find_shared_audio(index))
-    given = read_predefined(original) if settings.fold_strategy == "predefined" else None
-    if given is None:
+    given, strategy = None, settings.fold_strategy
+    if strategy == "predefined":
+        given = read_predefined(original)
+    else:
         _refuse_few_items(items, settings)
     if has_classes:
         refuse_lonely_labels(items)
+    if is_dotted(strategy):
+        with naming(strategy):
+            given = ask_splitter(strategy, original, items, has_numbers=_has_numbers(original, has_classes=has_classes))
 
     def make(rng: np.random.Generator, order: Order) -> tuple[Fold, ...]:
         folds = _make_deal(items, given, settings, rng, order, has_classes=has_classes)
@@ -67,14 +76,15 @@ def make_folds(
         refuse_shared_audio(shared, folds)
         return folds
 
-    folds = make(np.random.default_rng(settings.fold_seed), "size")
+    with naming(strategy):
+        folds = make(np.random.default_rng(settings.fold_seed), "size")
     folds = add_deals(folds, settings.fold_repeats, settings.fold_seed, make)
     return FoldPlan(folds, settings.of_task(task_type), index_hash)
 
 
 def _make_deal(
     items: Sequence[Item],
-    given: tuple[list[set[str]], dict[str, set[str]] | None] | None,
+    given: Sequence[Split] | None,
     settings: FoldSettings,
     rng: np.random.Generator,
     order: Order,
@@ -82,30 +92,34 @@ def _make_deal(
     has_classes: bool,
 ) -> tuple[Fold, ...]:
     """Return the folds of one deal, numbered from 1."""
-    test_sets, phases = given or (_split_tests(items, settings, rng, order), None)
+    splits = given or [Split(frozenset(tested)) for tested in _split_tests(items, settings, rng, order)]
     folds = []
-    for number, tested in enumerate(test_sets, start=1):
-        if phases is not None:
-            validation = phases["validation"] or _choose_validation(
-                items, set(phases["test"]), settings, rng, number, keep_labels=has_classes
-            )
-            training = set(phases["training"]) - set(validation)
-        else:
-            following = test_sets[number % len(test_sets)]
-            validation = (
-                _next_fold(following, test_sets, items, tested)
-                if settings.validation == "next_fold"
-                else _choose_validation(items, tested, settings, rng, number, keep_labels=has_classes)
-            )
-            training = {item.name for item in items} - tested - set(validation)
-        folds.append(Fold(number, *(tuple(sorted(side)) for side in (training, validation, tested))))
+    for number, (tested, validation, training) in enumerate(splits, start=1):
+        if not validation and training is None and settings.validation == "next_fold":
+            following = splits[number % len(splits)].test
+            validation = _next_fold(following, len(splits), len(items), tested)
+        side = [item for item in items if item.name not in tested and (training is None or item.name in training)]
+        if not validation:
+            validation = _choose_validation(side, len(tested), settings, rng, number, keep_labels=has_classes)
+        trained = {item.name for item in side} - validation
+        folds.append(Fold(number, *(tuple(sorted(names)) for names in (trained, validation, tested))))
     return tuple(folds)
+
+
+def _has_numbers(index: "pd.DataFrame", *, has_classes: bool) -> bool:
+    """Return whether the labels are numbers."""
+    return not has_classes and index[_target(index)].dtype.kind in "if"
+
+
+def _target(index: "pd.DataFrame") -> str:
+    """Return the column of the first label."""
+    return str(next(column for column in index.columns if column.startswith("label")))
 
 
 def _items(index: "pd.DataFrame", task_type: str, *, has_classes: bool) -> list[Item]:
     """Count labels per item, each of a clip that has several; numbers become quartiles of the items' means."""
-    target = next(column for column in index.columns if column.startswith("label"))
-    if has_classes or index[target].dtype.kind not in "if":
+    target = _target(index)
+    if not _has_numbers(index, has_classes=has_classes):
         texts = index[target].astype(str)
         if task_type == _SEVERAL_LABELS:
             labels = [[label for label in text.split(";") if label] for text in texts]
@@ -152,20 +166,13 @@ def _split_tests(items: Sequence[Item], settings: FoldSettings, rng: np.random.G
 
 
 def _choose_validation(
-    items: Sequence[Item],
-    tested: Collection[str],
-    settings: FoldSettings,
-    rng: np.random.Generator,
-    number: int,
-    *,
-    keep_labels: bool,
-) -> set[str]:
+    side: Sequence[Item], n_tested: int, settings: FoldSettings, rng: np.random.Generator, number: int, *, keep_labels: bool
+) -> frozenset[str]:
     """Choose whole items of the training side; never the last one that has a class (a regression has none)."""
-    side = [item for item in items if item.name not in tested]
     if len(side) < 2:
         raise FoldsError(
-            f"fold {number} tests {len(tested)} of {len(items)} items, which leaves {len(side)} for training and validation. "
-            "Use more folds, or fold_strategy=leave_one_out."
+            f"fold {number} tests {n_tested} of {n_tested + len(side)} items, which leaves {len(side)} for training and "
+            "validation. Use more folds, or fold_strategy=leave_one_out."
         )
     wanted = min(max(1, round(settings.validation_fraction * len(side))), len(side) - 1)
     chosen = draw(side, wanted, rng, keep_labels=keep_labels)
@@ -174,10 +181,10 @@ def _choose_validation(
             f"fold {number}: no item can validate, because each of the {len(side)} items beside the test items is the only one "
             "with some label. Add items, or join labels that too few items have."
         )
-    return chosen
+    return frozenset(chosen)
 
 
-def _next_fold(following: set[str], test_sets: Sequence[set[str]], items: Sequence[Item], tested: set[str]) -> set[str]:
-    if len(test_sets) < _MIN_FOLDS_OF_NEXT_FOLD or following & tested or len(following | tested) == len(items):
-        raise FoldsError(f"validation=next_fold needs three folds or more; there are {len(test_sets)}.")
+def _next_fold(following: frozenset[str], n_folds: int, n_items: int, tested: frozenset[str]) -> frozenset[str]:
+    if n_folds < _MIN_FOLDS_OF_NEXT_FOLD or following & tested or len(following | tested) == n_items:
+        raise FoldsError(f"validation=next_fold needs three folds or more; there are {n_folds}.")
     return following

@@ -1,14 +1,19 @@
 """folds.json and phases.csv: the folds of an experiment, written before any training and read while they hold."""
 
 import csv
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 
 from preprocessing import corpus
+from preprocessing.clips.columns import COLUMNS_NAME, with_columns
+from preprocessing.corpus_folder import corpus_folder
+from xval.base.code_hash import hash_code
 from xval.base.csv_text import guard
 from xval.base.errors import FoldsError
 from xval.base.json_files import FORMAT_VERSION, read_json, write_atomically, write_if_changed
+from xval.base.user_code import is_dotted
+from xval.folds.own_splitter import hash_source
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
 from xval.folds.split import make_folds
@@ -16,13 +21,20 @@ from xval.results.folder import ExperimentFolder
 from xval.results.read import read_folds
 from xval.settings.schema import Settings
 
+SPLITTER_CHANGES = {
+    "splitter_source": "the source of the splitter has changed",
+    "splitter_columns": "the further columns of the corpus have changed",
+}
+"""What folds.json has of a splitter of the user's own, by hashes, and what it means that one is another."""
+
 
 def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     """Return the folds of an experiment: those written in its folder while they still hold, or new ones.
 
     Args:
         folder: The results folder; folds.json is read from it.
-        settings: Of the experiment. Folds that were written for another task are dealt anew.
+        settings: Of the experiment. Folds that were written for another task are dealt anew; those of a strategy of the user's
+            own also when its source or the further columns of the corpus, which it may read, are others.
 
     Returns:
         The folds; nothing is written.
@@ -36,7 +48,11 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     wanted = settings.fold_settings()
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
-    known = (wanted.of_task(settings.task_type), fingerprint)
+    made_by = wanted.of_task(settings.task_type)
+    is_own = is_dotted(wanted.fold_strategy)
+    if is_own:
+        made_by |= _identity(wanted.fold_strategy, corpus_folder(dataset, data_folder))
+    known = (made_by, fingerprint)
     if written and (written.get("settings"), written.get("corpus_fingerprint")) == known:
         return read_folds(folder).plan
     opened = corpus.open_corpus(dataset, data_folder)
@@ -46,13 +62,14 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
             f"Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, or prepare the corpus "
             f"with --task-type {settings.task_type}."
         )
-    return make_folds(
-        opened.index,
+    folds = make_folds(
+        with_columns(opened.index, opened.folder) if is_own else opened.index,
         opened.index_hash,
         task_type=settings.task_type,
         has_classes=settings.task.deals_classes,
         settings=wanted,
     )
+    return replace(folds, settings=made_by)
 
 
 def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_folder: Path) -> None:
@@ -76,6 +93,12 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
     path, table = folder.path / "phases.csv", _phases(folds).encode()
     if not path.is_file() or path.stat().st_size != len(table) or path.read_bytes() != table:
         write_atomically(path, table)
+
+
+def _identity(strategy: str, folder: Path) -> dict[str, object]:
+    """Return what the folds of a splitter of the user's own depend on besides the settings and the index."""
+    columns = {path.name: path for path in [folder / COLUMNS_NAME] if path.is_file()}
+    return {"splitter_source": hash_source(strategy), "splitter_columns": hash_code(columns)}
 
 
 def _phases(folds: FoldPlan) -> str:

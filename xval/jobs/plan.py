@@ -13,6 +13,7 @@ from xval.base.errors import FoldsError, ResultsError
 from xval.base.json_files import FORMAT_VERSION, write_if_changed
 from xval.folds.plan import Fold, FoldPlan
 from xval.jobs.fold_part import part_of_fold, uses_part
+from xval.jobs.folds_file import SPLITTER_CHANGES
 from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
 from xval.models.saved.initial import has_changed
@@ -182,9 +183,9 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     if not finished:
         return
     changed = [
-        f"{key} was {before.get(key)}, now {value}"
+        SPLITTER_CHANGES[key] if key in SPLITTER_CHANGES else f"{key} was {before.get(key)}, now {value}"
         for key, value in now.items()
-        if before.get(key) != value and key != "fold_repeats"
+        if before.get(key) != value and key != "fold_repeats" and (key in before or key not in SPLITTER_CHANGES)
     ] or ["the corpus has changed"]
     raise ResultsError(
         f"{folder.path}: instances {', '.join(map(str, finished))} were tested on other folds ({'; '.join(changed)}). "

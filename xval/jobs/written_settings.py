@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from xval.base.errors import ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import ENSEMBLE, find_architecture
-from xval.settings.parameters import describe_faults, that_change_results, with_tuples
+from xval.settings.parameters import describe_faults, from_parameters, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
-from xval.settings.schema import NEUTRAL, Settings
+from xval.settings.schema import NEUTRAL
 
 
 def read_instance(folder: ExperimentFolder, number: int) -> Instance:
@@ -33,8 +33,8 @@ def read_instance(folder: ExperimentFolder, number: int) -> Instance:
         if parameters.get("architecture") == ENSEMBLE:
             members = ", ".join(map(str, parameters.get("members", ())))
             raise SettingsError(f"instance {number}: an ensemble trains nothing; name one of its members ({members}).")
-        settings = Settings.model_validate({name: parameters.pop(name) for name in Settings.model_fields if name in parameters})
-        instance = Instance(number, settings, options=with_tuples(parameters), sources=dict(written["sources"]))
+        settings, options = from_parameters(parameters, together=True)
+        instance = Instance(number, settings, options, sources=dict(written["sources"]))
         is_whole = instance.settings_hash == written["settings_hash"]
     except ValidationError as error:
         raise ResultsError(
@@ -57,9 +57,8 @@ def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:
     Raises:
         SettingsError: The values contradict each other.
     """
-    parameters = {**instance.parameters, "search": None, **values}
     try:
-        settings = Settings.model_validate({name: parameters[name] for name in Settings.model_fields if name in parameters})
+        settings, _ = from_parameters({**instance.parameters, "search": None, **values}, together=True)
     except ValidationError as error:
         raise SettingsError(f"instance {instance.number}: {describe_faults(error)}") from error
     default = find_architecture(instance.settings.architecture).source

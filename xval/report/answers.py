@@ -13,12 +13,12 @@ import pandas as pd
 from preprocessing.clips.label_sets import split_labels
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.csv_text import unguard
-from xval.base.errors import ResultsError, brief
+from xval.base.errors import REMEDY, ResultsError, brief
 from xval.base.table_bounds import open_table
 from xval.data.clip_average import combine_examples
 from xval.measures.task import Task
 from xval.results.job_key import JobKey
-from xval.results.read import PREDICTION_COLUMNS, REMEDY
+from xval.results.read import PREDICTION_COLUMNS
 from xval.settings.schema import Settings
 
 _THRESHOLD = 0.5

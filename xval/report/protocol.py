@@ -118,6 +118,7 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
     tested = {item for fold in plan.folds for item in fold.test}
     sizes = sorted({(len(fold.training), len(fold.validation), len(fold.test)) for fold in plan.folds})
     strategy = str(plan.settings.get("fold_strategy", settings.fold_strategy))
+    made = _STRATEGIES.get(strategy, f"the folds are those of {strategy}")
     clips = ""
     if contents.corpus is not None:
         index = contents.corpus.index
@@ -133,7 +134,7 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         how = f"on one split, with {counted(len(tested), 'test item')},"
     return (
         f"Models of {counted(len(contents.metric_dicts), 'instance')} were tested {how} of the corpus '{settings.dataset}'"
-        f"{clips}; {_STRATEGIES.get(strategy, strategy)}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). "
+        f"{clips}; {made}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). "
         f"No item is on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash "
         f"{contents.folds.hash})."
     )

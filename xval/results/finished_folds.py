@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xval.base.errors import ResultsError
+from xval.base.errors import REMEDY, ResultsError
 from xval.results.added_figures import merge_added
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.job_key import JobKey, job_keys
-from xval.results.read import REMEDY, Record, WrittenInstance, is_current, read_folds, read_record, read_settings
+from xval.results.read import Record, WrittenInstance, is_current, read_folds, read_record, read_settings
 
 # Where experiments lie below the folder that a user names: an experiment, its parent, results/, or a folder of such.
 _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")

@@ -6,33 +6,30 @@ histories that have what their readers need, or a `ResultsError` that names the 
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.parquet_files import Kind
-from preprocessing.features.settings import FeatureSettings
-from xval.base.errors import ResultsError
+from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import read_json
 from xval.base.table_bounds import open_table
-from xval.folds.plan import FoldPlan, FoldSettings
+from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.record_form import find_faults
+from xval.settings.parameters import describe_values, settings_among, settings_faults
 from xval.settings.schema import Settings
 
 Record = dict[str, Any]
 """The content of a record.json."""
 Curves = Mapping[str, Sequence[float]]
 """The columns of a history.csv: epoch, loss, val_loss, ..., a value per epoch."""
-REMEDY = "Move its folder away to run that part again."
 PREDICTION_COLUMNS: dict[str, Kind] = {"item": "text", "clip": "text", "side": "text"}
 """What every predictions.parquet has."""
 
@@ -72,42 +69,6 @@ class WrittenFolds:
         return self.deal_hashes[deal - 1] if deal else ""
 
 
-class _WrittenSettings(Settings):
-    """Settings of a file, of which some may be missing or have impossible values."""
-
-    _path: Path = PrivateAttr()
-
-    def feature_settings(self) -> FeatureSettings:
-        """Return the part that decides the features."""
-        with self._naming_faults():
-            return super().feature_settings()
-
-    def fold_settings(self) -> FoldSettings:
-        """Return the part that decides the folds."""
-        with self._naming_faults():
-            return super().fold_settings()
-
-    def frame_settings(self) -> FrameSettings:
-        """Return the part that decides what frames and events are."""
-        with self._naming_faults():
-            return super().frame_settings()
-
-    @contextmanager
-    def _naming_faults(self) -> Iterator[None]:
-        try:
-            yield
-        except ValidationError as error:
-            wrong = ", ".join(f"{'.'.join(map(str, each['loc']))}={each['input']!r:.40}" for each in error.errors()[:3])
-            raise ResultsError(f"{self._path}: damaged, it has {wrong}. {REMEDY}") from error
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if name in Settings.model_fields:
-                raise ResultsError(f"{self._path}: damaged, '{name}' is missing. {REMEDY}")
-            return super().__getattr__(name)
-
-
 class WrittenInstance(BaseModel):
     """The content of settings.json.
 
@@ -135,32 +96,6 @@ class WrittenInstance(BaseModel):
     def settings(self) -> Settings:
         """The settings among the parameters."""
         return settings_among(self.parameters, self.path)
-
-
-def settings_among(parameters: Mapping[str, object], path: Path) -> Settings:
-    """Return the settings among the parameters of a settings.json or metrics.json.
-
-    Values are not checked again; reading a missing setting is a `ResultsError` that names the path.
-    """
-    found = _WrittenSettings.model_construct(**cast("dict[str, Any]", parameters))
-    found._path = path
-    return found
-
-
-def settings_faults(parameters: Mapping[str, object]) -> str:
-    """Return the first settings among the parameters that are of a wrong type; empty: there are none."""
-    there = {name: value for name, value in parameters.items() if value is not None}  # NaN is null in these files
-    try:
-        _types().__pydantic_validator__.validate_python(there)
-    except ValidationError as error:
-        return _describe(there, list(dict.fromkeys(str(each["loc"][0]) for each in error.errors()))[:3])
-    return ""
-
-
-@cache
-def _types() -> type[BaseModel]:
-    """Return a model of the types of all settings, without what further rules they follow: a later version may have others."""
-    return create_model("_Types", **{name: (field.annotation, None) for name, field in Settings.model_fields.items()})  # type: ignore[call-overload,no-any-return]
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:
@@ -201,7 +136,7 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
     try:
         written = WrittenInstance.model_validate(found | {"path": where})
     except ValidationError as error:
-        wrong = _describe(found, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
+        wrong = describe_values(found, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
         raise ResultsError(
             f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again."
         ) from error
@@ -285,8 +220,3 @@ def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int) and value > 0
-
-
-def _describe(found: Mapping[str, Any], names: Iterable[str]) -> str:
-    """Return the values of some names in a file, or that they are missing."""
-    return ", ".join(f"{name}={found[name]!r:.40}" if name in found else f"no {name}" for name in names)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.parquet_files import Kind, read_table, to_frame
 from xval.base.csv_text import unguard
-from xval.base.errors import ResultsError, brief
+from xval.base.errors import REMEDY, ResultsError, brief
 from xval.base.table_bounds import open_table
 from xval.data.clip_average import combine_examples
 from xval.measures.task import Task
-from xval.results.read import PREDICTION_COLUMNS, REMEDY
+from xval.results.read import PREDICTION_COLUMNS
 
 _Arrays: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]
 

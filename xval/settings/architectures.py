@@ -88,6 +88,7 @@ def _known_names() -> tuple[str, ...]:
     return (*architecture_names(), *_WITHOUT_NETWORK)
 
 
+@cache
 def executor_names() -> tuple[str, ...]:
     """Return the names of all executors, the files of xval/engine/executors/, and `auto`, which chooses one."""
     files = (ROOT / "xval" / "engine" / "executors").glob("[a-z]*.py")

@@ -10,9 +10,11 @@ from xval.settings.classical import STATISTICS, WORDS
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
 
-_LEAST = {"time_parts": 1, "pca_components": 0, "n_trees": 1, "min_samples_leaf": 1, "max_leaf_nodes": 2, "n_neighbors": 1}
+_LEAST = {
+    "time_parts": 1, "pca_components": 0, "n_trees": 1, "min_samples_leaf": 1, "max_leaf_nodes": 2, "n_neighbors": 1,
+    "alpha": 0, "epsilon": 0, "layers_dropped": 0,
+}  # fmt: skip
 _POSITIVE = ("C", "shrinkage")
-_NOT_NEGATIVE = ("alpha", "epsilon")
 
 
 def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
@@ -38,7 +40,7 @@ def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: M
     if unknown := [each for each in options["pooling"] if each not in STATISTICS]:
         found.append(f"pooling: received '{unknown[0]}'; allowed: {', '.join(STATISTICS)}")
     for option, value in options.items():
-        found += _value_faults(option, value)
+        found += value_faults(option, value)
     return found
 
 
@@ -51,7 +53,7 @@ def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _value_faults(option: str, value: Any) -> list[str]:
+def value_faults(option: str, value: Any) -> list[str]:
     """Return what is wrong with the values of an option."""
     values: Sequence[Any] = value if isinstance(value, tuple) else (value,)
     if not values:
@@ -60,11 +62,9 @@ def _value_faults(option: str, value: Any) -> list[str]:
         return [f"{option}: received {value}; a value comes twice"]
     least = _LEAST.get(option)
     if least is not None and min(values) < least:
-        return [f"{option}: received {min(values)}; allowed: {least} or more"]
+        return [f"{option}: received {min(values):.9g}; allowed: {least} or more"]
     if option in _POSITIVE and min(values) <= 0:
         return [f"{option}: received {min(values):g}; allowed: above 0"]
-    if option in _NOT_NEGATIVE and min(values) < 0:
-        return [f"{option}: received {min(values):g}; allowed: 0 or more"]
     if option in WORDS:
         most = 1.0 if option == "max_features" else float("inf")
         wrong = [each for each in values if each not in WORDS[option] and not 0 < _number(each) <= most]

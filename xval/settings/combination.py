@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from xval.settings.classical_faults import network_faults
+from xval.settings.classical_faults import network_faults, value_faults
 
 _FOLD = "{fold}"
 
@@ -44,8 +44,7 @@ def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]
         found.append("nothing to combine: models is empty and basic_features is false; give one of them, or both")
     if not models and sources["layers_dropped"] == "instance":
         found.append("layers_dropped counts layers of models, and models is empty; leave it out, or give models")
-    counts = {"layers_dropped": options.layers_dropped, "pca_components": options.pca_components}
-    found += [f"{name}: received {count}; allowed: 0 or more" for name, count in counts.items() if count < 0]
+    found += value_faults("layers_dropped", options.layers_dropped) + value_faults("pca_components", options.pca_components)
     for path in models:
         if not path.endswith(".keras"):
             found.append(f"models: received '{path}'; the path of a model.keras is wanted, as a run leaves it in fold_<k>/")

@@ -1,25 +1,32 @@
 """Values of settings that contradict each other, and names of parts that are not there.
 
-Comes in: settings whose fields are right, each by itself. Goes out: nothing, or the first fault.
+Comes in: values of settings. Goes out: settings that are right, each by itself and together; or the faults of single values, or
+else the first contradiction.
 """
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, TypeAdapter
 
 from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.settings import architectures, further_metrics, model_address, optimizers
-
-if TYPE_CHECKING:
-    from xval.settings.schema import Settings
+from xval.settings.schema import Settings
 
 
-def check_together(settings: "Settings") -> None:
-    """Refuse settings that contradict each other.
+def checked_settings(values: Mapping[str, object]) -> Settings:
+    """Return settings of these values.
 
     Raises:
-        ValueError: They do, or name a part that is not there.
+        pydantic.ValidationError: A value is missing, unknown, of the wrong type or out of range; or values contradict each
+            other, or name a part that is not there.
     """
+    return _CHECKED.validate_python(values)
+
+
+def _check_together(settings: Settings) -> Settings:
     _check_secrets(settings)
     _check_names(settings)
     _check_clip_classes(settings)
@@ -28,9 +35,13 @@ def check_together(settings: "Settings") -> None:
     _check_task(settings)
     _check_transfer(settings)
     _check_augmentation(settings)
+    return settings
 
 
-def _check_secrets(settings: "Settings") -> None:
+_CHECKED = TypeAdapter(Annotated[Settings, AfterValidator(_check_together)])
+
+
+def _check_secrets(settings: Settings) -> None:
     """Refuse a password, which would be written into records; it is not repeated here."""
     url = settings.search_storage or ""
     user, at, _ = url.partition("://")[2].rpartition("@")
@@ -42,12 +53,13 @@ def _check_secrets(settings: "Settings") -> None:
         )
 
 
-def _check_names(settings: "Settings") -> None:
+def _check_names(settings: Settings) -> None:
     try:
         architecture = architectures.find_architecture(settings.architecture)
         settings.task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further_metrics.directions(settings.task_type, settings.metrics)
+        _check_splitter(settings)
         _check_callbacks(settings)
         _check_address(settings)
     except SettingsError as error:
@@ -63,13 +75,13 @@ def _check_names(settings: "Settings") -> None:
         )
 
 
-def _check_clip_classes(settings: "Settings") -> None:
+def _check_clip_classes(settings: Settings) -> None:
     """Refuse what needs one class of each clip, or any number of them, where clips have none."""
     task = settings.task
     loss = task.loss_name(settings.loss)
-    for name in ("augment_mixup", "label_smoothing"):
-        if getattr(settings, name) and user_code.is_dotted(loss) and task.has_clip_classes:
-            raise ValueError(f"{name} gives examples shares of classes; loss '{loss}' gets the number of one class")
+    if user_code.is_dotted(loss) and task.has_clip_classes:
+        why = f"gives examples shares of classes; loss '{loss}' gets the number of one class"
+        _refuse(settings, ("augment_mixup", "label_smoothing"), why)
     if settings.label_smoothing and not task.deals_classes:
         raise ValueError(f"label_smoothing={settings.label_smoothing} needs classes of clips; the task is {settings.task_type}")
     if settings.clip_average != "probabilities" and task.has_clip_labels:
@@ -81,7 +93,7 @@ def _check_clip_classes(settings: "Settings") -> None:
         raise ValueError(f"clip_average='{settings.clip_average}' needs classes; the task is {settings.task_type}")
 
 
-def _check_monitor(settings: "Settings") -> None:
+def _check_monitor(settings: Settings) -> None:
     task = settings.task
     monitors = task.monitors(further_metrics.directions(settings.task_type, settings.metrics))
     if settings.monitor.removeprefix("val_") in task.final_metrics:
@@ -93,7 +105,7 @@ def _check_monitor(settings: "Settings") -> None:
         raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
 
 
-def _check_training(settings: "Settings") -> None:
+def _check_training(settings: Settings) -> None:
     if settings.class_weights == "balanced" and settings.task.has_clip_labels:
         raise ValueError(
             "class_weights='balanced' weighs a clip by its one class, and clips with several labels have no such class; "
@@ -112,19 +124,24 @@ def _check_training(settings: "Settings") -> None:
         )
 
 
-def _check_callbacks(settings: "Settings") -> None:
+def _check_splitter(settings: Settings) -> None:
+    if user_code.is_dotted(settings.fold_strategy):
+        user_code.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
+
+
+def _check_callbacks(settings: Settings) -> None:
     for name in further_metrics.split_names(settings.callbacks or "auto"):
         if not user_code.is_dotted(name):
             raise SettingsError(f"callbacks: '{name}' is no dotted path. {user_code.HOW_TO_NAME}")
         user_code.find_definition(name).check_signature(0, "callback()")
 
 
-def _check_address(settings: "Settings") -> None:
+def _check_address(settings: Settings) -> None:
     if settings.initial_model is not None and model_address.is_address(settings.initial_model):
         model_address.parse_address(settings.initial_model)
 
 
-def _check_task(settings: "Settings") -> None:
+def _check_task(settings: Settings) -> None:
     if settings.augment_mixup and not settings.task.has_clip_targets:
         raise ValueError(f"augment_mixup mixes the targets of clips; {settings.task_type} has none")
     if not settings.task.is_framewise:
@@ -147,14 +164,13 @@ def _check_task(settings: "Settings") -> None:
                 f"{name}={getattr(settings, name)} would move audio away from its annotations; for frame_classification it is "
                 "none, and sequence_frames says how long examples are"
             )
-    for name in ("augment_time_shift_s", "augment_speed"):
-        if getattr(settings, name):
-            raise ValueError(f"{name} would move audio away from its annotations; random_excerpts moves both")
+    why = "would move audio away from its annotations; random_excerpts moves both"
+    _refuse(settings, ("augment_time_shift_s", "augment_speed"), why)
     if settings.event_median_frames % 2 == 0:
         raise ValueError(f"event_median_frames={settings.event_median_frames}; an odd number has a frame in the middle")
 
 
-def _check_transfer(settings: "Settings") -> None:
+def _check_transfer(settings: Settings) -> None:
     if settings.unfreeze_every and not settings.frozen_layers and settings.frozen == "none":
         raise ValueError(f"unfreeze_every={settings.unfreeze_every}: nothing is frozen; set frozen_layers or frozen")
     if settings.unfreeze_every >= settings.num_epochs:
@@ -183,7 +199,7 @@ def _check_transfer(settings: "Settings") -> None:
         )
 
 
-def _check_augmentation(settings: "Settings") -> None:
+def _check_augmentation(settings: Settings) -> None:
     masks = {"augment_time_masks": "augment_time_mask_frames", "augment_frequency_masks": "augment_frequency_mask_bins"}
     for number, width in masks.items():
         n_masks, widest = getattr(settings, number), getattr(settings, width)
@@ -195,38 +211,39 @@ def _check_augmentation(settings: "Settings") -> None:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} is nothing after rounding to steps of {step_s:g} s"
         )
-    for name in ("augment_mixup", "augment_mixstyle"):
-        if getattr(settings, name) and settings.batch_size == 1:
-            raise ValueError(f"{name} mixes the examples of a batch, and batch_size is 1")
+    if settings.batch_size == 1:
+        _refuse(settings, ("augment_mixup", "augment_mixstyle"), "mixes the examples of a batch, and batch_size is 1")
     if settings.crop_s is not None and settings.augment_time_shift_s >= settings.crop_s:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}; lower it"
         )
     of_bins = ("augment_frequency_shift_bins", "augment_vocal_tract")
-    for name in of_bins:
-        if getattr(settings, name) and settings.features in ("mfcc", "embedding"):
-            raise ValueError(f"{name} needs bins of frequency, and features='{settings.features}' has none")
+    has_bins = settings.features not in ("mfcc", "embedding")
+    if not has_bins:
+        _refuse(settings, of_bins, f"needs bins of frequency, and features='{settings.features}' has none")
     if settings.features == "embedding":
-        for name in ("augment_gain_db", "augment_time_shift_s"):
-            if getattr(settings, name):
-                raise ValueError(f"{name} changes samples, and features='embedding' are computed before training; set it to 0")
+        why = "changes samples, and features='embedding' are computed before training; set it to 0"
+        _refuse(settings, ("augment_gain_db", "augment_time_shift_s"), why)
     of_recorders = ("augment_response_db", "augment_noise_floor_db")
-    for name in of_recorders:
-        if getattr(settings, name) not in (0, None) and (settings.scale != "db" or settings.features in ("mfcc", "embedding")):
-            raise ValueError(
-                f"{name} needs spectra in dB (scale = db); here features='{settings.features}', scale='{settings.scale}'"
-            )
+    if settings.scale != "db" or not has_bins:
+        why = f"needs spectra in dB (scale = db); here features='{settings.features}', scale='{settings.scale}'"
+        _refuse(settings, of_recorders, why)
     on_features = [*masks, *of_bins, "augment_mixstyle", "augment_speed", *of_recorders]
     on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
-    switched_on = next((name for name in on_features if getattr(settings, name) not in (0, None)), None)
-    if switched_on and is_waveform and settings.frontend == "none":
-        raise ValueError(f"{switched_on} works on frames and bins, and samples have none; set frontend to logmel or stft")
-    if switched_on and settings.normalization == "none":
-        raise ValueError(
-            f"{switched_on} works on features of mean 0 and deviation 1, but normalization='none'; choose per_bin or global"
-        )
+    if is_waveform and settings.frontend == "none":
+        _refuse(settings, on_features, "works on frames and bins, and samples have none; set frontend to logmel or stft")
+    if settings.normalization == "none":
+        why = "works on features of mean 0 and deviation 1, but normalization='none'; choose per_bin or global"
+        _refuse(settings, on_features, why)
     if settings.augment_gain_db and settings.features != "mfcc" and settings.normalization == "per_clip":
         raise ValueError("augment_gain_db has no effect with normalization='per_clip', which takes the gain out again")
     has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not (is_waveform and settings.frontend == "none"))
     if settings.augment_gain_db and settings.db_reference == "max" and has_decibels:
         raise ValueError("augment_gain_db contradicts db_reference='max', which takes the loudness out of the features")
+
+
+def _refuse(settings: Settings, names: Iterable[str], why: str) -> None:
+    """Refuse settings that are not switched off."""
+    for name in names:
+        if getattr(settings, name) not in (0, None):
+            raise ValueError(f"{name} {why}")

@@ -55,18 +55,6 @@ def join_arguments(text: object, given: Mapping[str, object]) -> str | None:
     return ", ".join(f"{name}={value!r}" for name, value in sorted(arguments.items())) or None
 
 
-def in_order(text: str | None) -> str | None:
-    """Return a text of arguments as `join_arguments` has it.
-
-    Raises:
-        ValueError: It is none.
-    """
-    try:
-        return join_arguments(text, {})
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
-
-
 def split_arguments(text: str | None) -> dict[str, object]:
     """Return the arguments in a text of `join_arguments`.
 

@@ -4,16 +4,14 @@ Comes in: the settings. Goes out: checked names, without loading Keras; xval/tra
 """
 
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
 from xval.base.keras_names import match as match_name
 from xval.settings.optimizer_arguments import check_arguments
-
-if TYPE_CHECKING:
-    from xval.settings.schema import Settings
+from xval.settings.schema import Settings
 
 OPTIMIZER_OPTIONS = {
     "momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm", "weight_average": "ema_momentum",
@@ -27,13 +25,7 @@ def optimizer_name(name: str) -> str:
     Raises:
         SettingsError: There is no such optimizer; or it is a function that does not take a learning rate alone.
     """
-    if user_code.is_dotted(name):
-        user_code.find_definition(name).check_signature(1, "optimizer(learning_rate)")
-        return name
-    found = match_name(name, OPTIMIZERS)
-    if found is None:
-        raise SettingsError(f"unknown optimizer '{name}'. {suggestion(name, OPTIMIZERS)} {user_code.HOW_TO_NAME}")
-    return found
+    return _known_name("optimizer(learning_rate)", name, match_name(name, OPTIMIZERS), OPTIMIZERS)
 
 
 def schedule_name(name: str) -> str:
@@ -42,15 +34,21 @@ def schedule_name(name: str) -> str:
     Raises:
         SettingsError: There is no such schedule; or it is no function of epoch and learning rate.
     """
+    return _known_name("schedule(epoch, learning_rate)", name, SCHEDULES.get(name), SCHEDULES)
+
+
+def _known_name(signature: str, name: str, known: str | None, names: Iterable[str]) -> str:
+    """Return the known name, or else the dotted path of a part of the user's own with this signature."""
     if user_code.is_dotted(name):
-        user_code.find_definition(name).check_signature(2, "schedule(epoch, learning_rate)")
+        user_code.find_definition(name).check_signature(signature.count(",") + 1, signature)
         return name
-    if name not in SCHEDULES:
-        raise SettingsError(f"unknown schedule '{name}'. {suggestion(name, SCHEDULES)} {user_code.HOW_TO_NAME}")
-    return SCHEDULES[name]
+    if known is None:
+        kind = signature.partition("(")[0]
+        raise SettingsError(f"unknown {kind} '{name}'. {suggestion(name, names)} {user_code.HOW_TO_NAME}")
+    return known
 
 
-def check_options(settings: "Settings") -> None:
+def check_options(settings: Settings) -> None:
     """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it.
 
     Raises:

@@ -1,16 +1,21 @@
 """The settings and options of an instance as the plain values that files hold, and back.
 
 Comes in: a `Settings` and the options of its architecture. Goes out: one dict of both, which JSON can hold, and its hash; or
-the settings and options of such a dict.
+the settings and options of such a dict, which may come from a file that is of another version or damaged.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
 from hashlib import blake2b
 from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, PrivateAttr, ValidationError, create_model
 
-from xval.settings.schema import NEUTRAL, RETIRED, UNHASHED_KEYS, Settings
+from xval.base.errors import REMEDY, ResultsError
+from xval.settings.contradictions import checked_settings
+from xval.settings.schema import NEUTRAL, RETIRED, UNHASHED_KEYS, Part, Settings
 
 
 def to_parameters(settings: Settings, options: Mapping[str, object]) -> dict[str, object]:
@@ -19,19 +24,81 @@ def to_parameters(settings: Settings, options: Mapping[str, object]) -> dict[str
     return settings.model_dump(mode="json") | plain
 
 
-def from_parameters(parameters: Mapping[str, object], option_names: Collection[str]) -> tuple[Settings, dict[str, object]]:
+def from_parameters(
+    parameters: Mapping[str, object], option_names: Collection[str] | None = None, *, together: bool = False
+) -> tuple[Settings, dict[str, object]]:
     """Return the settings and the options that `to_parameters` was given; the parameters may come from JSON.
 
     Args:
         parameters: Every setting and option.
-        option_names: Which of them are options of the architecture.
+        option_names: Which of them are options of the architecture; None: all that are no settings.
+        together: Whether the settings are checked together, too, and parts of the user's own are looked up. A process that
+            hands a job on need not find them.
 
     Raises:
         KeyError: An option is missing.
         pydantic.ValidationError: A setting is missing, unknown, or of the wrong type.
     """
-    settings = Settings.from_written({name: value for name, value in parameters.items() if name not in option_names})
-    return settings, with_tuples({name: parameters[name] for name in option_names})
+    known = Settings.model_fields
+    names = [name for name in parameters if name not in known] if option_names is None else option_names
+    values = {name: value for name, value in parameters.items() if name not in names and name not in RETIRED}
+    settings = checked_settings(values) if together else Settings.model_validate(values)
+    return settings, with_tuples({name: parameters[name] for name in names})
+
+
+def settings_among(parameters: Mapping[str, object], path: Path) -> Settings:
+    """Return the settings among the parameters of a settings.json or metrics.json.
+
+    Where some are missing or wrong, the others are there all the same; reading one that is missing is a `ResultsError` that
+    names the path.
+    """
+    try:
+        return from_parameters(parameters)[0]
+    except ValidationError:
+        settings = _DamagedSettings.model_construct(**cast("dict[str, Any]", parameters))
+    settings._path = path
+    return settings
+
+
+class _DamagedSettings(Settings):
+    """Settings of a file, of which some are missing or have impossible values."""
+
+    _path: Path = PrivateAttr()
+
+    def _part(self, kind: Callable[..., Part], names: Iterable[str]) -> Part:
+        try:
+            return super()._part(kind, names)
+        except ValidationError as error:
+            wrong = ", ".join(f"{'.'.join(map(str, fault['loc']))}={fault['input']!r:.40}" for fault in error.errors()[:3])
+            raise ResultsError(f"{self._path}: damaged, it has {wrong}. {REMEDY}") from error
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in Settings.model_fields:
+                raise ResultsError(f"{self._path}: damaged, '{name}' is missing. {REMEDY}")
+            return super().__getattr__(name)
+
+
+def settings_faults(parameters: Mapping[str, object]) -> str:
+    """Return the first settings among the parameters that are of a wrong type; empty: there are none."""
+    there = {name: value for name, value in parameters.items() if value is not None}  # NaN is null in these files
+    try:
+        _types().__pydantic_validator__.validate_python(there)
+    except ValidationError as error:
+        return describe_values(there, list(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))[:3])
+    return ""
+
+
+@cache
+def _types() -> type[BaseModel]:
+    """Return a model of the types of all settings, without what further rules they follow: a later version may have others."""
+    return create_model("_Types", **{name: (field.annotation, None) for name, field in Settings.model_fields.items()})  # type: ignore[call-overload,no-any-return]
+
+
+def describe_values(written: Mapping[str, object], names: Iterable[str]) -> str:
+    """Return the values of some names in a file, or that they are missing."""
+    return ", ".join(f"{name}={written[name]!r:.40}" if name in written else f"no {name}" for name in names)
 
 
 def with_tuples(options: Mapping[str, object]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from xval.base.config_file import APART, CONFIG_PATH, read_defaults
 from xval.base.errors import SettingsError
 from xval.settings import classical_faults, combination, optimizer_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, trains_network
+from xval.settings.contradictions import checked_settings
 from xval.settings.options import Architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
@@ -157,7 +158,7 @@ def _resolve_one(
             faults.append(f"{place(name)}: {unknown}")
     settings, options = None, {}
     try:
-        settings = Settings.model_validate({key: value for key, value in merged.items() if key in Settings.model_fields})
+        settings = checked_settings({key: value for key, value in merged.items() if key in Settings.model_fields})
     except ValidationError as error:
         faults += [value_faults.describe_setting(fault, where, place) for fault in error.errors()]
     for name, option in architecture.options.items():

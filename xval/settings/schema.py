@@ -4,12 +4,12 @@ Comes in: text and values of all layers. Goes out: a frozen `Settings`; and the 
 that belong to the whole experiment, or those that cannot change a result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, reduce
 from operator import or_
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.table import TaskType
@@ -24,26 +24,26 @@ from preprocessing.features.settings import (
     none_from_text,
 )
 from xval.base import user_code
-from xval.folds.plan import FoldSettings
+from xval.folds.condition import Condition
+from xval.folds.plan import FoldSettings, Strategy
 from xval.measures.task import LabelForm, Task, find_task
-from xval.settings import architectures, contradictions, further_metrics
-from xval.settings.optimizer_arguments import in_order
+from xval.settings import architectures, further_metrics
+from xval.settings.optimizer_arguments import join_arguments
 from xval.settings.scope import Scope
-from xval.settings.space import SearchPlan, check_text
+from xval.settings.space import SearchPlan
 from xval.settings.validators import (
     below_one,
-    check_condition,
     check_executor,
     join_names,
     of_regression,
     read_gpu,
+    read_strategy,
+    reading,
     rename_reshaping,
 )
 
 RETIRED = {"engine": "sequential"}
 """Settings that are no more, with the value that all results have which are still read."""
-_WRITTEN = "written"  # the context in which settings are read that a run has written
-
 
 # Scopes that come together.
 _RUN = Scope.EXPERIMENT | Scope.UNHASHED
@@ -52,19 +52,26 @@ _FOLDS = _RUN | Scope.FOLDS
 _PACE = Scope.BETWEEN_STEPS
 _NETWORK = Scope.NETWORK | Scope.MODEL
 
+Part = TypeVar("Part", FeatureSettings, FoldSettings, FrameSettings)
+"""A part of the settings."""
+_CONDITION = reading(lambda text: Condition(text).text)
+
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
 OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(below_one)]
 Factor = Annotated[NonNegativeFloat, Field(lt=1)]
 OptionalNoiseFloor = Annotated[Annotated[float, Field(gt=-60, lt=0)] | None, BeforeValidator(none_from_text)]
+DottedPath = Annotated[str, Field(pattern=r"\.")]
 OptionalFactor = Annotated[Factor | None, BeforeValidator(none_from_text)]
 
 
 class Settings(FeatureSettings):
-    """All parameters of one instance; config.ini has the meaning and unit of each.
+    """All parameters of one instance, each right by itself; config.ini has the meaning and unit of each.
+
+    `contradictions.checked_settings` makes those that are right together, too.
 
     Raises:
-        pydantic.ValidationError: A value of the wrong type or out of range, or values that contradict each other.
+        pydantic.ValidationError: A value of the wrong type or out of range.
     """
 
     # experiment
@@ -102,7 +109,7 @@ class Settings(FeatureSettings):
     ray_gpus_per_job: Annotated[NonNegativeFloat, _CLUSTER]
     # folds
     num_folds: Annotated[PositiveInt, _FOLDS]
-    fold_strategy: Annotated[Literal["balanced", "leave_one_out", "predefined", "holdout"], _FOLDS]
+    fold_strategy: Annotated[Strategy | DottedPath, BeforeValidator(read_strategy), _FOLDS]
     fold_seed: Annotated[NonNegativeInt, _FOLDS]
     validation: Annotated[Literal["fraction", "next_fold"], _FOLDS]
     validation_fraction: Annotated[Share, _FOLDS]
@@ -111,8 +118,8 @@ class Settings(FeatureSettings):
     repeats: Annotated[PositiveInt, _RUN] = 1  # what was written before there were repeats has none
     # what was written before there were these has none either, and keeps its hash: see NEUTRAL
     train_fraction: Annotated[PositiveFloat, Field(le=1)] = 1.0
-    train_where: Annotated[OptionalText, AfterValidator(check_condition), Scope.LOSS] = None
-    test_where: Annotated[OptionalText, AfterValidator(check_condition)] = None
+    train_where: Annotated[OptionalText, _CONDITION, Scope.LOSS] = None
+    test_where: Annotated[OptionalText, _CONDITION] = None
     # model
     architecture: Annotated[str, Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(rename_reshaping), _NETWORK]
@@ -147,7 +154,7 @@ class Settings(FeatureSettings):
     learning_rate: Annotated[PositiveFloat, _PACE | Scope.NETWORK]
     momentum: Annotated[OptionalFactor, _NETWORK]
     weight_decay: Annotated[OptionalFactor, _NETWORK]
-    optimizer_arguments: Annotated[OptionalText, AfterValidator(in_order), _NETWORK] = None
+    optimizer_arguments: Annotated[OptionalText, reading(lambda text: join_arguments(text, {})), _NETWORK] = None
     schedule: Annotated[str, _PACE | _NETWORK]
     schedule_unit: Annotated[Literal["epoch", "batch"], _PACE | Scope.NETWORK] = "epoch"
     schedule_decay: Annotated[Share, _PACE | Scope.NETWORK]
@@ -191,25 +198,7 @@ class Settings(FeatureSettings):
     # of an experiment or instance alone, so without a default in config.ini
     comment_1: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
     comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
-    search: Annotated[OptionalText, AfterValidator(check_text)] = None  # a `SearchPlan`
-
-    @model_validator(mode="after")
-    def _check_contradictions(self, info: ValidationInfo) -> Self:
-        if info.context != _WRITTEN:
-            contradictions.check_together(self)
-        return self
-
-    @classmethod
-    def from_written(cls, values: Mapping[str, object]) -> Self:
-        """Return settings that were checked when they were written; each value is checked anew, by itself.
-
-        Parts of the user's own are not looked up: a process that hands a job on need not find them.
-
-        Raises:
-            pydantic.ValidationError: A setting is missing, unknown, or of the wrong type.
-        """
-        known = {name: value for name, value in values.items() if name not in RETIRED}
-        return cls.model_validate(known, context=_WRITTEN)
+    search: Annotated[OptionalText, reading(lambda text: SearchPlan.from_text(text).to_text())] = None  # a `SearchPlan`
 
     @property
     def task(self) -> Task:
@@ -228,7 +217,7 @@ class Settings(FeatureSettings):
 
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name."""
-        names = [self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
+        names = [self.fold_strategy, self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
         names += further_metrics.split_names(self.callbacks or "auto")
         found = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
         is_own = user_code.is_dotted(self.architecture)
@@ -241,15 +230,18 @@ class Settings(FeatureSettings):
 
     def feature_settings(self) -> FeatureSettings:
         """Return the part that decides the features."""
-        return FeatureSettings(**{name: getattr(self, name) for name in FeatureSettings.model_fields})
+        return self._part(FeatureSettings, FeatureSettings.model_fields)
 
     def fold_settings(self) -> FoldSettings:
         """Return the part that decides the folds."""
-        return FoldSettings(**{name: getattr(self, name) for name in names_of(Scope.FOLDS)})
+        return self._part(FoldSettings, names_of(Scope.FOLDS))
 
     def frame_settings(self) -> FrameSettings:
         """Return the part that decides what frames and events are."""
-        return FrameSettings(**{name: getattr(self, name) for name in FrameSettings.model_fields})
+        return self._part(FrameSettings, FrameSettings.model_fields)
+
+    def _part(self, kind: Callable[..., Part], names: Iterable[str]) -> Part:
+        return kind(**{name: getattr(self, name) for name in names})
 
 
 # Of the settings that Settings inherits.

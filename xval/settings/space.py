@@ -183,18 +183,6 @@ class SearchPlan:
         yield from (dict(zip(self.space, values, strict=True)) for values in islice(combined, _MOST_CORNERS))
 
 
-def check_text(text: str | None) -> str | None:
-    """Return the text of a plan as `SearchPlan.to_text` writes it.
-
-    Raises:
-        ValueError: It is none.
-    """
-    try:
-        return text and SearchPlan.from_text(text).to_text()
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
-
-
 def option_text(value: object) -> str:
     """Return an option of a choice as Optuna and files name it."""
     return value if isinstance(value, str) else _text(value)

@@ -5,19 +5,37 @@ says what is allowed.
 """
 
 import re
+from collections.abc import Callable
+from typing import get_args
 
-from pydantic import ValidationInfo
+from pydantic import AfterValidator, ValidationInfo
+from pydantic_core import PydanticKnownError
 
+from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
-from xval.folds.condition import Condition
+from xval.folds.plan import Strategy
 from xval.settings import architectures
 
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
+_NAMES_OF_SCIKIT_LEARN = {
+    "leaveonegroupout": "leave_one_out", "stratifiedgroup": "balanced", "stratifiedgroupkfold": "balanced",
+    "predefinedsplit": "predefined", "groupshufflesplit": "holdout",
+}  # fmt: skip
 
 
 def rename_reshaping(value: object) -> object:
     """Take the names that reshaping types had."""
     return _OLDER_NAMES.get(value, value) if isinstance(value, str) else value
+
+
+def read_strategy(value: object) -> object:
+    """Take scikit-learn's names of strategies that are built in, and refuse what is none of them and no dotted path."""
+    name = value if isinstance(value, str) else ""
+    name = _NAMES_OF_SCIKIT_LEARN.get(name.replace("_", "").lower(), name)
+    if name not in get_args(Strategy) and not user_code.is_dotted(name):
+        listed = [f"'{strategy}'" for strategy in get_args(Strategy)]
+        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(listed[:-1])} or {listed[-1]}"})
+    return name
 
 
 def read_gpu(value: object) -> object:
@@ -35,12 +53,16 @@ def check_executor(name: str) -> str:
     return name
 
 
-def check_condition(text: str | None) -> str | None:
-    """Refuse what is no condition."""
-    try:
-        return text and Condition(text).text
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
+def reading(read: Callable[[str], str | None]) -> AfterValidator:
+    """Return a validator that keeps a text, if there is one, as a function returns it that knows its form."""
+
+    def kept(text: str | None) -> str | None:
+        try:
+            return text and read(text)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+
+    return AfterValidator(kept)
 
 
 def below_one(value: float | None) -> float | None:

@@ -5,9 +5,10 @@ import sys
 import pytest
 
 from xval.base import user_code
+from xval.base.code_hash import hash_code
 from xval.base.errors import SettingsError
 from xval.base.user_code import describe_place, find_definition, load, own_files
-from xval.experiment.snapshot import code_files, hash_code
+from xval.experiment.snapshot import code_files
 from xval.settings.architectures import find_architecture
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from xval.experiment.snapshot import code_files, hash_code, take_snapshot
+from xval.base.code_hash import hash_code
+from xval.experiment.snapshot import code_files, take_snapshot
 from xval.settings.architectures import ROOT
 
 

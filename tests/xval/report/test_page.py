@@ -93,6 +93,16 @@ def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(f
         assert claimed not in text
 
 
+def test_the_protocol_names_a_splitter_of_ones_own(finished):
+    (first,) = read_metric_dicts(ExperimentFolder(finished.results), [1])
+    folds = read_folds(ExperimentFolder(finished.results))
+    plan = dataclasses.replace(folds.plan, settings={"fold_strategy": "my_folds.split", "fold_seed": 1})
+    of_one = {"metric_dicts": [first], "by_number": {1: first}, "ranking": rank_instances([first]), "corpus": None}
+    contents = SimpleNamespace(**of_one, folds=dataclasses.replace(folds, plan=plan), comparisons=(), verdicts=None)
+
+    assert "; the folds are those of my_folds.split (seed 1). " in " ".join(describe_protocol(contents))
+
+
 def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page):
     path = write_page(copy, PageRequest())
     page = read_page(path)

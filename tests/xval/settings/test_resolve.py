@@ -311,3 +311,36 @@ def test_a_fault_that_several_instances_share_is_reported_once():
         "experiments/exp1.py, experiment: unknown parameter 'num_epoch'. Did you mean 'num_epochs'?",
         "experiments/exp1.py, instances 1-3: unknown parameter 'batch_sice'. Did you mean 'batch_size'?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("leave_one_group_out", "leave_one_out"),
+        ("LeaveOneGroupOut", "leave_one_out"),
+        ("stratified_group", "balanced"),
+        ("StratifiedGroupKFold", "balanced"),
+        ("predefined_split", "predefined"),
+        ("group_shuffle_split", "holdout"),
+    ],
+)
+def test_names_of_scikit_learn_are_written_as_those_of_the_strategies(make_settings, name, ours):
+    assert make_settings(fold_strategy=name) == make_settings(fold_strategy=ours)
+    assert make_settings(fold_strategy=name).fold_settings().fold_strategy == ours
+
+
+def test_a_splitter_of_ones_own_is_looked_up_and_belongs_to_the_code(make_settings, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_folds.py").write_text("def split(items): ...\ndef two(items, seed): ...\nclass Own: ...\n")
+
+    assert "my_folds" in make_settings(fold_strategy="my_folds.split").own_modules()
+    assert make_settings(fold_strategy="my_folds.Own").fold_strategy == "my_folds.Own"
+    for name, message in {
+        "my_folds.splitt": r"my_folds\.py has no 'splitt'\. Available: Own, split, two\. Did you mean 'split'",
+        "my_folds.two": r"'my_folds\.two': received two\(items, seed\) in .*; split\(items\) is wanted",
+        "balance": r"fold_strategy: received 'balance'\. Available: balanced, holdout, .* Did you mean 'balanced'",
+    }.items():
+        with pytest.raises(SettingsError, match=message):
+            make_settings(fold_strategy=name)
+    with pytest.raises(SettingsError, match=r"fold_repeats=2 .*fold_strategy='my_folds\.split' does not"):
+        make_settings(fold_strategy="my_folds.split", fold_repeats=2)

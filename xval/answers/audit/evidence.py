@@ -31,8 +31,8 @@ from xval.results.read import (
     read_folds,
     read_records,
     read_settings,
-    settings_among,
 )
+from xval.settings.parameters import settings_among
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from preprocessing.clips.columns import with_columns
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
 from xval.base.errors import XvalError
+from xval.base.user_code import is_dotted
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import part_of_fold, uses_part
@@ -61,9 +62,10 @@ def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
 
 
 def _tested_otherwise(plan: FoldPlan) -> list[str]:
-    """Return which items a deal does not test exactly once, if the strategy promises that (a column phase does not)."""
-    strategy = plan.settings.get("fold_strategy")
-    if strategy not in ("balanced", "leave_one_out") and not (strategy == "predefined" and len(plan.folds) > 1):
+    """Return which items a deal does not test exactly once, if the strategy promises that (a single split does not)."""
+    strategy = str(plan.settings.get("fold_strategy"))
+    may_be_single = strategy == "predefined" or is_dotted(strategy)
+    if strategy not in ("balanced", "leave_one_out") and not (may_be_single and len(plan.folds) > 1):
         return []
     everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
     faults = []

@@ -23,6 +23,7 @@ from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, with_code_first
 from xval.settings.architectures import trains_network
+from xval.settings.parameters import to_parameters
 
 WORKER_MODULE = "xval.engine.worker.serve"
 _LOG_TAIL = 4000
@@ -87,7 +88,7 @@ class Worker:
         self.has = job
         order: dict[str, Any] = {"job": job.to_dict(), "next_store": None}
         if upcoming and upcoming.settings.backend == self.backend and upcoming.store_folder != job.store_folder:
-            order |= {"next_store": upcoming.store_folder, "next_settings": upcoming.settings.model_dump(mode="json")}
+            order |= {"next_store": upcoming.store_folder, "next_settings": to_parameters(upcoming.settings, {})}
         self._order(order)
 
     def check(self, jobs: Sequence[Job]) -> None:

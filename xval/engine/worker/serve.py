@@ -25,6 +25,7 @@ from xval.jobs.claim import JobOutcome, Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK
 from xval.settings.architectures import trains_network
+from xval.settings.parameters import from_parameters
 from xval.settings.schema import Settings
 
 
@@ -92,7 +93,7 @@ def main(load: Callable[[], WorkerTasks] = load_training) -> None:
             continue
         job = Job.from_dict(order["job"])
         if store := order["next_store"]:
-            settings = Settings.from_written(order["next_settings"])
+            settings, _ = from_parameters(order["next_settings"])
             threading.Thread(target=work.preload, args=(Path(store), settings), daemon=True).start()
         answer({"outcome": asdict(work.run(job, answer, device=os.environ["XVAL_DEVICE"]))})
 

@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.clips.parquet_files import read_frame
-from xval.base.errors import ResultsError, SettingsError, brief
+from xval.base.errors import REMEDY, ResultsError, SettingsError, brief
 from xval.data.clip_average import combine_examples
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import PREDICTION_COLUMNS, REMEDY, Record
+from xval.results.read import PREDICTION_COLUMNS, Record
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.schema import Settings
 from xval.training.evaluation.clips import KEPT_SIDES

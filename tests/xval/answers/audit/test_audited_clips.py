@@ -31,8 +31,10 @@ def test_an_item_that_folds_json_does_not_have(copy):
     )  # fmt: skip
 
 
-def test_an_item_that_two_folds_test(copy):
+@pytest.mark.parametrize("strategy", ["balanced", "predefined", "my_folds.split"])
+def test_an_item_that_two_folds_test(copy, strategy):
     def test_twice(written):
+        written["settings"]["fold_strategy"] = strategy
         first, second = written["folds"]
         first["test"].append(second["test"][0])
         for side in ("training", "validation"):

@@ -1,0 +1,218 @@
+"""Folds of the user's own, by dotted path: ``fold_strategy = my_folds.split``.
+
+Comes in: the clips of a corpus. Goes out: what each fold tests, and what validates and trains where that is given. What stands
+behind the path is a function of a table of items, or has scikit-learn's ``split(X, y, groups)``: an instance in the module, or
+a class that needs no arguments. It is asked twice and has to answer the same.
+"""
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from inspect import isclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xval.base import user_code
+from xval.base.code_hash import hash_code
+from xval.base.errors import FoldsError, XvalError, first_of, one_line
+from xval.folds.dealing import Item
+from xval.folds.predefined import Split
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NOT_OF_ITEMS = {"clip", "path", "audio_hash", "augmented", "source_clip", "start_s", "end_s", "duration_s", "item"}
+_WANTED = "a list is wanted, with a fold as {'test': items, 'validation': items}, (test, validation) or its test items"
+
+
+def hash_source(path: str) -> str:
+    """Return sixteen hex digits of the module of a dotted path, and of the user's own modules that it imports.
+
+    Raises:
+        SettingsError: There is no such module.
+    """
+    module = user_code.find_module(path.rpartition(".")[0])
+    return hash_code({module.name: module.file} | _own_files(path))
+
+
+def _own_files(path: str) -> dict[str, Path]:
+    """Return the files of the user's own behind a dotted path; none where its module is installed."""
+    return user_code.own_files([path.rpartition(".")[0]], known=user_code.PACKAGES)
+
+
+@contextmanager
+def naming(strategy: str) -> Iterator[None]:
+    """Name the user's own part in errors about its folds, and turn its own errors into one line; any other name is let through.
+
+    Raises:
+        FoldsError: In the place of any error.
+    """
+    if not user_code.is_dotted(strategy):
+        yield
+        return
+    try:
+        yield
+    except XvalError as error:
+        raise FoldsError(f"fold_strategy '{strategy}': {error}") from error
+    except Exception as error:
+        raise FoldsError(f"fold_strategy '{strategy}': {user_code.describe_place(error)}{one_line(error)}") from error
+
+
+def table_of_items(index: "pd.DataFrame", items: Sequence[Item], *, has_numbers: bool) -> "pd.DataFrame":
+    """Return a row per item, in the order of their names.
+
+    Args:
+        index: One row per clip: item, label, and further columns.
+        items: With their numbers of clips per label.
+        has_numbers: The labels are numbers.
+
+    Returns:
+        item: text; clips: int64, how many; duration_s: float64, of all its clips (s). Of numbers, label or label:<name>: their
+        mean. Of other labels clips:<label>: int64, how many clips have it. And each other column that is the same for all
+        clips of every item, the label itself among them.
+    """
+    import pandas as pd
+
+    by_item = index.groupby(index["item"].astype(str))
+    table = pd.DataFrame({"item": [item.name for item in items]})
+    names = table["item"]
+    table["clips"] = by_item.size().loc[names].to_numpy()
+    if "duration_s" in index:
+        table["duration_s"] = by_item["duration_s"].sum().loc[names].to_numpy()
+    targets = [column for column in index.columns if column.startswith("label") and has_numbers]
+    for column in targets:
+        table[column] = by_item[column].mean().loc[names].to_numpy()
+    if not has_numbers:
+        for label in sorted({label for item in items for label in item.labels}):
+            table[f"clips:{label}"] = [item.labels[label] for item in items]
+    for column in index.columns:
+        if column not in _NOT_OF_ITEMS | {*targets} and (by_item[column].nunique(dropna=False) == 1).all():
+            table[column] = by_item[column].first().loc[names].to_numpy()
+    return table
+
+
+def ask_splitter(path: str, index: "pd.DataFrame", items: Sequence[Item], *, has_numbers: bool) -> list[Split]:
+    """Return the folds that a part of the user's own makes.
+
+    Args:
+        path: Its dotted path.
+        index: As of `table_of_items`.
+        items: As of `table_of_items`.
+        has_numbers: As of `table_of_items`.
+
+    Raises:
+        FoldsError: It is no splitter; its answer is no list of folds, names what is no item, has an item on two sides, does
+            not test each item once in several folds, or is another when it is asked again.
+        Exception: Whatever the user's code raises.
+    """
+    answers = [
+        _ask_for_clips(part.split, index) if hasattr(part, "split") else _ask_for_items(part, index, items, has_numbers)
+        for part in (_load(path), _load(path))
+    ]
+    if answers[0] != answers[1]:
+        raise FoldsError("it gave other folds when it was asked again; draw with a fixed seed, made anew in each call.")
+    _check(answers[0], [item.name for item in items])
+    return answers[0]
+
+
+def _load(path: str) -> Any:
+    """Return what stands behind a path, as its source is now: a notebook may have loaded it before; of a class a new object."""
+    names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in _own_files(path)}
+    loaded = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
+    try:
+        part = user_code.load(path)
+    finally:
+        sys.modules.update(loaded)  # what other parts of the user's own hold
+    if isclass(part):
+        try:
+            part = part()
+        except TypeError as error:
+            raise FoldsError(f"the class needs arguments ({error}); make the object in the module and name that.") from error
+    if not callable(part) and not hasattr(part, "split"):
+        raise FoldsError(
+            f"received {part!r:.60}; a function of a table of items is wanted, or an object with split(X, y, groups)."
+        )
+    return part
+
+
+def _ask_for_items(
+    function: Callable[["pd.DataFrame"], object], index: "pd.DataFrame", items: Sequence[Item], has_numbers: bool
+) -> list[Split]:
+    answer = function(table_of_items(index, items, has_numbers=has_numbers))
+    if isinstance(answer, str | Mapping) or not isinstance(answer, Iterable):
+        raise FoldsError(f"received {answer!r:.60}; {_WANTED}.")
+    return [_read_fold(fold, number) for number, fold in enumerate(answer, start=1)]
+
+
+def _read_fold(fold: object, number: int) -> Split:
+    """Return the test items of a fold, and those that validate where they are given."""
+    sides: Sequence[object] = (fold,)
+    if isinstance(fold, Mapping):
+        if "test" not in fold or set(fold) - {"test", "validation"}:
+            raise FoldsError(
+                f"fold {number}: received the keys {first_of(fold)}; wanted is test, allowed besides is validation."
+            )
+        sides = (fold["test"], fold.get("validation", ()))
+    elif isinstance(fold, tuple) and not any(isinstance(part, str) for part in fold):
+        sides = fold
+    if len(sides) not in (1, 2):
+        raise FoldsError(f"fold {number}: received {len(sides)} sides; {_WANTED}.")
+    for side in sides:
+        if isinstance(side, str) or not isinstance(side, Iterable):
+            raise FoldsError(f"fold {number}: received {side!r:.60}; {_WANTED}.")
+    return Split(*(frozenset(side) for side in sides))  # type: ignore[call-overload]
+
+
+def _ask_for_clips(split: Callable[..., Iterable[tuple[Any, Any]]], index: "pd.DataFrame") -> list[Split]:
+    """Return the folds of scikit-learn's ``split``, which gets clips, their labels, and their items as groups."""
+    owners = index["item"].astype(str).to_numpy()
+    targets = [column for column in index.columns if column.startswith("label")]
+    labels = index[targets[0] if len(targets) == 1 else targets].to_numpy()
+    splits = []
+    for number, sides in enumerate(split(index.reset_index(drop=True), labels, owners), start=1):
+        training, tested = (frozenset(owners[_positions(side, number, len(owners))].tolist()) for side in sides)
+        if shared := training & tested:
+            raise FoldsError(
+                f"fold {number}: item '{min(shared)}' is on two sides; the groups are the items, and a splitter that knows "
+                "groups keeps them together."
+            )
+        splits.append(Split(tested, training=None if len(training | tested) == len({*owners}) else training))
+    return splits
+
+
+def _positions(side: object, number: int, n_clips: int) -> np.ndarray:
+    positions = np.asarray(side)
+    if positions.dtype == bool and positions.shape == (n_clips,):
+        return positions
+    if (
+        positions.ndim != 1
+        or positions.dtype.kind not in "iu"
+        or (positions.size and not 0 <= positions.min() <= positions.max() < n_clips)
+    ):
+        raise FoldsError(f"fold {number}: received {side!r:.60}; positions of the {n_clips} clips are wanted, from 0.")
+    return positions
+
+
+def _check(splits: Sequence[Split], names: Collection[str]) -> None:
+    """Refuse unknown items, an item on two sides, and, in several folds, one that is not tested exactly once."""
+    if not splits:
+        raise FoldsError(f"it gave no fold; {_WANTED}.")
+    known = frozenset(names)
+    for number, split in enumerate(splits, start=1):
+        if unknown := (split.test | split.validation) - known:
+            raise FoldsError(
+                f"fold {number}: no item {first_of(sorted(map(repr, unknown)))}; the corpus has {first_of(names)}."
+            )
+        if shared := split.test & split.validation:
+            raise FoldsError(f"fold {number}: item '{min(shared)}' is on two sides.")
+    if len(splits) == 1:
+        return
+    for name in names:
+        times = [number for number, split in enumerate(splits, start=1) if name in split.test]
+        if len(times) != 1:
+            how = f"in folds {first_of(times)}" if times else "in no fold"
+            raise FoldsError(
+                f"item '{name}' is tested {how}; several folds test each item exactly once, a single one is a holdout."
+            )
