@@ -206,12 +206,12 @@ def test_labels_and_audio_keep_their_rules(split):
 
 
 def test_a_changed_source_counts_at_once_and_has_another_hash(split, tmp_path):
-    (tmp_path / "my_parts.py").write_text("pairs = " + repr(PAIRS))
-    first = split("from my_parts import pairs\ndef split(items):\n    return pairs")
+    (tmp_path / "my_pairs.py").write_text("pairs = " + repr(PAIRS))
+    first = split("from my_pairs import pairs\ndef split(items):\n    return pairs")
     before = hash_source("my_folds.split")
 
-    (tmp_path / "my_parts.py").write_text("pairs = " + repr([*PAIRS[1:], PAIRS[0]]) + "  # turned")
-    second = split("from my_parts import pairs\ndef split(items):\n    return pairs")
+    (tmp_path / "my_pairs.py").write_text("pairs = " + repr([*PAIRS[1:], PAIRS[0]]) + "  # turned")
+    second = split("from my_pairs import pairs\ndef split(items):\n    return pairs")
 
     assert (items_by_fold(first), items_by_fold(second)) == (PAIRS, [*PAIRS[1:], PAIRS[0]])
     assert before != hash_source("my_folds.split")
