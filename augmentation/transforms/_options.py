@@ -19,6 +19,11 @@ from preprocessing.features.settings import none_from_text
 _HIGHEST_SHARE = 0.45
 
 
+def limited(**limits: Any) -> Any:
+    """Return the type of an option that is a finite number within these limits, which pydantic calls ge, gt, le and lt."""
+    return Annotated[float, Field(allow_inf_nan=False, **limits)]
+
+
 Decibels = Annotated[float, Field(ge=-120, le=120, allow_inf_nan=False)]
 Hertz = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
