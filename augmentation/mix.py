@@ -64,13 +64,7 @@ class Mixing:
 
 
 def mix_events(wanted: Mixing, console: "Console") -> None:
-    """Make all mixtures, go on where an interrupted run stopped, and say what was done.
-
-    Raises:
-        CorpusError: A folder or the annotation is missing or wrong, OUTPUT was made otherwise, there is not enough background,
-            no event can be used, or a file cannot be written.
-        WorkerError: A process died.
-    """
+    """Make all mixtures, go on where an interrupted run stopped, and say what was done."""
     started = time.perf_counter()
     output = wanted.output_folder
     refuse_shared({"EVENTS": wanted.events_folder}, {"BACKGROUNDS": wanted.backgrounds_folder}, output)

@@ -128,9 +128,6 @@ def deal_backgrounds(
 
     Returns:
         The stretches of each item, each of at least the needed length.
-
-    Raises:
-        CorpusError: There is not enough background.
     """
     usable = sorted((path for path, duration_s in durations_s.items() if duration_s >= needed_s), key=natural_key)
     rng = make_generator(seed, "backgrounds")

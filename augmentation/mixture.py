@@ -45,9 +45,6 @@ def make_mixture(task: MixTask) -> tuple[bool, str | None]:
 
     Returns:
         Whether it was written now; and why there is none, or None.
-
-    Raises:
-        CorpusError: It cannot be written.
     """
     path = task.output_folder / task.mixture.path
     if read_size(path) is not None:

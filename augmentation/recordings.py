@@ -18,11 +18,7 @@ _N_SHOWN = 3
 
 
 def fingerprint(folder: Path) -> str:
-    """Return what changes when an audio file in a folder is added, removed, renamed or replaced.
-
-    Raises:
-        CorpusError: There is no such folder, or no audio in it.
-    """
+    """Return what changes when an audio file in a folder is added, removed, renamed or replaced."""
     audio_files.cache_clear()
     files = audio_files(folder)
     digest = blake2b(digest_size=8)
@@ -43,9 +39,6 @@ def check_recordings(
 
     Returns:
         The facts about each file; its length is that of what was decoded, which a header may not say.
-
-    Raises:
-        CorpusError: Files cannot be decoded, or are silent.
     """
     facts: dict[Path, AudioFacts] = {}
     for setting, folder in folders.items():
@@ -79,9 +72,6 @@ def refuse_equal(recordings: Mapping[str, Path], path: Path, audio_hash: str) ->
         recordings: What is mixed in, by the hash of its audio.
         path: The clip.
         audio_hash: That of the clip.
-
-    Raises:
-        CorpusError: It is.
     """
     twin = recordings.get(audio_hash)
     if twin is not None:

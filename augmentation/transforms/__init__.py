@@ -60,11 +60,7 @@ def transform_names() -> tuple[str, ...]:
 
 @cache
 def find_transform(name: str) -> Transform:
-    """Load the file of a transform.
-
-    Raises:
-        SettingsError: No file has this name, or it does not keep the contract above.
-    """
+    """Load the file of a transform."""
     module = load_file(__name__, name, kind="transform", wanted=("draw", "apply", "PROBABILITY"), error=SettingsError)
     options: dict[str, tuple[Any, Any]] = {}
     for option in read_options(module, "draw", n_positional=2, error=SettingsError):

@@ -61,11 +61,7 @@ def draw_file(rng: np.random.Generator, folder: Path) -> str:
 
 @cache
 def audio_files(folder: Path) -> tuple[Path, ...]:
-    """Return the audio files in a folder and below it, in the order of their relative names; augmented copies are skipped.
-
-    Raises:
-        CorpusError: There is no such folder, or no audio in it.
-    """
+    """Return the audio files in a folder and below it, in the order of their relative names; augmented copies are skipped."""
     return tuple(folder / path for path in list_audio(folder, "audio files"))
 
 

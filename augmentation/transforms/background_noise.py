@@ -65,11 +65,7 @@ def apply(
     colour: str = "white",
     noise_seed: int = 0,
 ) -> Samples:
-    """Return the samples, float32 (n_samples,), with noise: the ratio of the two root mean squares is snr_db.
-
-    Raises:
-        CorpusError: The recording cannot be read.
-    """
+    """Return the samples, float32 (n_samples,), with noise: the ratio of the two root mean squares is snr_db."""
     if recording is None:
         noise = make_noise(samples.size, sample_rate_hz, colour, noise_seed)
     else:

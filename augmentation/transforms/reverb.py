@@ -74,11 +74,7 @@ def apply(
     source_m: list[float] | None = None,
     microphone_m: list[float] | None = None,
 ) -> Samples:
-    """Return the samples, float32 (n_samples,), with the room: both parts have the same root mean square before they are mixed.
-
-    Raises:
-        CorpusError: The impulse response cannot be read.
-    """
+    """Return the samples, float32 (n_samples,), with the room; both parts have one root mean square before they are mixed."""
     if response is not None:
         whole = read_whole(Path(response), sample_rate_hz)
         room = whole[np.abs(whole).argmax() :]

@@ -54,10 +54,6 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "
 
 
 def write_disagreement(path: Path, table: "pd.DataFrame") -> None:
-    """Write what `disagreement_table` returns as csv, whole or not at all; times to the microsecond, NaN as an empty cell.
-
-    Raises:
-        CorpusError: It cannot be written.
-    """
+    """Write what `disagreement_table` returns as csv, whole or not at all; times to the microsecond, NaN as an empty cell."""
     rounded = table.round(6)
     replace_file(path, lambda temporary: guarded(rounded).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n"))

@@ -67,9 +67,6 @@ def resolve(annotations: Annotations, policy: str) -> Resolved:
         policy: ``union``: what any of them heard; ``intersection``: what all of them heard; ``ignore_disagreement``: the same,
             and what only some heard is disputed; or the name of the one annotator who is believed. Who has no row here did
             not annotate the recording, and does not count.
-
-    Raises:
-        SettingsError: It is neither a policy nor an annotator of this recording.
     """
     by_label = intervals_by_label(annotations)
     if policy not in POLICIES:
@@ -95,9 +92,6 @@ def resolve_recordings(annotations: Annotations, policy: str) -> dict[str, Resol
     Returns:
         By path. A recording that the one believed annotator has not annotated is left out: what is not annotated is not
         negative.
-
-    Raises:
-        SettingsError: It is neither a policy nor an annotator.
     """
     if policy not in POLICIES:
         _check_annotator(policy, annotations)
@@ -159,10 +153,6 @@ def frame_labels(
         overlap: Above 0, up to 1.
         form: multi_class: one class per frame: of those heard, the one that covers more of it, in a tie the first in
             class_names. multi_label: every class that is heard.
-
-    Raises:
-        SettingsError: An impossible overlap or frame length.
-        CorpusError: A label that is no class.
     """
     if not 0 < overlap <= 1 or frame_samples < 1:
         raise SettingsError(

@@ -163,7 +163,6 @@ def _has_length(path: Path) -> bool:
 
 
 def _describe(error: soundfile.LibsndfileError) -> str:
-    """Return what libsndfile says."""
     text = str(error.error_string).rstrip(".")
     if text.startswith("File does not exist"):  # said of a file that is called mp3 and holds none
         return "Format not recognised"

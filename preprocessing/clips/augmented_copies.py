@@ -131,7 +131,6 @@ def _find_list(audio_folder: Path) -> Path | None:
 
 
 def _read(path: Path) -> "pd.DataFrame":
-    """Return the list of copies."""
     import numpy as np
     import pandas as pd
 

@@ -44,9 +44,6 @@ def refuse_links(folder: Path, names: Iterable[str]) -> None:
     Args:
         folder: What is written.
         names: Of files in it, posix.
-
-    Raises:
-        CorpusError: A folder on the way to one is such a link.
     """
     boundary = Boundary(folder)
     for parent in dict.fromkeys(PurePosixPath(name).parent.as_posix() for name in names):

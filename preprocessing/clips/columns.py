@@ -63,9 +63,6 @@ def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame 
         folder: data/<dataset>.
         index: Of it clip and source_clip; an augmented copy that was not listed has the values of its source.
         collected: As of `collect_columns`; None: there are none.
-
-    Raises:
-        CorpusError: The folder cannot be written.
     """
     path = folder / COLUMNS_NAME
     if collected is None or len(collected.columns) == 1:
@@ -83,9 +80,6 @@ def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
     Args:
         index: As of `preprocessing.corpus.Corpus`.
         folder: data/<dataset>.
-
-    Raises:
-        CorpusError: columns.parquet is damaged, or not of this index.
     """
     import pandas as pd
 

@@ -52,9 +52,6 @@ def multi_hot(texts: Sequence[str], class_names: Sequence[str]) -> NDArray[np.fl
     Args:
         texts: As of `join_labels`.
         class_names: All labels there are, in their order.
-
-    Raises:
-        CorpusError: A text has another label.
     """
     numbers = {name: number for number, name in enumerate(class_names)}
     found = np.zeros((len(texts), len(numbers)), np.float32)
@@ -72,9 +69,6 @@ def refuse_several(labels: Sequence[str], where: str) -> None:
     Args:
         labels: Of all clips.
         where: Whose labels they are, to begin the error with.
-
-    Raises:
-        CorpusError: A label has a ``;`` between two names.
     """
     several = sorted({label for label in labels if len(split_labels(label)) > 1})
     if several:
@@ -96,7 +90,6 @@ def plain_name(value: Any) -> str:
 
 
 def _label(value: object) -> str:
-    """Return the name of a label."""
     if isinstance(value, bool) or not isinstance(value, str | Real | None):
         raise CorpusError(f"Label {value!r} is neither text nor a list of names, but a {type(value).__name__}.")
     return plain_name(value)

@@ -29,9 +29,6 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
     Returns:
         Paths relative to the folder, posix, sorted. Hidden files (and what macOS leaves in archives) and augmented copies are
         skipped.
-
-    Raises:
-        CorpusError: There is no such folder, no such file in it, a folder in it cannot be read, or a name is no UTF-8.
     """
     if folder.is_file():
         raise CorpusError(f"{folder} is a file; give the folder that holds {expected}. Tables: python -m preprocessing table")
@@ -62,9 +59,6 @@ def files_below(folder: Path) -> list[Path]:
     """Return the files in a folder and in those below it, without following links to folders.
 
     A folder (or a link to one) that is called like an audio file and holds none counts as one: who reads it says what it is.
-
-    Raises:
-        CorpusError: A folder cannot be read; without its files a corpus would be smaller than meant, and nothing would say so.
     """
 
     def refuse(error: OSError) -> None:

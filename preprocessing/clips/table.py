@@ -104,9 +104,6 @@ def check_names(names: Iterable[str], what: str) -> None:
     Args:
         names: Of items or classes, in any order; each may stand there several times.
         what: What they name, in the plural: ``items``, ``classes``.
-
-    Raises:
-        CorpusError: There are such names.
     """
     once = list(dict.fromkeys(names))
     refuse_unwritable(once, what)
@@ -129,9 +126,6 @@ def refuse_unwritable(names: Iterable[str], what: str) -> None:
     Args:
         names: In any order.
         what: What they name, in the plural: ``paths``, ``items``.
-
-    Raises:
-        CorpusError: There are such names.
     """
     wrong = [name for name in dict.fromkeys(names) if len(name) > LARGEST_NAME or UNWRITABLE.search(name)]
     if not wrong:

@@ -48,12 +48,6 @@ def main(arguments: Sequence[str]) -> None:
 
     Args:
         arguments: What follows ``python -m preprocessing check``.
-
-    Raises:
-        SettingsError: An option, or a feature setting, is wrong.
-        CorpusError: There is no such corpus, its folder has another layout, or the report cannot be written.
-        WorkerError: A process died.
-        SystemExit: After ``--help``.
     """
     values, corpus = _parse(arguments)
     settings = read_settings(corpus.feature_overrides(values.overrides))
@@ -92,18 +86,13 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
-    """Read the command line."""
     parser, reader = make_parser(read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION))
     values = parser.parse_all(arguments[1:])
     return values, read_corpus_choice(values, reader)
 
 
 def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
-    """Return the parser of the command line of a corpus, and its reader.
-
-    Raises:
-        CorpusError: There is no such corpus.
-    """
+    """Return the parser of the command line of a corpus, and its reader."""
     parser, reader = make_corpus_parser(_PROGRAM, corpus)
     parser.add_argument("--headers-only", action="store_true", help="read the headers of the files alone: fast, finds less")
     parser.add_argument(
@@ -129,11 +118,7 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
 
 
 def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tuple[pd.DataFrame, str]":
-    """Return the checked list of clips with the augmented copies, and why it is refused, if it is.
-
-    Raises:
-        CorpusError: It has no column path, item or label, or no clips, so that there is nothing to report on.
-    """
+    """Return the checked list of clips with the augmented copies, and why it is refused, if it is."""
     from preprocessing.clips.augmented_copies import add_copies
     from preprocessing.clips.table import check_clips, label_columns
 

@@ -49,11 +49,6 @@ def main(arguments: Sequence[str]) -> None:
 
     Args:
         arguments: What follows ``python -m preprocessing``.
-
-    Raises:
-        SettingsError: An option is unknown, missing, or its value impossible; so is a feature setting.
-        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
-        SystemExit: After ``--help``.
     """
     name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION, COMMANDS)
     parser, reader = make_parser(name)
@@ -65,11 +60,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
-    """Return the parser of the command line of a corpus, and its reader.
-
-    Raises:
-        CorpusError: There is no such corpus.
-    """
+    """Return the parser of the command line of a corpus, and its reader."""
     parser, reader = make_corpus_parser(_PROGRAM, corpus)
     fetched = "fetch the corpus into its audio folder first" if reader.may_download else argparse.SUPPRESS
     parser.add_argument("--download", action="store_true", help=fetched)
@@ -96,10 +87,6 @@ def make_features(
         download_first: Fetch the corpus into its audio folder.
         n_processes: Processes that read audio.
         says_next: Print which command goes on; without it, advice names parameters of Python functions.
-
-    Raises:
-        SettingsError: A feature setting is unknown or wrong.
-        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
     """
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings

@@ -46,10 +46,7 @@ def main(arguments: Sequence[str]) -> None:
         arguments: What follows ``python -m preprocessing show``.
 
     Raises:
-        SettingsError: An option or a feature setting is wrong.
-        CorpusError: There is no such corpus or clip, or the pictures cannot be written.
         AudioError: Some clips cannot be read; the others are drawn.
-        SystemExit: After ``--help``.
     """
     from preprocessing.features.extract import check_settings
 
@@ -126,7 +123,6 @@ def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:
 
 
 def _clip_of(row: "pd.Series[Any]", audio_folder: Path, targets: dict[str, str]) -> _Clip:
-    """Return a clip of an index."""
     import pandas as pd
 
     start_s, end_s = (None if pd.isna(row[column]) else float(row[column]) for column in ("start_s", "end_s"))

@@ -10,7 +10,10 @@ with a row per clip: path (relative to audio_folder), item (str), label (text or
 fold, start_s, end_s, source_clip, augmented; and any further column (gender, age, recorder). A keyword-only argument with a
 default is an option of the command line, one without a default stands there by itself; the docstring's Args section is their
 help. Instead of label there may be
-columns of numbers, ``label:<name>``, for a regression. What these files share is in _layout.py.
+columns of numbers, ``label:<name>``, for a regression. What
+these files share is in _layout.py, _tables.py and _annotation_tables.py. A folder or table that is missing, empty, or not as
+the docstring says, and what no option can be, is refused with a CorpusError; options that contradict each other with a
+SettingsError.
 A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none). May be added:
 
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
@@ -73,11 +76,7 @@ class Option:
         return self.name.upper() if self.is_required else f"--{self.name.replace('_', '-')}"
 
     def parse(self, text: str) -> Any:
-        """Turn the text of the command line into a value.
-
-        Raises:
-            SettingsError: It is not one of this option's values.
-        """
+        """Turn the text of the command line into a value."""
         if self.choices and text not in self.choices:
             raise SettingsError(f"{self.flag} {text}: unknown value. {suggestion(text, self.choices)}")
         if self.kind is bool:
@@ -147,11 +146,7 @@ class CorpusReader:
         return hasattr(self._module, "list_recordings")
 
     def list_recordings(self, audio_folder: Path, **options: object) -> "tuple[pd.DataFrame, pd.DataFrame]":
-        """Return the recordings of a corpus, and their events.
-
-        Raises:
-            CorpusError: As `list_clips`.
-        """
+        """Return the recordings of a corpus, and their events."""
         recordings, events = self._module.list_recordings(audio_folder, **options)
         return recordings, events
 
@@ -162,11 +157,7 @@ class CorpusReader:
 
     @property
     def downloads(self) -> "tuple[Archive, ...]":
-        """What ``--download`` fetches.
-
-        Raises:
-            CorpusError: Nothing: the corpus may not be fetched freely.
-        """
+        """What ``--download`` fetches."""
         if not self.may_download:
             address = re.search(r"^Source:.*?(https?://[^\s`,;)]+)", self.description, re.MULTILINE | re.DOTALL)
             raise CorpusError(
@@ -179,11 +170,7 @@ class CorpusReader:
 
 
 def corpus_names() -> tuple[str, ...]:
-    """Return the corpora that can be read: the files of this folder, and of the folder corpora of the user's study.
-
-    Raises:
-        CorpusError: A file of the study has the name of one of this folder.
-    """
+    """Return the corpora that can be read: the files of this folder, and of the folder corpora of the user's study."""
     names, own = file_names(__name__), own_folder("corpora")
     if own is None or str(own) in __path__:
         return names
@@ -201,11 +188,7 @@ def summarise_corpus(name: str) -> str:
 
 
 def find_corpus(name: str) -> CorpusReader:
-    """Load the file of a corpus.
-
-    Raises:
-        CorpusError: No file has this name, or it does not keep the contract above.
-    """
+    """Load the file of a corpus."""
     corpus_names()  # which finds those of the study
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")

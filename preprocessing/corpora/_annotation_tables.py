@@ -105,9 +105,6 @@ def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[l
     Args:
         annotation: The table.
         further: The plain names of the columns that are read besides path, begin and end; the cells of others are empty.
-
-    Raises:
-        CorpusError: It cannot be read, or is no such table.
     """
     needed = {*_STRETCH, *further}
     header, lines = read_table(annotation, _EXPECTED, needed=lambda column: plain_name(column) in needed, others=False)
@@ -141,9 +138,6 @@ def read_stretches(
 
     Returns:
         The rows in the order of the file. A line without begin and end says that its recording has no event.
-
-    Raises:
-        CorpusError: The table cannot be read, or has wrong lines: the first few with their numbers.
     """
     columns, lines = read_header_line(annotation, (item, "label", *labels, *alike))
     needed = [name for name in (item, *labels) if name not in ("recording", "label")]
@@ -224,9 +218,6 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
     Returns:
         A row per recording: path, item, label (all labels that are heard in it, sorted, joined with ``+``; else background);
         and `Annotations` with the column path, where every annotator of a recording has a row.
-
-    Raises:
-        CorpusError: A recording has several items.
     """
     import pandas as pd
 

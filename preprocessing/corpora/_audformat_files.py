@@ -36,10 +36,6 @@ def load_database(folder: Path) -> tuple[Any, list[str]]:
 
     Returns:
         The `audformat.Database`; and a sentence for each pickle that lies beside a table that was read.
-
-    Raises:
-        CorpusError: audformat is not installed; there is no header; it has tags, or is larger or deeper than any header is; a
-            table is missing, a pickle alone, or lies elsewhere; or audformat cannot read what is left.
     """
     try:
         import audformat

@@ -62,9 +62,6 @@ def rename_columns(
         chosen: What the user says. A column may serve twice: ``--item path`` makes every file an item.
         are_numbers: Labels become targets with the names of their columns; else they are joined with ``_``.
         are_sets: A clip may have several labels: those of several columns are joined with ``;``, without empty cells.
-
-    Raises:
-        CorpusError: There is no such column, or it stands there twice.
     """
     named = {role: split_names(names) for role, names in chosen._asdict().items() if names != role}
     if named.get("item") == ["path"]:
@@ -108,9 +105,6 @@ def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -
         table: For the error.
         paths: Of all clips.
         audio_folder: What they should be relative to.
-
-    Raises:
-        CorpusError: None of the first files is there, and the first one is further inside.
     """
     first = PurePosixPath(paths[0])
     if first.is_absolute() or ".." in first.parts or any((audio_folder / path).exists() for path in paths[:_N_LOOKED_AT]):

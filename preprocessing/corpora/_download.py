@@ -68,10 +68,6 @@ def download(archives: Sequence[Archive], folder: Path, console: "Console") -> N
         archives: What the corpus consists of.
         folder: Where it goes; made when missing.
         console: Where the progress is shown.
-
-    Raises:
-        CorpusError: No network, no such file there, a wrong checksum, an archive that is damaged or would write outside the
-            folder, or a folder that cannot be written. The message says how to fetch it by hand.
     """
     try:
         (folder / WORK_FOLDER).mkdir(parents=True, exist_ok=True)

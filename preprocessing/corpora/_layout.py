@@ -24,9 +24,6 @@ def match_paths(paths: Sequence[str], pattern: re.Pattern[str], expected: str, f
         pattern: Matches the whole path.
         expected: What it describes, for the error.
         folder: For the error.
-
-    Raises:
-        CorpusError: Some path does not match; all of them do not match.
     """
     matches = {path: pattern.fullmatch(path) for path in paths}
     wrong = [path for path, match in matches.items() if match is None]
@@ -44,7 +41,7 @@ def match_paths(paths: Sequence[str], pattern: re.Pattern[str], expected: str, f
 def read_names(paths: Sequence[str], pattern: re.Pattern[str], expected: str, folder: Path) -> "pd.DataFrame":
     """Return what the names of the files say: ``path``, and a text column for every named group of the pattern.
 
-    Args and errors are those of `match_paths`.
+    Args are those of `match_paths`.
     """
     import pandas as pd
 
@@ -82,9 +79,6 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
 
     Returns:
         What `list_clips` returns, sorted by path.
-
-    Raises:
-        CorpusError: No such column; one twice; or names and numbers together.
     """
     keys = [column for column in facts.columns if column not in _KEPT]
     chosen = split_names(label)
@@ -120,10 +114,6 @@ def add_gender_folds(facts: "pd.DataFrame", label: str) -> "pd.DataFrame":
 
     Returns:
         The facts with fold, int: 1 female, 2 male.
-
-    Raises:
-        SettingsError: The gender is predicted.
-        CorpusError: There is one gender only.
     """
     if "gender" in split_names(label):
         raise SettingsError(

@@ -38,9 +38,6 @@ def refuse_measurements(labels: Sequence[str], where: str) -> None:
     Args:
         labels: Of all clips.
         where: Whose labels they are, to begin the error with.
-
-    Raises:
-        CorpusError: They look like measurements.
     """
     if are_measurements(labels):
         names = sorted(set(labels), key=float)
@@ -78,9 +75,6 @@ def read_table(
 
     Returns:
         The header, without outer blanks; then the number and the cells of every other line that is not empty.
-
-    Raises:
-        CorpusError: The file cannot be read, is not such a file, is too large, or is empty.
     """
     try:
         lines = list(read_rows(table, Wanted(needed, others)))
@@ -92,11 +86,7 @@ def read_table(
 
 
 def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:
-    """Raise when there are faults, with the first few of them.
-
-    Raises:
-        CorpusError: There is at least one.
-    """
+    """Raise when there are faults, with the first few of them."""
     if faults:
         more = f"\n  ... and {len(faults) - _N_SHOWN} more" if len(faults) > _N_SHOWN else ""
         raise CorpusError(f"{table} has {what}:\n  " + "\n  ".join(faults[:_N_SHOWN]) + more)

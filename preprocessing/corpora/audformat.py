@@ -52,10 +52,6 @@ def list_clips(
 
     Returns:
         path, item, label (or several), start_s, end_s, phase, sorted by path. A note tells how many have no label.
-
-    Raises:
-        CorpusError: There is no such database, column or table; tables contradict each other; labels are numbers, and no
-            task type is given.
     """
     database, not_opened = load_database(audio_folder)
     _refuse_other_folders(database, audio_folder)

@@ -61,10 +61,6 @@ def list_clips(
     Returns:
         path, item (speaker), label and, unless folds is none, fold, sorted by path. Its ``attrs["note"]`` says how many
         speakers are left out.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings, or audio files of other names; or what is asked for stands
-            in audioMNIST_meta.txt, which is missing, malformed, or does not know a speaker.
     """
     paths = listing.list_audio(audio_folder, _EXPECTED)
     facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)

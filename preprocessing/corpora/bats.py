@@ -71,10 +71,6 @@ def list_clips(
 
     Returns:
         path, item, label, start_s, end_s, sorted by path and begin.
-
-    Raises:
-        CorpusError: A table is missing or no such thing; calls lie outside their recording, or end before they begin: the first
-            few with their lines. No recording that they name is there; a recording has several items.
     """
     import pandas as pd
 
@@ -96,7 +92,7 @@ def list_recordings(
     file_info: Path = _FILE_INFO,
     annotation: Path = _ANNOTATION,
 ) -> "tuple[pd.DataFrame, Annotations]":
-    """List whole recordings and what both tables say of them; arguments and errors are those of `list_clips`.
+    """List whole recordings and what both tables say of them; the arguments are those of `list_clips`.
 
     Returns:
         A row per recording: path, item, label (what is heard in it, joined with ``+``; background where nothing is); and
@@ -264,7 +260,6 @@ def _read_file_info(path: Path) -> _Table:
 
 
 def _read_annotation(path: Path) -> _Table:
-    """Read the table of calls."""
     needed = {"fileid", "start_sample", "end_sample"}
     header, lines = read_table(path, "FileID, Start sample, End sample", needed=lambda column: _plain(column) in needed)
     columns = [_plain(column) for column in header]

@@ -49,11 +49,6 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
 
     Returns:
         path, item (actor), label and, where folds is gender, fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings, audio files of other names, or one gender only; gender or
-            age is needed and VideoDemographics.csv is missing, malformed, or does not know an actor.
-        SettingsError: Folds and label are both the gender.
     """
     paths = _layout.prefer_folder(listing.list_audio(audio_folder, _EXPECTED), "AudioWAV")
     facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)

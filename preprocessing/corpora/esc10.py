@@ -53,9 +53,6 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
 
     Returns:
         path, item, label (category), fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no clips of ESC-50, audio files of other names, or none of the ten classes.
     """
     paths = list_audio(audio_folder, f"audio/1-100032-A-0.wav or {_FIRST_EXPECTED}")
     if any(_FIRST_PATTERN.fullmatch(path) for path in paths):

@@ -52,9 +52,6 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold", 
 
     Returns:
         path, item, label, fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such clips, or audio files of other names.
     """
     return clip_table(read_clips(audio_folder), item=item, label=label)
 

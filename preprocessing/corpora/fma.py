@@ -71,10 +71,6 @@ def list_clips(
 
     Returns:
         path, item, label (or several), phase, sorted by path. Its ``attrs["note"]`` says how many tracks are left out.
-
-    Raises:
-        CorpusError: There are no such tracks, one is there twice, tracks.csv is missing, is no such table or does not name
-            them, or none has the label.
     """
     labels = [name.strip() for name in label.split(",")]
     for name in labels:

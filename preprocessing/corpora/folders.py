@@ -36,11 +36,6 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
 
     Returns:
         path, item, label (class), sorted by path.
-
-    Raises:
-        CorpusError: There are no such folders, audio lies beside them, all of it lies in folders inside them, there is one
-            class only, or a pattern finds nothing in some files.
-        SettingsError: A pattern is no regular expression.
     """
     clips = list_labelled(audio_folder, item_pattern, label_pattern)
     if (item_pattern, label_pattern) == ("none", "none"):

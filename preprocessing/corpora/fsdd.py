@@ -46,10 +46,6 @@ def list_clips(
 
     Returns:
         path, item, label, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings, or holds wav files of other names.
-        SettingsError: Both item and label are the speaker.
     """
     if item == label:
         raise SettingsError("--item speaker --label speaker: no fold would test a speaker that has trained. Give --item take.")

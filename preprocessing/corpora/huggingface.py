@@ -51,10 +51,6 @@ def list_clips(
 
     Returns:
         path, item, label (or several), phase, in the order of splits and rows. A note tells the other columns.
-
-    Raises:
-        CorpusError: There is no such dataset or column, an audio cell is empty, labels are numbers and no task type is given,
-            or the folder cannot be written.
     """
     import pandas as pd
 
@@ -99,7 +95,6 @@ def default_dataset(*, source: str, **_: object) -> str:
 
 
 def _find_audio(features: Any, audio: str) -> str:
-    """Return the column of the audio."""
     import datasets
 
     found = [str(name) for name, feature in features.items() if isinstance(feature, datasets.Audio)]

@@ -63,9 +63,6 @@ def list_clips(
 
     Returns:
         path, item, label or label:valence, ..., sorted by path. Its ``attrs["note"]`` says how many utterances are left out.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such utterances, files of other names among them, or lacks their labels.
     """
     import pandas as pd
 

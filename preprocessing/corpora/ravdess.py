@@ -65,11 +65,6 @@ def list_clips(
 
     Returns:
         path, item (actor), label and, where folds is gender, fold, sorted by path. A note says how many files are left out.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings or only video, audio files of other names, or one gender
-            only.
-        SettingsError: Folds and label are both the gender.
     """
     # Sorted, so that of two copies Actor_16/ comes before audio_speech_actors_01-24/.
     first_of_name = {PurePosixPath(path).name: path for path in reversed(list_audio(audio_folder, _EXPECTED))}

@@ -43,10 +43,6 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
 
     Returns:
         path, item (speaker), label (word), phase, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such utterances, audio files of other names, or lacks one of the lists; or
-            a chosen word is not there.
     """
     paths = [path for path in list_audio(audio_folder, _EXPECTED) if _NOISE not in PurePosixPath(path).parts]
     facts = read_names(paths, _PATTERN, _EXPECTED, audio_folder)

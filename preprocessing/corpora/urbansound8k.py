@@ -42,9 +42,6 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
 
     Returns:
         path, item, label (class), fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such clips, or audio files of other names.
     """
     facts = read_names(list_audio(audio_folder, _EXPECTED), _PATTERN, _EXPECTED, audio_folder)
     facts["fold"] = facts["fold"].astype(int)

@@ -66,10 +66,6 @@ def list_clips(
     Returns:
         path, item, label, and phase where there is a list or a draw, sorted by path. Its ``attrs["note"]`` says how many
         recordings are left out, and whether speakers are on both sides of a split that should not be.
-
-    Raises:
-        CorpusError: There are no such recordings, one is there twice, a table is wrong, or it does not fit the recordings.
-        SettingsError: Options that exclude each other.
     """
     import pandas as pd
 

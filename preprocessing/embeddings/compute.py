@@ -83,8 +83,6 @@ def embed_clips(
         progress: Told how many clips are done.
 
     Raises:
-        SettingsError: As `load_embedder` and `chosen_layers`.
-        WorkerError: A process died.
         OSError: The disk is full or not writable.
     """
     bounds = _parts(durations_s)

@@ -99,11 +99,7 @@ class Embedder(Protocol):
 
 
 def identify(settings: FeatureSettings) -> Identity:
-    """Return the identity of the embedder of the settings.
-
-    Raises:
-        SettingsError: There is no such family, a package is missing, or the weights are not there.
-    """
+    """Return the identity of the embedder of the settings."""
     family, name = _split(settings)
     found: Identity = load_file(
         _FAMILIES, family, kind="family of embedding_model", wanted=("identify", "load"), error=SettingsError
@@ -117,20 +113,12 @@ def at_its_rate(settings: FeatureSettings, identity: Identity) -> FeatureSetting
 
 
 def load_embedder(settings: FeatureSettings) -> Embedder:
-    """Load the embedder of the settings; the last one stays in memory.
-
-    Raises:
-        SettingsError: As `identify`; the weights cannot be used.
-    """
+    """Load the embedder of the settings; the last one stays in memory."""
     return _load(*_split(settings), settings.is_pooled, identify(settings).hash)
 
 
 def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
-    """Return the layers that the settings ask for, of a model that has so many.
-
-    Raises:
-        SettingsError: There is no such layer, or only one that could be weighted.
-    """
+    """Return the layers that the settings ask for, of a model that has so many."""
     layer = settings.embedding_layer
     if layer == "last":
         return (n_layers - 1,)
@@ -149,11 +137,7 @@ def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
 
 
 def find_file(family: str, name: str) -> Path:
-    """Return the file that a setting names, ``FAMILY:FILE``.
-
-    Raises:
-        SettingsError: There is no such file.
-    """
+    """Return the file that a setting names, ``FAMILY:FILE``."""
     if not name or not Path(name).is_file():
         raise SettingsError(
             f"embedding_model={family}:{name}: there is no such file (paths are relative to {Path.cwd()}). "

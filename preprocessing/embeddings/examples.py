@@ -65,9 +65,6 @@ def embed_clip(samples: NDArray[np.float32], settings: FeatureSettings, n_sample
         samples: As of `cut_pieces`.
         settings: What to compute.
         n_samples: As of `embed_pieces`.
-
-    Raises:
-        SettingsError: As `load_embedder` and `chosen_layers`.
     """
     pieces = cut_pieces(samples, settings)
     size = batch_size(pieces.samples[0].size, settings.sample_rate_hz)
@@ -93,9 +90,6 @@ def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_sa
     Returns:
         Pooled float32 (n, n_layers * n_values), else (n, n_frames, n_layers * n_values); with deviations n_values is twice as
         many.
-
-    Raises:
-        SettingsError: As `load_embedder` and `chosen_layers`.
     """
     embedder = load_embedder(settings)
     layers = chosen_layers(settings, embedder.n_layers)

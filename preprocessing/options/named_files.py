@@ -28,9 +28,6 @@ def load_file(package: str, name: str, *, kind: str, wanted: Sequence[str], erro
         kind: What such a file is, for the error.
         wanted: What the file must define.
         error: What is raised.
-
-    Raises:
-        XvalError: Of the type `error`: no file has this name, or it does not define what is wanted.
     """
     names = file_names(package)
     if name not in names:
@@ -52,9 +49,6 @@ def read_options(
         function: The function's name.
         n_positional: Arguments that are no options and stand before the ``*``.
         error: What is raised.
-
-    Raises:
-        XvalError: Of the type `error`: an argument of another kind, or too few of them.
     """
     parameters = list(inspect.signature(getattr(module, function)).parameters.values())
     options = parameters[n_positional:]

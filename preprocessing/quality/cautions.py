@@ -26,11 +26,7 @@ _N_SHOWN = 5
 
 
 def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
-    """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count.
-
-    Raises:
-        CorpusError: The file of the near-duplicates, or that of the events, is damaged.
-    """
+    """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count."""
     clips = corpus.index[~corpus.index["augmented"]]
     found: list[str] = []
     if corpus.task_type == "classification":

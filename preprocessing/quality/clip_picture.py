@@ -41,9 +41,6 @@ def draw_clip(
 
     Returns:
         The figure, and the examples that are drawn in it, as `make_examples` gives them for the drawn settings.
-
-    Raises:
-        SettingsError: As `features.extract`.
     """
     drawn, note = _drawn_settings(settings)
     whole_settings = drawn.model_copy(update={"example_length_s": None})

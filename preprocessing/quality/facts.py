@@ -58,9 +58,6 @@ def read_headers(
         The clips with duration_s (float64, of the stretch where the clip is one; NaN where the header does not say),
         sample_rate_hz and n_channels (Int64),
         subtype, n_bytes (Int64, of the file), and broken and reason.
-
-    Raises:
-        WorkerError: A process died.
     """
     import pandas as pd
 
@@ -105,9 +102,6 @@ def measure(
         index of a corpus), all of the mean of the channels; fingerprint (float32 arrays, see near_duplicates.py); and
         clipped_share (of the samples, 0 to 1) of the worst channel.
         duration_s becomes that of the decoded audio.
-
-    Raises:
-        WorkerError: A process died.
     """
     import pandas as pd
 
@@ -161,7 +155,6 @@ def clipped_share(samples: NDArray[np.float32]) -> float:
 
 
 def _read_header(path: Path) -> dict[str, Any]:
-    """Return the columns of one file."""
     try:
         if not path.is_file():
             return {"broken": MISSING, "reason": "no such file"}
@@ -181,7 +174,6 @@ def _read_header(path: Path) -> dict[str, Any]:
 
 
 def _measure(clip: Stretch) -> dict[str, Any]:
-    """Return the columns of one clip."""
     try:
         decoded = decode(clip.path, start_s=clip.start_s, end_s=clip.end_s, with_hash=True)
         share = clipped_share(decoded.samples)

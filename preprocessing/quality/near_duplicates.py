@@ -101,9 +101,6 @@ def find_near_duplicates(
     Returns:
         The facts with twin (Int64, the row of the other clip, of another item if there is such; null: none) and likeness
         (float64, from `SMALLEST_LIKENESS` to 1).
-
-    Raises:
-        WorkerError: A process died.
     """
     compared = facts[facts["broken"].isna() & ~facts["augmented"] & (facts["peak_dbfs"] >= SILENCE_PEAK_DBFS)]
     compared = compared.drop_duplicates("audio_hash")
@@ -131,10 +128,6 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
 
     Returns:
         clip, item, other_clip, other_item, likeness, the most alike first: the content of data/<dataset>/near_duplicates.csv.
-
-    Raises:
-        CorpusError: The folder cannot be written.
-        WorkerError: A process died.
     """
     import pandas as pd
 
@@ -161,9 +154,6 @@ def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame":
     Args:
         folder: data/<dataset>.
         index_hash: Of the opened corpus.
-
-    Raises:
-        CorpusError: The file is damaged.
     """
     import pandas as pd
 

@@ -101,7 +101,6 @@ def number_of(count: int, subjects: str) -> str:
 
 
 def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
-    """Return the first thing that is said."""
     boxes = []
     if subject.refusal:
         boxes.append(f'<p class="box refused"><b>The list of clips is refused.</b> {escape(subject.refusal)}</p>')
@@ -124,7 +123,6 @@ def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
 
 
 def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
-    """Return the main figures."""
     original = facts[~facts["augmented"]]
     hours = facts["duration_s"].sum() / 3600
     amount = f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
@@ -145,7 +143,6 @@ def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
 
 
 def _targets(facts: "pd.DataFrame", task_type: str) -> list[str]:
-    """Return what is predicted, in words."""
     if task_type in TASKS_WITH_CLASSES:
         return [number_of(len(class_names_of(facts["label"], task_type)), "classes")]
     columns = label_columns(facts.columns) if task_type == "regression" else []
@@ -153,7 +150,6 @@ def _targets(facts: "pd.DataFrame", task_type: str) -> list[str]:
 
 
 def _overview(findings: Iterable[Finding]) -> str:
-    """Return a row for each kind of fault."""
     rows = []
     for finding in findings:
         fault = finding.fault
@@ -171,7 +167,6 @@ def _overview(findings: Iterable[Finding]) -> str:
 
 
 def _finding(finding: Finding, facts: "pd.DataFrame") -> str:
-    """Return who has a fault."""
     fault = finding.fault
     shown = list(finding.reasons.items())[:LARGEST_N_LISTED]
     if fault.subjects == "clips":
@@ -192,7 +187,6 @@ def _finding(finding: Finding, facts: "pd.DataFrame") -> str:
 
 
 def _class_table(facts: "pd.DataFrame", task_type: str) -> str:
-    """Return how many clips each item has of each class."""
     usable = count_labels(facts, task_type)
     if usable.empty:
         return "<p class='note'>No clip can be used.</p>"
@@ -230,7 +224,6 @@ def _shaded(count: int, largest: int) -> str:
 
 
 def _limits_of_method(subject: Subject) -> str:
-    """Return what this report cannot see."""
     if subject.headers_only:
         return ""
     return f"<h2>What is compared</h2><p class='note'>{_METHOD}</p>"

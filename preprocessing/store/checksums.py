@@ -128,9 +128,6 @@ def refuse_damage(folder: Path, progress: Progress | None = None) -> str | None:
 
     Returns:
         What is to be said of a store that was made without checksums; None: it has them.
-
-    Raises:
-        CorpusError: A file has another checksum, or is missing; one that is checked for the first time holds NaN.
     """
     faults = find_damage(folder, progress)
     if faults is None:

@@ -43,9 +43,6 @@ def write_frame_arrays(
         class_names: As of `preprocessing.store.write`; needed for targets of 0 and 1.
         dataset: Name of the corpus.
         data_folder: Folder of all corpora.
-
-    Raises:
-        CorpusError: They do not fit each other, a value cannot be used, or the folder cannot be written.
     """
     import pandas as pd
 

@@ -117,9 +117,6 @@ def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, 
         all_items: The items of the store, in their order.
         items: The items that count.
         n_bins: Number of bins.
-
-    Raises:
-        CorpusError: No items, an item that is not in the store, or the file is missing or damaged.
     """
     chosen = sorted(set(items))
     if not chosen:

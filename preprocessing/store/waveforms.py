@@ -156,10 +156,6 @@ def make_moments(
         settings: The front end.
         n_processes: Processes that extract features; the result does not depend on it.
         progress: Told how many clips are done.
-
-    Raises:
-        SettingsError: As `features.extract`.
-        CorpusError: The store is damaged, or its folder cannot be written.
     """
     path = _moments_path(store, settings)
     if path.exists():
@@ -246,5 +242,4 @@ def _clip_sums(clip: _Stretch, *, folder: Path, settings: FeatureSettings, padde
 
 @lru_cache(maxsize=1)
 def _open(folder: str) -> FeatureStore:
-    """Open a store once per process."""
     return open_store(Path(folder))

@@ -19,20 +19,12 @@ _CHANNEL_AXES = 3
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a file.
-
-    Raises:
-        SettingsError: There is no such file.
-    """
+    """Return the identity of a file."""
     return Identity(hash_files([find_file("onnx", name)]))
 
 
 def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
-    """Return the network.
-
-    Raises:
-        SettingsError: onnxruntime is not installed, the file is damaged, or its input is no samples.
-    """
+    """Return the network."""
     if find_spec("onnxruntime") is None:
         raise SettingsError(
             f"embedding_model=onnx:{name}: onnxruntime is not installed. Install it: {how_to_install('export')}"

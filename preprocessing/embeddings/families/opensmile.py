@@ -30,22 +30,14 @@ _NOT_BESIDE = ("tensorflow", "torch", "jax", "onnxruntime")
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a feature set: its name and the version of openSMILE.
-
-    Raises:
-        SettingsError: opensmile is not installed, or has no such set.
-    """
+    """Return the identity of a feature set: its name and the version of openSMILE."""
     _find_set(name)
     facts = (EMBEDDINGS_VERSION, "opensmile", name, version("opensmile"))
     return Identity(blake2b(repr(facts).encode(), digest_size=8).hexdigest())
 
 
 def load(name: str, *, is_pooled: bool) -> "OpenSmile":
-    """Return the feature set.
-
-    Raises:
-        SettingsError: As `identify`.
-    """
+    """Return the feature set."""
     _find_set(name)
     print(LICENCE, file=sys.stderr)  # noqa: T201
     return OpenSmile(name, is_pooled=is_pooled)
@@ -72,11 +64,7 @@ class OpenSmile:
 
 
 def functional_families(name: str) -> list[str]:
-    """Return the family of each functional of a set, in their order: its descriptor, voiced and unvoiced, all MFCCs in one.
-
-    Raises:
-        SettingsError: As `identify`.
-    """
+    """Return the family of each functional of a set, in their order: its descriptor, voiced and unvoiced, all MFCCs in one."""
     _find_set(name)
     if any(library in sys.modules for library in _NOT_BESIDE):
         with own_process() as call:

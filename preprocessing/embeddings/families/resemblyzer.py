@@ -33,20 +33,12 @@ _LEVEL_DBFS = -30
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of the weights.
-
-    Raises:
-        SettingsError: Resemblyzer is not installed.
-    """
+    """Return the identity of the weights."""
     return Identity(hash_files([_find_weights(name)]), _RATE_HZ)
 
 
 def load(name: str, *, is_pooled: bool) -> "SpeakerEncoder":  # noqa: ARG001
-    """Return the encoder.
-
-    Raises:
-        SettingsError: As `identify`; torch is not installed.
-    """
+    """Return the encoder."""
     weights = _find_weights(name)
     if find_spec("torch") is None:
         raise SettingsError(f"embedding_model=resemblyzer: torch is not installed. Install it: {how_to_install('torch')}")

@@ -34,11 +34,7 @@ _UNUSED = ("masked_spec_embed",)
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a model: the content of its files, and its rate.
-
-    Raises:
-        SettingsError: transformers is not installed, or the weights are not there.
-    """
+    """Return the identity of a model: the content of its files, and its rate."""
     folder = _find_folder(name)
     rate_hz = read_rate(folder / _PREPROCESSOR, "sampling_rate")
     if rate_hz is None:
@@ -47,11 +43,7 @@ def identify(name: str) -> Identity:
 
 
 def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG001
-    """Return the model.
-
-    Raises:
-        SettingsError: As `identify`; it is of another kind, or its weights are incomplete.
-    """
+    """Return the model."""
     folder = _find_folder(name)
     import torch
     from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
@@ -147,11 +139,7 @@ def _check_kind(name: str, kind: str) -> None:
 
 
 def _find_folder(name: str) -> Path:
-    """Return the folder with the files of a model, without asking the network.
-
-    Raises:
-        SettingsError: transformers is not installed, or a file is missing.
-    """
+    """Return the folder with the files of a model, without asking the network."""
     where = f"embedding_model=transformers:{name}"
     if not name:
         raise SettingsError(
