@@ -9,15 +9,14 @@ Such a file begins with a docstring (what it is, its layout, source and licence)
 with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, where known, clip, phase,
 fold, start_s, end_s, source_clip, augmented; and any further column (gender, age, recorder). A keyword-only argument with a
 default is an option of the command line, one without a default stands there by itself; the docstring's Args section is their
-help. Instead of label there may be
-columns of numbers, ``label:<name>``, for a regression. What
-these files share is in _layout.py, _tables.py and _annotation_tables.py. A folder or table that is missing, empty, or not as
-the docstring says, and what no option can be, is refused with a CorpusError; options that contradict each other with a
-SettingsError.
+help. Instead of label there may be columns of numbers, ``label:<name>``, for a regression. What these files share is in
+_layout.py, _tables.py and _annotation_tables.py. A folder or table that is missing, empty or other than described, and a value
+that no option may have, is refused with a CorpusError; options that contradict each other with a SettingsError.
 A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none). May be added:
 
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
     default_dataset(**options) -> str                       else the dataset is named after the file
+    NUMBERS: Collection[str]                                labels that are numbers: the task is a regression of them
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
     list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
@@ -35,6 +34,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from preprocessing.corpora._layout import split_names
 from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.base.config_file import own_folder
 from xval.base.errors import CorpusError, SettingsError, suggestion
@@ -134,11 +134,13 @@ class CorpusReader:
 
     def task_type(self, **options: object) -> str:
         """Return what these options make of the labels: ``classification`` or ``regression``."""
-        if not hasattr(self._module, "task_type"):
-            chosen = str(options.get("task_type", "auto"))
-            return "classification" if chosen == "auto" else chosen
-        found: str = self._module.task_type(**options)
-        return found
+        if hasattr(self._module, "task_type"):
+            return str(self._module.task_type(**options))
+        if hasattr(self._module, "NUMBERS"):
+            are_numbers = all(name in self._module.NUMBERS for name in split_names(str(options["label"])))
+            return "regression" if are_numbers else "classification"
+        chosen = str(options.get("task_type", "auto"))
+        return "classification" if chosen == "auto" else chosen
 
     @property
     def has_recordings(self) -> bool:

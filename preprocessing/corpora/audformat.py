@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from preprocessing.clips.boundary import Boundary
 from preprocessing.corpora._audformat_files import load_database
-from preprocessing.corpora._layout import clip_table, split_names
+from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +58,7 @@ def list_clips(
     known = _find_sources(database)
     names = _choose_labels(known, label, item)
     tables = list(database.tables) if table == "all" else split_names(table)
-    for name in tables:
-        if name not in database.tables:
-            raise CorpusError(f"--table {name}: {audio_folder} has no such table. {suggestion(name, database.tables)}")
+    refuse_unknown("table", tables, database.tables, f"{audio_folder} has no such table.")
     values = {name: _values(database, known, name, tables) for name in names}
     by_clip, by_file = _item_values(database, known, item)
     keys = sorted(set.union(*(set(found) for found in values.values())), key=lambda key: (key[0], key[1], str(key[2])))
@@ -112,8 +110,7 @@ def _find_sources(database: Any) -> dict[str, list[_Source]]:
 
 def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> list[str]:
     """Return the names of the labels; refuse unknown ones."""
-    if item != "file" and item not in known:
-        raise CorpusError(f"--item {item}: the database has no such column. {suggestion(item, [*known, 'file'])}")
+    refuse_unknown("item", [item], [*known, "file"], "the database has no such column.")
     names = split_names(label)
     if label == "auto":
         names = [name for name, sources in known.items() if name != item and any(source.field is None for source in sources)]
@@ -122,9 +119,7 @@ def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> li
                 f"The database has {len(names)} columns beside the item: say with --label which is predicted. "
                 f"Available: {', '.join(sorted(known))}."
             )
-    for name in names:
-        if name not in known:
-            raise CorpusError(f"--label {name}: the database has no such column. {suggestion(name, known)}")
+    refuse_unknown("label", names, known, "the database has no such column.")
     return names
 
 

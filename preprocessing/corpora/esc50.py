@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names
 
@@ -58,7 +57,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold", 
 
 def read_clips(audio_folder: Path) -> "pd.DataFrame":
     """Return what the names say of each clip: path, fold (int64), source, take, category, group."""
-    facts = read_names(list_audio(audio_folder, _EXPECTED), _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED)
     numbers = facts.pop("number").astype(int)
     facts["fold"] = facts["fold"].astype(int)
     facts["category"] = [CATEGORIES[number] for number in numbers]

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from preprocessing.clips.boundary import Boundary
 from preprocessing.clips.listing import AUDIO_SUFFIXES
 from preprocessing.corpora._huggingface_files import load_splits
-from preprocessing.corpora._layout import clip_table, split_names
+from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
 from preprocessing.file_replacement import replace_file
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,9 +60,7 @@ def list_clips(
     known = [name for name in features if name != column]
     names = split_names(label)
     for option, chosen in (("label", names), ("item", [] if item == "file" else [item])):
-        for name in chosen:
-            if name not in known:
-                raise CorpusError(f"--{option} {name}: the dataset has no such column. {suggestion(name, known)}")
+        refuse_unknown(option, chosen, known, "the dataset has no such column.")
     if task_type == "auto" and all(str(getattr(features[name], "dtype", "")).startswith("float") for name in names):
         raise CorpusError(f"--label {label}: numbers. To predict them, give --task-type regression.")
     kept = dict.fromkeys([*names, *([] if item == "file" else [item])])

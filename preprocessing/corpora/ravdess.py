@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
-from preprocessing.corpora._layout import add_gender_folds, clip_table, read_names
+from preprocessing.corpora._layout import clip_table, read_names
 from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def list_clips(
     """
     # Sorted, so that of two copies Actor_16/ comes before audio_speech_actors_01-24/.
     first_of_name = {PurePosixPath(path).name: path for path in reversed(list_audio(audio_folder, _EXPECTED))}
-    facts = read_names(sorted(first_of_name.values()), _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED, sorted(first_of_name.values()))
     is_audio = facts["modality"] == _AUDIO_ONLY
     if not is_audio.any():
         raise CorpusError(
@@ -85,9 +85,7 @@ def list_clips(
         raise CorpusError(f"{audio_folder} holds no {vocal_channel}. Choose another --vocal-channel, or fetch the files of it.")
     n_video = int((~is_audio).sum())
     counts = {"video": n_video, "song" if vocal_channel == "speech" else "speech": len(is_audio) - n_video - len(facts)}
-    if folds == "gender":
-        facts = add_gender_folds(facts, label)
-    clips = clip_table(facts, item="actor", label=label)
+    clips = clip_table(facts, item="actor", label=label, folds=folds)
     left_out = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     clips.attrs["note"] = f"{sum(counts.values())} of {len(is_audio)} files are left out: {left_out}" if left_out else ""
     return clips

@@ -45,7 +45,7 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
         path, item (speaker), label (word), phase, sorted by path.
     """
     paths = [path for path in list_audio(audio_folder, _EXPECTED) if _NOISE not in PurePosixPath(path).parts]
-    facts = read_names(paths, _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED, paths)
     # The lists have such paths, also where the whole lies in a further folder.
     listed = ["/".join(PurePosixPath(path).parts[-2:]) for path in facts["path"]]
     phases = _read_phases(audio_folder)

@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names
 
@@ -43,7 +42,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
     Returns:
         path, item, label (class), fold, sorted by path.
     """
-    facts = read_names(list_audio(audio_folder, _EXPECTED), _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED)
     facts["fold"] = facts["fold"].astype(int)
     facts["class"] = [_CLASSES[int(number)] for number in facts["number"]]
     return clip_table(facts, item=item, label="class")

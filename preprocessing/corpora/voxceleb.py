@@ -16,8 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.listing import list_audio
-from preprocessing.corpora._layout import clip_table, match_paths, split_names
+from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
 from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults
 from xval.base.errors import CorpusError, SettingsError, suggestion
 from xval.base.table_bounds import MOST_CLIPS, open_table
@@ -100,9 +99,7 @@ def list_clips(
 
 def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool) -> None:
     """Refuse options that contradict each other."""
-    for name in labels:
-        if name not in _LABELS:
-            raise SettingsError(f"--label {name}: unknown. {suggestion(name, _LABELS)}")
+    refuse_unknown("label", labels, _LABELS, "unknown.", error=SettingsError)
     if phases != "none" and draw_phases:
         raise SettingsError(f"--phases {phases} and --draw-phases true exclude each other: give one.")
     if item == "speaker" and "speaker" in labels:
@@ -119,9 +116,8 @@ def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool)
 
 def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
     """Return every path with the recording that it holds; the same recording in two formats or folders is refused."""
-    paths = list_audio(audio_folder, _EXPECTED)
-    matches = match_paths(paths, _PATTERN, _EXPECTED, audio_folder)
-    keys = {path: (match["speaker"], match["context"], match["stem"]) for path, match in matches.items()}
+    names = read_names(audio_folder, _PATTERN, _EXPECTED)[["path", "speaker", "context", "stem"]]
+    keys: dict[str, _Key] = {path: tuple(key) for path, *key in names.itertuples(index=False)}
     seen: dict[_Key, str] = {}
     for path, key in keys.items():
         if key in seen:
