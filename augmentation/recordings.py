@@ -11,6 +11,7 @@ from pathlib import Path
 from augmentation.transforms._options import audio_files
 from preprocessing.audio.read import AudioFacts, describe_audio
 from preprocessing.clips.output_folder import stamp_of
+from preprocessing.corpora._tables import first_lines
 from preprocessing.parallel import Progress, map_in_processes
 from xval.base.errors import AudioError, CorpusError
 
@@ -47,11 +48,9 @@ def check_recordings(
         found = list(map_in_processes(describe_stretch, tasks, n_processes=n_processes, progress=progress))
         faults = [reason for reason in found if isinstance(reason, str)]
         if faults:
-            more = f"\n  ... and {len(faults) - _N_SHOWN} more" if len(faults) > _N_SHOWN else ""
             raise CorpusError(
-                f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used; move them away:\n  "
-                + "\n  ".join(faults[:_N_SHOWN])
-                + more
+                f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used; move them away:"
+                f"{first_lines(faults, _N_SHOWN)}"
             )
         facts |= {path: each for path, each in zip(files, found, strict=True) if isinstance(each, AudioFacts)}
     return facts

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from xval.base.errors import CorpusError
@@ -85,7 +85,13 @@ def describe_folder(folder: Path) -> str:
 
 def shorten(names: Sequence[str], most: int = _N_SHOWN) -> str:
     """Return some names, and of many the first and their number: ``a, b, ... (7 in all)``."""
-    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
+    return first_names(names, most) + (f" ({len(names)} in all)" if len(names) > most else "")
+
+
+def first_names(names: Iterable[str], most: int = _N_SHOWN) -> str:
+    """Return some names, and of many the first: ``a, b, ...``."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
 
 
 # Whatever the ending: copies may have been converted since.

@@ -25,7 +25,7 @@ from preprocessing.corpora import CorpusReader
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
 from xval.base.csv_text import guarded
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,13 +179,11 @@ def _write(
 
 def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Finding]", subject: "Subject") -> None:
     """Print what was found, the worst first."""
-    from preprocessing.quality.report import number_of
-
     original = facts[~facts["augmented"]]
     n_copies = len(facts) - len(original)
     copies = f", {n_copies} augmented copies" if n_copies else ""
     console.print(
-        f"Checked    {number_of(len(original), 'clips')} of {number_of(original['item'].nunique(), 'items')}{copies}, "
+        f"Checked    {counted(len(original), 'clip')} of {counted(original['item'].nunique(), 'item')}{copies}, "
         f"{facts['duration_s'].sum():.1f} s"
     )
     if subject.note:
@@ -194,8 +192,8 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
         console.print(f"Refused    the list of clips: {subject.refusal}", style="bold red")
     for finding in findings:
         fault = finding.fault
-        found = number_of(len(finding.reasons), fault.subjects)
-        if fault.subjects == "sample rates":
+        found = counted(len(finding.reasons), fault.subject)
+        if fault.subject == "sample rate":
             found = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
         console.print(f"{fault.level.capitalize():10} {fault.name}: {found}. {fault.advice}", style=_STYLES[fault.level])
     if not findings and not subject.refusal:

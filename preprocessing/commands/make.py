@@ -7,9 +7,11 @@ clips, printed.
 import argparse
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.listing import first_names
 from preprocessing.commands import COMMANDS
 from preprocessing.commands.command_line import (
     SETTINGS_HELP,
@@ -40,7 +42,7 @@ _USAGE = f"""\
 CORPUS ... [--dataset NAME] [--data-folder DIR] [--set KEY=VALUE] [--workers N]
        {_PROGRAM} {"|".join(COMMANDS)} ..."""
 _DESCRIPTION = "Read the audio of a corpus and make the feature store that experiments train on."
-_N_SHOWN = 10
+_first = partial(first_names, most=10)
 _FEWEST_ITEMS = 3
 
 
@@ -162,14 +164,14 @@ def _report(
     if corpus.task_type == "representation":
         targets = "no targets"
     elif corpus.class_names:
-        targets = f"{counted(len(corpus.class_names), 'class')} ({_shorten(corpus.class_names)})"
+        targets = f"{counted(len(corpus.class_names), 'class')} ({_first(corpus.class_names)})"
     else:
         ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
         spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
         targets = ", ".join(spans) if len(spans) > 1 else spans[0].replace("label", "targets", 1)
     items = sorted(set(corpus.index["item"]))
     amount = f"{counted(n_clips, 'clip')} of {counted(len(items), 'item')}"
-    console.print(f"Corpus     {corpus.dataset}: {amount} ({_shorten(items)}), {targets}")
+    console.print(f"Corpus     {corpus.dataset}: {amount} ({_first(items)}), {targets}")
     n_copies = int(corpus.index["augmented"].sum())
     if n_copies:
         console.print(
@@ -181,7 +183,7 @@ def _report(
             console.print(f"Left out   {counted(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
     for noun, lost in (("item", sorted(set(left_out["item"]) - set(items))), ("class", left_out.attrs["lost_classes"])):
         if lost:
-            console.print(f"Lost       {counted(len(lost), noun)} without a clip that can be used: {_shorten(lost)}")
+            console.print(f"Lost       {counted(len(lost), noun)} without a clip that can be used: {_first(lost)}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
     if store.description.embedder is not None:
@@ -225,11 +227,6 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
             "each is padded to one example"
         )
     return found
-
-
-def _shorten(names: Sequence[str]) -> str:
-    """Return the first few of many names."""
-    return ", ".join(names[:_N_SHOWN]) + (", ..." if len(names) > _N_SHOWN else "")
 
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:

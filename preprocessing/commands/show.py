@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from preprocessing.commands.command_line import SETTINGS_HELP, read_settings
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument, add_settings_argument, number_reader
-from xval.base.errors import AudioError, CorpusError, SettingsError, suggestion
+from xval.base.errors import AudioError, CorpusError, SettingsError, counted, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +151,7 @@ def _draw(clip: _Clip, settings: "FeatureSettings", longest_s: float | None, pat
     content = png(figure)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
     n_examples, *shape = examples.predictors.shape
-    return f"{samples.size / rate_hz:.2f} s, {n_examples} example{'s' * (n_examples > 1)} of {' x '.join(map(str, shape))}"
+    return f"{samples.size / rate_hz:.2f} s, {counted(n_examples, 'example')} of {' x '.join(map(str, shape))}"
 
 
 def _stretch_text(start_s: float | None, end_s: float | None) -> str:

@@ -5,7 +5,7 @@ names file, line, and what was expected.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from preprocessing.corpora._table_files import Wanted, read_rows
@@ -88,5 +88,19 @@ def read_table(
 def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:
     """Raise when there are faults, with the first few of them."""
     if faults:
-        more = f"\n  ... and {len(faults) - _N_SHOWN} more" if len(faults) > _N_SHOWN else ""
-        raise CorpusError(f"{table} has {what}:\n  " + "\n  ".join(faults[:_N_SHOWN]) + more)
+        raise CorpusError(f"{table} has {what}:{first_lines(faults, _N_SHOWN)}")
+
+
+def first_lines(faults: Sequence[str], most: int) -> str:
+    """Return a line for each of the first faults, and how many more there are."""
+    more = [f"... and {len(faults) - most} more"] if len(faults) > most else []
+    return "".join(f"\n  {line}" for line in [*faults[:most], *more])
+
+
+def wrong_widths(header: Sequence[str], lines: Iterable[tuple[int, Sequence[str]]]) -> list[str]:
+    """Return a fault for each line that has more or fewer cells than the header."""
+    return [
+        f"line {line}: {len(cells)} cells, but the header has {len(header)}"
+        for line, cells in lines
+        if len(cells) != len(header)
+    ]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.annotations.labels import Annotations, resolve_recordings
 from preprocessing.corpora._annotation_tables import Recordings, check_stretch, read_number, recording_tables
-from preprocessing.corpora._tables import find_beside, read_table, refuse_faults
+from preprocessing.corpora._tables import find_beside, read_table, refuse_faults, wrong_widths
 from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -266,12 +266,7 @@ def _read_annotation(path: Path) -> _Table:
     missing = needed - set(columns)
     if missing:
         raise CorpusError(f"{path}, line 1: expected FileID, Start sample, End sample. Found: {', '.join(header)}.")
-    faults = [
-        f"line {number}: {len(cells)} cells, but the header has {len(columns)}"
-        for number, cells in lines
-        if len(cells) != len(columns)
-    ]
-    refuse_faults(path, faults, "wrong calls")
+    refuse_faults(path, wrong_widths(columns, lines), "wrong calls")
     read = []
     for number, cells in lines:
         row = dict(zip(columns, map(str.strip, cells), strict=True))

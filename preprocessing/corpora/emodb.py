@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Version 1.3.0; checksum: that of the Zenodo record.
-DOWNLOADS = (
-    Archive(
-        url="https://zenodo.org/records/7447302/files/emodb.zip",
-        hash="md5:9d21362dbc5676ef3ab4745d83ced0db",
-    ),
-)
+DOWNLOADS = (Archive("https://zenodo.org/records/7447302/files/emodb.zip", "md5:9d21362dbc5676ef3ab4745d83ced0db"),)
 
 _SPEAKERS = {
     "03": ("male", 31),

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # A stored copy of the repository's archive: GitHub packs its own anew from time to time, which changes the checksum.
-DOWNLOADS = (
-    Archive(
-        url="https://paddleaudio.bj.bcebos.com/datasets/ESC-50-master.zip",
-        hash="md5:7771e4b9d86d0945acce719c7a59305a",
-    ),
-)
+DOWNLOADS = (Archive("https://paddleaudio.bj.bcebos.com/datasets/ESC-50-master.zip", "md5:7771e4b9d86d0945acce719c7a59305a"),)
 
 CATEGORIES = (
     *("dog", "rooster", "pig", "cow", "frog", "cat", "hen", "insects", "sheep", "crow"),

@@ -21,14 +21,8 @@ if TYPE_CHECKING:
 
 # Checksums: those of the Zenodo record.
 DOWNLOADS = (
-    Archive(
-        url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
-        hash="md5:bc696df654c87fed845eb13823edef8a",
-    ),
-    Archive(
-        url="https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip",
-        hash="md5:5411230427d67a21e18aa4d466e6d1b9",
-    ),
+    Archive("https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip", "md5:bc696df654c87fed845eb13823edef8a"),
+    Archive("https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip", "md5:5411230427d67a21e18aa4d466e6d1b9"),
 )
 
 _PATTERN = re.compile(

@@ -30,6 +30,7 @@ from preprocessing.corpora._tables import (
     read_table,
     refuse_faults,
     refuse_measurements,
+    wrong_widths,
 )
 from xval.base.errors import CorpusError, suggestion
 
@@ -93,11 +94,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
         needed=lambda column: column in known or column.startswith(NAMED),
         others=chosen is not None,
     )
-    faults = [
-        f"line {line}: {len(cells)} cells, but the header has {len(header)}"
-        for line, cells in lines
-        if len(cells) != len(header)
-    ]
+    faults = wrong_widths(header, lines)
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
     columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), **kinds)

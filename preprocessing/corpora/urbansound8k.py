@@ -17,12 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Checksum: that of the Zenodo record.
-DOWNLOADS = (
-    Archive(
-        url="https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz",
-        hash="md5:9aa69802bbf37fb986f71ec1483a196e",
-    ),
-)
+DOWNLOADS = (Archive("https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz", "md5:9aa69802bbf37fb986f71ec1483a196e"),)
 
 _CLASSES = (
     *("air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling"),

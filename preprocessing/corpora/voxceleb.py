@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
-from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults
+from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults, wrong_widths
 from xval.base.errors import CorpusError, SettingsError, suggestion
 from xval.base.table_bounds import MOST_CLIPS, open_table
 
@@ -162,12 +162,7 @@ def _read_phases(path: Path) -> dict[_Key, str]:
     for column in ("phase", "path"):
         if column not in columns:
             raise CorpusError(f"{path}, line 1: no column '{column}'. {suggestion(column, columns)}")
-    faults = [
-        f"line {line}: {len(cells)} cells, but the header has {len(columns)}"
-        for line, cells in lines
-        if len(cells) != len(columns)
-    ]
-    refuse_faults(path, faults)
+    refuse_faults(path, wrong_widths(columns, lines))
     rows = [(line, dict(zip(columns, map(str.strip, cells), strict=True))) for line, cells in lines]
     return _collect(path, [(line, row["phase"], row.get("id"), row.get("context"), row["path"]) for line, row in rows])
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples, make_examples
 from preprocessing.quality.pictures import BLUE, GREY, new_figure, plain_axes, write_title
+from xval.base.errors import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,7 +145,7 @@ def _draw_windows(
     n_windows, n_frames, n_bins = examples.predictors.shape
     chosen = f", {len(shown)} of them shown" if len(shown) < n_windows else ""
     part.suptitle(
-        f"{n_windows} window{'s' * (n_windows > 1)} of {settings.example_length_s:g} s ({n_frames} frames x {n_bins} bins), "
+        f"{counted(n_windows, 'window')} of {settings.example_length_s:g} s ({n_frames} frames x {n_bins} bins), "
         f"overlap {settings.example_overlap:.0%}{chosen}: each an example; its time in the clip (s)",
         fontsize="small",
         x=0.01,

@@ -14,6 +14,7 @@ from preprocessing.clips.table import class_names_of, label_columns, natural_key
 from preprocessing.quality.faults import Finding
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
+from xval.base.errors import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,13 +94,6 @@ def make_page(
     )
 
 
-def number_of(count: int, subjects: str) -> str:
-    """Return a number with what is counted, which is given in the plural: ``1 class``."""
-    if count != 1:
-        return f"{count} {subjects}"
-    return f"1 {'class' if subjects == 'classes' else subjects.removesuffix('s')}"
-
-
 def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
     boxes = []
     if subject.refusal:
@@ -107,7 +101,7 @@ def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
     severe = [finding for finding in findings if finding.fault.level == "refused"]
     if severe:
         names = ", ".join(
-            f"{finding.fault.name} ({number_of(len(finding.reasons), finding.fault.subjects)})" for finding in severe
+            f"{finding.fault.name} ({counted(len(finding.reasons), finding.fault.subject)})" for finding in severe
         )
         boxes.append(f'<p class="box refused"><b>No experiment will run on this corpus as it is:</b> {escape(names)}.</p>')
     elif findings:
@@ -144,7 +138,7 @@ def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
 
 def _targets(facts: "pd.DataFrame", task_type: str) -> list[str]:
     if task_type in TASKS_WITH_CLASSES:
-        return [number_of(len(class_names_of(facts["label"], task_type)), "classes")]
+        return [counted(len(class_names_of(facts["label"], task_type)), "class")]
     columns = label_columns(facts.columns) if task_type == "regression" else []
     return [f"{column.removeprefix('label:')} from {facts[column].min():g} to {facts[column].max():g}" for column in columns]
 
@@ -156,7 +150,7 @@ def _overview(findings: Iterable[Finding]) -> str:
         cells = [
             f'<a href="#{_anchor(finding)}">{escape(fault.name)}</a>',
             f'<span class="tag {_css_class(finding)}">{fault.level}</span>',
-            number_of(len(finding.reasons), fault.subjects),
+            counted(len(finding.reasons), fault.subject),
         ]
         rows.append([*cells, escape(finding.meaning), escape(fault.advice)])
     legend = "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items())
@@ -169,18 +163,18 @@ def _overview(findings: Iterable[Finding]) -> str:
 def _finding(finding: Finding, facts: "pd.DataFrame") -> str:
     fault = finding.fault
     shown = list(finding.reasons.items())[:LARGEST_N_LISTED]
-    if fault.subjects == "clips":
+    if fault.subject == "clip":
         columns = ["clip", "item", *label_columns(facts.columns)]
         rows = [[*(escape(str(facts.at[key, column])) for column in columns), escape(reason)] for key, reason in shown]
         head = ["Clip", "Item", *(column.removeprefix("label:").capitalize() for column in columns[2:]), "Why"]
     else:
-        head = [number_of(1, fault.subjects).removeprefix("1 ").capitalize(), "Why"]
+        head = [fault.subject.capitalize(), "Why"]
         rows = [[escape(str(key)), escape(reason)] for key, reason in shown]
     more = len(finding.reasons) - len(shown)
     note = f"<p class='note'>And {more} more; all clips with faults stand in quality.csv.</p>" if more else ""
     return (
         f'<section class="finding {_css_class(finding)}" id="{_anchor(finding)}">'
-        f"<h3>{escape(fault.name[:1].upper() + fault.name[1:])}: {number_of(len(finding.reasons), fault.subjects)}</h3>"
+        f"<h3>{escape(fault.name[:1].upper() + fault.name[1:])}: {counted(len(finding.reasons), fault.subject)}</h3>"
         f"<p>{escape(finding.meaning)} <b>What to do:</b> {escape(fault.advice)}</p>"
         f"{_table(head, rows, 'clips')}{note}</section>"
     )

@@ -13,6 +13,7 @@ from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.quality.cautions import measured_labels, one_label_per_row, padded_durations
+from xval.base.errors import counted
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
@@ -225,14 +226,14 @@ def durations_of_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 def mixed_rates(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find the sample rates, where there are several."""
     counts = facts.loc[facts["broken"].isna(), "sample_rate_hz"].value_counts()
-    return {f"{rate} Hz": _clips(count) for rate, count in counts.items()} if len(counts) > 1 else {}
+    return {f"{rate} Hz": counted(count, "clip") for rate, count in counts.items()} if len(counts) > 1 else {}
 
 
 def upsampled_rates(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     """Find the sample rates below that of the features."""
-    rates = facts.loc[facts["broken"].isna(), "sample_rate_hz"]
-    counts = rates[rates < criteria.settings.sample_rate_hz].value_counts()
-    return {f"{rate} Hz": f"{_clips(count)}, read at {criteria.settings.sample_rate_hz} Hz" for rate, count in counts.items()}
+    rates, wanted_hz = facts.loc[facts["broken"].isna(), "sample_rate_hz"], criteria.settings.sample_rate_hz
+    counts = rates[rates < wanted_hz].value_counts()
+    return {f"{rate} Hz": f"{counted(count, 'clip')}, read at {wanted_hz} Hz" for rate, count in counts.items()}
 
 
 def padded_clips(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
@@ -249,8 +250,4 @@ def numbers_as_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     clips = count_clips(facts)
     if criteria.task_type != "classification" or not measured_labels(clips):
         return {}
-    return {str(label): _clips(n_clips) for label, n_clips in clips["label"].value_counts().items()}
-
-
-def _clips(count: int) -> str:
-    return "1 clip" if count == 1 else f"{count} clips"
+    return {str(label): counted(n_clips, "clip") for label, n_clips in clips["label"].value_counts().items()}
