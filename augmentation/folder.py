@@ -81,7 +81,7 @@ def augment_folder(wanted: Augmentation, console: "Console") -> None:
             {path: Source(stamp_of(wanted.input_folder / path), made) for path, made in files.items()}, lists=(COPIES_NAME,)
         )
         _copy_metadata(wanted, sources)
-        recordings = {each.audio_hash: path for path, each in facts.items()}
+        recordings = {known.audio_hash: path for path, known in facts.items()}
         tasks = [
             CopyTask(path, files[path], wanted.input_folder, folder, wanted.seed, wanted.settings, recordings)
             for path in sources.audio

@@ -45,14 +45,14 @@ def check_recordings(
     for setting, folder in folders.items():
         files = audio_files(folder)
         tasks = [(path, None, None) for path in files]
-        found = list(map_in_processes(describe_stretch, tasks, n_processes=n_processes, progress=progress))
-        faults = [reason for reason in found if isinstance(reason, str)]
+        described = list(map_in_processes(describe_stretch, tasks, n_processes=n_processes, progress=progress))
+        faults = [reason for reason in described if isinstance(reason, str)]
         if faults:
             raise CorpusError(
                 f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used; move them away:"
                 f"{first_lines(faults, _N_SHOWN)}"
             )
-        facts |= {path: each for path, each in zip(files, found, strict=True) if isinstance(each, AudioFacts)}
+        facts |= {path: known for path, known in zip(files, described, strict=True) if isinstance(known, AudioFacts)}
     return facts
 
 

@@ -165,8 +165,8 @@ def make_corpus(
         )
     events = None if annotations is None else events_of(annotations, index)
     classes, listed_classes = (
-        class_names_of(each["label"], task_type) if "label" in each else ()
-        for each in ((index, described) if events is None or annotations is None else (_heard(events), _heard(annotations)))
+        class_names_of(labelled["label"], task_type) if "label" in labelled else ()
+        for labelled in ((index, described) if events is None or annotations is None else (_heard(events), _heard(annotations)))
     )
     left_out.attrs["lost_classes"] = tuple(name for name in listed_classes if name not in classes)
     opened = write_index(

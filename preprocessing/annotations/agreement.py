@@ -37,7 +37,7 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "
     rows: list[dict[str, object]] = []
     for path, annotations in annotations_by_recording.items():
         for label, heard in intervals_by_label(annotations).items():
-            seconds = {name: intervals.total(found) / NS_PER_S for name, found in heard.items()}
+            seconds = {name: intervals.total(stretches) / NS_PER_S for name, stretches in heard.items()}
             agreed_ns, any_ns = intervals.total(common(heard)), intervals.total(intervals.join(heard.values()))
             compared = len(heard) > 1
             rows.append(

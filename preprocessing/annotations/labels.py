@@ -171,7 +171,7 @@ def frame_labels(
         shares = np.zeros((n_frames, len(heard_names)), dtype=np.int64)
         for number, name in enumerate(heard_names):
             own = [table[table["label"] == name] for table in tables]
-            sets = [intervals.from_seconds(each["start_s"], each["end_s"], sample_rate_hz) for each in own]
+            sets = [intervals.from_seconds(rows["start_s"], rows["end_s"], sample_rate_hz) for rows in own]
             shares[:, number] = intervals.covered(intervals.join(sets), edges)
         if form == "multi_label":
             return (shares >= needed).astype(np.float32)
@@ -179,9 +179,9 @@ def frame_labels(
         largest = np.argmax(np.column_stack([shares, np.zeros(n_frames, dtype=np.int64)]), axis=1)
         return np.where((shares >= needed).any(axis=1), largest + 1, 0).astype(np.int64)
 
-    found = targets(events)
-    differs = (found != targets(events, disputed)).reshape(n_frames, -1).any(axis=1)
-    return FrameLabels(found, np.where(differs, 0, 1).astype(np.float32))
+    values = targets(events)
+    differs = (values != targets(events, disputed)).reshape(n_frames, -1).any(axis=1)
+    return FrameLabels(values, np.where(differs, 0, 1).astype(np.float32))
 
 
 def _check_annotator(name: str, annotations: Annotations) -> None:
@@ -196,7 +196,7 @@ def _table(by_label: dict[str, Intervals]) -> "pd.DataFrame":
     import pandas as pd
 
     edges = np.concatenate([np.empty((0, 2), dtype=np.int64), *by_label.values()])
-    labels = np.repeat(np.array(list(by_label), dtype=object), [len(found) for found in by_label.values()])
+    labels = np.repeat(np.array(list(by_label), dtype=object), [len(rows) for rows in by_label.values()])
     order = np.lexsort((edges[:, 1], edges[:, 0]))
     starts_s, ends_s = (edges[order] / NS_PER_S).T
     return pd.DataFrame({"start_s": starts_s, "end_s": ends_s, "label": labels[order]})

@@ -54,13 +54,13 @@ def multi_hot(texts: Sequence[str], class_names: Sequence[str]) -> NDArray[np.fl
         class_names: All labels there are, in their order.
     """
     numbers = {name: number for number, name in enumerate(class_names)}
-    found = np.zeros((len(texts), len(numbers)), np.float32)
+    active = np.zeros((len(texts), len(numbers)), np.float32)
     for row, text in enumerate(texts):
         for label in split_labels(text):
             if label not in numbers:
                 raise CorpusError(f"Label '{label}' is no class. {suggestion(label, class_names)}")
-            found[row, numbers[label]] = 1
-    return found
+            active[row, numbers[label]] = 1
+    return active
 
 
 def refuse_several(labels: Sequence[str], where: str) -> None:

@@ -216,10 +216,10 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
             )
         return {}
     try:
-        found = json.loads(read_regular(note))
-        before = {path: Source(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in found["sources"].items()}
-        differences = _differences(found["settings"], settings)
-        is_complete = found["complete"] is True
+        noted = json.loads(read_regular(note))
+        before = {path: Source(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in noted["sources"].items()}
+        differences = _differences(noted["settings"], settings)
+        is_complete = noted["complete"] is True
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorpusError(
             f"{note}: damaged, or of another version ({type(error).__name__}: {error}). Remove {folder}, or choose another."
@@ -263,11 +263,11 @@ def _remove(folder: Path, name: str) -> None:
             (folder / parent).rmdir()
 
 
-def _differences(found: dict[str, Any], settings: dict[str, Any], prefix: str = "") -> list[str]:
+def _differences(noted: dict[str, Any], settings: dict[str, Any], prefix: str = "") -> list[str]:
     """Return a line per value that differs."""
     lines: list[str] = []
-    for key in dict.fromkeys([*found, *settings]):
-        before, now = found.get(key), settings.get(key)
+    for key in dict.fromkeys([*noted, *settings]):
+        before, now = noted.get(key), settings.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
             lines += _differences(before, now, f"{prefix}{key}: ")
         elif before != now:

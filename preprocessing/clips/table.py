@@ -225,15 +225,15 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
 
 def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
     """Return the labels of each clip as one text; all clips together have at least one label."""
-    found = []
+    joined = []
     for path, label in zip(paths, labels, strict=True):
         try:
-            found.append(join_labels(label))
+            joined.append(join_labels(label))
         except CorpusError as error:
             raise CorpusError(f"{path}: {error}") from error
-    if not any(found):
-        raise CorpusError(f"None of the {len(found)} clips has a label; some may have none, but not all of them.")
-    return found
+    if not any(joined):
+        raise CorpusError(f"None of the {len(joined)} clips has a label; some may have none, but not all of them.")
+    return joined
 
 
 def _stretch_name(path: str, start_s: float, end_s: float) -> str:

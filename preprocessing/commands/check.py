@@ -192,9 +192,9 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
         console.print(f"Refused    the list of clips: {subject.refusal}", style="bold red")
     for finding in findings:
         fault = finding.fault
-        found = counted(len(finding.reasons), fault.subject)
+        extent = counted(len(finding.reasons), fault.subject)
         if fault.subject == "sample rate":
-            found = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
-        console.print(f"{fault.level.capitalize():10} {fault.name}: {found}. {fault.advice}", style=_STYLES[fault.level])
+            extent = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
+        console.print(f"{fault.level.capitalize():10} {fault.name}: {extent}. {fault.advice}", style=_STYLES[fault.level])
     if not findings and not subject.refusal:
         console.print("Faults     none")

@@ -91,7 +91,9 @@ def read_corpus_name(
     if not arguments or arguments[0] in ("-h", "--help"):
         texts = {name: corpora.summarise_corpus(name) for name in corpora.corpus_names()}
         width = max(map(len, (*texts, *commands)))
-        listed, others = ("\n".join(f"  {name:{width}}  {text}" for name, text in each.items()) for each in (texts, commands))
+        listed, others = (
+            "\n".join(f"  {name:{width}}  {text}" for name, text in described.items()) for described in (texts, commands)
+        )
         what, name = ("a corpus or command", "NAME") if commands else ("a corpus", "CORPUS")
         Parser(
             prog=program,

@@ -150,7 +150,7 @@ def convert_folder(
     refuse_nested(("IN", source), ("OUT", target), "copies would be taken for recordings")
     words = read_words(source, speech_table) if speech_table is not None else {}
     pause_s = copy_format.longest_pause_s
-    kept = {path: without_pauses(found, pause_s) for path, found in words.items()} if pause_s is not None else {}
+    kept = {path: without_pauses(of_file, pause_s) for path, of_file in words.items()} if pause_s is not None else {}
     with open_output(target, NOTE_NAME, copy_format.settings(), overwrite=overwrite) as output:
         output.begin({path: Source(stamp_of(source / path), (copy,)) for path, copy in copies.items()})
         to_do = [path for path, copy in copies.items() if not (target / copy).exists()]

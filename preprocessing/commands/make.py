@@ -205,28 +205,28 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
     """Return what an experiment on this corpus will refuse, and what its figures would hide."""
     original = corpus.index[~corpus.index["augmented"]]
     items, longest_s = original["item"], original["duration_s"].max()
-    found = []
+    warnings = []
     if items.nunique() < _FEWEST_ITEMS:
-        found.append(
+        warnings.append(
             f"{counted(items.nunique(), 'item')}: training, validation and test need one each, so that no experiment can use "
             "this yet"
         )
     elif items.nunique() == len(items):
-        found.append(
+        warnings.append(
             "every clip is an item of its own, so that folds are a random split; for unseen speakers choose them as items"
         )
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
-        found.append(
+        warnings.append(
             f"{counted(len(shared), 'clip')} with identical audio under several items, which folds refuse to part; "
             f"python -m preprocessing check {corpus.corpus} ... names them"
         )
     if settings.example_length_s is not None and settings.example_length_s >= longest_s:
-        found.append(
+        warnings.append(
             f"example_length_s={settings.example_length_s:g} is not shorter than any clip (the longest has {longest_s:.2g} s): "
             "each is padded to one example"
         )
-    return found
+    return warnings
 
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:

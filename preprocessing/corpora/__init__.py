@@ -167,8 +167,8 @@ class CorpusReader:
                 if address
                 else f"--download: {self.name} has no archive to be fetched; leave --download out."
             )
-        found: tuple[Archive, ...] = self._module.DOWNLOADS
-        return found
+        archives: tuple[Archive, ...] = self._module.DOWNLOADS
+        return archives
 
 
 def corpus_names() -> tuple[str, ...]:
@@ -194,8 +194,8 @@ def find_corpus(name: str) -> CorpusReader:
     corpus_names()  # which finds those of the study
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
-    found = read_options(module, "list_clips", n_positional=1, error=CorpusError)
-    options = tuple(_option(each, helps.get(each.name, ""), module) for each in found)
+    arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)
+    options = tuple(_option(argument, helps.get(argument.name, ""), module) for argument in arguments)
     return CorpusReader(name, inspect.getdoc(module) or "", module.list_clips, options, helps.get("audio_folder", ""), module)
 
 

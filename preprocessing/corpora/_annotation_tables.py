@@ -56,22 +56,22 @@ class Recordings:
         Raises:
             ValueError: No recording has that name, or several have.
         """
-        found = self.candidates(name)
-        if not found:
+        paths = self.candidates(name)
+        if not paths:
             # Only the first faults are shown, and comparing thousands of names with thousands takes minutes.
             close = get_close_matches(name, self._paths, n=1) if self._n_unknown < _N_HINTS else []
             self._n_unknown += 1
             raise ValueError(f"no recording '{name}' in {self._folder}." + (f" Did you mean '{close[0]}'?" if close else ""))
-        if len(found) > 1:
-            raise ValueError(f"'{name}' may be {found[0]} or {found[1]}; give the folder and the ending")
-        return found[0]
+        if len(paths) > 1:
+            raise ValueError(f"'{name}' may be {paths[0]} or {paths[1]}; give the folder and the ending")
+        return paths[0]
 
     def candidates(self, name: str) -> list[str]:
         """Return the paths that a name may mean."""
         plain = PurePosixPath(name.replace("\\", "/")).as_posix()
         # A table of wav files fits the same recordings in another format.
-        found = self._paths.get(plain) or self._paths.get(without_ending(plain), [])
-        return [path for path in found if path == plain] or found
+        paths = self._paths.get(plain) or self._paths.get(without_ending(plain), [])
+        return [path for path in paths if path == plain] or paths
 
     def header(self, path: str) -> tuple[int, float]:
         """Return the sample rate (Hz) and the duration (s) of a recording.
@@ -236,7 +236,7 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
     silent = stretches[pairs].drop_duplicates().merge(heard[pairs].drop_duplicates(), how="left", indicator=True)
     silent = silent.loc[silent["_merge"] == "left_only", pairs].assign(start_s=math.nan, end_s=math.nan, label="")
     columns = ["path", "start_s", "end_s", "label", "annotator"]
-    annotations = pd.concat([each[columns] for each in (heard, silent) if len(each)], ignore_index=True)
+    annotations = pd.concat([rows[columns] for rows in (heard, silent) if len(rows)], ignore_index=True)
     annotations = annotations.sort_values(["path", "start_s", "end_s", "annotator"], kind="stable", ignore_index=True)
     return pd.DataFrame(recordings, columns=["path", "item", "label"]), annotations
 

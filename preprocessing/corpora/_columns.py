@@ -86,16 +86,16 @@ def rename_columns(
 
 def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> str:
     """Return which column is likely meant by a role, and how to say so; for paths the one whose cells are existing files."""
-    found = _column_of_files(header, lines, audio_folder) if role == "path" else None
+    meant = _column_of_files(header, lines, audio_folder) if role == "path" else None
     for column in header:
         words = column.lower()
-        if found is None and words and any(name in words for name in _OTHER_NAMES[role]):
-            found = column
+        if meant is None and words and any(name in words for name in _OTHER_NAMES[role]):
+            meant = column
     close = get_close_matches(role, header, n=1, cutoff=0.6)
-    found = found or (close[0] if close else None)
-    if found is None:
+    meant = meant or (close[0] if close else None)
+    if meant is None:
         return f"Say which it is: --{role} COLUMN." + (" Where each file is an item: --item path." if role == "item" else "")
-    return f"If it is '{found}', give --{role} {quote(found)}."
+    return f"If it is '{meant}', give --{role} {quote(meant)}."
 
 
 def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:
@@ -109,9 +109,9 @@ def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -
     first = PurePosixPath(paths[0])
     if first.is_absolute() or ".." in first.parts or any((audio_folder / path).exists() for path in paths[:_N_LOOKED_AT]):
         return
-    for found in sorted(audio_folder.rglob(glob.escape(first.name))):
-        if found.parts[-len(first.parts) :] == first.parts:
-            folder = found.parents[len(first.parts) - 1]
+    for place in sorted(audio_folder.rglob(glob.escape(first.name))):
+        if place.parts[-len(first.parts) :] == first.parts:
+            folder = place.parents[len(first.parts) - 1]
             raise CorpusError(
                 f"{table}: its files are not in {audio_folder}, to which their paths are relative; {first} is in {folder}: "
                 f"give --audio-folder {quote(str(folder))}."

@@ -113,10 +113,10 @@ def _check_hash(archive: Archive, path: Path) -> None:
     import pooch
 
     algorithm, digits = archive.hash.lower().split(":")
-    found = pooch.file_hash(path, alg=algorithm)
-    if found != digits:
+    computed = pooch.file_hash(path, alg=algorithm)
+    if computed != digits:
         raise CorpusError(
-            f"{path} is not the file of {archive.url}: its {algorithm} is {found}, and not {digits}. It may not be whole; "
+            f"{path} is not the file of {archive.url}: its {algorithm} is {computed}, and not {digits}. It may not be whole; "
             "move it away or fetch it again."
         )
 

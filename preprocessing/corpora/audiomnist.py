@@ -62,13 +62,13 @@ def list_clips(
         speakers are left out.
     """
     facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED)
-    found = sorted(set(facts["speaker"]))
+    there = sorted(set(facts["speaker"]))
     if folds != "none":
         numbers = {f"{speaker:02}": fold for fold, group in enumerate(_FOLDS[folds], start=1) for speaker in group}
         facts = facts[facts["speaker"].isin(numbers.keys())]
         facts = facts.assign(fold=facts["speaker"].map(numbers).astype(int))
         if facts.empty:
-            raise CorpusError(f"--folds {folds}: none of its speakers is in {audio_folder}. Found: {', '.join(found)}.")
+            raise CorpusError(f"--folds {folds}: none of its speakers is in {audio_folder}. Found: {', '.join(there)}.")
     asked = set(_layout.split_names(label))
     if asked.intersection(_FROM_META):
         speakers = _read_meta(audio_folder, set(facts["speaker"]))
@@ -77,10 +77,10 @@ def list_clips(
     if "age" in asked:
         facts = facts[facts["age"] <= _OLDEST]
     clips = _layout.clip_table(facts, item="speaker", label=label, numbers=NUMBERS)
-    left_out = sorted(set(found) - set(clips["item"]))
+    left_out = sorted(set(there) - set(clips["item"]))
     if left_out:
         why = f"--folds {folds} --label {label}"
-        clips.attrs["note"] = f"{len(left_out)} of {len(found)} speakers are left out ({why}): {', '.join(left_out)}."
+        clips.attrs["note"] = f"{len(left_out)} of {len(there)} speakers are left out ({why}): {', '.join(left_out)}."
     return clips
 
 

@@ -75,7 +75,7 @@ def list_clips(
     import pandas as pd
 
     recordings, annotations = list_recordings(audio_folder, item=item, label=label, file_info=file_info, annotation=annotation)
-    events = [found.events.assign(path=path) for path, found in resolve_recordings(annotations, "union").items()]
+    events = [resolved.events.assign(path=path) for path, resolved in resolve_recordings(annotations, "union").items()]
     clips = pd.concat(events, ignore_index=True).merge(recordings[["path", "item"]], on="path")
     if clips.empty:
         raise CorpusError(f"{audio_folder}: the tables name no call in any of its recordings.")
@@ -228,12 +228,12 @@ def _read_tables(audio_folder: Path, file_info: Path, annotation: Path) -> list[
 
 def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
     """Return where a table is; None: it is not there, and was not asked for."""
-    found = find_beside(path, audio_folder, default=default)
-    if found is None and path == _ANNOTATION:
-        found = find_beside(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)
-    if found is None and path != default:
+    table = find_beside(path, audio_folder, default=default)
+    if table is None and path == _ANNOTATION:
+        table = find_beside(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)
+    if table is None and path != default:
         raise CorpusError(f"No file {path}, neither in {audio_folder} nor beside it.")
-    return found
+    return table
 
 
 def _read_file_info(path: Path) -> _Table:

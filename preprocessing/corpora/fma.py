@@ -100,8 +100,8 @@ def default_dataset(*, label: str, **_: object) -> str:
 
 def _find_table(metadata: Path, audio_folder: Path) -> Path:
     """Return the path of tracks.csv."""
-    found = find_beside(metadata, audio_folder, default=_METADATA)
-    table = found / "tracks.csv" if found is not None and found.is_dir() else found
+    place = find_beside(metadata, audio_folder, default=_METADATA)
+    table = place / "tracks.csv" if place is not None and place.is_dir() else place
     if table is None or not table.is_file():
         raise CorpusError(
             f"No {metadata / 'tracks.csv'}, neither in {audio_folder} nor beside it. Unpack fma_metadata.zip there, or give "

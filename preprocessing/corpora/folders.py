@@ -95,15 +95,15 @@ def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str
     """Return what a pattern finds in each text; refuse texts in which it finds nothing."""
     group: str | int = what if what in pattern.groupindex else min(pattern.groups, 1)
     matches = map(pattern.search, texts)
-    found = [(match[group] or "") if match else "" for match in matches]
-    unmatched = [path for path, name in zip(paths, found, strict=True) if not name]
+    names = [(match[group] or "") if match else "" for match in matches]
+    unmatched = [path for path, name in zip(paths, names, strict=True) if not name]
     if unmatched:
         where = "their whole paths" if texts is paths else "what follows the class's folder"
         raise CorpusError(
             f"--{what}-pattern {pattern.pattern} finds no {what} in {len(unmatched)} of {len(paths)} files: "
             f"{first_names(unmatched)}. It is searched in {where}."
         )
-    return found
+    return names
 
 
 def _look_at_inner_folders(audio_folder: Path, paths: list[str]) -> str:

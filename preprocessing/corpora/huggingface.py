@@ -95,13 +95,13 @@ def default_dataset(*, source: str, **_: object) -> str:
 def _find_audio(features: Any, audio: str) -> str:
     import datasets
 
-    found = [str(name) for name, feature in features.items() if isinstance(feature, datasets.Audio)]
-    if audio == "auto" and len(found) == 1:
-        return found[0]
-    if audio not in found:
+    columns = [str(name) for name, feature in features.items() if isinstance(feature, datasets.Audio)]
+    if audio == "auto" and len(columns) == 1:
+        return columns[0]
+    if audio not in columns:
         what = "which column is the audio?" if audio == "auto" else "no column of audio."
         raise CorpusError(
-            f"--audio {audio}: {what} Columns of audio: {', '.join(found) or 'none'}; all: {', '.join(features)}."
+            f"--audio {audio}: {what} Columns of audio: {', '.join(columns) or 'none'}; all: {', '.join(features)}."
         )
     return audio
 

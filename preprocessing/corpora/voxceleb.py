@@ -132,14 +132,14 @@ def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
 def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
     """Return the phase of every recording, None where the list does not name it."""
     listed = _read_split(path) if path.suffix.lower() == ".txt" else _read_phases(path)
-    found = [listed.get(key) for key in keys]
-    if not any(found):
+    phases = [listed.get(key) for key in keys]
+    if not any(phases):
         theirs, ours = "/".join(next(iter(listed))), "/".join(keys[0])
         raise CorpusError(
             f"{path} names none of the {len(keys)} recordings. It names {theirs} (and {len(listed) - 1} more), here are {ours} "
             f"and so on: speaker, context and file have to be the same."
         )
-    return found
+    return phases
 
 
 def _read_split(path: Path) -> dict[_Key, str]:
@@ -211,12 +211,12 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
     """Return speaker, gender and nationality of the speakers; nationality is not known of VoxCeleb2."""
     import pandas as pd
 
-    found = find_beside(meta, audio_folder, default=_META)
-    if found is None:
+    path = find_beside(meta, audio_folder, default=_META)
+    if path is None:
         raise CorpusError(f"No file {meta}, neither in {audio_folder} nor beside it. Fetch {_META_URL} or give --meta.")
     wanted = {"speaker": r"VoxCeleb[12] ID", "gender": "Gender", "nationality": "Nationality"}
     columns, lines = read_table(
-        found,
+        path,
         "VoxCeleb1 ID, VGGFace1 ID, Gender, Nationality, Set",
         needed=lambda column: any(re.fullmatch(pattern, column) for pattern in wanted.values()),
         others=False,
@@ -226,10 +226,10 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
     }
     for name in ("speaker", "gender"):
         if name not in places:
-            raise CorpusError(f"{found}, line 1: no column '{wanted[name].replace('[12]', '1')}'. Found: {', '.join(columns)}.")
+            raise CorpusError(f"{path}, line 1: no column '{wanted[name].replace('[12]', '1')}'. Found: {', '.join(columns)}.")
     rows = [{name: cells[place].strip() for name, place in places.items() if place < len(cells)} for _, cells in lines]
     table = pd.DataFrame(rows)
     missing = sorted(speakers - set(table["speaker"]))
     if missing:
-        raise CorpusError(f"{found} does not name {len(missing)} of {len(speakers)} speakers: {', '.join(missing[:3])}.")
+        raise CorpusError(f"{path} does not name {len(missing)} of {len(speakers)} speakers: {', '.join(missing[:3])}.")
     return table.drop_duplicates("speaker")

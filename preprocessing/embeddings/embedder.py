@@ -101,10 +101,10 @@ class Embedder(Protocol):
 def identify(settings: FeatureSettings) -> Identity:
     """Return the identity of the embedder of the settings."""
     family, name = _split(settings)
-    found: Identity = load_file(
+    identity: Identity = load_file(
         _FAMILIES, family, kind="family of embedding_model", wanted=("identify", "load"), error=SettingsError
     ).identify(name)
-    return found
+    return identity
 
 
 def at_its_rate(settings: FeatureSettings, identity: Identity) -> FeatureSettings:
@@ -149,12 +149,12 @@ def find_file(family: str, name: str) -> Path:
 def read_rate(path: Path, *keys: str) -> int | None:
     """Return the sample rate (Hz) that a JSON file has under these keys; None: it has none, or is damaged."""
     try:
-        found = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
         for key in keys:
-            found = found[key]
+            value = value[key]
     except (ValueError, KeyError, TypeError):
         return None
-    return found if type(found) is int and found > 0 else None
+    return value if type(value) is int and value > 0 else None
 
 
 def hash_files(paths: Iterable[Path], *facts: object) -> str:

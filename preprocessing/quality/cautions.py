@@ -31,27 +31,27 @@ _first = partial(first_names, most=5)
 def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count."""
     clips = corpus.index[~corpus.index["augmented"]]
-    found: list[str] = []
+    cautions: list[str] = []
     if corpus.task_type == "classification":
-        found += [measured_labels(clips), lonely_classes(clips)]
+        cautions += [measured_labels(clips), lonely_classes(clips)]
     if corpus.task_type == MULTI_LABEL:
-        found += [lonely_classes(one_label_per_row(clips)), _without_label(clips)]
+        cautions += [lonely_classes(one_label_per_row(clips)), _without_label(clips)]
     if corpus.task_type == "frame_classification":
         annotations = corpus.annotations()
-        found += [_not_annotated(annotations, clips), _lonely_events(annotations, clips)]
+        cautions += [_not_annotated(annotations, clips), _lonely_events(annotations, clips)]
     if not corpus.is_custom:
         if corpus.task_type in ("classification", MULTI_LABEL, "regression"):
-            found.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
-        found += [_near_duplicates(corpus), upsampled(clips, settings)]
-        found += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
-    return [text for text in found if text]
+            cautions.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
+        cautions += [_near_duplicates(corpus), upsampled(clips, settings)]
+        cautions += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
+    return [text for text in cautions if text]
 
 
 def in_python(text: str) -> str:
     """Return a caution with the parameters of Python functions in the place of options of commands."""
     parameters = re.sub(
         r"--set \w+=\w+(?: --set \w+=\w+)*",
-        lambda found: found[0].replace(" --set", ",").replace("--set", "the settings"),
+        lambda options: options[0].replace(" --set", ",").replace("--set", "the settings"),
         text,
     )
     return parameters.replace("=none", "=None").replace("--task-type regression", 'task_type="regression"')

@@ -187,7 +187,7 @@ def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], lis
         return [float(number) for number in range(0, n_bins, step)], [str(n) for n in range(0, n_bins, step)], "Coefficient"
     if settings.features == "stft":
         centres_hz = np.arange(n_bins) * settings.sample_rate_hz / settings.n_fft
-        round_hz = [float(each) for each in np.arange(0, centres_hz[-1] + 1, 1000 if centres_hz[-1] <= 8000 else 4000)]
+        round_hz = [float(hz) for hz in np.arange(0, centres_hz[-1] + 1, 1000 if centres_hz[-1] <= 8000 else 4000)]
         title = "Frequency (kHz)"
     else:
         import librosa
@@ -198,7 +198,7 @@ def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], lis
         centres_hz = corners_hz[1:-1]
         round_hz = list(map(float, _ROUND_HZ))
         title = "Mel bin, by its\ncentre (kHz)"
-    inside = [each for each in round_hz if centres_hz[0] <= each <= centres_hz[-1]]
+    inside = [hz for hz in round_hz if centres_hz[0] <= hz <= centres_hz[-1]]
     ticks = [float(tick) for tick in np.interp(inside, centres_hz, np.arange(n_bins))]
     kept = [position for position, tick in enumerate(ticks) if not position or tick - ticks[position - 1] >= n_bins / 20]
     return [ticks[position] for position in kept], [f"{inside[position] / 1000:g}" for position in kept], title

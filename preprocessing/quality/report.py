@@ -202,7 +202,7 @@ def _class_table(facts: "pd.DataFrame", task_type: str) -> str:
     if cut:
         cut.append("all stand in class_item.csv")
     cut += ["a clip counts for each of its labels"] if task_type == MULTI_LABEL else []
-    note = "Clips that can be used, without augmented copies; a dot is none" + "".join(f"; {each}" for each in cut)
+    note = "Clips that can be used, without augmented copies; a dot is none" + "".join(f"; {limit}" for limit in cut)
     return (
         f"<p class='note'>{note}.</p><div class='scroll'><table class='heat'>"
         f"<thead><tr><th>Item</th>{head}<th>All</th></tr></thead>"

@@ -158,8 +158,8 @@ def broken_clips(kind: str) -> "Rule":
     """Return a function that finds the clips that cannot be read, for this reason."""
 
     def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
-        found = facts.loc[facts["broken"] == kind, "reason"]
-        return dict(zip(map(int, found.index), map(str, found), strict=True))
+        reasons = facts.loc[facts["broken"] == kind, "reason"]
+        return dict(zip(map(int, reasons.index), map(str, reasons), strict=True))
 
     return find
 
@@ -200,8 +200,8 @@ def class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 
 def item_of_one_clip(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find items of a single clip, unless every clip is an item of its own."""
-    found = _of_one_clip(count_clips(facts), "item")
-    return {} if len(found) == count_clips(facts)["item"].nunique() else found
+    single = _of_one_clip(count_clips(facts), "item")
+    return {} if len(single) == count_clips(facts)["item"].nunique() else single
 
 
 def _of_one_clip(clips: "pd.DataFrame", column: str) -> Reasons:

@@ -238,12 +238,12 @@ def _label_sets(item: str, targets: Any) -> Any:
     if isinstance(targets, np.ndarray) and targets.dtype.kind not in "UO":
         return targets
     values = list(targets)
-    several = [[each] if isinstance(each, str) else each for each in values]
-    are_names = all(np.iterable(each) and all(isinstance(name, str) for name in each) for each in several)
+    several = [[labels] if isinstance(labels, str) else labels for labels in values]
+    are_names = all(np.iterable(labels) and all(isinstance(name, str) for name in labels) for labels in several)
     if not are_names or not any(map(len, several)):
         return targets
     try:
-        return [join_labels(list(each) if isinstance(each, np.ndarray) else each) for each in values]
+        return [join_labels(list(labels) if isinstance(labels, np.ndarray) else labels) for labels in values]
     except CorpusError as error:
         raise CorpusError(f"Item '{item}': {error}") from error
 

@@ -103,9 +103,9 @@ def write_moments(path: Path, sums: Sequence[ItemSums]) -> None:
     with path.open("wb") as file:
         np.savez(
             file,
-            count=np.array([each.count for each in sums], dtype=np.int64),
-            sum=np.stack([each.sum for each in sums]),
-            sum_of_squares=np.stack([each.sum_of_squares for each in sums]),
+            count=np.array([item.count for item in sums], dtype=np.int64),
+            sum=np.stack([item.sum for item in sums]),
+            sum_of_squares=np.stack([item.sum_of_squares for item in sums]),
         )
 
 

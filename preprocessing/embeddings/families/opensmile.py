@@ -59,8 +59,8 @@ class OpenSmile:
         if self._process is None and any(library in sys.modules for library in _NOT_BESIDE):
             self._process = own_process()
             self._call = self._process.__enter__()
-        found: NDArray[np.float32] = self._call(_extract, self._name, self._is_pooled, waveforms, sample_rate_hz)
-        return found
+        values: NDArray[np.float32] = self._call(_extract, self._name, self._is_pooled, waveforms, sample_rate_hz)
+        return values
 
 
 def functional_families(name: str) -> list[str]:
@@ -71,7 +71,7 @@ def functional_families(name: str) -> list[str]:
             names = call(_functional_names, name)
     else:
         names = _functional_names(name)
-    return [re.sub(r"^mfcc\d+", "mfcc", re.sub(r"(UV|V)$", "", each.partition("_sma")[0])) for each in names]
+    return [re.sub(r"^mfcc\d+", "mfcc", re.sub(r"(UV|V)$", "", name.partition("_sma")[0])) for name in names]
 
 
 def _functional_names(name: str) -> list[str]:
@@ -84,8 +84,8 @@ def _extract(name: str, is_pooled: bool, waveforms: NDArray[np.float32], sample_
     smile = _make_smile(name, is_pooled)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it warns of is NaN, which is refused
-        found = [smile.process_signal(samples, sample_rate_hz).to_numpy(np.float32) for samples in waveforms]
-    return np.stack(found)[:, np.newaxis]
+        values = [smile.process_signal(samples, sample_rate_hz).to_numpy(np.float32) for samples in waveforms]
+    return np.stack(values)[:, np.newaxis]
 
 
 @lru_cache(maxsize=2)
@@ -104,7 +104,7 @@ def _find_set(name: str) -> Any:
         )
     import opensmile
 
-    names = [each.name for each in opensmile.FeatureSet]
+    names = [known.name for known in opensmile.FeatureSet]
     if name not in names:
         raise SettingsError(f"embedding_model=opensmile:{name}: openSMILE has no such feature set. {suggestion(name, names)}")
     return opensmile.FeatureSet[name]

@@ -76,9 +76,9 @@ class SpeakerEncoder:
         with torch.inference_mode():
             read = torch.from_numpy(np.ascontiguousarray(cut.reshape(-1, _STRETCH_FRAMES, _N_MELS), np.float32))
             _, (hidden, _) = self._network["lstm"](read.to(self.device))
-            found = torch.relu(self._network["linear"](hidden[-1]))
-            found = found / torch.linalg.vector_norm(found, dim=1, keepdim=True).clamp_min(1e-12)
-        vectors: NDArray[np.float32] = found.cpu().numpy()
+            embedded = torch.relu(self._network["linear"](hidden[-1]))
+            embedded = embedded / torch.linalg.vector_norm(embedded, dim=1, keepdim=True).clamp_min(1e-12)
+        vectors: NDArray[np.float32] = embedded.cpu().numpy()
         return vectors.reshape(len(waveforms), 1, len(firsts), _WIDTH)
 
 

@@ -97,14 +97,14 @@ class TransformersEmbedder:
         """Return the embeddings; see `Embedder`."""
         import torch
 
-        found = []
+        answers = []
         with torch.inference_mode():
             for first in range(0, waveforms.shape[1], self._longest):
                 stretch = waveforms[:, first : first + self._longest]
                 stretch = np.pad(stretch, ((0, 0), (0, max(0, self._shortest - stretch.shape[1]))))
                 given = self._extractor(list(stretch), sampling_rate=sample_rate_hz, return_tensors="pt")
-                found.append(self._answer(given.to(self.device), stretch.shape[1], layers).float().cpu().numpy())
-        return np.concatenate(found, axis=2)
+                answers.append(self._answer(given.to(self.device), stretch.shape[1], layers).float().cpu().numpy())
+        return np.concatenate(answers, axis=2)
 
     def _answer(self, given: Any, n_samples: int, layers: tuple[int, ...]) -> Any:
         """Return what the layers give for a batch of inputs, (n, n_layers, n_frames, n_values)."""
