@@ -18,12 +18,7 @@ PEAK = 0.99
 
 @dataclass(frozen=True)
 class Step:
-    """One transform of a copy.
-
-    Attributes:
-        name: A file of transforms/.
-        parameters: What it drew.
-    """
+    """One transform of a copy."""
 
     name: str
     parameters: Parameters

@@ -33,11 +33,6 @@ def check_recordings(
 ) -> dict[Path, AudioFacts]:
     """Decode every file of the folders.
 
-    Args:
-        folders: By the setting that names them.
-        n_processes: Processes that decode.
-        progress: Told how many files are done.
-
     Returns:
         The facts about each file; its length is that of what was decoded, which a header may not say.
     """

@@ -115,9 +115,6 @@ def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
 def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
     """Return the audio hashes of the clips, without reading the rest of an index.
 
-    Args:
-        folder: data/<dataset>.
-
     Returns:
         item, clip and audio_hash of every clip, augmented copies included; None where there is no index, or a clip without a
         hash.

@@ -44,11 +44,7 @@ _STYLES = {"refused": "bold red", "left out": "yellow", "doubtful": ""}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Report on a corpus. A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing.
-
-    Args:
-        arguments: What follows ``python -m preprocessing check``.
-    """
+    """Report on a corpus. A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing."""
     values, corpus = _parse(arguments)
     settings = read_settings(corpus.feature_overrides(values.overrides))
     from preprocessing.clips.same_files import first_paths

@@ -110,12 +110,7 @@ def read_corpus_name(
 
 
 def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.CorpusReader]:
-    """Return the parser of a command that reads a corpus, and the reader; `read_corpus_choice` reads what the parser finds.
-
-    Args:
-        program: What stands before the name of the corpus.
-        corpus: Name of the corpus.
-    """
+    """Return the parser of a command that reads a corpus, and the reader; `read_corpus_choice` reads what the parser finds."""
     reader = corpora.find_corpus(corpus)
     parser = Parser(prog=f"{program} {corpus}", description=reader.description)
     if reader.has_default_audio_folder:

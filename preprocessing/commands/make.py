@@ -47,11 +47,7 @@ _FEWEST_ITEMS = 3
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make the index and the feature store of a corpus, and say what became of its clips.
-
-    Args:
-        arguments: What follows ``python -m preprocessing``.
-    """
+    """Make the index and the feature store of a corpus, and say what became of its clips."""
     name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION, COMMANDS)
     parser, reader = make_parser(name)
     known = parser.parse_all(arguments[1:])

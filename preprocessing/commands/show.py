@@ -42,9 +42,6 @@ class _Clip(NamedTuple):
 def main(arguments: Sequence[str]) -> None:
     """Draw every clip that a command line names; one that cannot be read does not stop the others.
 
-    Args:
-        arguments: What follows ``python -m preprocessing show``.
-
     Raises:
         AudioError: Some clips cannot be read; the others are drawn.
     """

@@ -99,13 +99,7 @@ def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> 
 
 
 def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:
-    """Say where the files are, if they are not in the audio folder but in a folder inside it.
-
-    Args:
-        table: For the error.
-        paths: Of all clips.
-        audio_folder: What they should be relative to.
-    """
+    """Say where the files are, if they are not in the audio folder but in a folder inside it."""
     first = PurePosixPath(paths[0])
     if first.is_absolute() or ".." in first.parts or any((audio_folder / path).exists() for path in paths[:_N_LOOKED_AT]):
         return

@@ -62,13 +62,7 @@ class Archive:
 
 
 def download(archives: Sequence[Archive], folder: Path, console: "Console") -> None:
-    """Put the content of the archives into a folder; what is there already is not fetched again.
-
-    Args:
-        archives: What the corpus consists of.
-        folder: Where it goes; made when missing.
-        console: Where the progress is shown.
-    """
+    """Put the content of the archives into a folder; what is there already is not fetched again."""
     try:
         (folder / WORK_FOLDER).mkdir(parents=True, exist_ok=True)
         for archive in archives:

@@ -59,13 +59,7 @@ def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings) -> Piece
 
 
 def embed_clip(samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> ClipExamples:
-    """Return the examples of one clip, as a feature store has them.
-
-    Args:
-        samples: As of `cut_pieces`.
-        settings: What to compute.
-        n_samples: As of `embed_pieces`.
-    """
+    """Return the examples of one clip, as a feature store has them."""
     pieces = cut_pieces(samples, settings)
     size = batch_size(pieces.samples[0].size, settings.sample_rate_hz)
     firsts = range(0, len(pieces.samples), size)

@@ -62,13 +62,6 @@ def make_page(
 ) -> str:
     """Return the page.
 
-    Args:
-        subject: What it is about.
-        facts: As `faults.find_faults` returns it.
-        findings: The worst first.
-        criteria: What counted as a fault.
-        charts: PNG by name.
-
     Returns:
         HTML without scripts and without anything to be fetched; names from the corpus are escaped.
     """

@@ -51,10 +51,6 @@ def write_checksums(folder: Path) -> None:
 def find_damage(folder: Path, progress: Progress | None = None) -> list[str] | None:
     """Return the files of a store that are not what was written, or None if nothing says what was written.
 
-    Args:
-        folder: data/<dataset>/features/<key>.
-        progress: Told how many files are read.
-
     Returns:
         A line per file, with its path.
     """
@@ -121,10 +117,6 @@ def _checksum(path: Path) -> str | None:
 
 def refuse_damage(folder: Path, progress: Progress | None = None) -> str | None:
     """Refuse a store of which a file is not what was written; note the checksums of one that has none.
-
-    Args:
-        folder: data/<dataset>/features/<key>.
-        progress: Told how many files are read.
 
     Returns:
         What is to be said of a store that was made without checksums; None: it has them.

@@ -61,11 +61,7 @@ class Moments:
 
 
 class ItemSums:
-    """Sums of one item that grow clip by clip.
-
-    Args:
-        n_bins: Number of bins.
-    """
+    """Sums of one item that grow clip by clip."""
 
     def __init__(self, n_bins: int) -> None:
         self.count = 0
@@ -110,14 +106,7 @@ def write_moments(path: Path, sums: Sequence[ItemSums]) -> None:
 
 
 def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, n_bins: int) -> Moments:
-    """Return the sums over some items, added in their sorted order.
-
-    Args:
-        path: What `write_moments` wrote.
-        all_items: The items of the store, in their order.
-        items: The items that count.
-        n_bins: Number of bins.
-    """
+    """Return the sums over some items, added in their sorted order."""
     chosen = sorted(set(items))
     if not chosen:
         raise CorpusError(f"{path}: moments of no items were asked for.")

@@ -120,10 +120,6 @@ def whole_length(n_samples: int, n_shortest: int) -> int:
 def example_shape(store: FeatureStore, settings: FeatureSettings) -> tuple[int | None, ...]:
     """Return the shape of what the architecture's part of the model gets for one example.
 
-    Args:
-        store: Any feature store.
-        settings: The feature settings of the instance.
-
     Returns:
         As stored; behind a front end (n_frames, n_bins), without one (n_samples, 1). The first is None where clips of different
         lengths are tested.
