@@ -46,15 +46,18 @@ def prefer_folder(paths: Sequence[str], name: str) -> list[str]:
     return [path for path in paths if name in PurePosixPath(path).parts[:-1]] or list(paths)
 
 
-def find_file(folder: Path, name: str) -> Path | None:
-    """Return a file that describes the corpus: in the folder, in one of its folders, or beside it; None: nowhere there.
+def find_file(folder: Path, name: str, advice: str) -> Path:
+    """Return a file that describes the corpus: in the folder, in one of its folders, or beside it; else refuse the corpus.
 
     Args:
         folder: Where the audio lies, or what an archive was unpacked to.
         name: The file's name, or the end of its path: ``meta/classes.csv``.
+        advice: How the error goes on behind the folder.
     """
-    candidates = (folder / name, *sorted(folder.glob(f"*/{name}")), folder.parent / name)
-    return next((path for path in candidates if path.is_file()), None)
+    for path in (folder / name, *sorted(folder.glob(f"*/{name}")), folder.parent / name):
+        if path.is_file():
+            return path
+    raise CorpusError(f"No {name} in {folder}{advice}")
 
 
 def clip_table(

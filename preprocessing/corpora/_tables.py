@@ -10,6 +10,7 @@ from pathlib import Path
 
 from preprocessing.corpora._table_files import Wanted, read_rows
 from xval.base.errors import CorpusError
+from xval.base.table_bounds import MOST_CLIPS, open_table
 
 PHASES = {
     **dict.fromkeys(("training", "train", "1"), "training"),
@@ -83,6 +84,15 @@ def read_table(
     if not lines:
         raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
     return [cell.strip() for cell in lines[0][1]], lines[1:]
+
+
+def read_text(path: Path, advice: str) -> str:
+    """Return the text of a list in UTF-8, which may have as many lines as a corpus has clips; the advice ends the error."""
+    try:
+        with open_table(path, MOST_CLIPS) as file:
+            return file.read().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path} cannot be read: {error}. {advice}") from error
 
 
 def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:

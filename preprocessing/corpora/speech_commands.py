@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, find_file, read_names, split_names
+from preprocessing.corpora._tables import read_text
 from xval.base.errors import CorpusError, suggestion
-from xval.base.table_bounds import MOST_CLIPS, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,12 +75,7 @@ def _read_phases(audio_folder: Path) -> dict[str, str]:
     """Return the phase of every utterance that one of the lists names."""
     phases: dict[str, str] = {}
     for phase, name in _LISTS.items():
-        path = find_file(audio_folder, name)
-        if path is None:
-            raise CorpusError(f"No {name} in {audio_folder}. Without it the {phase} clips would train; copy it there.")
-        try:
-            with open_table(path, MOST_CLIPS) as file:
-                phases |= dict.fromkeys(file.read().decode().split(), phase)
-        except (OSError, UnicodeDecodeError) as error:
-            raise CorpusError(f"{path} cannot be read: {error}. It comes with the corpus; unpack that again.") from error
+        path = find_file(audio_folder, name, f". Without it the {phase} clips would train; copy it there.")
+        text = read_text(path, "It comes with the corpus; unpack that again.")
+        phases |= dict.fromkeys(text.split(), phase)
     return phases

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
-from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults, wrong_widths
+from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, read_text, refuse_faults, wrong_widths
 from xval.base.errors import CorpusError, SettingsError, suggestion
-from xval.base.table_bounds import MOST_CLIPS, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,11 +143,7 @@ def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
 
 def _read_split(path: Path) -> dict[_Key, str]:
     """Read iden_split.txt: a phase, a blank, a path."""
-    try:
-        with open_table(path, MOST_CLIPS) as file:
-            lines = file.read().decode().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path} cannot be read: {error}. Give the path of iden_split.txt or of a csv file.") from error
+    lines = read_text(path, "Give the path of iden_split.txt or of a csv file.").splitlines()
     cells = [(number, line.split(maxsplit=1)) for number, line in enumerate(lines, 1) if line.strip()]
     short = [f"line {number}: received '{' '.join(row)}'; allowed: a phase and a path" for number, row in cells if len(row) < 2]
     refuse_faults(path, short, "lines that are not like '1 id10003/na8-QEFmj44/00003.wav'")

@@ -48,11 +48,7 @@ def read_headers(
 ) -> "pd.DataFrame":
     """Add what the headers of the files say; no audio is decoded.
 
-    Args:
-        clips: One row per clip, as `clips.table.check_clips` returns it: path, start_s and end_s are used.
-        audio_folder: What the paths are relative to.
-        n_processes: Processes that read.
-        progress: Told how many files are read.
+    Of the clips path, start_s and end_s are used; the arguments are those of `preprocessing.clips.facts.describe_clips`.
 
     Returns:
         The clips with duration_s (float64, of the stretch where the clip is one; NaN where the header does not say),
@@ -89,13 +85,7 @@ def read_headers(
 def measure(
     facts: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
 ) -> "pd.DataFrame":
-    """Decode every clip and add what is heard.
-
-    Args:
-        facts: As `read_headers` returns it; what is broken already is not decoded.
-        audio_folder: What the paths are relative to.
-        n_processes: Processes that decode.
-        progress: Told how many clips are decoded.
+    """Decode every clip of `read_headers`, which has the arguments, and add what is heard; the broken ones are not decoded.
 
     Returns:
         The facts with peak_dbfs, rms_dbfs (-inf for zeros), dc_offset (mean sample, full scale is 1) and audio_hash (as in the

@@ -90,10 +90,11 @@ def test_a_folder_may_be_preferred() -> None:
 def test_a_metadata_file_is_found_in_below_and_beside_the_folder(tmp_path: Path) -> None:
     audio = tmp_path / "audio"
     place(audio, "a.wav")
-    assert find_file(audio, "meta/list.csv") is None
+    with pytest.raises(CorpusError, match=r"No meta/list\.csv in .*audio or beside it\."):
+        find_file(audio, "meta/list.csv", " or beside it.")
     for path in ("meta/list.csv", "audio/release/meta/list.csv", "audio/meta/list.csv"):
         place(tmp_path, path)
-        assert find_file(audio, "meta/list.csv") == tmp_path / path
+        assert find_file(audio, "meta/list.csv", "") == tmp_path / path
 
 
 def test_item_and_label_are_chosen_and_clips_sorted_by_path() -> None:
