@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 
 from augmentation.transforms import Parameters, Samples
-
-
-def draw_evenly(rng: np.random.Generator, lowest: float, highest: float) -> float:
-    """Draw a number, every one between both ends as likely."""
-    return float(rng.uniform(lowest, highest))
+from augmentation.transforms._options import draw_evenly
 
 
 def draw_between(

@@ -43,6 +43,11 @@ def draw_frequency(rng: np.random.Generator, lowest_hz: float, highest_hz: float
     return draw_ratio(rng, min(lowest_hz, limit_hz), min(highest_hz, limit_hz))
 
 
+def draw_evenly(rng: np.random.Generator, lowest: float, highest: float) -> float:
+    """Draw a number, every one between both ends as likely."""
+    return float(rng.uniform(lowest, highest))
+
+
 def draw_ratio(rng: np.random.Generator, lowest: float, highest: float) -> float:
     """Draw a positive number, evenly on a logarithmic scale."""
     return float(np.clip(math.exp(rng.uniform(math.log(lowest), math.log(highest))), lowest, highest))
