@@ -137,7 +137,7 @@ class CorpusReader:
         if hasattr(self._module, "task_type"):
             return str(self._module.task_type(**options))
         if hasattr(self._module, "NUMBERS"):
-            are_numbers = all(name in self._module.NUMBERS for name in split_names(str(options["label"])))
+            are_numbers = all(name in self._module.NUMBERS for name in split_names(str(options.get("label", ""))))
             return "regression" if are_numbers else "classification"
         chosen = str(options.get("task_type", "auto"))
         return "classification" if chosen == "auto" else chosen

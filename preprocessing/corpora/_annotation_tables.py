@@ -95,8 +95,13 @@ class Recordings:
 
 def plain_name(column: str) -> str:
     """Return the name of a column as it is compared: ``Start sample`` is start_sample, FileID is path."""
-    plain = column.strip().lower().replace(" ", "_")
+    plain = lower_name(column)
     return _ALIASES.get(plain, plain)
+
+
+def lower_name(column: str) -> str:
+    """Return the name of a column without capitals and blanks: ``File name`` is file_name."""
+    return column.strip().lower().replace(" ", "_")
 
 
 def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.annotations.labels import Annotations, resolve_recordings
-from preprocessing.corpora._annotation_tables import Recordings, check_stretch, read_number, recording_tables
+from preprocessing.corpora._annotation_tables import Recordings, check_stretch, lower_name, read_number, recording_tables
 from preprocessing.corpora._tables import find_beside, read_table, refuse_faults, wrong_widths
 from xval.base.errors import CorpusError, suggestion
 
@@ -102,9 +102,11 @@ def list_recordings(
     tables = _read_tables(audio_folder, file_info, annotation)
     columns = sorted({column for table in tables for column in table.columns})
     for option, name, word in (("item", item, _RECORDING), ("label", label, _CALL)):
-        if name != word and _plain(name) not in columns:
-            raise CorpusError(f"--{option} {name}: no table has such a column. {suggestion(_plain(name), [word, *columns])}")
-    calls, n_missing = _read_calls(tables, audio, _plain(item), _plain(label))
+        if name != word and lower_name(name) not in columns:
+            raise CorpusError(
+                f"--{option} {name}: no table has such a column. {suggestion(lower_name(name), [word, *columns])}"
+            )
+    calls, n_missing = _read_calls(tables, audio, lower_name(item), lower_name(label))
     notes = [f"{n_missing} recordings are left out, for their audio is not in {audio_folder}."] if n_missing else []
     n_named = calls["path"].nunique()
     placed = calls.assign(item=calls["path"]) if item == _RECORDING else _fill_items(calls)
@@ -239,8 +241,8 @@ def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
 def _read_file_info(path: Path) -> _Table:
     """Read the table of recordings, whose lines may be longer or shorter than its header."""
     expected = "FileID, File name, Voice start sample (1), Voice end sample (1), ..."
-    header, lines = read_table(path, expected, needed=lambda column: bool(_VOICE.fullmatch(_plain(column))))
-    columns = [_plain(column) for column in header]
+    header, lines = read_table(path, expected, needed=lambda column: bool(_VOICE.fullmatch(lower_name(column))))
+    columns = [lower_name(column) for column in header]
     voices = [place for place, column in enumerate(columns) if _VOICE.fullmatch(column)]
     sides = [column.partition("_sample")[0] for column in columns if _VOICE.fullmatch(column)]
     if not {"fileid", "file_name"} & set(columns) or not sides or sides != ["voice_start", "voice_end"] * (len(sides) // 2):
@@ -261,8 +263,8 @@ def _read_file_info(path: Path) -> _Table:
 
 def _read_annotation(path: Path) -> _Table:
     needed = {"fileid", "start_sample", "end_sample"}
-    header, lines = read_table(path, "FileID, Start sample, End sample", needed=lambda column: _plain(column) in needed)
-    columns = [_plain(column) for column in header]
+    header, lines = read_table(path, "FileID, Start sample, End sample", needed=lambda column: lower_name(column) in needed)
+    columns = [lower_name(column) for column in header]
     missing = needed - set(columns)
     if missing:
         raise CorpusError(f"{path}, line 1: expected FileID, Start sample, End sample. Found: {', '.join(header)}.")
@@ -273,8 +275,3 @@ def _read_annotation(path: Path) -> _Table:
         edges = (row["start_sample"], row["end_sample"])
         read.append(_Line(number, row, [edges] if any(edges) else []))
     return _Table(path, "annotation", columns, read)
-
-
-def _plain(column: str) -> str:
-    """Return the name of a column as it is compared: ``File name`` is file_name."""
-    return column.strip().lower().replace(" ", "_")
