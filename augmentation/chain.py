@@ -18,12 +18,7 @@ PEAK = 0.99
 
 @dataclass(frozen=True)
 class Step:
-    """One transform of a copy.
-
-    Attributes:
-        name: A file of transforms/.
-        parameters: What it drew.
-    """
+    """One transform of a copy."""
 
     name: str
     parameters: Parameters
@@ -53,10 +48,10 @@ def draw_steps(settings: AugmentationSettings, *, seed: int, path: str, copy: in
         # Used where it is below 1, which happens with this probability.
         chance, place = rng.random() / probability, rng.random()
         drawn.append((chance, place, Step(name, find_transform(name).draw(rng, sample_rate_hz, **settings.options[name]))))
-    drawn.sort(key=lambda each: each[0])
+    drawn.sort(key=lambda chosen: chosen[0])
     n_drawn = sum(chance < 1 for chance, _, _ in drawn)
     used = drawn[: max(n_drawn, settings.min_transforms)]
-    return tuple(step for _, _, step in sorted(used, key=lambda each: each[1]))
+    return tuple(step for _, _, step in sorted(used, key=lambda chosen: chosen[1]))
 
 
 def apply_steps(samples: Samples, sample_rate_hz: int, steps: Iterable[Step]) -> Samples:
@@ -85,5 +80,5 @@ def peak_of(samples: Samples) -> float:
 
 def scale_to_peak(samples: Samples, peak: float) -> Samples:
     """Return the samples with this peak; silence stays silence."""
-    found = peak_of(samples)
-    return samples * np.float32(peak / found) if found else samples
+    own_peak = peak_of(samples)
+    return samples * np.float32(peak / own_peak) if own_peak else samples

@@ -70,12 +70,7 @@ def make_mix_parser() -> Parser:
 
 
 def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
-    """Read the command line of the copies.
-
-    Raises:
-        SettingsError: An option is unknown, missing, or its value impossible; so is a setting.
-        SystemExit: ``--help`` was asked for and printed.
-    """
+    """Read the command line of the copies."""
     known = make_parser().parse_all(arguments or ["--help"])
 
     from augmentation.folder import Augmentation
@@ -93,12 +88,7 @@ def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
 
 
 def parse_mixing(arguments: Sequence[str]) -> "Mixing":
-    """Read the command line of ``mix``.
-
-    Raises:
-        SettingsError: As `parse_augmentation`.
-        SystemExit: ``--help`` was asked for and printed.
-    """
+    """Read the command line of ``mix``."""
     known = make_mix_parser().parse_all(arguments or ["--help"])
 
     from augmentation.mix import Mixing

@@ -74,11 +74,7 @@ def output_paths(unchanged_copy: str, n_copies: int) -> tuple[str, ...]:
 
 
 def make_copies(task: CopyTask) -> CopyOutcome:
-    """Write the files of one source that are not there yet.
-
-    Raises:
-        CorpusError: A file cannot be written, a recording that is mixed in cannot be read, or the source is one of them.
-    """
+    """Write the files of one source that are not there yet."""
     try:
         return _make_copies(task)
     except AudioError as error:

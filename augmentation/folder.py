@@ -59,11 +59,6 @@ def augment_folder(wanted: Augmentation, console: "Console") -> None:
     """Make the copies of a folder, go on where an interrupted run stopped, and say what was done.
 
     Copies of files that are gone are removed, and those of files that were replaced are made again.
-
-    Raises:
-        CorpusError: A folder is missing, empty, nested or in use; OUTPUT was made otherwise; recordings cannot be used, or are
-            clips of INPUT; nothing can be decoded; or a file cannot be written.
-        WorkerError: A process died.
     """
     started = time.perf_counter()
     folder, mixed_in = wanted.output_folder, wanted.settings.folders()
@@ -86,7 +81,7 @@ def augment_folder(wanted: Augmentation, console: "Console") -> None:
             {path: Source(stamp_of(wanted.input_folder / path), made) for path, made in files.items()}, lists=(COPIES_NAME,)
         )
         _copy_metadata(wanted, sources)
-        recordings = {each.audio_hash: path for path, each in facts.items()}
+        recordings = {known.audio_hash: path for path, known in facts.items()}
         tasks = [
             CopyTask(path, files[path], wanted.input_folder, folder, wanted.seed, wanted.settings, recordings)
             for path in sources.audio

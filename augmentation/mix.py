@@ -64,13 +64,7 @@ class Mixing:
 
 
 def mix_events(wanted: Mixing, console: "Console") -> None:
-    """Make all mixtures, go on where an interrupted run stopped, and say what was done.
-
-    Raises:
-        CorpusError: A folder or the annotation is missing or wrong, OUTPUT was made otherwise, there is not enough background,
-            no event can be used, or a file cannot be written.
-        WorkerError: A process died.
-    """
+    """Make all mixtures, go on where an interrupted run stopped, and say what was done."""
     started = time.perf_counter()
     output = wanted.output_folder
     refuse_shared({"EVENTS": wanted.events_folder}, {"BACKGROUNDS": wanted.backgrounds_folder}, output)
@@ -149,11 +143,11 @@ def _check_events(
 ) -> tuple[list[Event], list[_Fault]]:
     """Return the events that can be used, those that overlap joined, and the others with the reason."""
     tasks = [(wanted.events_folder / event.path, event.start_s, event.end_s) for event in events]
-    found = list(map_in_processes(describe_stretch, tasks, n_processes=wanted.n_processes, progress=progress))
+    described = list(map_in_processes(describe_stretch, tasks, n_processes=wanted.n_processes, progress=progress))
     by_hash = {facts.audio_hash: path for path, facts in backgrounds.items()}
     faults: list[_Fault] = []
     heard: list[Event] = []
-    for event, facts in zip(events, found, strict=True):
+    for event, facts in zip(events, described, strict=True):
         if isinstance(facts, str):
             faults.append((event.path, event.start_s, event.end_s, facts))
             continue

@@ -105,7 +105,7 @@ def join_overlapping(events: Sequence[Event]) -> list[Event]:
     """
     groups: list[list[Event]] = []
     reached_s = 0.0
-    for event in sorted(events, key=lambda each: (each.path, each.start_s, each.end_s)):
+    for event in sorted(events, key=lambda event: (event.path, event.start_s, event.end_s)):
         if groups and groups[-1][0].path == event.path and event.start_s < reached_s:
             groups[-1].append(event)
             reached_s = max(reached_s, event.end_s)
@@ -128,9 +128,6 @@ def deal_backgrounds(
 
     Returns:
         The stretches of each item, each of at least the needed length.
-
-    Raises:
-        CorpusError: There is not enough background.
     """
     usable = sorted((path for path, duration_s in durations_s.items() if duration_s >= needed_s), key=natural_key)
     rng = make_generator(seed, "backgrounds")

@@ -45,9 +45,6 @@ def make_mixture(task: MixTask) -> tuple[bool, str | None]:
 
     Returns:
         Whether it was written now; and why there is none, or None.
-
-    Raises:
-        CorpusError: It cannot be written.
     """
     path = task.output_folder / task.mixture.path
     if read_size(path) is not None:
@@ -116,7 +113,7 @@ def annotation_rows(mixture: Mixture) -> list[tuple[object, ...]]:
     for first, stop in list(pairwise(edges))[::2]:
         if stop - first >= _SHORTEST_BACKGROUND_S * rate_hz:
             rows.append(row(first / rate_hz, stop / rate_hz, BACKGROUND_LABEL, "", "", ""))
-    return sorted(rows, key=lambda each: (each[1], each[2]))
+    return sorted(rows, key=lambda row: (row[1], row[2]))
 
 
 def _edges(placed: Placed) -> tuple[int, int]:

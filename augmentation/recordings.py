@@ -11,6 +11,7 @@ from pathlib import Path
 from augmentation.transforms._options import audio_files
 from preprocessing.audio.read import AudioFacts, describe_audio
 from preprocessing.clips.output_folder import stamp_of
+from preprocessing.corpora._tables import first_lines
 from preprocessing.parallel import Progress, map_in_processes
 from xval.base.errors import AudioError, CorpusError
 
@@ -18,11 +19,7 @@ _N_SHOWN = 3
 
 
 def fingerprint(folder: Path) -> str:
-    """Return what changes when an audio file in a folder is added, removed, renamed or replaced.
-
-    Raises:
-        CorpusError: There is no such folder, or no audio in it.
-    """
+    """Return what changes when an audio file in a folder is added, removed, renamed or replaced."""
     audio_files.cache_clear()
     files = audio_files(folder)
     digest = blake2b(digest_size=8)
@@ -36,31 +33,21 @@ def check_recordings(
 ) -> dict[Path, AudioFacts]:
     """Decode every file of the folders.
 
-    Args:
-        folders: By the setting that names them.
-        n_processes: Processes that decode.
-        progress: Told how many files are done.
-
     Returns:
         The facts about each file; its length is that of what was decoded, which a header may not say.
-
-    Raises:
-        CorpusError: Files cannot be decoded, or are silent.
     """
     facts: dict[Path, AudioFacts] = {}
     for setting, folder in folders.items():
         files = audio_files(folder)
         tasks = [(path, None, None) for path in files]
-        found = list(map_in_processes(describe_stretch, tasks, n_processes=n_processes, progress=progress))
-        faults = [reason for reason in found if isinstance(reason, str)]
+        described = list(map_in_processes(describe_stretch, tasks, n_processes=n_processes, progress=progress))
+        faults = [reason for reason in described if isinstance(reason, str)]
         if faults:
-            more = f"\n  ... and {len(faults) - _N_SHOWN} more" if len(faults) > _N_SHOWN else ""
             raise CorpusError(
-                f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used; move them away:\n  "
-                + "\n  ".join(faults[:_N_SHOWN])
-                + more
+                f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used; move them away:"
+                f"{first_lines(faults, _N_SHOWN)}"
             )
-        facts |= {path: each for path, each in zip(files, found, strict=True) if isinstance(each, AudioFacts)}
+        facts |= {path: known for path, known in zip(files, described, strict=True) if isinstance(known, AudioFacts)}
     return facts
 
 
@@ -79,9 +66,6 @@ def refuse_equal(recordings: Mapping[str, Path], path: Path, audio_hash: str) ->
         recordings: What is mixed in, by the hash of its audio.
         path: The clip.
         audio_hash: That of the clip.
-
-    Raises:
-        CorpusError: It is.
     """
     twin = recordings.get(audio_hash)
     if twin is not None:

@@ -80,11 +80,7 @@ class AugmentationSettings:
 
 
 def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> AugmentationSettings:
-    """Return the settings of config.ini with those of ``--set KEY=VALUE`` over them.
-
-    Raises:
-        SettingsError: Not of this form, an unknown key, or a value that is not allowed; here or in config.ini.
-    """
+    """Return the settings of config.ini with those of ``--set KEY=VALUE`` over them."""
     read = read_settings_section(_augmentation_model(), AUGMENTATION_SECTION, overrides, config_path)
     values = read.model_dump()
     settings = AugmentationSettings(
@@ -105,11 +101,7 @@ def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path 
 
 
 def read_mixing_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> MixingSettings:
-    """Return the settings of ``mix``: config.ini with those of ``--set KEY=VALUE`` over them.
-
-    Raises:
-        SettingsError: As `read_augmentation_settings`.
-    """
+    """Return the settings of ``mix``: config.ini with those of ``--set KEY=VALUE`` over them."""
     return read_settings_section(MixingSettings, MIXING_SECTION, overrides, config_path)
 
 

@@ -35,12 +35,7 @@ class Sources:
 
 
 def list_sources(folder: Path) -> Sources:
-    """List the files of a folder and of the folders below; hidden ones are skipped.
-
-    Raises:
-        CorpusError: There is no such folder, no audio in it, two files would get one name in the output, or a table is a
-            link to another folder.
-    """
+    """List the files of a folder and of the folders below; hidden ones are skipped."""
     audio = name_copies(folder)
     relative = [path.relative_to(folder) for path in files_below(folder)]
     visible = [path.as_posix() for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
@@ -63,9 +58,6 @@ def refuse_shared(inputs: Mapping[str, Path], mixed_in: Mapping[str, Path], outp
         inputs: Folders of clips, by what the command line calls them.
         mixed_in: Folders of recordings that are mixed into the clips, by the same or by their setting.
         output: The folder that is written.
-
-    Raises:
-        CorpusError: Some do.
     """
     for read in (*inputs.items(), *mixed_in.items()):
         refuse_nested(("OUTPUT", output), read, "the output would be read as input")

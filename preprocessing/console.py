@@ -127,11 +127,6 @@ def make_console(*, is_error: bool = False, least_width: int = 0) -> "Console":
 def progress_bar(console: "Console", title: str, noun: str = "clips") -> Iterator[Callable[[int, int], None]]:
     """Show progress: a bar in a terminal, a few lines elsewhere.
 
-    Args:
-        console: Where to print.
-        title: What is going on.
-        noun: What is counted.
-
     Yields:
         A function to be called with (done, total).
     """

@@ -76,11 +76,7 @@ class Corpus:
         return self.corpus == CUSTOM
 
     def annotations(self) -> "pd.DataFrame":
-        """Return the events of recordings for frame classification: clip, start_s, end_s (in the clip), label, annotator.
-
-        Raises:
-            CorpusError: annotations.parquet is missing or damaged.
-        """
+        """Return the events of recordings for frame classification: clip, start_s, end_s (in the clip), label, annotator."""
         path = self.folder / ANNOTATIONS_NAME
         try:
             return read_annotations(path)
@@ -138,11 +134,6 @@ def make_corpus(
     Returns:
         The corpus, and the clips left out (path, item, reason), which are in left_out.csv too; ``attrs["lost_classes"]`` of
         these are the classes of which no clip can be used.
-
-    Raises:
-        CorpusError: The clips are malformed (see `check_clips`) or their augmented copies are (`add_copies`), events are of
-            recordings that are not listed, no clip is usable, or the folder cannot be written.
-        WorkerError: A process died.
     """
     folder = corpus_folder(dataset, data_folder)
     listed = check_clips(clips, audio_folder, task_type=task_type)
@@ -174,8 +165,8 @@ def make_corpus(
         )
     events = None if annotations is None else events_of(annotations, index)
     classes, listed_classes = (
-        class_names_of(each["label"], task_type) if "label" in each else ()
-        for each in ((index, described) if events is None or annotations is None else (_heard(events), _heard(annotations)))
+        class_names_of(labelled["label"], task_type) if "label" in labelled else ()
+        for labelled in ((index, described) if events is None or annotations is None else (_heard(events), _heard(annotations)))
     )
     left_out.attrs["lost_classes"] = tuple(name for name in listed_classes if name not in classes)
     opened = write_index(
@@ -233,11 +224,7 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
 
 
 def fingerprint(dataset: str, data_folder: Path) -> str:
-    """Return the sha256 of corpus.parquet: it changes when the index is made again with other content.
-
-    Raises:
-        CorpusError: There is no such corpus, or its index cannot be read.
-    """
+    """Return the sha256 of corpus.parquet: it changes when the index is made again with other content."""
     path = index_path(dataset, data_folder)
     try:
         with open_regular(path) as file:
@@ -271,9 +258,6 @@ def write_index(
 
     Returns:
         The corpus as `open_corpus` gives it.
-
-    Raises:
-        CorpusError: The folder cannot be written.
     """
     write_columns(folder, index, further)
     write_index_files(

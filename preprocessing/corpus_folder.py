@@ -12,11 +12,7 @@ from xval.base.errors import CorpusError, suggestion
 
 
 def corpus_folder(dataset: str, data_folder: Path) -> Path:
-    """Return data/<dataset>.
-
-    Raises:
-        CorpusError: The name cannot be that of one folder.
-    """
+    """Return data/<dataset>."""
     if not re.fullmatch(r"(?!\.)[^/\\:*?\"<>|\x00-\x1f]{1,100}", dataset):
         raise CorpusError(
             f"Dataset name {dataset!r}: it names one folder below {data_folder}, so it has 1 to 100 letters, digits, "
@@ -26,11 +22,7 @@ def corpus_folder(dataset: str, data_folder: Path) -> Path:
 
 
 def index_path(dataset: str, data_folder: Path) -> Path:
-    """Return the path of an index that exists.
-
-    Raises:
-        CorpusError: There is none; says which there are and how to make it.
-    """
+    """Return the path of an index that exists."""
     path = corpus_folder(dataset, data_folder) / INDEX_NAME
     if path.is_file():
         return path

@@ -19,9 +19,6 @@ def replace_file(path: Path, write: Callable[[Path], object], *, among_many: boo
         path: The file. What earlier writers of it left that were killed is removed.
         write: Writes the file that it is called with.
         among_many: Leave that to the caller: the folder holds many files, and listing it for each takes too long.
-
-    Raises:
-        CorpusError: The folder cannot be made or written.
     """
     temporary = part_path(path)
     try:

@@ -8,6 +8,7 @@ Such a file keeps drawing apart from applying, with two functions:
 draw asks nothing but the generator, and returns what JSON can hold; apply is a function of its arguments alone: what needs
 chance there gets a drawn seed. So the parameters in augmented.csv are everything that was done to a copy. Each keyword-only
 argument of draw is an option, ``<file>_<option>`` in config.ini and for --set; ``min_x`` and ``max_x`` are the ends of a range.
+A transform of one number has ``draw = draw_between(...)`` of _frame.py, which also applies transforms of audiomentations.
 ``PROBABILITY`` is how often the transform is used where config.ini does not say. Samples are mono float32 (n_samples,),
 full scale is -1 to 1. May be added:
 
@@ -60,11 +61,7 @@ def transform_names() -> tuple[str, ...]:
 
 @cache
 def find_transform(name: str) -> Transform:
-    """Load the file of a transform.
-
-    Raises:
-        SettingsError: No file has this name, or it does not keep the contract above.
-    """
+    """Load the file of a transform."""
     module = load_file(__name__, name, kind="transform", wanted=("draw", "apply", "PROBABILITY"), error=SettingsError)
     options: dict[str, tuple[Any, Any]] = {}
     for option in read_options(module, "draw", n_positional=2, error=SettingsError):

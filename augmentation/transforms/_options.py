@@ -19,6 +19,11 @@ from preprocessing.features.settings import none_from_text
 _HIGHEST_SHARE = 0.45
 
 
+def limited(**limits: Any) -> Any:
+    """Return the type of an option that is a finite number within these limits, which pydantic calls ge, gt, le and lt."""
+    return Annotated[float, Field(allow_inf_nan=False, **limits)]
+
+
 Decibels = Annotated[float, Field(ge=-120, le=120, allow_inf_nan=False)]
 Hertz = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -36,6 +41,11 @@ def draw_frequency(rng: np.random.Generator, lowest_hz: float, highest_hz: float
     """
     limit_hz = _HIGHEST_SHARE * sample_rate_hz
     return draw_ratio(rng, min(lowest_hz, limit_hz), min(highest_hz, limit_hz))
+
+
+def draw_evenly(rng: np.random.Generator, lowest: float, highest: float) -> float:
+    """Draw a number, every one between both ends as likely."""
+    return float(rng.uniform(lowest, highest))
 
 
 def draw_ratio(rng: np.random.Generator, lowest: float, highest: float) -> float:
@@ -56,11 +66,7 @@ def draw_file(rng: np.random.Generator, folder: Path) -> str:
 
 @cache
 def audio_files(folder: Path) -> tuple[Path, ...]:
-    """Return the audio files in a folder and below it, in the order of their relative names; augmented copies are skipped.
-
-    Raises:
-        CorpusError: There is no such folder, or no audio in it.
-    """
+    """Return the audio files in a folder and below it, in the order of their relative names; augmented copies are skipped."""
     return tuple(folder / path for path in list_audio(folder, "audio files"))
 
 

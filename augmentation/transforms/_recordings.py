@@ -31,9 +31,6 @@ def read_excerpt(path: Path, n_samples: int, sample_rate_hz: int, position: floa
 
     Returns:
         float32 (n_samples,). Where this excerpt would be silent, the one around the loudest sample.
-
-    Raises:
-        CorpusError: The recording cannot be read.
     """
     length_s, duration_s = n_samples / sample_rate_hz, _duration_s(path, _stamp(path))
     if duration_s > max(_LONG_S, 2 * length_s):
@@ -52,11 +49,7 @@ def read_excerpt(path: Path, n_samples: int, sample_rate_hz: int, position: floa
 
 
 def read_whole(path: Path, sample_rate_hz: int) -> Samples:
-    """Read a recording at this rate: float32 (n_samples,). The last few are kept.
-
-    Raises:
-        CorpusError: It cannot be read.
-    """
+    """Read a recording at this rate: float32 (n_samples,). The last few are kept."""
     return _read_whole(path, sample_rate_hz, _stamp(path))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfftfreq
 
 from augmentation.transforms import Parameters, Samples
-from augmentation.transforms._options import Decibels, Folder, draw_file, draw_seed, root_mean_square
+from augmentation.transforms._options import Decibels, Folder, draw_evenly, draw_file, draw_seed, root_mean_square
 from augmentation.transforms._recordings import read_excerpt
 
 PROBABILITY = 0.5
@@ -48,7 +48,7 @@ def draw(
     Returns:
         snr_db; and recording with position (where the excerpt lies in it, 0 to 1), or colour with noise_seed.
     """
-    snr_db = float(rng.uniform(min_snr_db, max_snr_db))
+    snr_db = draw_evenly(rng, min_snr_db, max_snr_db)
     if folder is not None:
         return {"snr_db": snr_db, "recording": draw_file(rng, folder), "position": float(rng.random())}
     drawn = list(EXPONENTS)[rng.integers(len(EXPONENTS))]
@@ -65,11 +65,7 @@ def apply(
     colour: str = "white",
     noise_seed: int = 0,
 ) -> Samples:
-    """Return the samples, float32 (n_samples,), with noise: the ratio of the two root mean squares is snr_db.
-
-    Raises:
-        CorpusError: The recording cannot be read.
-    """
+    """Return the samples, float32 (n_samples,), with noise: the ratio of the two root mean squares is snr_db."""
     if recording is None:
         noise = make_noise(samples.size, sample_rate_hz, colour, noise_seed)
     else:

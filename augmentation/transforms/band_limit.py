@@ -3,7 +3,7 @@
 import numpy as np
 
 from augmentation.transforms import Parameters, Samples
-from augmentation.transforms._frozen import apply_frozen
+from augmentation.transforms._frame import apply_frozen
 from augmentation.transforms._options import Hertz, draw_frequency
 
 PROBABILITY = 0.2

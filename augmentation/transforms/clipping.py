@@ -1,37 +1,15 @@
 """Clipping: the loudest samples are cut off, as by an overdriven input."""
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 
-from augmentation.transforms import Parameters, Samples
-from augmentation.transforms._frozen import apply_frozen
+from augmentation.transforms import Samples
+from augmentation.transforms._frame import apply_frozen, draw_between
+from augmentation.transforms._options import limited
 
 PROBABILITY = 0.1
 
-Overdrive = Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)]
-
-
-def draw(
-    rng: np.random.Generator,
-    sample_rate_hz: int,  # noqa: ARG001 - the same for all transforms
-    *,
-    min_over_db: Overdrive = 2.0,
-    max_over_db: Overdrive = 9.0,
-) -> Parameters:
-    """Draw the level of the clipping.
-
-    Args:
-        rng: Draws.
-        sample_rate_hz: Rate of the samples.
-        min_over_db: The least that the peak lies above the level at which the samples are cut off.
-        max_over_db: The most.
-
-    Returns:
-        over_db.
-    """
-    return {"over_db": float(rng.uniform(min_over_db, max_over_db))}
+# How far the peak lies above the level at which the samples are cut off.
+draw = draw_between("over_db", limited(gt=0, le=60), min_over_db=2.0, max_over_db=9.0)
 
 
 def apply(samples: Samples, sample_rate_hz: int, *, over_db: float) -> Samples:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from augmentation.transforms import Parameters, Samples
-from augmentation.transforms._frozen import apply_frozen
+from augmentation.transforms._frame import apply_frozen
 from augmentation.transforms._options import Hertz, draw_frequency, draw_ratio
 
 PROBABILITY = 0.5

@@ -1,37 +1,12 @@
-"""Pitch shift: higher or lower, at the same speed."""
+"""Pitch shift: higher or, where it is negative, lower, at the same speed."""
 
-from typing import Annotated
-
-import numpy as np
-from pydantic import Field
-
-from augmentation.transforms import Parameters, Samples
-from augmentation.transforms._frozen import apply_frozen
+from augmentation.transforms import Samples
+from augmentation.transforms._frame import apply_frozen, draw_between
+from augmentation.transforms._options import limited
 
 PROBABILITY = 0.2
 
-Semitones = Annotated[float, Field(ge=-24, le=24, allow_inf_nan=False)]
-
-
-def draw(
-    rng: np.random.Generator,
-    sample_rate_hz: int,  # noqa: ARG001 - the same for all transforms
-    *,
-    min_semitones: Semitones = -2.0,
-    max_semitones: Semitones = 2.0,
-) -> Parameters:
-    """Draw the shift.
-
-    Args:
-        rng: Draws.
-        sample_rate_hz: Rate of the samples.
-        min_semitones: Lowest shift, negative: downwards.
-        max_semitones: Highest shift.
-
-    Returns:
-        semitones.
-    """
-    return {"semitones": float(rng.uniform(min_semitones, max_semitones))}
+draw = draw_between("semitones", limited(ge=-24, le=24), min_semitones=-2.0, max_semitones=2.0)
 
 
 def apply(samples: Samples, sample_rate_hz: int, *, semitones: float) -> Samples:

@@ -8,7 +8,7 @@ from pydantic import Field
 from scipy.signal import oaconvolve
 
 from augmentation.transforms import Parameters, Samples
-from augmentation.transforms._options import Folder, Share, draw_file, root_mean_square
+from augmentation.transforms._options import Folder, Share, draw_evenly, draw_file, root_mean_square
 from augmentation.transforms._recordings import read_whole
 from augmentation.transforms._shoebox import room_response
 
@@ -49,14 +49,14 @@ def draw(
     Returns:
         wet; and response (a file), or reverberation_s, room_m, source_m, microphone_m (three lengths each).
     """
-    wet = float(rng.uniform(min_wet, max_wet))
+    wet = draw_evenly(rng, min_wet, max_wet)
     if folder is not None:
         return {"wet": wet, "response": draw_file(rng, folder)}
     room_m = [*rng.uniform(min_room_m, max_room_m, 2), rng.uniform(*_HEIGHTS_M)]
     places_m = [[rng.uniform(_WALL_DISTANCE_M, side - _WALL_DISTANCE_M) for side in room_m] for _ in range(2)]
     return {
         "wet": wet,
-        "reverberation_s": float(rng.uniform(min_reverberation_s, max_reverberation_s)),
+        "reverberation_s": draw_evenly(rng, min_reverberation_s, max_reverberation_s),
         "room_m": [float(side) for side in room_m],
         "source_m": [float(length) for length in places_m[0]],
         "microphone_m": [float(length) for length in places_m[1]],
@@ -74,11 +74,7 @@ def apply(
     source_m: list[float] | None = None,
     microphone_m: list[float] | None = None,
 ) -> Samples:
-    """Return the samples, float32 (n_samples,), with the room: both parts have the same root mean square before they are mixed.
-
-    Raises:
-        CorpusError: The impulse response cannot be read.
-    """
+    """Return the samples, float32 (n_samples,), with the room; both parts have one root mean square before they are mixed."""
     if response is not None:
         whole = read_whole(Path(response), sample_rate_hz)
         room = whole[np.abs(whole).argmax() :]

@@ -37,7 +37,7 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "
     rows: list[dict[str, object]] = []
     for path, annotations in annotations_by_recording.items():
         for label, heard in intervals_by_label(annotations).items():
-            seconds = {name: intervals.total(found) / NS_PER_S for name, found in heard.items()}
+            seconds = {name: intervals.total(stretches) / NS_PER_S for name, stretches in heard.items()}
             agreed_ns, any_ns = intervals.total(common(heard)), intervals.total(intervals.join(heard.values()))
             compared = len(heard) > 1
             rows.append(
@@ -54,10 +54,6 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "
 
 
 def write_disagreement(path: Path, table: "pd.DataFrame") -> None:
-    """Write what `disagreement_table` returns as csv, whole or not at all; times to the microsecond, NaN as an empty cell.
-
-    Raises:
-        CorpusError: It cannot be written.
-    """
+    """Write what `disagreement_table` returns as csv, whole or not at all; times to the microsecond, NaN as an empty cell."""
     rounded = table.round(6)
     replace_file(path, lambda temporary: guarded(rounded).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n"))

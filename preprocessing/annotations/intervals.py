@@ -89,7 +89,7 @@ def _combine(a: Intervals, b: Intervals, wanted: Callable[[Membership, Membershi
     a, b = union(a), union(b)
     edges = np.unique(np.concatenate([a.ravel(), b.ravel()]))
     inside = [
-        np.searchsorted(each[:, 0], edges[:-1], side="right") > np.searchsorted(each[:, 1], edges[:-1], side="right")
-        for each in (a, b)
+        np.searchsorted(rows[:, 0], edges[:-1], side="right") > np.searchsorted(rows[:, 1], edges[:-1], side="right")
+        for rows in (a, b)
     ]
     return union(np.column_stack([edges[:-1], edges[1:]])[wanted(*inside)])

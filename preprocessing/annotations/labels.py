@@ -67,9 +67,6 @@ def resolve(annotations: Annotations, policy: str) -> Resolved:
         policy: ``union``: what any of them heard; ``intersection``: what all of them heard; ``ignore_disagreement``: the same,
             and what only some heard is disputed; or the name of the one annotator who is believed. Who has no row here did
             not annotate the recording, and does not count.
-
-    Raises:
-        SettingsError: It is neither a policy nor an annotator of this recording.
     """
     by_label = intervals_by_label(annotations)
     if policy not in POLICIES:
@@ -95,9 +92,6 @@ def resolve_recordings(annotations: Annotations, policy: str) -> dict[str, Resol
     Returns:
         By path. A recording that the one believed annotator has not annotated is left out: what is not annotated is not
         negative.
-
-    Raises:
-        SettingsError: It is neither a policy nor an annotator.
     """
     if policy not in POLICIES:
         _check_annotator(policy, annotations)
@@ -159,10 +153,6 @@ def frame_labels(
         overlap: Above 0, up to 1.
         form: multi_class: one class per frame: of those heard, the one that covers more of it, in a tie the first in
             class_names. multi_label: every class that is heard.
-
-    Raises:
-        SettingsError: An impossible overlap or frame length.
-        CorpusError: A label that is no class.
     """
     if not 0 < overlap <= 1 or frame_samples < 1:
         raise SettingsError(
@@ -181,7 +171,7 @@ def frame_labels(
         shares = np.zeros((n_frames, len(heard_names)), dtype=np.int64)
         for number, name in enumerate(heard_names):
             own = [table[table["label"] == name] for table in tables]
-            sets = [intervals.from_seconds(each["start_s"], each["end_s"], sample_rate_hz) for each in own]
+            sets = [intervals.from_seconds(rows["start_s"], rows["end_s"], sample_rate_hz) for rows in own]
             shares[:, number] = intervals.covered(intervals.join(sets), edges)
         if form == "multi_label":
             return (shares >= needed).astype(np.float32)
@@ -189,9 +179,9 @@ def frame_labels(
         largest = np.argmax(np.column_stack([shares, np.zeros(n_frames, dtype=np.int64)]), axis=1)
         return np.where((shares >= needed).any(axis=1), largest + 1, 0).astype(np.int64)
 
-    found = targets(events)
-    differs = (found != targets(events, disputed)).reshape(n_frames, -1).any(axis=1)
-    return FrameLabels(found, np.where(differs, 0, 1).astype(np.float32))
+    values = targets(events)
+    differs = (values != targets(events, disputed)).reshape(n_frames, -1).any(axis=1)
+    return FrameLabels(values, np.where(differs, 0, 1).astype(np.float32))
 
 
 def _check_annotator(name: str, annotations: Annotations) -> None:
@@ -206,7 +196,7 @@ def _table(by_label: dict[str, Intervals]) -> "pd.DataFrame":
     import pandas as pd
 
     edges = np.concatenate([np.empty((0, 2), dtype=np.int64), *by_label.values()])
-    labels = np.repeat(np.array(list(by_label), dtype=object), [len(found) for found in by_label.values()])
+    labels = np.repeat(np.array(list(by_label), dtype=object), [len(rows) for rows in by_label.values()])
     order = np.lexsort((edges[:, 1], edges[:, 0]))
     starts_s, ends_s = (edges[order] / NS_PER_S).T
     return pd.DataFrame({"start_s": starts_s, "end_s": ends_s, "label": labels[order]})

@@ -27,7 +27,14 @@ _MOST_SAMPLES = 1_000_000_000
 
 
 class OpenAudio(Protocol):
-    """An open file, by whichever library; see `SoundfileAudio` and `PyavAudio`."""
+    """An open file, by whichever library: `SoundfileAudio` or `PyavAudio`.
+
+    Attributes:
+        sample_rate_hz: Its rate.
+        n_channels: Its channels.
+        duration_s: Its length as the file says, in its header or its last packet; NaN where it does not.
+        subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``VORBIS``, ``AAC``.
+    """
 
     sample_rate_hz: int
     n_channels: int
@@ -39,7 +46,18 @@ class OpenAudio(Protocol):
         """Its length in samples of one channel; None before it is known."""
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Yield the samples of a stretch in blocks, float32 (n, n_channels), full scale is -1 to 1."""
+        """Decode a stretch; what lies behind the end of the file is not there, and `n_samples` says how much is.
+
+        Args:
+            first: Its first sample.
+            stop: The one behind its last; None: the end of the file.
+
+        Yields:
+            float32 (n, n_channels), full scale is -1 to 1.
+
+        Raises:
+            AudioError: The file is damaged, or ends before its header says.
+        """
 
     def close(self) -> None:
         """Close the file."""

@@ -50,15 +50,7 @@ _PCM = re.compile(r"pcm_([suf])(\d+)(?:le|be)?(?:_planar)?")
 
 
 class PyavAudio:
-    """An open audio file.
-
-    Attributes:
-        sample_rate_hz: Its rate.
-        n_channels: Its channels.
-        n_samples: Its length in samples of one channel; None before it is decoded to its end.
-        duration_s: Its length as the file says, in its header or its last packet; NaN where it does not.
-        subtype: How a sample is stored: ``AAC``, ``OPUS``, ``PCM_16``.
-    """
+    """An open audio file, as `preprocessing.audio.open.OpenAudio`; n_samples is None before it is decoded to its end."""
 
     def __init__(self, path: Path, reason: str) -> None:
         """Open a file and read its header.
@@ -119,18 +111,7 @@ class PyavAudio:
         self._promised_s = self.duration_s if names & _SAYS_LENGTH and seconds > 0 else 0.0
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a stretch; what lies behind the end of the file is not there, and `n_samples` says how much is.
-
-        Args:
-            first: Its first sample.
-            stop: The one behind its last; the end of the file when omitted.
-
-        Yields:
-            float32 (n, n_channels), full scale is -1 to 1.
-
-        Raises:
-            AudioError: The file is damaged, or ends before its header says.
-        """
+        """Decode a stretch, from the beginning of the file on."""
         position = 0
         for block in self._blocks():
             begin, end = max(first - position, 0), len(block) if stop is None else stop - position

@@ -129,17 +129,8 @@ def decode(
 ) -> Decoded:
     """Read one clip as mono samples at the file's own rate, and if wanted its hash, in the same pass.
 
-    Only the mono samples are held in memory, whatever the number of channels.
-
-    Args:
-        path: The audio file.
-        start_s: Where the clip begins in the file; its beginning when omitted.
-        end_s: Where the clip ends in the file; its end when omitted.
-        channel: Which channel, from 0; the mean of all when omitted.
-        with_hash: Compute the hash of the mean too.
-
-    Raises:
-        AudioError: As `read_audio`.
+    Only the mono samples are held in memory, whatever the number of channels. Path, stretch, channel and errors are those of
+    `read_audio`; the hash is that of the mean.
     """
     with closing(open_audio(path)) as audio:
         rate_hz = audio.sample_rate_hz
@@ -173,14 +164,7 @@ def read_blocks(
     end_s: float | None = None,
     channel: int | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Read a clip of any length block by block, as mono samples; together they are what `read_audio` gives.
-
-    Args:
-        path: The audio file.
-        sample_rate_hz: Rate to resample to.
-        start_s: Where the clip begins in the file; its beginning when omitted.
-        end_s: Where the clip ends in the file; its end when omitted.
-        channel: Which channel, from 0; the mean of all when omitted.
+    """Read a clip of any length block by block, as mono samples; together what `read_audio` gives, whose arguments it has.
 
     Yields:
         float32 (n_samples,), full scale is -1 to 1; some hundred thousand samples or fewer.
@@ -255,12 +239,7 @@ def _new_digest(sample_rate_hz: int) -> blake2b:
 
 
 def describe_audio(path: Path, start_s: float | None = None, end_s: float | None = None) -> AudioFacts:
-    """Read one clip whole and return the facts about it.
-
-    Args:
-        path: The audio file.
-        start_s: Where the clip begins in the file; its beginning when omitted.
-        end_s: Where the clip ends in the file; its end when omitted.
+    """Read one clip whole and return the facts about it; path and stretch are those of `read_audio`.
 
     Raises:
         AudioError: As `read_audio`, the clip is shorter than `SHORTEST_S`, or no sample reaches `SILENCE_PEAK_DBFS`.

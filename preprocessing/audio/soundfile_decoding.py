@@ -47,15 +47,7 @@ class Unreadable(Exception):  # noqa: N818 - not an error yet: another decoder m
 
 
 class SoundfileAudio:
-    """An open audio file.
-
-    Attributes:
-        sample_rate_hz: Its rate.
-        n_channels: Its channels.
-        n_samples: Its length in samples of one channel.
-        duration_s: The same in seconds.
-        subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``VORBIS``.
-    """
+    """An open audio file, as `preprocessing.audio.open.OpenAudio`; its length is known from its header."""
 
     def __init__(self, path: Path) -> None:
         """Open a file and read its header.
@@ -87,18 +79,7 @@ class SoundfileAudio:
             raise
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a stretch that lies in the file.
-
-        Args:
-            first: Its first sample.
-            stop: The one behind its last; the end of the file when omitted.
-
-        Yields:
-            float32 (n, n_channels), full scale is -1 to 1.
-
-        Raises:
-            AudioError: The samples end too soon, or are damaged.
-        """
+        """Decode a stretch that lies in the file."""
         missing = wanted = (self.n_samples if stop is None else stop) - first
         try:
             if first:
@@ -163,7 +144,6 @@ def _has_length(path: Path) -> bool:
 
 
 def _describe(error: soundfile.LibsndfileError) -> str:
-    """Return what libsndfile says."""
     text = str(error.error_string).rstrip(".")
     if text.startswith("File does not exist"):  # said of a file that is called mp3 and holds none
         return "Format not recognised"

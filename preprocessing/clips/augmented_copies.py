@@ -45,17 +45,17 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
     import pandas as pd
 
     files, listed = AudioFiles(audio_folder), set(clips["path"])
-    found = _find_list(audio_folder)
-    copies = pd.DataFrame({"path": [], "source": []}) if found is None else _read(found)
-    if found is not None:
+    list_path = _find_list(audio_folder)
+    copies = pd.DataFrame({"path": [], "source": []}) if list_path is None else _read(list_path)
+    if list_path is not None:
         # As the clips name them: relative to the audio folder.
-        below = audio_folder.resolve().relative_to(found.parent.resolve()).as_posix()
+        below = audio_folder.resolve().relative_to(list_path.parent.resolve()).as_posix()
         for column in ("path", "source"):
             own = [posixpath.relpath(path, below) for path in copies[column]]
             copies[column] = [path if path in listed else files.find(path) for path in own]
     marked = dict(zip(clips["path"], clips["augmented"], strict=True))
     _refuse_unmarked([path for path, is_marked in marked.items() if not is_marked], set(copies["path"]))
-    _refuse_unexplained(listed, copies, files, audio_folder, found)
+    _refuse_unexplained(listed, copies, files, audio_folder, list_path)
     copies = copies[~copies["path"].isin(listed)]
     if copies.empty:
         return clips
@@ -88,14 +88,14 @@ def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
 
 
 def _refuse_unexplained(
-    listed: set[str], copies: "pd.DataFrame", files: AudioFiles, audio_folder: Path, found: Path | None
+    listed: set[str], copies: "pd.DataFrame", files: AudioFiles, audio_folder: Path, list_path: Path | None
 ) -> None:
     """Refuse copies beside the clips that no list names, or whose source is gone."""
     folders = sorted({posixpath.dirname(path) for path in listed})
     there = {posixpath.join(folder, name) for folder in folders for name in files.names(folder) if is_copy(name)} - listed
     unexplained = sorted(there - set(copies["path"]))
     if unexplained:
-        reason = f"no {COPIES_NAME} says of what" if found is None else f"{found} does not list them"
+        reason = f"no {COPIES_NAME} says of what" if list_path is None else f"{list_path} does not list them"
         raise CorpusError(
             f"{audio_folder} holds {len(unexplained)} augmented copies by their names, such as {unexplained[0]}, but {reason}. "
             "Run python -m augmentation again, give the folder that it wrote, or move them away."
@@ -131,7 +131,6 @@ def _find_list(audio_folder: Path) -> Path | None:
 
 
 def _read(path: Path) -> "pd.DataFrame":
-    """Return the list of copies."""
     import numpy as np
     import pandas as pd
 

@@ -39,15 +39,7 @@ class Boundary:
 
 
 def refuse_links(folder: Path, names: Iterable[str]) -> None:
-    """Refuse files that lie behind a link to another folder, where they would be replaced or removed.
-
-    Args:
-        folder: What is written.
-        names: Of files in it, posix.
-
-    Raises:
-        CorpusError: A folder on the way to one is such a link.
-    """
+    """Refuse files that lie behind a link to another folder, where they would be replaced or removed."""
     boundary = Boundary(folder)
     for parent in dict.fromkeys(PurePosixPath(name).parent.as_posix() for name in names):
         if parent != "." and boundary.find(parent) is None:

@@ -63,9 +63,6 @@ def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame 
         folder: data/<dataset>.
         index: Of it clip and source_clip; an augmented copy that was not listed has the values of its source.
         collected: As of `collect_columns`; None: there are none.
-
-    Raises:
-        CorpusError: The folder cannot be written.
     """
     path = folder / COLUMNS_NAME
     if collected is None or len(collected.columns) == 1:
@@ -78,15 +75,7 @@ def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame 
 
 
 def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
-    """Return an index with the further columns of its corpus beside its own; alone where there are none.
-
-    Args:
-        index: As of `preprocessing.corpus.Corpus`.
-        folder: data/<dataset>.
-
-    Raises:
-        CorpusError: columns.parquet is damaged, or not of this index.
-    """
+    """Return an index with the further columns of its corpus beside its own; alone where there are none."""
     import pandas as pd
 
     path = folder / COLUMNS_NAME

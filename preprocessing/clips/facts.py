@@ -57,9 +57,6 @@ def describe_clips(
     Returns:
         The clips with duration_s, sample_rate_hz and audio_hash, and reason: null where the clip can be used, which takes a
         sample rate within `MOST_RATE_RATIO` of that of most clips.
-
-    Raises:
-        WorkerError: A process died.
     """
     import pandas as pd
 

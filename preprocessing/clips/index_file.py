@@ -38,11 +38,7 @@ def write_index_files(
     class_names: Iterable[str],
     annotations: "pd.DataFrame | None",
 ) -> None:
-    """Write annotations.parquet, where there are annotations, and then corpus.parquet; for the arguments see corpus.py.
-
-    Raises:
-        CorpusError: The folder cannot be written.
-    """
+    """Write annotations.parquet, where there are annotations, and then corpus.parquet; for the arguments see corpus.py."""
     import pyarrow
 
     schema = _schema(task_type, label_columns(index.columns))
@@ -119,15 +115,9 @@ def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
 def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
     """Return the audio hashes of the clips, without reading the rest of an index.
 
-    Args:
-        folder: data/<dataset>.
-
     Returns:
         item, clip and audio_hash of every clip, augmented copies included; None where there is no index, or a clip without a
         hash.
-
-    Raises:
-        CorpusError: The index is damaged.
     """
     path = folder / INDEX_NAME
     if not path.is_file():
@@ -140,11 +130,7 @@ def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
 
 
 def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the events of the recordings in the index, with their clips in place of their paths.
-
-    Raises:
-        CorpusError: There is none, or classes differ in case or spaces alone.
-    """
+    """Return the events of the recordings in the index, with their clips in place of their paths."""
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
         raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
@@ -176,7 +162,6 @@ def _not_an_index(path: Path, error: object) -> CorpusError:
 
 
 def _schema(task_type: str, targets: Iterable[str]) -> "pyarrow.Schema":
-    """Return the columns of corpus.parquet and their types."""
     import pyarrow
 
     text, number = pyarrow.string(), pyarrow.float64()

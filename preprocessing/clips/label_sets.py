@@ -52,18 +52,15 @@ def multi_hot(texts: Sequence[str], class_names: Sequence[str]) -> NDArray[np.fl
     Args:
         texts: As of `join_labels`.
         class_names: All labels there are, in their order.
-
-    Raises:
-        CorpusError: A text has another label.
     """
     numbers = {name: number for number, name in enumerate(class_names)}
-    found = np.zeros((len(texts), len(numbers)), np.float32)
+    active = np.zeros((len(texts), len(numbers)), np.float32)
     for row, text in enumerate(texts):
         for label in split_labels(text):
             if label not in numbers:
                 raise CorpusError(f"Label '{label}' is no class. {suggestion(label, class_names)}")
-            found[row, numbers[label]] = 1
-    return found
+            active[row, numbers[label]] = 1
+    return active
 
 
 def refuse_several(labels: Sequence[str], where: str) -> None:
@@ -72,9 +69,6 @@ def refuse_several(labels: Sequence[str], where: str) -> None:
     Args:
         labels: Of all clips.
         where: Whose labels they are, to begin the error with.
-
-    Raises:
-        CorpusError: A label has a ``;`` between two names.
     """
     several = sorted({label for label in labels if len(split_labels(label)) > 1})
     if several:
@@ -96,7 +90,6 @@ def plain_name(value: Any) -> str:
 
 
 def _label(value: object) -> str:
-    """Return the name of a label."""
     if isinstance(value, bool) or not isinstance(value, str | Real | None):
         raise CorpusError(f"Label {value!r} is neither text nor a list of names, but a {type(value).__name__}.")
     return plain_name(value)

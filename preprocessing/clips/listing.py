@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from xval.base.errors import CorpusError
@@ -29,9 +29,6 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
     Returns:
         Paths relative to the folder, posix, sorted. Hidden files (and what macOS leaves in archives) and augmented copies are
         skipped.
-
-    Raises:
-        CorpusError: There is no such folder, no such file in it, a folder in it cannot be read, or a name is no UTF-8.
     """
     if folder.is_file():
         raise CorpusError(f"{folder} is a file; give the folder that holds {expected}. Tables: python -m preprocessing table")
@@ -39,14 +36,14 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
         raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
     relative = (path.relative_to(folder) for path in files_below(folder) if path.suffix.lower() in suffixes)
     visible = [path for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
-    found = sorted(path.as_posix() for path in visible if not is_copy(path))
-    if not found:
+    names = sorted(path.as_posix() for path in visible if not is_copy(path))
+    if not names:
         raise CorpusError(f"{folder} holds no {expected}. Found: {describe_folder(folder)}.")
-    odd = [path for path in found if not is_utf8(path)]
+    odd = [path for path in names if not is_utf8(path)]
     if odd:
         shown = ", ".join(map(ascii, odd[:_N_SHOWN]))
         raise CorpusError(f"{folder} holds {len(odd)} files with names that {NO_UTF8}: {shown}. Rename them.")
-    return found
+    return names
 
 
 def is_utf8(name: str) -> bool:
@@ -62,9 +59,6 @@ def files_below(folder: Path) -> list[Path]:
     """Return the files in a folder and in those below it, without following links to folders.
 
     A folder (or a link to one) that is called like an audio file and holds none counts as one: who reads it says what it is.
-
-    Raises:
-        CorpusError: A folder cannot be read; without its files a corpus would be smaller than meant, and nothing would say so.
     """
 
     def refuse(error: OSError) -> None:
@@ -73,11 +67,11 @@ def files_below(folder: Path) -> list[Path]:
             "right to read it, or move it out of the folder."
         ) from error
 
-    found, called_so = [], []
+    files, called_so = [], []
     for place, folders, names in os.walk(folder, onerror=refuse):
-        found += [Path(place, name) for name in names]
+        files += [Path(place, name) for name in names]
         called_so += [Path(place, name) for name in folders if _is_audio(Path(name))]
-    return found + [path for path in called_so if not any(path in each.parents for each in found if _is_audio(each))]
+    return files + [path for path in called_so if not any(path in file.parents for file in files if _is_audio(file))]
 
 
 def _is_audio(path: Path) -> bool:
@@ -91,7 +85,13 @@ def describe_folder(folder: Path) -> str:
 
 def shorten(names: Sequence[str], most: int = _N_SHOWN) -> str:
     """Return some names, and of many the first and their number: ``a, b, ... (7 in all)``."""
-    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
+    return first_names(names, most) + (f" ({len(names)} in all)" if len(names) > most else "")
+
+
+def first_names(names: Iterable[str], most: int = _N_SHOWN) -> str:
+    """Return some names, and of many the first: ``a, b, ...``."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
 
 
 # Whatever the ending: copies may have been converted since.
@@ -127,8 +127,8 @@ class AudioFiles:
         if (self._folder / path).exists():
             return path
         place = PurePosixPath(path.replace("\\", "/"))
-        found = self._listing(place.parent.as_posix()).get(without_ending(place.name), [])
-        return (place.parent / found[0]).as_posix() if len(found) == 1 else path
+        names = self._listing(place.parent.as_posix()).get(without_ending(place.name), [])
+        return (place.parent / names[0]).as_posix() if len(names) == 1 else path
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the audio files that lie in a folder, which is relative to the whole, sorted."""

@@ -59,9 +59,6 @@ class OutputFolder:
         Args:
             sources: The files that others are made of, by their paths.
             lists: Tables of this run, which name what is removed.
-
-        Raises:
-            CorpusError: A file cannot be removed or lies behind a link, or the name of one that is made is too long.
         """
         for made_of, source in sources.items():
             _refuse_name(made_of, source.files)
@@ -102,10 +99,6 @@ def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overw
 
     Yields:
         The folder, in which nothing is touched before its `begin`. It is complete when this context ends without an error.
-
-    Raises:
-        CorpusError: The folder is no folder, cannot be written, is in use by another run, was not made by this command, or
-            holds files that were made otherwise.
     """
     from filelock import FileLock, Timeout
 
@@ -153,9 +146,6 @@ def name_copies(folder: Path) -> dict[str, str]:
     Returns:
         ``{path: path of the copy}``, posix, relative to the folder and to that of the copies, in natural order. Hidden files
         and augmented copies are skipped.
-
-    Raises:
-        CorpusError: There is no such folder, no audio in it, or two files would become one copy.
     """
     copies: dict[str, str] = {}
     sources: dict[str, str] = {}
@@ -175,9 +165,6 @@ def refuse_nested(one: tuple[str, Path], other: tuple[str, Path], reason: str) -
         one: What it is called, and where it is.
         other: The same of the other.
         reason: What would happen, behind "so that".
-
-    Raises:
-        CorpusError: It is so.
     """
     (one_name, one_folder), (other_name, other_folder) = one, other
     first, second = one_folder.resolve(), other_folder.resolve()
@@ -189,11 +176,7 @@ def refuse_nested(one: tuple[str, Path], other: tuple[str, Path], reason: str) -
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int, subtype: str = "PCM_16") -> None:
-    """Write samples, float32 (n_samples,), as a mono wav file, whole or not at all.
-
-    Raises:
-        CorpusError: The folder cannot be made or written, the disk is full, or a wav file cannot be that long.
-    """
+    """Write samples, float32 (n_samples,), as a mono wav file, whole or not at all."""
     # Encoded in memory: libsndfile itself does not say that a disk is full.
     encoded = io.BytesIO()
     try:
@@ -213,11 +196,7 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a csv file, whole or not at all.
-
-    Raises:
-        CorpusError: It cannot be written.
-    """
+    """Write a csv file, whole or not at all."""
 
     def write(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="") as file:
@@ -237,10 +216,10 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
             )
         return {}
     try:
-        found = json.loads(read_regular(note))
-        before = {path: Source(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in found["sources"].items()}
-        differences = _differences(found["settings"], settings)
-        is_complete = found["complete"] is True
+        noted = json.loads(read_regular(note))
+        before = {path: Source(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in noted["sources"].items()}
+        differences = _differences(noted["settings"], settings)
+        is_complete = noted["complete"] is True
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorpusError(
             f"{note}: damaged, or of another version ({type(error).__name__}: {error}). Remove {folder}, or choose another."
@@ -284,11 +263,11 @@ def _remove(folder: Path, name: str) -> None:
             (folder / parent).rmdir()
 
 
-def _differences(found: dict[str, Any], settings: dict[str, Any], prefix: str = "") -> list[str]:
+def _differences(noted: dict[str, Any], settings: dict[str, Any], prefix: str = "") -> list[str]:
     """Return a line per value that differs."""
     lines: list[str] = []
-    for key in dict.fromkeys([*found, *settings]):
-        before, now = found.get(key), settings.get(key)
+    for key in dict.fromkeys([*noted, *settings]):
+        before, now = noted.get(key), settings.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
             lines += _differences(before, now, f"{prefix}{key}: ")
         elif before != now:

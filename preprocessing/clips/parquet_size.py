@@ -32,12 +32,7 @@ class ReadSize(NamedTuple):
 
 
 def size_in_memory(footer: "FileMetaData", wanted: Collection[str] | None) -> ReadSize:
-    """Return what columns take once they are read.
-
-    Args:
-        footer: Of the file.
-        wanted: The names of the columns; None: all.
-    """
+    """Return what columns take once they are read."""
     n_bytes, texts = 0, list[str]()
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     for number, path in _leaves(footer, wanted):

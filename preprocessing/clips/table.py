@@ -107,9 +107,6 @@ def check_names(names: Iterable[str], what: str) -> None:
     Args:
         names: Of items or classes, in any order; each may stand there several times.
         what: What they name, in the plural: ``items``, ``classes``.
-
-    Raises:
-        CorpusError: There are such names.
     """
     once = list(dict.fromkeys(names))
     refuse_unwritable(once, what)
@@ -132,9 +129,6 @@ def refuse_unwritable(names: Iterable[str], what: str) -> None:
     Args:
         names: In any order.
         what: What they name, in the plural: ``paths``, ``items``.
-
-    Raises:
-        CorpusError: There are such names.
     """
     by_fault: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
@@ -241,15 +235,15 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
 
 def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
     """Return the labels of each clip as one text; all clips together have at least one label."""
-    found = []
+    joined = []
     for path, label in zip(paths, labels, strict=True):
         try:
-            found.append(join_labels(label))
+            joined.append(join_labels(label))
         except CorpusError as error:
             raise CorpusError(f"{path}: {error}") from error
-    if not any(found):
-        raise CorpusError(f"None of the {len(found)} clips has a label; some may have none, but not all of them.")
-    return found
+    if not any(joined):
+        raise CorpusError(f"None of the {len(joined)} clips has a label; some may have none, but not all of them.")
+    return joined
 
 
 def _stretch_name(path: str, start_s: float, end_s: float) -> str:

@@ -25,7 +25,7 @@ from preprocessing.corpora import CorpusReader
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
 from xval.base.csv_text import guarded
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,17 +44,7 @@ _STYLES = {"refused": "bold red", "left out": "yellow", "doubtful": ""}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Report on a corpus. A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing.
-
-    Args:
-        arguments: What follows ``python -m preprocessing check``.
-
-    Raises:
-        SettingsError: An option, or a feature setting, is wrong.
-        CorpusError: There is no such corpus, its folder has another layout, or the report cannot be written.
-        WorkerError: A process died.
-        SystemExit: After ``--help``.
-    """
+    """Report on a corpus. A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing."""
     values, corpus = _parse(arguments)
     settings = read_settings(corpus.feature_overrides(values.overrides))
     from preprocessing.clips.same_files import first_paths
@@ -92,18 +82,13 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
-    """Read the command line."""
     parser, reader = make_parser(read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION))
     values = parser.parse_all(arguments[1:])
     return values, read_corpus_choice(values, reader)
 
 
 def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
-    """Return the parser of the command line of a corpus, and its reader.
-
-    Raises:
-        CorpusError: There is no such corpus.
-    """
+    """Return the parser of the command line of a corpus, and its reader."""
     parser, reader = make_corpus_parser(_PROGRAM, corpus)
     parser.add_argument("--headers-only", action="store_true", help="read the headers of the files alone: fast, finds less")
     parser.add_argument(
@@ -129,11 +114,7 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
 
 
 def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tuple[pd.DataFrame, str]":
-    """Return the checked list of clips with the augmented copies, and why it is refused, if it is.
-
-    Raises:
-        CorpusError: It has no column path, item or label, or no clips, so that there is nothing to report on.
-    """
+    """Return the checked list of clips with the augmented copies, and why it is refused, if it is."""
     from preprocessing.clips.augmented_copies import add_copies
     from preprocessing.clips.table import check_clips, label_columns
 
@@ -194,13 +175,11 @@ def _write(
 
 def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Finding]", subject: "Subject") -> None:
     """Print what was found, the worst first."""
-    from preprocessing.quality.report import number_of
-
     original = facts[~facts["augmented"]]
     n_copies = len(facts) - len(original)
     copies = f", {n_copies} augmented copies" if n_copies else ""
     console.print(
-        f"Checked    {number_of(len(original), 'clips')} of {number_of(original['item'].nunique(), 'items')}{copies}, "
+        f"Checked    {counted(len(original), 'clip')} of {counted(original['item'].nunique(), 'item')}{copies}, "
         f"{facts['duration_s'].sum():.1f} s"
     )
     if subject.note:
@@ -209,9 +188,9 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
         console.print(f"Refused    the list of clips: {subject.refusal}", style="bold red")
     for finding in findings:
         fault = finding.fault
-        found = number_of(len(finding.reasons), fault.subjects)
-        if fault.subjects == "sample rates":
-            found = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
-        console.print(f"{fault.level.capitalize():10} {fault.name}: {found}. {fault.advice}", style=_STYLES[fault.level])
+        extent = counted(len(finding.reasons), fault.subject)
+        if fault.subject == "sample rate":
+            extent = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
+        console.print(f"{fault.level.capitalize():10} {fault.name}: {extent}. {fault.advice}", style=_STYLES[fault.level])
     if not findings and not subject.refusal:
         console.print("Faults     none")

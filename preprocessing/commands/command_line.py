@@ -34,9 +34,6 @@ class CorpusChoice:
         data_folder: Folder of all corpora.
         task_type: What its labels are for.
         speech_table: A table of words or phonemes to which its clips are cut; None: they stay whole.
-
-    Raises:
-        SettingsError: There is such a table, and the task is frame_classification.
     """
 
     reader: corpora.CorpusReader
@@ -56,11 +53,7 @@ class CorpusChoice:
             )
 
     def list_clips(self) -> "pd.DataFrame":
-        """Return the clips of the corpus, cut to their words where there is a table of these.
-
-        Raises:
-            CorpusError: As the reader's `list_clips`, and `corpora._speech.cut_to_speech`.
-        """
+        """Return the clips of the corpus, cut to their words where there is a table of these."""
         from preprocessing.corpora._speech import cut_to_speech
 
         clips = self.reader.list_clips(self.audio_folder, **self.options)
@@ -75,11 +68,7 @@ class CorpusChoice:
 
 
 def read_settings(overrides: Sequence[str]) -> FeatureSettings:
-    """Return the feature settings of config.ini with those of ``--set KEY=VALUE`` over them.
-
-    Raises:
-        SettingsError: Not of this form, an unknown key, or a value that is not allowed.
-    """
+    """Return the feature settings of config.ini with those of ``--set KEY=VALUE`` over them."""
     return read_settings_section(FeatureSettings, "features", overrides)
 
 
@@ -98,15 +87,13 @@ def read_corpus_name(
         usage: What follows the command.
         description: What the command does.
         commands: Commands that the help lists beside the corpora, and what they do.
-
-    Raises:
-        SettingsError: An option comes first.
-        SystemExit: The help was printed.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
         texts = {name: corpora.summarise_corpus(name) for name in corpora.corpus_names()}
         width = max(map(len, (*texts, *commands)))
-        listed, others = ("\n".join(f"  {name:{width}}  {text}" for name, text in each.items()) for each in (texts, commands))
+        listed, others = (
+            "\n".join(f"  {name:{width}}  {text}" for name, text in described.items()) for described in (texts, commands)
+        )
         what, name = ("a corpus or command", "NAME") if commands else ("a corpus", "CORPUS")
         Parser(
             prog=program,
@@ -123,15 +110,7 @@ def read_corpus_name(
 
 
 def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.CorpusReader]:
-    """Return the parser of a command that reads a corpus, and the reader; `read_corpus_choice` reads what the parser finds.
-
-    Args:
-        program: What stands before the name of the corpus.
-        corpus: Name of the corpus.
-
-    Raises:
-        CorpusError: There is no such corpus.
-    """
+    """Return the parser of a command that reads a corpus, and the reader; `read_corpus_choice` reads what the parser finds."""
     reader = corpora.find_corpus(corpus)
     parser = Parser(prog=f"{program} {corpus}", description=reader.description)
     if reader.has_default_audio_folder:

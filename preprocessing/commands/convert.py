@@ -98,12 +98,7 @@ class _Outcome:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Convert a folder and print what was done.
-
-    Raises:
-        SettingsError: An option is wrong.
-        CorpusError: As `convert_folder`.
-    """
+    """Convert a folder and print what was done."""
     values = make_parser().parse_all(arguments)
     console = make_console()
     with progress_bar(console, "Converting", "files") as progress:
@@ -149,19 +144,13 @@ def convert_folder(
         overwrite: Write again what is there already, in another format too.
         n_processes: Processes that convert; the copies do not depend on it.
         progress: Told how many files are done.
-
-    Raises:
-        CorpusError: There is no audio; one folder lies in the other; two files would become the same copy; the target holds
-            copies of another format, or other files; another run writes there; a copy cannot be written; or the table cannot be
-            read, or is of other files.
-        WorkerError: A process died.
     """
     copies = name_copies(source)
     n_passed_over = len(files_below(source)) - len(copies)
     refuse_nested(("IN", source), ("OUT", target), "copies would be taken for recordings")
     words = read_words(source, speech_table) if speech_table is not None else {}
     pause_s = copy_format.longest_pause_s
-    kept = {path: without_pauses(found, pause_s) for path, found in words.items()} if pause_s is not None else {}
+    kept = {path: without_pauses(of_file, pause_s) for path, of_file in words.items()} if pause_s is not None else {}
     with open_output(target, NOTE_NAME, copy_format.settings(), overwrite=overwrite) as output:
         output.begin({path: Source(stamp_of(source / path), (copy,)) for path, copy in copies.items()})
         to_do = [path for path, copy in copies.items() if not (target / copy).exists()]
@@ -230,7 +219,6 @@ def make_parser() -> Parser:
 
 
 def _copy_format(values: argparse.Namespace) -> CopyFormat:
-    """Return what the command line asks for."""
     from hashlib import blake2b, file_digest
 
     table, pause_s = values.speech_table, values.longest_pause
@@ -249,7 +237,6 @@ def _copy_format(values: argparse.Namespace) -> CopyFormat:
 
 
 def _sample_rate(text: str) -> int:
-    """Read a rate."""
     if not (text.isascii() and text.isdecimal()) or not 1000 <= int(text) <= 384_000:
         raise SettingsError(f"--sample-rate {text}: a whole number from 1000 to 384000 (Hz) is wanted, such as 16000.")
     return int(text)

@@ -7,9 +7,11 @@ clips, printed.
 import argparse
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.listing import first_names
 from preprocessing.commands import COMMANDS
 from preprocessing.commands.command_line import (
     SETTINGS_HELP,
@@ -40,21 +42,12 @@ _USAGE = f"""\
 CORPUS ... [--dataset NAME] [--data-folder DIR] [--set KEY=VALUE] [--workers N]
        {_PROGRAM} {"|".join(COMMANDS)} ..."""
 _DESCRIPTION = "Read the audio of a corpus and make the feature store that experiments train on."
-_N_SHOWN = 10
+_first = partial(first_names, most=10)
 _FEWEST_ITEMS = 3
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make the index and the feature store of a corpus, and say what became of its clips.
-
-    Args:
-        arguments: What follows ``python -m preprocessing``.
-
-    Raises:
-        SettingsError: An option is unknown, missing, or its value impossible; so is a feature setting.
-        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
-        SystemExit: After ``--help``.
-    """
+    """Make the index and the feature store of a corpus, and say what became of its clips."""
     name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION, COMMANDS)
     parser, reader = make_parser(name)
     known = parser.parse_all(arguments[1:])
@@ -65,11 +58,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
-    """Return the parser of the command line of a corpus, and its reader.
-
-    Raises:
-        CorpusError: There is no such corpus.
-    """
+    """Return the parser of the command line of a corpus, and its reader."""
     parser, reader = make_corpus_parser(_PROGRAM, corpus)
     fetched = "fetch the corpus into its audio folder first" if reader.may_download else argparse.SUPPRESS
     parser.add_argument("--download", action="store_true", help=fetched)
@@ -96,10 +85,6 @@ def make_features(
         download_first: Fetch the corpus into its audio folder.
         n_processes: Processes that read audio.
         says_next: Print which command goes on; without it, advice names parameters of Python functions.
-
-    Raises:
-        SettingsError: A feature setting is unknown or wrong.
-        XvalError: As the corpus's `list_clips`, `make_corpus` and `make_store`.
     """
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings
@@ -175,14 +160,14 @@ def _report(
     if corpus.task_type == "representation":
         targets = "no targets"
     elif corpus.class_names:
-        targets = f"{counted(len(corpus.class_names), 'class')} ({_shorten(corpus.class_names)})"
+        targets = f"{counted(len(corpus.class_names), 'class')} ({_first(corpus.class_names)})"
     else:
         ranges = {name: corpus.index[column] for name, column in corpus.target_columns.items()}
         spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
         targets = ", ".join(spans) if len(spans) > 1 else spans[0].replace("label", "targets", 1)
     items = sorted(set(corpus.index["item"]))
     amount = f"{counted(n_clips, 'clip')} of {counted(len(items), 'item')}"
-    console.print(f"Corpus     {corpus.dataset}: {amount} ({_shorten(items)}), {targets}")
+    console.print(f"Corpus     {corpus.dataset}: {amount} ({_first(items)}), {targets}")
     n_copies = int(corpus.index["augmented"].sum())
     if n_copies:
         console.print(
@@ -194,7 +179,7 @@ def _report(
             console.print(f"Left out   {counted(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
     for noun, lost in (("item", sorted(set(left_out["item"]) - set(items))), ("class", left_out.attrs["lost_classes"])):
         if lost:
-            console.print(f"Lost       {counted(len(lost), noun)} without a clip that can be used: {_shorten(lost)}")
+            console.print(f"Lost       {counted(len(lost), noun)} without a clip that can be used: {_first(lost)}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
     if store.description.embedder is not None:
@@ -216,33 +201,28 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
     """Return what an experiment on this corpus will refuse, and what its figures would hide."""
     original = corpus.index[~corpus.index["augmented"]]
     items, longest_s = original["item"], original["duration_s"].max()
-    found = []
+    warnings = []
     if items.nunique() < _FEWEST_ITEMS:
-        found.append(
+        warnings.append(
             f"{counted(items.nunique(), 'item')}: training, validation and test need one each, so that no experiment can use "
             "this yet"
         )
     elif items.nunique() == len(items):
-        found.append(
+        warnings.append(
             "every clip is an item of its own, so that folds are a random split; for unseen speakers choose them as items"
         )
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
-        found.append(
+        warnings.append(
             f"{counted(len(shared), 'clip')} with identical audio under several items, which folds refuse to part; "
             f"python -m preprocessing check {corpus.corpus} ... names them"
         )
     if settings.example_length_s is not None and settings.example_length_s >= longest_s:
-        found.append(
+        warnings.append(
             f"example_length_s={settings.example_length_s:g} is not shorter than any clip (the longest has {longest_s:.2g} s): "
             "each is padded to one example"
         )
-    return found
-
-
-def _shorten(names: Sequence[str]) -> str:
-    """Return the first few of many names."""
-    return ", ".join(names[:_N_SHOWN]) + (", ..." if len(names) > _N_SHOWN else "")
+    return warnings
 
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:

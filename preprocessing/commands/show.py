@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from preprocessing.commands.command_line import SETTINGS_HELP, read_settings
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument, add_settings_argument, number_reader
-from xval.base.errors import AudioError, CorpusError, SettingsError, suggestion
+from xval.base.errors import AudioError, CorpusError, SettingsError, counted, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,14 +42,8 @@ class _Clip(NamedTuple):
 def main(arguments: Sequence[str]) -> None:
     """Draw every clip that a command line names; one that cannot be read does not stop the others.
 
-    Args:
-        arguments: What follows ``python -m preprocessing show``.
-
     Raises:
-        SettingsError: An option or a feature setting is wrong.
-        CorpusError: There is no such corpus or clip, or the pictures cannot be written.
         AudioError: Some clips cannot be read; the others are drawn.
-        SystemExit: After ``--help``.
     """
     from preprocessing.features.extract import check_settings
 
@@ -126,7 +120,6 @@ def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:
 
 
 def _clip_of(row: "pd.Series[Any]", audio_folder: Path, targets: dict[str, str]) -> _Clip:
-    """Return a clip of an index."""
     import pandas as pd
 
     start_s, end_s = (None if pd.isna(row[column]) else float(row[column]) for column in ("start_s", "end_s"))
@@ -155,7 +148,7 @@ def _draw(clip: _Clip, settings: "FeatureSettings", longest_s: float | None, pat
     content = png(figure)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
     n_examples, *shape = examples.predictors.shape
-    return f"{samples.size / rate_hz:.2f} s, {n_examples} example{'s' * (n_examples > 1)} of {' x '.join(map(str, shape))}"
+    return f"{samples.size / rate_hz:.2f} s, {counted(n_examples, 'example')} of {' x '.join(map(str, shape))}"
 
 
 def _stretch_text(start_s: float | None, end_s: float | None) -> str:

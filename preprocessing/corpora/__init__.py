@@ -9,12 +9,14 @@ Such a file begins with a docstring (what it is, its layout, source and licence)
 with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, where known, clip, phase,
 fold, start_s, end_s, source_clip, augmented; and any further column (gender, age, recorder). A keyword-only argument with a
 default is an option of the command line, one without a default stands there by itself; the docstring's Args section is their
-help. Instead of label there may be
-columns of numbers, ``label:<name>``, for a regression. What these files share is in _layout.py.
+help. Instead of label there may be columns of numbers, ``label:<name>``, for a regression. What these files share is in
+_layout.py, _tables.py and _annotation_tables.py. A folder or table that is missing, empty or other than described, and a value
+that no option may have, is refused with a CorpusError; options that contradict each other with a SettingsError.
 A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none). May be added:
 
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
     default_dataset(**options) -> str                       else the dataset is named after the file
+    NUMBERS: Collection[str]                                labels that are numbers: the task is a regression of them
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
     list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
@@ -32,6 +34,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from preprocessing.corpora._layout import split_names
 from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.base.config_file import own_folder
 from xval.base.errors import CorpusError, SettingsError, suggestion
@@ -73,11 +76,7 @@ class Option:
         return self.name.upper() if self.is_required else f"--{self.name.replace('_', '-')}"
 
     def parse(self, text: str) -> Any:
-        """Turn the text of the command line into a value.
-
-        Raises:
-            SettingsError: It is not one of this option's values.
-        """
+        """Turn the text of the command line into a value."""
         if self.choices and text not in self.choices:
             raise SettingsError(f"{self.flag} {text}: unknown value. {suggestion(text, self.choices)}")
         if self.kind is bool:
@@ -135,11 +134,13 @@ class CorpusReader:
 
     def task_type(self, **options: object) -> str:
         """Return what these options make of the labels: ``classification`` or ``regression``."""
-        if not hasattr(self._module, "task_type"):
-            chosen = str(options.get("task_type", "auto"))
-            return "classification" if chosen == "auto" else chosen
-        found: str = self._module.task_type(**options)
-        return found
+        if hasattr(self._module, "task_type"):
+            return str(self._module.task_type(**options))
+        if hasattr(self._module, "NUMBERS"):
+            are_numbers = all(name in self._module.NUMBERS for name in split_names(str(options.get("label", ""))))
+            return "regression" if are_numbers else "classification"
+        chosen = str(options.get("task_type", "auto"))
+        return "classification" if chosen == "auto" else chosen
 
     @property
     def has_recordings(self) -> bool:
@@ -147,11 +148,7 @@ class CorpusReader:
         return hasattr(self._module, "list_recordings")
 
     def list_recordings(self, audio_folder: Path, **options: object) -> "tuple[pd.DataFrame, pd.DataFrame]":
-        """Return the recordings of a corpus, and their events.
-
-        Raises:
-            CorpusError: As `list_clips`.
-        """
+        """Return the recordings of a corpus, and their events."""
         recordings, events = self._module.list_recordings(audio_folder, **options)
         return recordings, events
 
@@ -162,11 +159,7 @@ class CorpusReader:
 
     @property
     def downloads(self) -> "tuple[Archive, ...]":
-        """What ``--download`` fetches.
-
-        Raises:
-            CorpusError: Nothing: the corpus may not be fetched freely.
-        """
+        """What ``--download`` fetches."""
         if not self.may_download:
             address = re.search(r"^Source:.*?(https?://[^\s`,;)]+)", self.description, re.MULTILINE | re.DOTALL)
             raise CorpusError(
@@ -174,16 +167,12 @@ class CorpusReader:
                 if address
                 else f"--download: {self.name} has no archive to be fetched; leave --download out."
             )
-        found: tuple[Archive, ...] = self._module.DOWNLOADS
-        return found
+        archives: tuple[Archive, ...] = self._module.DOWNLOADS
+        return archives
 
 
 def corpus_names() -> tuple[str, ...]:
-    """Return the corpora that can be read: the files of this folder, and of the folder corpora of the user's study.
-
-    Raises:
-        CorpusError: A file of the study has the name of one of this folder.
-    """
+    """Return the corpora that can be read: the files of this folder, and of the folder corpora of the user's study."""
     names, own = file_names(__name__), own_folder("corpora")
     if own is None or str(own) in __path__:
         return names
@@ -201,16 +190,12 @@ def summarise_corpus(name: str) -> str:
 
 
 def find_corpus(name: str) -> CorpusReader:
-    """Load the file of a corpus.
-
-    Raises:
-        CorpusError: No file has this name, or it does not keep the contract above.
-    """
+    """Load the file of a corpus."""
     corpus_names()  # which finds those of the study
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
-    found = read_options(module, "list_clips", n_positional=1, error=CorpusError)
-    options = tuple(_option(each, helps.get(each.name, ""), module) for each in found)
+    arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)
+    options = tuple(_option(argument, helps.get(argument.name, ""), module) for argument in arguments)
     return CorpusReader(name, inspect.getdoc(module) or "", module.list_clips, options, helps.get("audio_folder", ""), module)
 
 

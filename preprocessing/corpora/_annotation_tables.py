@@ -56,22 +56,22 @@ class Recordings:
         Raises:
             ValueError: No recording has that name, or several have.
         """
-        found = self.candidates(name)
-        if not found:
+        paths = self.candidates(name)
+        if not paths:
             # Only the first faults are shown, and comparing thousands of names with thousands takes minutes.
             close = get_close_matches(name, self._paths, n=1) if self._n_unknown < _N_HINTS else []
             self._n_unknown += 1
             raise ValueError(f"no recording '{name}' in {self._folder}." + (f" Did you mean '{close[0]}'?" if close else ""))
-        if len(found) > 1:
-            raise ValueError(f"'{name}' may be {found[0]} or {found[1]}; give the folder and the ending")
-        return found[0]
+        if len(paths) > 1:
+            raise ValueError(f"'{name}' may be {paths[0]} or {paths[1]}; give the folder and the ending")
+        return paths[0]
 
     def candidates(self, name: str) -> list[str]:
         """Return the paths that a name may mean."""
         plain = PurePosixPath(name.replace("\\", "/")).as_posix()
         # A table of wav files fits the same recordings in another format.
-        found = self._paths.get(plain) or self._paths.get(without_ending(plain), [])
-        return [path for path in found if path == plain] or found
+        paths = self._paths.get(plain) or self._paths.get(without_ending(plain), [])
+        return [path for path in paths if path == plain] or paths
 
     def header(self, path: str) -> tuple[int, float]:
         """Return the sample rate (Hz) and the duration (s) of a recording.
@@ -95,8 +95,13 @@ class Recordings:
 
 def plain_name(column: str) -> str:
     """Return the name of a column as it is compared: ``Start sample`` is start_sample, FileID is path."""
-    plain = column.strip().lower().replace(" ", "_")
+    plain = lower_name(column)
     return _ALIASES.get(plain, plain)
+
+
+def lower_name(column: str) -> str:
+    """Return the name of a column without capitals and blanks: ``File name`` is file_name."""
+    return column.strip().lower().replace(" ", "_")
 
 
 def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -105,9 +110,6 @@ def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[l
     Args:
         annotation: The table.
         further: The plain names of the columns that are read besides path, begin and end; the cells of others are empty.
-
-    Raises:
-        CorpusError: It cannot be read, or is no such table.
     """
     needed = {*_STRETCH, *further}
     header, lines = read_table(annotation, _EXPECTED, needed=lambda column: plain_name(column) in needed, others=False)
@@ -141,9 +143,6 @@ def read_stretches(
 
     Returns:
         The rows in the order of the file. A line without begin and end says that its recording has no event.
-
-    Raises:
-        CorpusError: The table cannot be read, or has wrong lines: the first few with their numbers.
     """
     columns, lines = read_header_line(annotation, (item, "label", *labels, *alike))
     needed = [name for name in (item, *labels) if name not in ("recording", "label")]
@@ -224,9 +223,6 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
     Returns:
         A row per recording: path, item, label (all labels that are heard in it, sorted, joined with ``+``; else background);
         and `Annotations` with the column path, where every annotator of a recording has a row.
-
-    Raises:
-        CorpusError: A recording has several items.
     """
     import pandas as pd
 
@@ -245,7 +241,7 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
     silent = stretches[pairs].drop_duplicates().merge(heard[pairs].drop_duplicates(), how="left", indicator=True)
     silent = silent.loc[silent["_merge"] == "left_only", pairs].assign(start_s=math.nan, end_s=math.nan, label="")
     columns = ["path", "start_s", "end_s", "label", "annotator"]
-    annotations = pd.concat([each[columns] for each in (heard, silent) if len(each)], ignore_index=True)
+    annotations = pd.concat([rows[columns] for rows in (heard, silent) if len(rows)], ignore_index=True)
     annotations = annotations.sort_values(["path", "start_s", "end_s", "annotator"], kind="stable", ignore_index=True)
     return pd.DataFrame(recordings, columns=["path", "item", "label"]), annotations
 

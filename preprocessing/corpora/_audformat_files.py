@@ -31,15 +31,8 @@ _NO_TABLE_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
 def load_database(folder: Path) -> tuple[Any, list[str]]:
     """Read the header and the tables of a database; nothing is written into its folder.
 
-    Args:
-        folder: Where db.yaml lies.
-
     Returns:
         The `audformat.Database`; and a sentence for each pickle that lies beside a table that was read.
-
-    Raises:
-        CorpusError: audformat is not installed; there is no header; it has tags, or is larger or deeper than any header is; a
-            table is missing, a pickle alone, or lies elsewhere; or audformat cannot read what is left.
     """
     try:
         import audformat

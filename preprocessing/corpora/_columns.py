@@ -62,9 +62,6 @@ def rename_columns(
         chosen: What the user says. A column may serve twice: ``--item path`` makes every file an item.
         are_numbers: Labels become targets with the names of their columns; else they are joined with ``_``.
         are_sets: A clip may have several labels: those of several columns are joined with ``;``, without empty cells.
-
-    Raises:
-        CorpusError: There is no such column, or it stands there twice.
     """
     named = {role: split_names(names) for role, names in chosen._asdict().items() if names != role}
     if named.get("item") == ["path"]:
@@ -89,35 +86,26 @@ def rename_columns(
 
 def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> str:
     """Return which column is likely meant by a role, and how to say so; for paths the one whose cells are existing files."""
-    found = _column_of_files(header, lines, audio_folder) if role == "path" else None
+    meant = _column_of_files(header, lines, audio_folder) if role == "path" else None
     for column in header:
         words = column.lower()
-        if found is None and words and any(name in words for name in _OTHER_NAMES[role]):
-            found = column
+        if meant is None and words and any(name in words for name in _OTHER_NAMES[role]):
+            meant = column
     close = get_close_matches(role, header, n=1, cutoff=0.6)
-    found = found or (close[0] if close else None)
-    if found is None:
+    meant = meant or (close[0] if close else None)
+    if meant is None:
         return f"Say which it is: --{role} COLUMN." + (" Where each file is an item: --item path." if role == "item" else "")
-    return f"If it is '{found}', give --{role} {quote(found)}."
+    return f"If it is '{meant}', give --{role} {quote(meant)}."
 
 
 def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:
-    """Say where the files are, if they are not in the audio folder but in a folder inside it.
-
-    Args:
-        table: For the error.
-        paths: Of all clips.
-        audio_folder: What they should be relative to.
-
-    Raises:
-        CorpusError: None of the first files is there, and the first one is further inside.
-    """
+    """Say where the files are, if they are not in the audio folder but in a folder inside it."""
     first = PurePosixPath(paths[0])
     if first.is_absolute() or ".." in first.parts or any((audio_folder / path).exists() for path in paths[:_N_LOOKED_AT]):
         return
-    for found in sorted(audio_folder.rglob(glob.escape(first.name))):
-        if found.parts[-len(first.parts) :] == first.parts:
-            folder = found.parents[len(first.parts) - 1]
+    for place in sorted(audio_folder.rglob(glob.escape(first.name))):
+        if place.parts[-len(first.parts) :] == first.parts:
+            folder = place.parents[len(first.parts) - 1]
             raise CorpusError(
                 f"{table}: its files are not in {audio_folder}, to which their paths are relative; {first} is in {folder}: "
                 f"give --audio-folder {quote(str(folder))}."

@@ -86,9 +86,6 @@ def write_demo_speech(folder: Path, *, n_speakers: int, seed: int) -> list[Recor
 
     Returns:
         The files, named ``{word}_{speaker}_{take}.wav``, in the order of speakers, words and takes.
-
-    Raises:
-        CorpusError: The folder cannot be written.
     """
     recordings = []
     try:

@@ -76,17 +76,7 @@ class Archive:
 
 
 def download(archives: Sequence[Archive], folder: Path, console: "Console") -> None:
-    """Put the content of the archives into a folder; what is there already is not fetched again.
-
-    Args:
-        archives: What the corpus consists of.
-        folder: Where it goes; made when missing.
-        console: Where the progress is shown.
-
-    Raises:
-        CorpusError: No network, no such file there, a wrong checksum, an archive that is damaged or would write outside the
-            folder, or a folder that cannot be written. The message says how to fetch it by hand.
-    """
+    """Put the content of the archives into a folder; what is there already is not fetched again."""
     try:
         (folder / WORK_FOLDER).mkdir(parents=True, exist_ok=True)
         for archive in archives:
@@ -131,10 +121,10 @@ def _check_hash(archive: Archive, path: Path) -> None:
     import pooch
 
     algorithm, digits = archive.hash.lower().split(":")
-    found = pooch.file_hash(path, alg=algorithm)
-    if found != digits:
+    computed = pooch.file_hash(path, alg=algorithm)
+    if computed != digits:
         raise CorpusError(
-            f"{path} is not the file of {archive.url}: its {algorithm} is {found}, and not {digits}. It may not be whole; "
+            f"{path} is not the file of {archive.url}: its {algorithm} is {computed}, and not {digits}. It may not be whole; "
             "move it away or fetch it again."
         )
 

@@ -33,9 +33,6 @@ def load_splits(source: str, config: str) -> tuple[dict[str, Any], Boundary]:
     Args:
         source: A folder that ``save_to_disk`` wrote, or one of files; else the name of a dataset in the cache.
         config: The configuration; none: the only one.
-
-    Raises:
-        CorpusError: The library is not installed; there is no such dataset; or it names files elsewhere.
     """
     try:
         import datasets

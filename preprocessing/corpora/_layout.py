@@ -5,32 +5,32 @@ that names what was expected and what was found.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from preprocessing.clips.listing import describe_folder, shorten
-from xval.base.errors import CorpusError, SettingsError, suggestion
+from preprocessing.clips.listing import describe_folder, list_audio, shorten
+from xval.base.errors import CorpusError, SettingsError, UsageError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def match_paths(paths: Sequence[str], pattern: re.Pattern[str], expected: str, folder: Path) -> dict[str, re.Match[str]]:
-    """Return the match of every path.
+def read_names(folder: Path, pattern: re.Pattern[str], expected: str, paths: Sequence[str] | None = None) -> "pd.DataFrame":
+    """Return what the names of audio files say: ``path``, and a text column for every named group of the pattern.
 
     Args:
-        paths: Relative to the folder.
+        folder: Of the corpus.
         pattern: Matches the whole path.
         expected: What it describes, for the error.
-        folder: For the error.
-
-    Raises:
-        CorpusError: Some path does not match; all of them do not match.
+        paths: Relative to the folder; None: all audio files in it and below.
     """
-    matches = {path: pattern.fullmatch(path) for path in paths}
+    import pandas as pd
+
+    names = list_audio(folder, expected) if paths is None else paths
+    matches = {path: pattern.fullmatch(path) for path in names}
     wrong = [path for path, match in matches.items() if match is None]
-    if len(wrong) == len(paths):
+    if len(wrong) == len(matches):
         raise CorpusError(f"{folder} holds no {expected}. Found: {shorten(wrong) or describe_folder(folder)}.")
     if wrong:
         kinds = ", ".join(sorted({PurePosixPath(path).suffix.lstrip(".").lower() for path in wrong}))
@@ -38,18 +38,7 @@ def match_paths(paths: Sequence[str], pattern: re.Pattern[str], expected: str, f
             f"{folder} holds {len(wrong)} {kinds} files that are not named as {expected}: {shorten(wrong)}. Rename them or "
             "move them away."
         )
-    return {path: match for path, match in matches.items() if match is not None}
-
-
-def read_names(paths: Sequence[str], pattern: re.Pattern[str], expected: str, folder: Path) -> "pd.DataFrame":
-    """Return what the names of the files say: ``path``, and a text column for every named group of the pattern.
-
-    Args and errors are those of `match_paths`.
-    """
-    import pandas as pd
-
-    matches = match_paths(paths, pattern, expected, folder)
-    return pd.DataFrame([{"path": path, **match.groupdict()} for path, match in matches.items()])
+    return pd.DataFrame([{"path": path, **match.groupdict()} for path, match in matches.items() if match])
 
 
 def prefer_folder(paths: Sequence[str], name: str) -> list[str]:
@@ -57,18 +46,23 @@ def prefer_folder(paths: Sequence[str], name: str) -> list[str]:
     return [path for path in paths if name in PurePosixPath(path).parts[:-1]] or list(paths)
 
 
-def find_file(folder: Path, name: str) -> Path | None:
-    """Return a file that describes the corpus: in the folder, in one of its folders, or beside it; None: nowhere there.
+def find_file(folder: Path, name: str, advice: str) -> Path:
+    """Return a file that describes the corpus: in the folder, in one of its folders, or beside it; else refuse the corpus.
 
     Args:
         folder: Where the audio lies, or what an archive was unpacked to.
         name: The file's name, or the end of its path: ``meta/classes.csv``.
+        advice: How the error goes on behind the folder.
     """
-    candidates = (folder / name, *sorted(folder.glob(f"*/{name}")), folder.parent / name)
-    return next((path for path in candidates if path.is_file()), None)
+    for path in (folder / name, *sorted(folder.glob(f"*/{name}")), folder.parent / name):
+        if path.is_file():
+            return path
+    raise CorpusError(f"No {name} in {folder}{advice}")
 
 
-def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collection[str] = ()) -> "pd.DataFrame":
+def clip_table(
+    facts: "pd.DataFrame", *, item: str, label: str, numbers: Collection[str] = (), folds: str = "none"
+) -> "pd.DataFrame":
     """Choose item and label among what is known of each clip.
 
     Args:
@@ -79,19 +73,17 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
             the targets of a regression, ``label:<name>``. Where a name is missing, the label is empty, which `check_clips`
             refuses.
         numbers: The columns that are numbers to be predicted.
+        folds: gender: add the column fold, in which the women are tested by what the men trained, and the other way round.
 
     Returns:
         What `list_clips` returns, sorted by path.
-
-    Raises:
-        CorpusError: No such column; one twice; or names and numbers together.
     """
+    if folds == "gender":
+        facts = add_gender_folds(facts, label)
     keys = [column for column in facts.columns if column not in _KEPT]
     chosen = split_names(label)
-    for option, names, known in (("item", [item], [*keys, "fold"]), ("label", chosen, keys)):
-        for name in names:
-            if name not in known or name not in facts:
-                raise CorpusError(f"--{option} {name}: nothing of that name is known here. {suggestion(name, keys)}")
+    for option, names, known in (("item", [item], [*keys, *facts.columns.intersection(["fold"])]), ("label", chosen, keys)):
+        refuse_unknown(option, names, known, "nothing of that name is known here.", keys)
     if len(set(chosen)) < len(chosen):
         raise CorpusError(f"--label {label}: a name stands there twice; give each once.")
     are_numbers = {name in numbers for name in chosen}
@@ -112,32 +104,38 @@ def clip_table(facts: "pd.DataFrame", *, item: str, label: str, numbers: Collect
 
 
 def add_gender_folds(facts: "pd.DataFrame", label: str) -> "pd.DataFrame":
-    """Add the column fold: the women are tested by what the men trained, and the other way round.
-
-    Args:
-        facts: Its column gender is female or male.
-        label: What is predicted, for it cannot be the gender then.
-
-    Returns:
-        The facts with fold, int: 1 female, 2 male.
-
-    Raises:
-        SettingsError: The gender is predicted.
-        CorpusError: There is one gender only.
-    """
+    """Add the column fold, int, 1 female, 2 male, from the column gender, which cannot be the label then."""
     if "gender" in split_names(label):
         raise SettingsError(
             f"--folds gender --label {label}: every fold would test a gender that nothing trained. Leave --folds gender out."
         )
-    found = sorted(set(facts["gender"]))
-    if len(found) < len(_GENDER_FOLDS):
-        raise CorpusError(f"--folds gender: one gender is trained and the other tested, but all clips are {found[0]}.")
+    genders = sorted(set(facts["gender"]))
+    if len(genders) < len(_GENDER_FOLDS):
+        raise CorpusError(f"--folds gender: one gender is trained and the other tested, but all clips are {genders[0]}.")
     return facts.assign(fold=facts["gender"].map(_GENDER_FOLDS))
 
 
-def task_type(label: str, numbers: Collection[str]) -> str:
-    """Return ``regression`` where the label is a number, or several."""
-    return "regression" if all(name in numbers for name in split_names(label)) else "classification"
+def refuse_unknown(
+    option: str,
+    names: Iterable[str],
+    known: Collection[str],
+    why: str,
+    suggested: Collection[str] = (),
+    error: type[UsageError] = CorpusError,
+) -> None:
+    """Refuse a name in an option that is not among those that are known.
+
+    Args:
+        option: Without its dashes.
+        names: What was received.
+        known: What is allowed.
+        why: What is wrong with another name, for the error.
+        suggested: What is suggested in its place, where that is not all that is known.
+        error: What is raised.
+    """
+    for name in names:
+        if name not in known:
+            raise error(f"--{option} {name}: {why} {suggestion(name, suggested or known)}")
 
 
 def split_names(text: str) -> list[str]:

@@ -25,13 +25,13 @@ def advise_patterns(names: Sequence[str]) -> str:
         What follows "or": patterns that find something in every name, with what they find in the first and the values of each
         part, by which a user checks which one is the speaker; general ones where the names have no common form.
     """
-    found = find_parts(names)
-    if found is None:
+    form = find_parts(names)
+    if form is None:
         return (
             "give --label-pattern and --item-pattern, regular expressions whose group is the label, and the speaker, in a path "
             f"such as {names[0]}; or {_TABLE}"
         )
-    separator, label, item = found
+    separator, label, item = form
     parts = _split(names[0], separator)
     options = f"--label-pattern '{_pattern(separator, label, len(parts))}'"
     meaning = f"label '{parts[label]}'"

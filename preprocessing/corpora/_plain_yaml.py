@@ -23,10 +23,6 @@ _PLAIN = frozenset(_STANDARD + kind for kind in ("str", "int", "float", "bool", 
 def parse_plain(text: str, path: Path) -> Any:
     """Return the content of a YAML file.
 
-    Args:
-        text: The file's.
-        path: For errors.
-
     Raises:
         CorpusError: It has tags of objects, too many values, or is too deep; names the line.
         ValueError: It is no YAML, or has a date or number that is none.

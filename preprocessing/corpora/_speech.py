@@ -30,10 +30,6 @@ def cut_to_speech(clips: "pd.DataFrame", audio_folder: Path, table: Path) -> "pd
 
     Returns:
         The clips with start_s and end_s; those without a word stay as they are, and the note says how many these are.
-
-    Raises:
-        CorpusError: The table cannot be read, names files that are not there or stretches outside of them, or no clip has a
-            word.
     """
     words = read_words(audio_folder, table)
     cut = clips.copy()
@@ -59,11 +55,7 @@ def cut_to_speech(clips: "pd.DataFrame", audio_folder: Path, table: Path) -> "pd
 
 
 def read_words(audio_folder: Path, table: Path) -> dict[str, list[tuple[float, float]]]:
-    """Return begin and end (s) of every word of a table, by the path of its file (posix, relative to the folder).
-
-    Raises:
-        CorpusError: The table cannot be read, or names files that are not there or stretches outside of them.
-    """
+    """Return begin and end (s) of every word of a table, by the path of its file (posix, relative to the folder)."""
     columns, _ = read_header_line(table)
     labels = [name for name in columns if name == "label"]
     words: dict[str, list[tuple[float, float]]] = {}

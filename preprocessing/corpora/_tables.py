@@ -5,11 +5,12 @@ names file, line, and what was expected.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from preprocessing.corpora._table_files import Wanted, read_rows
 from xval.base.errors import CorpusError
+from xval.base.table_bounds import MOST_CLIPS, open_table
 
 PHASES = {
     **dict.fromkeys(("training", "train", "1"), "training"),
@@ -38,9 +39,6 @@ def refuse_measurements(labels: Sequence[str], where: str) -> None:
     Args:
         labels: Of all clips.
         where: Whose labels they are, to begin the error with.
-
-    Raises:
-        CorpusError: They look like measurements.
     """
     if are_measurements(labels):
         names = sorted(set(labels), key=float)
@@ -78,9 +76,6 @@ def read_table(
 
     Returns:
         The header, without outer blanks; then the number and the cells of every other line that is not empty.
-
-    Raises:
-        CorpusError: The file cannot be read, is not such a file, is too large, or is empty.
     """
     try:
         lines = list(read_rows(table, Wanted(needed, others)))
@@ -91,12 +86,31 @@ def read_table(
     return [cell.strip() for cell in lines[0][1]], lines[1:]
 
 
-def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:
-    """Raise when there are faults, with the first few of them.
+def read_text(path: Path, advice: str) -> str:
+    """Return the text of a list in UTF-8, which may have as many lines as a corpus has clips; the advice ends the error."""
+    try:
+        with open_table(path, MOST_CLIPS) as file:
+            return file.read().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path} cannot be read: {error}. {advice}") from error
 
-    Raises:
-        CorpusError: There is at least one.
-    """
+
+def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:
+    """Raise when there are faults, with the first few of them."""
     if faults:
-        more = f"\n  ... and {len(faults) - _N_SHOWN} more" if len(faults) > _N_SHOWN else ""
-        raise CorpusError(f"{table} has {what}:\n  " + "\n  ".join(faults[:_N_SHOWN]) + more)
+        raise CorpusError(f"{table} has {what}:{first_lines(faults, _N_SHOWN)}")
+
+
+def first_lines(faults: Sequence[str], most: int) -> str:
+    """Return a line for each of the first faults, and how many more there are."""
+    more = [f"... and {len(faults) - most} more"] if len(faults) > most else []
+    return "".join(f"\n  {line}" for line in [*faults[:most], *more])
+
+
+def wrong_widths(header: Sequence[str], lines: Iterable[tuple[int, Sequence[str]]]) -> list[str]:
+    """Return a fault for each line that has more or fewer cells than the header."""
+    return [
+        f"line {line}: {len(cells)} cells, but the header has {len(header)}"
+        for line, cells in lines
+        if len(cells) != len(header)
+    ]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from preprocessing.clips.boundary import Boundary
 from preprocessing.corpora._audformat_files import load_database
-from preprocessing.corpora._layout import clip_table, split_names
+from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,27 +52,21 @@ def list_clips(
 
     Returns:
         path, item, label (or several), start_s, end_s, phase, sorted by path. A note tells how many have no label.
-
-    Raises:
-        CorpusError: There is no such database, column or table; tables contradict each other; labels are numbers, and no
-            task type is given.
     """
     database, not_opened = load_database(audio_folder)
     _refuse_other_folders(database, audio_folder)
     known = _find_sources(database)
     names = _choose_labels(known, label, item)
     tables = list(database.tables) if table == "all" else split_names(table)
-    for name in tables:
-        if name not in database.tables:
-            raise CorpusError(f"--table {name}: {audio_folder} has no such table. {suggestion(name, database.tables)}")
+    refuse_unknown("table", tables, database.tables, f"{audio_folder} has no such table.")
     values = {name: _values(database, known, name, tables) for name in names}
     by_clip, by_file = _item_values(database, known, item)
-    keys = sorted(set.union(*(set(found) for found in values.values())), key=lambda key: (key[0], key[1], str(key[2])))
+    keys = sorted(set.union(*(set(of_label) for of_label in values.values())), key=lambda key: (key[0], key[1], str(key[2])))
     phases = _phases(database, tables, known, names)
     rows: list[dict[str, Any]] = []
     n_unlabelled = 0
     for key in keys:
-        row = {name: found.get(key) for name, found in values.items()}
+        row = {name: of_label.get(key) for name, of_label in values.items()}
         if any(value is None for value in row.values()):
             n_unlabelled += 1
             continue
@@ -105,19 +99,18 @@ def _find_sources(database: Any) -> dict[str, list[_Source]]:
             columns.setdefault(name, []).append(_Source(table_name, name, None))
             labels = None if column.scheme_id is None else database.schemes[column.scheme_id].labels
             if isinstance(labels, str):
-                found = set(database.misc_tables[labels].columns)
+                named = set(database.misc_tables[labels].columns)
             else:
                 described = labels.values() if isinstance(labels, dict) else ()
-                found = {field for each in described if isinstance(each, dict) for field in each}
-            for field in found:
+                named = {field for entry in described if isinstance(entry, dict) for field in entry}
+            for field in named:
                 fields.setdefault(field, []).append(_Source(table_name, name, field))
     return fields | columns
 
 
 def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> list[str]:
     """Return the names of the labels; refuse unknown ones."""
-    if item != "file" and item not in known:
-        raise CorpusError(f"--item {item}: the database has no such column. {suggestion(item, [*known, 'file'])}")
+    refuse_unknown("item", [item], [*known, "file"], "the database has no such column.")
     names = split_names(label)
     if label == "auto":
         names = [name for name, sources in known.items() if name != item and any(source.field is None for source in sources)]
@@ -126,9 +119,7 @@ def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> li
                 f"The database has {len(names)} columns beside the item: say with --label which is predicted. "
                 f"Available: {', '.join(sorted(known))}."
             )
-    for name in names:
-        if name not in known:
-            raise CorpusError(f"--label {name}: the database has no such column. {suggestion(name, known)}")
+    refuse_unknown("label", names, known, "the database has no such column.")
     return names
 
 
@@ -148,21 +139,21 @@ def _read(database: Any, source: _Source) -> Iterator[tuple[_Key, Any]]:
 
 def _values(database: Any, known: dict[str, list[_Source]], name: str, tables: list[str]) -> dict[_Key, Any]:
     """Return the values of a label by clip, None where it has none; refuse tables that contradict each other."""
-    found: dict[_Key, Any] = {}
+    labels: dict[_Key, Any] = {}
     sources = [source for source in known[name] if source.table in tables]
     if not sources:
         having = sorted({source.table for source in known[name]})
         raise CorpusError(f"--table {','.join(tables)}: without {name}. It is in {', '.join(having)}.")
     for source in sources:
         for key, value in _read(database, source):
-            before = found.get(key)
+            before = labels.get(key)
             if before is not None and value is not None and before != value:
                 raise CorpusError(
                     f"{key[0]}: {name} is {before!r} in one table and {value!r} in {source.table}. Choose with --table among "
                     f"{', '.join(source.table for source in sources)}."
                 )
-            found[key] = before if value is None else value
-    return found
+            labels[key] = before if value is None else value
+    return labels
 
 
 def _item_values(database: Any, known: dict[str, list[_Source]], item: str) -> tuple[dict[_Key, Any], dict[str, Any]]:
@@ -179,14 +170,14 @@ def _item_values(database: Any, known: dict[str, list[_Source]], item: str) -> t
 
 def _phases(database: Any, tables: list[str], known: dict[str, list[_Source]], names: list[str]) -> dict[_Key, str]:
     """Return the phases of clips that stand in a table of a split; refuse two for one clip."""
-    found: dict[_Key, str] = {}
+    phases: dict[_Key, str] = {}
     for source in (source for name in names for source in known[name] if source.table in tables):
         split = database.tables[source.table].split_id
         phase = None if split is None else _PHASES.get(str(database.splits[split].type))
         for key, _ in _read(database, source) if phase else ():
-            if found.setdefault(key, phase or "") != phase:
-                raise CorpusError(f"{key[0]} is in tables of the splits {found[key]} and {phase}. Choose tables with --table.")
-    return found
+            if phases.setdefault(key, phase or "") != phase:
+                raise CorpusError(f"{key[0]} is in tables of the splits {phases[key]} and {phase}. Choose tables with --table.")
+    return phases
 
 
 def _finish(

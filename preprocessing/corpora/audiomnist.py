@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from preprocessing.clips import listing
 from preprocessing.corpora import _layout
 from xval.base.errors import CorpusError
 from xval.base.operating_system import read_regular
@@ -40,7 +39,7 @@ _PATTERN = re.compile(r"(?:.*/)?(?P<speaker>\d\d)/(?P<digit>\d)_(?P=speaker)_(?P
 _EXPECTED = "data/01/7_01_32.wav"
 _META = "audioMNIST_meta.txt"
 _FROM_META = ("gender", "age", "accent", "native_speaker")
-_NUMBERS = ("age",)
+NUMBERS = ("age",)
 _OLDEST = 120  # Speaker 45 is 1234 years old there.
 
 
@@ -61,20 +60,15 @@ def list_clips(
     Returns:
         path, item (speaker), label and, unless folds is none, fold, sorted by path. Its ``attrs["note"]`` says how many
         speakers are left out.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings, or audio files of other names; or what is asked for stands
-            in audioMNIST_meta.txt, which is missing, malformed, or does not know a speaker.
     """
-    paths = listing.list_audio(audio_folder, _EXPECTED)
-    facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
-    found = sorted(set(facts["speaker"]))
+    facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED)
+    there = sorted(set(facts["speaker"]))
     if folds != "none":
         numbers = {f"{speaker:02}": fold for fold, group in enumerate(_FOLDS[folds], start=1) for speaker in group}
         facts = facts[facts["speaker"].isin(numbers.keys())]
         facts = facts.assign(fold=facts["speaker"].map(numbers).astype(int))
         if facts.empty:
-            raise CorpusError(f"--folds {folds}: none of its speakers is in {audio_folder}. Found: {', '.join(found)}.")
+            raise CorpusError(f"--folds {folds}: none of its speakers is in {audio_folder}. Found: {', '.join(there)}.")
     asked = set(_layout.split_names(label))
     if asked.intersection(_FROM_META):
         speakers = _read_meta(audio_folder, set(facts["speaker"]))
@@ -82,24 +76,17 @@ def list_clips(
             facts[name] = [speakers[speaker][name] for speaker in facts["speaker"]]
     if "age" in asked:
         facts = facts[facts["age"] <= _OLDEST]
-    clips = _layout.clip_table(facts, item="speaker", label=label, numbers=_NUMBERS)
-    left_out = sorted(set(found) - set(clips["item"]))
+    clips = _layout.clip_table(facts, item="speaker", label=label, numbers=NUMBERS)
+    left_out = sorted(set(there) - set(clips["item"]))
     if left_out:
         why = f"--folds {folds} --label {label}"
-        clips.attrs["note"] = f"{len(left_out)} of {len(found)} speakers are left out ({why}): {', '.join(left_out)}."
+        clips.attrs["note"] = f"{len(left_out)} of {len(there)} speakers are left out ({why}): {', '.join(left_out)}."
     return clips
-
-
-def task_type(*, label: str, **_: object) -> str:
-    """Return ``regression`` for the age, else ``classification``."""
-    return _layout.task_type(label, _NUMBERS)
 
 
 def _read_meta(audio_folder: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
     """Return what is known of each of these speakers."""
-    path = _layout.find_file(audio_folder, _META)
-    if path is None:
-        raise CorpusError(f"No {_META} in {audio_folder}, in data/ or beside it. {', '.join(_FROM_META)} stand there.")
+    path = _layout.find_file(audio_folder, _META, f", in data/ or beside it. {', '.join(_FROM_META)} stand there.")
     try:
         speakers = json.loads(read_regular(path))
         return {

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.annotations.labels import Annotations, resolve_recordings
-from preprocessing.corpora._annotation_tables import Recordings, check_stretch, read_number, recording_tables
-from preprocessing.corpora._tables import find_beside, read_table, refuse_faults
+from preprocessing.corpora._annotation_tables import Recordings, check_stretch, lower_name, read_number, recording_tables
+from preprocessing.corpora._tables import find_beside, read_table, refuse_faults, wrong_widths
 from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -71,15 +71,11 @@ def list_clips(
 
     Returns:
         path, item, label, start_s, end_s, sorted by path and begin.
-
-    Raises:
-        CorpusError: A table is missing or no such thing; calls lie outside their recording, or end before they begin: the first
-            few with their lines. No recording that they name is there; a recording has several items.
     """
     import pandas as pd
 
     recordings, annotations = list_recordings(audio_folder, item=item, label=label, file_info=file_info, annotation=annotation)
-    events = [found.events.assign(path=path) for path, found in resolve_recordings(annotations, "union").items()]
+    events = [resolved.events.assign(path=path) for path, resolved in resolve_recordings(annotations, "union").items()]
     clips = pd.concat(events, ignore_index=True).merge(recordings[["path", "item"]], on="path")
     if clips.empty:
         raise CorpusError(f"{audio_folder}: the tables name no call in any of its recordings.")
@@ -96,7 +92,7 @@ def list_recordings(
     file_info: Path = _FILE_INFO,
     annotation: Path = _ANNOTATION,
 ) -> "tuple[pd.DataFrame, Annotations]":
-    """List whole recordings and what both tables say of them; arguments and errors are those of `list_clips`.
+    """List whole recordings and what both tables say of them; the arguments are those of `list_clips`.
 
     Returns:
         A row per recording: path, item, label (what is heard in it, joined with ``+``; background where nothing is); and
@@ -106,9 +102,11 @@ def list_recordings(
     tables = _read_tables(audio_folder, file_info, annotation)
     columns = sorted({column for table in tables for column in table.columns})
     for option, name, word in (("item", item, _RECORDING), ("label", label, _CALL)):
-        if name != word and _plain(name) not in columns:
-            raise CorpusError(f"--{option} {name}: no table has such a column. {suggestion(_plain(name), [word, *columns])}")
-    calls, n_missing = _read_calls(tables, audio, _plain(item), _plain(label))
+        if name != word and lower_name(name) not in columns:
+            raise CorpusError(
+                f"--{option} {name}: no table has such a column. {suggestion(lower_name(name), [word, *columns])}"
+            )
+    calls, n_missing = _read_calls(tables, audio, lower_name(item), lower_name(label))
     notes = [f"{n_missing} recordings are left out, for their audio is not in {audio_folder}."] if n_missing else []
     n_named = calls["path"].nunique()
     placed = calls.assign(item=calls["path"]) if item == _RECORDING else _fill_items(calls)
@@ -232,19 +230,19 @@ def _read_tables(audio_folder: Path, file_info: Path, annotation: Path) -> list[
 
 def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
     """Return where a table is; None: it is not there, and was not asked for."""
-    found = find_beside(path, audio_folder, default=default)
-    if found is None and path == _ANNOTATION:
-        found = find_beside(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)
-    if found is None and path != default:
+    table = find_beside(path, audio_folder, default=default)
+    if table is None and path == _ANNOTATION:
+        table = find_beside(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)
+    if table is None and path != default:
         raise CorpusError(f"No file {path}, neither in {audio_folder} nor beside it.")
-    return found
+    return table
 
 
 def _read_file_info(path: Path) -> _Table:
     """Read the table of recordings, whose lines may be longer or shorter than its header."""
     expected = "FileID, File name, Voice start sample (1), Voice end sample (1), ..."
-    header, lines = read_table(path, expected, needed=lambda column: bool(_VOICE.fullmatch(_plain(column))))
-    columns = [_plain(column) for column in header]
+    header, lines = read_table(path, expected, needed=lambda column: bool(_VOICE.fullmatch(lower_name(column))))
+    columns = [lower_name(column) for column in header]
     voices = [place for place, column in enumerate(columns) if _VOICE.fullmatch(column)]
     sides = [column.partition("_sample")[0] for column in columns if _VOICE.fullmatch(column)]
     if not {"fileid", "file_name"} & set(columns) or not sides or sides != ["voice_start", "voice_end"] * (len(sides) // 2):
@@ -264,27 +262,16 @@ def _read_file_info(path: Path) -> _Table:
 
 
 def _read_annotation(path: Path) -> _Table:
-    """Read the table of calls."""
     needed = {"fileid", "start_sample", "end_sample"}
-    header, lines = read_table(path, "FileID, Start sample, End sample", needed=lambda column: _plain(column) in needed)
-    columns = [_plain(column) for column in header]
+    header, lines = read_table(path, "FileID, Start sample, End sample", needed=lambda column: lower_name(column) in needed)
+    columns = [lower_name(column) for column in header]
     missing = needed - set(columns)
     if missing:
         raise CorpusError(f"{path}, line 1: expected FileID, Start sample, End sample. Found: {', '.join(header)}.")
-    faults = [
-        f"line {number}: {len(cells)} cells, but the header has {len(columns)}"
-        for number, cells in lines
-        if len(cells) != len(columns)
-    ]
-    refuse_faults(path, faults, "wrong calls")
+    refuse_faults(path, wrong_widths(columns, lines), "wrong calls")
     read = []
     for number, cells in lines:
         row = dict(zip(columns, map(str.strip, cells), strict=True))
         edges = (row["start_sample"], row["end_sample"])
         read.append(_Line(number, row, [edges] if any(edges) else []))
     return _Table(path, "annotation", columns, read)
-
-
-def _plain(column: str) -> str:
-    """Return the name of a column as it is compared: ``File name`` is file_name."""
-    return column.strip().lower().replace(" ", "_")

@@ -35,7 +35,7 @@ _PATTERN = re.compile(
 )
 _EXPECTED = "AudioWAV/1001_DFA_ANG_XX.wav"
 _DEMOGRAPHICS = "VideoDemographics.csv"
-_NUMBERS = ("age",)
+NUMBERS = ("age",)
 
 
 def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["gender", "none"] = "none") -> "pd.DataFrame":
@@ -49,35 +49,21 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
 
     Returns:
         path, item (actor), label and, where folds is gender, fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings, audio files of other names, or one gender only; gender or
-            age is needed and VideoDemographics.csv is missing, malformed, or does not know an actor.
-        SettingsError: Folds and label are both the gender.
     """
     paths = _layout.prefer_folder(listing.list_audio(audio_folder, _EXPECTED), "AudioWAV")
-    facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
+    facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED, paths)
     facts["emotion"] = facts["emotion"].map(_EMOTIONS)
     facts["intensity"] = facts["intensity"].map(_INTENSITIES)
     if {"gender", "age"} & {folds, *_layout.split_names(label)}:
         facts = facts.join(_read_demographics(audio_folder, set(facts["actor"])), on="actor")
-    if folds == "gender":
-        facts = _layout.add_gender_folds(facts, label)
-    return _layout.clip_table(facts, item="actor", label=label, numbers=_NUMBERS)
-
-
-def task_type(*, label: str, **_: object) -> str:
-    """Return ``regression`` for the age, else ``classification``."""
-    return _layout.task_type(label, _NUMBERS)
+    return _layout.clip_table(facts, item="actor", label=label, numbers=NUMBERS, folds=folds)
 
 
 def _read_demographics(audio_folder: Path, actors: set[str]) -> "pd.DataFrame":
     """Return gender and age (float64, years) of these actors, indexed by actor."""
     import pandas as pd
 
-    path = _layout.find_file(audio_folder, _DEMOGRAPHICS)
-    if path is None:
-        raise CorpusError(f"No {_DEMOGRAPHICS} in {audio_folder} or beside it. Gender and age of the actors stand there.")
+    path = _layout.find_file(audio_folder, _DEMOGRAPHICS, " or beside it. Gender and age of the actors stand there.")
     try:
         with open_table(path) as file:
             table = pd.read_csv(file, dtype=str).set_index("ActorID")

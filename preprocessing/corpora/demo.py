@@ -29,10 +29,6 @@ def list_clips(
     Returns:
         path, item, label (word) and pitch_hz (the usual fundamental frequency of the speaker), in the order of speakers,
         words and takes.
-
-    Raises:
-        SettingsError: A number out of its range.
-        CorpusError: The folder cannot be written.
     """
     import pandas as pd
 

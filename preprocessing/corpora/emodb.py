@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Version 1.3.0; checksum: that of the Zenodo record.
-DOWNLOADS = (
-    Archive(
-        url="https://zenodo.org/records/7447302/files/emodb.zip",
-        hash="md5:9d21362dbc5676ef3ab4745d83ced0db",
-    ),
-)
+DOWNLOADS = (Archive("https://zenodo.org/records/7447302/files/emodb.zip", "md5:9d21362dbc5676ef3ab4745d83ced0db"),)
 
 _SPEAKERS = {
     "03": ("male", 31),
@@ -53,7 +48,7 @@ _PATTERN = re.compile(
     rf"(?:.*/)?(?P<speaker>{'|'.join(_SPEAKERS)})(?P<sentence>[ab]\d\d)(?P<emotion>[{''.join(_EMOTIONS)}])(?P<version>[a-z]?)\.\w+"
 )
 _EXPECTED = "wav/03a01Fa.wav"
-_NUMBERS = ("age",)
+NUMBERS = ("age",)
 
 
 def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["gender", "none"] = "none") -> "pd.DataFrame":
@@ -67,21 +62,10 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
 
     Returns:
         path, item (speaker), label and, where folds is gender, fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings, audio files of other names, or one gender only.
-        SettingsError: Folds and label are both the gender.
     """
     paths = _layout.prefer_folder(listing.list_audio(audio_folder, _EXPECTED), "wav")
-    facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
+    facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED, paths)
     facts["emotion"] = facts["emotion"].map(_EMOTIONS)
     facts["gender"] = [_SPEAKERS[speaker][0] for speaker in facts["speaker"]]
     facts["age"] = [float(_SPEAKERS[speaker][1]) for speaker in facts["speaker"]]
-    if folds == "gender":
-        facts = _layout.add_gender_folds(facts, label)
-    return _layout.clip_table(facts, item="speaker", label=label, numbers=_NUMBERS)
-
-
-def task_type(*, label: str, **_: object) -> str:
-    """Return ``regression`` for the age, else ``classification``."""
-    return _layout.task_type(label, _NUMBERS)
+    return _layout.clip_table(facts, item="speaker", label=label, numbers=NUMBERS, folds=folds)

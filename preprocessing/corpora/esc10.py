@@ -53,13 +53,10 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
 
     Returns:
         path, item, label (category), fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no clips of ESC-50, audio files of other names, or none of the ten classes.
     """
     paths = list_audio(audio_folder, f"audio/1-100032-A-0.wav or {_FIRST_EXPECTED}")
     if any(_FIRST_PATTERN.fullmatch(path) for path in paths):
-        facts = read_names(paths, _FIRST_PATTERN, _FIRST_EXPECTED, audio_folder)
+        facts = read_names(audio_folder, _FIRST_PATTERN, _FIRST_EXPECTED, paths)
         facts["category"] = facts["number"].map(_FIRST_NUMBERS)
         return clip_table(facts.drop(columns="number").astype({"fold": int}), item=item, label="category")
     facts = esc50.read_clips(audio_folder)

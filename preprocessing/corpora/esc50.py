@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names
 
@@ -18,12 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # A stored copy of the repository's archive: GitHub packs its own anew from time to time, which changes the checksum.
-DOWNLOADS = (
-    Archive(
-        url="https://paddleaudio.bj.bcebos.com/datasets/ESC-50-master.zip",
-        hash="md5:7771e4b9d86d0945acce719c7a59305a",
-    ),
-)
+DOWNLOADS = (Archive("https://paddleaudio.bj.bcebos.com/datasets/ESC-50-master.zip", "md5:7771e4b9d86d0945acce719c7a59305a"),)
 
 CATEGORIES = (
     *("dog", "rooster", "pig", "cow", "frog", "cat", "hen", "insects", "sheep", "crow"),
@@ -52,16 +46,13 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold", 
 
     Returns:
         path, item, label, fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such clips, or audio files of other names.
     """
     return clip_table(read_clips(audio_folder), item=item, label=label)
 
 
 def read_clips(audio_folder: Path) -> "pd.DataFrame":
     """Return what the names say of each clip: path, fold (int64), source, take, category, group."""
-    facts = read_names(list_audio(audio_folder, _EXPECTED), _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED)
     numbers = facts.pop("number").astype(int)
     facts["fold"] = facts["fold"].astype(int)
     facts["category"] = [CATEGORIES[number] for number in numbers]

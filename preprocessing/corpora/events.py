@@ -58,11 +58,6 @@ def list_clips(
 
     Returns:
         path, item, label, start_s, end_s, sorted by path and begin.
-
-    Raises:
-        CorpusError: The annotation or the folder is missing or no such thing; events lie outside their recording, end before
-            they begin, or belong to no recording: the first few with their lines.
-        SettingsError: Lengths of background that cannot be.
     """
     import pandas as pd
 
@@ -108,10 +103,6 @@ def list_recordings(
     Returns:
         A row per recording that the annotation names: path, item, label (what is heard in it, joined with ``+``; background
         where nothing is); and `Annotations` with the column path. Lines labelled background are no events.
-
-    Raises:
-        CorpusError: As `list_clips`; or a recording has several items.
-        SettingsError: An option of the background was given.
     """
     import pandas as pd
 

@@ -13,12 +13,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.listing import list_audio
-from preprocessing.corpora import _layout
 from preprocessing.corpora._download import Archive
-from preprocessing.corpora._layout import clip_table, match_paths
+from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
 from preprocessing.corpora._tables import find_beside
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError
 from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ DOWNLOADS = (
 _EXPECTED = "fma_small/{000}/{000002}.mp3"
 _PATTERN = re.compile(r"(?:fma_\w+/)?\d{3}/(?P<track>\d{6})\.\w+")
 _HEADER = "two header rows, ',album,album,...,track' and ',comments,date_created,...,title'"
-_NUMBERS = {
+NUMBERS = {
     **{name: ("track", name) for name in ("bit_rate", "comments", "duration", "favorites", "interest", "listens", "number")},
     **{f"artist_{name}": ("artist", name) for name in ("comments", "favorites", "latitude", "longitude")},
     **{f"album_{name}": ("album", name) for name in ("comments", "favorites", "listens", "tracks")},
@@ -48,7 +46,7 @@ _NAMES = {
     "album_type": ("album", "type"),
 }
 _METADATA = Path("fma_metadata")
-_LABELS = tuple(name for name in (*_NAMES, *_NUMBERS) if name != "phase")
+_LABELS = tuple(name for name in (*_NAMES, *NUMBERS) if name != "phase")
 _NEEDED = ("artist", "album", "phase")
 
 
@@ -71,21 +69,15 @@ def list_clips(
 
     Returns:
         path, item, label (or several), phase, sorted by path. Its ``attrs["note"]`` says how many tracks are left out.
-
-    Raises:
-        CorpusError: There are no such tracks, one is there twice, tracks.csv is missing, is no such table or does not name
-            them, or none has the label.
     """
-    labels = [name.strip() for name in label.split(",")]
-    for name in labels:
-        if name not in _LABELS:
-            raise CorpusError(f"--label {name}: unknown. {suggestion(name, _LABELS)}")
-    matches = match_paths(list_audio(audio_folder, _EXPECTED), _PATTERN, _EXPECTED, audio_folder)
+    labels = split_names(label)
+    refuse_unknown("label", labels, _LABELS, "unknown.")
+    names = read_names(audio_folder, _PATTERN, _EXPECTED)
     paths: dict[int, str] = {}
-    for path, match in matches.items():
-        if paths.setdefault(int(match["track"]), path) != path:
+    for path, track in zip(names["path"], names["track"].astype(int), strict=True):
+        if paths.setdefault(track, path) != path:
             raise CorpusError(
-                f"{audio_folder} holds one track twice: {paths[int(match['track'])]} and {path}. Give one of the folders in it."
+                f"{audio_folder} holds one track twice: {paths[track]} and {path}. Give one of the folders in it."
             )
     table = _read_tracks(_find_table(metadata, audio_folder), labels)
     unknown = [path for track, path in paths.items() if track not in table.index]
@@ -95,15 +87,10 @@ def list_clips(
     facts = facts[facts[labels].notna().all(axis=1)]
     if facts.empty:
         raise CorpusError(f"None of the {len(paths)} tracks in {audio_folder} has a {' and a '.join(labels)} in tracks.csv.")
-    clips = clip_table(facts.reset_index(drop=True), item=item, label=label, numbers=_NUMBERS)
+    clips = clip_table(facts.reset_index(drop=True), item=item, label=label, numbers=NUMBERS)
     n_missing = len(paths) - len(facts)
     clips.attrs["note"] = f"{n_missing} of {len(paths)} tracks have no {label} and are left out." if n_missing else ""
     return clips
-
-
-def task_type(*, label: str, **_: object) -> str:
-    """Return ``regression`` for numbers."""
-    return _layout.task_type(label, _NUMBERS)
 
 
 def default_dataset(*, label: str, **_: object) -> str:
@@ -113,8 +100,8 @@ def default_dataset(*, label: str, **_: object) -> str:
 
 def _find_table(metadata: Path, audio_folder: Path) -> Path:
     """Return the path of tracks.csv."""
-    found = find_beside(metadata, audio_folder, default=_METADATA)
-    table = found / "tracks.csv" if found is not None and found.is_dir() else found
+    place = find_beside(metadata, audio_folder, default=_METADATA)
+    table = place / "tracks.csv" if place is not None and place.is_dir() else place
     if table is None or not table.is_file():
         raise CorpusError(
             f"No {metadata / 'tracks.csv'}, neither in {audio_folder} nor beside it. Unpack fma_metadata.zip there, or give "
@@ -133,11 +120,11 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{table} cannot be read: {error}.") from error
     pairs = list(zip(*header[:2], strict=False)) if len(header) > 1 else []
-    places = {name: pairs.index(pair) for name, pair in (_NAMES | _NUMBERS).items() if pair in pairs}
+    places = {name: pairs.index(pair) for name, pair in (_NAMES | NUMBERS).items() if pair in pairs}
     for name in (*_NEEDED, *labels):
         if name not in places:
             received = ",".join(header[0][:4]) if header else "nothing"
-            where = ".".join((_NAMES | _NUMBERS)[name])
+            where = ".".join((_NAMES | NUMBERS)[name])
             raise CorpusError(f"{table} has no column {where}. Expected: {_HEADER}. Found: {received}.")
     # Below the two rows a third one names the first column.
     n_skipped = 3 if header[-1][0] == "track_id" else 2
@@ -157,5 +144,5 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
         raise CorpusError(f"{table} is not the table of the tracks: {error}. Unpack fma_metadata.zip again.") from error
     for name in wanted:
         text = tracks[name].where(tracks[name] != "")
-        tracks[name] = pd.to_numeric(text, errors="coerce") if name in _NUMBERS else text
+        tracks[name] = pd.to_numeric(text, errors="coerce") if name in NUMBERS else text
     return tracks

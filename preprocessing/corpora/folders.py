@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below, list_audio
+from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below, first_names, list_audio
 from preprocessing.corpora._name_patterns import advise_patterns
 from preprocessing.corpora._patterns import compile_pattern, find_in_each
 from xval.base.errors import CorpusError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _EXPECTED = "{class}/{file}, such as dog/7.wav"
 _OUTER, _INNER = "^([^/]+)/", "^[^/]+/([^/]+)/"
-_N_SHOWN = 3
 
 
 def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern: str = "none") -> "pd.DataFrame":
@@ -37,11 +36,6 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
 
     Returns:
         path, item, label (class), sorted by path.
-
-    Raises:
-        CorpusError: There are no such folders, audio lies beside them, all of it lies in folders inside them, there is one
-            class only, or a pattern finds nothing in some files.
-        SettingsError: A pattern is no regular expression, or its search does not end.
     """
     clips = list_labelled(audio_folder, item_pattern, label_pattern)
     if (item_pattern, label_pattern) == ("none", "none"):
@@ -77,7 +71,7 @@ def list_labelled(audio_folder: Path, item_pattern: str = "none", label_pattern:
     beside = [path for path in paths if "/" not in path]
     if beside and label is None:
         raise CorpusError(
-            f"{audio_folder} holds {len(beside)} audio files that lie in no class's folder: {_shorten(beside)}. Expected: "
+            f"{audio_folder} holds {len(beside)} audio files that lie in no class's folder: {first_names(beside)}. Expected: "
             f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}"
         )
     below = paths if label else [path.split("/", maxsplit=1)[1] for path in paths]
@@ -98,15 +92,15 @@ def _compile(what: str, pattern: str) -> re.Pattern[str] | None:
 def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str]) -> list[str]:
     """Return what a pattern finds in each text; refuse texts in which it finds nothing."""
     group: str | int = what if what in pattern.groupindex else min(pattern.groups, 1)
-    found = find_in_each(f"--{what}-pattern", pattern, group, texts)
-    unmatched = [path for path, name in zip(paths, found, strict=True) if not name]
+    names = find_in_each(f"--{what}-pattern", pattern, group, texts)
+    unmatched = [path for path, name in zip(paths, names, strict=True) if not name]
     if unmatched:
         where = "their whole paths" if texts is paths else "what follows the class's folder"
         raise CorpusError(
             f"--{what}-pattern {pattern.pattern} finds no {what} in {len(unmatched)} of {len(paths)} files: "
-            f"{_shorten(unmatched)}. It is searched in {where}."
+            f"{first_names(unmatched)}. It is searched in {where}."
         )
-    return found
+    return names
 
 
 def _look_at_inner_folders(audio_folder: Path, paths: list[str]) -> str:
@@ -120,10 +114,10 @@ def _look_at_inner_folders(audio_folder: Path, paths: list[str]) -> str:
     if len(names) < 2:
         return ""
     if any("" in folders for folders in inner.values()):
-        return f"{first} holds the folders {_shorten(names)}: all of their audio is of the class {first}"
+        return f"{first} holds the folders {first_names(names)}: all of their audio is of the class {first}"
     raise CorpusError(
         f"The {len(inner)} folders in {audio_folder} hold no audio themselves, but folders with audio: {first} holds "
-        f"{_shorten(names)}. Is this one folder too high? Then give the right one. Are the inner folders the "
+        f"{first_names(names)}. Is this one folder too high? Then give the right one. Are the inner folders the "
         f"classes? Give --label-pattern '{_INNER}', and where the outer ones are the speakers --item-pattern '{_OUTER}' too. "
         f"Are the outer ones the classes? Give --item-pattern '{_OUTER}' where the inner ones are the speakers, else "
         f"--label-pattern '{_OUTER}'."
@@ -140,8 +134,8 @@ def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
     if len(inner) < 2 or len(shared) < 2:
         return ""
     return (
-        f"the classes are the folders {_shorten(sorted(inner))}, and each holds the folders {_shorten(shared)}. If those are "
-        f"the classes, this is one folder too high: give the right one, or --label-pattern '{_INNER}'"
+        f"the classes are the folders {first_names(sorted(inner))}, and each holds the folders {first_names(shared)}. If those "
+        f"are the classes, this is one folder too high: give the right one, or --label-pattern '{_INNER}'"
     )
 
 
@@ -152,11 +146,7 @@ def _describe_passed_over(audio_folder: Path, classes: list[str] | None) -> str:
     endings = [path.suffix.lower().lstrip(".") or "none" for path in visible if path.suffix.lower() not in AUDIO_SUFFIXES]
     folders = {path.name for path in audio_folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))}
     empty = sorted(folders - set(classes or folders))
-    notes = [f"no audio in the folders {_shorten(empty)}, which are no classes"] if empty else []
+    notes = [f"no audio in the folders {first_names(empty)}, which are no classes"] if empty else []
     if endings:
-        notes.append(f"{len(endings)} files in it are no audio by their names ({_shorten(sorted(set(endings)))})")
+        notes.append(f"{len(endings)} files in it are no audio by their names ({first_names(sorted(set(endings)))})")
     return "; ".join(notes)
-
-
-def _shorten(paths: list[str]) -> str:
-    return ", ".join(paths[:_N_SHOWN]) + (", ..." if len(paths) > _N_SHOWN else "")

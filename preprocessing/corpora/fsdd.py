@@ -46,15 +46,11 @@ def list_clips(
 
     Returns:
         path, item, label, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings, or holds wav files of other names.
-        SettingsError: Both item and label are the speaker.
     """
     if item == label:
         raise SettingsError("--item speaker --label speaker: no fold would test a speaker that has trained. Give --item take.")
     paths = list_audio(audio_folder, f"files named {_EXPECTED}", suffixes=(".wav",))
     recordings = [path for path in paths if PurePosixPath(path).parent.name == "recordings"]
-    facts = read_names(recordings or [path for path in paths if "/" not in path], _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED, recordings or [path for path in paths if "/" not in path])
     facts["take"] = facts["speaker"] + "/" + facts["index"]
     return clip_table(facts, item=item, label=label)

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from preprocessing.clips.boundary import Boundary
 from preprocessing.clips.listing import AUDIO_SUFFIXES
 from preprocessing.corpora._huggingface_files import load_splits
-from preprocessing.corpora._layout import clip_table, split_names
+from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
 from preprocessing.file_replacement import replace_file
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +51,6 @@ def list_clips(
 
     Returns:
         path, item, label (or several), phase, in the order of splits and rows. A note tells the other columns.
-
-    Raises:
-        CorpusError: There is no such dataset or column, an audio cell is empty, labels are numbers and no task type is given,
-            or the folder cannot be written.
     """
     import pandas as pd
 
@@ -64,9 +60,7 @@ def list_clips(
     known = [name for name in features if name != column]
     names = split_names(label)
     for option, chosen in (("label", names), ("item", [] if item == "file" else [item])):
-        for name in chosen:
-            if name not in known:
-                raise CorpusError(f"--{option} {name}: the dataset has no such column. {suggestion(name, known)}")
+        refuse_unknown(option, chosen, known, "the dataset has no such column.")
     if task_type == "auto" and all(str(getattr(features[name], "dtype", "")).startswith("float") for name in names):
         raise CorpusError(f"--label {label}: numbers. To predict them, give --task-type regression.")
     kept = dict.fromkeys([*names, *([] if item == "file" else [item])])
@@ -99,16 +93,15 @@ def default_dataset(*, source: str, **_: object) -> str:
 
 
 def _find_audio(features: Any, audio: str) -> str:
-    """Return the column of the audio."""
     import datasets
 
-    found = [str(name) for name, feature in features.items() if isinstance(feature, datasets.Audio)]
-    if audio == "auto" and len(found) == 1:
-        return found[0]
-    if audio not in found:
+    columns = [str(name) for name, feature in features.items() if isinstance(feature, datasets.Audio)]
+    if audio == "auto" and len(columns) == 1:
+        return columns[0]
+    if audio not in columns:
         what = "which column is the audio?" if audio == "auto" else "no column of audio."
         raise CorpusError(
-            f"--audio {audio}: {what} Columns of audio: {', '.join(found) or 'none'}; all: {', '.join(features)}."
+            f"--audio {audio}: {what} Columns of audio: {', '.join(columns) or 'none'}; all: {', '.join(features)}."
         )
     return audio
 

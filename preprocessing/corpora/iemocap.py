@@ -33,7 +33,7 @@ _EMOTIONS = {
 }
 _FOUR = {"neu": "neutral", "hap": "happy", "exc": "happy", "sad": "sad", "ang": "angry"}
 _CLASSES = {"four": _FOUR, "all": _EMOTIONS}
-_DIMENSIONS = ("valence", "arousal", "dominance")
+NUMBERS = ("valence", "arousal", "dominance")
 _PATTERN = re.compile(
     r"(?P<release>(?:.*/)?)Session(?P<session>[1-5])/sentences/wav/(?P<dialog>Ses\d\d[FM]_\w+)/"
     r"(?P<utterance>(?P=dialog)_(?P<gender>[FM])\w*)\.\w+"
@@ -63,15 +63,12 @@ def list_clips(
 
     Returns:
         path, item, label or label:valence, ..., sorted by path. Its ``attrs["note"]`` says how many utterances are left out.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such utterances, files of other names among them, or lacks their labels.
     """
     import pandas as pd
 
     # The recordings of whole dialogs lie beside the utterances and are skipped.
     paths = [path for path in listing.list_audio(audio_folder, _EXPECTED) if "sentences/wav/" in path]
-    facts = _layout.read_names(paths, _PATTERN, _EXPECTED, audio_folder)
+    facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED, paths)
     sheets = facts.pop("release") + "Session" + facts["session"] + "/dialog/EmoEvaluation/" + facts["dialog"] + ".txt"
     labels = {name: row for sheet in sorted(set(sheets)) for name, row in _read_labels(audio_folder / sheet).items()}
     facts = facts.join(pd.DataFrame.from_dict(labels, orient="index"), on="utterance")
@@ -88,14 +85,9 @@ def list_clips(
     )
     if not is_usable.any():
         raise CorpusError(f"{audio_folder}: --label {label} --classes {classes}: nothing is left. {note}.")
-    clips = _layout.clip_table(facts[is_usable], item=item, label=label, numbers=_DIMENSIONS)
+    clips = _layout.clip_table(facts[is_usable], item=item, label=label, numbers=NUMBERS)
     clips.attrs["note"] = note if len(left_out) else ""
     return clips
-
-
-def task_type(*, label: str, **_: object) -> str:
-    """Return ``regression`` for valence, arousal and dominance, else ``classification``."""
-    return _layout.task_type(label, _DIMENSIONS)
 
 
 def _read_labels(sheet: Path) -> dict[str, dict[str, str | float]]:
@@ -107,4 +99,4 @@ def _read_labels(sheet: Path) -> dict[str, dict[str, str | float]]:
         raise CorpusError(
             f"{sheet} labels no utterance; lines such as '[6.2901 - 8.2357] NAME neu [2.5, 2.5, 2.5]' were expected."
         )
-    return {row["utterance"]: {"emotion": row["emotion"], **{name: float(row[name]) for name in _DIMENSIONS}} for row in rows}
+    return {row["utterance"]: {"emotion": row["emotion"], **{name: float(row[name]) for name in NUMBERS}} for row in rows}

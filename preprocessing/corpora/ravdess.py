@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
-from preprocessing.corpora._layout import add_gender_folds, clip_table, read_names
+from preprocessing.corpora._layout import clip_table, read_names
 from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -21,14 +21,8 @@ if TYPE_CHECKING:
 
 # Checksums: those of the Zenodo record.
 DOWNLOADS = (
-    Archive(
-        url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
-        hash="md5:bc696df654c87fed845eb13823edef8a",
-    ),
-    Archive(
-        url="https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip",
-        hash="md5:5411230427d67a21e18aa4d466e6d1b9",
-    ),
+    Archive("https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip", "md5:bc696df654c87fed845eb13823edef8a"),
+    Archive("https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip", "md5:5411230427d67a21e18aa4d466e6d1b9"),
 )
 
 _PATTERN = re.compile(
@@ -65,15 +59,10 @@ def list_clips(
 
     Returns:
         path, item (actor), label and, where folds is gender, fold, sorted by path. A note says how many files are left out.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such recordings or only video, audio files of other names, or one gender
-            only.
-        SettingsError: Folds and label are both the gender.
     """
     # Sorted, so that of two copies Actor_16/ comes before audio_speech_actors_01-24/.
     first_of_name = {PurePosixPath(path).name: path for path in reversed(list_audio(audio_folder, _EXPECTED))}
-    facts = read_names(sorted(first_of_name.values()), _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED, sorted(first_of_name.values()))
     is_audio = facts["modality"] == _AUDIO_ONLY
     if not is_audio.any():
         raise CorpusError(
@@ -90,9 +79,7 @@ def list_clips(
         raise CorpusError(f"{audio_folder} holds no {vocal_channel}. Choose another --vocal-channel, or fetch the files of it.")
     n_video = int((~is_audio).sum())
     counts = {"video": n_video, "song" if vocal_channel == "speech" else "speech": len(is_audio) - n_video - len(facts)}
-    if folds == "gender":
-        facts = add_gender_folds(facts, label)
-    clips = clip_table(facts, item="actor", label=label)
+    clips = clip_table(facts, item="actor", label=label, folds=folds)
     left_out = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     clips.attrs["note"] = f"{sum(counts.values())} of {len(is_audio)} files are left out: {left_out}" if left_out else ""
     return clips

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, find_file, read_names, split_names
+from preprocessing.corpora._tables import read_text
 from xval.base.errors import CorpusError, suggestion
-from xval.base.table_bounds import MOST_CLIPS, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,13 +43,9 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
 
     Returns:
         path, item (speaker), label (word), phase, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such utterances, audio files of other names, or lacks one of the lists; or
-            a chosen word is not there.
     """
     paths = [path for path in list_audio(audio_folder, _EXPECTED) if _NOISE not in PurePosixPath(path).parts]
-    facts = read_names(paths, _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED, paths)
     # The lists have such paths, also where the whole lies in a further folder.
     listed = ["/".join(PurePosixPath(path).parts[-2:]) for path in facts["path"]]
     phases = _read_phases(audio_folder)
@@ -79,12 +75,7 @@ def _read_phases(audio_folder: Path) -> dict[str, str]:
     """Return the phase of every utterance that one of the lists names."""
     phases: dict[str, str] = {}
     for phase, name in _LISTS.items():
-        path = find_file(audio_folder, name)
-        if path is None:
-            raise CorpusError(f"No {name} in {audio_folder}. Without it the {phase} clips would train; copy it there.")
-        try:
-            with open_table(path, MOST_CLIPS) as file:
-                phases |= dict.fromkeys(file.read().decode().split(), phase)
-        except (OSError, UnicodeDecodeError) as error:
-            raise CorpusError(f"{path} cannot be read: {error}. It comes with the corpus; unpack that again.") from error
+        path = find_file(audio_folder, name, f". Without it the {phase} clips would train; copy it there.")
+        text = read_text(path, "It comes with the corpus; unpack that again.")
+        phases |= dict.fromkeys(text.split(), phase)
     return phases

@@ -30,6 +30,7 @@ from preprocessing.corpora._tables import (
     read_table,
     refuse_faults,
     refuse_measurements,
+    wrong_widths,
 )
 from xval.base.errors import CorpusError, suggestion
 
@@ -65,10 +66,6 @@ def list_clips(
 
     Returns:
         The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
-
-    Raises:
-        CorpusError: The file is missing or no such table, or cells are wrong: each with its line, its column, what it
-            holds and what is allowed. The audio folder is missing.
     """
     clips = read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label))
     if task_type == "auto" and "label" in clips:
@@ -85,7 +82,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
         task_type: As of `list_clips`.
         chosen: The columns; None: they have their own names.
 
-    Result and errors are those of `list_clips`.
+    The result is that of `list_clips`.
     """
     import pandas as pd
 
@@ -97,11 +94,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
         needed=lambda column: column in known or column.startswith(NAMED),
         others=chosen is not None,
     )
-    faults = [
-        f"line {line}: {len(cells)} cells, but the header has {len(header)}"
-        for line, cells in lines
-        if len(cells) != len(header)
-    ]
+    faults = wrong_widths(header, lines)
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
     columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), **kinds)
@@ -153,7 +146,6 @@ def default_dataset(*, table: Path, **_: object) -> str:
 
 
 def _find_targets(table: Path, columns: list[str], task_type: str) -> list[str]:
-    """Return the columns of targets."""
     named = [column for column in columns if column.startswith(NAMED)]
     if named:
         _check_targets(table, columns, named, task_type)

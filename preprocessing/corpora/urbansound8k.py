@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names
 
@@ -18,12 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Checksum: that of the Zenodo record.
-DOWNLOADS = (
-    Archive(
-        url="https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz",
-        hash="md5:9aa69802bbf37fb986f71ec1483a196e",
-    ),
-)
+DOWNLOADS = (Archive("https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz", "md5:9aa69802bbf37fb986f71ec1483a196e"),)
 
 _CLASSES = (
     *("air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling"),
@@ -42,11 +36,8 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
 
     Returns:
         path, item, label (class), fold, sorted by path.
-
-    Raises:
-        CorpusError: The folder is missing, holds no such clips, or audio files of other names.
     """
-    facts = read_names(list_audio(audio_folder, _EXPECTED), _PATTERN, _EXPECTED, audio_folder)
+    facts = read_names(audio_folder, _PATTERN, _EXPECTED)
     facts["fold"] = facts["fold"].astype(int)
     facts["class"] = [_CLASSES[int(number)] for number in facts["number"]]
     return clip_table(facts, item=item, label="class")

@@ -16,11 +16,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.listing import list_audio
-from preprocessing.corpora._layout import clip_table, match_paths, split_names
-from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, refuse_faults
+from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
+from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, read_text, refuse_faults, wrong_widths
 from xval.base.errors import CorpusError, SettingsError, suggestion
-from xval.base.table_bounds import MOST_CLIPS, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,10 +64,6 @@ def list_clips(
     Returns:
         path, item, label, and phase where there is a list or a draw, sorted by path. Its ``attrs["note"]`` says how many
         recordings are left out, and whether speakers are on both sides of a split that should not be.
-
-    Raises:
-        CorpusError: There are no such recordings, one is there twice, a table is wrong, or it does not fit the recordings.
-        SettingsError: Options that exclude each other.
     """
     import pandas as pd
 
@@ -104,9 +98,7 @@ def list_clips(
 
 def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool) -> None:
     """Refuse options that contradict each other."""
-    for name in labels:
-        if name not in _LABELS:
-            raise SettingsError(f"--label {name}: unknown. {suggestion(name, _LABELS)}")
+    refuse_unknown("label", labels, _LABELS, "unknown.", error=SettingsError)
     if phases != "none" and draw_phases:
         raise SettingsError(f"--phases {phases} and --draw-phases true exclude each other: give one.")
     if item == "speaker" and "speaker" in labels:
@@ -123,9 +115,8 @@ def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool)
 
 def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
     """Return every path with the recording that it holds; the same recording in two formats or folders is refused."""
-    paths = list_audio(audio_folder, _EXPECTED)
-    matches = match_paths(paths, _PATTERN, _EXPECTED, audio_folder)
-    keys = {path: (match["speaker"], match["context"], match["stem"]) for path, match in matches.items()}
+    names = read_names(audio_folder, _PATTERN, _EXPECTED)[["path", "speaker", "context", "stem"]]
+    keys: dict[str, _Key] = {path: tuple(key) for path, *key in names.itertuples(index=False)}
     seen: dict[_Key, str] = {}
     for path, key in keys.items():
         if key in seen:
@@ -140,23 +131,19 @@ def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
 def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
     """Return the phase of every recording, None where the list does not name it."""
     listed = _read_split(path) if path.suffix.lower() == ".txt" else _read_phases(path)
-    found = [listed.get(key) for key in keys]
-    if not any(found):
+    phases = [listed.get(key) for key in keys]
+    if not any(phases):
         theirs, ours = "/".join(next(iter(listed))), "/".join(keys[0])
         raise CorpusError(
             f"{path} names none of the {len(keys)} recordings. It names {theirs} (and {len(listed) - 1} more), here are {ours} "
             f"and so on: speaker, context and file have to be the same."
         )
-    return found
+    return phases
 
 
 def _read_split(path: Path) -> dict[_Key, str]:
     """Read iden_split.txt: a phase, a blank, a path."""
-    try:
-        with open_table(path, MOST_CLIPS) as file:
-            lines = file.read().decode().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path} cannot be read: {error}. Give the path of iden_split.txt or of a csv file.") from error
+    lines = read_text(path, "Give the path of iden_split.txt or of a csv file.").splitlines()
     cells = [(number, line.split(maxsplit=1)) for number, line in enumerate(lines, 1) if line.strip()]
     short = [f"line {number}: received '{' '.join(row)}'; allowed: a phase and a path" for number, row in cells if len(row) < 2]
     refuse_faults(path, short, "lines that are not like '1 id10003/na8-QEFmj44/00003.wav'")
@@ -170,12 +157,7 @@ def _read_phases(path: Path) -> dict[_Key, str]:
     for column in ("phase", "path"):
         if column not in columns:
             raise CorpusError(f"{path}, line 1: no column '{column}'. {suggestion(column, columns)}")
-    faults = [
-        f"line {line}: {len(cells)} cells, but the header has {len(columns)}"
-        for line, cells in lines
-        if len(cells) != len(columns)
-    ]
-    refuse_faults(path, faults)
+    refuse_faults(path, wrong_widths(columns, lines))
     rows = [(line, dict(zip(columns, map(str.strip, cells), strict=True))) for line, cells in lines]
     return _collect(path, [(line, row["phase"], row.get("id"), row.get("context"), row["path"]) for line, row in rows])
 
@@ -224,12 +206,12 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
     """Return speaker, gender and nationality of the speakers; nationality is not known of VoxCeleb2."""
     import pandas as pd
 
-    found = find_beside(meta, audio_folder, default=_META)
-    if found is None:
+    path = find_beside(meta, audio_folder, default=_META)
+    if path is None:
         raise CorpusError(f"No file {meta}, neither in {audio_folder} nor beside it. Fetch {_META_URL} or give --meta.")
     wanted = {"speaker": r"VoxCeleb[12] ID", "gender": "Gender", "nationality": "Nationality"}
     columns, lines = read_table(
-        found,
+        path,
         "VoxCeleb1 ID, VGGFace1 ID, Gender, Nationality, Set",
         needed=lambda column: any(re.fullmatch(pattern, column) for pattern in wanted.values()),
         others=False,
@@ -239,10 +221,10 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
     }
     for name in ("speaker", "gender"):
         if name not in places:
-            raise CorpusError(f"{found}, line 1: no column '{wanted[name].replace('[12]', '1')}'. Found: {', '.join(columns)}.")
+            raise CorpusError(f"{path}, line 1: no column '{wanted[name].replace('[12]', '1')}'. Found: {', '.join(columns)}.")
     rows = [{name: cells[place].strip() for name, place in places.items() if place < len(cells)} for _, cells in lines]
     table = pd.DataFrame(rows)
     missing = sorted(speakers - set(table["speaker"]))
     if missing:
-        raise CorpusError(f"{found} does not name {len(missing)} of {len(speakers)} speakers: {', '.join(missing[:3])}.")
+        raise CorpusError(f"{path} does not name {len(missing)} of {len(speakers)} speakers: {', '.join(missing[:3])}.")
     return table.drop_duplicates("speaker")

@@ -83,8 +83,6 @@ def embed_clips(
         progress: Told how many clips are done.
 
     Raises:
-        SettingsError: As `load_embedder` and `chosen_layers`.
-        WorkerError: A process died.
         OSError: The disk is full or not writable.
     """
     bounds = _parts(durations_s)
@@ -94,11 +92,11 @@ def embed_clips(
     with own_process() if n_processes > 1 else nullcontext(_call) as call, closing(reading):
         work.n_layers, work.device = call(_describe, settings)
         for first, stop in bounds:
-            found = known.pop(first)
-            if found is None:
-                found = _embed(list(islice(reading, stop - first)), settings, n_samples, call, work)
-                replace_file(parts_folder / _name(first), partial(_write_part, found))
-            for number, outcome in enumerate(found, start=first + 1):
+            outcomes = known.pop(first)
+            if outcomes is None:
+                outcomes = _embed(list(islice(reading, stop - first)), settings, n_samples, call, work)
+                replace_file(parts_folder / _name(first), partial(_write_part, outcomes))
+            for number, outcome in enumerate(outcomes, start=first + 1):
                 yield outcome
                 if progress is not None:
                     progress(number, len(clips))
@@ -157,10 +155,10 @@ def _name(first: int) -> str:
 
 
 def _write_part(outcomes: list[Outcome], path: Path) -> None:
-    made = [each for each in outcomes if not isinstance(each, str)]
-    columns: dict[str, Any] = {name: np.concatenate([getattr(each, name) for each in made] or [[]]) for name in _COLUMNS}
-    counts = np.array([0 if isinstance(each, str) else len(each.predictors) for each in outcomes], np.int64)
-    reasons = np.array([each if isinstance(each, str) else "" for each in outcomes], np.str_)
+    made = [outcome for outcome in outcomes if not isinstance(outcome, str)]
+    columns: dict[str, Any] = {name: np.concatenate([getattr(outcome, name) for outcome in made] or [[]]) for name in _COLUMNS}
+    counts = np.array([0 if isinstance(outcome, str) else len(outcome.predictors) for outcome in outcomes], np.int64)
+    reasons = np.array([outcome if isinstance(outcome, str) else "" for outcome in outcomes], np.str_)
     with path.open("wb") as file:
         np.savez(file, counts=counts, reasons=reasons, **columns)
 

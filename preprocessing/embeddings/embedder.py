@@ -102,16 +102,12 @@ class Embedder(Protocol):
 
 
 def identify(settings: FeatureSettings) -> Identity:
-    """Return the identity of the embedder of the settings.
-
-    Raises:
-        SettingsError: There is no such family, a package is missing, or the weights are not there.
-    """
+    """Return the identity of the embedder of the settings."""
     family, name = _split(settings)
-    found: Identity = load_file(
+    identity: Identity = load_file(
         _FAMILIES, family, kind="family of embedding_model", wanted=("identify", "load"), error=SettingsError
     ).identify(name)
-    return found
+    return identity
 
 
 def at_its_rate(settings: FeatureSettings, identity: Identity) -> FeatureSettings:
@@ -120,11 +116,7 @@ def at_its_rate(settings: FeatureSettings, identity: Identity) -> FeatureSetting
 
 
 def load_embedder(settings: FeatureSettings) -> Embedder:
-    """Load the embedder of the settings; the last one stays in memory.
-
-    Raises:
-        SettingsError: As `identify`; the weights cannot be used.
-    """
+    """Load the embedder of the settings; the last one stays in memory."""
     return _load(*_split(settings), settings.is_pooled, identify(settings).hash)
 
 
@@ -153,11 +145,7 @@ def run_embedder(waveforms: NDArray[np.float32], settings: FeatureSettings, laye
 
 
 def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
-    """Return the layers that the settings ask for, of a model that has so many.
-
-    Raises:
-        SettingsError: There is no such layer, or only one that could be weighted.
-    """
+    """Return the layers that the settings ask for, of a model that has so many."""
     layer = settings.embedding_layer
     if layer == "last":
         return (n_layers - 1,)
@@ -176,11 +164,7 @@ def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
 
 
 def find_file(family: str, name: str) -> Path:
-    """Return the file that a setting names, ``FAMILY:FILE``.
-
-    Raises:
-        SettingsError: There is no such file.
-    """
+    """Return the file that a setting names, ``FAMILY:FILE``."""
     if not name or not Path(name).is_file():
         raise SettingsError(
             f"embedding_model={family}:{name}: there is no such file (paths are relative to {Path.cwd()}). "
@@ -192,12 +176,12 @@ def find_file(family: str, name: str) -> Path:
 def read_rate(path: Path, *keys: str) -> int | None:
     """Return the sample rate (Hz) that a JSON file has under these keys; None: it has none, or is damaged."""
     try:
-        found = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
         for key in keys:
-            found = found[key]
+            value = value[key]
     except (ValueError, KeyError, TypeError):
         return None
-    return found if type(found) is int and found > 0 else None
+    return value if type(value) is int and value > 0 else None
 
 
 def hash_files(paths: Iterable[Path], *facts: object) -> str:

@@ -59,21 +59,12 @@ def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings) -> Piece
 
 
 def embed_clip(samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> ClipExamples:
-    """Return the examples of one clip, as a feature store has them.
-
-    Args:
-        samples: As of `cut_pieces`.
-        settings: What to compute.
-        n_samples: As of `embed_pieces`.
-
-    Raises:
-        SettingsError: As `load_embedder` and `chosen_layers`.
-    """
+    """Return the examples of one clip, as a feature store has them."""
     pieces = cut_pieces(samples, settings)
     size = batch_size(pieces.samples[0].size, settings.sample_rate_hz)
     firsts = range(0, len(pieces.samples), size)
-    found = [embed_pieces(np.stack(pieces.samples[first : first + size]), settings, n_samples) for first in firsts]
-    return ClipExamples(np.concatenate(found), pieces.start_s, pieces.end_s)
+    batches = [embed_pieces(np.stack(pieces.samples[first : first + size]), settings, n_samples) for first in firsts]
+    return ClipExamples(np.concatenate(batches), pieces.start_s, pieces.end_s)
 
 
 def batch_size(n_samples: int, sample_rate_hz: int) -> int:
@@ -93,9 +84,6 @@ def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_sa
     Returns:
         Pooled float32 (n, n_layers * n_values), else (n, n_frames, n_layers * n_values); with deviations n_values is twice as
         many.
-
-    Raises:
-        SettingsError: As `run_embedder` and `chosen_layers`.
     """
     embedder = load_embedder(settings)
     layers = chosen_layers(settings, embedder.n_layers)
@@ -107,7 +95,7 @@ def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_sa
         return np.reshape(pooled, (len(pooled), -1))
     kept = frames.swapaxes(1, 2).reshape(len(frames), frames.shape[2], -1)
     if settings.stretch_frames is not None:
-        return np.stack([extract.stretch(each, settings.stretch_frames) for each in kept])
+        return np.stack([extract.stretch(frames, settings.stretch_frames) for frames in kept])
     if n_samples is None:
         return kept
     n_frames = _count_frames(n_samples, settings, identify(settings).hash)

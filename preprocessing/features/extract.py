@@ -180,11 +180,7 @@ def stretch(features: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]
 
 
 def analysis_window(settings: FeatureSettings) -> NDArray[np.float32]:
-    """Return the periodic analysis window, float32 (n_fft,), zero outside its length in the middle.
-
-    Raises:
-        SettingsError: scipy knows no such window.
-    """
+    """Return the periodic analysis window, float32 (n_fft,), zero outside its length in the middle."""
     return _window(settings.window, settings.win_length, settings.n_fft)
 
 
@@ -206,11 +202,7 @@ def _window(name: str, win_length: int, n_fft: int) -> NDArray[np.float32]:
 
 
 def mel_filters(settings: FeatureSettings) -> NDArray[np.float32]:
-    """Return the mel filters that the settings ask for, float32 (1 + n_fft // 2, n_mels).
-
-    Raises:
-        SettingsError: A filter is so narrow that it holds no bin of the transform.
-    """
+    """Return the mel filters that the settings ask for, float32 (1 + n_fft // 2, n_mels)."""
     highest_hz = settings.sample_rate_hz / 2 if settings.fmax_hz is None else settings.fmax_hz
     return _make_filters(
         settings.sample_rate_hz, settings.n_fft, settings.n_mels, settings.fmin_hz, highest_hz, settings.mel_scale

@@ -42,9 +42,6 @@ def make_examples(samples: NDArray[np.float32], settings: FeatureSettings, n_sam
 
     Returns:
         One example (``example_length_s`` None) or the windows.
-
-    Raises:
-        SettingsError: As `features.extract`.
     """
     rate_hz = settings.sample_rate_hz
     first, stop = extract.trim(samples, settings)

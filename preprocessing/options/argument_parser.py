@@ -25,12 +25,7 @@ class Parser(argparse.ArgumentParser):
         raise SettingsError(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help")
 
     def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Read the command line; options may stand between the words.
-
-        Raises:
-            SettingsError: An option is unknown, missing, or its value impossible.
-            SystemExit: ``--help`` was asked for and printed.
-        """
+        """Read the command line; options may stand between the words."""
         known, unknown = self.parse_known_args(arguments)
         if any(not word.startswith("-") for word in unknown):
             known, unknown = self.parse_known_intermixed_args(arguments)
@@ -64,11 +59,7 @@ def add_workers_argument(parser: argparse.ArgumentParser, purpose: str) -> None:
 
 
 def whole_number(name: str, text: str, *, smallest: int) -> int:
-    """Read a whole number of the command line.
-
-    Raises:
-        SettingsError: It is none, or too small.
-    """
+    """Read a whole number of the command line."""
     if not (text.isascii() and text.isdecimal()) or int(text) < smallest:
         raise SettingsError(f"{name} {text}: a whole number from {smallest} is wanted.")
     return int(text)

@@ -15,8 +15,8 @@ from xval.base.errors import XvalError, suggestion
 
 def file_names(package: str) -> tuple[str, ...]:
     """Return the names of the files of a package, sorted; those that begin with ``_`` do not count."""
-    found = iter_modules(import_module(package).__path__)
-    return tuple(sorted(module.name for module in found if not module.name.startswith("_")))
+    modules = iter_modules(import_module(package).__path__)
+    return tuple(sorted(module.name for module in modules if not module.name.startswith("_")))
 
 
 def load_file(package: str, name: str, *, kind: str, wanted: Sequence[str], error: type[XvalError]) -> ModuleType:
@@ -28,15 +28,12 @@ def load_file(package: str, name: str, *, kind: str, wanted: Sequence[str], erro
         kind: What such a file is, for the error.
         wanted: What the file must define.
         error: What is raised.
-
-    Raises:
-        XvalError: Of the type `error`: no file has this name, or it does not define what is wanted.
     """
     names = file_names(package)
     if name not in names:
         raise error(f"Unknown {kind} '{name}'. {suggestion(name, names)}")
     module = import_module(f"{package}.{name}")
-    missing = [each for each in wanted if not hasattr(module, each)]
+    missing = [attribute for attribute in wanted if not hasattr(module, attribute)]
     if missing:
         raise error(f"{module.__file__} has no '{missing[0]}'; a {kind} has {', '.join(wanted)}.")
     return module
@@ -52,9 +49,6 @@ def read_options(
         function: The function's name.
         n_positional: Arguments that are no options and stand before the ``*``.
         error: What is raised.
-
-    Raises:
-        XvalError: Of the type `error`: an argument of another kind, or too few of them.
     """
     parameters = list(inspect.signature(getattr(module, function)).parameters.values())
     options = parameters[n_positional:]

@@ -27,9 +27,6 @@ def read_settings_section(
         section: The section's name.
         overrides: ``KEY=VALUE``.
         config_path: The file with the defaults.
-
-    Raises:
-        SettingsError: An override that is not of this form, an unknown key, or a value that is not allowed.
     """
     defaults = read_defaults(config_path).get(section, {})
     chosen: dict[str, str] = {}

@@ -5,16 +5,19 @@ the page show. No audio is decoded: what `near_duplicates.write_across_items` ha
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.label_sets import MULTI_LABEL, split_labels
+from preprocessing.clips.listing import first_names
 from preprocessing.clips.table import natural_key
 from preprocessing.corpora._tables import NUMBER, are_measurements
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, window_samples
 from preprocessing.quality.near_duplicates import FILE_NAME, read_across_items
+from xval.base.errors import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,37 +25,33 @@ if TYPE_CHECKING:
 LARGEST_PADDING = 5
 """An example may be so many times as long as a clip in it before it is named."""
 _FEWEST_NUMBERS, _MOST_DIGITS = 3, 10  # two numbers, or digits of one place, are names
-_N_SHOWN = 5
+_first = partial(first_names, most=5)
 
 
 def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
-    """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count.
-
-    Raises:
-        CorpusError: The file of the near-duplicates, or that of the events, is damaged.
-    """
+    """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count."""
     clips = corpus.index[~corpus.index["augmented"]]
-    found: list[str] = []
+    cautions: list[str] = []
     if corpus.task_type == "classification":
-        found += [measured_labels(clips), lonely_classes(clips)]
+        cautions += [measured_labels(clips), lonely_classes(clips)]
     if corpus.task_type == MULTI_LABEL:
-        found += [lonely_classes(one_label_per_row(clips)), _without_label(clips)]
+        cautions += [lonely_classes(one_label_per_row(clips)), _without_label(clips)]
     if corpus.task_type == "frame_classification":
         annotations = corpus.annotations()
-        found += [_not_annotated(annotations, clips), _lonely_events(annotations, clips)]
+        cautions += [_not_annotated(annotations, clips), _lonely_events(annotations, clips)]
     if not corpus.is_custom:
         if corpus.task_type in ("classification", MULTI_LABEL, "regression"):
-            found.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
-        found += [_near_duplicates(corpus), upsampled(clips, settings)]
-        found += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
-    return [text for text in found if text]
+            cautions.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
+        cautions += [_near_duplicates(corpus), upsampled(clips, settings)]
+        cautions += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
+    return [text for text in cautions if text]
 
 
 def in_python(text: str) -> str:
     """Return a caution with the parameters of Python functions in the place of options of commands."""
     parameters = re.sub(
         r"--set \w+=\w+(?: --set \w+=\w+)*",
-        lambda found: found[0].replace(" --set", ",").replace("--set", "the settings"),
+        lambda options: options[0].replace(" --set", ",").replace("--set", "the settings"),
         text,
     )
     return parameters.replace("=none", "=None").replace("--task-type regression", 'task_type="regression"')
@@ -66,7 +65,7 @@ def measured_labels(clips: "pd.DataFrame") -> str:
     if not are_measurements(clips["label"].tolist()) and not _are_no_codes(names):
         return ""
     return (
-        f"the {len(names)} classes of {len(clips)} clips are numbers ({_list(names)}), each a name like any other: if they "
+        f"the {len(names)} classes of {len(clips)} clips are numbers ({_first(names)}), each a name like any other: if they "
         "were measured, give --task-type regression (in a table)"
     )
 
@@ -88,7 +87,7 @@ def lonely_classes(clips: "pd.DataFrame") -> str:
     if not lonely:
         return ""
     return (
-        f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_list(lonely)}): the fold that tests it has none of "
+        f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_first(lonely)}): the fold that tests it has none of "
         "them to train on, so that folds are refused. Leave them out, join them with others, or record more items"
     )
 
@@ -112,7 +111,7 @@ def contradicting_labels(clips: "pd.DataFrame", columns: Sequence[str] = ("label
     if wrong.empty:
         return ""
     same = wrong[wrong["audio_hash"] == wrong["audio_hash"].iloc[0]].drop_duplicates("label")
-    listed = _list(f"{clip} ({label})" for clip, label in zip(same["clip"], same["label"], strict=True))
+    listed = _first(f"{clip} ({label})" for clip, label in zip(same["clip"], same["label"], strict=True))
     return (
         f"{len(wrong)} clips hold the same audio as another one under another label, as {listed}: whatever a model answers, "
         "one of them is wrong. Correct the labels or leave them out"
@@ -189,7 +188,7 @@ def _lonely_events(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
     lonely = sorted(n_items.index[n_items == 1])
     if not lonely:
         return ""
-    return f"{_list(lonely)}: annotated in one item only; the fold that tests it has no frame of it to train on"
+    return f"{_first(lonely)}: annotated in one item only; the fold that tests it has no frame of it to train on"
 
 
 def _not_annotated(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
@@ -208,12 +207,7 @@ def _near_duplicates(corpus: Corpus) -> str:
         return ""
     first = pairs.iloc[0]
     return (
-        f"{len(pairs)} pair{'s' * (len(pairs) > 1)} of clips under different items hold nearly the same audio, as "
+        f"{counted(len(pairs), 'pair')} of clips under different items hold nearly the same audio, as "
         f"{first['clip']} and {first['other_clip']} ({FILE_NAME} has all): a model that trains on one is tested on the other. "
         "Listen, and give both one item or leave one out"
     )
-
-
-def _list(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:_N_SHOWN]) + (", ..." if len(listed) > _N_SHOWN else "")

@@ -114,7 +114,6 @@ def _classes(labels: "pd.Series[str]") -> bytes:
 
 
 def _targets(facts: "pd.DataFrame") -> bytes:
-    """Draw a histogram for each target of a regression."""
     facts = facts[label_columns(facts.columns)].dropna(axis=1, how="all")
     columns = facts.columns[:6]
     figure = new_figure(_SIZE_INCHES[0], _SIZE_INCHES[1] * len(columns))
@@ -145,7 +144,6 @@ def _items(items: "pd.Series[str]") -> bytes:
 
 
 def _chart(title: str, label: str, counted: str = "Clips", height: float = _SIZE_INCHES[1]) -> "tuple[Figure, Axes]":
-    """Return a figure with one pair of axes."""
     from matplotlib.ticker import MaxNLocator
 
     figure = new_figure(_SIZE_INCHES[0], height)

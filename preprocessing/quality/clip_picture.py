@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples, make_examples
 from preprocessing.quality.pictures import BLUE, GREY, new_figure, plain_axes, write_title
+from xval.base.errors import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,9 +42,6 @@ def draw_clip(
 
     Returns:
         The figure, and the examples that are drawn in it, as `make_examples` gives them for the drawn settings.
-
-    Raises:
-        SettingsError: As `features.extract`.
     """
     drawn, note = _drawn_settings(settings)
     whole_settings = drawn.model_copy(update={"example_length_s": None})
@@ -147,7 +145,7 @@ def _draw_windows(
     n_windows, n_frames, n_bins = examples.predictors.shape
     chosen = f", {len(shown)} of them shown" if len(shown) < n_windows else ""
     part.suptitle(
-        f"{n_windows} window{'s' * (n_windows > 1)} of {settings.example_length_s:g} s ({n_frames} frames x {n_bins} bins), "
+        f"{counted(n_windows, 'window')} of {settings.example_length_s:g} s ({n_frames} frames x {n_bins} bins), "
         f"overlap {settings.example_overlap:.0%}{chosen}: each an example; its time in the clip (s)",
         fontsize="small",
         x=0.01,
@@ -189,7 +187,7 @@ def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], lis
         return [float(number) for number in range(0, n_bins, step)], [str(n) for n in range(0, n_bins, step)], "Coefficient"
     if settings.features == "stft":
         centres_hz = np.arange(n_bins) * settings.sample_rate_hz / settings.n_fft
-        round_hz = [float(each) for each in np.arange(0, centres_hz[-1] + 1, 1000 if centres_hz[-1] <= 8000 else 4000)]
+        round_hz = [float(hz) for hz in np.arange(0, centres_hz[-1] + 1, 1000 if centres_hz[-1] <= 8000 else 4000)]
         title = "Frequency (kHz)"
     else:
         import librosa
@@ -200,7 +198,7 @@ def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], lis
         centres_hz = corners_hz[1:-1]
         round_hz = list(map(float, _ROUND_HZ))
         title = "Mel bin, by its\ncentre (kHz)"
-    inside = [each for each in round_hz if centres_hz[0] <= each <= centres_hz[-1]]
+    inside = [hz for hz in round_hz if centres_hz[0] <= hz <= centres_hz[-1]]
     ticks = [float(tick) for tick in np.interp(inside, centres_hz, np.arange(n_bins))]
     kept = [position for position, tick in enumerate(ticks) if not position or tick - ticks[position - 1] >= n_bins / 20]
     return [ticks[position] for position in kept], [f"{inside[position] / 1000:g}" for position in kept], title

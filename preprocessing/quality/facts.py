@@ -48,19 +48,12 @@ def read_headers(
 ) -> "pd.DataFrame":
     """Add what the headers of the files say; no audio is decoded.
 
-    Args:
-        clips: One row per clip, as `clips.table.check_clips` returns it: path, start_s and end_s are used.
-        audio_folder: What the paths are relative to.
-        n_processes: Processes that read.
-        progress: Told how many files are read.
+    Of the clips path, start_s and end_s are used; the arguments are those of `preprocessing.clips.facts.describe_clips`.
 
     Returns:
         The clips with duration_s (float64, of the stretch where the clip is one; NaN where the header does not say),
         sample_rate_hz and n_channels (Int64),
         subtype, n_bytes (Int64, of the file), and broken and reason.
-
-    Raises:
-        WorkerError: A process died.
     """
     import pandas as pd
 
@@ -92,22 +85,13 @@ def read_headers(
 def measure(
     facts: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
 ) -> "pd.DataFrame":
-    """Decode every clip and add what is heard.
-
-    Args:
-        facts: As `read_headers` returns it; what is broken already is not decoded.
-        audio_folder: What the paths are relative to.
-        n_processes: Processes that decode.
-        progress: Told how many clips are decoded.
+    """Decode every clip of `read_headers`, which has the arguments, and add what is heard; the broken ones are not decoded.
 
     Returns:
         The facts with peak_dbfs, rms_dbfs (-inf for zeros), dc_offset (mean sample, full scale is 1) and audio_hash (as in the
         index of a corpus), all of the mean of the channels; fingerprint (float32 arrays, see near_duplicates.py); and
         clipped_share (of the samples, 0 to 1) of the worst channel.
         duration_s becomes that of the decoded audio.
-
-    Raises:
-        WorkerError: A process died.
     """
     import pandas as pd
 
@@ -161,7 +145,6 @@ def clipped_share(samples: NDArray[np.float32]) -> float:
 
 
 def _read_header(path: Path) -> dict[str, Any]:
-    """Return the columns of one file."""
     try:
         if not path.is_file():
             return {"broken": MISSING, "reason": "no such file"}
@@ -181,7 +164,6 @@ def _read_header(path: Path) -> dict[str, Any]:
 
 
 def _measure(clip: Stretch) -> dict[str, Any]:
-    """Return the columns of one clip."""
     try:
         decoded = decode(clip.path, start_s=clip.start_s, end_s=clip.end_s, with_hash=True)
         share = clipped_share(decoded.samples)

@@ -33,25 +33,52 @@ class Fault:
     Attributes:
         name: What it is called in quality.csv.
         level: What becomes of a corpus or clip with it.
-        subjects: What has it: clips, classes, items or sample rates.
         meaning: When it is found; ``{...}`` are `Criteria`.
         advice: What to do.
         find: Finds it.
+        subject: What has it: a clip, class, item or sample rate.
     """
 
     name: str
     level: Level
-    subjects: str
     meaning: str
     advice: str
     find: Rule
+    subject: str = "clip"
 
+
+_UNREADABLE = {
+    MISSING: (
+        "The corpus lists a file that is not there.",
+        "Fetch the corpus again, or correct the path in its list.",
+    ),
+    EMPTY: (
+        "The file has 0 bytes, or a header and no samples.",
+        "Fetch the file again; its download or recording broke off.",
+    ),
+    DOES_NOT_OPEN: (
+        "The file has no header of an audio file, one with a sample rate that cannot be, or it ends before its header says.",
+        "Fetch the file again, or convert it to wav with the program that wrote it.",
+    ),
+    OUTSIDE: (
+        "The annotated stretch does not lie in its file.",
+        "Check the unit of the annotation (seconds, samples) and that it belongs to this file.",
+    ),
+    DOES_NOT_DECODE: (
+        "The header can be read, the audio cannot, or not all of it.",
+        "Fetch the file again; it is damaged or broken off.",
+    ),
+    NOT_FINITE: (
+        "Some samples are NaN or infinite.",
+        "Export the file again; a program that processed it divided by zero.",
+    ),
+}
+"""What makes a clip unreadable, with what it means and what to do."""
 
 FAULTS = (
     Fault(
         "identical across items",
         "refused",
-        "clips",
         "The same decoded audio stands under several items: a model that trains on one is tested on the other (leakage).",
         "Give both clips the same item, or leave one of them out of the corpus.",
         rules.audio_across_items,
@@ -59,7 +86,6 @@ FAULTS = (
     Fault(
         "overlapping across items",
         "refused",
-        "clips",
         "Stretches of one file, of links to it or of copies of it overlap and stand under several items (leakage).",
         "Give both clips the same item, or correct where they begin and end.",
         rules.overlaps_across_items,
@@ -67,7 +93,6 @@ FAULTS = (
     Fault(
         "copies across items",
         "refused",
-        "clips",
         "A clip and copies of it (column source_clip) stand under several items (leakage).",
         "Give a copy the item of its source.",
         rules.copies_across_items,
@@ -75,23 +100,22 @@ FAULTS = (
     Fault(
         "too few items",
         "refused",
-        "items",
         f"Training, validation and test need an item each: {SMALLEST_N_ITEMS} at least.",
         "Check what was chosen as the item (--item, of folders --item-pattern), or add speakers.",
         rules.too_few_items,
+        "item",
     ),
     Fault(
         "class of one item",
         "refused",
-        "classes",
         "Only one item has clips of this class: when it is tested, no model has seen the class.",
         "Leave the class out, join it with another, or give it at least two items, better three.",
         rules.class_of_one_item,
+        "class",
     ),
     Fault(
         "nearly identical across items",
         "doubtful",
-        "clips",
         "One recording stands under several items at another level, in another encoding or with other ends: a model that "
         "trains on one is tested on the other (leakage). Folds do not see this.",
         "Listen; give both clips the same item, or leave one of them out of the corpus.",
@@ -100,63 +124,14 @@ FAULTS = (
     Fault(
         "identical, other label",
         "doubtful",
-        "clips",
         "The same decoded audio has several labels.",
         "Listen, and correct the wrong label; leave out clips that are ambiguous.",
         rules.audio_with_other_label,
     ),
-    Fault(
-        MISSING,
-        "left out",
-        "clips",
-        "The corpus lists a file that is not there.",
-        "Fetch the corpus again, or correct the path in its list.",
-        rules.broken_clips(MISSING),
-    ),
-    Fault(
-        EMPTY,
-        "left out",
-        "clips",
-        "The file has 0 bytes, or a header and no samples.",
-        "Fetch the file again; its download or recording broke off.",
-        rules.broken_clips(EMPTY),
-    ),
-    Fault(
-        DOES_NOT_OPEN,
-        "left out",
-        "clips",
-        "The file has no header of an audio file, one with a sample rate that cannot be, or it ends before its header says.",
-        "Fetch the file again, or convert it to wav with the program that wrote it.",
-        rules.broken_clips(DOES_NOT_OPEN),
-    ),
-    Fault(
-        OUTSIDE,
-        "left out",
-        "clips",
-        "The annotated stretch does not lie in its file.",
-        "Check the unit of the annotation (seconds, samples) and that it belongs to this file.",
-        rules.broken_clips(OUTSIDE),
-    ),
-    Fault(
-        DOES_NOT_DECODE,
-        "left out",
-        "clips",
-        "The header can be read, the audio cannot, or not all of it.",
-        "Fetch the file again; it is damaged or broken off.",
-        rules.broken_clips(DOES_NOT_DECODE),
-    ),
-    Fault(
-        NOT_FINITE,
-        "left out",
-        "clips",
-        "Some samples are NaN or infinite.",
-        "Export the file again; a program that processed it divided by zero.",
-        rules.broken_clips(NOT_FINITE),
-    ),
+    *(Fault(kind, "left out", meaning, advice, rules.broken_clips(kind)) for kind, (meaning, advice) in _UNREADABLE.items()),
     Fault(
         "silent",
         "left out",
-        "clips",
         f"No sample reaches {SILENCE_PEAK_DBFS:g} dBFS.",
         "Check the recording; it is left out of training and test.",
         rules.clips_where("peak_dbfs", lambda peaks, _: peaks < SILENCE_PEAK_DBFS, "peak {:.1f} dBFS"),
@@ -164,7 +139,6 @@ FAULTS = (
     Fault(
         "too short",
         "doubtful",
-        "clips",
         "Shorter than {min_duration_s:g} s.",
         "Listen whether the label can be heard at all; leave out what is cut off.",
         rules.clips_where("duration_s", lambda durations, criteria: durations < criteria.min_duration_s, "{:.4g} s"),
@@ -172,7 +146,6 @@ FAULTS = (
     Fault(
         "clipped",
         "doubtful",
-        "clips",
         f"At least {{clipped_share:g}} % of the samples of a channel stand in flat tops: {FLAT_TOP_SAMPLES} or more equal "
         "samples in a row at the highest or lowest value of the clip, reached or left with a jump "
         "(below full scale: at least two such tops).",
@@ -182,7 +155,6 @@ FAULTS = (
     Fault(
         "identical",
         "doubtful",
-        "clips",
         "The same decoded audio is there more than once, under one item.",
         "Leave one out; it counts twice in training and in the test.",
         rules.audio_within_item,
@@ -190,7 +162,6 @@ FAULTS = (
     Fault(
         "nearly identical",
         "doubtful",
-        "clips",
         "One recording is there more than once under one item, at another level, in another encoding or with other ends.",
         "Leave one out; it counts twice in training and in the test.",
         rules.nearly_identical(across_items=False),
@@ -198,31 +169,30 @@ FAULTS = (
     Fault(
         "mixed sample rates",
         "doubtful",
-        "sample rates",
         "Files of several sample rates. All are resampled, but where the spectrum of a file ends still tells them apart.",
         "Set sample_rate_hz to the lowest of them, above all if rates go with classes or items.",
         rules.mixed_rates,
+        "sample rate",
     ),
     Fault(
         "numbers as classes",
         "doubtful",
-        "classes",
         "All labels are numbers, with fractions, gaps or few clips each: as classes, 20 is as far from 21 as from 90.",
         "If they were measured, prepare the corpus with --task-type regression.",
         rules.numbers_as_classes,
+        "class",
     ),
     Fault(
         "upsampled",
         "doubtful",
-        "sample rates",
         "Files of a lower rate than that of the features: the bands above half their own rate are empty.",
         "Set sample_rate_hz to the lowest rate of the files, and scale n_fft, win_length and hop_length (samples) with it.",
         rules.upsampled_rates,
+        "sample rate",
     ),
     Fault(
         "padded",
         "doubtful",
-        "clips",
         f"Half of the clips or more are padded with zeros to over {LARGEST_PADDING} times their length: models see silence.",
         "Leave out what is much longer than the others, or cut all into windows (example_length_s).",
         rules.padded_clips,
@@ -230,16 +200,15 @@ FAULTS = (
     Fault(
         "durations go with classes",
         "doubtful",
-        "classes",
         f"Over {LARGEST_SHARE_OF_DURATIONS:.0%} of the variance of the durations (of their ranks) lies between classes: the "
         "zeros behind a short clip then tell its class.",
         "Cut clips into windows (example_length_s) or crops (crop_s), or stretch them to one length (stretch_frames).",
         rules.durations_of_classes,
+        "class",
     ),
     Fault(
         "DC offset",
         "doubtful",
-        "clips",
         f"The mean of the samples is more than {LARGEST_DC_OFFSET:g} of full scale away from 0.",
         "Harmless for mel features with fmin_hz above 20; else high-pass the files.",
         rules.clips_where("dc_offset", lambda means, _: means.abs() > LARGEST_DC_OFFSET, "mean {:+.3f}"),
@@ -247,18 +216,18 @@ FAULTS = (
     Fault(
         "class of one clip",
         "doubtful",
-        "classes",
         "The class has a single clip.",
         "Leave the class out, or join it with another.",
         rules.class_of_one_clip,
+        "class",
     ),
     Fault(
         "item of one clip",
         "doubtful",
-        "items",
         "The item has a single clip, while others have more; a misspelt name makes such items.",
         "Check the name; its figures in the results rest on one clip.",
         rules.item_of_one_clip,
+        "item",
     ),
 )
 """Every kind of fault, the worst first."""

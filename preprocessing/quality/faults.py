@@ -54,4 +54,6 @@ def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFram
             if isinstance(row, int):
                 names[row].append(finding.fault.name)
                 reasons_of[row].append(reason)
-    return facts.assign(faults=[";".join(each) for each in names], reason=["; ".join(each) for each in reasons_of]), findings
+    return facts.assign(
+        faults=[";".join(texts) for texts in names], reason=["; ".join(texts) for texts in reasons_of]
+    ), findings

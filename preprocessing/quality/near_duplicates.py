@@ -72,8 +72,8 @@ def fingerprint(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np
     times_s = np.arange(len(frames)) * (_HOP / RATE_HZ)
     waves = np.exp(-2j * np.pi * np.outer(_MODULATIONS_HZ, times_s))
     spectra = np.abs(waves @ envelopes).ravel()
-    found: NDArray[np.float32] = (spectra / max(np.linalg.norm(spectra), 1e-12)).astype(np.float32)
-    return found
+    values: NDArray[np.float32] = (spectra / max(np.linalg.norm(spectra), 1e-12)).astype(np.float32)
+    return values
 
 
 def likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
@@ -101,9 +101,6 @@ def find_near_duplicates(
     Returns:
         The facts with twin (Int64, the row of the other clip, of another item if there is such; null: none) and likeness
         (float64, from `SMALLEST_LIKENESS` to 1).
-
-    Raises:
-        WorkerError: A process died.
     """
     compared = facts[facts["broken"].isna() & ~facts["augmented"] & (facts["peak_dbfs"] >= SILENCE_PEAK_DBFS)]
     compared = compared.drop_duplicates("audio_hash")
@@ -112,11 +109,11 @@ def find_near_duplicates(
     tasks = [_Pair(stretches[first], stretches[second]) for first, second in pairs]
     judged = zip(pairs, map_in_processes(_judge, tasks, n_processes=n_processes, progress=progress), strict=True)
     alike = [(items[i] != items[j], peak, i, j) for (i, j), peak in judged if peak >= SMALLEST_LIKENESS]
-    found = facts.assign(twin=None, likeness=np.nan).astype({"twin": "Int64"})
+    with_twins = facts.assign(twin=None, likeness=np.nan).astype({"twin": "Int64"})
     for _, peak, first, second in sorted(alike):  # the last one stays: of another item if there is such, the most alike
-        found.loc[first, ["twin", "likeness"]] = second, peak
-        found.loc[second, ["twin", "likeness"]] = first, peak
-    return found
+        with_twins.loc[first, ["twin", "likeness"]] = second, peak
+        with_twins.loc[second, ["twin", "likeness"]] = first, peak
+    return with_twins
 
 
 def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progress | None = None) -> "pd.DataFrame":
@@ -131,10 +128,6 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
 
     Returns:
         clip, item, other_clip, other_item, likeness, the most alike first: the content of data/<dataset>/near_duplicates.csv.
-
-    Raises:
-        CorpusError: The folder cannot be written.
-        WorkerError: A process died.
     """
     import pandas as pd
 
@@ -148,11 +141,11 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
     tasks = [_Pair(stretches[first], stretches[second]) for first, second in pairs]
     judged = zip(pairs, map_in_processes(_judge, tasks, n_processes=n_processes), strict=True)
     rows = [(names[i], items[i], names[j], items[j], peak) for (i, j), peak in judged if peak >= SMALLEST_LIKENESS]
-    found = pd.DataFrame(rows, columns=["clip", "item", "other_clip", "other_item", "likeness"])
-    found = found.sort_values("likeness", ascending=False, kind="stable", ignore_index=True)
-    table = found.assign(index_hash=corpus.index_hash)
+    alike = pd.DataFrame(rows, columns=["clip", "item", "other_clip", "other_item", "likeness"])
+    alike = alike.sort_values("likeness", ascending=False, kind="stable", ignore_index=True)
+    table = alike.assign(index_hash=corpus.index_hash)
     replace_file(corpus.folder / FILE_NAME, lambda path: guarded(table).to_csv(path, index=False, encoding="utf-8"))
-    return found
+    return alike
 
 
 def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame":
@@ -161,9 +154,6 @@ def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame":
     Args:
         folder: data/<dataset>.
         index_hash: Of the opened corpus.
-
-    Raises:
-        CorpusError: The file is damaged.
     """
     import pandas as pd
 
@@ -197,17 +187,17 @@ def find_candidates(fingerprints: "pd.Series[Any]") -> list[tuple[int, int]]:
 def _fingerprint_of(clip: Stretch) -> NDArray[np.float32] | None:
     """Return the fingerprint of a clip; None if it cannot be read any more, or is silent."""
     try:
-        found = fingerprint(*read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s))
+        values = fingerprint(*read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s))
     except AudioError:
         return None
-    return found if found.any() else None
+    return values if values.any() else None
 
 
 def _judge(pair: _Pair) -> float:
     """Return how alike two clips are; 0 if one can no longer be read."""
     try:
         first, second = (
-            _prepare(*read_audio(each.path, start_s=each.start_s, end_s=each.end_s)) for each in (pair.first, pair.second)
+            _prepare(*read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s)) for clip in (pair.first, pair.second)
         )
     except AudioError:
         return 0.0

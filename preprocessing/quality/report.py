@@ -14,6 +14,7 @@ from preprocessing.clips.table import class_names_of, label_columns, natural_key
 from preprocessing.quality.faults import Finding
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
+from xval.base.errors import counted
 from xval.base.terminal import visible
 
 if TYPE_CHECKING:
@@ -62,13 +63,6 @@ def make_page(
 ) -> str:
     """Return the page.
 
-    Args:
-        subject: What it is about.
-        facts: As `faults.find_faults` returns it.
-        findings: The worst first.
-        criteria: What counted as a fault.
-        charts: PNG by name.
-
     Returns:
         HTML without scripts and without anything to be fetched; names from the corpus are escaped.
     """
@@ -93,22 +87,14 @@ def make_page(
     return f"<!DOCTYPE html>\n<html lang='en'>{head}<body>{body}</body></html>\n"
 
 
-def number_of(count: int, subjects: str) -> str:
-    """Return a number with what is counted, which is given in the plural: ``1 class``."""
-    if count != 1:
-        return f"{count} {subjects}"
-    return f"1 {'class' if subjects == 'classes' else subjects.removesuffix('s')}"
-
-
 def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
-    """Return the first thing that is said."""
     boxes = []
     if subject.refusal:
         boxes.append(f'<p class="box refused"><b>The list of clips is refused.</b> {escape(subject.refusal)}</p>')
     severe = [finding for finding in findings if finding.fault.level == "refused"]
     if severe:
         names = ", ".join(
-            f"{finding.fault.name} ({number_of(len(finding.reasons), finding.fault.subjects)})" for finding in severe
+            f"{finding.fault.name} ({counted(len(finding.reasons), finding.fault.subject)})" for finding in severe
         )
         boxes.append(f'<p class="box refused"><b>No experiment will run on this corpus as it is:</b> {escape(names)}.</p>')
     elif findings:
@@ -124,7 +110,6 @@ def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
 
 
 def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
-    """Return the main figures."""
     original = facts[~facts["augmented"]]
     hours = facts["duration_s"].sum() / 3600
     amount = f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
@@ -145,22 +130,20 @@ def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
 
 
 def _targets(facts: "pd.DataFrame", task_type: str) -> list[str]:
-    """Return what is predicted, in words."""
     if task_type in TASKS_WITH_CLASSES:
-        return [number_of(len(class_names_of(facts["label"], task_type)), "classes")]
+        return [counted(len(class_names_of(facts["label"], task_type)), "class")]
     columns = label_columns(facts.columns) if task_type == "regression" else []
     return [f"{column.removeprefix('label:')} from {facts[column].min():g} to {facts[column].max():g}" for column in columns]
 
 
 def _overview(findings: Iterable[Finding]) -> str:
-    """Return a row for each kind of fault."""
     rows = []
     for finding in findings:
         fault = finding.fault
         cells = [
             f'<a href="#{_anchor(finding)}">{escape(fault.name)}</a>',
             f'<span class="tag {_css_class(finding)}">{fault.level}</span>',
-            number_of(len(finding.reasons), fault.subjects),
+            counted(len(finding.reasons), fault.subject),
         ]
         rows.append([*cells, escape(finding.meaning), escape(fault.advice)])
     legend = "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items())
@@ -171,28 +154,26 @@ def _overview(findings: Iterable[Finding]) -> str:
 
 
 def _finding(finding: Finding, facts: "pd.DataFrame") -> str:
-    """Return who has a fault."""
     fault = finding.fault
     shown = list(finding.reasons.items())[:LARGEST_N_LISTED]
-    if fault.subjects == "clips":
+    if fault.subject == "clip":
         columns = ["clip", "item", *label_columns(facts.columns)]
         rows = [[*(escape(str(facts.at[key, column])) for column in columns), escape(reason)] for key, reason in shown]
         head = ["Clip", "Item", *(column.removeprefix("label:").capitalize() for column in columns[2:]), "Why"]
     else:
-        head = [number_of(1, fault.subjects).removeprefix("1 ").capitalize(), "Why"]
+        head = [fault.subject.capitalize(), "Why"]
         rows = [[escape(str(key)), escape(reason)] for key, reason in shown]
     more = len(finding.reasons) - len(shown)
     note = f"<p class='note'>And {more} more; all clips with faults stand in quality.csv.</p>" if more else ""
     return (
         f'<section class="finding {_css_class(finding)}" id="{_anchor(finding)}">'
-        f"<h3>{escape(fault.name[:1].upper() + fault.name[1:])}: {number_of(len(finding.reasons), fault.subjects)}</h3>"
+        f"<h3>{escape(fault.name[:1].upper() + fault.name[1:])}: {counted(len(finding.reasons), fault.subject)}</h3>"
         f"<p>{escape(finding.meaning)} <b>What to do:</b> {escape(fault.advice)}</p>"
         f"{_table(head, rows, 'clips')}{note}</section>"
     )
 
 
 def _class_table(facts: "pd.DataFrame", task_type: str) -> str:
-    """Return how many clips each item has of each class."""
     usable = count_labels(facts, task_type)
     if usable.empty:
         return "<p class='note'>No clip can be used.</p>"
@@ -214,7 +195,7 @@ def _class_table(facts: "pd.DataFrame", task_type: str) -> str:
     if cut:
         cut.append("all stand in class_item.csv")
     cut += ["a clip counts for each of its labels"] if task_type == MULTI_LABEL else []
-    note = "Clips that can be used, without augmented copies; a dot is none" + "".join(f"; {each}" for each in cut)
+    note = "Clips that can be used, without augmented copies; a dot is none" + "".join(f"; {limit}" for limit in cut)
     return (
         f"<p class='note'>{note}.</p><div class='scroll'><table class='heat'>"
         f"<thead><tr><th>Item</th>{head}<th>All</th></tr></thead>"
@@ -230,7 +211,6 @@ def _shaded(count: int, largest: int) -> str:
 
 
 def _limits_of_method(subject: Subject) -> str:
-    """Return what this report cannot see."""
     if subject.headers_only:
         return ""
     return f"<h2>What is compared</h2><p class='note'>{_METHOD}</p>"

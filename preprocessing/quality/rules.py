@@ -13,6 +13,7 @@ from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.quality.cautions import measured_labels, one_label_per_row, padded_durations
+from xval.base.errors import counted
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def broken_clips(kind: str) -> "Rule":
     """Return a function that finds the clips that cannot be read, for this reason."""
 
     def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
-        found = facts.loc[facts["broken"] == kind, "reason"]
-        return dict(zip(map(int, found.index), map(str, found), strict=True))
+        reasons = facts.loc[facts["broken"] == kind, "reason"]
+        return dict(zip(map(int, reasons.index), map(str, reasons), strict=True))
 
     return find
 
@@ -199,8 +200,8 @@ def class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 
 def item_of_one_clip(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find items of a single clip, unless every clip is an item of its own."""
-    found = _of_one_clip(count_clips(facts), "item")
-    return {} if len(found) == count_clips(facts)["item"].nunique() else found
+    single = _of_one_clip(count_clips(facts), "item")
+    return {} if len(single) == count_clips(facts)["item"].nunique() else single
 
 
 def _of_one_clip(clips: "pd.DataFrame", column: str) -> Reasons:
@@ -225,14 +226,14 @@ def durations_of_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 def mixed_rates(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find the sample rates, where there are several."""
     counts = facts.loc[facts["broken"].isna(), "sample_rate_hz"].value_counts()
-    return {f"{rate} Hz": _clips(count) for rate, count in counts.items()} if len(counts) > 1 else {}
+    return {f"{rate} Hz": counted(count, "clip") for rate, count in counts.items()} if len(counts) > 1 else {}
 
 
 def upsampled_rates(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     """Find the sample rates below that of the features."""
-    rates = facts.loc[facts["broken"].isna(), "sample_rate_hz"]
-    counts = rates[rates < criteria.settings.sample_rate_hz].value_counts()
-    return {f"{rate} Hz": f"{_clips(count)}, read at {criteria.settings.sample_rate_hz} Hz" for rate, count in counts.items()}
+    rates, wanted_hz = facts.loc[facts["broken"].isna(), "sample_rate_hz"], criteria.settings.sample_rate_hz
+    counts = rates[rates < wanted_hz].value_counts()
+    return {f"{rate} Hz": f"{counted(count, 'clip')}, read at {wanted_hz} Hz" for rate, count in counts.items()}
 
 
 def padded_clips(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
@@ -249,8 +250,4 @@ def numbers_as_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     clips = count_clips(facts)
     if criteria.task_type != "classification" or not measured_labels(clips):
         return {}
-    return {str(label): _clips(n_clips) for label, n_clips in clips["label"].value_counts().items()}
-
-
-def _clips(count: int) -> str:
-    return "1 clip" if count == 1 else f"{count} clips"
+    return {str(label): counted(n_clips, "clip") for label, n_clips in clips["label"].value_counts().items()}

@@ -94,9 +94,6 @@ class FeatureStore:
         """Return an item's examples, float32 (n_examples, *example_shape), memory-mapped and read-only.
 
         Of waveforms the samples of all its clips, float32 (n_samples,); `examples` says where each lies in them.
-
-        Raises:
-            CorpusError: There is no such item, or its file is missing or damaged.
         """
         shape = (self._count(item), *self.example_shape)
         if self.description.item_samples is not None:
@@ -104,11 +101,7 @@ class FeatureStore:
         return self._array(layout.PREDICTORS_NAME, item, shape, layout.PREDICTORS_DTYPE)
 
     def targets(self, item: str) -> Mapped:
-        """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape), memory-mapped, read-only.
-
-        Raises:
-            CorpusError: As `predictors`.
-        """
+        """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape), memory-mapped, read-only."""
         shape = (self._count(item), *self.target_shape)
         return self._array(layout.TARGETS_NAME, item, shape, layout.TARGETS_DTYPES[self.task_type])
 
@@ -129,11 +122,7 @@ class FeatureStore:
 
     @cached_property
     def annotations(self) -> "pd.DataFrame":
-        """Return the events of a store for frame classification: clip, start_s, end_s (in the clip), label, annotator.
-
-        Raises:
-            CorpusError: The file is missing or damaged.
-        """
+        """Return the events of a store for frame classification: clip, start_s, end_s (in the clip), label, annotator."""
         path = self.folder / layout.ANNOTATIONS_NAME
         try:
             return read_annotations(path)

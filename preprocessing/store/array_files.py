@@ -19,9 +19,6 @@ from preprocessing.store.layout import PREDICTORS_NAME, TARGETS_NAME, array_name
 class ArrayFiles:
     """The predictors and targets of the items of one store.
 
-    Args:
-        folder: Where the store is built.
-
     Raises:
         OSError: From every method: the disk is full or not writable.
     """

@@ -54,11 +54,7 @@ def check_arrays(
     task_type: str,
     class_names: Sequence[str] | None,
 ) -> CheckedArrays:
-    """Check the two dicts of `preprocessing.store.write`, which has the meaning of each argument.
-
-    Raises:
-        CorpusError: They do not fit each other, or a value cannot be used; names the item, what was received and expected.
-    """
+    """Check the two dicts of `preprocessing.store.write`, which has the meaning of each argument."""
     check_items(predictors, targets)
     items = sorted(predictors)
     x = {item: as_array(predictors[item], f"predictors of item '{item}'") for item in items}
@@ -83,11 +79,7 @@ def check_arrays(
 
 
 def check_task(task_type: str, *, has_targets: bool) -> None:
-    """Refuse a task that arrays cannot be of, and targets that it does not take or lacks.
-
-    Raises:
-        CorpusError: It is so.
-    """
+    """Refuse a task that arrays cannot be of, and targets that it does not take or lacks."""
     if task_type not in TASK_TYPES:
         raise CorpusError(f"task_type '{task_type}': {suggestion(task_type, TASK_TYPES)}")
     if has_targets == (task_type == "representation"):
@@ -98,11 +90,7 @@ def check_task(task_type: str, *, has_targets: bool) -> None:
 
 
 def check_items(predictors: Mapping[str, Any], targets: Mapping[str, Any] | None) -> None:
-    """Refuse dicts whose keys are no items, or not the same ones.
-
-    Raises:
-        CorpusError: They are so.
-    """
+    """Refuse dicts whose keys are no items, or not the same ones."""
     if not predictors or any(not isinstance(item, str) or not item.strip() for item in predictors):
         raise CorpusError(
             f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."
@@ -117,9 +105,6 @@ def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> P
     """Write the index and the store of checked arrays in the place of those that are there; return the store's folder.
 
     The store names the index it belongs to: if this is killed between the two, make_store says so.
-
-    Raises:
-        CorpusError: The folder cannot be written, or the dataset's name cannot be that of a folder.
     """
     folder = corpus_folder(dataset, data_folder)
     with StoreWriter(folder / "features" / CUSTOM, task_type=arrays.task_type, class_names=arrays.class_names) as writer:
@@ -253,12 +238,12 @@ def _label_sets(item: str, targets: Any) -> Any:
     if isinstance(targets, np.ndarray) and targets.dtype.kind not in "UO":
         return targets
     values = list(targets)
-    several = [[each] if isinstance(each, str) else each for each in values]
-    are_names = all(np.iterable(each) and all(isinstance(name, str) for name in each) for each in several)
+    several = [[labels] if isinstance(labels, str) else labels for labels in values]
+    are_names = all(np.iterable(labels) and all(isinstance(name, str) for name in labels) for labels in several)
     if not are_names or not any(map(len, several)):
         return targets
     try:
-        return [join_labels(list(each) if isinstance(each, np.ndarray) else each) for each in values]
+        return [join_labels(list(labels) if isinstance(labels, np.ndarray) else labels) for labels in values]
     except CorpusError as error:
         raise CorpusError(f"Item '{item}': {error}") from error
 

@@ -43,17 +43,13 @@ def write_checksums(folder: Path) -> None:
     """
     names = [name for name in _TABLES if (folder / name).is_file()]
     names += [f"{kind}/{path.name}" for kind in _KINDS for path in sorted((folder / kind).glob("*.npy"))]
-    found = dict(zip(names, _checksums(folder, names, None), strict=True))
-    text = json.dumps({"format_version": 1, "crc32": found}, indent=0)
+    computed = dict(zip(names, _checksums(folder, names, None), strict=True))
+    text = json.dumps({"format_version": 1, "crc32": computed}, indent=0)
     replace_file(folder / CHECKSUMS_NAME, lambda temporary: temporary.write_text(f"{text}\n", encoding="utf-8"))
 
 
 def find_damage(folder: Path, progress: Progress | None = None) -> list[str] | None:
     """Return the files of a store that are not what was written, or None if nothing says what was written.
-
-    Args:
-        folder: data/<dataset>/features/<key>.
-        progress: Told how many files are read.
 
     Returns:
         A line per file, with its path.
@@ -71,9 +67,9 @@ def find_damage(folder: Path, progress: Progress | None = None) -> list[str] | N
         return [f"{path}: damaged, names {outside[0]!a:.80}"]
     checksums = _checksums(folder, list(noted), progress)
     return [
-        f"{folder / name}: {'missing' if found is None else 'not as it was written (another checksum)'}"
-        for (name, wanted), found in zip(noted.items(), checksums, strict=True)
-        if found != wanted
+        f"{folder / name}: {'missing' if computed is None else 'not as it was written (another checksum)'}"
+        for (name, wanted), computed in zip(noted.items(), checksums, strict=True)
+        if computed != wanted
     ]
 
 
@@ -102,35 +98,28 @@ def _is_array(name: str) -> bool:
 def _checksums(folder: Path, names: list[str], progress: Progress | None) -> Iterator[str | None]:
     """Yield the checksums of files, eight hex digits each; None where one cannot be read."""
     with ThreadPoolExecutor(min(_MOST_THREADS, count_cores())) as threads:
-        for done, found in enumerate(threads.map(_checksum, (folder / name for name in names)), start=1):
-            yield found
+        for done, computed in enumerate(threads.map(_checksum, (folder / name for name in names)), start=1):
+            yield computed
             if progress is not None:
                 progress(done, len(names))
 
 
 def _checksum(path: Path) -> str | None:
-    found = 0
+    crc = 0
     try:
         with open_regular(path) as file:
             while chunk := file.read(_CHUNK_BYTES):
-                found = zlib.crc32(chunk, found)
+                crc = zlib.crc32(chunk, crc)
     except OSError:
         return None
-    return f"{found:08x}"
+    return f"{crc:08x}"
 
 
 def refuse_damage(folder: Path, progress: Progress | None = None) -> str | None:
     """Refuse a store of which a file is not what was written; note the checksums of one that has none.
 
-    Args:
-        folder: data/<dataset>/features/<key>.
-        progress: Told how many files are read.
-
     Returns:
         What is to be said of a store that was made without checksums; None: it has them.
-
-    Raises:
-        CorpusError: A file has another checksum, or is missing; one that is checked for the first time holds NaN.
     """
     faults = find_damage(folder, progress)
     if faults is None:

@@ -28,17 +28,17 @@ def read_examples(path: Path, description: StoreDescription) -> "pd.DataFrame":
         ValueError: It is damaged, or not of this store.
     """
     samples, counts = description.item_samples, description.item_counts
-    found = read_frame(path, _COLUMNS if samples is None else _COLUMNS | _OF_WAVEFORMS, columns=())
+    table = read_frame(path, _COLUMNS if samples is None else _COLUMNS | _OF_WAVEFORMS, columns=())
     n_examples = list(counts.values())
-    if len(found) != sum(n_examples):
-        raise ValueError(f"{len(found)} rows, store.json says {sum(n_examples)}")
+    if len(table) != sum(n_examples):
+        raise ValueError(f"{len(table)} rows, store.json says {sum(n_examples)}")
     items = np.repeat(np.array(list(counts), object), n_examples)
     rows = np.concatenate([np.arange(count) for count in n_examples])
-    if (found["item"].to_numpy(object) != items).any() or (found["row"].to_numpy() != rows).any():
+    if (table["item"].to_numpy(object) != items).any() or (table["row"].to_numpy() != rows).any():
         raise ValueError("its rows are not those of the items in store.json")
     if samples is not None:
         longest = np.repeat(list(samples.values()), n_examples)
-        first, stop = found["first"].to_numpy(), found["stop"].to_numpy()
+        first, stop = table["first"].to_numpy(), table["stop"].to_numpy()
         if ((first < 0) | (stop < first) | (stop > longest)).any():
             raise ValueError("a clip lies outside of the samples of its item")
-    return found
+    return table

@@ -43,16 +43,13 @@ def write_frame_arrays(
         class_names: As of `preprocessing.store.write`; needed for targets of 0 and 1.
         dataset: Name of the corpus.
         data_folder: Folder of all corpora.
-
-    Raises:
-        CorpusError: They do not fit each other, a value cannot be used, or the folder cannot be written.
     """
     import pandas as pd
 
     check_items(predictors, targets)
     x = {item: _read(predictors, item, "predictors") for item in sorted(predictors)}
     y = {item: _read(targets, item, "targets") for item in sorted(predictors)}
-    n_values = next((each.shape[-1] for of in x.values() for each in of if each.ndim == 2), 0)
+    n_values = next((sequence.shape[-1] for of in x.values() for sequence in of if sequence.ndim == 2), 0)
     for item in x:
         _check_sequences(item, x[item], y[item], n_values)
     rate_hz = round(n_values / frame_s) if 0 < frame_s < math.inf else 0
@@ -68,7 +65,7 @@ def write_frame_arrays(
         folder / "features" / CUSTOM,
         task_type=_TASK,
         class_names=names,
-        clip_samples=n_values * max(len(each) for sequences in x.values() for each in sequences),
+        clip_samples=n_values * max(len(sequence) for sequences in x.values() for sequence in sequences),
         is_waveform=True,
         own_frames=(rate_hz, n_values),
     ) as writer:
@@ -78,11 +75,11 @@ def write_frame_arrays(
                 with np.errstate(over="ignore"):
                     values = sequence.astype(np.float32).reshape(1, -1)
                 writer.append(item, values, np.zeros(1, TARGETS_DTYPES[_TASK]), [Example(clip, 0.0, duration_s)])
-                found = _events(clip, active[item][row], names, frame_s)
-                heard = sorted({label for *_, label in found})
+                of_clip = _events(clip, active[item][row], names, frame_s)
+                heard = sorted({label for *_, label in of_clip})
                 hashed = blake2b(values.tobytes(), digest_size=16).hexdigest()
                 rows.append((clip, item, "+".join(heard) or BACKGROUND, duration_s, hashed))
-                events += found or [(clip, math.nan, math.nan, "")]
+                events += of_clip or [(clip, math.nan, math.nan, "")]
         index = pd.DataFrame(rows, columns=["clip", "item", "label", "duration_s", "audio_hash"]).assign(
             path="", start_s=math.nan, end_s=math.nan, sample_rate_hz=rate_hz, phase=None, fold=None, source_clip=None,
             augmented=False,
@@ -95,7 +92,7 @@ def write_frame_arrays(
 
 
 def _read(arrays: Mapping[str, Sequence[ArrayLike]], item: str, what: str) -> list[NDArray[Any]]:
-    return [as_array(each, f"{what} of item '{item}', sequence {number}") for number, each in enumerate(arrays[item])]
+    return [as_array(sequence, f"{what} of item '{item}', sequence {number}") for number, sequence in enumerate(arrays[item])]
 
 
 def _check_sequences(item: str, x: list[NDArray[Any]], y: list[NDArray[Any]], n_values: int) -> None:
@@ -125,7 +122,7 @@ def _find_active(
     flat = {f"{item}#{number}": labels for item, sequences in y.items() for number, labels in enumerate(sequences)}
     if all(labels.ndim == 1 for labels in flat.values()):
         codes, names = number_classes(flat, class_names)
-        found = {clip: of[:, np.newaxis] == np.arange(len(names)) for clip, of in codes.items()}
+        by_clip = {clip: of[:, np.newaxis] == np.arange(len(names)) for clip, of in codes.items()}
     else:
         names = tuple(class_names or ())
         check_names(names, "classes")
@@ -135,18 +132,18 @@ def _find_active(
                     f"Sequence '{clip}': received labels {labels.dtype} {labels.shape} and {len(names)} class_names; "
                     "expected 0 and 1 (n_frames, n_classes) for all sequences, and class_names, a name for each column."
                 )
-        found = {clip: labels.astype(bool) for clip, labels in flat.items()}
+        by_clip = {clip: labels.astype(bool) for clip, labels in flat.items()}
     kept = [number for number, name in enumerate(names) if name != BACKGROUND]
     if not kept:
         raise CorpusError("Every frame is background; expected at least one further class.")
-    active = {item: [found[f"{item}#{number}"][:, kept] for number in range(len(each))] for item, each in y.items()}
+    active = {item: [by_clip[f"{item}#{number}"][:, kept] for number in range(len(sequences))] for item, sequences in y.items()}
     return active, tuple(names[number] for number in kept)
 
 
 def _events(clip: str, active: NDArray[np.bool_], names: Sequence[str], frame_s: float) -> list[tuple[str, float, float, str]]:
     """Return the stretches of frames in which a class is active: clip, start_s, end_s, label."""
-    found = []
+    events = []
     for number, name in enumerate(names):
         edges = np.flatnonzero(np.diff(active[:, number].astype(np.int8), prepend=0, append=0))
-        found += [(clip, first * frame_s, stop * frame_s, name) for first, stop in edges.reshape(-1, 2).tolist()]
-    return found
+        events += [(clip, first * frame_s, stop * frame_s, name) for first, stop in edges.reshape(-1, 2).tolist()]
+    return events

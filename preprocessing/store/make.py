@@ -61,9 +61,6 @@ def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
     Returns:
         data/<dataset>/features/<key>; the key is a hash of settings, index and format versions, or ``custom``. Of an embedder
         its weights count, not its name.
-
-    Raises:
-        SettingsError: The embedder is not there.
     """
     if corpus.is_custom:
         return corpus.folder / "features" / CUSTOM
@@ -91,12 +88,6 @@ def make_store(
 
     Returns:
         The store, and the clips left out (path, item, reason), which are in its left_out.csv too.
-
-    Raises:
-        CorpusError: Audio has changed since the index was made, or is gone; an item has lost all of its clips; the store is
-            damaged, or belongs to another index (custom corpora); the folder cannot be written.
-        SettingsError: As `features.extract`.
-        WorkerError: A process died.
     """
     folder = store_folder(corpus, settings)
     if not folder.exists() and not corpus.is_custom:
@@ -238,7 +229,6 @@ def read_clip(path: Path, start_s: float, end_s: float, audio_hash: str, setting
 
     Raises:
         AudioError: The clip cannot be read.
-        CorpusError: Its audio is another one now.
     """
     start, end = (None if math.isnan(value) else value for value in (start_s, end_s))
     decoded = decode(path, start_s=start, end_s=end, channel=settings.channel_number, with_hash=True)
@@ -249,7 +239,6 @@ def read_clip(path: Path, start_s: float, end_s: float, audio_hash: str, setting
 
 
 def _describe_embedder(settings: FeatureSettings, writer: StoreWriter, work: Work) -> EmbedderFacts:
-    """Return what store.json says of the embedder of settings that are at its rate."""
     return EmbedderFacts(
         name=settings.embedding_model or "",
         hash=identify(settings).hash,
@@ -262,7 +251,6 @@ def _describe_embedder(settings: FeatureSettings, writer: StoreWriter, work: Wor
 
 
 def _read_left_out(folder: Path) -> "pd.DataFrame":
-    """Return left_out.csv of a store."""
     import pandas as pd
 
     path = folder / LEFT_OUT_NAME

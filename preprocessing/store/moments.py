@@ -61,11 +61,7 @@ class Moments:
 
 
 class ItemSums:
-    """Sums of one item that grow clip by clip.
-
-    Args:
-        n_bins: Number of bins.
-    """
+    """Sums of one item that grow clip by clip."""
 
     def __init__(self, n_bins: int) -> None:
         self.count = 0
@@ -103,24 +99,14 @@ def write_moments(path: Path, sums: Sequence[ItemSums]) -> None:
     with path.open("wb") as file:
         np.savez(
             file,
-            count=np.array([each.count for each in sums], dtype=np.int64),
-            sum=np.stack([each.sum for each in sums]),
-            sum_of_squares=np.stack([each.sum_of_squares for each in sums]),
+            count=np.array([item.count for item in sums], dtype=np.int64),
+            sum=np.stack([item.sum for item in sums]),
+            sum_of_squares=np.stack([item.sum_of_squares for item in sums]),
         )
 
 
 def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, n_bins: int) -> Moments:
-    """Return the sums over some items, added in their sorted order.
-
-    Args:
-        path: What `write_moments` wrote.
-        all_items: The items of the store, in their order.
-        items: The items that count.
-        n_bins: Number of bins.
-
-    Raises:
-        CorpusError: No items, an item that is not in the store, or the file is missing or damaged.
-    """
+    """Return the sums over some items, added in their sorted order."""
     chosen = sorted(set(items))
     if not chosen:
         raise CorpusError(f"{path}: moments of no items were asked for.")

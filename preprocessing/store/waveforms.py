@@ -120,10 +120,6 @@ def whole_length(n_samples: int, n_shortest: int) -> int:
 def example_shape(store: FeatureStore, settings: FeatureSettings) -> tuple[int | None, ...]:
     """Return the shape of what the architecture's part of the model gets for one example.
 
-    Args:
-        store: Any feature store.
-        settings: The feature settings of the instance.
-
     Returns:
         As stored; behind a front end (n_frames, n_bins), without one (n_samples, 1). The first is None where clips of different
         lengths are tested.
@@ -156,10 +152,6 @@ def make_moments(
         settings: The front end.
         n_processes: Processes that extract features; the result does not depend on it.
         progress: Told how many clips are done.
-
-    Raises:
-        SettingsError: As `features.extract`.
-        CorpusError: The store is damaged, or its folder cannot be written.
     """
     path = _moments_path(store, settings)
     if path.exists():
@@ -246,5 +238,4 @@ def _clip_sums(clip: _Stretch, *, folder: Path, settings: FeatureSettings, padde
 
 @lru_cache(maxsize=1)
 def _open(folder: str) -> FeatureStore:
-    """Open a store once per process."""
     return open_store(Path(folder))

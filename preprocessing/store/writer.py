@@ -80,9 +80,6 @@ class StoreWriter:
 
     Attributes:
         example_shape: Of one example; empty before the first.
-
-    Raises:
-        CorpusError: From every method: the folder cannot be written.
     """
 
     def __init__(
@@ -148,10 +145,6 @@ class StoreWriter:
                 a store of waveforms: float32 (1, n_samples), one clip at a time.
             targets: int64 (n_examples,) for classification, float32 (n_examples, ...) for regression.
             examples: What is known about each of them.
-
-        Raises:
-            CorpusError: Numbers or shapes do not fit each other or what was appended before, values are NaN or infinite, or
-                the disk is full.
         """
         x = np.ascontiguousarray(predictors, dtype=layout.PREDICTORS_DTYPE)
         y = np.ascontiguousarray(targets, dtype=layout.TARGETS_DTYPES[self._task_type])
@@ -189,9 +182,6 @@ class StoreWriter:
             index_hash: The index of which the examples were made.
             embedder: As in store.json.
             replace: Put it in the place of one that is there; otherwise that one stays, and this is dropped.
-
-        Raises:
-            CorpusError: Nothing was appended, or the disk is full.
         """
         if not self._items:
             raise CorpusError(f"{self.folder}: a feature store needs at least one example; none was appended.")

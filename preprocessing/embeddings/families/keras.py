@@ -15,11 +15,7 @@ _OPEN = "xval.reuse.inference.embedder"
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a saved model, and its rate.
-
-    Raises:
-        SettingsError: The model or the .json file beside it is not there, or damaged.
-    """
+    """Return the identity of a saved model, and its rate."""
     path = find_file("keras", name)
     described = find_file("keras", str(path.with_suffix(".json")))
     rate_hz = read_rate(described, "feature_settings", "sample_rate_hz")
@@ -29,11 +25,6 @@ def identify(name: str) -> Identity:
 
 
 def load(name: str, *, is_pooled: bool) -> Embedder:  # noqa: ARG001
-    """Return the model.
-
-    Raises:
-        SettingsError: As `identify`; the model reads no audio.
-        ResultsError: The model is refused.
-    """
+    """Return the model."""
     embedder: Embedder = import_module(_OPEN).open_embedder(find_file("keras", name))
     return embedder

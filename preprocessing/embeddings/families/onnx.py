@@ -22,20 +22,12 @@ _NUMBERS = "fiub"
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a file.
-
-    Raises:
-        SettingsError: There is no such file.
-    """
+    """Return the identity of a file."""
     return Identity(hash_files([find_file("onnx", name)]))
 
 
 def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
-    """Return the network.
-
-    Raises:
-        SettingsError: onnxruntime is not installed, the file is damaged, or its input is no samples.
-    """
+    """Return the network."""
     if find_spec("onnxruntime") is None:
         raise SettingsError(
             f"embedding_model=onnx:{name}: onnxruntime is not installed. Install it: {how_to_install('export')}"
@@ -43,7 +35,7 @@ def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
     import onnxruntime
 
     path = find_file("onnx", name)
-    wanted = [each for each in onnxruntime.get_available_providers() if each in _PROVIDERS]
+    wanted = [provider for provider in onnxruntime.get_available_providers() if provider in _PROVIDERS]
     try:
         with TemporaryDirectory() as empty:
             options = onnxruntime.SessionOptions()
@@ -69,7 +61,7 @@ class OnnxEmbedder:
         shape = inputs[0].shape if inputs else []
         is_samples = len(inputs) == 1 and inputs[0].type == "tensor(float)"
         if not is_samples or not (len(shape) == 2 or (len(shape) == _CHANNEL_AXES and shape[1] == 1)):
-            described = ", ".join(f"{each.name} {each.type} {each.shape}" for each in inputs)
+            described = ", ".join(f"{given.name} {given.type} {given.shape}" for given in inputs)
             raise SettingsError(
                 f"embedding_model=onnx:{path}: reads {described}; one input of samples is wanted, float32 (batch, n_samples) "
                 "or (batch, 1, n_samples). Export the model together with what makes its features."
@@ -77,7 +69,7 @@ class OnnxEmbedder:
         if not session.get_outputs():
             raise SettingsError(f"embedding_model=onnx:{path}: has no outputs, which would be the embeddings.")
         self._session, self._path, self._input = session, path, inputs[0]
-        self._names = [each.name for each in session.get_outputs()]
+        self._names = [output.name for output in session.get_outputs()]
         self.n_layers = len(self._names)
         self.device = "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
@@ -90,25 +82,25 @@ class OnnxEmbedder:
         else:
             stretches = waveforms[np.newaxis]
         size = batch if isinstance(batch, int) else len(waveforms)
-        return np.concatenate([self._run(each, size, layers) for each in stretches], axis=2)
+        return np.concatenate([self._run(stretch, size, layers) for stretch in stretches], axis=2)
 
     def _run(self, waveforms: NDArray[np.float32], size: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
-        found = []
+        batches = []
         for first in range(0, len(waveforms), size):
             given = waveforms[first : first + size]
             n_given = len(given)
             given = np.pad(given, ((0, size - n_given), (0, 0)))
             given = given[:, np.newaxis] if len(self._input.shape) == _CHANNEL_AXES else given
             outputs = self._session.run([self._names[layer] for layer in layers], {self._input.name: given})
-            frames = [self._frames(each, size, n_given) for each in outputs]
-            if len({each.shape for each in frames}) > 1:
-                shapes = ", ".join(str(each.shape) for each in outputs)
+            frames = [self._frames(output, size, n_given) for output in outputs]
+            if len({values.shape for values in frames}) > 1:
+                shapes = ", ".join(str(output.shape) for output in outputs)
                 raise SettingsError(
                     f"embedding_model=onnx:{self._path}: its outputs have different shapes ({shapes}), so that they cannot be "
                     "weighted. Set embedding_layer to one of them."
                 )
-            found.append(np.stack(frames, axis=1))
-        return np.concatenate(found)
+            batches.append(np.stack(frames, axis=1))
+        return np.concatenate(batches)
 
     def _frames(self, output: Any, size: int, n_given: int) -> NDArray[np.float32]:
         shape = getattr(output, "shape", None)  # a sequence of tensors has none

@@ -30,22 +30,14 @@ _NOT_BESIDE = ("tensorflow", "torch", "jax", "onnxruntime")
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a feature set: its name and the version of openSMILE.
-
-    Raises:
-        SettingsError: opensmile is not installed, or has no such set.
-    """
+    """Return the identity of a feature set: its name and the version of openSMILE."""
     _find_set(name)
     facts = (EMBEDDINGS_VERSION, "opensmile", name, version("opensmile"))
     return Identity(blake2b(repr(facts).encode(), digest_size=8).hexdigest())
 
 
 def load(name: str, *, is_pooled: bool) -> "OpenSmile":
-    """Return the feature set.
-
-    Raises:
-        SettingsError: As `identify`.
-    """
+    """Return the feature set."""
     _find_set(name)
     print(LICENCE, file=sys.stderr)  # noqa: T201
     return OpenSmile(name, is_pooled=is_pooled)
@@ -67,23 +59,19 @@ class OpenSmile:
         if self._process is None and any(library in sys.modules for library in _NOT_BESIDE):
             self._process = own_process()
             self._call = self._process.__enter__()
-        found: NDArray[np.float32] = self._call(_extract, self._name, self._is_pooled, waveforms, sample_rate_hz)
-        return found
+        values: NDArray[np.float32] = self._call(_extract, self._name, self._is_pooled, waveforms, sample_rate_hz)
+        return values
 
 
 def functional_families(name: str) -> list[str]:
-    """Return the family of each functional of a set, in their order: its descriptor, voiced and unvoiced, all MFCCs in one.
-
-    Raises:
-        SettingsError: As `identify`.
-    """
+    """Return the family of each functional of a set, in their order: its descriptor, voiced and unvoiced, all MFCCs in one."""
     _find_set(name)
     if any(library in sys.modules for library in _NOT_BESIDE):
         with own_process() as call:
             names = call(_functional_names, name)
     else:
         names = _functional_names(name)
-    return [re.sub(r"^mfcc\d+", "mfcc", re.sub(r"(UV|V)$", "", each.partition("_sma")[0])) for each in names]
+    return [re.sub(r"^mfcc\d+", "mfcc", re.sub(r"(UV|V)$", "", name.partition("_sma")[0])) for name in names]
 
 
 def _functional_names(name: str) -> list[str]:
@@ -96,8 +84,8 @@ def _extract(name: str, is_pooled: bool, waveforms: NDArray[np.float32], sample_
     smile = _make_smile(name, is_pooled)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it warns of is NaN, which is refused
-        found = [smile.process_signal(samples, sample_rate_hz).to_numpy(np.float32) for samples in waveforms]
-    return np.stack(found)[:, np.newaxis]
+        values = [smile.process_signal(samples, sample_rate_hz).to_numpy(np.float32) for samples in waveforms]
+    return np.stack(values)[:, np.newaxis]
 
 
 @lru_cache(maxsize=2)
@@ -116,7 +104,7 @@ def _find_set(name: str) -> Any:
         )
     import opensmile
 
-    names = [each.name for each in opensmile.FeatureSet]
+    names = [known.name for known in opensmile.FeatureSet]
     if name not in names:
         raise SettingsError(f"embedding_model=opensmile:{name}: openSMILE has no such feature set. {suggestion(name, names)}")
     return opensmile.FeatureSet[name]

@@ -33,20 +33,12 @@ _LEVEL_DBFS = -30
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of the weights.
-
-    Raises:
-        SettingsError: Resemblyzer is not installed.
-    """
+    """Return the identity of the weights."""
     return Identity(hash_files([_find_weights(name)]), _RATE_HZ)
 
 
 def load(name: str, *, is_pooled: bool) -> "SpeakerEncoder":  # noqa: ARG001
-    """Return the encoder.
-
-    Raises:
-        SettingsError: As `identify`; torch is not installed.
-    """
+    """Return the encoder."""
     weights = _find_weights(name)
     if find_spec("torch") is None:
         raise SettingsError(f"embedding_model=resemblyzer: torch is not installed. Install it: {how_to_install('torch')}")
@@ -84,9 +76,9 @@ class SpeakerEncoder:
         with torch.inference_mode():
             read = torch.from_numpy(np.ascontiguousarray(cut.reshape(-1, _STRETCH_FRAMES, _N_MELS), np.float32))
             _, (hidden, _) = self._network["lstm"](read.to(self.device))
-            found = torch.relu(self._network["linear"](hidden[-1]))
-            found = found / torch.linalg.vector_norm(found, dim=1, keepdim=True).clamp_min(1e-12)
-        vectors: NDArray[np.float32] = found.cpu().numpy()
+            embedded = torch.relu(self._network["linear"](hidden[-1]))
+            embedded = embedded / torch.linalg.vector_norm(embedded, dim=1, keepdim=True).clamp_min(1e-12)
+        vectors: NDArray[np.float32] = embedded.cpu().numpy()
         return vectors.reshape(len(waveforms), 1, len(firsts), _WIDTH)
 
 

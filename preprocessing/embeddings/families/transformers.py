@@ -42,11 +42,7 @@ _UNUSED = ("masked_spec_embed",)
 
 
 def identify(name: str) -> Identity:
-    """Return the identity of a model: the content of its files, and its rate.
-
-    Raises:
-        SettingsError: transformers is not installed, or the weights are not there.
-    """
+    """Return the identity of a model: the content of its files, and its rate."""
     folder = _find_folder(name)
     rate_hz = read_rate(folder / _PREPROCESSOR, "sampling_rate")
     if rate_hz is None:
@@ -57,11 +53,7 @@ def identify(name: str) -> Identity:
 
 
 def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG001
-    """Return the model.
-
-    Raises:
-        SettingsError: As `identify`; it is of another kind, or its weights are incomplete.
-    """
+    """Return the model."""
     folder = _find_folder(name)
     import torch
     from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
@@ -115,14 +107,14 @@ class TransformersEmbedder:
         """Return the embeddings; see `Embedder`."""
         import torch
 
-        found = []
+        answers = []
         with torch.inference_mode():
             for first in range(0, waveforms.shape[1], self._longest):
                 stretch = waveforms[:, first : first + self._longest]
                 stretch = np.pad(stretch, ((0, 0), (0, max(0, self._shortest - stretch.shape[1]))))
                 given = self._extractor(list(stretch), sampling_rate=sample_rate_hz, return_tensors="pt")
-                found.append(self._answer(given.to(self.device), stretch.shape[1], layers).float().cpu().numpy())
-        return np.concatenate(found, axis=2)
+                answers.append(self._answer(given.to(self.device), stretch.shape[1], layers).float().cpu().numpy())
+        return np.concatenate(answers, axis=2)
 
     def _answer(self, given: Any, n_samples: int, layers: tuple[int, ...]) -> Any:
         """Return what the layers give for a batch of inputs, (n, n_layers, n_frames, n_values)."""
@@ -183,11 +175,7 @@ def _check_reach(name: str, folder: Path, names: list[str]) -> None:
 
 
 def _find_folder(name: str) -> Path:
-    """Return the folder with the files of a model, without asking the network.
-
-    Raises:
-        SettingsError: transformers is not installed, or a file is missing.
-    """
+    """Return the folder with the files of a model, without asking the network."""
     where = f"embedding_model=transformers:{name}"
     if not name:
         raise SettingsError(

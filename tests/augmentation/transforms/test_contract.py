@@ -122,3 +122,9 @@ def test_a_range_of_one_point_gives_this_point() -> None:
 def test_an_unknown_transform_gets_a_suggestion() -> None:
     with pytest.raises(SettingsError, match=r"Unknown transform 'reverp'.*Did you mean 'reverb'"):
         find_transform("reverp")
+
+
+def test_a_number_between_two_options_has_no_third_option() -> None:
+    assert list(find_transform("gain").options) == ["min_db", "max_db"]
+    with pytest.raises(TypeError, match="min_gain_db"):
+        find_transform("gain").draw(np.random.default_rng(0), RATE_HZ, min_gain_db=-6.0)

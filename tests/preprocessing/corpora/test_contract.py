@@ -109,6 +109,26 @@ def test_a_new_file_is_a_new_corpus(own_corpus) -> None:
 
 
 @pytest.mark.parametrize(
+    ("declared", "task_types"),
+    [
+        ("", ["classification", "classification"]),
+        ("NUMBERS = ('age', 'height')", ["regression", "classification"]),
+        (
+            "def task_type(*, label):\n    return 'regression' if label == 'name' else 'classification'",
+            ["classification", "regression"],
+        ),
+    ],
+)
+def test_a_corpus_says_which_labels_are_numbers(own_corpus, declared: str, task_types: list[str]) -> None:
+    name = own_corpus(
+        f"people_{len(declared)}",
+        f'"""People."""\nfrom pathlib import Path\n{declared}\n'
+        'def list_clips(audio_folder: Path, *, label: str = "age"):\n    "List."\n',
+    )
+    assert [find_corpus(name).task_type(label=label) for label in ("age, height", "name")] == task_types
+
+
+@pytest.mark.parametrize(
     ("name", "text", "message"),
     [
         ("no_function", "", "has no 'list_clips'"),

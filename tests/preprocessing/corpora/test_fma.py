@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from preprocessing.clips.table import check_clips
-from preprocessing.corpora.fma import DOWNLOADS, default_dataset, list_clips, task_type
+from preprocessing.corpora import find_corpus
+from preprocessing.corpora.fma import DOWNLOADS, default_dataset, list_clips
 from xval.base.errors import CorpusError
 
 COLUMNS = {
@@ -63,7 +64,7 @@ def test_artist_genre_and_split_of_the_tracks_that_are_there(corpus: Path) -> No
     ]
     assert set(clips.columns) == {"path", "item", "label", "phase"}
     assert clips.attrs["note"] == "1 of 4 tracks have no genre_top and are left out."
-    check_clips(clips, corpus, task_type=task_type(label="genre_top"))
+    check_clips(clips, corpus, task_type=find_corpus("fma").task_type(label="genre_top"))
 
 
 def test_the_folder_of_the_tracks_finds_the_table_beside_it(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +92,7 @@ def test_numbers_are_regressed(corpus: Path) -> None:
     several = list_clips(corpus, label="listens,duration")
     assert several[["label:listens", "label:duration"]].to_numpy().tolist() == [[1293, 102], [50135, 110], [361, 120]]
     for label, table in (("listens", clips), ("listens, duration", several)):
-        assert task_type(label=label, item="artist") == "regression"
+        assert find_corpus("fma").task_type(label=label, item="artist") == "regression"
         check_clips(table, corpus, task_type="regression")
     assert (default_dataset(label="genre_top"), default_dataset(label="listens, duration")) == ("fma", "fma_listens_duration")
     with pytest.raises(CorpusError, match=r"numbers .* and names cannot be predicted together"):

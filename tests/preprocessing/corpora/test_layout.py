@@ -7,15 +7,14 @@ import pandas as pd
 import pytest
 
 from preprocessing.clips.listing import list_audio
+from preprocessing.corpora import find_corpus
 from preprocessing.corpora._layout import (
     add_gender_folds,
     clip_table,
     find_file,
-    match_paths,
     prefer_folder,
     read_names,
     split_names,
-    task_type,
 )
 from xval.base.errors import CorpusError, SettingsError
 
@@ -64,7 +63,7 @@ def test_a_folder_without_audio_names_what_was_expected_and_found(tmp_path: Path
 
 
 def test_names_become_columns(tmp_path: Path) -> None:
-    facts = read_names(["x/yes_1.wav", "no_2.mp3"], PATTERN, "yes_1.wav", tmp_path)
+    facts = read_names(tmp_path, PATTERN, "yes_1.wav", ["x/yes_1.wav", "no_2.mp3"])
     assert facts.to_dict("records") == [
         {"path": "x/yes_1.wav", "word": "yes", "speaker": "1"},
         {"path": "no_2.mp3", "word": "no", "speaker": "2"},
@@ -75,12 +74,12 @@ def test_names_that_do_not_match_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         CorpusError, match=r"holds 2 flac, wav files that are not named as yes_1\.wav: 3\.wav, 4\.flac\. Rename"
     ):
-        match_paths(["yes_1.wav", "3.wav", "4.flac"], PATTERN, "yes_1.wav", tmp_path)
+        read_names(tmp_path, PATTERN, "yes_1.wav", ["yes_1.wav", "3.wav", "4.flac"])
     with pytest.raises(CorpusError, match=r"holds no yes_1\.wav\. Found: 3\.wav\."):
-        match_paths(["3.wav"], PATTERN, "yes_1.wav", tmp_path)
+        read_names(tmp_path, PATTERN, "yes_1.wav", ["3.wav"])
     place(tmp_path, "other.wav")
     with pytest.raises(CorpusError, match=r"holds no yes_1\.wav\. Found: other\.wav\."):
-        match_paths([], PATTERN, "yes_1.wav", tmp_path)
+        read_names(tmp_path, PATTERN, "yes_1.wav", [])
 
 
 def test_a_folder_may_be_preferred() -> None:
@@ -91,10 +90,11 @@ def test_a_folder_may_be_preferred() -> None:
 def test_a_metadata_file_is_found_in_below_and_beside_the_folder(tmp_path: Path) -> None:
     audio = tmp_path / "audio"
     place(audio, "a.wav")
-    assert find_file(audio, "meta/list.csv") is None
+    with pytest.raises(CorpusError, match=r"No meta/list\.csv in .*audio or beside it\."):
+        find_file(audio, "meta/list.csv", " or beside it.")
     for path in ("meta/list.csv", "audio/release/meta/list.csv", "audio/meta/list.csv"):
         place(tmp_path, path)
-        assert find_file(audio, "meta/list.csv") == tmp_path / path
+        assert find_file(audio, "meta/list.csv", "") == tmp_path / path
 
 
 def test_item_and_label_are_chosen_and_clips_sorted_by_path() -> None:
@@ -149,6 +149,7 @@ def test_folds_by_gender_need_both_and_another_label() -> None:
 
 
 def test_numbers_make_a_regression() -> None:
-    assert task_type("age, height", ("age", "height")) == "regression"
-    assert task_type("emotion,age", ("age",)) == "classification"
+    reader = find_corpus("iemocap")
+    assert reader.task_type(label="valence, arousal") == "regression"
+    assert reader.task_type(label="emotion,valence") == "classification"
     assert split_names("a, b,c") == ["a", "b", "c"]
