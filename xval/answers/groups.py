@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval.answers.group_columns import GroupColumn
-from xval.answers.over_items import MOST_VALUES_OF_INTERVAL, whole_repeats
+from xval.answers.over_items import whole_repeats
 from xval.answers.repeats import done_jobs
 from xval.answers.summary import MetricDict, done_records, has_windows, settings_of
 from xval.base import user_code
@@ -24,7 +24,14 @@ from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.measures.statistics.differences import cut_difference, independent_difference
-from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Interval, figure_interval, mean_interval
+from xval.measures.statistics.intervals import (
+    FEWEST_ITEMS,
+    FEWEST_ITEMS_TO_RELY_ON,
+    MOST_VALUES_OF_INTERVAL,
+    Interval,
+    figure_interval,
+    mean_interval,
+)
 from xval.measures.task import Task
 from xval.results.added_metrics import load_metric
 from xval.results.folder import ExperimentFolder

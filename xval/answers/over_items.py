@@ -23,16 +23,22 @@ from xval.answers.repeats import jobs_of
 from xval.answers.summary import MetricDict, done_records, has_windows, settings_of
 from xval.base.numbers import finite_or_nan
 from xval.measures import metrics
+from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
-from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
+from xval.measures.statistics.intervals import (
+    MOST_LEFT_OUT,
+    MOST_VALUES_OF_INTERVAL,
+    Interval,
+    figure_interval,
+    mean_interval,
+)
 from xval.measures.task import Task, find_task
-from xval.measures.tasks.multilabel_classification import TUNED_METRICS, decide
+from xval.measures.tasks.multilabel_classification import TUNED_METRICS
 from xval.results.added_metrics import constant_chance
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import TestedExamples, read_examples
 
 _MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
-MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
 _NO_CHANCE = Chance(math.nan, "")  # not known
 _Values = dict[str, NDArray[np.float64]]
 

@@ -1,31 +1,49 @@
-"""The tasks: all that differs between classification, of one label or of several, regression, representation and frames.
+"""What differs between tasks, as the methods of a `Task`; each task is a file of xval/measures/tasks.
 
-Comes in: a task_type, and of frame_classification a label_form. Goes out: a `Task`. A new task is an entry of `TASKS`, a file
-of metrics, xval/measures/tasks/<name>.py, and a module of xval/training/evaluation/.
+Comes in: a task_type, and of frame_classification a label_form. Goes out: its `Task`. A new task is a file with a class, an
+instance of it named ``TASK``, metrics and a function ``check`` of targets and predictions; it is found by its name.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from preprocessing.annotations.labels import LabelForm as LabelForm
-from preprocessing.clips.table import TaskType
+from preprocessing.clips.table import TASK_TYPES
 from xval.base import keras_names, user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import KerasMetric
 from xval.measures import metrics
-from xval.measures.tasks.frame_classification import EVENT_METRICS, SCORE_METRICS
-from xval.measures.tasks.multilabel_classification import TUNED_METRICS
+from xval.measures.answered import Answered
+from xval.measures.forms import (
+    AnswerText,
+    ClipAnswers,
+    Columns,
+    Decoded,
+    DrawnFigure,
+    FigureOptions,
+    Figures,
+    Side,
+    SideFigures,
+)
+from xval.measures.labels import LabelledData, TrueLabels
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TargetForm = Literal["class", "one_hot", "multi_hot", "number", "input", "frames"]
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
+class Task(ABC):
     """What the engine knows of a task.
 
     Attributes:
-        name: The value of task_type; the metrics of the task are in xval/measures/tasks/<name>.py.
         target: What the model's answers are compared with: the target of each clip, of each frame of a recording, or the input.
         has_classes: The answers are probabilities of classes, not numbers.
         activation: Keras's name of the activation that turns what an architecture returns into answers.
@@ -35,21 +53,24 @@ class Task:
         training_metric_classes: Its class in keras.metrics, by the form of the targets.
         main_metrics: The metrics of the terminal; the first ranks instances whose monitored values cannot be compared.
         item_metric: The metric of the sheet *items*.
-        evaluation: The dotted path of the function that tests a fitted model.
         keras_metrics: The metrics of Keras that give one number for targets and predictions, without options.
         final_metrics: Metrics that are computed once, after training, and whether more of each is better.
+        recorded_metrics: Those of them that records have.
         relative_metrics: Metrics that compare with an answer made of the training data, which no saved model keeps.
+        loss_metric: The metric that the loss of a record is, whatever training minimised; None: it is that of the settings.
         loss_depends_on: What validation losses are measured in; instances that differ in it are not compared by them
             (`xval.settings.schema.names_of_loss`).
         loss_metrics: The monitored metrics that need this agreement.
+        takes_further_metrics: Metrics beside its own can be computed from its predictions.
         unit: What is counted in tables and reports.
         clip_word: What one clip is called.
         answer_word: What a model finds in a file.
+        label_word: What unknown labels of new data are counted in.
+        worst_first: Which answers are worst, in a sentence.
         variants: The same task with another label_form.
     """
 
-    name: TaskType
-    target: Literal["clip", "frame", "input"]
+    target: Literal["clip", "frame", "input"] = "clip"
     has_classes: bool
     activation: Literal["softmax", "sigmoid", "linear"]
     losses: Mapping[str, TargetForm]
@@ -57,17 +78,30 @@ class Task:
     training_metric_classes: Mapping[TargetForm, str]
     main_metrics: tuple[str, ...]
     item_metric: str
-    evaluation: str
+    worst_first: str
     scaled_losses: tuple[str, ...] = ()
-    keras_metrics: Mapping[str, KerasMetric] = field(default_factory=dict)
-    final_metrics: Mapping[str, bool] = field(default_factory=dict)
+    keras_metrics: Mapping[str, KerasMetric] = MappingProxyType({})
+    final_metrics: Mapping[str, bool] = MappingProxyType({})
     relative_metrics: tuple[str, ...] = ()
+    loss_metric: str | None = None
     loss_depends_on: Literal["features", "frame_labels"] | None = None
     loss_metrics: tuple[str, ...] = ("loss",)
+    takes_further_metrics: bool = True
     unit: Literal["clips", "frames"] = "clips"
     clip_word: str = "clip"
     answer_word: str = "prediction"
-    variants: Mapping[str, "Task"] = field(default_factory=dict)
+    label_word: str = "clips"
+    variants: Mapping[str, "Task"] = MappingProxyType({})
+
+    @cached_property
+    def name(self) -> str:
+        """The value of task_type: the name of its file."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @property
+    def recorded_metrics(self) -> Mapping[str, bool]:
+        """The final metrics that records have, and whether more of each is better."""
+        return self.final_metrics
 
     @property
     def is_framewise(self) -> bool:
@@ -108,6 +142,131 @@ class Task:
     def is_multi_label(self) -> bool:
         """Whether several classes may be right at once."""
         return self.has_classes and self.activation == "sigmoid"
+
+    # What predictions.parquet holds, what `predict` returns and what new data are answered with.
+
+    @abstractmethod
+    def encode(
+        self,
+        targets: NDArray[Any] | None,
+        predictions: NDArray[np.float32],
+        names: Sequence[str],
+        thresholds: NDArray[np.float64] | None = None,
+        clip_of: NDArray[np.int64] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Return the columns of predictions.
+
+        Args:
+            targets: As the metrics of the task take them; None: not known.
+            predictions: float32 (n, n_outputs).
+            names: Of the outputs.
+            thresholds: From which probability on each of several labels is predicted.
+            clip_of: int64 (n,), the number of the clip of each row, where all rows of a clip get the labels of the whole clip.
+        """
+
+    @abstractmethod
+    def decode(self, columns: Columns, names: Sequence[str]) -> Decoded:
+        """Return the arrays that `encode` made columns of.
+
+        Args:
+            columns: Of a table: whatever has ``to_numpy``.
+            names: Of the classes; empty where there are none.
+
+        Raises:
+            KeyError: A column is missing, or a class is unknown.
+            ValueError: A value is no number.
+        """
+
+    def measure(self, side: Side, options: FigureOptions) -> Figures:
+        """Return the metrics, in the order of the task's file, then further ones.
+
+        Raises:
+            DivergenceError: A prediction is NaN or infinite.
+            JobError: Targets and predictions do not fit each other.
+        """
+        targets, predictions = side.counted()
+        if options.known is None:
+            return self._compute(targets, predictions, options)
+        key = targets.tobytes() + predictions.tobytes()
+        if key not in options.known:
+            options.known[key] = self._compute(targets, predictions, options)
+        return dict(options.known[key])
+
+    def _compute(self, targets: NDArray[Any], predictions: NDArray[np.float32], options: FigureOptions) -> Figures:
+        return metrics.compute(self.name, targets, predictions, options.further)
+
+    def evaluate(self, side: Side, options: FigureOptions, *, by_item: bool = True) -> SideFigures:
+        """Return all figures of a side, with those of each item if they are wanted; for folds and for new data alike.
+
+        Raises:
+            DivergenceError: A prediction is NaN or infinite.
+            JobError: Targets and predictions do not fit each other.
+        """
+        items = side.by_item() if by_item else ()
+        of_items = {item: {"n_clips": len(own)} | self.measure(own, options) for item, own in items}
+        return SideFigures(self.measure(side, options), of_items, self.class_figures(side, options))
+
+    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:  # noqa: ARG002
+        """Return class_metrics, and the confusion_matrix where one class is the right one; nothing without classes."""
+        return {}
+
+    def class_rows(self, side: Side, figures: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:  # noqa: ARG002
+        """Return a row of figures for each class; `figures` are the `class_figures` of the side."""
+        return dict(figures.get("class_metrics", {}))
+
+    def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:  # noqa: ARG002
+        """Return the metrics that follow from counts of each item, as functions of drawn items, which are fast."""
+        return {}
+
+    def find_thresholds(self, side: Side) -> NDArray[np.float64] | None:  # noqa: ARG002
+        """Return from which probability on each label is predicted, as validation clips choose it; None: there is no such."""
+        return None
+
+    def answer_constantly(self, side: Side, training_targets: NDArray[Any], options: FigureOptions) -> Side:
+        """Return what a model answers that ignores the audio: the shares of the classes, or the mean target, of what trains."""
+        answer = constant_answer(training_targets, len(options.class_names))
+        return Answered(side.rows, side.targets, np.repeat(answer, len(side), axis=0))
+
+    @abstractmethod
+    def answer_clips(self, table: "pd.DataFrame", clip_of: NDArray[np.int64], options: FigureOptions) -> ClipAnswers:
+        """Return what was answered on each clip, and how wrong it is.
+
+        Args:
+            table: Predictions of a fold, a row per example or frame.
+            clip_of: int64 (n,), the number of the clip of each row, from 0 without gaps.
+            options: What the answers depend on.
+
+        Raises:
+            KeyError: As `decode`.
+            ValueError: As `decode`.
+        """
+
+    def worst(self, answers: "pd.DataFrame") -> "pd.DataFrame":
+        """Return the answers on the clips of all folds, the worst first, which have the column error."""
+        return answers.sort_values("error", ascending=False, kind="stable", ignore_index=True)
+
+    def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
+        """Return an answer of `worst` for people."""
+        return AnswerText(str(answer["answer"]), error=float(answer["error"]))
+
+    def describe_true(self, true: str) -> str:
+        """Return the true answer of `worst` for people."""
+        return true
+
+    def read_labels(self, data: LabelledData, names: Sequence[str], renames: Mapping[str, str], policy: str) -> TrueLabels:
+        """Return the targets of clips or recordings from elsewhere.
+
+        Args:
+            data: With the labels.
+            names: Of the outputs of the model.
+            renames: From labels of the data to classes of the model.
+            policy: How annotations of recordings are combined.
+
+        Raises:
+            SettingsError: A renamed label does not occur or its class is unknown; the policy is unknown.
+            CorpusError: No label is a class of the model, or a target is missing.
+        """
+        raise NotImplementedError
 
     def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:
         """Return what can choose the best epoch: the loss, the training metric and every validation metric."""
@@ -151,138 +310,23 @@ class Task:
         return metrics.higher_is_better(self.name, metric)
 
 
-CLASSIFICATION = Task(
-    name="classification",
-    target="clip",
-    has_classes=True,
-    activation="softmax",
-    losses={
-        "sparse_categorical_crossentropy": "class",
-        "categorical_crossentropy": "one_hot",
-        "categorical_focal_crossentropy": "one_hot",
-        "categorical_hinge": "one_hot",
-        "kl_divergence": "one_hot",
-        "binary_crossentropy": "one_hot",
-        "binary_focal_crossentropy": "one_hot",
-        "mean_squared_error": "one_hot",
-    },
-    training_metric="accuracy",
-    training_metric_classes={"class": "SparseCategoricalAccuracy", "one_hot": "CategoricalAccuracy"},
-    main_metrics=("balanced_accuracy", "accuracy"),
-    item_metric="accuracy",
-    evaluation="xval.training.evaluation.clips.evaluate_model",
-    keras_metrics={
-        "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
-        "categorical_accuracy": KerasMetric("CategoricalAccuracy", higher_is_better=True),
-        "categorical_crossentropy": KerasMetric("CategoricalCrossentropy", higher_is_better=False),
-        "categorical_hinge": KerasMetric("CategoricalHinge", higher_is_better=False),
-        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
-        "kl_divergence": KerasMetric("KLDivergence", higher_is_better=False),
-        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
-        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
-        "sparse_categorical_accuracy": KerasMetric("SparseCategoricalAccuracy", higher_is_better=True),
-        "sparse_categorical_crossentropy": KerasMetric("SparseCategoricalCrossentropy", higher_is_better=False),
-        "sparse_top_k_categorical_accuracy": KerasMetric("SparseTopKCategoricalAccuracy", higher_is_better=True),
-        "top_k_categorical_accuracy": KerasMetric("TopKCategoricalAccuracy", higher_is_better=True),
-    },
-)
+def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:
+    """Return the answer that ignores the audio: the shares of the classes, or the mean target, float32 (1, n_outputs).
 
-MULTILABEL_CLASSIFICATION = Task(
-    name="multilabel_classification",
-    target="clip",
-    has_classes=True,
-    activation="sigmoid",
-    losses={"binary_crossentropy": "multi_hot", "binary_focal_crossentropy": "multi_hot"},
-    training_metric="accuracy",
-    training_metric_classes={"multi_hot": "BinaryAccuracy"},
-    main_metrics=("mean_average_precision", "tuned_macro_f1"),
-    item_metric="lrap",
-    evaluation="xval.training.evaluation.clips.evaluate_model",
-    final_metrics=TUNED_METRICS,
-    keras_metrics={
-        "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
-        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
-    },
-)
+    Args:
+        targets: Of what trains: int64 (n,) class numbers, or float32 (n, n_outputs).
+        n_classes: Number of classes; 0 where there are none.
+    """
+    if targets.ndim == 1:
+        return (np.bincount(targets, minlength=n_classes) / len(targets))[None].astype(np.float32)
+    return np.asarray(np.mean(targets, axis=0, keepdims=True, dtype=np.float64), np.float32)
 
-REGRESSION = Task(
-    name="regression",
-    target="clip",
-    has_classes=False,
-    activation="linear",
-    losses={
-        "mean_squared_error": "number",
-        "mean_absolute_error": "number",
-        "huber": "number",
-        "log_cosh": "number",
-        "mean_absolute_percentage_error": "number",
-        "mean_squared_logarithmic_error": "number",
-        "poisson": "number",
-        "cosine_similarity": "number",
-    },
-    scaled_losses=("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
-    training_metric="mae",
-    training_metric_classes={"number": "MeanAbsoluteError"},
-    main_metrics=("rmse", "ccc"),
-    item_metric="rmse",
-    evaluation="xval.training.evaluation.clips.evaluate_model",
-    keras_metrics={
-        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
-        "log_cosh_error": KerasMetric("LogCoshError", higher_is_better=False),
-        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
-        "mean_absolute_percentage_error": KerasMetric("MeanAbsolutePercentageError", higher_is_better=False),
-        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
-        "mean_squared_logarithmic_error": KerasMetric("MeanSquaredLogarithmicError", higher_is_better=False),
-        "poisson": KerasMetric("Poisson", higher_is_better=False),
-        "r2_score": KerasMetric("R2Score", higher_is_better=True),
-        "root_mean_squared_error": KerasMetric("RootMeanSquaredError", higher_is_better=False),
-    },
-)
 
-REPRESENTATION = Task(
-    name="representation",
-    target="input",
-    has_classes=False,
-    activation="linear",
-    losses={"mean_squared_error": "input", "mean_absolute_error": "input", "huber": "input", "log_cosh": "input"},
-    training_metric="mse",
-    training_metric_classes={"input": "MeanSquaredError"},
-    main_metrics=("explained_variance", "mse"),
-    item_metric="mse",
-    evaluation="xval.training.evaluation.reconstruction.evaluate_reconstruction",
-    relative_metrics=("explained_variance",),
-    loss_depends_on="features",  # errors are in their units
-    loss_metrics=("loss", "mse"),
-)
-
-_MULTI_CLASS_FRAMES = Task(
-    name="frame_classification",
-    target="frame",
-    has_classes=True,
-    activation="softmax",
-    losses={"sparse_categorical_crossentropy": "frames"},
-    training_metric="accuracy",
-    training_metric_classes={"frames": "SparseCategoricalAccuracy"},
-    main_metrics=("macro_f1", "event_f1"),
-    item_metric="macro_f1",
-    evaluation="xval.training.evaluation.frames.evaluate_frames",
-    final_metrics=EVENT_METRICS | SCORE_METRICS,
-    loss_depends_on="frame_labels",  # others are other questions
-    unit="frames",
-    clip_word="recording",
-    answer_word="event",
-)
-_MULTI_LABEL_FRAMES = replace(
-    _MULTI_CLASS_FRAMES,
-    activation="sigmoid",
-    losses={"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"},
-    training_metric_classes={"frames": "BinaryAccuracy"},
-)
-FRAME_CLASSIFICATION = replace(_MULTI_CLASS_FRAMES, variants={"multi_label": _MULTI_LABEL_FRAMES})
-
-TASKS: Mapping[str, Task] = {
-    task.name: task for task in (CLASSIFICATION, MULTILABEL_CLASSIFICATION, REGRESSION, REPRESENTATION, FRAME_CLASSIFICATION)
-}
+@cache
+def all_tasks() -> Mapping[str, Task]:
+    """Return the tasks by their names, as their files give them: first those that corpora are prepared for by name."""
+    found = {name: import_module(f"{metrics.PACKAGE}.{name}").TASK for name in metrics.task_types()}
+    return {name: found[name] for name in sorted(found, key=lambda name: (*TASK_TYPES, name).index(name))}
 
 
 def find_task(name: str, label_form: str = "multi_class") -> Task:
@@ -295,6 +339,7 @@ def find_task(name: str, label_form: str = "multi_class") -> Task:
     Raises:
         SettingsError: There is no such task.
     """
-    if name not in TASKS:
-        raise SettingsError(f"unknown task_type '{name}'. {suggestion(name, TASKS)}")
-    return TASKS[name].variants.get(label_form, TASKS[name])
+    tasks = all_tasks()
+    if name not in tasks:
+        raise SettingsError(f"unknown task_type '{name}'. {suggestion(name, tasks)}")
+    return tasks[name].variants.get(label_form, tasks[name])

@@ -101,8 +101,8 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         ResultsError: The user's module cannot be imported.
     """
     if not user_code.is_dotted(written):
-        file = Path(str(metrics.__file__)).with_name(f"{task_type}.py")
-        return AddedMetric(written, metrics.find(task_type, written), _hash([file]))
+        found = metrics.find(task_type, written)
+        return AddedMetric(written, found, _hash([Path(found.function.__code__.co_filename)]))
     further_metrics.directions(task_type, written)
     module = user_code.find_definition(written).module
     version = _hash([module.file, *user_code.own_files([module.name], known=_PROJECT).values()])

@@ -16,7 +16,9 @@ from preprocessing.features.settings import FeatureSettings
 from xval.base import user_code
 from xval.base.config_file import ROOT, own_folder
 from xval.base.errors import SettingsError, suggestion
-from xval.measures.task import CLASSIFICATION, MULTILABEL_CLASSIFICATION, TASKS
+from xval.measures.task import all_tasks
+from xval.measures.tasks.classification import TASK as CLASSIFICATION
+from xval.measures.tasks.multilabel_classification import TASK as MULTILABEL_CLASSIFICATION
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_of
 
@@ -29,7 +31,7 @@ ENSEMBLE = "ensemble"
 """What ``python -m xval ensemble`` makes of finished instances; no script declares it."""
 
 # What an architecture does that does not say so.
-_USUAL_TASKS = tuple(name for name, task in TASKS.items() if task.has_clip_targets)
+_USUAL_TASKS = tuple(name for name, task in all_tasks().items() if task.target == "clip")
 
 _COMBINATION = Architecture(
     name=COMBINATION,

@@ -4,7 +4,7 @@ Comes in: text and values of all layers. Goes out: a frozen `Settings`; and the 
 that belong to the whole experiment, or those that cannot change a result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Literal, Self
@@ -25,6 +25,7 @@ from preprocessing.features.settings import (
 )
 from xval.base import user_code
 from xval.folds.split import FoldSettings
+from xval.measures.forms import FigureOptions
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, contradictions, further_metrics
 from xval.settings.optimizer_arguments import in_order
@@ -250,6 +251,17 @@ class Settings(FeatureSettings):
     def frame_settings(self) -> FrameSettings:
         """Return the part that decides what frames and events are."""
         return FrameSettings(**{name: getattr(self, name) for name in FrameSettings.model_fields})
+
+    @property
+    def frames(self) -> FrameSettings | None:
+        """How recordings are cut into frames, each with a label; None: clips have labels."""
+        return self.frame_settings() if self.task.target == "frame" else None
+
+    def figure_options(self, class_names: Sequence[str]) -> FigureOptions:
+        """Return what figures depend on beside targets and predictions."""
+        frames = self.frames
+        frame_s = frames.frame_s(self.sample_rate_hz) if frames else 0.0
+        return FigureOptions(tuple(class_names), clip_average=self.clip_average, frames=frames, frame_s=frame_s)
 
 
 # Of the settings that Settings inherits.

@@ -19,7 +19,8 @@ from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.base.json_files import read_json
-from xval.measures.task import FRAME_CLASSIFICATION, Task, find_task
+from xval.measures.task import Task, find_task
+from xval.measures.tasks.frame_classification import TASK as FRAME_CLASSIFICATION
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
 from xval.settings.classical import Statistic
 from xval.settings.schema import FRAME_KEYS

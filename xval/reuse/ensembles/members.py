@@ -23,7 +23,7 @@ from xval.results.job_key import JobKey
 from xval.results.read import PREDICTION_COLUMNS, REMEDY, Record
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.schema import Settings
-from xval.training.evaluation.clips import KEPT_SIDES
+from xval.training.evaluation.fold import KEPT_SIDES
 
 _AGAIN = "The members of an ensemble must agree in this; name others."
 
@@ -85,15 +85,9 @@ class Member:
         path, task = self.folder / "predictions.parquet", self.settings.task
         try:
             table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
-            prefix = "probability_" if task.has_classes else "predicted_"
-            names = [f"{prefix}{name}" for name in self.record["class_names"]] if task.has_classes else _predicted(table)
-            if not np.isfinite(table[names].to_numpy(np.float32)).all():
-                raise ValueError("NaN or infinite predictions")  # noqa: TRY301 - worded below
             sides = {side: table[table["side"] == side].reset_index(drop=True) for side in KEPT_SIDES}
-            return {
-                side: Answers(of_side.drop(columns=names), of_side[names].to_numpy(np.float32))
-                for side, of_side in sides.items()
-            }
+            names = self.record["class_names"]
+            return {side: Answers(of_side, task.decode(of_side, names).complete()[1]) for side, of_side in sides.items()}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
 
@@ -220,10 +214,6 @@ def _is_same(one: pd.DataFrame, two: pd.DataFrame) -> bool:
         return False
     times = ["start_s", "end_s"]
     return np.allclose(one[times].to_numpy(float), two[times].to_numpy(float), atol=1e-6, equal_nan=True)
-
-
-def _predicted(table: pd.DataFrame) -> list[str]:
-    return [str(name) for name in table if str(name).startswith("predicted_")]
 
 
 def _listed(numbers: Sequence[Any]) -> str:
