@@ -82,7 +82,7 @@ def measure_over_items(
         examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         found["figures"][side] = _measure(task, examples, known, further or {})
-        if task.has_clip_labels:
+        if records[0].get("thresholds"):
             found["figures"][side] |= _measure_decided(
                 task, [_decided(metric_dict, folders, *each) for each in zip(repeats, examples, strict=True)]
             )
@@ -90,8 +90,8 @@ def measure_over_items(
     of_clips = found["figures"].get(clip_side, {})
     known_figures = {name: of_clips.get(name) or _of_record(values) for name, values in of_record.items()}
     found["figures"][clip_side] = known_figures | of_clips
-    if task.is_framewise and not found["missing"]:
-        frames = settings.frame_settings()
+    frames = settings.frames
+    if frames and not found["missing"]:
         of_all = [path.parent for paths in repeats for path in paths.values()]
         found["figures"]["test"].update(measure_events(of_all, class_names, frames, found["figures"]["test"]))
     return found
@@ -166,7 +166,7 @@ def _measure(
             interval = _pooled_interval(metric, repeats)
         chance = metric.chance and metric.chance(targets, weights[of])
         # Chance of frames, and of metrics of the user's own, names one answer to all items.
-        if chance and of == "items" and not (metric.is_mean or task.is_framewise or name in further):
+        if chance and of == "items" and not (metric.is_mean or task.target == "frame" or name in further):
             chance = chance._replace(value=_mean_chance(metric, chance.answer, targets, rows))
         if name in further and chance is None:
             groups = rows if of == "items" else [np.arange(len(targets))]
@@ -235,7 +235,7 @@ def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -
     The groups are numbered from 0 without gaps: bool (n_groups,).
     """
     n_groups = int(groups.max()) + 1
-    if task.has_clip_numbers:
+    if targets.ndim > 1 and not task.has_classes:
         low, high = np.full((2, n_groups, targets.shape[1]), [[[math.inf]], [[-math.inf]]])
         np.minimum.at(low, groups, targets)
         np.maximum.at(high, groups, targets)

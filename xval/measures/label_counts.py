@@ -120,3 +120,20 @@ def decide(predictions: Predictions, thresholds: NDArray[np.float64]) -> Predict
 def join_decided(decided: NDArray[Any], class_names: Sequence[str]) -> list[str]:
     """Return the labels of each example in one text, with ``;`` between them: those that are 1 of (n_examples, n_classes)."""
     return [";".join(name for name, is_on in zip(class_names, row, strict=True) if is_on) for row in decided > 0]
+
+
+def made_up_labels(n_examples: int, n_outputs: int) -> Targets:
+    """Return targets of which each has one label in turn, and then none."""
+    return np.asarray(np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs), np.float32)
+
+
+def ranking_precision(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
+    """Return the label ranking average precision of each example, float64 (n_examples,)."""
+    from scipy.stats import rankdata  # here, because it takes a second and most uses of this module need no value
+
+    true = targets > THRESHOLD
+    ranks = rankdata(-predictions, method="max", axis=1)
+    among_true = rankdata(np.where(true, -predictions, np.inf), method="max", axis=1)
+    sums = np.where(true, among_true / ranks, 0).sum(axis=1)
+    n_true = true.sum(axis=1)
+    return np.where((n_true == 0) | (n_true == true.shape[1]), 1.0, sums / np.maximum(n_true, 1))

@@ -36,7 +36,7 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     found: dict[str, bool] = {}
     names = split_names(text)
     task = find_task(task_type)
-    if names and task.is_reconstruction:
+    if names and not task.takes_further_metrics:
         those = ", ".join(metrics.metric_names(task_type))
         raise SettingsError(f"metric '{names[0]}': a representation is measured by {those} alone; leave it out.")
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
@@ -58,7 +58,7 @@ def followed(task_type: str, text: str) -> list[str]:
         SettingsError: As `directions`.
     """
     task = find_task(task_type)
-    return [task.training_metric] if task.is_reconstruction else [task.main_metrics[0], *directions(task_type, text)]
+    return [task.main_metrics[0], *directions(task_type, text)] if task.takes_further_metrics else [task.training_metric]
 
 
 def monitor_is_maximised(monitor: str, task_type: str, text: str) -> bool:

@@ -12,7 +12,6 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from preprocessing.annotations.settings import FrameSettings
-from preprocessing.clips.table import TaskType
 from preprocessing.features.settings import (
     FeatureSettings,
     NonNegativeFloat,
@@ -32,6 +31,7 @@ from xval.settings.optimizer_arguments import in_order
 from xval.settings.scope import Scope
 from xval.settings.space import SearchPlan, check_text
 from xval.settings.validators import (
+    TaskType,
     below_one,
     check_condition,
     check_executor,

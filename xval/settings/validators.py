@@ -5,13 +5,19 @@ says what is allowed.
 """
 
 import re
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import ValidationInfo
 
 from xval.base.errors import SettingsError, suggestion
 from xval.folds.condition import Condition
+from xval.measures.task import all_tasks
 from xval.settings import architectures
 
+if TYPE_CHECKING:
+    TaskType: TypeAlias = str
+else:
+    TaskType = Literal[tuple(all_tasks())]  # their files say which there are
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
 
 

@@ -10,7 +10,7 @@ the background, which most frames are, does not lift them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from xval.measures.confusion import class_metrics, confusion_matrix
 from xval.measures.events.figure_names import EVENT_FIGURES, EVENT_METRICS, SCORE_METRICS
 from xval.measures.forms import AnswerText, ClipAnswers, Columns, Decoded, DrawnFigure, FigureOptions, Figures, Side
 from xval.measures.frame_chance import (
-    Targets,
     best_f1,
     best_macro_f1,
     best_macro_recall,
@@ -33,6 +32,8 @@ from xval.measures.frame_chance import (
     mean_share,
     of_events,
 )
+from xval.measures.frame_counts import THRESHOLD, Predictions, Targets, all_classes, count_frames, first_event
+from xval.measures.label_counts import made_up_labels
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import metric
 from xval.measures.task import Task, constant_answer
@@ -42,15 +43,18 @@ if TYPE_CHECKING:
 
     from xval.measures.events.recordings import AnsweredRecordings
 
-Predictions = NDArray[np.float32]
 
-_THRESHOLD = 0.5
+_WANTED = (
+    "A model that labels frames is tested on recordings with annotated events: prepare them with "
+    "python -m preprocessing events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and "
+    "give NAME."
+)
 
 
 @metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=chance_accuracy)
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of right decisions: frames with the right class, background too; or labels of frames, heard or not."""
-    true, predicted = _all_classes(targets, predictions)
+    true, predicted = all_classes(targets, predictions)
     if targets.ndim == 1:
         return float(np.mean((true & predicted).any(axis=1)))
     return float(np.mean(true == predicted))
@@ -63,7 +67,7 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     One class per frame: the mean recall of the classes that occur in the targets, background too. Several labels: the mean over
     the labels that are heard in some frames and not in others, of the recall of the frames with the label and of those without.
     """
-    true, predicted = _all_classes(targets, predictions)
+    true, predicted = all_classes(targets, predictions)
     recalls = divide((true & predicted).sum(axis=0), true.sum(axis=0))
     if targets.ndim == 1:
         return mean_of_defined(recalls)
@@ -73,42 +77,42 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
 @metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_f1))
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return float(divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_precision))
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return float(divide(counts.n_correct.sum(), counts.n_predicted.sum()))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_recall))
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return float(divide(counts.n_correct.sum(), counts.n_true.sum()))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_macro_f1))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return mean_of_defined(divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_precision))
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return mean_of_defined(divide(counts.n_correct, counts.n_predicted))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_macro_recall))
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return mean_of_defined(divide(counts.n_correct, counts.n_true))
 
 
@@ -121,8 +125,8 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """
     from sklearn.metrics import average_precision_score  # here, because it takes seconds and most uses need no value
 
-    true, _ = _all_classes(targets, predictions)
-    present = [number for number in range(_first_event(targets), true.shape[1]) if true[:, number].any()]
+    true, _ = all_classes(targets, predictions)
+    present = [number for number in range(first_event(targets), true.shape[1]) if true[:, number].any()]
     return mean_of_defined(np.array([average_precision_score(true[:, number], predictions[:, number]) for number in present]))
 
 
@@ -147,32 +151,6 @@ def check(targets: Targets, predictions: Predictions) -> None:
         check_zeros_and_ones(targets, "frame_classification")
 
 
-class _Counts(NamedTuple):
-    """Frames of each class of events, int64 (n_classes,)."""
-
-    n_true: NDArray[np.int64]
-    n_predicted: NDArray[np.int64]
-    n_correct: NDArray[np.int64]
-
-
-def _count(targets: Targets, predictions: Predictions) -> _Counts:
-    true, predicted = (each[:, _first_event(targets) :] for each in _all_classes(targets, predictions))
-    return _Counts(true.sum(axis=0), predicted.sum(axis=0), (true & predicted).sum(axis=0))
-
-
-def _first_event(targets: Targets) -> int:
-    """Return the number of the first class of events: behind the background, where there is one."""
-    return 1 if targets.ndim == 1 else 0
-
-
-def _all_classes(targets: Targets, predictions: Predictions) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which classes are true and which predicted: bool (n_frames, n_classes), the background too."""
-    if targets.ndim > 1:
-        return targets > _THRESHOLD, predictions >= _THRESHOLD
-    numbers = np.arange(predictions.shape[1])
-    return targets[:, np.newaxis] == numbers, np.argmax(predictions, axis=1)[:, np.newaxis] == numbers
-
-
 class FrameClassification(Task):
     """Classes of frames, one each; its clips are recordings, and what it finds in them are events."""
 
@@ -190,6 +168,10 @@ class FrameClassification(Task):
     clip_word = "recording"
     answer_word = "event"
     label_word = "events"
+    why_final = "metrics of segments and events are computed once, after training; monitor one of frames"
+    why_no_folder = f"a folder of clips. {_WANTED}"
+    why_no_table = f"a table of clips. {_WANTED}"
+    corpus_wanted = _WANTED
     worst_first = "Recordings with the most seconds of wrongly labelled frames first."
 
     @property
@@ -211,6 +193,10 @@ class FrameClassification(Task):
     def decode(self, columns: Columns, names: Sequence[str]) -> Decoded:
         """Return class numbers and probabilities of all frames, those without weight too."""
         return decode_classes(columns, names)
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+        """Return each class in turn."""
+        return np.arange(n_examples) % n_outputs
 
     def measure(self, side: Side, options: FigureOptions) -> Figures:
         """Return the metrics of frames, segments and events; without a frame that counts, those of events alone."""
@@ -299,13 +285,17 @@ class MultilabelFrameClassification(FrameClassification):
         """Return 0 or 1, and the probability, of each label of all frames, those without weight too."""
         return decode_labels(columns, names)
 
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+        """Return one label in turn, and then none."""
+        return made_up_labels(n_examples, n_outputs)
+
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:  # noqa: ARG002
         """Return nothing: figures of labels are those of their events."""
         return {}
 
     def _is_wrong(self, table: "pd.DataFrame", options: FigureOptions) -> NDArray[np.bool_]:
         names, frames = options.class_names, options.frames
-        threshold = (frames and frames.event_threshold) or _THRESHOLD
+        threshold = (frames and frames.event_threshold) or THRESHOLD
         true = table[[f"target_{name}" for name in names]].to_numpy() > 0
         answered = table[[f"{PROBABILITY}_{name}" for name in names]].to_numpy() >= threshold
         return np.asarray((true != answered).any(axis=1))

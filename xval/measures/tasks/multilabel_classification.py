@@ -31,7 +31,9 @@ from xval.measures.label_counts import (
     decide,
     join_decided,
     label_metrics,
+    made_up_labels,
     random_average_precision,
+    ranking_precision,
 )
 from xval.measures.labels import LabelledData, TrueLabels, match_label_sets
 from xval.measures.metrics import Chance, find, metric
@@ -70,7 +72,7 @@ def _best_ranking(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     order = np.argsort(-shares, kind="stable")
     ranks = np.empty(len(shares), np.float32)
     ranks[order] = np.arange(len(shares), 0, -1)
-    return Chance(float(weights @ _ranking_precision(targets, np.tile(ranks, (len(targets), 1)))), "always the same order")
+    return Chance(float(weights @ ranking_precision(targets, np.tile(ranks, (len(targets), 1)))), "always the same order")
 
 
 def _best_macro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
@@ -130,7 +132,7 @@ def lrap(targets: Targets, predictions: Predictions) -> float:
     For each label of an example it is the share of right ones among those that are as probable or more, averaged over its
     labels, then over examples. As in scikit-learn, an example that has none of the labels, or all, counts as 1.
     """
-    return float(np.mean(_ranking_precision(targets, predictions)))
+    return float(np.mean(ranking_precision(targets, predictions)))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_best_macro_f1, aliases=("f1_macro",))
@@ -184,18 +186,6 @@ def check(targets: NDArray[Any], predictions: Predictions) -> None:
     check_zeros_and_ones(targets, "multilabel_classification")
 
 
-def _ranking_precision(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
-    """Return the label ranking average precision of each example, float64 (n_examples,)."""
-    from scipy.stats import rankdata  # here, because it takes a second and most uses of this module need no value
-
-    true = targets > THRESHOLD
-    ranks = rankdata(-predictions, method="max", axis=1)
-    among_true = rankdata(np.where(true, -predictions, np.inf), method="max", axis=1)
-    sums = np.where(true, among_true / ranks, 0).sum(axis=1)
-    n_true = true.sum(axis=1)
-    return np.where((n_true == 0) | (n_true == true.shape[1]), 1.0, sums / np.maximum(n_true, 1))
-
-
 class MultilabelClassification(Task):
     """Labels of clips."""
 
@@ -211,6 +201,19 @@ class MultilabelClassification(Task):
         "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
         "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
     }
+    has_thresholds = True
+    deals_classes = True
+    refused = {
+        "clip_average": "clip_average='{value}' is for classes of which one is right; the windows of a clip with several "
+        "labels are combined by the mean of their probabilities: allowed is probabilities",
+        "class_weights": "class_weights='{value}' weighs a clip by its one class, and clips with several labels have no such "
+        "class; allowed is none. loss='binary_focal_crossentropy' gives labels that are hard to find more weight",
+    }
+    why_final = "thresholds are found once, after training; monitor the loss or a metric without them"
+    why_no_folder = (
+        "folders name one class of each clip, and this model finds several labels. Give a table with the columns path and "
+        "label (such as dog;rain)."
+    )
     label_word = "labels of clips"
     worst_first = "Clips with the most wrong labels first: labels that were missed, and labels that are not there."
 
@@ -235,6 +238,10 @@ class MultilabelClassification(Task):
     def decode(self, columns: Columns, names: Sequence[str]) -> Decoded:
         """Return 0 or 1, and the probability, of each label."""
         return decode_labels(columns, names)
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+        """Return one label in turn, and then none."""
+        return made_up_labels(n_examples, n_outputs)
 
     def _compute(self, targets: Targets, predictions: Predictions, options: FigureOptions) -> Figures:
         found = super()._compute(targets, predictions, options)

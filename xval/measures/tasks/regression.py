@@ -163,6 +163,12 @@ class Regression(Task):
         "r2_score": KerasMetric("R2Score", higher_is_better=True),
         "root_mean_squared_error": KerasMetric("RootMeanSquaredError", higher_is_better=False),
     }
+    draws_numbers = True
+    refused = {name: Task.refused[name] for name in ("label_smoothing", "clip_average", "class_weights")}
+    uneven_folds = (
+        "The true numbers do not vary in fold {folds}: correlations and R2 are undefined there, or 0 whatever is predicted"
+    )
+    why_no_folder = "folders name classes, and this model predicts numbers. Give a table with the column label."
     worst_first = "Clips with the largest absolute error first (in standard deviations of the target)."
 
     def encode(
@@ -187,6 +193,10 @@ class Regression(Task):
         is_known = bool(_names_behind("target_", columns))
         targets = decode_outputs("target", columns, outputs) if is_known else None
         return Decoded(targets, decode_outputs("predicted", columns, outputs))
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+        """Return normal numbers."""
+        return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
 
     def answer_clips(
         self,

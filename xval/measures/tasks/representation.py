@@ -5,7 +5,7 @@ Comes in: for each example the mean squared error of the mean (targets) and of t
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,6 +79,11 @@ class Representation(Task):
     loss_metrics = ("loss", "mse")
     loss_metric = "mse"
     takes_further_metrics = False
+    needs_labels = False
+    why_no_ensemble = (
+        "autoencoders keep the errors of what they rebuild alone, so that there is nothing to combine. Ensembles are for "
+        "classes, numbers and frames."
+    )
     worst_first = "Clips with the largest squared error of the reconstruction first."
 
     def encode(
@@ -98,6 +103,14 @@ class Representation(Task):
         of_mean = columns["squared_error_of_mean"].to_numpy() if "squared_error_of_mean" in columns else None
         errors = columns["squared_error"].to_numpy().astype(np.float32)
         return Decoded(None if of_mean is None else of_mean.astype(np.float32), errors)
+
+    def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the losses and the training metric: others need the features besides, which are not kept between epochs."""
+        return ("val_loss", "loss", self.training_metric, f"val_{self.training_metric}")
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+        """Return normal numbers."""
+        return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
 
     def answer_constantly(
         self,

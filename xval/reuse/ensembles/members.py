@@ -148,7 +148,7 @@ def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> 
     first = members[0]
     if same_examples:
         return first.sides[side].table, np.stack([member.sides[side].values for member in members])
-    if first.settings.task.is_framewise:
+    if first.settings.frames:
         raise ResultsError(f"{first.key} and the other members label other frames of recordings. {_AGAIN}")
     by_clip = [member.sides[side].by_clip(member.settings.clip_average) for member in members]
     order = by_clip[0].table["clip"]
@@ -169,11 +169,8 @@ def _check_instance(instance: InstanceRecords) -> None:
     settings = instance.written.settings
     if settings.architecture == ENSEMBLE:
         raise SettingsError(f"instance {instance.number}: an ensemble itself; name its members.")
-    if settings.task.is_reconstruction:
-        raise SettingsError(
-            f"instance {instance.number}: autoencoders keep the errors of what they rebuild alone, so that there is nothing to "
-            "combine. Ensembles are for classes, numbers and frames."
-        )
+    if settings.task.why_no_ensemble:
+        raise SettingsError(f"instance {instance.number}: {settings.task.why_no_ensemble}")
     missing = [str(key) for key in instance.wanted if key not in instance.done]
     if missing:
         raise ResultsError(
@@ -183,7 +180,7 @@ def _check_instance(instance: InstanceRecords) -> None:
 
 def _check_same_task(first: InstanceRecords, other: InstanceRecords) -> None:
     one, two = first.written.settings, other.written.settings
-    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if one.task.is_framewise else (
+    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if one.frames else (
         "task_type",
     )  # fmt: skip
     for name in names:

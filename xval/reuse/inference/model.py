@@ -198,7 +198,7 @@ class SavedModel:
 
     def _check(self, per: Per, every_s: float | None) -> None:
         """Refuse options that do not fit the model."""
-        of_frames = self.description.task.is_framewise
+        of_frames = self.description.frames is not None
         if per not in ("file", "example", "segment"):
             raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
         if of_frames and per == "example":
@@ -217,7 +217,7 @@ class SavedModel:
 
     def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
         with_basic = any(member.needs_basic for member in self._members)
-        if self.description.task.is_framewise:
+        if self.description.frames is not None:
             yield from sequence_inputs(source, self.description)
         elif per == "segment":
             yield from segment_inputs(source, self.description, every_s, with_basic=with_basic)
@@ -235,7 +235,7 @@ class SavedModel:
 
     def _tabulate(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
         """Return the rows of one source."""
-        if self.description.task.is_framewise:
+        if self.description.frames is not None:
             return self._tabulate_frames(source, found, per)
         start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
         if per == "file":
