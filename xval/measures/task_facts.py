@@ -43,6 +43,7 @@ class TaskFacts:
         answer_word: What a model finds in a file.
         label_word: What unknown labels of new data are counted in.
         worst_first: Which answers are worst, in a sentence.
+        built_like: The task whose architectures do this one too.
         has_thresholds: Validation clips choose from which probability on each label is predicted.
         deals_classes: Folds are stratified by class, each of which some item has to train.
         needs_labels: Corpora are prepared for it; otherwise it reads those of any task.
@@ -77,6 +78,7 @@ class TaskFacts:
     clip_word: str = "clip"
     answer_word: str = "prediction"
     label_word: str = "clips"
+    built_like: str = ""
     has_thresholds: bool = False
     deals_classes: bool = False
     needs_labels: bool = True

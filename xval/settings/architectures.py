@@ -18,7 +18,6 @@ from xval.base.config_file import ROOT, own_folder
 from xval.base.errors import SettingsError, suggestion
 from xval.measures.task import all_tasks
 from xval.measures.tasks.classification import TASK as CLASSIFICATION
-from xval.measures.tasks.multilabel_classification import TASK as MULTILABEL_CLASSIFICATION
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_of
 
@@ -120,8 +119,9 @@ def find_architecture(name: str) -> Architecture:
     definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
     declared = _declared(definition.module)
     task_types = tuple(cast("Iterable[str]", declared.get("task_types", _USUAL_TASKS)))
-    if CLASSIFICATION.name in task_types and MULTILABEL_CLASSIFICATION.name not in task_types:
-        task_types = (*task_types, MULTILABEL_CLASSIFICATION.name)  # the activation alone differs, which is not its own
+    # The activation alone differs, which is not its own.
+    alike = [name for name, task in all_tasks().items() if task.built_like in task_types and name not in task_types]
+    task_types = (*task_types, *alike)
     try:
         options = {
             argument.arg: Option(argument.arg, _annotation(argument), _literal(default))

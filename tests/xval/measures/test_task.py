@@ -30,8 +30,8 @@ def test_tasks_are_those_of_the_types_of_the_metrics_and_of_preprocessing():
 
 def test_a_task_has_the_label_forms_that_it_names():
     assert {form for task in tasks.all_tasks().values() for form in task.variants} <= set(get_args(tasks.LabelForm))
-    assert tasks.find_task("frame_classification", "multi_label").is_multi_label
-    assert not tasks.find_task("frame_classification", "multi_class").is_multi_label
+    assert tasks.find_task("frame_classification", "multi_label").activation == "sigmoid"
+    assert tasks.find_task("frame_classification", "multi_class").activation == "softmax"
     assert tasks.find_task("classification", "multi_label") is classification.TASK
 
 
@@ -64,10 +64,9 @@ def test_every_loss_has_a_value_per_example(task, loss):
 
 @every_task
 def test_a_task_has_its_kind_of_target(task):
-    of_clips = [task.has_clip_classes, task.has_clip_labels, task.has_clip_numbers]
-    assert sum([*of_clips, task.is_framewise, task.is_reconstruction]) == 1
-    assert task.has_clip_targets == any(of_clips)
-    assert task.deals_classes == (task.has_clip_targets and task.has_classes)
+    assert task.deals_classes == (task.target == "clip" and task.has_classes)
+    assert task.needs_labels == (task.target != "input")
+    assert not task.has_thresholds or task.final_metrics
     assert (task.activation == "linear") == (not task.has_classes)
     assert set(task.training_metric_classes) == set(task.losses.values())
 
@@ -92,8 +91,8 @@ def test_new_data_have_a_main_metric_that_needs_no_training_data(task):
 def test_losses_are_compared_by_parameters_that_there_are(task):
     names = names_of_loss(task)
     assert {"loss", "example_length_s"} <= set(names)
-    assert ("normalization" in names) == task.is_reconstruction
-    assert ("label_frame_s" in names) == task.is_framewise
+    assert ("normalization" in names) == (task.target == "input")
+    assert ("label_frame_s" in names) == (task.target == "frame")
 
 
 @every_task
@@ -107,7 +106,7 @@ def test_monitors_are_the_losses_and_the_validation_metrics(task):
     found = task.monitors(["own"])
 
     assert found[:3] == ("val_loss", "loss", task.training_metric)
-    validated = {task.training_metric} if task.is_reconstruction else {*metrics.metric_names(task.name), "own"}
+    validated = {task.training_metric} if task.target == "input" else {*metrics.metric_names(task.name), "own"}
     assert set(found[3:]) == {f"val_{name}" for name in validated}
 
 

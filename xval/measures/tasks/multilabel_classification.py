@@ -201,6 +201,7 @@ class MultilabelClassification(Task):
         "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
         "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
     }
+    built_like = "classification"
     has_thresholds = True
     deals_classes = True
     refused = {

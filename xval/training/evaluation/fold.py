@@ -158,7 +158,8 @@ def _evaluate(
         tables: Further tables, by the name of their file, of each side.
     """
     task, further = settings.task, further_metrics.load(settings.task_type, settings.metrics)
-    options = replace(settings.figure_options(data.class_names), further=further, known={})
+    class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt
+    options = replace(settings.figure_options(class_names), further=further, known={})
     clips = {side: sides[side].by_clip(settings.clip_average) for side in KEPT_SIDES}
     trained = _trained_targets(data)
     thresholds = task.find_thresholds(clips["validation"])
@@ -183,7 +184,7 @@ def _evaluate(
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in data.sides.items()},
         "n_training_examples": len(data.training),
-        "class_names": list(data.class_names),
+        "class_names": list(class_names),
         "metrics": {side: dict(known) for side, known in followed.items()} | measured,
         **({"further_metrics": directions} if task.takes_further_metrics else {}),
         "clip_metrics": {side: measured[side] if of is sides[side] else of_clips[side] for side, of in clips.items()},
@@ -192,15 +193,15 @@ def _evaluate(
         **{name: {"test": of_classes} for name, of_classes in tested.classes.items()},
     }
     if thresholds is not None:
-        figures["thresholds"] = dict(zip(data.class_names, thresholds.tolist(), strict=True))
+        figures["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))
         is_untuned = ~clips["validation"].counted()[0].any(axis=0)
-        figures["untuned_labels"] = [data.class_names[number] for number in np.flatnonzero(is_untuned)]
+        figures["untuned_labels"] = [class_names[number] for number in np.flatnonzero(is_untuned)]
     kept = {side: sides[side] for side in KEPT_SIDES}
     beside: dict[str, dict[str, pd.DataFrame]] = {name: dict(of_sides) for name, of_sides in tables.items()}
     for side, answered in kept.items():
         for name, table in answered.tables().items():
             beside.setdefault(name, {})[side] = table
-    names = data.class_names or data.store.target_names
+    names = class_names or data.store.target_names
     predictions = {side: _tabulate(task, answered, names, thresholds) for side, answered in kept.items()}
     return Evaluation(figures, _joined(predictions), {name: _joined(of_sides) for name, of_sides in beside.items()})
 
