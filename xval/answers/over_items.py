@@ -90,8 +90,8 @@ def measure_over_items(
     of_clips = found["figures"].get(clip_side, {})
     known_figures = {name: of_clips.get(name) or _of_record(values) for name, values in of_record.items()}
     found["figures"][clip_side] = known_figures | of_clips
-    frames = settings.frames
-    if frames and not found["missing"]:
+    if task.target == "frame" and not found["missing"]:
+        frames = settings.frame_settings()
         of_all = [path.parent for paths in repeats for path in paths.values()]
         found["figures"]["test"].update(measure_events(of_all, class_names, frames, found["figures"]["test"]))
     return found

@@ -130,7 +130,7 @@ def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> F
     )
     sides: dict[str, Examples] = dict(data.sides)
     for side in KEPT_SIDES:
-        table, examples = first.sides[side].table, data.sides[side]
+        table, examples = first.sides[side].rows, data.sides[side]
         if isinstance(examples, FrameExamples):
             clips = np.repeat([each.clip for each in examples.recordings], [each.n_frames for each in examples.recordings])
         else:
