@@ -197,12 +197,10 @@ def _evaluate(
         is_untuned = ~clips["validation"].counted()[0].any(axis=0)
         figures["untuned_labels"] = [class_names[number] for number in np.flatnonzero(is_untuned)]
     kept = {side: sides[side] for side in KEPT_SIDES}
-    beside: dict[str, dict[str, pd.DataFrame]] = {name: dict(of_sides) for name, of_sides in tables.items()}
-    for side, answered in kept.items():
-        for name, table in answered.tables().items():
-            beside.setdefault(name, {})[side] = table
     names = class_names or data.store.target_names
     predictions = {side: _tabulate(task, answered, names, thresholds) for side, answered in kept.items()}
+    of_answers = {side: answered.tables() for side, answered in kept.items()}
+    beside = {name: {side: of_answers[side][name] for side in of_answers} for name in of_answers["test"]} | dict(tables)
     return Evaluation(figures, _joined(predictions), {name: _joined(of_sides) for name, of_sides in beside.items()})
 
 
