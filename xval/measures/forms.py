@@ -4,7 +4,7 @@ Comes in: nothing. Goes out: `FigureOptions`; `Decoded`, `SideFigures`, `ClipAns
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 Side: TypeAlias = "Answered | AnsweredRecordings"
 """What was answered on a side, or on a part of it."""
+Array: TypeAlias = NDArray[Any]
+Known: TypeAlias = NDArray[Any] | None
+"""None: not known."""
+Names: TypeAlias = Sequence[str]
+Renames: TypeAlias = Mapping[str, str]
+Encoded: TypeAlias = dict[str, Array]
 Columns: TypeAlias = "Mapping[str, Any] | pd.DataFrame"
 """Of a table, by their names: whatever has ``to_numpy``."""
 Figures: TypeAlias = dict[str, float]

@@ -5,7 +5,7 @@ instance of it named ``TASK``, metrics and a function ``check`` of targets and p
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -21,12 +21,17 @@ from xval.measures import metrics
 from xval.measures.answered import Answered
 from xval.measures.forms import (
     AnswerText,
+    Array,
     ClipAnswers,
     Columns,
     Decoded,
     DrawnFigure,
+    Encoded,
     FigureOptions,
     Figures,
+    Known,
+    Names,
+    Renames,
     Side,
     SideFigures,
 )
@@ -51,13 +56,8 @@ class Task(TaskFacts, ABC):
 
     @abstractmethod
     def encode(
-        self,
-        targets: NDArray[Any] | None,
-        predictions: NDArray[np.float32],
-        names: Sequence[str],
-        thresholds: NDArray[np.float64] | None = None,
-        clip_of: NDArray[np.int64] | None = None,
-    ) -> dict[str, NDArray[Any]]:
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
         """Return the columns of predictions.
 
         Args:
@@ -69,7 +69,7 @@ class Task(TaskFacts, ABC):
         """
 
     @abstractmethod
-    def decode(self, columns: Columns, names: Sequence[str]) -> Decoded:
+    def decode(self, columns: Columns, names: Names) -> Decoded:
         """Return the arrays that `encode` made columns of.
 
         Args:
@@ -100,7 +100,7 @@ class Task(TaskFacts, ABC):
         return metrics.compute(self.name, targets, predictions, options.further)
 
     @abstractmethod
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return targets in which every class occurs and is missing, or numbers, to try parts of the user's own with."""
 
     def evaluate(self, side: Side, options: FigureOptions, *, by_item: bool = True) -> SideFigures:
@@ -114,29 +114,29 @@ class Task(TaskFacts, ABC):
         of_items = {item: {"n_clips": len(own)} | self.measure(own, options) for item, own in items}
         return SideFigures(self.measure(side, options), of_items, self.class_figures(side, options))
 
-    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:  # noqa: ARG002
+    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
         """Return class_metrics, and the confusion_matrix where one class is the right one; nothing without classes."""
         return {}
 
-    def class_rows(self, side: Side, figures: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:  # noqa: ARG002
+    def class_rows(self, side: Side, figures: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         """Return a row of figures for each class; `figures` are the `class_figures` of the side."""
         return dict(figures.get("class_metrics", {}))
 
-    def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:  # noqa: ARG002
+    def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
         """Return the metrics that follow from counts of each item, as functions of drawn items, which are fast."""
         return {}
 
-    def find_thresholds(self, side: Side) -> NDArray[np.float64] | None:  # noqa: ARG002
+    def find_thresholds(self, side: Side) -> NDArray[np.float64] | None:
         """Return from which probability on each label is predicted, as validation clips choose it; None: there is no such."""
         return None
 
-    def answer_constantly(self, side: Side, training_targets: NDArray[Any], options: FigureOptions) -> Side:
+    def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
         """Return what a model answers that ignores the audio: the shares of the classes, or the mean target, of what trains."""
         answer = constant_answer(training_targets, len(options.class_names))
         return Answered(side.rows, side.targets, np.repeat(answer, len(side), axis=0))
 
     @abstractmethod
-    def answer_clips(self, table: "pd.DataFrame", clip_of: NDArray[np.int64], options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return what was answered on each clip, and how wrong it is.
 
         Args:
@@ -161,7 +161,7 @@ class Task(TaskFacts, ABC):
         """Return the true answer of `worst` for people."""
         return true
 
-    def read_labels(self, data: LabelledData, names: Sequence[str], renames: Mapping[str, str], policy: str) -> TrueLabels:
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
         """Return the targets of clips or recordings from elsewhere.
 
         Args:

@@ -5,7 +5,7 @@ out: one float per metric, the figures of each class, the confusion matrix. The 
 the first of them in a tie.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,20 @@ from xval.measures.answered import combine_clips
 from xval.measures.arrays import area_under_roc, equal_error_rate, mean_of_defined
 from xval.measures.columns import decode_classes, encode_classes
 from xval.measures.confusion import Predictions, Targets, class_metrics, confusion_matrix, per_class
-from xval.measures.forms import AnswerText, ClipAnswers, Columns, Decoded, DrawnFigure, FigureOptions, Side
+from xval.measures.forms import (
+    AnswerText,
+    Array,
+    ClipAnswers,
+    Columns,
+    Decoded,
+    DrawnFigure,
+    Encoded,
+    FigureOptions,
+    Known,
+    Names,
+    Renames,
+    Side,
+)
 from xval.measures.labels import LabelledData, TrueLabels, match_labels
 from xval.measures.metrics import Chance, metric
 from xval.measures.task import Task
@@ -177,21 +190,16 @@ class Classification(Task):
     worst_first = "Wrong answers only; first those that are surest of the wrong class and least of the right one."
 
     def encode(
-        self,
-        targets: NDArray[Any] | None,
-        predictions: NDArray[np.float32],
-        names: Sequence[str],
-        thresholds: NDArray[np.float64] | None = None,  # noqa: ARG002
-        clip_of: NDArray[np.int64] | None = None,  # noqa: ARG002
-    ) -> dict[str, NDArray[Any]]:
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
         """Return target, predicted and probability_<class>."""
         return encode_classes(targets, predictions, names)
 
-    def decode(self, columns: Columns, names: Sequence[str]) -> Decoded:
+    def decode(self, columns: Columns, names: Names) -> Decoded:
         """Return class numbers and probabilities."""
         return decode_classes(columns, names)
 
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return each class in turn."""
         return np.arange(n_examples) % n_outputs
 
@@ -226,7 +234,7 @@ class Classification(Task):
 
         return {"accuracy": of_clips, "balanced_accuracy": of_classes}
 
-    def answer_clips(self, table: "pd.DataFrame", clip_of: NDArray[np.int64], options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return the true and the most probable class; the error is the probability of the latter minus that of the former."""
         decoded = self.decode(table, options.class_names).complete()
         targets, probabilities = combine_clips(*decoded, clip_of, options.clip_average)
@@ -239,13 +247,7 @@ class Classification(Task):
         """Return the class and its probability."""
         return AnswerText(str(answer["answer"]), sure=f"{answer['sure']:.0%}", is_right=answer["answer"] == answer["true"])
 
-    def read_labels(
-        self,
-        data: LabelledData,
-        names: Sequence[str],
-        renames: Mapping[str, str],
-        policy: str,  # noqa: ARG002
-    ) -> TrueLabels:
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
         """Return class numbers; clips with other labels are left out."""
         labels = data.table["label"].tolist()
         matched = match_labels(labels, names, renames)

@@ -9,28 +9,32 @@ The names mean the same in both forms: F1, precision, recall and average precisi
 the background, which most frames are, does not lift them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import JobError
+from xval.measures import frame_chance
 from xval.measures.arrays import check_zeros_and_ones, divide, mean_of_defined
 from xval.measures.columns import PROBABILITY, decode_classes, decode_labels, encode_classes, encode_outputs
 from xval.measures.confusion import class_metrics, confusion_matrix
 from xval.measures.events.figure_names import EVENT_FIGURES, EVENT_METRICS, SCORE_METRICS
-from xval.measures.forms import AnswerText, ClipAnswers, Columns, Decoded, DrawnFigure, FigureOptions, Figures, Side
-from xval.measures.frame_chance import (
-    best_f1,
-    best_macro_f1,
-    best_macro_recall,
-    best_precision,
-    best_recall,
-    chance_accuracy,
-    chance_balanced,
-    mean_share,
-    of_events,
+from xval.measures.forms import (
+    AnswerText,
+    Array,
+    ClipAnswers,
+    Columns,
+    Decoded,
+    DrawnFigure,
+    Encoded,
+    FigureOptions,
+    Figures,
+    Known,
+    Names,
+    Renames,
+    Side,
 )
 from xval.measures.frame_counts import THRESHOLD, Predictions, Targets, all_classes, count_frames, first_event
 from xval.measures.label_counts import made_up_labels
@@ -51,7 +55,7 @@ _WANTED = (
 )
 
 
-@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=chance_accuracy)
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=frame_chance.chance_accuracy)
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of right decisions: frames with the right class, background too; or labels of frames, heard or not."""
     true, predicted = all_classes(targets, predictions)
@@ -60,7 +64,7 @@ def accuracy(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(true == predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=chance_balanced, aliases=("uar",))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.chance_balanced, aliases=("uar",))
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall of what there is to be told apart.
 
@@ -74,49 +78,49 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     return mean_of_defined((recalls + divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_f1))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_f1))
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
     counts = count_frames(targets, predictions)
     return float(divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_precision))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision))
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
     counts = count_frames(targets, predictions)
     return float(divide(counts.n_correct.sum(), counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_recall))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_recall))
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
     counts = count_frames(targets, predictions)
     return float(divide(counts.n_correct.sum(), counts.n_true.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_macro_f1))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_macro_f1))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
     counts = count_frames(targets, predictions)
     return mean_of_defined(divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_precision))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision))
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
     counts = count_frames(targets, predictions)
     return mean_of_defined(divide(counts.n_correct, counts.n_predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=of_events(best_macro_recall))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_macro_recall))
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
     counts = count_frames(targets, predictions)
     return mean_of_defined(divide(counts.n_correct, counts.n_true))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=of_events(mean_share))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.mean_share))
 def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the curve of precision over recall, each class of events against the rest, averaged over classes.
 
@@ -180,21 +184,16 @@ class FrameClassification(Task):
         return EVENT_FIGURES
 
     def encode(
-        self,
-        targets: NDArray[Any] | None,
-        predictions: NDArray[np.float32],
-        names: Sequence[str],
-        thresholds: NDArray[np.float64] | None = None,  # noqa: ARG002
-        clip_of: NDArray[np.int64] | None = None,  # noqa: ARG002
-    ) -> dict[str, NDArray[Any]]:
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
         """Return target, predicted and probability_<class>."""
         return encode_classes(targets, predictions, names)
 
-    def decode(self, columns: Columns, names: Sequence[str]) -> Decoded:
+    def decode(self, columns: Columns, names: Names) -> Decoded:
         """Return class numbers and probabilities of all frames, those without weight too."""
         return decode_classes(columns, names)
 
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return each class in turn."""
         return np.arange(n_examples) % n_outputs
 
@@ -232,7 +231,7 @@ class FrameClassification(Task):
 
         return {"event_f1": f1_of}
 
-    def answer_constantly(self, side: Side, training_targets: NDArray[Any], options: FigureOptions) -> Side:
+    def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
         """Return what a model answers that gives every frame the shares of the classes among the training frames."""
         from xval.measures.events.recordings import answer_recordings
 
@@ -241,19 +240,19 @@ class FrameClassification(Task):
         constant = [np.repeat(answer, recording.n_frames, axis=0) for recording in recordings]
         return answer_recordings(recordings, constant, options)
 
-    def answer_clips(self, table: "pd.DataFrame", clip_of: NDArray[np.int64], options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return the seconds of each recording whose label is wrong, without those in dispute."""
         is_wrong = self._is_wrong(table, options) & (table["weight"] > 0)
         return ClipAnswers(error=((table["end_s"] - table["start_s"]) * is_wrong).groupby(clip_of).sum())
 
-    def _is_wrong(self, table: "pd.DataFrame", options: FigureOptions) -> NDArray[np.bool_]:  # noqa: ARG002
+    def _is_wrong(self, table: "pd.DataFrame", options: FigureOptions) -> NDArray[np.bool_]:
         return np.asarray(table["target"] != table["predicted"])
 
     def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
         """Return how many seconds are wrong."""
         return AnswerText(str(answer["answer"]), error=f"{answer['error']:.2f} s wrong")
 
-    def read_labels(self, data: LabelledData, names: Sequence[str], renames: Mapping[str, str], policy: str) -> TrueLabels:
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
         """Return the events of each recording; those that are not annotated are left out."""
         from xval.measures.events.annotated import read_annotations
 
@@ -270,26 +269,21 @@ class MultilabelFrameClassification(FrameClassification):
     training_metric_classes = {"frames": "BinaryAccuracy"}
 
     def encode(
-        self,
-        targets: NDArray[Any] | None,
-        predictions: NDArray[np.float32],
-        names: Sequence[str],
-        thresholds: NDArray[np.float64] | None = None,  # noqa: ARG002
-        clip_of: NDArray[np.int64] | None = None,  # noqa: ARG002
-    ) -> dict[str, NDArray[Any]]:
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
         """Return target_<label> and probability_<label>."""
         true = {} if targets is None else encode_outputs("target", targets, names)
         return true | encode_outputs(PROBABILITY, predictions, names)
 
-    def decode(self, columns: Columns, names: Sequence[str]) -> Decoded:
+    def decode(self, columns: Columns, names: Names) -> Decoded:
         """Return 0 or 1, and the probability, of each label of all frames, those without weight too."""
         return decode_labels(columns, names)
 
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return one label in turn, and then none."""
         return made_up_labels(n_examples, n_outputs)
 
-    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:  # noqa: ARG002
+    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
         """Return nothing: figures of labels are those of their events."""
         return {}
 

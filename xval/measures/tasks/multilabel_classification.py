@@ -9,7 +9,7 @@ target has are left out of means over labels, and what is not defined is NaN. Ch
 expected average precision of the random baseline for system evaluation, Prague Bulletin of Mathematical Linguistics 103, 2015.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,20 @@ from xval.base.keras_names import KerasMetric
 from xval.data.clip_average import combine_examples
 from xval.measures.arrays import area_under_roc, check_zeros_and_ones, divide, mean_of_defined
 from xval.measures.columns import PROBABILITY, decode_labels, encode_outputs
-from xval.measures.forms import AnswerText, ClipAnswers, Columns, Decoded, FigureOptions, Figures, Side
+from xval.measures.forms import (
+    AnswerText,
+    Array,
+    ClipAnswers,
+    Columns,
+    Decoded,
+    Encoded,
+    FigureOptions,
+    Figures,
+    Known,
+    Names,
+    Renames,
+    Side,
+)
 from xval.measures.label_counts import (
     THRESHOLD,
     Predictions,
@@ -219,13 +232,8 @@ class MultilabelClassification(Task):
     worst_first = "Clips with the most wrong labels first: labels that were missed, and labels that are not there."
 
     def encode(
-        self,
-        targets: NDArray[Any] | None,
-        predictions: NDArray[np.float32],
-        names: Sequence[str],
-        thresholds: NDArray[np.float64] | None = None,
-        clip_of: NDArray[np.int64] | None = None,
-    ) -> dict[str, NDArray[Any]]:
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
         """Return target and predicted, all labels joined by ``;``, target_<label> and probability_<label>."""
         true = {} if targets is None else {"target": np.array(join_decided(targets, names), dtype=object)}
         predicted = {}
@@ -236,11 +244,11 @@ class MultilabelClassification(Task):
         each = {} if targets is None else encode_outputs("target", targets, names)
         return true | predicted | each | encode_outputs(PROBABILITY, predictions, names)
 
-    def decode(self, columns: Columns, names: Sequence[str]) -> Decoded:
+    def decode(self, columns: Columns, names: Names) -> Decoded:
         """Return 0 or 1, and the probability, of each label."""
         return decode_labels(columns, names)
 
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return one label in turn, and then none."""
         return made_up_labels(n_examples, n_outputs)
 
@@ -258,12 +266,7 @@ class MultilabelClassification(Task):
         """Return the threshold of each label that has the largest F1 score."""
         return label_thresholds.find_thresholds(*side.counted())
 
-    def answer_clips(
-        self,
-        table: "pd.DataFrame",
-        clip_of: NDArray[np.int64],
-        options: FigureOptions,  # noqa: ARG002
-    ) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return the labels of each clip; the error is how many are wrong."""
         both = table.groupby(clip_of, sort=True)[["target", "predicted"]].first()
         wrong = [len(set(split_labels(one)) ^ set(split_labels(two))) for one, two in both.itertuples(index=False)]
@@ -279,13 +282,7 @@ class MultilabelClassification(Task):
         """Return the labels, or that there is none."""
         return true or "no label"
 
-    def read_labels(
-        self,
-        data: LabelledData,
-        names: Sequence[str],
-        renames: Mapping[str, str],
-        policy: str,  # noqa: ARG002
-    ) -> TrueLabels:
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
         """Return which labels each clip has; labels that the model does not know do not count."""
         matched, targets = match_label_sets(data.table["label"].tolist(), names, renames)
         return TrueLabels(targets, np.ones(len(targets), bool), matched)

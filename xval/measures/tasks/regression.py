@@ -5,7 +5,6 @@ metric, computed in float64, the plain mean over outputs; NaN as soon as one out
 """
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from xval.base.errors import JobError
 from xval.base.keras_names import KerasMetric
 from xval.measures.columns import decode_outputs
-from xval.measures.forms import ClipAnswers, Columns, Decoded, FigureOptions
+from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, FigureOptions, Known, Names, Renames
 from xval.measures.labels import LabelledData, TrueLabels, match_targets
 from xval.measures.metrics import Chance, metric
 from xval.measures.task import Task
@@ -172,13 +171,8 @@ class Regression(Task):
     worst_first = "Clips with the largest absolute error first (in standard deviations of the target)."
 
     def encode(
-        self,
-        targets: NDArray[Any] | None,
-        predictions: NDArray[np.float32],
-        names: Sequence[str],
-        thresholds: NDArray[np.float64] | None = None,  # noqa: ARG002
-        clip_of: NDArray[np.int64] | None = None,  # noqa: ARG002
-    ) -> dict[str, NDArray[Any]]:
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
         """Return target_<name> and predicted_<name> of each target."""
         columns = {}
         for number, name in enumerate(names):
@@ -187,23 +181,18 @@ class Regression(Task):
             columns[f"predicted_{name}"] = predictions[:, number]
         return columns
 
-    def decode(self, columns: Columns, names: Sequence[str] = ()) -> Decoded:  # noqa: ARG002
+    def decode(self, columns: Columns, names: Names = ()) -> Decoded:
         """Return the numbers, in the order of their columns."""
         outputs = _names_behind("predicted_", columns)
         is_known = bool(_names_behind("target_", columns))
         targets = decode_outputs("target", columns, outputs) if is_known else None
         return Decoded(targets, decode_outputs("predicted", columns, outputs))
 
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return normal numbers."""
         return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
 
-    def answer_clips(
-        self,
-        table: "pd.DataFrame",
-        clip_of: NDArray[np.int64],
-        options: FigureOptions,  # noqa: ARG002
-    ) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return the means over the examples of each clip, as text and as columns."""
         names = _names_behind("target_", table)
         texts: dict[str, list[str]] = {}
@@ -224,13 +213,7 @@ class Regression(Task):
             error += (target - answers[f"predicted_{name}"]).abs() / (float(target.std(ddof=0)) or 1.0)
         return super().worst(answers.assign(error=error))
 
-    def read_labels(
-        self,
-        data: LabelledData,
-        names: Sequence[str],
-        renames: Mapping[str, str],  # noqa: ARG002
-        policy: str,  # noqa: ARG002
-    ) -> TrueLabels:
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
         """Return the numbers, in the order of the model's targets."""
         targets = match_targets(data, names)
         return TrueLabels(targets, np.ones(len(targets), bool))

@@ -5,15 +5,15 @@ Comes in: for each example the mean squared error of the mean (targets) and of t
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import JobError
 from xval.measures.answered import Answered
-from xval.measures.forms import ClipAnswers, Columns, Decoded, FigureOptions, Side
+from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, FigureOptions, Known, Names, Renames, Side
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import Chance, metric
 from xval.measures.task import Task
@@ -87,56 +87,35 @@ class Representation(Task):
     worst_first = "Clips with the largest squared error of the reconstruction first."
 
     def encode(
-        self,
-        targets: NDArray[Any] | None,
-        predictions: NDArray[np.float32],
-        names: Sequence[str],  # noqa: ARG002
-        thresholds: NDArray[np.float64] | None = None,  # noqa: ARG002
-        clip_of: NDArray[np.int64] | None = None,  # noqa: ARG002
-    ) -> dict[str, NDArray[Any]]:
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
         """Return squared_error, and squared_error_of_mean where it is known."""
         of_mean = {} if targets is None else {"squared_error_of_mean": targets}
         return {"squared_error": predictions.reshape(len(predictions))} | of_mean
 
-    def decode(self, columns: Columns, names: Sequence[str] = ()) -> Decoded:  # noqa: ARG002
+    def decode(self, columns: Columns, names: Names = ()) -> Decoded:
         """Return the errors of the mean and of the reconstruction, float32 (n,) each."""
         of_mean = columns["squared_error_of_mean"].to_numpy() if "squared_error_of_mean" in columns else None
         errors = columns["squared_error"].to_numpy().astype(np.float32)
         return Decoded(None if of_mean is None else of_mean.astype(np.float32), errors)
 
-    def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:  # noqa: ARG002
+    def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the losses and the training metric: others need the features besides, which are not kept between epochs."""
         return ("val_loss", "loss", self.training_metric, f"val_{self.training_metric}")
 
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> NDArray[Any]:
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return normal numbers."""
         return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
 
-    def answer_constantly(
-        self,
-        side: Side,
-        training_targets: NDArray[Any],  # noqa: ARG002
-        options: FigureOptions,  # noqa: ARG002
-    ) -> Side:
+    def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
         """Return what a model answers that always rebuilds the mean of the training features."""
         return Answered(side.rows, side.targets, side.targets)
 
-    def answer_clips(
-        self,
-        table: "pd.DataFrame",
-        clip_of: NDArray[np.int64],
-        options: FigureOptions,  # noqa: ARG002
-    ) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return the mean squared error of each clip."""
         return ClipAnswers(error=table.groupby(clip_of, sort=True)["squared_error"].mean())
 
-    def read_labels(
-        self,
-        data: LabelledData,
-        names: Sequence[str],  # noqa: ARG002
-        renames: Mapping[str, str],  # noqa: ARG002
-        policy: str,  # noqa: ARG002
-    ) -> TrueLabels:
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
         """Return that there is nothing to be true."""
         return TrueLabels(None, np.ones(len(data.table), bool))
 
