@@ -27,7 +27,7 @@ from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings
 from xval.training.augmentation import augmented
 from xval.training.compiled import compile_model
-from xval.training.evaluation.clips import evaluate_model
+from xval.training.evaluation.fold import evaluate_model
 from xval.training.fit import train_model
 
 RATE_HZ = 1000

@@ -194,13 +194,8 @@ def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
     folds = sorted({fold for each in done if "over_items" in each for fold in each["over_items"]["folds_lacking_classes"]})
     if not folds:
         return None
-    what = (
-        "The true numbers do not vary in fold {}: correlations and R2 are undefined there, or 0 whatever is predicted"
-        if find_task(done[0]["task_type"]).has_clip_numbers
-        else "Not every class is tested in fold {}: figures that average over classes (balanced accuracy, macro F1, precision, "
-        "recall, AUC, EER, mean average precision) are undefined there, or of fewer classes"
-    )
-    text = f"{what.format(first_of(folds))}. Read the pooled ones, of all folds together."
+    what = find_task(done[0]["task_type"]).uneven_folds.format(folds=first_of(folds))
+    text = f"{what}. Read the pooled ones, of all folds together."
     return Finding("folds lacking classes", text)
 
 

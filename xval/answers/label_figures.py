@@ -10,7 +10,7 @@ from typing import NamedTuple
 from xval.answers.repeats import done_jobs
 from xval.answers.summary import MetricDict
 from xval.base.numbers import finite_or_none
-from xval.measures.tasks.multilabel_classification import random_average_precision
+from xval.measures.label_counts import random_average_precision
 
 _COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 

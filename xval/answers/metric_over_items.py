@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.measures.metrics import Metric
-from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval, mean_interval
+from xval.measures.statistics.intervals import (
+    MOST_LEFT_OUT,
+    MOST_VALUES_OF_INTERVAL,
+    Interval,
+    figure_interval,
+    mean_interval,
+)
 from xval.results.tested_examples import TestedExamples
-
-MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
 
 
 class MetricOverItems:

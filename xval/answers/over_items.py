@@ -24,10 +24,11 @@ from xval.answers.repeats import jobs_of
 from xval.answers.summary import MetricDict, done_records, has_windows, settings_of
 from xval.base.numbers import finite_or_nan
 from xval.measures import metrics
+from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
 from xval.measures.statistics.intervals import mean_interval
 from xval.measures.task import Task, find_task
-from xval.measures.tasks.multilabel_classification import TUNED_METRICS, decide
+from xval.measures.tasks.multilabel_classification import TUNED_METRICS
 from xval.results.added_metrics import constant_chance
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import TestedExamples, read_examples
@@ -76,7 +77,7 @@ def measure_over_items(
         examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         found["figures"][side] = _measure(task, examples, known, further or {})
-        if task.has_clip_labels:
+        if records[0].get("thresholds"):
             found["figures"][side] |= _measure_decided(
                 task, [_decided(metric_dict, folders, *each) for each in zip(repeats, examples, strict=True)]
             )
@@ -84,7 +85,7 @@ def measure_over_items(
     of_clips = found["figures"].get(clip_side, {})
     known_figures = {name: of_clips.get(name) or _of_record(values) for name, values in of_record.items()}
     found["figures"][clip_side] = known_figures | of_clips
-    if task.is_framewise and not found["missing"]:
+    if task.target == "frame" and not found["missing"]:
         frames = settings.frame_settings()
         of_all = [path.parent for paths in repeats for path in paths.values()]
         found["figures"]["test"].update(measure_events(of_all, class_names, frames, found["figures"]["test"]))
@@ -159,7 +160,7 @@ def _measure(
             interval = MetricOverItems(metric, repeats, is_mean=False).interval()
         chance = metric.chance and metric.chance(targets, weights[of])
         # Chance of frames, and of metrics of the user's own, names one answer to all items.
-        if chance and of == "items" and not (metric.is_mean or task.is_framewise or name in further):
+        if chance and of == "items" and not (metric.is_mean or task.target == "frame" or name in further):
             chance = chance._replace(value=_mean_chance(metric, chance.answer, targets, rows))
         if name in further and chance is None:
             groups = rows if of == "items" else [np.arange(len(targets))]
@@ -217,7 +218,7 @@ def _lack_classes(task: Task, targets: NDArray[Any], groups: NDArray[np.intp]) -
     The groups are numbered from 0 without gaps: bool (n_groups,).
     """
     n_groups = int(groups.max()) + 1
-    if task.has_clip_numbers:
+    if targets.ndim > 1 and not task.has_classes:
         low, high = np.full((2, n_groups, targets.shape[1]), [[[math.inf]], [[-math.inf]]])
         np.minimum.at(low, groups, targets)
         np.maximum.at(high, groups, targets)

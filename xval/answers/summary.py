@@ -185,7 +185,7 @@ def has_windows(metric_dicts: Iterable[MetricDict]) -> bool:
     Sequences of frames do not count as examples here: the figures are those of all frames of a recording.
     """
     return any(
-        not find_task(metric_dict["task_type"]).is_framewise
+        find_task(metric_dict["task_type"]).target != "frame"
         and record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
         for metric_dict in metric_dicts
         for record in done_records(metric_dict)

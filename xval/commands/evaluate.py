@@ -63,13 +63,13 @@ def run(options: argparse.Namespace) -> int:
         UsageError: Model, data or an option is wrong, or the folder is there already.
         AudioError: No clip can be read.
     """
+    from xval.measures.labels import read_renames
     from xval.models.saved.description import read_description
     from xval.report.new_data.folder import check_output, write_report
     from xval.report.new_data.text import Subject, describe
     from xval.reuse.inference.locate import find_members
     from xval.reuse.new_data.evaluation import Choices, evaluate_on
     from xval.reuse.new_data.labelled_clips import ReadOptions, read_labelled_clips
-    from xval.reuse.new_data.labels import read_renames
 
     choices = Choices(read_renames(options.rename), options.leave_out_seen, options.annotation_policy, count_cores())
     items = tuple(part.strip() for part in options.items.split(",") if part.strip())

@@ -96,7 +96,7 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
         return table
     values = table[columns].to_numpy()
     order = np.argsort(-values, axis=1, kind="stable")[:, :n_classes]
-    is_repeated = "predicted" in table and not model.description.task.has_clip_labels  # it is the first class
+    is_repeated = "predicted" in table and not len(model.thresholds)  # it is the first class
     kept = table.drop(columns=[*columns, *(["predicted"] if is_repeated else [])])
     for place in range(order.shape[1]):
         chosen = order[:, place]

@@ -100,8 +100,8 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
     depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
     architecture = find_architecture(instance.settings.architecture)
     changed = [name for name in depending if instance.sources[name] != "config.ini" and name not in architecture.feature_keys]
-    if corpus.is_custom and instance.settings.task.is_framewise:
-        check_own_frames(corpus, instance.settings.frame_settings(), features.sample_rate_hz)
+    if corpus.is_custom and (frames := instance.settings.frames):
+        check_own_frames(corpus, frames, features.sample_rate_hz)
     elif corpus.is_custom and changed:
         raise SettingsError(
             f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
@@ -117,8 +117,8 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
         )
     if features.features == "embedding" and without_effect:
         raise SettingsError(f"'{without_effect[0]}' is set, but has no effect on features=embedding. Leave it out.")
-    if instance.settings.task.is_framewise:
-        check_recordings(corpus, instance.settings.frame_settings(), features.sample_rate_hz)
+    if frames := instance.settings.frames:
+        check_recordings(corpus, frames, features.sample_rate_hz)
     wanted = architecture.features
     if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):
         raise SettingsError(

@@ -96,7 +96,7 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
             of_side = of_side[of_side["clip"].isin(chosen[side])]
         names: list[list[str]] = [[]] * len(of_side)
         if settings.task.deals_classes:
-            names = labels_of(of_side["label"], settings.task_type)
+            names = labels_of(of_side["label"], settings.task.corpus_type)
         labels[side] = {item: set() for item in sorted(set(of_side["item"]))}
         for item, label in zip(of_side["item"], names, strict=True):
             labels[side][item].update(label)

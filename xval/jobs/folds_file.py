@@ -56,7 +56,7 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     if written and (written.get("settings"), written.get("corpus_fingerprint")) == known:
         return read_folds(folder).plan
     opened = corpus.open_corpus(dataset, data_folder)
-    if settings.task_type != opened.task_type and not settings.task.is_reconstruction:  # which needs no labels
+    if settings.task.corpus_type != opened.task_type and settings.task.needs_labels:
         raise FoldsError(
             f"dataset '{dataset}' was prepared for {opened.task_type}, the experiment does {settings.task_type}. "
             f"Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, or prepare the corpus "

@@ -84,7 +84,7 @@ def describe_model(
         "class_names": list(class_names),
         "target_names": list(store.target_names),
         **({"thresholds": dict(thresholds)} if thresholds else {}),
-        **{name: getattr(settings, name) for name in FRAME_KEYS if settings.task.is_framewise},
+        **{name: getattr(settings, name) for name in FRAME_KEYS if settings.frames},
         "feature_settings": settings.feature_settings().model_dump(mode="json"),
         "clip_samples": store.description.clip_samples,
         **({"embedder": store.description.embedder.model_dump(mode="json")} if store.description.embedder else {}),
@@ -146,7 +146,7 @@ def _example_s(store: FeatureStore, settings: Settings) -> float | None:
     features = settings.feature_settings()
     if store.description.feature_settings is None:
         return None
-    if settings.task.is_framewise:
+    if settings.frames:
         return settings.sequence_frames * settings.label_frame_s
     if features.crop_s is not None or features.example_length_s is not None:
         return features.crop_s or features.example_length_s

@@ -7,7 +7,6 @@ directions, values.
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, NamedTuple, TypeVar
 
@@ -62,7 +61,8 @@ class Metric(NamedTuple):
 
 
 _METRICS: dict[str, dict[str, Metric]] = {}
-_PACKAGE = "xval.measures.tasks"
+PACKAGE = "xval.measures.tasks"
+"""Has a file for each task; read by name, since these import this module."""
 
 
 def metric(
@@ -93,7 +93,7 @@ def metric(
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
         found = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases)
-        if package == _PACKAGE:
+        if package == PACKAGE:
             _METRICS.setdefault(task_type, {})[function.__name__] = found
         function.higher_is_better = higher_is_better  # type: ignore[attr-defined]
         function.metric = found  # type: ignore[attr-defined]
@@ -104,8 +104,8 @@ def metric(
 
 @cache
 def task_types() -> tuple[str, ...]:
-    """Return the task types that have a file of metrics."""
-    names = {name for _, name, _ in iter_modules([str(Path(__file__).with_name("tasks"))])}
+    """Return the tasks that have a file."""
+    names = {name for _, name, _ in iter_modules(import_module(PACKAGE).__path__)}
     return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
@@ -228,4 +228,4 @@ def _metrics(task_type: str) -> dict[str, Metric]:
 
 def _task_module(task_type: str) -> Any:
     """Import the file of a task, which registers its metrics."""
-    return import_module(f"{_PACKAGE}.{task_type}")
+    return import_module(f"{PACKAGE}.{task_type}")

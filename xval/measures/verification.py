@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError, counted
+from xval.measures.arrays import equal_error_rate
 from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval
-from xval.measures.tasks.classification import equal_error_rate
 
 MOST_TRIALS = 5_000_000
 _MOST_TRIALS_OF_INTERVAL = 50_000_000  # times speakers left out

@@ -94,16 +94,16 @@ def build_model(
 
 def class_names(store: FeatureStore, settings: Settings) -> tuple[str, ...]:
     """Return the classes of a model's outputs; empty where they are numbers."""
-    if settings.task.is_framewise:
+    if settings.frames:
         return frame_class_names(store, settings.label_form)
     return store.class_names if settings.task.deals_classes else ()
 
 
 def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | None, ...]) -> tuple[int | None, ...]:
     """Return the shape of what the architecture answers with."""
-    if settings.task.is_reconstruction:
+    if settings.task.target == "input":
         return form
-    if settings.task.is_framewise:
+    if settings.frames:
         return (settings.sequence_frames, len(frame_class_names(store, settings.label_form)))
     return (len(store.class_names) or store.target_shape[0],)
 
@@ -119,7 +119,7 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
         inputs = keras.Input(store.example_shape, name="features")
         return inputs, inputs
     chosen = settings.feature_settings()
-    if settings.task.is_framewise:
+    if settings.frames:
         inputs = keras.Input(
             (settings.sequence_frames, count_frame_samples(settings.label_frame_s, settings.sample_rate_hz)), name="samples"
         )

@@ -241,11 +241,11 @@ def _read_answers(
     for place, number in enumerate(shown):
         settings = settings_of(by_number[number])
         task = settings.task
-        if place >= (_MOST_PREDICTED if task.has_clip_numbers else _MOST_SIDE_BY_SIDE):
+        if place >= (_MOST_PREDICTED if task.draws_numbers else _MOST_SIDE_BY_SIDE):
             break
         folders = _done_folders(folder, by_number[number])
         class_names = jobs_of(by_number[number])[next(iter(folders))].get("class_names", [])
         answers[number] = read_answers(task, settings, class_names, folders)
-        if task.is_framewise:
+        if settings.frames:
             events[number] = read_events(folders)
     return answers, events

@@ -133,7 +133,7 @@ def make_page(contents: PageContents) -> str:
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
         describe_gap=describe_gap,
         worst=worst_answers.worst_clips(contents, task),
-        worst_order=worst_answers.describe_order(task),
+        worst_order=task.worst_first,
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         bibtex=protocol.bibtex(paragraphs),

@@ -255,7 +255,7 @@ def _describe_figures(contents: PageContents) -> str:
     if "BCa bootstrap" in methods:
         kinds.append("BCa bootstrap (Efron, 1987)")
     intervals = f"; 95 % intervals are over items, not clips ({' or '.join(kinds)})" if kinds else ""
-    has_labels = find_task(contents.metric_dicts[0]["task_type"]).has_clip_labels
+    has_labels = find_task(contents.metric_dicts[0]["task_type"]).has_thresholds
     thresholds = " Thresholds of labels are those of the largest F1 score on validation clips of each fold." * has_labels
     selected = ""
     if len(contents.metric_dicts) > 1:

@@ -78,12 +78,11 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
     }
     found = []
     for row in own[own["error"] > 0].drop_duplicates("clip").head(MOST_CLIPS).to_dict("records"):
-        clip, true = str(row["clip"]), str(row["true"])
-        true = "no label" if task.has_clip_labels and not true else true
+        clip, true = str(row["clip"]), task.describe_true(str(row["true"]))
         answers = [_answer(contents.errors_of, row, task)]
         answers += [_answer(number, rows[clip], task) for number, rows in others.items() if clip in rows]
         sound = contents.sounds.get(clip) if contents.sounds else Sound()
-        time_line = _time_line(contents.events, clip, labels, row["end_s"]) if task.is_framewise else None
+        time_line = _time_line(contents.events, clip, labels, row["end_s"]) if contents.events else None
         explained = contents.explanations.get(clip, str(row["job"])) if contents.explanations else ("", "")
         found.append(WorstClip(clip, str(row["item"]), str(row["job"]), true, answers, sound, time_line, *explained))
     return found
@@ -94,28 +93,9 @@ def event_labels(contents: PageContents) -> list[str]:
     return sorted({str(label) for events in contents.events.values() for label in events["label"]})
 
 
-def describe_order(task: Task) -> str:
-    """Return what is worst, in a sentence."""
-    if task.is_framewise:
-        return "Recordings with the most seconds of wrongly labelled frames first."
-    if task.is_reconstruction:
-        return "Clips with the largest squared error of the reconstruction first."
-    if task.has_clip_numbers:
-        return "Clips with the largest absolute error first (in standard deviations of the target)."
-    if task.has_clip_labels:
-        return "Clips with the most wrong labels first: labels that were missed, and labels that are not there."
-    return "Wrong answers only; first those that are surest of the wrong class and least of the right one."
-
-
 def _answer(instance: int, row: Mapping[Any, Any], task: Task) -> Answer:
-    answer = str(row["answer"])
-    if task.has_clip_classes:
-        return Answer(instance, answer, f"{row['sure']:.0%}", "", answer == row["true"])
-    if task.has_clip_labels:
-        n_wrong = int(row["error"])
-        return Answer(instance, answer or "no label", "", f"{n_wrong} label{'s' * (n_wrong != 1)} wrong", is_right=not n_wrong)
-    error = f"{row['error']:.2f} s wrong" if task.is_framewise else f"error {fixed(float(row['error']))}"
-    return Answer(instance, answer, "", error, is_right=False)
+    answer, sure, error, is_right = task.describe(row)
+    return Answer(instance, answer, sure, error if isinstance(error, str) else f"error {fixed(error)}", is_right)
 
 
 def _time_line(of_instances: Mapping[int, pd.DataFrame], clip: str, labels: list[str], duration_s: float) -> Markup:

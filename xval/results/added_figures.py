@@ -117,7 +117,7 @@ def _measure(instance: WrittenInstance, record: Record, path: Path, added: Added
     def measure(targets: "NDArray[Any]", predictions: "NDArray[Any]") -> float | None:
         return finite_or_none(metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name])
 
-    clip_average = None if task.is_framewise else instance.settings.clip_average
+    clip_average = None if task.target == "frame" else instance.settings.clip_average
     parts = read_fold(task, record["fold"], path, record.get("class_names", []), clip_average)
     clips = parts["clip_metrics"]["test"]
     by_item = zip(clips.names, clips.rows, strict=True)

@@ -101,8 +101,8 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         ResultsError: The user's module cannot be imported.
     """
     if not user_code.is_dotted(written):
-        file = Path(str(metrics.__file__)).with_name(f"{task_type}.py")
-        return AddedMetric(written, metrics.find(task_type, written), _hash([file]))
+        found = metrics.find(task_type, written)
+        return AddedMetric(written, found, _hash([Path(found.function.__code__.co_filename)]))
     further_metrics.directions(task_type, written)
     module = user_code.find_definition(written).module
     version = _hash([module.file, *user_code.own_files([module.name], known=_PROJECT).values()])
@@ -201,7 +201,7 @@ def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) ->
 
 def _why_not(task: Task, name: str, records: Sequence[Record]) -> str:
     """Return why a metric cannot be computed from stored predictions; empty: it can be."""
-    if task.is_reconstruction:
+    if not task.takes_further_metrics:
         return "what a representation is measured by needs its features, of which no prediction is stored"
     if name in _computable(task, records):
         return ""
@@ -218,7 +218,7 @@ def _why_not(task: Task, name: str, records: Sequence[Record]) -> str:
 
 def _computable(task: Task, records: Sequence[Record]) -> list[str]:
     """Return the metrics of a task, under all their names, that are computed for so many classes."""
-    if task.is_reconstruction:
+    if not task.takes_further_metrics:
         return []
     n_classes = len(records[0].get("class_names", []))
     found = [

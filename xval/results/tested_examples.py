@@ -18,10 +18,11 @@ from preprocessing.clips.parquet_files import Kind, read_table, to_frame
 from xval.base.csv_text import unguard
 from xval.base.errors import REMEDY, ResultsError, brief
 from xval.base.table_bounds import open_table
-from xval.data.clip_average import combine_examples
+from xval.measures.answered import combine_clips
 from xval.measures.task import Task
 from xval.results.read import PREDICTION_COLUMNS
 
+_WEIGHT = "weight"  # a column of frames, which are not combined
 _Arrays: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]
 
 
@@ -80,7 +81,10 @@ def read_examples(
         ResultsError: A file is damaged.
         FileNotFoundError: A file is missing.
     """
-    parts = [_by_clip(task, _of_side(task, _read(path), path, class_names, side), clip_average) for path in paths.values()]
+    parts = []
+    for path in paths.values():
+        table = _read(path)
+        parts.append(_by_clip(_of_side(task, table, path, class_names, side), _average_of(table, clip_average)))
     items, clips, targets, predictions = (np.concatenate(each) for each in zip(*parts, strict=True))
     folds = np.repeat(list(paths), [len(part[0]) for part in parts])
     return TestedExamples(items, clips, folds, targets, predictions)
@@ -108,7 +112,7 @@ def read_fold(
         examples = _of_side(task, table, path, class_names, side)
         if not len(examples[0]):
             raise ResultsError(f"{path}: damaged, it has no {side} examples. {REMEDY}")
-        clips = _by_clip(task, examples, clip_average)
+        clips = _by_clip(examples, _average_of(table, clip_average))
         found["metrics"][side], found["clip_metrics"][side] = (
             TestedExamples(*arrays[:2], np.full(len(arrays[0]), fold), *arrays[2:]) for arrays in (examples, clips)
         )
@@ -143,44 +147,26 @@ def _of_side(task: Task, table: pa.Table, path: Path, class_names: Sequence[str]
     """Return items, clips, targets and predictions of a side of a table, which comes from a path."""
     try:
         table = table.filter(pc.equal(table["side"], side))
-        if task.is_framewise:
-            table = table.filter(pc.greater(table["weight"], 0))
-        targets, predictions = _arrays(task, table, class_names)
+        if _WEIGHT in table.column_names:
+            table = table.filter(pc.greater(table[_WEIGHT], 0))
+        targets, predictions = task.decode(dict(zip(table.column_names, table.columns, strict=True)), class_names).complete()
         return table["item"].to_numpy().astype(str), table["clip"].to_numpy(), targets, predictions
     except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
         raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
 
 
-def _by_clip(task: Task, examples: _Arrays, clip_average: str | None) -> _Arrays:
-    """Combine the examples of each clip, but for frames."""
-    if clip_average is None or task.is_framewise:
+def _average_of(table: pa.Table, clip_average: str | None) -> str | None:
+    return None if _WEIGHT in table.column_names else clip_average
+
+
+def _by_clip(examples: _Arrays, clip_average: str | None) -> _Arrays:
+    """Combine the examples of each clip; None: as they are."""
+    if clip_average is None:
         return examples
     items, clips, targets, predictions = examples
     codes = pd.factorize(clips)[0]
     first = np.unique(codes, return_index=True)[1]
-    if task.is_reconstruction:
-        both = combine_examples(np.stack([targets, predictions], axis=1), codes, clip_average)
-        return items[first], clips[first], both[:, 0], both[:, 1]
-    return items[first], clips[first], targets[first], combine_examples(predictions, codes, clip_average)
-
-
-def _arrays(task: Task, table: pa.Table, class_names: Sequence[str]) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    def numbers(prefix: str, names: Sequence[str]) -> NDArray[np.float32]:
-        found = np.array([table[f"{prefix}_{name}"].to_numpy() for name in names], np.float32).T
-        if not np.isfinite(found).all():
-            raise ValueError(f"NaN or infinite values in its columns {prefix}_...")
-        return found
-
-    if task.is_reconstruction:
-        return tuple(table[name].to_numpy().astype(np.float32) for name in ("squared_error_of_mean", "squared_error"))
-    if not task.has_classes:
-        names = [name.removeprefix("target_") for name in table.column_names if name.startswith("target_")]
-        return numbers("target", names), numbers("predicted", names)
-    predictions = numbers("probability", class_names)
-    if task.is_multi_label:
-        return numbers("target", class_names), predictions
-    known = {name: number for number, name in enumerate(class_names)}
-    return np.array([known[name] for name in table["target"].to_pylist()], np.int64), predictions
+    return items[first], clips[first], *combine_clips(targets, predictions, codes, clip_average)
 
 
 def _read(path: Path, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None) -> pa.Table:

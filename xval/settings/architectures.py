@@ -17,7 +17,7 @@ from xval.base import user_code
 from xval.base.config_file import ROOT, own_folder
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
-from xval.measures.task import CLASSIFICATION, MULTILABEL_CLASSIFICATION, TASKS
+from xval.measures.tasks.classification import TASK as CLASSIFICATION
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_of
 
@@ -30,7 +30,7 @@ ENSEMBLE = "ensemble"
 """What ``python -m xval ensemble`` makes of finished instances; no script declares it."""
 
 # What an architecture does that does not say so.
-_USUAL_TASKS = tuple(name for name, task in TASKS.items() if task.has_clip_targets)
+_USUAL_TASKS = tuple(name for name, task in all_tasks().items() if task.target == "clip")
 
 _COMBINATION = Architecture(
     name=COMBINATION,
@@ -120,8 +120,9 @@ def find_architecture(name: str) -> Architecture:
     definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
     declared = _declared(definition.module)
     task_types = tuple(cast("Iterable[str]", declared.get("task_types", _USUAL_TASKS)))
-    if CLASSIFICATION.name in task_types and MULTILABEL_CLASSIFICATION.name not in task_types:
-        task_types = (*task_types, MULTILABEL_CLASSIFICATION.name)  # the activation alone differs, which is not its own
+    # The activation alone differs, which is not its own.
+    alike = [name for name, task in all_tasks().items() if task.built_like in task_types and name not in task_types]
+    task_types = (*task_types, *alike)
     try:
         options = {
             argument.arg: Option(argument.arg, _annotation(argument), _literal(default))

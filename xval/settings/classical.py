@@ -7,7 +7,8 @@ not loaded here; xval/training/classical/__init__.py says what the options mean.
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from xval.measures.task import CLASSIFICATION, REGRESSION
+from xval.measures.tasks.classification import TASK as CLASSIFICATION
+from xval.measures.tasks.regression import TASK as REGRESSION
 from xval.settings.options import Architecture, Option
 
 Statistic = Literal["mean", "deviation", "minimum", "maximum", "median", "delta_mean", "delta_deviation"]

@@ -69,50 +69,41 @@ def _check_names(settings: Settings) -> None:
         raise ValueError(
             f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}. Those that do: {others}"
         )
-    if settings.task.is_framewise and settings.frontend == "none" and architecture.reshaping_type != "none":
+    if settings.frames and settings.frontend == "none" and architecture.reshaping_type != "none":
         raise ValueError(
             f"architecture '{settings.architecture}' reads spectrograms; set features=waveform and frontend=logmel (or stft)"
         )
+
+
+def _refuse_for_task(settings: Settings, name: str, *, neutral: object) -> None:
+    """Refuse a setting that the task has a reason against."""
+    value, why_not = getattr(settings, name), settings.task.refused.get(name)
+    if why_not and value != neutral:
+        raise ValueError(why_not.format(value=value, task=settings.task_type))
 
 
 def _check_clip_classes(settings: Settings) -> None:
     """Refuse what needs one class of each clip, or any number of them, where clips have none."""
     task = settings.task
     loss = task.loss_name(settings.loss)
-    if user_code.is_dotted(loss) and task.has_clip_classes:
+    if user_code.is_dotted(loss) and task.target_form(loss) == "class":
         why = f"gives examples shares of classes; loss '{loss}' gets the number of one class"
         _refuse(settings, ("augment_mixup", "label_smoothing"), why)
-    if settings.label_smoothing and not task.deals_classes:
-        raise ValueError(f"label_smoothing={settings.label_smoothing} needs classes of clips; the task is {settings.task_type}")
-    if settings.clip_average != "probabilities" and task.has_clip_labels:
-        raise ValueError(
-            f"clip_average='{settings.clip_average}' is for classes of which one is right; the windows of a clip with several "
-            "labels are combined by the mean of their probabilities: allowed is probabilities"
-        )
-    if settings.clip_average != "probabilities" and not task.has_clip_classes:
-        raise ValueError(f"clip_average='{settings.clip_average}' needs classes; the task is {settings.task_type}")
+    _refuse_for_task(settings, "label_smoothing", neutral=0)
+    _refuse_for_task(settings, "clip_average", neutral="probabilities")
 
 
 def _check_monitor(settings: Settings) -> None:
     task = settings.task
     monitors = task.monitors(further_metrics.directions(settings.task_type, settings.metrics))
     if settings.monitor.removeprefix("val_") in task.final_metrics:
-        once = "metrics of segments and events are computed once, after training; monitor one of frames"
-        if task.has_clip_labels:
-            once = "thresholds are found once, after training; monitor the loss or a metric without them"
-        raise ValueError(f"monitor '{settings.monitor}': {once}: {', '.join(monitors)}")
+        raise ValueError(f"monitor '{settings.monitor}': {task.why_final}: {', '.join(monitors)}")
     if settings.monitor not in monitors:
         raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
 
 
 def _check_training(settings: Settings) -> None:
-    if settings.class_weights == "balanced" and settings.task.has_clip_labels:
-        raise ValueError(
-            "class_weights='balanced' weighs a clip by its one class, and clips with several labels have no such class; "
-            "allowed is none. loss='binary_focal_crossentropy' gives labels that are hard to find more weight"
-        )
-    if settings.class_weights == "balanced" and not settings.task.has_clip_classes:
-        raise ValueError(f"class_weights='balanced' needs classes; the task is {settings.task_type}")
+    _refuse_for_task(settings, "class_weights", neutral="none")
     if settings.tensorboard_batches and not settings.tensorboard:
         raise ValueError("tensorboard_batches adds to the epochs for TensorBoard; set tensorboard=true too")
     if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:
@@ -142,16 +133,16 @@ def _check_address(settings: Settings) -> None:
 
 
 def _check_task(settings: Settings) -> None:
-    if settings.augment_mixup and not settings.task.has_clip_targets:
-        raise ValueError(f"augment_mixup mixes the targets of clips; {settings.task_type} has none")
-    if not settings.task.is_framewise:
+    _refuse_for_task(settings, "augment_mixup", neutral=0)
+    frames = settings.frames
+    if frames is None:
         return
     if settings.features != "waveform":
         raise ValueError(
             f"frame_classification labels stretches of samples; received features='{settings.features}'. Set "
             "features='waveform', and frontend='logmel' for architectures that read spectrograms (crnn)"
         )
-    frame_samples = settings.frame_settings().frame_samples(settings.sample_rate_hz)
+    frame_samples = frames.frame_samples(settings.sample_rate_hz)
     if settings.frontend != "none" and frame_samples % settings.hop_length:
         raise ValueError(
             f"hop_length={settings.hop_length} does not divide the {frame_samples} samples of a frame of label_frame_s="

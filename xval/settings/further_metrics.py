@@ -37,7 +37,7 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     found: dict[str, bool] = {}
     names = split_names(text)
     task = find_task(task_type)
-    if names and task.is_reconstruction:
+    if names and not task.takes_further_metrics:
         those = ", ".join(metrics.metric_names(task_type))
         raise SettingsError(f"metric '{names[0]}': a representation is measured by {those} alone; leave it out.")
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
@@ -59,7 +59,7 @@ def followed(task_type: str, text: str) -> list[str]:
         SettingsError: As `directions`.
     """
     task = find_task(task_type)
-    return [task.training_metric] if task.is_reconstruction else [task.main_metrics[0], *directions(task_type, text)]
+    return [task.main_metrics[0], *directions(task_type, text)] if task.takes_further_metrics else [task.training_metric]
 
 
 def monitor_is_maximised(monitor: str, task_type: str, text: str) -> bool:
@@ -93,7 +93,7 @@ def load(task_type: str, text: str) -> dict[str, Metric]:
             declared = getattr(function, "metric", None)
             found[name] = declared._replace(function=function) if isinstance(declared, Metric) else Metric(function, higher)
         else:
-            found[name] = Metric(_KerasFunction(task.keras_metrics[name].class_name, has_classes=task.has_clip_classes), higher)
+            found[name] = Metric(_KerasFunction(task.keras_metrics[name].class_name), higher)
     return found
 
 
@@ -102,18 +102,18 @@ class _KerasFunction:
 
     Args:
         class_name: Its class in keras.metrics.
-        has_classes: The targets are class numbers, which are made one-hot for those metrics that want it.
     """
 
-    def __init__(self, class_name: str, *, has_classes: bool) -> None:
+    def __init__(self, class_name: str) -> None:
         import keras
 
         self._metric = getattr(keras.metrics, class_name)()
-        self._is_one_hot = has_classes and not class_name.startswith("Sparse")
+        self._wants_one_hot = not class_name.startswith("Sparse")
 
     def __call__(self, targets: NDArray[Any], predictions: NDArray[Any]) -> float:
         self._metric.reset_state()
-        wanted = np.eye(predictions.shape[1], dtype=np.float32)[targets] if self._is_one_hot else targets
+        is_class = targets.ndim == 1
+        wanted = np.eye(predictions.shape[1], dtype=np.float32)[targets] if is_class and self._wants_one_hot else targets
         self._metric.update_state(wanted, predictions)
         return float(self._metric.result())
 

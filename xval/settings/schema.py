@@ -4,7 +4,7 @@ Comes in: text and values of all layers. Goes out: a frozen `Settings`; and the 
 that belong to the whole experiment, or those that cannot change a result.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Literal, TypeVar
@@ -12,7 +12,6 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from preprocessing.annotations.settings import FrameSettings
-from preprocessing.clips.table import TaskType
 from preprocessing.features.settings import (
     FeatureSettings,
     NonNegativeFloat,
@@ -26,12 +25,14 @@ from preprocessing.features.settings import (
 from xval.base import user_code
 from xval.folds.condition import Condition
 from xval.folds.plan import FoldSettings, Strategy
+from xval.measures.forms import FigureOptions
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
 from xval.settings.optimizer_arguments import join_arguments
 from xval.settings.scope import Scope
 from xval.settings.space import SearchPlan
 from xval.settings.validators import (
+    TaskType,
     below_one,
     check_executor,
     join_names,
@@ -242,6 +243,17 @@ class Settings(FeatureSettings):
 
     def _part(self, kind: Callable[..., Part], names: Iterable[str]) -> Part:
         return kind(**{name: getattr(self, name) for name in names})
+
+    @property
+    def frames(self) -> FrameSettings | None:
+        """How recordings are cut into frames, each with a label; None: clips have labels."""
+        return self.frame_settings() if self.task.target == "frame" else None
+
+    def figure_options(self, class_names: Sequence[str]) -> FigureOptions:
+        """Return what figures depend on beside targets and predictions."""
+        frames = self.frames
+        frame_s = frames.frame_s(self.sample_rate_hz) if frames else 0.0
+        return FigureOptions(tuple(class_names), clip_average=self.clip_average, frames=frames, frame_s=frame_s)
 
 
 # Of the settings that Settings inherits.

@@ -6,7 +6,7 @@ says what is allowed.
 
 import re
 from collections.abc import Callable
-from typing import get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, ValidationInfo
 from pydantic_core import PydanticKnownError
@@ -14,8 +14,13 @@ from pydantic_core import PydanticKnownError
 from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.folds.plan import Strategy
+from xval.measures.task import all_tasks
 from xval.settings import architectures
 
+if TYPE_CHECKING:
+    TaskType: TypeAlias = str
+else:
+    TaskType = Literal[tuple(all_tasks())]  # their files say which there are
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
 _NAMES_OF_SCIKIT_LEARN = {
     "leaveonegroupout": "leave_one_out", "stratifiedgroup": "balanced", "stratifiedgroupkfold": "balanced",

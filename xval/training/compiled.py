@@ -90,7 +90,7 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
     fuse_normalization(model)
     model.compile(jit_compile=_jit_compile())
     fitted = augmented(model, settings, seed=seed)
-    if settings.task.is_reconstruction:
+    if settings.task.target == "input":
         fitted = with_residual(model, fitted)
     followed = [metric]
     if penalised(fitted):

@@ -89,7 +89,7 @@ def train_model(
     validation = None if refit else data.sides["validation"]
     # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
     followed = by_keras = None
-    if validation is not None and settings.task.is_reconstruction:
+    if validation is not None and settings.task.target == "input":
         by_keras = _targeted(compiled, validation, data, settings)
     elif validation is not None:
         followed = Validation(
@@ -174,13 +174,14 @@ def _targeted(
     **options: Any,
 ) -> Batches:
     """Return batches with the targets of the fitted model; in a reconstruction, zeros: it answers with the residual."""
-    if settings.task.is_reconstruction:
+    if settings.task.target == "input":
         output_shape = compiled.fitted.output_shape
         targets: NDArray[Any] = np.zeros((len(examples), *(1 for _ in output_shape[1:])), np.float32)
     else:
         targets = loss_targets(examples.targets, compiled.loss, settings, data)
     if smooth:  # Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7
-        n_answers = 2 if settings.task.is_multi_label else targets.shape[-1]  # each label is there, or it is not
+        is_multi_hot = settings.task.target_form(compiled.loss) == "multi_hot"
+        n_answers = 2 if is_multi_hot else targets.shape[-1]  # each label is there, or it is not
         targets = (targets * (1 - smooth) + smooth / n_answers).astype(np.float32)
     if isinstance(examples, FrameExamples):
         weights = examples.weights  # they change with `begin_epoch`

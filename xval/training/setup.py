@@ -67,7 +67,7 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
         settings.feature_settings(),
         in_memory=not settings.generator,
         in_memory_mb=settings.in_memory_mb,
-        frames=settings.frame_settings() if settings.task.is_framewise else None,
+        frames=settings.frames,
         random_excerpts=settings.random_excerpts,
         clips=read_clips_of(settings, store.folder.parents[1]),
     )

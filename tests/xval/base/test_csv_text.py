@@ -14,7 +14,7 @@ from xval.report.answers import read_events
 from xval.report.workbook.cells import plain_text
 from xval.report.workbook.sheet import Book
 from xval.results.job_key import JobKey
-from xval.training.evaluation.clips import Evaluation
+from xval.training.evaluation.fold import Evaluation
 
 BEGINNINGS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]
 UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")  # what Python's `isprintable` refuses, and blanks

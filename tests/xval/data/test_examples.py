@@ -23,7 +23,7 @@ from xval.folds.plan import Fold
 from xval.models.build import build_model
 from xval.models.predict import predict
 from xval.training.compiled import compile_model
-from xval.training.evaluation.clips import evaluate_model
+from xval.training.evaluation.fold import evaluate_model
 from xval.training.fit import train_model
 
 RATE_HZ = 1000

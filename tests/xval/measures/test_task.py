@@ -1,6 +1,5 @@
 """A contract that every task meets, so that a new one is tested without a new test; and what a task decides."""
 
-from inspect import signature
 from typing import get_args
 
 import keras
@@ -9,31 +8,31 @@ import pytest
 
 from preprocessing.clips.table import TASK_TYPES
 from preprocessing.store import layout
-from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.measures import metrics
 from xval.measures import task as tasks
+from xval.measures.tasks import classification, regression
 from xval.settings.schema import names_of_loss
 
-ALL = [form for task in tasks.TASKS.values() for form in (task, *task.variants.values())]
+ALL = [form for task in tasks.all_tasks().values() for form in (task, *task.variants.values())]
 every_task = pytest.mark.parametrize("task", ALL, ids=lambda task: f"{task.name}-{task.activation}")
 every_loss = pytest.mark.parametrize(("task", "loss"), [(task, loss) for task in ALL for loss in task.losses])
 
 
 def test_tasks_are_those_of_the_types_of_the_metrics_and_of_preprocessing():
-    names = tuple(tasks.TASKS)
+    names = tuple(tasks.all_tasks())
 
-    assert get_args(tasks.TaskType) == names
+    assert get_args(layout.TaskType) == names
     assert metrics.task_types() == tuple(sorted(names))
-    assert set(TASK_TYPES) == set(get_args(layout.TaskType)) == set(names)
-    assert {name: task.name for name, task in tasks.TASKS.items()} == {name: name for name in names}
+    assert names == TASK_TYPES
+    assert {name: task.name for name, task in tasks.all_tasks().items()} == {name: name for name in names}
 
 
 def test_a_task_has_the_label_forms_that_it_names():
-    assert {form for task in tasks.TASKS.values() for form in task.variants} <= set(get_args(tasks.LabelForm))
-    assert tasks.find_task("frame_classification", "multi_label").is_multi_label
-    assert not tasks.find_task("frame_classification", "multi_class").is_multi_label
-    assert tasks.find_task("classification", "multi_label") is tasks.CLASSIFICATION
+    assert {form for task in tasks.all_tasks().values() for form in task.variants} <= set(get_args(tasks.LabelForm))
+    assert tasks.find_task("frame_classification", "multi_label").activation == "sigmoid"
+    assert tasks.find_task("frame_classification", "multi_class").activation == "softmax"
+    assert tasks.find_task("classification", "multi_label") is classification.TASK
 
 
 def test_an_unknown_task_gets_a_suggestion():
@@ -65,10 +64,9 @@ def test_every_loss_has_a_value_per_example(task, loss):
 
 @every_task
 def test_a_task_has_its_kind_of_target(task):
-    of_clips = [task.has_clip_classes, task.has_clip_labels, task.has_clip_numbers]
-    assert sum([*of_clips, task.is_framewise, task.is_reconstruction]) == 1
-    assert task.has_clip_targets == any(of_clips)
-    assert task.deals_classes == (task.has_clip_targets and task.has_classes)
+    assert task.deals_classes == (task.target == "clip" and task.has_classes)
+    assert task.needs_labels == (task.target != "input")
+    assert not task.has_thresholds or task.final_metrics
     assert (task.activation == "linear") == (not task.has_classes)
     assert set(task.training_metric_classes) == set(task.losses.values())
 
@@ -93,8 +91,8 @@ def test_new_data_have_a_main_metric_that_needs_no_training_data(task):
 def test_losses_are_compared_by_parameters_that_there_are(task):
     names = names_of_loss(task)
     assert {"loss", "example_length_s"} <= set(names)
-    assert ("normalization" in names) == task.is_reconstruction
-    assert ("label_frame_s" in names) == task.is_framewise
+    assert ("normalization" in names) == (task.target == "input")
+    assert ("label_frame_s" in names) == (task.target == "frame")
 
 
 @every_task
@@ -108,28 +106,21 @@ def test_monitors_are_the_losses_and_the_validation_metrics(task):
     found = task.monitors(["own"])
 
     assert found[:3] == ("val_loss", "loss", task.training_metric)
-    validated = {task.training_metric} if task.is_reconstruction else {*metrics.metric_names(task.name), "own"}
+    validated = {task.training_metric} if task.target == "input" else {*metrics.metric_names(task.name), "own"}
     assert set(found[3:]) == {f"val_{name}" for name in validated}
-
-
-@every_task
-def test_every_evaluation_is_called_alike(task):
-    evaluate = user_code.load(task.evaluation)
-
-    assert list(signature(evaluate).parameters) == ["model", "data", "settings", "known", "of_training"]
 
 
 @pytest.mark.parametrize("written", ["MeanSquaredError", "mean_squared_error", "mse", "MSE"])
 def test_losses_go_by_each_of_the_names_that_keras_has(written):
-    assert tasks.REGRESSION.loss_name(written) == "mean_squared_error"
+    assert regression.TASK.loss_name(written) == "mean_squared_error"
 
 
 def test_auto_is_the_usual_loss_of_the_task():
-    assert tasks.CLASSIFICATION.loss_name("auto") == "sparse_categorical_crossentropy"
-    assert tasks.REGRESSION.loss_name("auto") == "mean_squared_error"
+    assert classification.TASK.loss_name("auto") == "sparse_categorical_crossentropy"
+    assert regression.TASK.loss_name("auto") == "mean_squared_error"
     assert tasks.find_task("frame_classification", "multi_label").loss_name("auto") == "binary_crossentropy"
 
 
 def test_a_loss_of_another_task_is_refused():
     with pytest.raises(SettingsError, match="unknown loss 'huber' for classification"):
-        tasks.CLASSIFICATION.loss_name("huber")
+        classification.TASK.loss_name("huber")

@@ -11,7 +11,7 @@ def test_every_architecture_is_found_with_its_options():
     for name in architectures.architecture_names():
         found = architectures.find_architecture(name)
         assert found.reshaping_type in ("conv", "rnn", "none")
-        assert set(found.task_types) <= set(tasks.TASKS)
+        assert set(found.task_types) <= set(tasks.all_tasks())
 
 
 def test_no_option_hides_a_parameter():

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from xval.base.errors import SettingsError
-from xval.measures.task import TASKS
+from xval.measures.task import all_tasks
 from xval.settings.further_metrics import directions, load, split_names
 
-ALL = [(task.name, name) for task in TASKS.values() for name in task.keras_metrics]
+ALL = [(task.name, name) for task in all_tasks().values() for name in task.keras_metrics]
 
 
 @pytest.mark.parametrize(("task_type", "name"), ALL)

@@ -148,7 +148,7 @@ def test_what_frames_want_of_architecture_and_features(changes, message):
 def test_several_labels_refuse_what_is_meant_for_one_class(changes, message):
     declared = declare({"architecture": "mlp"} | changes, task_type="multilabel_classification")
     if message is None:
-        assert resolve(declared)[0].settings.task.has_clip_labels
+        assert resolve(declared)[0].settings.task.has_thresholds
         return
     with pytest.raises(SettingsError, match=message):
         resolve(declared)

@@ -75,7 +75,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
         whose = {f"{clip} of {owners.get(clip, 'nobody')}" for clip in wrong["clip"]}
         faults.append(f"predictions.parquet names other items than the feature store for clip {quoted(whose)}")
     expected = originals
-    if find_task(store.task_type).is_framewise:
+    if find_task(store.task_type).target == "frame":
         expected = originals[originals["clip"].isin(_annotated(job, store))]
     chosen = job.chosen_clips(store)
     for side in _KEPT_SIDES:
@@ -100,7 +100,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
 
 def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
     """Return the clips of a side of which some examples are missing."""
-    if find_task(store.task_type).is_framewise:
+    if find_task(store.task_type).target == "frame":
         size = count_frame_samples(job.settings.label_frame_s, job.settings.sample_rate_hz)
         n_frames = (wanted["stop"] - wanted["first"]) // size
         n_rows = wanted["clip"].map(found["clip"].value_counts())

@@ -17,7 +17,7 @@ from xval.answers.repeats import jobs_of
 from xval.base.errors import ResultsError, XvalError
 from xval.base.numbers import finite_or_none
 from xval.measures import metrics
-from xval.measures.tasks.classification import confusion_matrix
+from xval.measures.confusion import confusion_matrix
 from xval.results.tested_examples import TestedExamples, read_fold
 
 _TOLERANCE = 1e-6

@@ -83,7 +83,7 @@ def compare_instances(
     higher_is_better = _check_metric(metric, chosen, metric_dicts)
     competitors = [read_competitor(records, name, metric) for name, records in chosen]
     unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit
-    of_unit = "" if task.is_framewise else f" of {unit}"  # events and segments are not counted in frames
+    of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     found = compare(
         [each for number, each in enumerate(competitors) if number != first],
         competitors[first],

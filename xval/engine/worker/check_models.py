@@ -82,9 +82,9 @@ def _check_model(job: Job) -> int:
     if initial := find_initial_model(job.settings, job.fold, store.folder.parents[1]):
         start_from(model, initial, job.settings, store)
     fitted_model = augmented(model, job.settings, seed=job.seed)
-    if job.settings.task.is_reconstruction:
+    if job.settings.task.target == "input":
         with_residual(model, fitted_model)
-    if store.is_waveform and not job.settings.task.is_framewise:
+    if store.is_waveform and job.settings.frames is None:
         _check_crop(model, example_lengths(store, job.settings.feature_settings()).training)
     return int(model.output_shape[-1])
 

@@ -29,7 +29,7 @@ from xval.training.classical.estimators import EstimatorSpec
 from xval.training.classical.pooling import Pooling
 from xval.training.classical.saved import describe_estimator, library_versions, save
 from xval.training.classical.search import FittedEstimator, Part, fit_estimator
-from xval.training.evaluation.clips import evaluate_predictions
+from xval.training.evaluation.fold import evaluate_predictions
 
 _EPSILON = np.float32(1e-7)  # of keras.config.epsilon
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xval.backend.devices import load_keras
-from xval.base import user_code
 from xval.base.json_files import write_json
 from xval.engine.observers import job_observers
 from xval.folds.predefined import SIDES
@@ -23,7 +22,7 @@ from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
-    from xval.training.evaluation.clips import Evaluation
+    from xval.training.evaluation.fold import Evaluation
     from xval.training.fit import History
     from xval.training.setup import FoldSetup
 
@@ -151,10 +150,8 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
 
 
 def _evaluate(setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
-    """Test a fitted model as its task wants it."""
-    evaluate = user_code.load(settings.task.evaluation)
+    """Test a fitted model."""
+    from xval.training.evaluation.fold import evaluate_model
+
     of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
-    evaluation: Evaluation = evaluate(
-        setup.compiled.whole, setup.data, settings, known=history.predictions, of_training=of_training
-    )
-    return evaluation
+    return evaluate_model(setup.compiled.whole, setup.data, settings, known=history.predictions, of_training=of_training)

@@ -26,6 +26,7 @@ FEWEST_ITEMS_TO_RELY_ON = 6
 FEWEST_ITEMS_OF_BOOTSTRAP = 20
 N_RESAMPLES = 2000
 MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
+MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
 _MOST_DRAWN_AT_ONCE = 1_000_000
 _ROUNDING = 1e-9
 

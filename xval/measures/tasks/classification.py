@@ -1,31 +1,42 @@
-"""Metrics of classification: how well class probabilities fit the true classes.
+"""Classification: each clip has one of several classes.
 
 Comes in: targets, int64 (n_examples,), class numbers; predictions, float32 (n_examples, n_classes), probabilities. Goes
 out: one float per metric, the figures of each class, the confusion matrix. The predicted class is the most probable one,
 the first of them in a tie.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import JobError
+from xval.base.keras_names import KerasMetric
+from xval.measures.answered import combine_clips
+from xval.measures.arrays import area_under_roc, equal_error_rate, mean_of_defined
+from xval.measures.columns import decode_classes, encode_classes
+from xval.measures.confusion import Predictions, Targets, class_metrics, confusion_matrix, per_class
+from xval.measures.forms import (
+    AnswerText,
+    Array,
+    ClipAnswers,
+    Columns,
+    Decoded,
+    DrawnFigure,
+    Encoded,
+    FigureOptions,
+    Known,
+    Names,
+    Renames,
+    Side,
+)
+from xval.measures.labels import LabelledData, TrueLabels, match_labels
 from xval.measures.metrics import Chance, metric
-from xval.measures.tasks._arrays import area_under_roc, mean_of_defined
+from xval.measures.task import Task
 
-Targets = NDArray[np.int64]
-Predictions = NDArray[np.float32]
-
-
-class ClassMetrics(TypedDict):
-    """The figures of one class on clips; NaN where there is nothing to divide by."""
-
-    precision: float
-    recall: float
-    f1: float
-    n_clips: int
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _most_frequent(targets: Targets, weights: NDArray[np.float64], n_named: int = 1) -> Chance:
@@ -60,13 +71,13 @@ def accuracy(targets: Targets, predictions: Predictions) -> float:
 @metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all, aliases=("uar",))
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall (UAR): the mean recall of the classes that occur in the targets."""
-    return float(np.nanmean(_per_class(targets, predictions).recall))
+    return float(np.nanmean(per_class(targets, predictions).recall))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_guess, aliases=("f1_macro",))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes that occur in the targets or among the predicted classes."""
-    return float(np.nanmean(_per_class(targets, predictions).f1))
+    return float(np.nanmean(per_class(targets, predictions).f1))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_guess, aliases=("precision_macro",))
@@ -75,7 +86,7 @@ def precision(targets: Targets, predictions: Predictions) -> float:
 
     A class that is never predicted counts as 0, as in scikit-learn.
     """
-    figures = _per_class(targets, predictions)
+    figures = per_class(targets, predictions)
     return float(np.mean(np.nan_to_num(figures.precision)[~np.isnan(figures.f1)]))
 
 
@@ -85,7 +96,7 @@ def recall(targets: Targets, predictions: Predictions) -> float:
 
     A class that is predicted but never true counts as 0, as in scikit-learn; `balanced_accuracy` leaves it out.
     """
-    figures = _per_class(targets, predictions)
+    figures = per_class(targets, predictions)
     return float(np.mean(np.nan_to_num(figures.recall)[~np.isnan(figures.f1)]))
 
 
@@ -115,67 +126,11 @@ def eer(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean([equal_error_rate(targets == number, predictions[:, number]) for number in present]))
 
 
-def equal_error_rate(is_target: NDArray[np.bool_], scores: NDArray[Any]) -> float:
-    """Return the error rate at the threshold that misses as large a share of the targets as it accepts of the others.
-
-    It is read off the ROC curve with straight lines between its points.
-
-    Args:
-        is_target: bool (n,), at least one of each.
-        scores: float (n,), larger for targets.
-    """
-    order = np.argsort(-scores, kind="stable")
-    last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # of those that share a score
-    n_found = np.cumsum(is_target[order])[last]
-    found = np.append(0, n_found) / n_found[-1]
-    accepted = np.append(0, last + 1 - n_found) / (len(scores) - n_found[-1])
-    return float(np.interp(0.0, accepted - (1 - found), accepted))
-
-
 @metric(higher_is_better=True, least_outputs=6, bounds=(0, 1), is_mean=True, chance=_five_most_frequent)
 def top_5_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of examples whose true class is among the five most probable ones, the first of them in a tie."""
     best = np.argsort(-predictions, axis=1, kind="stable")[:, :5]
     return float(np.mean((best == targets[:, np.newaxis]).any(axis=1)))
-
-
-def confusion_matrix(targets: Targets, predictions: Predictions) -> list[list[int]]:
-    """Count the examples of each pair of true and predicted class.
-
-    Args:
-        targets: int64 (n_examples,), class numbers.
-        predictions: float32 (n_examples, n_classes), probabilities.
-
-    Returns:
-        A row of counts per true class, a column per predicted class.
-    """
-    counts: list[list[int]] = _count(targets, predictions).tolist()
-    return counts
-
-
-def class_metrics(targets: Targets, predictions: Predictions, class_names: Sequence[str]) -> dict[str, ClassMetrics]:
-    """Return precision, recall, F1 score and number of clips of each class.
-
-    Args:
-        targets: int64 (n_clips,), class numbers.
-        predictions: float32 (n_clips, n_classes), probabilities.
-        class_names: The name of each class number.
-
-    Returns:
-        The figures by class name. Precision is NaN for a class that is never predicted, recall for one that is never
-        true, F1 for one that is neither.
-    """
-    figures = _per_class(targets, predictions)
-    n_clips = np.bincount(targets, minlength=len(class_names))
-    return {
-        name: ClassMetrics(
-            precision=float(figures.precision[number]),
-            recall=float(figures.recall[number]),
-            f1=float(figures.f1[number]),
-            n_clips=int(n_clips[number]),
-        )
-        for number, name in enumerate(class_names)
-    }
 
 
 def check(targets: Targets, predictions: Predictions) -> None:
@@ -197,25 +152,107 @@ def check(targets: Targets, predictions: Predictions) -> None:
         )
 
 
-class _PerClass(NamedTuple):
-    """float64 (n_classes,) each; NaN where there is nothing to divide by."""
+class Classification(Task):
+    """Classes of clips."""
 
-    precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    f1: NDArray[np.float64]
+    has_classes = True
+    activation = "softmax"
+    losses = {
+        "sparse_categorical_crossentropy": "class",
+        "categorical_crossentropy": "one_hot",
+        "categorical_focal_crossentropy": "one_hot",
+        "categorical_hinge": "one_hot",
+        "kl_divergence": "one_hot",
+        "binary_crossentropy": "one_hot",
+        "binary_focal_crossentropy": "one_hot",
+        "mean_squared_error": "one_hot",
+    }
+    training_metric = "accuracy"
+    training_metric_classes = {"class": "SparseCategoricalAccuracy", "one_hot": "CategoricalAccuracy"}
+    main_metrics = ("balanced_accuracy", "accuracy")
+    item_metric = "accuracy"
+    keras_metrics = {
+        "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
+        "categorical_accuracy": KerasMetric("CategoricalAccuracy", higher_is_better=True),
+        "categorical_crossentropy": KerasMetric("CategoricalCrossentropy", higher_is_better=False),
+        "categorical_hinge": KerasMetric("CategoricalHinge", higher_is_better=False),
+        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
+        "kl_divergence": KerasMetric("KLDivergence", higher_is_better=False),
+        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
+        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
+        "sparse_categorical_accuracy": KerasMetric("SparseCategoricalAccuracy", higher_is_better=True),
+        "sparse_categorical_crossentropy": KerasMetric("SparseCategoricalCrossentropy", higher_is_better=False),
+        "sparse_top_k_categorical_accuracy": KerasMetric("SparseTopKCategoricalAccuracy", higher_is_better=True),
+        "top_k_categorical_accuracy": KerasMetric("TopKCategoricalAccuracy", higher_is_better=True),
+    }
+    deals_classes = True
+    refused = {}
+    worst_first = "Wrong answers only; first those that are surest of the wrong class and least of the right one."
+
+    def encode(
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
+        """Return target, predicted and probability_<class>."""
+        return encode_classes(targets, predictions, names)
+
+    def decode(self, columns: Columns, names: Names) -> Decoded:
+        """Return class numbers and probabilities."""
+        return decode_classes(columns, names)
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
+        """Return each class in turn."""
+        return np.arange(n_examples) % n_outputs
+
+    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+        """Return the figures of each class and the confusion matrix."""
+        targets, predictions = side.counted()
+        return {
+            "class_metrics": class_metrics(targets, predictions, options.class_names),
+            "confusion_matrix": confusion_matrix(targets, predictions),
+        }
+
+    def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
+        """Return accuracy and balanced accuracy.
+
+        Items are weighted by how often they were drawn, which is faster than gathering their clips.
+        """
+        targets, predictions = side.counted()
+        items = np.unique(side.rows["item"].to_numpy(dtype=str), return_inverse=True)[1]
+        is_right, n_items = predictions.argmax(axis=1) == targets, int(items.max()) + 1
+
+        def recalls(drawn: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
+            weights = np.bincount(drawn, minlength=n_items)[items]
+            return np.bincount(targets, weights=weights * is_right), np.bincount(targets, weights=weights)
+
+        def of_clips(drawn: NDArray[np.intp]) -> float:
+            n_right, n_true = recalls(drawn)
+            return float(n_right.sum() / n_true.sum())
+
+        def of_classes(drawn: NDArray[np.intp]) -> float:
+            n_right, n_true = recalls(drawn)
+            return float(np.mean(n_right[n_true > 0] / n_true[n_true > 0]))
+
+        return {"accuracy": of_clips, "balanced_accuracy": of_classes}
+
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+        """Return the true and the most probable class; the error is the probability of the latter minus that of the former."""
+        decoded = self.decode(table, options.class_names).complete()
+        targets, probabilities = combine_clips(*decoded, clip_of, options.clip_average)
+        classes, numbers = np.array(options.class_names, dtype=object), np.arange(len(targets))
+        best = probabilities.argmax(axis=1)
+        sure = probabilities[numbers, best]
+        return ClipAnswers(classes[targets], classes[best], sure, sure - probabilities[numbers, targets])
+
+    def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
+        """Return the class and its probability."""
+        return AnswerText(str(answer["answer"]), sure=f"{answer['sure']:.0%}", is_right=answer["answer"] == answer["true"])
+
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
+        """Return class numbers; clips with other labels are left out."""
+        labels = data.table["label"].tolist()
+        matched = match_labels(labels, names, renames)
+        reasons = [f"no class of the model: {label}" for label in labels]
+        return TrueLabels(matched.targets, matched.targets >= 0, matched, reasons)
 
 
-def _per_class(targets: Targets, predictions: Predictions) -> _PerClass:
-    counts = _count(targets, predictions)
-    n_correct, n_true, n_predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    with np.errstate(invalid="ignore"):  # 0/0 is NaN; a numerator above 0 has a denominator above 0
-        return _PerClass(
-            precision=n_correct / n_predicted, recall=n_correct / n_true, f1=2 * n_correct / (n_true + n_predicted)
-        )
-
-
-def _count(targets: Targets, predictions: Predictions) -> NDArray[np.int64]:
-    """Return int64 (n_classes, n_classes): rows true, columns predicted."""
-    n_classes = predictions.shape[1]
-    pairs = targets * n_classes + np.argmax(predictions, axis=1)
-    return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+TASK = Classification()

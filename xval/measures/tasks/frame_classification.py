@@ -1,4 +1,4 @@
-"""Metrics of a classification of frames: how well the frames' probabilities fit what is heard in them.
+"""Classification of frames: each frame of a recording has a class, or any number of labels.
 
 Comes in: all frames that count, of all examples in one row. One class per frame: targets int64 (n_frames,), class numbers, 0
 the background; predictions float32 (n_frames, n_classes), probabilities; the predicted class is the most probable one, the
@@ -9,165 +9,118 @@ The names mean the same in both forms: F1, precision, recall and average precisi
 the background, which most frames are, does not lift them.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import JobError
-from xval.measures.metrics import Chance, ChanceFunction, metric
-from xval.measures.tasks._arrays import check_zeros_and_ones, divide, mean_of_defined
+from xval.measures import frame_chance
+from xval.measures.arrays import check_zeros_and_ones, divide, mean_of_defined
+from xval.measures.columns import PROBABILITY, decode_classes, decode_labels, encode_classes, encode_outputs
+from xval.measures.confusion import class_metrics, confusion_matrix
+from xval.measures.events.figure_names import EVENT_FIGURES, EVENT_METRICS, SCORE_METRICS
+from xval.measures.forms import (
+    AnswerText,
+    Array,
+    ClipAnswers,
+    Columns,
+    Decoded,
+    DrawnFigure,
+    Encoded,
+    FigureOptions,
+    Figures,
+    Known,
+    Names,
+    Renames,
+    Side,
+)
+from xval.measures.frame_counts import THRESHOLD, Predictions, Targets, all_classes, count_frames, first_event
+from xval.measures.label_counts import made_up_labels
+from xval.measures.labels import LabelledData, TrueLabels
+from xval.measures.metrics import metric
+from xval.measures.task import Task, constant_answer
 
-Targets = NDArray[Any]
-Predictions = NDArray[np.float32]
+if TYPE_CHECKING:
+    import pandas as pd
 
-_THRESHOLD = 0.5
-_MOST_FREQUENT, _ALL_EVENTS = "always the most frequent event", "always all events"
-_GUESS_EVENTS = "always some event, each as often as it occurs, never the background"
-
-EVENT_METRICS = {
-    f"{unit}_{name}": not name.endswith("_rate")
-    for unit in ("segment", "event")
-    for name in (
-        "f1", "precision", "recall", "error_rate", "substitution_rate", "deletion_rate", "insertion_rate",
-        "macro_f1", "macro_precision", "macro_recall", "macro_error_rate",
-    )
-}  # fmt: skip
-"""The metrics of segments and events, and whether more of each is better; xval/measures/events/metrics.py computes them."""
-SCORE_METRICS = {"psds1": True, "psds2": True}
-"""The metrics of events at all thresholds, and whether more of each is better; xval/measures/events/psds.py computes them."""
-
-
-def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each class of events that occurs the share of frames that have it, float64 (n_classes,)."""
-    found = np.bincount(targets, weights)[1:] if targets.ndim == 1 else weights @ targets.astype(np.float64)
-    return np.asarray(found[found > 0])
-
-
-def _chance_accuracy(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    if targets.ndim == 1:
-        return Chance(float(np.bincount(targets, weights).max()), "always the most frequent class")
-    shares = weights @ targets.astype(np.float64)
-    return Chance(float(np.mean(np.maximum(shares, 1 - shares))), "each label always or never, whichever is more frequent")
+    from xval.measures.events.recordings import AnsweredRecordings
 
 
-def _chance_balanced(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-    n_classes = np.count_nonzero(np.bincount(targets, weights)) if targets.ndim == 1 else 2
-    return Chance(float(1 / n_classes), "any constant answer, or guessing")
+_WANTED = (
+    "A model that labels frames is tested on recordings with annotated events: prepare them with "
+    "python -m preprocessing events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and "
+    "give NAME."
+)
 
 
-def _of_events(best: Callable[[NDArray[np.float64], bool], Chance]) -> ChanceFunction:
-    """Return a chance level that follows from the shares of the events, and whether a frame may have several at once."""
-
-    def chance(targets: Targets, weights: NDArray[np.float64]) -> Chance:
-        shares = _shares(targets, weights)
-        return best(shares, targets.ndim > 1) if len(shares) else Chance(float("nan"), "no event is annotated")
-
-    return chance
-
-
-def _best_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
-    """Return the best F1 of answering the same events in every frame; only one of them if a frame has one class."""
-    n_on = np.arange(1, len(shares) + 1 if is_multi_label else 2)
-    reached = 2 * np.cumsum(np.sort(shares)[::-1])[: len(n_on)] / (shares.sum() + n_on)
-    best = int(reached.argmax())
-    return Chance(float(reached[best]), f"always the {best + 1} most frequent events" if best else _MOST_FREQUENT)
-
-
-def _best_precision(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001 - all take both
-    return Chance(float(shares.max()), _MOST_FREQUENT)
-
-
-def _best_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
-    return Chance(1.0, _ALL_EVENTS) if is_multi_label else Chance(float(shares.max() / shares.sum()), _MOST_FREQUENT)
-
-
-def _best_macro_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
-    """Return the best mean F1 of answers that do not listen.
-
-    If an answer names several events, each is best always on: 2 p / (1 + p) of its share p. If it names one class, a class of
-    share p that is answered with probability q reaches 2 p q / (p + q), and the mean is best where q is in proportion to p.
-    """
-    if is_multi_label:
-        return Chance(float(np.mean(2 * shares / (1 + shares))), _ALL_EVENTS)
-    return Chance(float(2 * shares.sum() / (1 + shares.sum()) / len(shares)), _GUESS_EVENTS)
-
-
-def _best_macro_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
-    return Chance(1.0, _ALL_EVENTS) if is_multi_label else Chance(float(1 / len(shares)), _GUESS_EVENTS)
-
-
-def _mean_share(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001
-    return Chance(float(shares.mean()), "the same answer to all frames")
-
-
-@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_chance_accuracy)
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=frame_chance.chance_accuracy)
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of right decisions: frames with the right class, background too; or labels of frames, heard or not."""
-    true, predicted = _all_classes(targets, predictions)
+    true, predicted = all_classes(targets, predictions)
     if targets.ndim == 1:
         return float(np.mean((true & predicted).any(axis=1)))
     return float(np.mean(true == predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_chance_balanced, aliases=("uar",))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.chance_balanced, aliases=("uar",))
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall of what there is to be told apart.
 
     One class per frame: the mean recall of the classes that occur in the targets, background too. Several labels: the mean over
     the labels that are heard in some frames and not in others, of the recall of the frames with the label and of those without.
     """
-    true, predicted = _all_classes(targets, predictions)
+    true, predicted = all_classes(targets, predictions)
     recalls = divide((true & predicted).sum(axis=0), true.sum(axis=0))
     if targets.ndim == 1:
         return mean_of_defined(recalls)
     return mean_of_defined((recalls + divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_f1))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_f1))
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return float(divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_precision))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision))
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return float(divide(counts.n_correct.sum(), counts.n_predicted.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_recall))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_recall))
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return float(divide(counts.n_correct.sum(), counts.n_true.sum()))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_macro_f1))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_macro_f1))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return mean_of_defined(divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_precision))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision))
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return mean_of_defined(divide(counts.n_correct, counts.n_predicted))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_best_macro_recall))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_macro_recall))
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
-    counts = _count(targets, predictions)
+    counts = count_frames(targets, predictions)
     return mean_of_defined(divide(counts.n_correct, counts.n_true))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_of_events(_mean_share))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.mean_share))
 def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the curve of precision over recall, each class of events against the rest, averaged over classes.
 
@@ -176,8 +129,8 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """
     from sklearn.metrics import average_precision_score  # here, because it takes seconds and most uses need no value
 
-    true, _ = _all_classes(targets, predictions)
-    present = [number for number in range(_first_event(targets), true.shape[1]) if true[:, number].any()]
+    true, _ = all_classes(targets, predictions)
+    present = [number for number in range(first_event(targets), true.shape[1]) if true[:, number].any()]
     return mean_of_defined(np.array([average_precision_score(true[:, number], predictions[:, number]) for number in present]))
 
 
@@ -202,27 +155,145 @@ def check(targets: Targets, predictions: Predictions) -> None:
         check_zeros_and_ones(targets, "frame_classification")
 
 
-class _Counts(NamedTuple):
-    """Frames of each class of events, int64 (n_classes,)."""
+class FrameClassification(Task):
+    """Classes of frames, one each; its clips are recordings, and what it finds in them are events."""
 
-    n_true: NDArray[np.int64]
-    n_predicted: NDArray[np.int64]
-    n_correct: NDArray[np.int64]
+    target = "frame"
+    has_classes = True
+    activation: Literal["softmax", "sigmoid", "linear"] = "softmax"
+    losses = {"sparse_categorical_crossentropy": "frames"}
+    training_metric = "accuracy"
+    training_metric_classes = {"frames": "SparseCategoricalAccuracy"}
+    main_metrics = ("macro_f1", "event_f1")
+    item_metric = "macro_f1"
+    final_metrics = EVENT_METRICS | SCORE_METRICS
+    loss_depends_on = "frame_labels"  # others are other questions
+    unit = "frames"
+    clip_word = "recording"
+    answer_word = "event"
+    label_word = "events"
+    why_final = "metrics of segments and events are computed once, after training; monitor one of frames"
+    why_no_folder = f"a folder of clips. {_WANTED}"
+    why_no_table = f"a table of clips. {_WANTED}"
+    corpus_wanted = _WANTED
+    worst_first = "Recordings with the most seconds of wrongly labelled frames first."
+
+    @property
+    def recorded_metrics(self) -> Mapping[str, bool]:
+        """The figures of segments and events that records have."""
+        return EVENT_FIGURES
+
+    def encode(
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
+        """Return target, predicted and probability_<class>."""
+        return encode_classes(targets, predictions, names)
+
+    def decode(self, columns: Columns, names: Names) -> Decoded:
+        """Return class numbers and probabilities of all frames, those without weight too."""
+        return decode_classes(columns, names)
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
+        """Return each class in turn."""
+        return np.arange(n_examples) % n_outputs
+
+    def measure(self, side: Side, options: FigureOptions) -> Figures:
+        """Return the metrics of frames, segments and events; without a frame that counts, those of events alone."""
+        targets, predictions = side.counted()
+        of_frames = self._compute(targets, predictions, options) if len(targets) else {}
+        return of_frames | cast("AnsweredRecordings", side).event_figures()
+
+    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+        """Return the figures of the frames of each class, and their confusion matrix."""
+        targets, predictions = side.counted()
+        return {
+            "class_metrics": class_metrics(targets, predictions, options.class_names),
+            "confusion_matrix": confusion_matrix(targets, predictions),
+        }
+
+    def class_rows(self, side: Side, figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the figures of the frames and of the events of each class."""
+        rows = {
+            name: {"precision": of["precision"], "recall": of["recall"], "f1": of["f1"], "n_frames": of["n_clips"]}
+            for name, of in figures.get("class_metrics", {}).items()
+        }
+        for name, of_class in cast("AnsweredRecordings", side).class_events().items():
+            rows.setdefault(name, {}).update({f"event_{key}": value for key, value in of_class.items()})
+        return rows
+
+    def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
+        """Return the F1 score of events."""
+        counts = cast("AnsweredRecordings", side).event_counts()
+
+        def f1_of(drawn: NDArray[np.intp]) -> float:
+            n_correct, n_both = counts[drawn].sum(axis=0)
+            return 2 * n_correct / n_both if n_both else float("nan")
+
+        return {"event_f1": f1_of}
+
+    def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
+        """Return what a model answers that gives every frame the shares of the classes among the training frames."""
+        from xval.measures.events.recordings import answer_recordings
+
+        recordings = cast("AnsweredRecordings", side).recordings
+        answer = constant_answer(training_targets, len(options.class_names))
+        constant = [np.repeat(answer, recording.n_frames, axis=0) for recording in recordings]
+        return answer_recordings(recordings, constant, options)
+
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+        """Return the seconds of each recording whose label is wrong, without those in dispute."""
+        is_wrong = self._is_wrong(table, options) & (table["weight"] > 0)
+        return ClipAnswers(error=((table["end_s"] - table["start_s"]) * is_wrong).groupby(clip_of).sum())
+
+    def _is_wrong(self, table: "pd.DataFrame", options: FigureOptions) -> NDArray[np.bool_]:
+        return np.asarray(table["target"] != table["predicted"])
+
+    def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
+        """Return how many seconds are wrong."""
+        return AnswerText(str(answer["answer"]), error=f"{answer['error']:.2f} s wrong")
+
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
+        """Return the events of each recording; those that are not annotated are left out."""
+        from xval.measures.events.annotated import read_annotations
+
+        annotated = read_annotations(data, names, policy, renames)
+        kept = data.table["clip"].isin(annotated.known).to_numpy()
+        return TrueLabels(annotated, kept, annotated.labels, [f"not annotated ({policy})"] * len(kept))
 
 
-def _count(targets: Targets, predictions: Predictions) -> _Counts:
-    true, predicted = (each[:, _first_event(targets) :] for each in _all_classes(targets, predictions))
-    return _Counts(true.sum(axis=0), predicted.sum(axis=0), (true & predicted).sum(axis=0))
+class MultilabelFrameClassification(FrameClassification):
+    """Labels of frames, any number each."""
+
+    activation = "sigmoid"
+    losses = {"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"}
+    training_metric_classes = {"frames": "BinaryAccuracy"}
+
+    def encode(
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
+        """Return target_<label> and probability_<label>."""
+        true = {} if targets is None else encode_outputs("target", targets, names)
+        return true | encode_outputs(PROBABILITY, predictions, names)
+
+    def decode(self, columns: Columns, names: Names) -> Decoded:
+        """Return 0 or 1, and the probability, of each label of all frames, those without weight too."""
+        return decode_labels(columns, names)
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
+        """Return one label in turn, and then none."""
+        return made_up_labels(n_examples, n_outputs)
+
+    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+        """Return nothing: figures of labels are those of their events."""
+        return {}
+
+    def _is_wrong(self, table: "pd.DataFrame", options: FigureOptions) -> NDArray[np.bool_]:
+        names, frames = options.class_names, options.frames
+        threshold = (frames and frames.event_threshold) or THRESHOLD
+        true = table[[f"target_{name}" for name in names]].to_numpy() > 0
+        answered = table[[f"{PROBABILITY}_{name}" for name in names]].to_numpy() >= threshold
+        return np.asarray((true != answered).any(axis=1))
 
 
-def _first_event(targets: Targets) -> int:
-    """Return the number of the first class of events: behind the background, where there is one."""
-    return 1 if targets.ndim == 1 else 0
-
-
-def _all_classes(targets: Targets, predictions: Predictions) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which classes are true and which predicted: bool (n_frames, n_classes), the background too."""
-    if targets.ndim > 1:
-        return targets > _THRESHOLD, predictions >= _THRESHOLD
-    numbers = np.arange(predictions.shape[1])
-    return targets[:, np.newaxis] == numbers, np.argmax(predictions, axis=1)[:, np.newaxis] == numbers
+TASK = FrameClassification()
+TASK.variants = {"multi_label": MultilabelFrameClassification()}

@@ -1,4 +1,4 @@
-"""Metrics of clips that have any number of labels: how well the probability of each label fits whether the clip has it.
+"""Multi-label classification: each clip has any number of labels.
 
 Comes in: targets, float32 (n_examples, n_classes), 0 or 1; predictions, float32 (n_examples, n_classes), the probability of
 each label, whatever the others are. Goes out: one float per metric, the figures of each label. A label is predicted from 0.5
@@ -9,20 +9,53 @@ target has are left out of means over labels, and what is not defined is NaN. Ch
 expected average precision of the random baseline for system evaluation, Prague Bulletin of Mathematical Linguistics 103, 2015.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.clips.label_sets import split_labels
 from xval.base.errors import JobError
+from xval.base.keras_names import KerasMetric
+from xval.data.clip_average import combine_examples
+from xval.measures.arrays import area_under_roc, check_zeros_and_ones, divide, mean_of_defined
+from xval.measures.columns import PROBABILITY, decode_labels, encode_outputs
+from xval.measures.forms import (
+    AnswerText,
+    Array,
+    ClipAnswers,
+    Columns,
+    Decoded,
+    Encoded,
+    FigureOptions,
+    Figures,
+    Known,
+    Names,
+    Renames,
+    Side,
+)
+from xval.measures.label_counts import (
+    THRESHOLD,
+    Predictions,
+    Targets,
+    average_precisions,
+    count_labels,
+    decide,
+    join_decided,
+    label_metrics,
+    made_up_labels,
+    random_average_precision,
+    ranking_precision,
+)
+from xval.measures.labels import LabelledData, TrueLabels, match_label_sets
 from xval.measures.metrics import Chance, find, metric
-from xval.measures.tasks._arrays import area_under_roc, check_zeros_and_ones, divide, mean_of_defined
+from xval.measures.statistics import thresholds as label_thresholds
+from xval.measures.task import Task
 
-Targets = NDArray[np.float32]
-Predictions = NDArray[np.float32]
+if TYPE_CHECKING:
+    import pandas as pd
 
-_THRESHOLD = 0.5
 _INDEPENDENT = "any answer that does not depend on the audio"
 _MORE_FREQUENT = "each label always or never, whichever is more frequent"
 _TUNED = ("macro_f1", "micro_f1", "hamming_loss")
@@ -30,41 +63,13 @@ TUNED_METRICS = {f"tuned_{name}": name != "hamming_loss" for name in _TUNED}
 """The metrics of decisions at thresholds that validation items choose, and whether more of each is better."""
 
 
-class LabelMetrics(TypedDict):
-    """The figures of one label on clips; NaN where there is nothing to divide by."""
-
-    n_clips: int
-    threshold: float
-    average_precision: float
-    precision: float
-    recall: float
-    f1: float
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
-
-
 def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the share of the examples that have each label: float64 (n_classes,)."""
     return np.asarray(weights @ targets.astype(np.float64))
 
 
-def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[np.float64]:
-    """Return the average precision of a random order of examples, the mean over all orders (Bestgen 2015).
-
-    It is the share of the examples that have the label, and more where these are few: one of them may come first.
-
-    Args:
-        n_true: How many of the examples have the label, at least one; an array of labels or a number.
-        n_examples: How many there are.
-    """
-    harmonic = np.sum(1 / np.arange(1, n_examples + 1))
-    return np.asarray((harmonic + (n_true - 1) / max(1, n_examples - 1) * (n_examples - harmonic)) / n_examples)
-
-
 def _random_order(targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: ARG001 - every chance level takes both
-    n_true = np.sum(targets > _THRESHOLD, axis=0)
+    n_true = np.sum(targets > THRESHOLD, axis=0)
     return Chance(mean_of_defined(random_average_precision(n_true[n_true > 0], len(targets))), "a random order, on average")
 
 
@@ -80,7 +85,7 @@ def _best_ranking(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     order = np.argsort(-shares, kind="stable")
     ranks = np.empty(len(shares), np.float32)
     ranks[order] = np.arange(len(shares), 0, -1)
-    return Chance(float(weights @ _ranking_precision(targets, np.tile(ranks, (len(targets), 1)))), "always the same order")
+    return Chance(float(weights @ ranking_precision(targets, np.tile(ranks, (len(targets), 1)))), "always the same order")
 
 
 def _best_macro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
@@ -119,7 +124,7 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     The area is the sum of precisions weighted by the steps of recall, as in scikit-learn. Labels that no target has are left
     out; NaN when no label is left.
     """
-    return mean_of_defined(_average_precisions(targets, predictions))
+    return mean_of_defined(average_precisions(targets, predictions))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc", "macro_auc"))
@@ -129,7 +134,7 @@ def auc(targets: Targets, predictions: Predictions) -> float:
     It is the share of pairs of an example with the label and one without it that the probabilities put in the right order, ties
     counted half. Labels that all or none of the targets have are left out; NaN when no label is left.
     """
-    areas = [area_under_roc(predictions[:, number], targets[:, number] > _THRESHOLD) for number in range(targets.shape[1])]
+    areas = [area_under_roc(predictions[:, number], targets[:, number] > THRESHOLD) for number in range(targets.shape[1])]
     return mean_of_defined(np.array(areas))
 
 
@@ -140,27 +145,27 @@ def lrap(targets: Targets, predictions: Predictions) -> float:
     For each label of an example it is the share of right ones among those that are as probable or more, averaged over its
     labels, then over examples. As in scikit-learn, an example that has none of the labels, or all, counts as 1.
     """
-    return float(np.mean(_ranking_precision(targets, predictions)))
+    return float(np.mean(ranking_precision(targets, predictions)))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_best_macro_f1, aliases=("f1_macro",))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the labels that some target has, each predicted from 0.5 on."""
-    counts = _count(targets, predictions)
+    counts = count_labels(targets, predictions)
     return mean_of_defined(counts.f1[counts.n_true > 0])
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_best_micro_f1, aliases=("f1_micro",))
 def micro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all labels together, each predicted from 0.5 on; NaN where none is true or predicted."""
-    counts = _count(targets, predictions)
+    counts = count_labels(targets, predictions)
     return float(divide(2 * counts.n_right.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
 
 
 @metric(higher_is_better=False, bounds=(0, 1), is_mean=True, chance=_best_hamming)
 def hamming_loss(targets: Targets, predictions: Predictions) -> float:
     """Return the share of wrong decisions over all labels of all examples (Hamming loss), each label predicted from 0.5 on."""
-    return float(np.mean((targets > _THRESHOLD) != (predictions >= _THRESHOLD)))
+    return float(np.mean((targets > THRESHOLD) != (predictions >= THRESHOLD)))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_best_accuracy)
@@ -170,50 +175,6 @@ def accuracy(targets: Targets, predictions: Predictions) -> float:
     Where most labels are rare it is high for a model that finds none of them.
     """
     return 1 - hamming_loss(targets, predictions)
-
-
-def label_metrics(
-    targets: Targets, predictions: Predictions, class_names: Sequence[str], thresholds: NDArray[np.float64]
-) -> dict[str, LabelMetrics]:
-    """Return the figures of each label, and its counts at its threshold.
-
-    Args:
-        targets: float32 (n_clips, n_classes), 0 or 1.
-        predictions: float32 (n_clips, n_classes), probabilities.
-        class_names: The name of each label.
-        thresholds: float64 (n_classes,), from which probability on a label is predicted.
-
-    Returns:
-        The figures by label. Average precision and recall are NaN for a label that no clip has, precision for one that is never
-        predicted, F1 for one that is neither.
-    """
-    counts = _count(targets, decide(predictions, thresholds))
-    areas = _average_precisions(targets, predictions)
-    return {
-        name: LabelMetrics(
-            n_clips=int(counts.n_true[number]),
-            threshold=float(thresholds[number]),
-            average_precision=float(areas[number]),
-            precision=float(divide(counts.n_right[number], counts.n_predicted[number])),
-            recall=float(divide(counts.n_right[number], counts.n_true[number])),
-            f1=float(counts.f1[number]),
-            true_positives=int(counts.n_right[number]),
-            false_positives=int(counts.n_predicted[number] - counts.n_right[number]),
-            false_negatives=int(counts.n_true[number] - counts.n_right[number]),
-            true_negatives=int(len(targets) - counts.n_true[number] - counts.n_predicted[number] + counts.n_right[number]),
-        )
-        for number, name in enumerate(class_names)
-    }
-
-
-def decide(predictions: Predictions, thresholds: NDArray[np.float64]) -> Predictions:
-    """Return 1 where a probability reaches the threshold of its label, else 0: float32, as the predictions."""
-    return np.asarray(predictions >= thresholds.astype(np.float32), np.float32)
-
-
-def join_decided(decided: NDArray[Any], class_names: Sequence[str]) -> list[str]:
-    """Return the labels of each example in one text, with ``;`` between them: those that are 1 of (n_examples, n_classes)."""
-    return [";".join(name for name, is_on in zip(class_names, row, strict=True) if is_on) for row in decided > 0]
 
 
 def tuned_metrics(targets: Targets, predictions: Predictions, thresholds: NDArray[np.float64] | None) -> dict[str, float]:
@@ -238,44 +199,93 @@ def check(targets: NDArray[Any], predictions: Predictions) -> None:
     check_zeros_and_ones(targets, "multilabel_classification")
 
 
-class _Counts(NamedTuple):
-    """Examples by label, int64 (n_classes,) each."""
+class MultilabelClassification(Task):
+    """Labels of clips."""
 
-    n_true: NDArray[np.int64]
-    n_predicted: NDArray[np.int64]
-    n_right: NDArray[np.int64]
+    has_classes = True
+    activation = "sigmoid"
+    losses = {"binary_crossentropy": "multi_hot", "binary_focal_crossentropy": "multi_hot"}
+    training_metric = "accuracy"
+    training_metric_classes = {"multi_hot": "BinaryAccuracy"}
+    main_metrics = ("mean_average_precision", "tuned_macro_f1")
+    item_metric = "lrap"
+    final_metrics = TUNED_METRICS
+    keras_metrics = {
+        "binary_crossentropy": KerasMetric("BinaryCrossentropy", higher_is_better=False),
+        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
+    }
+    built_like = "classification"
+    has_thresholds = True
+    deals_classes = True
+    refused = {
+        "clip_average": "clip_average='{value}' is for classes of which one is right; the windows of a clip with several "
+        "labels are combined by the mean of their probabilities: allowed is probabilities",
+        "class_weights": "class_weights='{value}' weighs a clip by its one class, and clips with several labels have no such "
+        "class; allowed is none. loss='binary_focal_crossentropy' gives labels that are hard to find more weight",
+    }
+    why_final = "thresholds are found once, after training; monitor the loss or a metric without them"
+    why_no_folder = (
+        "folders name one class of each clip, and this model finds several labels. Give a table with the columns path and "
+        "label (such as dog;rain)."
+    )
+    label_word = "labels of clips"
+    worst_first = "Clips with the most wrong labels first: labels that were missed, and labels that are not there."
 
-    @property
-    def f1(self) -> NDArray[np.float64]:
-        """F1 score of each label; NaN where it is neither true nor predicted."""
-        return divide(2 * self.n_right, self.n_true + self.n_predicted)
+    def encode(
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
+        """Return target and predicted, all labels joined by ``;``, target_<label> and probability_<label>."""
+        true = {} if targets is None else {"target": np.array(join_decided(targets, names), dtype=object)}
+        predicted = {}
+        if thresholds is not None:
+            decided = predictions if clip_of is None else combine_examples(predictions, clip_of, "probabilities")
+            labels = np.array(join_decided(decide(decided, thresholds), names), dtype=object)
+            predicted = {"predicted": labels if clip_of is None else labels[clip_of]}
+        each = {} if targets is None else encode_outputs("target", targets, names)
+        return true | predicted | each | encode_outputs(PROBABILITY, predictions, names)
+
+    def decode(self, columns: Columns, names: Names) -> Decoded:
+        """Return 0 or 1, and the probability, of each label."""
+        return decode_labels(columns, names)
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
+        """Return one label in turn, and then none."""
+        return made_up_labels(n_examples, n_outputs)
+
+    def _compute(self, targets: Targets, predictions: Predictions, options: FigureOptions) -> Figures:
+        found = super()._compute(targets, predictions, options)
+        return found | tuned_metrics(targets, predictions, options.thresholds)
+
+    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+        """Return the figures of each label at its threshold."""
+        if options.thresholds is None:
+            return {}
+        return {"class_metrics": label_metrics(*side.counted(), options.class_names, options.thresholds)}
+
+    def find_thresholds(self, side: Side) -> NDArray[np.float64]:
+        """Return the threshold of each label that has the largest F1 score."""
+        return label_thresholds.find_thresholds(*side.counted())
+
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+        """Return the labels of each clip; the error is how many are wrong."""
+        both = table.groupby(clip_of, sort=True)[["target", "predicted"]].first()
+        wrong = [len(set(split_labels(one)) ^ set(split_labels(two))) for one, two in both.itertuples(index=False)]
+        return ClipAnswers(both["target"], both["predicted"], error=np.array(wrong, float))
+
+    def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
+        """Return the labels, and how many are wrong."""
+        n_wrong = int(answer["error"])
+        error = f"{n_wrong} label{'s' * (n_wrong != 1)} wrong"
+        return AnswerText(self.describe_true(str(answer["answer"])), error=error, is_right=not n_wrong)
+
+    def describe_true(self, true: str) -> str:
+        """Return the labels, or that there is none."""
+        return true or "no label"
+
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
+        """Return which labels each clip has; labels that the model does not know do not count."""
+        matched, targets = match_label_sets(data.table["label"].tolist(), names, renames)
+        return TrueLabels(targets, np.ones(len(targets), bool), matched)
 
 
-def _count(targets: Targets, predictions: Predictions) -> _Counts:
-    true, predicted = targets > _THRESHOLD, predictions >= _THRESHOLD
-    return _Counts(true.sum(axis=0), predicted.sum(axis=0), (true & predicted).sum(axis=0))
-
-
-def _average_precisions(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
-    """Return the average precision of each label, float64 (n_classes,); NaN where no target has it."""
-    found = np.full(targets.shape[1], np.nan)
-    for number in np.flatnonzero(targets.any(axis=0)):
-        order = np.argsort(-predictions[:, number], kind="stable")
-        n_right = np.cumsum(targets[order, number], dtype=np.float64)
-        # Examples of one probability are found together.
-        last = np.flatnonzero(np.append(np.diff(predictions[order, number]) != 0, True))
-        steps = np.diff(n_right[last], prepend=0) / n_right[-1]
-        found[number] = float(steps @ (n_right[last] / (last + 1)))
-    return found
-
-
-def _ranking_precision(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
-    """Return the label ranking average precision of each example, float64 (n_examples,)."""
-    from scipy.stats import rankdata  # here, because it takes a second and most uses of this module need no value
-
-    true = targets > _THRESHOLD
-    ranks = rankdata(-predictions, method="max", axis=1)
-    among_true = rankdata(np.where(true, -predictions, np.inf), method="max", axis=1)
-    sums = np.where(true, among_true / ranks, 0).sum(axis=1)
-    n_true = true.sum(axis=1)
-    return np.where((n_true == 0) | (n_true == true.shape[1]), 1.0, sums / np.maximum(n_true, 1))
+TASK = MultilabelClassification()

@@ -1,16 +1,25 @@
-"""Metrics of regression: how near predicted numbers are to the true ones.
+"""Regression: each clip has one number or several.
 
 Comes in: targets and predictions, both float32 (n_examples, n_outputs), in the unit of the targets. Goes out: one float per
 metric, computed in float64, the plain mean over outputs; NaN as soon as one output has no value.
 """
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import JobError
+from xval.base.keras_names import KerasMetric
+from xval.measures.columns import decode_outputs
+from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, FigureOptions, Known, Names, Renames
+from xval.measures.labels import LabelledData, TrueLabels, match_targets
 from xval.measures.metrics import Chance, metric
+from xval.measures.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Numbers = NDArray[np.float32]
 
@@ -120,3 +129,98 @@ def _centred(values: Numbers) -> NDArray[np.float64]:
     """Return the values less their mean over examples: exactly 0 for constant float32 values, whose sum float64 holds."""
     wide = values.astype(np.float64)
     return np.asarray(wide - np.mean(wide, axis=0))
+
+
+class Regression(Task):
+    """Numbers of clips."""
+
+    has_classes = False
+    activation = "linear"
+    losses = {
+        "mean_squared_error": "number",
+        "mean_absolute_error": "number",
+        "huber": "number",
+        "log_cosh": "number",
+        "mean_absolute_percentage_error": "number",
+        "mean_squared_logarithmic_error": "number",
+        "poisson": "number",
+        "cosine_similarity": "number",
+    }
+    scaled_losses = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
+    training_metric = "mae"
+    training_metric_classes = {"number": "MeanAbsoluteError"}
+    main_metrics = ("rmse", "ccc")
+    item_metric = "rmse"
+    keras_metrics = {
+        "cosine_similarity": KerasMetric("CosineSimilarity", higher_is_better=True),
+        "log_cosh_error": KerasMetric("LogCoshError", higher_is_better=False),
+        "mean_absolute_error": KerasMetric("MeanAbsoluteError", higher_is_better=False),
+        "mean_absolute_percentage_error": KerasMetric("MeanAbsolutePercentageError", higher_is_better=False),
+        "mean_squared_error": KerasMetric("MeanSquaredError", higher_is_better=False),
+        "mean_squared_logarithmic_error": KerasMetric("MeanSquaredLogarithmicError", higher_is_better=False),
+        "poisson": KerasMetric("Poisson", higher_is_better=False),
+        "r2_score": KerasMetric("R2Score", higher_is_better=True),
+        "root_mean_squared_error": KerasMetric("RootMeanSquaredError", higher_is_better=False),
+    }
+    draws_numbers = True
+    refused = {name: Task.refused[name] for name in ("label_smoothing", "clip_average", "class_weights")}
+    uneven_folds = (
+        "The true numbers do not vary in fold {folds}: correlations and R2 are undefined there, or 0 whatever is predicted"
+    )
+    why_no_folder = "folders name classes, and this model predicts numbers. Give a table with the column label."
+    worst_first = "Clips with the largest absolute error first (in standard deviations of the target)."
+
+    def encode(
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
+        """Return target_<name> and predicted_<name> of each target."""
+        columns = {}
+        for number, name in enumerate(names):
+            if targets is not None:
+                columns[f"target_{name}"] = targets[:, number]
+            columns[f"predicted_{name}"] = predictions[:, number]
+        return columns
+
+    def decode(self, columns: Columns, names: Names = ()) -> Decoded:
+        """Return the numbers, in the order of their columns."""
+        outputs = _names_behind("predicted_", columns)
+        is_known = bool(_names_behind("target_", columns))
+        targets = decode_outputs("target", columns, outputs) if is_known else None
+        return Decoded(targets, decode_outputs("predicted", columns, outputs))
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
+        """Return normal numbers."""
+        return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
+
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+        """Return the means over the examples of each clip, as text and as columns."""
+        names = _names_behind("target_", table)
+        texts: dict[str, list[str]] = {}
+        columns: dict[str, Any] = {}
+        for kind in ("target", "predicted"):
+            numbers = table.groupby(clip_of, sort=True)[[f"{kind}_{name}" for name in names]].mean()
+            texts[kind] = [", ".join(f"{value:.3g}" for value in row) for row in numbers.to_numpy()]
+            columns |= {str(name): numbers[name] for name in numbers}
+        return ClipAnswers(texts["target"], texts["predicted"], numbers=columns)
+
+    def worst(self, answers: "pd.DataFrame") -> "pd.DataFrame":
+        """Return those with the largest absolute errors first, in deviations of the target, summed over targets."""
+        import pandas as pd
+
+        error = pd.Series(0.0, index=answers.index)
+        for name in _names_behind("target_", answers):
+            target = answers[f"target_{name}"]
+            error += (target - answers[f"predicted_{name}"]).abs() / (float(target.std(ddof=0)) or 1.0)
+        return super().worst(answers.assign(error=error))
+
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
+        """Return the numbers, in the order of the model's targets."""
+        targets = match_targets(data, names)
+        return TrueLabels(targets, np.ones(len(targets), bool))
+
+
+def _names_behind(prefix: str, columns: Columns) -> list[str]:
+    return [str(name).removeprefix(prefix) for name in columns if str(name).startswith(prefix)]
+
+
+TASK = Regression()

@@ -1,16 +1,25 @@
-"""Metrics of representation learning: how much of the features a model rebuilds.
+"""Representation learning: a model rebuilds its features, and needs no labels.
 
 Comes in: for each example the mean squared error of the mean (targets) and of the reconstruction (predictions), both float32
 (n_examples,), in squared units of the normalised features. Goes out: one float per metric.
 """
 
 import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import JobError
+from xval.measures.answered import Answered
+from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, FigureOptions, Known, Names, Renames, Side
+from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import Chance, metric
+from xval.measures.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Errors = NDArray[np.float32]
 
@@ -52,3 +61,63 @@ def check(targets: Errors, predictions: Errors) -> None:
         )
     if (targets < 0).any() or (predictions < 0).any():
         raise JobError("metrics of representation: received negative squared errors.")
+
+
+class Representation(Task):
+    """What is learned of features without labels; an answer is the squared error of what a model rebuilds."""
+
+    target = "input"
+    has_classes = False
+    activation = "linear"
+    losses = {"mean_squared_error": "input", "mean_absolute_error": "input", "huber": "input", "log_cosh": "input"}
+    training_metric = "mse"
+    training_metric_classes = {"input": "MeanSquaredError"}
+    main_metrics = ("explained_variance", "mse")
+    item_metric = "mse"
+    relative_metrics = ("explained_variance",)
+    loss_depends_on = "features"  # errors are in their units
+    loss_metrics = ("loss", "mse")
+    loss_metric = "mse"
+    takes_further_metrics = False
+    needs_labels = False
+    why_no_ensemble = (
+        "autoencoders keep the errors of what they rebuild alone, so that there is nothing to combine. Ensembles are for "
+        "classes, numbers and frames."
+    )
+    worst_first = "Clips with the largest squared error of the reconstruction first."
+
+    def encode(
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
+        """Return squared_error, and squared_error_of_mean where it is known."""
+        of_mean = {} if targets is None else {"squared_error_of_mean": targets}
+        return {"squared_error": predictions.reshape(len(predictions))} | of_mean
+
+    def decode(self, columns: Columns, names: Names = ()) -> Decoded:
+        """Return the errors of the mean and of the reconstruction, float32 (n,) each."""
+        of_mean = columns["squared_error_of_mean"].to_numpy() if "squared_error_of_mean" in columns else None
+        errors = columns["squared_error"].to_numpy().astype(np.float32)
+        return Decoded(None if of_mean is None else of_mean.astype(np.float32), errors)
+
+    def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return the losses and the training metric: others need the features besides, which are not kept between epochs."""
+        return ("val_loss", "loss", self.training_metric, f"val_{self.training_metric}")
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
+        """Return normal numbers."""
+        return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
+
+    def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
+        """Return what a model answers that always rebuilds the mean of the training features."""
+        return Answered(side.rows, side.targets, side.targets)
+
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+        """Return the mean squared error of each clip."""
+        return ClipAnswers(error=table.groupby(clip_of, sort=True)["squared_error"].mean())
+
+    def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
+        """Return that there is nothing to be true."""
+        return TrueLabels(None, np.ones(len(data.table), bool))
+
+
+TASK = Representation()

@@ -14,15 +14,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from preprocessing.annotations.settings import FrameSettings, PositiveFloat
 from preprocessing.clips.listing import is_utf8
-from preprocessing.clips.table import LARGEST_NAME, TaskType
+from preprocessing.clips.table import LARGEST_NAME
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.base.json_files import read_json
-from xval.measures.task import FRAME_CLASSIFICATION, Task, find_task
+from xval.measures.task import Task, find_task
+from xval.measures.tasks.frame_classification import TASK as FRAME_CLASSIFICATION
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
 from xval.settings.classical import Statistic
 from xval.settings.schema import FRAME_KEYS
+from xval.settings.validators import TaskType
 
 if TYPE_CHECKING:
     import keras
@@ -161,9 +163,9 @@ class ModelDescription(BaseModel):
     def _check_outputs(self) -> Self:
         if self.task.has_classes and not self.class_names:
             raise ValueError(f"class_names is empty, and the model answers with classes ({self.task_type})")
-        if self.task.has_clip_labels and set(self.thresholds) != set(self.class_names):
+        if self.task.has_thresholds and set(self.thresholds) != set(self.class_names):
             raise ValueError("thresholds are not of the labels in class_names, one of each")
-        if self.task.is_framewise and self.frames is None:
+        if self.task.target == "frame" and self.frames is None:
             raise ValueError("it has no settings of the frames that the model labels")
         return self
 
@@ -228,7 +230,7 @@ def read_description(model: Path) -> ModelDescription:
 def mean_thresholds(descriptions: Sequence[ModelDescription]) -> NDArray[np.float64]:
     """Return the threshold of each label, the mean over models, float64 (n_classes,); empty where they have none."""
     found = [
-        [each.thresholds[name] for name in descriptions[0].class_names] for each in descriptions if each.task.has_clip_labels
+        [each.thresholds[name] for name in descriptions[0].class_names] for each in descriptions if each.task.has_thresholds
     ]
     return np.mean(found, axis=0) if found else np.empty(0)
 
@@ -244,7 +246,7 @@ def check_description(model: "keras.Model", description: "ModelDescription", pat
     if not isinstance(read, tuple) or not isinstance(given, tuple):
         raise UnsafeModelError(f"{path}: has several inputs or outputs; one of each is wanted.")
     names = description.class_names or description.target_names
-    if not description.task.is_reconstruction and names and given[-1] != len(names):
+    if description.task.target != "input" and names and given[-1] != len(names):
         raise UnsafeModelError(
             f"{described}: names {len(names)} outputs, and {path.name} has {given[-1]}. It is of another model; copy it from "
             "the fold folder that the model came from."

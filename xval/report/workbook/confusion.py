@@ -20,7 +20,7 @@ MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to 
 
 def is_needed(contents: Contents) -> bool:
     """Return whether one class can be taken for another: where a clip may have several, the sheet *labels* has their counts."""
-    return not find_task(contents.metric_dicts[0]["task_type"]).has_clip_labels
+    return not find_task(contents.metric_dicts[0]["task_type"]).has_thresholds
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:

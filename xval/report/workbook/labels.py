@@ -19,7 +19,7 @@ _FORMATS = dict.fromkeys(("share", "chance", *_SCORES, "lowest_threshold", "high
 
 def is_needed(contents: Contents) -> bool:
     """Return whether clips may have several labels."""
-    return find_task(contents.metric_dicts[0]["task_type"]).has_clip_labels
+    return find_task(contents.metric_dicts[0]["task_type"]).has_thresholds
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:

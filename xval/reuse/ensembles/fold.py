@@ -32,8 +32,7 @@ from xval.models.saved.seen import read_seen
 from xval.reuse.ensembles import model_file
 from xval.reuse.ensembles.combine import Combiner, choose_members, cross_predict, mean_of, stack_members
 from xval.reuse.ensembles.members import Member, answers_of, are_same_examples
-from xval.training.evaluation.clips import KEPT_SIDES, evaluate_predictions
-from xval.training.evaluation.frames import evaluate_frame_predictions
+from xval.training.evaluation.fold import KEPT_SIDES, evaluate_predictions
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,10 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     answers = {side: answers_of(members, side, same_examples=same_examples)[1] for side in KEPT_SIDES}
     combiner, validated = _fit(job, data, answers["validation"], method)
     by_side = {"validation": validated, "test": combiner.combine(answers["test"])}
-    if settings.task.is_framewise:
-        sequences = {side: cast("FrameExamples", data.sides[side]).split(values) for side, values in by_side.items()}
-        evaluation = evaluate_frame_predictions(sequences, data, settings, {})
-    else:
-        evaluation = evaluate_predictions(by_side, data, settings, {})
+    for side, values in by_side.items():
+        examples = data.sides[side]
+        by_side[side] = examples.split(values) if isinstance(examples, FrameExamples) else values
+    evaluation = evaluate_predictions(by_side, data, settings, {})
     evaluation.write(temporary)
     combined = "examples" if same_examples else "clips"
     described = [
@@ -127,12 +125,12 @@ def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> F
         job.fold,
         settings.feature_settings(),
         in_memory=False,
-        frames=settings.frame_settings() if settings.task.is_framewise else None,
+        frames=settings.frames,
         clips=read_clips_of(settings, store.folder.parents[1]),
     )
     sides: dict[str, Examples] = dict(data.sides)
     for side in KEPT_SIDES:
-        table, examples = first.sides[side].table, data.sides[side]
+        table, examples = first.sides[side].rows, data.sides[side]
         if isinstance(examples, FrameExamples):
             clips = np.repeat([each.clip for each in examples.recordings], [each.n_frames for each in examples.recordings])
         else:

@@ -16,35 +16,16 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.errors import REMEDY, ResultsError, SettingsError, brief
-from xval.data.clip_average import combine_examples
+from xval.measures.answered import Answered
 from xval.results.finished_folds import InstanceRecords, find_instances
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import PREDICTION_COLUMNS, Record
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.schema import Settings
-from xval.training.evaluation.clips import KEPT_SIDES
+from xval.training.evaluation.fold import KEPT_SIDES
 
 _AGAIN = "The members of an ensemble must agree in this; name others."
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a member answered on one side.
-
-    Attributes:
-        table: item, clip, start_s, end_s, and what else names a row.
-        values: float32 (n, n_outputs).
-    """
-
-    table: pd.DataFrame
-    values: NDArray[np.float32]
-
-    def by_clip(self, clip_average: str) -> "Answers":
-        """Return the answers for the clips, in the order of their first examples."""
-        codes = pd.factorize(self.table["clip"])[0]
-        first = np.unique(codes, return_index=True)[1]
-        return Answers(self.table.iloc[first].reset_index(drop=True), combine_examples(self.values, codes, clip_average))
 
 
 @dataclass(frozen=True)
@@ -76,7 +57,7 @@ class Member:
         return found
 
     @cached_property
-    def sides(self) -> dict[str, Answers]:
+    def sides(self) -> dict[str, Answered]:
         """Its answers on validation and test.
 
         Raises:
@@ -85,15 +66,9 @@ class Member:
         path, task = self.folder / "predictions.parquet", self.settings.task
         try:
             table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
-            prefix = "probability_" if task.has_classes else "predicted_"
-            names = [f"{prefix}{name}" for name in self.record["class_names"]] if task.has_classes else _predicted(table)
-            if not np.isfinite(table[names].to_numpy(np.float32)).all():
-                raise ValueError("NaN or infinite predictions")  # noqa: TRY301 - worded below
             sides = {side: table[table["side"] == side].reset_index(drop=True) for side in KEPT_SIDES}
-            return {
-                side: Answers(of_side.drop(columns=names), of_side[names].to_numpy(np.float32))
-                for side, of_side in sides.items()
-            }
+            names = self.record["class_names"]
+            return {side: Answered(of_side, *task.decode(of_side, names).complete()) for side, of_side in sides.items()}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
 
@@ -137,7 +112,7 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
 def are_same_examples(members: Sequence[Member]) -> bool:
     """Return whether members cut clips into the same examples; otherwise their answers can be combined for clips alone."""
     first = members[0].sides
-    return all(_is_same(first[side].table, other.sides[side].table) for other in members[1:] for side in KEPT_SIDES)
+    return all(_is_same(first[side].rows, other.sides[side].rows) for other in members[1:] for side in KEPT_SIDES)
 
 
 def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> tuple[pd.DataFrame, NDArray[np.float32]]:
@@ -153,21 +128,21 @@ def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> 
     """
     first = members[0]
     if same_examples:
-        return first.sides[side].table, np.stack([member.sides[side].values for member in members])
-    if first.settings.task.is_framewise:
+        return first.sides[side].rows, np.stack([member.sides[side].predictions for member in members])
+    if first.settings.frames:
         raise ResultsError(f"{first.key} and the other members label other frames of recordings. {_AGAIN}")
     by_clip = [member.sides[side].by_clip(member.settings.clip_average) for member in members]
-    order = by_clip[0].table["clip"]
+    order = by_clip[0].rows["clip"]
     values = []
     for member, answers in zip(members, by_clip, strict=True):
-        places = pd.Series(np.arange(len(answers.table)), index=answers.table["clip"])
+        places = pd.Series(np.arange(len(answers)), index=answers.rows["clip"])
         if set(places.index) != set(order):
             lost = sorted(set(places.index) ^ set(order))
             raise ResultsError(
                 f"{member.key} and {first.key} predict other {side} clips: {', '.join(lost[:3])} ({len(lost)} in all). {_AGAIN}"
             )
-        values.append(answers.values[places[order].to_numpy()])
-    return by_clip[0].table, np.stack(values)
+        values.append(answers.predictions[places[order].to_numpy()])
+    return by_clip[0].rows, np.stack(values)
 
 
 def _check_instance(instance: InstanceRecords) -> None:
@@ -175,11 +150,8 @@ def _check_instance(instance: InstanceRecords) -> None:
     settings = instance.written.settings
     if settings.architecture == ENSEMBLE:
         raise SettingsError(f"instance {instance.number}: an ensemble itself; name its members.")
-    if settings.task.is_reconstruction:
-        raise SettingsError(
-            f"instance {instance.number}: autoencoders keep the errors of what they rebuild alone, so that there is nothing to "
-            "combine. Ensembles are for classes, numbers and frames."
-        )
+    if settings.task.why_no_ensemble:
+        raise SettingsError(f"instance {instance.number}: {settings.task.why_no_ensemble}")
     missing = [str(key) for key in instance.wanted if key not in instance.done]
     if missing:
         raise ResultsError(
@@ -189,7 +161,7 @@ def _check_instance(instance: InstanceRecords) -> None:
 
 def _check_same_task(first: InstanceRecords, other: InstanceRecords) -> None:
     one, two = first.written.settings, other.written.settings
-    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if one.task.is_framewise else (
+    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if one.frames else (
         "task_type",
     )  # fmt: skip
     for name in names:
@@ -210,7 +182,7 @@ def _check_same_fold(first: Member, other: Member) -> None:
             f"{other.key} has the classes {', '.join(other.record['class_names'])}, {first.key} "
             f"{', '.join(first.record['class_names'])}. {_AGAIN}"
         )
-    shapes = [member.sides["test"].values.shape[1] for member in (first, other)]
+    shapes = [member.sides["test"].predictions.shape[1] for member in (first, other)]
     if shapes[0] != shapes[1]:
         raise ResultsError(f"{other.key} predicts {shapes[1]} numbers, {first.key} {shapes[0]}. {_AGAIN}")
 
@@ -220,10 +192,6 @@ def _is_same(one: pd.DataFrame, two: pd.DataFrame) -> bool:
         return False
     times = ["start_s", "end_s"]
     return np.allclose(one[times].to_numpy(float), two[times].to_numpy(float), atol=1e-6, equal_nan=True)
-
-
-def _predicted(table: pd.DataFrame) -> list[str]:
-    return [str(name) for name in table if str(name).startswith("predicted_")]
 
 
 def _listed(numbers: Sequence[Any]) -> str:

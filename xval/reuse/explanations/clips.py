@@ -113,7 +113,7 @@ def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.
 def _single(model: SavedModel) -> Member:
     """Return the one member of a model that can be explained."""
     task = model.description.task
-    if not task.has_clip_targets:
+    if task.target != "clip":
         raise SettingsError(f"{model.path}: explanations are of classes and numbers of clips; this model is for {task.name}.")
     if len(model.members) > 1:
         raise SettingsError(f"{model.path}: several models; name the fold of one, such as {model.members[0].parent}.")

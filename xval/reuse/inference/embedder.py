@@ -26,7 +26,7 @@ class KerasEmbedder:
         self._model = load_model(path)
         self._path = path
         description = self._model.description
-        if description.is_custom or description.task.is_framewise:
+        if description.is_custom or description.frames:
             raise SettingsError(
                 f"embedding_model=keras:{path}: reads {'features of a script' if description.is_custom else 'frames'}; a model "
                 "of whole clips of audio is wanted."

@@ -45,7 +45,7 @@ class Network:
 
     def predictor(self) -> Answer:
         """Return the function that gives probabilities, numbers, or the squared error of the reconstruction."""
-        if not self.description.task.is_reconstruction:
+        if self.description.task.target != "input":
             return _answer_of(self.model)
         rebuilt = keras.Model(self.model.input, [read_features(self.model), self.model.output])
         compile_for_prediction(rebuilt)
@@ -67,7 +67,7 @@ class Network:
         Raises:
             SettingsError: The network has no such layer.
         """
-        if layer is None and layers_dropped is None and self.description.task.is_reconstruction:
+        if layer is None and layers_dropped is None and self.description.task.target == "input":
             layer = EMBEDDING
         cut = cut_model(self.model, 1 if layers_dropped is None else layers_dropped, layer=layer, where=str(self.path))
         return _answer_of(cut)

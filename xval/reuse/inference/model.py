@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from xval.base.errors import AudioError, SettingsError, counted
 from xval.data.clip_average import combine_examples
 from xval.measures.events.finding import find_events
-from xval.measures.tasks.multilabel_classification import decide, join_decided
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.reuse.inference.batches import Answers, answer_in_batches, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
@@ -199,7 +198,7 @@ class SavedModel:
 
     def _check(self, per: Per, every_s: float | None) -> None:
         """Refuse options that do not fit the model."""
-        of_frames = self.description.task.is_framewise
+        of_frames = self.description.frames is not None
         if per not in ("file", "example", "segment"):
             raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
         if of_frames and per == "example":
@@ -218,7 +217,7 @@ class SavedModel:
 
     def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
         with_basic = any(member.needs_basic for member in self._members)
-        if self.description.task.is_framewise:
+        if self.description.frames is not None:
             yield from sequence_inputs(source, self.description)
         elif per == "segment":
             yield from segment_inputs(source, self.description, every_s, with_basic=with_basic)
@@ -236,7 +235,7 @@ class SavedModel:
 
     def _tabulate(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
         """Return the rows of one source."""
-        if self.description.task.is_framewise:
+        if self.description.frames is not None:
             return self._tabulate_frames(source, found, per)
         start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
         if per == "file":
@@ -247,18 +246,8 @@ class SavedModel:
 
     def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
         """Return the columns of predictions."""
-        task = self.description.task
-        if task.is_reconstruction:
-            return {"squared_error": values[:, 0]}
-        if task.has_clip_numbers:
-            names = self.target_names or tuple(map(str, range(values.shape[1])))
-            return {f"predicted_{name}": values[:, number] for number, name in enumerate(names)}
-        columns: dict[str, Any] = {}
-        if task.has_clip_labels:
-            columns["predicted"] = join_decided(decide(values, self.thresholds), self.class_names)
-        elif not task.is_multi_label:
-            columns["predicted"] = np.array(self.class_names, dtype=object)[values.argmax(axis=1)]
-        return columns | {f"probability_{name}": values[:, number] for number, name in enumerate(self.class_names)}
+        names = self.class_names or self.target_names or tuple(map(str, range(values.shape[1])))
+        return self.description.task.encode(None, values, names, self.thresholds)
 
     def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
         """Return the events of a recording, or its frames."""

@@ -3,22 +3,26 @@
 Comes in: a model, labelled clips, and what to do about labels and clips that do not fit. Goes out: an `Outcome`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
 from xval.base.errors import AudioError, CorpusError, SettingsError
-from xval.reuse.new_data import frames
-from xval.reuse.new_data.figures import PROBABILITY, Figures, measure_clips
+from xval.measures.answered import Answered
+from xval.measures.events.annotated import AnnotatedRecordings, label_frames
+from xval.measures.events.recordings import answer_recordings
+from xval.measures.forms import FigureOptions
+from xval.measures.labels import MatchedLabels, TrueLabels, describe_unknown
+from xval.reuse.new_data.figures import Figures, measure, tabulate_clips
 from xval.reuse.new_data.labelled_clips import LabelledClips, add_hashes
-from xval.reuse.new_data.labels import MatchedLabels, describe_unknown, match_label_sets, match_labels, match_targets
 from xval.reuse.new_data.seen import Seen, describe_seen, find_seen
 
 if TYPE_CHECKING:
@@ -73,12 +77,10 @@ class Outcome:
 
 
 class _Labelled(NamedTuple):
-    """Clips with their targets."""
+    """Clips with what is true of them."""
 
     clips: LabelledClips
-    targets: NDArray[Any] | None
-    annotated: frames.AnnotatedRecordings | None
-    labels: MatchedLabels | None
+    true: TrueLabels
 
 
 def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, watch: Watch) -> Outcome:
@@ -106,12 +108,12 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
                 f"{clips.name}: all {len(hashed)} clips were in the training side of {model.path}, so that none is left. Give "
                 "other data; or of an ensemble the fold that was not trained on them."
             )
-        left_out.append(_rows(hashed, seen.either, "seen by the model"))
+        left_out.append(_rows(hashed, seen.either, ["seen by the model"] * len(hashed)))
         labelled, seen = _keep(labelled, ~seen.either), seen.keep(~seen.either)
     with watch("Predicting") as progress:
         figures, answered, unanswered, n_cut = _measure(model, labelled, seen, progress)
     left_out.append(unanswered)
-    labels = labelled.labels
+    labels = labelled.true.matched
     return Outcome(
         figures=figures,
         clips=labelled.clips.keep(answered),
@@ -136,30 +138,19 @@ def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
 
 def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> tuple[_Labelled, pd.DataFrame]:
     """Return the clips whose labels the model knows, and the others."""
-    everything = np.ones(len(clips), bool)
-    if model.description.frames is not None:
-        policy = choices.annotation_policy or model.description.frames.annotation_policy
-        annotated = frames.read_annotations(clips, model.class_names, policy, choices.renames)
-        kept = clips.table["clip"].isin(annotated.known).to_numpy()
-        labelled = _Labelled(clips, None, annotated, annotated.labels)
-        return _keep(labelled, kept), _rows(clips, ~kept, f"not annotated ({policy})")
-    if choices.annotation_policy is not None:
+    frames = model.description.frames
+    if choices.annotation_policy is not None and frames is None:
         raise SettingsError("--annotation-policy: is for models that label frames.")
-    if model.description.task.has_clip_classes:
-        labels = clips.table["label"].tolist()
-        matched = match_labels(labels, model.class_names, choices.renames)
-        kept = matched.targets >= 0
-        return _keep(_Labelled(clips, matched.targets, None, matched), kept), _rows(
-            clips, ~kept, "no class of the model: ", labels
-        )
-    if model.description.task.has_clip_labels:
-        matched, of_labels = match_label_sets(clips.table["label"].tolist(), model.class_names, choices.renames)
-        return _Labelled(clips, of_labels, None, matched), _rows(clips, ~everything, "")
-    if choices.renames:
+    if choices.renames and not model.class_names:
         raise SettingsError(f"--rename: is for classes; {model.path} does {model.task_type}.")
-    has_numbers = model.description.task.has_clip_numbers
-    targets = match_targets(clips, model.target_names or ("0",)) if has_numbers else None
-    return _Labelled(clips, targets, None, None), _rows(clips, ~everything, "")
+    policy = choices.annotation_policy or (frames.annotation_policy if frames else "")
+    true = model.description.task.read_labels(clips, _output_names(model), choices.renames, policy)
+    left_out = _rows(clips, ~true.kept, list(true.reasons) or [""] * len(clips))
+    return _keep(_Labelled(clips, true), true.kept), left_out
+
+
+def _output_names(model: "SavedModel") -> tuple[str, ...]:
+    return model.class_names or model.target_names or ("0",)
 
 
 def _measure(
@@ -167,8 +158,8 @@ def _measure(
 ) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]:
     """Return the figures, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
     clips = labelled.clips
-    if labelled.annotated is not None:
-        return (*_measure_recordings(model, clips, labelled.annotated, progress), 0)
+    if model.description.frames is not None:
+        return (*_measure_recordings(model, clips, labelled.true.targets, model.description.frames, progress), 0)
     tables: list[pd.DataFrame] = []
     reasons = [""] * len(clips)
     for first in range(0, len(clips), _CLIPS_AT_ONCE):
@@ -180,46 +171,41 @@ def _measure(
             tables.append(table)
         progress(numbers.stop, len(clips))
     answered = _answered(clips, reasons)
-    kept = clips.keep(answered)
-    figures = measure_clips(
-        kept.table.assign(seen=seen.keep(answered).words),
-        pd.concat(tables, ignore_index=True),
-        None if labelled.targets is None else labelled.targets[answered],
-        task_type=model.task_type,
-        class_names=model.class_names,
-        target_names=model.target_names or ("0",),
-        thresholds=model.thresholds,
-    )
+    kept = clips.keep(answered).table.assign(seen=seen.keep(answered).words)
+    task, names = model.description.task, _output_names(model)
+    answers = task.decode(pd.concat(tables, ignore_index=True), names).predictions
+    is_known = labelled.true.targets is not None
+    side = Answered(kept[["item", "clip"]], labelled.true.targets[answered] if is_known else answers, answers)
+    options = FigureOptions(model.class_names, thresholds=model.thresholds if len(model.thresholds) else None)
+    predictions = tabulate_clips(task, kept, side, names, options, is_known=is_known)
+    figures = measure(task, side, options, predictions, knows_training=is_known)
     n_cut = sum(int(table.attrs["cut"]) for table in tables)
-    return figures, answered, _rows(clips, ~answered, "", reasons), n_cut
+    return figures, answered, _rows(clips, ~answered, reasons), n_cut
 
 
 def _measure_recordings(
-    model: "SavedModel", clips: LabelledClips, annotated: frames.AnnotatedRecordings, progress: Progress
+    model: "SavedModel", clips: LabelledClips, annotated: AnnotatedRecordings, frames: FrameSettings, progress: Progress
 ) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame]:
     """Likewise for recordings, which are predicted one by one, since they may be hours long."""
-    description = model.description
-    settings, sample_rate_hz = description.frames, description.feature_settings.sample_rate_hz
-    if settings is None:
-        raise ValueError(f"{model.path} labels no frames")
-    columns = [f"{PROBABILITY}{name}" for name in model.class_names]
+    task, sample_rate_hz = model.description.task, model.description.feature_settings.sample_rate_hz
     recordings, probabilities, reasons = [], [], [""] * len(clips)
     for number, (item, clip) in enumerate(clips.table[["item", "clip"]].itertuples(index=False)):
         try:
-            answers = model.predict([clips.audio(number)], per="segment")[columns].to_numpy(np.float32)
+            table = model.predict([clips.audio(number)], per="segment")
         except AudioError as error:
             reasons[number] = str(error)
         else:
-            made = frames.label_frames(item, clip, annotated, len(answers), model.class_names, settings, sample_rate_hz)
-            recordings.append(made)
-            probabilities.append(answers)
+            probabilities.append(task.decode(table, model.class_names).predictions)
+            recordings.append(label_frames(item, clip, annotated, len(table), model.class_names, frames, sample_rate_hz))
         progress(number + 1, len(clips))
     answered = _answered(clips, reasons)
-    return (
-        frames.measure_frames(recordings, probabilities, model.class_names, settings, sample_rate_hz),
-        answered,
-        _rows(clips, ~answered, "", reasons),
-    )
+    if not any(recording.weights.any() for recording in recordings):
+        raise CorpusError("No frame counts: in all of them annotators disagree, or an event has a label that is unknown.")
+    options = FigureOptions(model.class_names, frames=frames, frame_s=frames.frame_s(sample_rate_hz))
+    side = answer_recordings(recordings, probabilities, options)
+    told = task.encode(side.targets, side.predictions, model.class_names)
+    predictions = pd.concat([side.rows, pd.DataFrame(told)], axis=1)
+    return measure(task, side, options, predictions), answered, _rows(clips, ~answered, reasons)
 
 
 def _answered(clips: LabelledClips, reasons: list[str]) -> NDArray[np.bool_]:
@@ -230,14 +216,14 @@ def _answered(clips: LabelledClips, reasons: list[str]) -> NDArray[np.bool_]:
 
 
 def _keep(labelled: _Labelled, kept: NDArray[np.bool_]) -> _Labelled:
-    targets = None if labelled.targets is None else labelled.targets[kept]
-    return labelled._replace(clips=labelled.clips.keep(kept), targets=targets)
+    clips, true = labelled.clips.keep(kept), labelled.true
+    is_of_clips = isinstance(true.targets, np.ndarray)
+    return _Labelled(clips, true._replace(targets=true.targets[kept] if is_of_clips else true.targets))
 
 
-def _rows(clips: LabelledClips, chosen: NDArray[np.bool_], reason: str, details: list[str] | None = None) -> pd.DataFrame:
+def _rows(clips: LabelledClips, chosen: NDArray[np.bool_], reasons: Sequence[str]) -> pd.DataFrame:
     """Return path, item and reason of some clips."""
-    table = clips.table[["path", "item"]].assign(reason=[f"{reason}{detail}" for detail in details or [""] * len(clips)])
-    return table[chosen].reset_index(drop=True)
+    return clips.table[["path", "item"]].assign(reason=list(reasons))[chosen].reset_index(drop=True)
 
 
 def _warnings(
@@ -245,8 +231,7 @@ def _warnings(
 ) -> list[str]:
     lines = list(about_seen)
     if labels and labels.unknown:
-        counted = "events" if model.description.frames is not None else "clips"
-        counted = "labels of clips" if model.description.task.has_clip_labels else counted
+        counted = model.description.task.label_word
         listed = "; ".join(describe_unknown(labels.unknown, model.class_names))
         lines.append(
             f"{sum(labels.unknown.values())} {counted} {'are' if counted == 'labels of clips' else 'have labels that are'} no "

@@ -3,7 +3,7 @@
 Comes in: targets, and the predictions of the model. Goes out: `Figures`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xval.answers.metric_over_items import MOST_VALUES_OF_INTERVAL
 from xval.measures import metrics
-from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval
-from xval.measures.task import Task, find_task
-from xval.measures.tasks.classification import class_metrics, confusion_matrix
-from xval.measures.tasks.multilabel_classification import TUNED_METRICS, decide, join_decided, label_metrics, tuned_metrics
+from xval.measures.answered import Answered
+from xval.measures.forms import FigureOptions, Side
+from xval.measures.label_counts import decide
+from xval.measures.statistics.intervals import MOST_LEFT_OUT, MOST_VALUES_OF_INTERVAL, Interval, figure_interval
+from xval.measures.task import Task
+from xval.measures.tasks.multilabel_classification import TUNED_METRICS
 from xval.reuse.new_data.calibration import Calibration, measure_calibration
-
-PROBABILITY = "probability_"
 
 
 @dataclass(frozen=True)
@@ -49,132 +48,77 @@ class Figures:
     events: pd.DataFrame | None = None
 
 
-def measure_clips(
-    clips: pd.DataFrame,
-    answers: pd.DataFrame,
-    targets: NDArray[Any] | None,
-    *,
-    task_type: str,
-    class_names: Sequence[str] = (),
-    target_names: Sequence[str] = (),
-    thresholds: NDArray[np.float64] | None = None,
+def measure(
+    task: Task, side: Side, options: FigureOptions, predictions: pd.DataFrame, *, knows_training: bool = True
 ) -> Figures:
-    """Compute all figures of clips.
+    """Compute all figures of labelled data, at least one frame or clip of which counts.
 
     Args:
-        clips: A row per clip: clip, path, item, start_s, end_s, seen.
-        answers: The predictions, in the same order; see `SavedModel.predict`.
-        targets: int64 (n_clips,) class numbers; float32 (n_clips, n_classes), 0 or 1, of several labels; float32 (n_clips,
-            n_targets); None for a representation.
-        task_type: Any but frame_classification.
-        class_names: Of the classes.
-        target_names: Of the targets of a regression.
-        thresholds: Of several labels, float64 (n_classes,).
+        task: Of the model.
+        side: What was answered, beside what is true.
+        options: What figures depend on besides.
+        predictions: A row per clip or frame.
+        knows_training: What the metrics of a task that compare with training data need is known.
 
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    task = find_task(task_type)
-    where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
-    predictions, told = _read_answers(task, answers, targets, class_names, target_names)
-    true: NDArray[Any] = predictions if targets is None else targets
-
-    def compute(numbers: NDArray[np.intp] | slice) -> dict[str, float]:
-        chosen = true[numbers], predictions[numbers]
-        return _compute(task, *chosen) | tuned_metrics(*chosen, thresholds if task.has_clip_labels else None)
-
-    rows_of = _rows_by_item(clips["item"])
-    rows = list(rows_of.values())
-    found = compute(slice(None))
-    known = [name for name in found if name not in task.final_metrics]
-    intervals = metric_intervals(task, known, rows, true, predictions)
-    figures: dict[str, Any] = {}
-    if task.has_clip_labels and thresholds is not None:
+    rows = list(_rows_by_item(side.counted_items()).values())
+    # If every clip is an item of its own, the predictions have all of this.
+    found = task.evaluate(side, options, by_item=len(rows) < len(predictions))
+    left_out = () if knows_training else task.relative_metrics
+    figures = _without(found.metrics, left_out)
+    targets, answers = side.counted()
+    known = [name for name in metrics.metric_names(task.name) if name in figures]
+    intervals = metric_intervals(task, known, rows, targets, answers)
+    if options.thresholds is not None:
         plain = [name.removeprefix("tuned_") for name in TUNED_METRICS]
-        tuned = metric_intervals(task, plain, rows, true, decide(predictions, thresholds))
+        tuned = metric_intervals(task, plain, rows, targets, decide(answers, options.thresholds))
         intervals |= {f"tuned_{name}": interval for name, interval in tuned.items()}
-        figures = {"class_metrics": _class_table(label_metrics(true, predictions, class_names, thresholds))}
-    if task.has_clip_classes:
-        codes = np.unique(clips["item"].to_numpy(dtype=str), return_inverse=True)[1]
-        intervals |= _recall_intervals(codes, true, predictions.argmax(axis=1) == true)
-        figures = {
-            "class_metrics": _class_table(class_metrics(true, predictions, class_names)),
-            "confusion_matrix": confusion_matrix(true, predictions),
-            "calibration": measure_calibration(true, predictions),
-        }
+    intervals |= _defined({name: figure_interval(len(rows), of) for name, of in task.counted_figures(side).items()})
+    by_class = task.class_rows(side, found.classes)
+    matrix = found.classes.get("confusion_matrix")
     return Figures(
         unit=task.unit,
-        metrics=found,
+        metrics=figures,
         intervals=intervals,
-        # If every clip is an item of its own, the predictions have all of this.
-        item_metrics={item: {"n_clips": len(own)} | compute(own) for item, own in rows_of.items()}
-        if len(rows_of) < len(clips)
-        else {},
-        predictions=pd.concat([where, pd.DataFrame(told), clips["seen"]], axis=1),
-        **figures,
+        item_metrics={item: _without(of_item, left_out) for item, of_item in found.item_metrics.items()},
+        predictions=predictions,
+        class_metrics=pd.DataFrame(list(by_class.values()), index=pd.Index(list(by_class), name="class")) if by_class else None,
+        confusion_matrix=matrix,
+        calibration=measure_calibration(targets, answers) if matrix else None,
+        events=side.tables().get("events.csv"),
     )
 
 
-def _read_answers(
-    task: Task, answers: pd.DataFrame, targets: Any, class_names: Sequence[str], target_names: Sequence[str]
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Return the predictions as metrics take them, and the columns that say what is true and what was predicted."""
-    if task.has_classes:
-        columns = [f"{PROBABILITY}{name}" for name in class_names]
-        predictions = answers[columns].to_numpy(np.float32)
-        names = np.array(class_names, dtype=object)
-        if task.is_multi_label:
-            told = {"label": join_decided(np.asarray(targets), class_names), "predicted": answers["predicted"].to_numpy()}
-        else:
-            told = {"label": names[targets], "predicted": names[predictions.argmax(axis=1)]}
-        return predictions, told | dict(zip(columns, predictions.T, strict=True))
-    if task.has_clip_numbers:
-        predictions = answers[[f"predicted_{name}" for name in target_names]].to_numpy(np.float32)
-        told = {}
-        for number, name in enumerate(target_names):
-            told |= {f"target_{name}": np.asarray(targets)[:, number], f"predicted_{name}": predictions[:, number]}
-        return predictions, told
-    errors = answers["squared_error"].to_numpy(np.float32)
-    return errors, {"squared_error": errors}
+def tabulate_clips(
+    task: Task, clips: pd.DataFrame, answered: Answered, names: Sequence[str], options: FigureOptions, *, is_known: bool
+) -> pd.DataFrame:
+    """Return a row per clip.
 
-
-def _compute(task: Task, targets: NDArray[Any], predictions: NDArray[np.float32]) -> dict[str, float]:
-    found = metrics.compute(task.name, targets, predictions)
-    return {name: value for name, value in found.items() if name not in task.relative_metrics}
-
-
-def _rows_by_item(items: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
-    values = items.to_numpy(dtype=str)
-    order = np.argsort(values, kind="stable")
-    names, first = np.unique(values[order], return_index=True)
-    return dict(zip(map(str, names), np.split(order, first[1:]), strict=True))
-
-
-def _recall_intervals(items: NDArray[np.intp], targets: NDArray[np.int64], is_right: NDArray[np.bool_]) -> dict[str, Interval]:
-    """Return the intervals of accuracy and balanced accuracy.
-
-    Items are weighted by how often they were drawn, which is faster than gathering their clips.
+    Args:
+        task: Of the model.
+        clips: clip, path, item, start_s, end_s, seen.
+        answered: What was answered, in the same order.
+        names: Of the outputs.
+        options: With the thresholds of several labels.
+        is_known: There are targets.
     """
-    n_items = int(items.max()) + 1
+    where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
+    told = task.encode(answered.targets if is_known else None, answered.predictions, names, options.thresholds)
+    if "target" in told:
+        told = {"label": told.pop("target"), **{name: of for name, of in told.items() if not name.startswith("target_")}}
+    return pd.concat([where, pd.DataFrame(told), clips["seen"]], axis=1)
 
-    def recalls(drawn: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
-        weights = np.bincount(drawn, minlength=n_items)[items]
-        return np.bincount(targets, weights=weights * is_right), np.bincount(targets, weights=weights)
 
-    def accuracy(drawn: NDArray[np.intp]) -> float:
-        n_right, n_true = recalls(drawn)
-        return float(n_right.sum() / n_true.sum())
+def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if name not in names}
 
-    def balanced_accuracy(drawn: NDArray[np.intp]) -> float:
-        n_right, n_true = recalls(drawn)
-        return float(np.mean(n_right[n_true > 0] / n_true[n_true > 0]))
 
-    return _defined(
-        {
-            "accuracy": figure_interval(n_items, accuracy),
-            "balanced_accuracy": figure_interval(n_items, balanced_accuracy),
-        }
-    )
+def _rows_by_item(items: NDArray[Any]) -> dict[str, NDArray[np.intp]]:
+    order = np.argsort(items, kind="stable")
+    names, first = np.unique(items[order], return_index=True)
+    return dict(zip(map(str, names), np.split(order, first[1:]), strict=True))
 
 
 def metric_intervals(
@@ -213,7 +157,3 @@ def metric_intervals(
 
 def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:
     return {name: interval for name, interval in intervals.items() if interval is not None}
-
-
-def _class_table(figures: Mapping[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame(list(figures.values()), index=pd.Index(list(figures), name="class"))

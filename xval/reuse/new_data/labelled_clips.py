@@ -31,11 +31,6 @@ _WANTED = (
     f"a folder whose folders are the classes, a table ({', '.join(TABLE_SUFFIXES)}) with the columns path and label, or a "
     "prepared corpus: data/<dataset> or its name"
 )
-_FRAMES_WANTED = (
-    "A model that labels frames is tested on recordings with annotated events: prepare them with "
-    "python -m preprocessing events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and "
-    "give NAME."
-)
 
 
 @dataclass(frozen=True)
@@ -174,21 +169,12 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
 
 def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> LabelledClips:
     task = find_task(task_type)
-    if task.is_framewise:
-        raise CorpusError(f"{folder}: a folder of clips. {_FRAMES_WANTED}")
-    if task.has_clip_numbers:
-        raise CorpusError(
-            f"{folder}: folders name classes, and this model predicts numbers. Give a table with the column label."
-        )
-    if task.has_clip_labels:
-        raise CorpusError(
-            f"{folder}: folders name one class of each clip, and this model finds several labels. Give a table with the "
-            "columns path and label (such as dog;rain)."
-        )
+    if task.why_no_folder:
+        raise CorpusError(f"{folder}: {task.why_no_folder}")
     if options.audio_folder is not None:
         raise SettingsError("--audio-folder: is for tables and prepared corpora; the audio of a folder lies in it.")
-    if task.is_reconstruction and options.item_pattern == "none":
-        paths = list_audio(folder, "audio files")  # a reconstruction needs no classes
+    if not task.needs_labels and options.item_pattern == "none":
+        paths = list_audio(folder, "audio files")
         listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
     else:
         listed = list_labelled(folder, options.item_pattern, options.label_pattern)
@@ -200,11 +186,11 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
         raise CorpusError(
             f"{path}: is no table. Wanted is {_WANTED}. Audio without labels: python -m xval predict MODEL {path}"
         )
-    if find_task(task_type).is_framewise:
-        raise CorpusError(f"{path}: a table of clips. {_FRAMES_WANTED}")
+    if why_not := find_task(task_type).why_no_table:
+        raise CorpusError(f"{path}: {why_not}")
     _refuse_pattern(options)
     audio_folder = options.audio_folder or path.parent
-    listed = read_clips(path, audio_folder, task_type)
+    listed = read_clips(path, audio_folder, find_task(task_type).corpus_type)
     if "augmented" in listed:
         listed = listed[~listed["augmented"]]
     if listed.empty:
@@ -217,7 +203,7 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
 
 def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: str) -> LabelledClips:
     """Check a list of clips as preprocessing does."""
-    checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=task_type)
+    checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=find_task(task_type).corpus_type)
     columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
     return LabelledClips(name, None, audio_folder, checked[columns].assign(audio_hash=""))
 
@@ -225,10 +211,10 @@ def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: st
 def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
     _refuse_pattern(options)
     task = find_task(task_type)
-    if corpus.task_type != task_type and not task.is_reconstruction:
+    if corpus.task_type != task.corpus_type and task.needs_labels:
         raise CorpusError(
             f"{corpus.folder}: prepared for {corpus.task_type}, and this model does {task_type}. Prepare it with other options "
-            f"and another --dataset. {_FRAMES_WANTED if task.is_framewise else ''}".rstrip()
+            f"and another --dataset. {task.corpus_wanted}".rstrip()
         )
     index = corpus.index[~corpus.index["augmented"].astype(bool)].reset_index(drop=True)
     columns = ["clip", "path", "item", *label_columns(index.columns), "start_s", "end_s"]
@@ -238,7 +224,7 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
     audio_folder = options.audio_folder or corpus.audio_folder
     if not audio_folder.is_dir():
         raise CorpusError(f"{corpus.folder}: its audio is no longer in {audio_folder}. Give the folder with --audio-folder.")
-    annotations = corpus.annotations() if find_task(corpus.task_type).is_framewise else None
+    annotations = corpus.annotations() if find_task(corpus.task_type).target == "frame" else None
     return LabelledClips(corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
 
 
@@ -255,7 +241,7 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
         )
     arrays: dict[str, Any] = {item: store.predictors(item) for item in store.items}
     features = tuple(arrays[item][row] for item, row in zip(examples["item"], examples["row"], strict=True))
-    if find_task(store.task_type).has_clip_numbers and len(store.target_names) > 1:
+    if len(store.target_names) > 1:
         targets = {item: store.targets(item) for item in store.items}
         rows = np.stack([targets[item][row] for item, row in zip(examples["item"], examples["row"], strict=True)])
         if rows.ndim != 2:

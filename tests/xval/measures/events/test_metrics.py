@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xval.base.errors import JobError
+from xval.measures.events.figure_names import EVENT_METRICS
 from xval.measures.events.metrics import count_events, count_segments, event_metrics, segment_metrics
-from xval.measures.tasks.frame_classification import EVENT_METRICS
 
 PAIRS = json.loads(Path(__file__).with_name("sed_eval_pairs.json").read_text())
 LABELS = PAIRS["labels"]

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xval.measures.answered import Answered
+from xval.measures.forms import FigureOptions
+from xval.measures.task import find_task
 from xval.report.new_data.text import Subject
 from xval.reuse.new_data.evaluation import Outcome
-from xval.reuse.new_data.figures import measure_clips
+from xval.reuse.new_data.figures import measure, tabulate_clips
 from xval.reuse.new_data.labelled_clips import LabelledClips
 from xval.reuse.new_data.seen import Seen
 
@@ -24,8 +27,9 @@ def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=()):
     table = pd.DataFrame({"path": [f"{number}.wav" for number in range(n_clips)]})
     table = table.assign(clip=table["path"], item=[f"s{number % n_items}" for number in range(n_clips)])
     table = table.assign(start_s=np.nan, end_s=np.nan, seen="no", label=np.array(names)[targets], audio_hash="")
-    answers = pd.DataFrame({f"probability_{name}": predictions[:, number] for number, name in enumerate(names)})
-    figures = measure_clips(table, answers, targets, task_type="classification", class_names=names)
+    side, options = Answered(table[["item", "clip"]], targets, predictions), FigureOptions(names)
+    task = find_task("classification")
+    figures = measure(task, side, options, tabulate_clips(task, table, side, names, options, is_known=True))
     clips = LabelledClips("new", None, Path("new"), table)
     seen = Seen(np.zeros(n_clips, bool), np.zeros(n_clips, bool), ())
     left_out = pd.DataFrame({"path": ["x.wav"], "item": ["s9"], "reason": ["no audio"]})

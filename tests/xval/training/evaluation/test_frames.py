@@ -12,7 +12,7 @@ from xval.engine.worker.check_parts import check_parts
 from xval.folds.plan import Fold
 from xval.models.predict import predict
 from xval.training.compiled import compile_model
-from xval.training.evaluation.frames import evaluate_frames
+from xval.training.evaluation.fold import evaluate_model
 from xval.training.fit import train_model
 
 RATE_HZ, FRAME_SAMPLES, N_FRAMES = 1000, 10, 23
@@ -56,7 +56,7 @@ def test_metrics_of_ones_own_stand_beside_those_of_frames_with_their_directions(
     model = model_of(3, "softmax")
     model.compile()
 
-    found = evaluate_frames(model, data, chosen).figures
+    found = evaluate_model(model, data, chosen).figures
 
     test, predictions = data.sides["test"], predict(model, data.sides["test"], 6)
     counted = test.weights > 0
@@ -79,7 +79,7 @@ def test_what_is_annotated_behind_the_last_frame_is_not_missed(tmp_path, make_se
     kernel = np.zeros((FRAME_SAMPLES, 2), np.float32)
     model.layers[-1].set_weights([kernel, np.float32([-9, -9])])
 
-    evaluation = evaluate_frames(model, data, chosen)
+    evaluation = evaluate_model(model, data, chosen)
 
     events = evaluation.tables["events.csv"]
     annotated = events[(events["source"] == "annotated") & (events["side"] == "test")]
@@ -107,7 +107,7 @@ def test_a_loss_by_dotted_path_trains_as_the_same_loss_by_name_and_is_that_of_th
         histories.append(history.epochs)
     assert histories[0] == histories[1]
 
-    found = evaluate_frames(model, data, chosen).figures["metrics"]["validation"]
+    found = evaluate_model(model, data, chosen).figures["metrics"]["validation"]
 
     best = history.epochs[history.best_epoch - 1]
     assert best["val_loss"] == pytest.approx(found["loss"], rel=1e-5)  # although the last sequence is one frame short

@@ -10,7 +10,7 @@ from preprocessing.store.writer import Example, StoreWriter
 from xval.data.fold import load_fold
 from xval.folds.plan import Fold
 from xval.measures.statistics.thresholds import find_thresholds
-from xval.training.evaluation.clips import evaluate_model
+from xval.training.evaluation.fold import evaluate_model
 
 NAMES = ("bell", "drum", "never")
 

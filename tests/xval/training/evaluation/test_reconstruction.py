@@ -10,7 +10,7 @@ from xval.base.errors import DivergenceError
 from xval.data.fold import load_fold
 from xval.folds.plan import Fold
 from xval.models.residual import read_features, with_residual
-from xval.training.evaluation.reconstruction import evaluate_reconstruction
+from xval.training.evaluation.fold import evaluate_model
 
 MEAN, DEVIATION = 5.0, 2.0
 
@@ -77,10 +77,10 @@ def test_an_augmented_model_is_to_rebuild_the_features_without_augmentation():
 
 
 def test_a_perfect_model_explains_everything_and_the_mean_nothing(data, settings):
-    perfect = evaluate_reconstruction(chain(scaled_by(1.0)), data, settings).figures
+    perfect = evaluate_model(chain(scaled_by(1.0)), data, settings).figures
     assert perfect["metrics"]["test"] == {"loss": 0.0, "mse": 0.0, "explained_variance": 1.0}
 
-    half = evaluate_reconstruction(chain(scaled_by(0.5)), data, settings)
+    half = evaluate_model(chain(scaled_by(0.5)), data, settings)
     x = np.concatenate([data.sides["test"].predictors(np.arange(4))])
     normalised = (x - MEAN) / DEVIATION
     training = (data.sides["training"].predictors(np.arange(9)) - MEAN) / DEVIATION
@@ -99,7 +99,7 @@ def test_a_perfect_model_explains_everything_and_the_mean_nothing(data, settings
 
 
 def test_embeddings_are_kept_for_every_example_of_every_side(data, tmp_path, settings):
-    embeddings = evaluate_reconstruction(chain(scaled_by(0.5)), data, settings).tables["embeddings.parquet"]
+    embeddings = evaluate_model(chain(scaled_by(0.5)), data, settings).tables["embeddings.parquet"]
 
     assert len(embeddings) == 15
     assert [name for name in embeddings if name.startswith("embedding_")] == [f"embedding_{n}" for n in range(12)]
@@ -109,12 +109,12 @@ def test_embeddings_are_kept_for_every_example_of_every_side(data, tmp_path, set
         row[[f"embedding_{n}" for n in range(12)]].to_numpy(float), ((x - MEAN) / DEVIATION / 2).ravel(), atol=1e-5
     )
     without = network_of(keras.layers.Activation("linear"))
-    assert evaluate_reconstruction(chain(without), data, settings).tables == {}
+    assert evaluate_model(chain(without), data, settings).tables == {}
 
 
 def test_a_reconstruction_that_is_no_number_gets_no_figure(data, settings):
     with pytest.raises(DivergenceError, match="a reconstruction is NaN or infinite"):
-        evaluate_reconstruction(chain(scaled_by(np.inf)), data, settings)
+        evaluate_model(chain(scaled_by(np.inf)), data, settings)
 
 
 def test_the_mean_of_features_without_frames_is_that_of_each_bin(tmp_path, settings):
@@ -129,4 +129,4 @@ def test_the_mean_of_features_without_frames_is_that_of_each_bin(tmp_path, setti
     network = network_of(keras.layers.Rescaling(0.0), shape=(3,))
     model = keras.Model(inputs, keras.layers.Activation("linear", name="prediction")(network(inputs)))
 
-    assert evaluate_reconstruction(model, data, settings).figures["chance"]["test"]["mse"] == pytest.approx(1.0)
+    assert evaluate_model(model, data, settings).figures["chance"]["test"]["mse"] == pytest.approx(1.0)

@@ -38,6 +38,23 @@ def area_under_roc(scores: NDArray[np.floating[Any]], is_positive: NDArray[np.bo
     return float(divide(n_below + n_not_above, 2 * len(positives) * len(negatives)))
 
 
+def equal_error_rate(is_target: NDArray[np.bool_], scores: NDArray[Any]) -> float:
+    """Return the error rate at the threshold that misses as large a share of the targets as it accepts of the others.
+
+    It is read off the ROC curve with straight lines between its points.
+
+    Args:
+        is_target: bool (n,), at least one of each.
+        scores: float (n,), larger for targets.
+    """
+    order = np.argsort(-scores, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # of those that share a score
+    n_found = np.cumsum(is_target[order])[last]
+    found = np.append(0, n_found) / n_found[-1]
+    accepted = np.append(0, last + 1 - n_found) / (len(scores) - n_found[-1])
+    return float(np.interp(0.0, accepted - (1 - found), accepted))
+
+
 def check_zeros_and_ones(targets: NDArray[Any], task_type: str) -> None:
     """Refuse targets of labels that are neither 0 nor 1.
 

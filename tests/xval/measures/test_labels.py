@@ -3,7 +3,7 @@
 import pytest
 
 from xval.base.errors import CorpusError, SettingsError
-from xval.reuse.new_data.labels import describe_unknown, match_label_sets, match_labels, near_class, read_renames
+from xval.measures.labels import describe_unknown, match_label_sets, match_labels, near_class, read_renames
 
 CLASSES = ("cat", "dog", "guinea pig")
 

@@ -6,7 +6,7 @@ and the labels that do not fit.
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,31 @@ from numpy.typing import NDArray
 from preprocessing.clips.label_sets import SEPARATOR, multi_hot, split_labels
 from xval.base.errors import CorpusError, SettingsError, suggestion
 from xval.base.operating_system import quote
-from xval.reuse.new_data.labelled_clips import LabelledClips
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _N_SHOWN = 10
+
+
+class LabelledData(Protocol):
+    """Clips or recordings with their labels, as `xval.reuse.new_data.labelled_clips.LabelledClips` has them."""
+
+    @property
+    def name(self) -> str:
+        """A name for messages."""
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """A row per clip: clip, item, label, or columns of targets."""
+
+    @property
+    def annotations(self) -> "pd.DataFrame | None":
+        """clip, start_s, end_s, label, annotator, for recordings with events."""
+
+    @property
+    def target_columns(self) -> Mapping[str, str]:
+        """The columns of the targets by name; ``{"label": "label"}`` for a single one."""
 
 
 class MatchedLabels(NamedTuple):
@@ -31,6 +53,23 @@ class MatchedLabels(NamedTuple):
     targets: NDArray[np.int64]
     unknown: dict[str, int]
     lacking: tuple[str, ...]
+
+
+class TrueLabels(NamedTuple):
+    """What is true of labelled data, as the outputs of a model say it.
+
+    Attributes:
+        targets: As the metrics of the task take them, of all clips; of recordings their `AnnotatedRecordings`; None: the input
+            is the target.
+        kept: bool (n_clips,), the clips that the model can be tested on.
+        matched: The labels of all clips; None: there are none.
+        reasons: Why each clip is left out if it is not kept.
+    """
+
+    targets: Any
+    kept: NDArray[np.bool_]
+    matched: MatchedLabels | None = None
+    reasons: Sequence[str] = ()
 
 
 def read_renames(pairs: Iterable[str]) -> dict[str, str]:
@@ -125,22 +164,22 @@ def near_class(label: str, class_names: Sequence[str]) -> str | None:
     return plain[close[0]] if close else None
 
 
-def match_targets(clips: LabelledClips, target_names: Sequence[str]) -> NDArray[np.float32]:
+def match_targets(data: LabelledData, target_names: Sequence[str]) -> NDArray[np.float32]:
     """Return the target values in the order of a regression model, float32 (n_clips, n_targets).
 
     Raises:
         CorpusError: The data lack a target of the model.
     """
-    columns = clips.target_columns
+    columns = data.target_columns
     if len(columns) == 1 and len(target_names) == 1:
-        return clips.table[list(columns.values())].to_numpy(np.float32)
+        return data.table[list(columns.values())].to_numpy(np.float32)
     lacking = [name for name in target_names if name not in columns]
     if lacking:
         raise CorpusError(
-            f"{clips.name}: has no numbers for the target '{lacking[0]}' of the model. It has: {', '.join(columns)}; "
+            f"{data.name}: has no numbers for the target '{lacking[0]}' of the model. It has: {', '.join(columns)}; "
             f"wanted are the columns {', '.join(f'label:{name}' for name in target_names)}."
         )
-    return clips.table[[columns[name] for name in target_names]].to_numpy(np.float32)
+    return data.table[[columns[name] for name in target_names]].to_numpy(np.float32)
 
 
 def _plain(name: str) -> str:

@@ -1,0 +1,78 @@
+"""What a model answered on a side, beside what is true: what every figure is computed from.
+
+Comes in: the rows of examples, their targets and the predictions. Goes out: an `Answered`, of examples, of clips or of an item.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.data.clip_average import combine_examples
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Targets and predictions of examples or clips; `xval.measures.events.recordings` has those of frames.
+
+    Attributes:
+        rows: DataFrame, a row each: item, clip, and what else names it.
+        targets: As the metrics of the task take them.
+        predictions: float32 (n, n_outputs); of a representation (n,).
+    """
+
+    rows: "pd.DataFrame"
+    targets: NDArray[Any]
+    predictions: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return the number of examples or clips."""
+        return len(self.predictions)
+
+    def counted(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return the targets and predictions that metrics see."""
+        return self.targets, self.predictions
+
+    def counted_items(self) -> NDArray[Any]:
+        """Return the names of their items, str (n,)."""
+        return self.rows["item"].to_numpy(dtype=str)
+
+    def by_clip(self, clip_average: str) -> "Answered":
+        """Return the clips in the order of their first examples, whose predictions are combined as `combine_examples` does."""
+        codes = self.rows["clip"].factorize()[0]
+        first = np.unique(codes, return_index=True)[1]
+        targets, predictions = combine_clips(self.targets, self.predictions, codes, clip_average)
+        return Answered(self.rows.iloc[first].reset_index(drop=True), targets, predictions)
+
+    def by_item(self) -> Iterator[tuple[str, "Answered"]]:
+        """Yield each item, in the order of their names, with what was answered on it."""
+        items = self.counted_items()
+        for item in sorted(set(items.tolist())):
+            own = np.flatnonzero(items == item)
+            yield item, Answered(self.rows.iloc[own], self.targets[own], self.predictions[own])
+
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """Return what is kept beside the predictions, by the name of its file."""
+        return {}
+
+
+def combine_clips(
+    targets: NDArray[Any], predictions: NDArray[np.float32], clip_of: NDArray[np.int64], clip_average: str
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return targets and predictions of clips from those of examples: combined, but for targets that all of its examples share.
+
+    Args:
+        targets: As the metrics of the task take them.
+        predictions: float32 (n_examples, n_outputs); of a representation (n_examples,), and targets are errors too.
+        clip_of: int64 (n_examples,), the number of the clip of each, from 0 without gaps.
+        clip_average: As of `combine_examples`.
+    """
+    if predictions.ndim == 1:
+        both = combine_examples(np.stack([targets, predictions], axis=1), clip_of, clip_average)
+        return both[:, 0], both[:, 1]
+    return targets[np.unique(clip_of, return_index=True)[1]], combine_examples(predictions, clip_of, clip_average)

@@ -1,0 +1,98 @@
+"""The annotated events of recordings from elsewhere, as a model that labels frames knows them.
+
+Comes in: annotations, the classes of the model and renamed labels. Goes out: `AnnotatedRecordings`, and of each a `Recording`
+with the labels of its frames.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from preprocessing.annotations import intervals
+from preprocessing.annotations.labels import BACKGROUND, COLUMNS, POLICIES, Resolved, frame_labels, resolve_recordings
+from preprocessing.annotations.settings import FrameSettings
+from xval.base.errors import CorpusError, SettingsError
+from xval.data.frames import Recording
+from xval.measures.labels import LabelledData, MatchedLabels, match_labels
+
+
+class AnnotatedRecordings(NamedTuple):
+    """The annotated events of recordings.
+
+    Attributes:
+        known: By clip, the events whose labels the model knows, and the disputed stretches.
+        unknown: By clip, the other events: start_s, end_s, label.
+        labels: The labels of all annotated events.
+    """
+
+    known: dict[str, Resolved]
+    unknown: dict[str, pd.DataFrame]
+    labels: MatchedLabels
+
+
+def read_annotations(
+    data: LabelledData, class_names: Sequence[str], policy: str, renames: Mapping[str, str]
+) -> AnnotatedRecordings:
+    """Combine the annotations of each recording.
+
+    Args:
+        data: Recordings with annotations.
+        class_names: Of the model.
+        policy: See `preprocessing.annotations.labels.resolve`.
+        renames: From labels of the data to classes of the model.
+
+    Returns:
+        The events, without recordings that the policy's annotator has not annotated.
+
+    Raises:
+        SettingsError: The policy is unknown, or a renamed label does not occur.
+        CorpusError: No event has a label that the model knows.
+    """
+    if data.annotations is None:
+        raise CorpusError(f"{data.name}: has no annotated events.")
+    annotations = data.annotations[data.annotations["clip"].isin(data.table["clip"])].rename(columns={"clip": "path"})
+    events = annotations.loc[annotations["start_s"].notna(), "label"]
+    matched = match_labels(events[events != BACKGROUND].tolist(), class_names, renames)
+    try:
+        resolved = resolve_recordings(annotations.assign(label=annotations["label"].replace(dict(renames))), policy)
+    except SettingsError as error:
+        raise SettingsError(f"{error} Give one of {', '.join(POLICIES)}, or an annotator, with --annotation-policy.") from error
+    named = [name for name in class_names if name != BACKGROUND]
+    known, unknown = {}, {}
+    for clip, (heard, disputed) in resolved.items():
+        known[clip] = Resolved(heard[heard["label"].isin(named)], disputed[disputed["label"].isin(named)])
+        unknown[clip] = heard[~heard["label"].isin([*named, BACKGROUND])]
+    lacking = tuple(name for name in matched.lacking if name != BACKGROUND)
+    return AnnotatedRecordings(known, unknown, matched._replace(lacking=lacking))
+
+
+def label_frames(
+    item: str,
+    clip: str,
+    annotated: AnnotatedRecordings,
+    n_frames: int,
+    class_names: Sequence[str],
+    settings: FrameSettings,
+    sample_rate_hz: int,
+) -> Recording:
+    """Return a recording with the labels of its frames.
+
+    With one class per frame, a frame that overlaps an event of an unknown label has no class of the model: the frame and what
+    is found there do not count. With any number of labels per frame, such an event changes nothing.
+    """
+    events, disputed = annotated.known[clip]
+    size = settings.frame_samples(sample_rate_hz)
+    labels = frame_labels(
+        events, disputed, class_names, n_frames=n_frames, frame_samples=size, sample_rate_hz=sample_rate_hz,
+        overlap=settings.frame_overlap, form=settings.label_form,
+    )  # fmt: skip
+    weights, unknown = labels.weights, annotated.unknown[clip]
+    if settings.label_form == "multi_class" and len(unknown):
+        edges = np.arange(n_frames + 1, dtype=np.int64) * size
+        stretches = intervals.union(intervals.from_seconds(unknown["start_s"], unknown["end_s"], sample_rate_hz))
+        weights = np.where(intervals.covered(stretches, edges) > 0, np.float32(0), weights)
+        rows = [unknown.assign(label=name)[list(COLUMNS)] for name in class_names if name != BACKGROUND]
+        disputed = pd.concat([*([disputed] if len(disputed) else []), *rows], ignore_index=True)
+    return Recording(item, clip, 0, labels.targets, weights, events, disputed)

@@ -1,0 +1,127 @@
+"""What the methods of a task take and give beside arrays.
+
+Comes in: nothing. Goes out: `FigureOptions`; `Decoded`, `SideFigures`, `ClipAnswers` and `AnswerText`.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.annotations.settings import FrameSettings
+from xval.measures.metrics import Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from xval.measures.answered import Answered
+    from xval.measures.events.recordings import AnsweredRecordings
+
+Side: TypeAlias = "Answered | AnsweredRecordings"
+"""What was answered on a side, or on a part of it."""
+Array: TypeAlias = NDArray[Any]
+Known: TypeAlias = NDArray[Any] | None
+"""None: not known."""
+Names: TypeAlias = Sequence[str]
+Renames: TypeAlias = Mapping[str, str]
+Encoded: TypeAlias = dict[str, Array]
+Columns: TypeAlias = "Mapping[str, Any] | pd.DataFrame"
+"""Of a table, by their names: whatever has ``to_numpy``."""
+Figures: TypeAlias = dict[str, float]
+DrawnFigure: TypeAlias = Callable[[NDArray[np.intp]], float]
+
+
+class Decoded(NamedTuple):
+    """Targets as metrics take them (None: the columns have none), and predictions, float32 (n, n_outputs)."""
+
+    targets: NDArray[Any] | None
+    predictions: NDArray[np.float32]
+
+    def complete(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return both.
+
+        Raises:
+            KeyError: There are no targets.
+            ValueError: A number is NaN or infinite.
+        """
+        if self.targets is None:
+            raise KeyError("target")
+        for name, values in zip(self._fields, self, strict=True):
+            if values is not None and not np.isfinite(values).all():
+                raise ValueError(f"NaN or infinite values among the {name}")
+        return self.targets, self.predictions
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """What figures depend on beside targets and predictions.
+
+    Attributes:
+        class_names: Of the outputs; empty where there are none.
+        further: Metrics beside those of the task, by name.
+        thresholds: From which probability on each of several labels is predicted, float64 (n_classes,).
+        clip_average: How the predictions of a clip's examples are combined.
+        frames: Of a task that labels frames: how events are found.
+        frame_s: Length of a frame.
+        known: Figures by the bytes of what they are of, computed once where clips have one example each.
+    """
+
+    class_names: tuple[str, ...] = ()
+    further: Mapping[str, Metric] = field(default_factory=dict)
+    thresholds: NDArray[np.float64] | None = None
+    clip_average: str = "probabilities"
+    frames: FrameSettings | None = None
+    frame_s: float = 0.0
+    known: dict[bytes, Figures] | None = None
+
+
+class SideFigures(NamedTuple):
+    """The figures of a side.
+
+    Attributes:
+        metrics: By name; NaN: undefined.
+        item_metrics: n_clips and the metrics of each item.
+        classes: class_metrics by class, and confusion_matrix, where the task has them.
+    """
+
+    metrics: Figures
+    item_metrics: dict[str, Figures]
+    classes: dict[str, Any]
+
+
+class ClipAnswers(NamedTuple):
+    """What was answered on the clips of a fold, as text, and how wrong it is; arrays with a value per clip.
+
+    Attributes:
+        true: As text; empty where a text would say nothing.
+        answer: Likewise.
+        sure: Probability of the answer; NaN without classes.
+        error: How wrong it is, larger for worse; None: that takes the answers of all folds, see `Task.worst`.
+        numbers: Further columns, by name.
+    """
+
+    true: Any = ""
+    answer: Any = ""
+    sure: Any = math.nan
+    error: Any = None
+    numbers: Mapping[str, Any] = MappingProxyType({})
+
+
+class AnswerText(NamedTuple):
+    """The answer on a clip, for people.
+
+    Attributes:
+        answer: Empty for frames and reconstructions.
+        sure: The probability of the answer; empty without classes.
+        error: How wrong it is: as text, empty for classes, or a number.
+        is_right: Nothing is wrong with it.
+    """
+
+    answer: str
+    sure: str = ""
+    error: str | float = ""
+    is_right: bool = False

@@ -1,0 +1,84 @@
+"""What the best strategies that do not listen reach in metrics of frames.
+
+Comes in: targets of frames, and their weights. Goes out: a `Chance` for each metric.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.measures.frame_counts import Targets
+from xval.measures.metrics import Chance, ChanceFunction
+
+_MOST_FREQUENT, _ALL_EVENTS = "always the most frequent event", "always all events"
+_GUESS_EVENTS = "always some event, each as often as it occurs, never the background"
+
+
+def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each class of events that occurs the share of frames that have it, float64 (n_classes,)."""
+    found = np.bincount(targets, weights)[1:] if targets.ndim == 1 else weights @ targets.astype(np.float64)
+    return np.asarray(found[found > 0])
+
+
+def chance_accuracy(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    """Return the share of the most frequent class; of labels the mean share of what each of them mostly is, on or off."""
+    if targets.ndim == 1:
+        return Chance(float(np.bincount(targets, weights).max()), "always the most frequent class")
+    shares = weights @ targets.astype(np.float64)
+    return Chance(float(np.mean(np.maximum(shares, 1 - shares))), "each label always or never, whichever is more frequent")
+
+
+def chance_balanced(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    """Return 1 / (number of classes that occur): the mean recall of every constant answer and of guessing."""
+    n_classes = np.count_nonzero(np.bincount(targets, weights)) if targets.ndim == 1 else 2
+    return Chance(float(1 / n_classes), "any constant answer, or guessing")
+
+
+def of_events(best: Callable[[NDArray[np.float64], bool], Chance]) -> ChanceFunction:
+    """Return a chance level that follows from the shares of the events, and whether a frame may have several at once."""
+
+    def chance(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+        shares = _shares(targets, weights)
+        return best(shares, targets.ndim > 1) if len(shares) else Chance(float("nan"), "no event is annotated")
+
+    return chance
+
+
+def best_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    """Return the best F1 of answering the same events in every frame; only one of them if a frame has one class."""
+    n_on = np.arange(1, len(shares) + 1 if is_multi_label else 2)
+    reached = 2 * np.cumsum(np.sort(shares)[::-1])[: len(n_on)] / (shares.sum() + n_on)
+    best = int(reached.argmax())
+    return Chance(float(reached[best]), f"always the {best + 1} most frequent events" if best else _MOST_FREQUENT)
+
+
+def best_precision(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001 - all take both
+    """Return the share of the most frequent event, which is answered in every frame."""
+    return Chance(float(shares.max()), _MOST_FREQUENT)
+
+
+def best_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    """Return what answering all events reaches, or the most frequent one if a frame has one class."""
+    return Chance(1.0, _ALL_EVENTS) if is_multi_label else Chance(float(shares.max() / shares.sum()), _MOST_FREQUENT)
+
+
+def best_macro_f1(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    """Return the best mean F1 of answers that do not listen.
+
+    If an answer names several events, each is best always on: 2 p / (1 + p) of its share p. If it names one class, a class of
+    share p that is answered with probability q reaches 2 p q / (p + q), and the mean is best where q is in proportion to p.
+    """
+    if is_multi_label:
+        return Chance(float(np.mean(2 * shares / (1 + shares))), _ALL_EVENTS)
+    return Chance(float(2 * shares.sum() / (1 + shares.sum()) / len(shares)), _GUESS_EVENTS)
+
+
+def best_macro_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:
+    """Return what answering all events reaches, or guessing among them if a frame has one class."""
+    return Chance(1.0, _ALL_EVENTS) if is_multi_label else Chance(float(1 / len(shares)), _GUESS_EVENTS)
+
+
+def mean_share(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001
+    """Return the mean share of the events, the average precision of an order that says nothing."""
+    return Chance(float(shares.mean()), "the same answer to all frames")

@@ -1,0 +1,235 @@
+"""Test a fitted model: predictions, and the figures that its task gives them, of examples, of clips and of items.
+
+Comes in: a model with its best weights and the fold's data, or predictions. Goes out: an `Evaluation`, the figures of the
+record and the table of predictions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from preprocessing.clips.parquet_files import write_table
+from xval.base.csv_text import guarded
+from xval.data.fold import Examples, FoldData
+from xval.data.frames import FrameExamples
+from xval.measures.answered import Answered
+from xval.measures.events.recordings import answer_recordings
+from xval.measures.forms import FigureOptions, Side
+from xval.measures.task import Task
+from xval.settings import further_metrics
+from xval.settings.schema import Settings
+
+if TYPE_CHECKING:
+    import keras
+
+Loss = Callable[[NDArray[Any], NDArray[np.float32]], float]
+"""From targets and predictions to their mean loss."""
+KEPT_SIDES = ("validation", "test")
+KEPT_COLUMNS = ("item", "row", "clip", "start_s", "end_s")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model was worth on one fold.
+
+    Attributes:
+        figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance, n_examples and the directions of
+            further metrics of the record; of several labels their thresholds, and no confusion matrix.
+        predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, and what `Task.encode` makes
+            of targets and predictions; of several labels those of the whole clip are predicted. A row per frame has its weight
+            in place of its row.
+        tables: What else is kept, by the name of its file: DataFrames for .csv or .parquet.
+    """
+
+    figures: dict[str, Any]
+    predictions: pd.DataFrame
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write predictions.parquet and the other tables into a folder.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        for name, table in {"predictions.parquet": self.predictions, **self.tables}.items():
+            if name.endswith(".parquet"):
+                write_table(folder / name, table)
+            else:
+                guarded(table).to_csv(folder / name, index=False, encoding="utf-8")
+
+
+def evaluate_model(
+    model: "keras.Model",
+    data: FoldData,
+    settings: Settings,
+    *,
+    known: NDArray[np.float32] | None = None,
+    of_training: Mapping[str, float] | None = None,
+) -> Evaluation:
+    """Predict the sides that are wanted and not known yet, and compute all metrics, as `evaluate_predictions` does.
+
+    Args:
+        model: With its best weights.
+        data: The fold.
+        settings: The parameters of the instance.
+        known: Its predictions of the validation examples, float32 (n_examples, *output_shape); None: they are computed.
+        of_training: Figures of the training examples, as training followed them; None: they are predicted, too. A model that
+            rebuilds its input is tested on them in any case, and keeps no such predictions.
+
+    Returns:
+        The figures and the predictions; embeddings, where a model that rebuilds its input has a layer of this name.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    from xval.models.predict import predict
+    from xval.training.evaluation.reconstruction import rebuild_sides
+
+    if settings.task.target == "input":
+        sides, embeddings = rebuild_sides(model, data, settings.batch_size)
+        return _evaluate(sides, data, settings, {}, None, embeddings)
+    by_side = {}
+    for side, examples in data.sides.items():
+        if side == "validation" and known is not None:
+            by_side[side] = known
+        elif side != "training" or of_training is None:
+            by_side[side] = predict(model, examples, settings.batch_size)
+    return evaluate_predictions(by_side, data, settings, of_training)
+
+
+def evaluate_predictions(
+    by_side: Mapping[str, NDArray[np.float32]],
+    data: FoldData,
+    settings: Settings,
+    of_training: Mapping[str, float] | None = None,
+    loss: Loss | None = None,
+) -> Evaluation:
+    """Compute all metrics of the predictions for every side.
+
+    `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
+    combines those of its examples as `clip_average` says. `chance` is what a model gets that ignores the audio and always
+    answers with the class shares (the mean target) of the training examples. Frames of weight 0 count nowhere.
+
+    Args:
+        by_side: For each side float32 (n_examples, *output_shape), in the order of its examples.
+        data: The fold.
+        settings: The parameters of the instance; of them task_type, loss, metrics, clip_average and those of frames.
+        of_training: Figures of the training side, where it has no predictions.
+        loss: Gives the loss of targets and predictions; None: that of the settings, by Keras.
+
+    Returns:
+        The figures and the predictions.
+
+    Raises:
+        DivergenceError: A prediction is NaN or infinite.
+    """
+    options = settings.figure_options(data.class_names)
+    sides = {side: _answered(data.sides[side], predictions, options) for side, predictions in by_side.items()}
+    return _evaluate(sides, data, settings, {} if of_training is None else {"training": of_training}, loss, {})
+
+
+def _answered(examples: Examples, predictions: NDArray[np.float32], options: FigureOptions) -> Side:
+    if isinstance(examples, FrameExamples):
+        return answer_recordings(examples.recordings, examples.join(predictions), options)
+    return Answered(examples.table[list(KEPT_COLUMNS)], examples.targets, predictions)
+
+
+def _evaluate(
+    sides: Mapping[str, Side],
+    data: FoldData,
+    settings: Settings,
+    followed: Mapping[str, Mapping[str, float]],
+    loss: Loss | None,
+    tables: Mapping[str, Mapping[str, pd.DataFrame]],
+) -> Evaluation:
+    """Return the figures of what was answered.
+
+    Args:
+        sides: What was answered on each side.
+        data: The fold.
+        settings: As of `evaluate_predictions`.
+        followed: The figures of sides that training followed.
+        loss: As of `evaluate_predictions`.
+        tables: Further tables, by the name of their file, of each side.
+    """
+    task, further = settings.task, further_metrics.load(settings.task_type, settings.metrics)
+    class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt
+    options = replace(settings.figure_options(class_names), further=further, known={})
+    clips = {side: sides[side].by_clip(settings.clip_average) for side in KEPT_SIDES}
+    trained = _trained_targets(data)
+    thresholds = task.find_thresholds(clips["validation"])
+    of_constant = None
+    if thresholds is not None:
+        of_constant = task.find_thresholds(task.answer_constantly(clips["validation"], trained, options))
+    options = replace(options, thresholds=thresholds)
+    compute_loss = loss or _keras_loss(settings, data)
+
+    def with_loss(side: Side, figures: dict[str, float]) -> dict[str, float]:
+        return {"loss": figures[task.loss_metric] if task.loss_metric else compute_loss(*side.counted())} | figures
+
+    tested = task.evaluate(clips["test"], options)
+    of_clips = {"validation": task.measure(clips["validation"], options), "test": tested.metrics}
+    measured = {
+        side: with_loss(answered, of_clips[side] if clips.get(side) is answered else task.measure(answered, options))
+        for side, answered in sides.items()
+    }
+    constant = task.answer_constantly(sides["test"], trained, options)
+    by_chance = task.measure(constant, replace(options, thresholds=of_constant, known=None))
+    directions = {name: found.higher_is_better for name, found in further.items()} | dict(task.recorded_metrics)
+    figures: dict[str, Any] = {
+        "n_examples": {side: len(examples) for side, examples in data.sides.items()},
+        "n_training_examples": len(data.training),
+        "class_names": list(class_names),
+        "metrics": {side: dict(known) for side, known in followed.items()} | measured,
+        **({"further_metrics": directions} if task.takes_further_metrics else {}),
+        "clip_metrics": {side: measured[side] if of is sides[side] else of_clips[side] for side, of in clips.items()},
+        "item_metrics": {"test": tested.item_metrics},
+        "chance": {"test": with_loss(constant, by_chance)},
+        **{name: {"test": of_classes} for name, of_classes in tested.classes.items()},
+    }
+    if thresholds is not None:
+        figures["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))
+        is_untuned = ~clips["validation"].counted()[0].any(axis=0)
+        figures["untuned_labels"] = [class_names[number] for number in np.flatnonzero(is_untuned)]
+    kept = {side: sides[side] for side in KEPT_SIDES}
+    names = class_names or data.store.target_names
+    predictions = {side: _tabulate(task, answered, names, thresholds) for side, answered in kept.items()}
+    of_answers = {side: answered.tables() for side, answered in kept.items()}
+    beside = {name: {side: of_answers[side][name] for side in of_answers} for name in of_answers["test"]} | dict(tables)
+    return Evaluation(figures, _joined(predictions), {name: _joined(of_sides) for name, of_sides in beside.items()})
+
+
+def _trained_targets(data: FoldData) -> NDArray[Any]:
+    """Return the targets of what trains; of recordings those of all of their frames that count."""
+    training = data.sides["training"]
+    if isinstance(training, FrameExamples):
+        return np.asarray(training.targets[training.weights > 0])
+    return data.training.targets
+
+
+def _keras_loss(settings: Settings, data: FoldData) -> Loss:
+    from xval.models.losses import data_loss
+
+    return lambda targets, predictions: data_loss(targets, predictions, settings, data)
+
+
+def _tabulate(task: Task, answered: Side, names: Sequence[str], thresholds: NDArray[np.float64] | None) -> pd.DataFrame:
+    """Return the rows of a side with the columns of targets and predictions."""
+    rows = answered.rows
+    columns = task.encode(answered.targets, answered.predictions, names, thresholds, rows["clip"].factorize()[0])
+    return pd.concat([rows, pd.DataFrame(columns)], axis=1)
+
+
+def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of sides below each other, with a column of their names behind those that say where a row lies."""
+    joined = []
+    for side, table in tables.items():
+        place = next(number for number, name in enumerate(table) if name not in KEPT_COLUMNS)
+        joined.append(table.copy())
+        joined[-1].insert(place, "side", side)
+    return pd.concat(joined, ignore_index=True)
