@@ -17,6 +17,7 @@ from xval.base import user_code
 from xval.base.config_file import ROOT, own_folder
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
+from xval.measures.task import all_tasks
 from xval.measures.tasks.classification import TASK as CLASSIFICATION
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_of
