@@ -176,7 +176,8 @@ def forget_derived(results: ExperimentFolder) -> None:
     """Delete the derived files."""
     results.workbook.unlink(missing_ok=True)
     for number in results.instances():
-        (results.instance_folder(number) / "metrics.json").unlink(missing_ok=True)
+        for name in ("metrics.json", "estimates.json"):
+            (results.instance_folder(number) / name).unlink(missing_ok=True)
 
 
 def show(name: str, seconds: float, worked_s: float | None = None, target_s: float | None = None) -> None:

@@ -10,7 +10,6 @@ from math import isfinite, nan, sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from xval.base.numbers import finite_or_none
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES, Record
 from xval.settings.parameters import hash_parameters
@@ -192,4 +191,5 @@ def _components(figures: "NDArray[np.float64]") -> dict[str, float | None]:
 
     if np.isnan(figures).all():
         return {}
-    return {name: finite_or_none(value) for name, value in variance_components(figures)._asdict().items()}
+    found = variance_components(figures)._asdict()
+    return {name: value if isfinite(value) else None for name, value in found.items()}

@@ -4,7 +4,7 @@ Comes in: metric dicts. Goes out: an `ItemRow` per item, the hardest first.
 """
 
 from collections.abc import Sequence
-from math import isfinite, nan
+from math import isfinite
 from statistics import fmean
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ def rank_items(metric_dicts: Sequence[MetricDict]) -> tuple[str, bool, list[Item
         tester = next(number for number, tested in enumerate(by_instance) if item in tested)
         values = [finite_or_nan(tested[item].get(metric)) if item in tested else None for tested in by_instance]
         counted = [value for value, is_whole in zip(values, complete, strict=True) if is_whole or not any(complete)]
-        defined = [value for value in counted if isfinite(nan if value is None else value)]
+        defined = [value for value in counted if value is not None and isfinite(value)]
         folds = _testing_folds(metric_dicts[tester], item)
         rows.append(ItemRow(item, folds, by_instance[tester][item]["n_clips"], fmean(defined) if defined else None, values))
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if higher else -1), row.item))

@@ -1,6 +1,6 @@
 """Read what the page of an experiment shows.
 
-Comes in: a results folder whose metrics.json are up to date. Goes out: `PageContents`. Files of single folds are read only of
+Comes in: a results folder. Goes out: `PageContents`. Files of single folds are read only of
 the instances that the page shows in detail, so that a thousand instances take seconds.
 """
 
@@ -30,7 +30,8 @@ from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import Curves, WrittenFolds, read_folds, read_history, read_settings
+from xval.results.open import open_results
+from xval.results.read import Curves, WrittenFolds, read_history
 from xval.settings.architectures import trains_network
 
 if TYPE_CHECKING:
@@ -106,13 +107,13 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
     """Read what a page shows.
 
     Raises:
-        ResultsError: folds.json or a file of an instance that is shown is damaged, no instance has a metrics.json, or the
+        ResultsError: folds.json or a file of an instance that is shown is damaged, no instance has settings, or the
             request names an instance that has no finished fold.
     """
-    folds = read_folds(folder)
+    folds = open_results(folder).folds
     metric_dicts = read_metric_dicts(folder, folder.instances())
     if not metric_dicts:
-        raise ResultsError(f"{folder.path}: no instance has a metrics.json. Run the experiment first.")
+        raise ResultsError(f"{folder.path}: no instance has settings that can be read. Run the experiment first.")
     ranking = rank_instances(metric_dicts)
     done = [found["instance"] for found in metric_dicts if found["folds_done"]]
     best = [number for number in dict.fromkeys([*ranking.instances, *done]) if number in done]
@@ -165,7 +166,7 @@ def _explanations(
         return None
     from xval.report.explanations import Explanations
 
-    architecture = read_settings(folder, errors_of).settings.architecture
+    architecture = open_results(folder).settings(errors_of).settings.architecture
     if request.explain == "integrated_gradients" and not trains_network(architecture):
         raise SettingsError(
             f"--explain {request.explain}: instance {errors_of} is '{architecture}', which has no gradients. Use --explain "
@@ -179,7 +180,7 @@ def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None
     compared = best[:MOST_COMPARED]
     baselines = [None if number == selected else number for number in compared]  # None: as validation selects
     try:
-        found = [compare_instances(folder.path, compared, baseline=baseline) for baseline in baselines]
+        found = [compare_instances(folder, compared, baseline=baseline) for baseline in baselines]
     except UsageError as error:
         return [], str(error)
     left_out = len(best) - len(compared)

@@ -1,10 +1,10 @@
 """Rebuild the derived files of an experiment from its fold folders: metrics.json of each instance, and results.xlsx.
 
-Comes in: a results folder. Goes out: the same folder with fresh derived files, written under the lock of the experiment, so
-that several runs of one experiment may end at the same time. Damaged files are left out and named.
+Comes in: a results folder. Goes out: the same folder with fresh derived files, which nothing reads again, written under the
+lock of the experiment, so that several runs of one experiment may end at the same time; and a note of the files that they were
+made of, by which they are known to be stale. Damaged files are left out and named.
 """
 
-import os
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ from xval.answers.repeats import jobs_of
 from xval.answers.summary import MetricDict
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
-from xval.base.json_files import part_of, write_if_changed
+from xval.base.json_files import hash_text, part_of, read_json, write_if_changed, write_json
 from xval.base.operating_system import flush, replace
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import Curves, WrittenFolds, read_folds, read_history
+from xval.results.open import open_results
+from xval.results.read import Curves, read_history
 
-_MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json, which is read whole
+_MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
 
 
 @dataclass(frozen=True)
@@ -54,41 +55,80 @@ class DerivedFiles:
         damaged: list[str] = []
         if not folder.folds_file.exists():
             return damaged  # a run that ended before it had written them
-        with folder.lock(), part_of(folder.workbook) as temporary:
-            temporary.touch()
-            begun_ns = temporary.stat().st_mtime_ns
-            folds = read_folds(folder)
-            found = [gathered for number in folder.instances() if (gathered := self._gather(number, folds, damaged))]
-            if not found:
+        with folder.lock():
+            _ = open_results(folder).folds  # an error if it cannot be read
+            made_of = _sources(folder)
+            gathered = [found for number in folder.instances() if (found := self._gather(number, damaged))]
+            if not gathered:
                 return damaged
-            histories = {key: history for each in found for key, history in each.histories.items()}
-            write_workbook(temporary, [each.metric_dict for each in found], histories)
-            flush(temporary)
-            os.utime(temporary, ns=(begun_ns, begun_ns))  # so that a fold that has ended since makes it stale
-            replace(temporary, folder.workbook)
+            histories = {key: history for found in gathered for key, history in found.histories.items()}
+            with part_of(folder.workbook) as temporary:
+                write_workbook(temporary, [found.metric_dict for found in gathered], histories)
+                flush(temporary)
+                replace(temporary, folder.workbook)
+            write_json(folder.derived_note, {"made_of": made_of})
         return damaged
 
-    def _gather(self, instance: int, folds: WrittenFolds, damaged: list[str]) -> _Gathered | None:
+    def _gather(self, instance: int, damaged: list[str]) -> _Gathered | None:
         """Write metrics.json of an instance and return what was read; None if its settings cannot be read."""
-        state = (folds.hash, self._folder.state(instance))
+        state = self._folder.state(instance)
         known = self._known.pop(instance, None)
-        metrics_file = self._folder.instance_folder(instance) / "metrics.json"
-        if known and known.state == state and metrics_file.exists():
+        path = metrics_file(self._folder, instance)
+        if known and known.state == state and path.exists():
             self._known[instance] = known
             return known
         n_damaged = len(damaged)
-        metric_dict = gather(self._folder, instance, folds, damaged, computes_added=True)
+        metric_dict = gather(self._folder, instance, damaged, writes=True)
         if metric_dict is None:
             return None
         records = jobs_of(metric_dict)
         paths = {key: self._folder.fold_folder(*key) / "history.csv" for key in records}
         histories = {key: found for key, path in paths.items() if (found := _read_history(path, damaged))}
-        write_if_changed(metrics_file, {**metric_dict, **_history(histories)}, with_checksum=True)
+        write_if_changed(path, {**metric_dict, **_history(histories)})
         done = {key: found for key, found in histories.items() if records[key]["status"] == "done"}
         gathered = _Gathered(state, metric_dict, done)
         if len(damaged) == n_damaged:  # damage is named by every rebuild
             self._known[instance] = gathered
         return gathered
+
+
+def is_stale(folder: ExperimentFolder) -> bool:
+    """Return whether a derived file is missing, or was made of other folds, settings, records, predictions or added metrics."""
+    try:
+        note = read_json(folder.derived_note) or {}
+    except ResultsError:
+        return True
+    return (
+        not folder.workbook.exists()
+        or note.get("made_of") != _sources(folder)
+        or any(folder.jobs(number) and not metrics_file(folder, number).exists() for number in folder.instances())
+    )
+
+
+def metrics_file(folder: ExperimentFolder, instance: int) -> Path:
+    """Return the path of the metric dict of an instance."""
+    return folder.instance_folder(instance) / "metrics.json"
+
+
+def _sources(folder: ExperimentFolder) -> str:
+    """Return what tells the files that derived files are made of from any others, by their times and sizes."""
+    states = [(number, name, state and state[:2]) for number in folder.instances() for name, state in folder.state(number)]
+    return hash_text(repr(states).encode())
+
+
+def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
+    """Make the derived files again where the files of which they are have changed; return what was left out, as `rebuild`.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    return rebuild(folder) if is_stale(folder) else []
+
+
+def is_page_stale(folder: ExperimentFolder) -> bool:
+    """Return whether report.html is missing, or older than the workbook, as after a run that was interrupted at its end."""
+    page, workbook = folder.page, folder.workbook
+    return not page.exists() or (workbook.exists() and page.stat().st_mtime_ns < workbook.stat().st_mtime_ns)
 
 
 def rebuild(folder: ExperimentFolder) -> list[str]:

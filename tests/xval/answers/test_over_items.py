@@ -225,7 +225,6 @@ def test_they_are_computed_once_and_again_when_a_record_changes(run):
 def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run, damage):
     run(draw())
     folder = run.results.folder
-    (folder.instance_folder(1) / "metrics.json").unlink()
     path = folder.fold_folder(1, 3) / "predictions.parquet"
     changes = {
         "another class": lambda predictions: predictions.assign(target="maybe"),

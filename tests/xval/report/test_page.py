@@ -22,8 +22,9 @@ from xval.answers.audit.verdict import Verdict
 from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.ranking import rank_instances
 from xval.answers.read_groups import read_groups
+from xval.base import json_files
 from xval.report.protocol import _describe_training, describe_protocol
-from xval.report.rebuild import rebuild
+from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
@@ -266,3 +267,19 @@ def test_a_browser_shows_the_page_and_lets_its_script_run(copy, tmp_path):
 
     assert '<button type="button">instance</button>' in dumped.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_of_several_instances_reads_every_record_once(copy, monkeypatch):
+    names, read_regular = [], json_files.read_regular
+
+    def read(path, *limits):
+        names.append(path)
+        return read_regular(path, *limits)
+
+    monkeypatch.setattr(json_files, "read_regular", read)
+    rebuild_if_stale(copy)
+    write_page(copy, PageRequest(with_audio=False))
+
+    records = [path for path in names if path.name == "record.json"]
+    assert sorted(records) == sorted(copy.path.glob("instance_*/fold_*/record.json"))
+    assert len(records) == 6

@@ -24,7 +24,7 @@ LEASE_S = 3600.0  # no thread is heard while a test runs
 HOLD = """
 import sys
 from pathlib import Path
-from xval import json_files
+from xval.base import json_files
 from xval.results.folder import ExperimentFolder
 json_files._boot = lambda: sys.argv[2]
 with ExperimentFolder(Path(sys.argv[1])).claim(1, 1) as ours:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.errors import ResultsError, SettingsError, brief
 from xval.data.clip_average import combine_examples
-from xval.results.finished_folds import InstanceRecords, find_instances
+from xval.results.finished_folds import find_instances
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
+from xval.results.open import InstanceRecords
 from xval.results.read import PREDICTION_COLUMNS, REMEDY, Record
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.schema import Settings
@@ -111,7 +112,7 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
     """
     if len(set(numbers)) < len(numbers):
         raise SettingsError(f"instances {_listed(numbers)}: each once, please.")
-    found = {each.number: each for each in find_instances(folder.path, numbers)}
+    found = {each.number: each for each in find_instances(folder, numbers)}
     chosen = [found[number] for number in numbers]
     for each in chosen:
         _check_instance(each)
