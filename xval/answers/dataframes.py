@@ -23,8 +23,8 @@ from xval.base.errors import ResultsError, counted, suggestion
 from xval.base.garbage_collection import without_collector
 from xval.results.finished_folds import find_instances
 from xval.results.frames import figure_rows, frame_of_predictions, prediction_columns
+from xval.results.instance_records import InstanceRecords
 from xval.results.job_key import JobKey
-from xval.results.open import InstanceRecords
 
 _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",

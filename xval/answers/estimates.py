@@ -45,8 +45,7 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
         written, requested = results.settings(instance), results.requested_metrics
     except ResultsError:
         return {}  # named by the reader of records
-    records = results.records(instance)[0]
-    done = {key: record for key, record in records.items() if record["status"] == "done" and results.counts(record)}
+    done = {key: record for key, record in results.current(instance).items() if record["status"] == "done"}
     loaded: dict[str, AddedMetric | None] = {}
     for name in requested if done else ():
         short = name.rpartition(".")[2]

@@ -93,9 +93,8 @@ def _of_records(results: OpenResults, instance: int) -> tuple[MetricDict | None,
         written = results.settings(instance)
     except ResultsError as error:
         return None, [str(error)]
-    records, damaged = results.records(instance)
-    faults = list(damaged.values())
-    current = {key: record for key, record in records.items() if results.counts(record)}
+    faults = list(results.records(instance)[1].values())
+    current = results.current(instance)
     try:
         current = results.with_further(current)
     except ResultsError as error:

@@ -5,6 +5,7 @@ the instances that the page shows in detail, so that a thousand instances take s
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,7 @@ from xval.report.sounds import Sounds
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
-from xval.results.read import Curves, WrittenFolds, read_history
+from xval.results.read import Curves, WrittenFolds
 from xval.settings.architectures import trains_network
 
 if TYPE_CHECKING:
@@ -222,15 +223,11 @@ def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[Job
 
 def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Curves]:
     """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is left out."""
-    found: dict[JobKey, Curves] = {}
-    for key, path in _done_folders(folder, metric_dict).items():
-        try:
-            history = read_history(path / "history.csv")
-        except (OSError, ResultsError):
-            continue
-        if "epoch" in history:
-            found[key] = history
-    return found
+    histories: dict[JobKey, Curves] = {}
+    for key in done_jobs(metric_dict):
+        with suppress(OSError, ResultsError):
+            histories[key] = open_results(folder).history(key)
+    return {key: curves for key, curves in histories.items() if curves}
 
 
 def _read_answers(

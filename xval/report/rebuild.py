@@ -5,9 +5,8 @@ lock of the experiment, so that several runs of one experiment may end at the sa
 made of, by which they are known to be stale. Damaged files are left out and named.
 """
 
-from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from xval.answers.metric_dicts import gather
@@ -19,77 +18,11 @@ from xval.base.json_files import hash_text, part_of, read_json, write_if_changed
 from xval.base.operating_system import flush, replace
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.open import open_results
-from xval.results.read import Curves, read_history
+from xval.results.open import OpenResults, open_results
+from xval.results.read import Curves
 
+_Read = tuple[MetricDict | None, Mapping[JobKey, Curves]]
 _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
-
-
-@dataclass(frozen=True)
-class _Gathered:
-    """What was read of an instance.
-
-    Attributes:
-        state: Of its files when they were read; see `ExperimentFolder.state`.
-        metric_dict: Its metric dict.
-        histories: Of its finished jobs.
-    """
-
-    state: object
-    metric_dict: MetricDict
-    histories: Mapping[JobKey, Curves]
-
-
-class DerivedFiles:
-    """The derived files of a results folder; instances that have not changed since the last rebuild are not read again."""
-
-    def __init__(self, folder: ExperimentFolder) -> None:
-        self._folder = folder
-        self._known: dict[int, _Gathered] = {}
-
-    def rebuild(self) -> list[str]:
-        """Write metrics.json of every changed instance, and the workbook; see `rebuild`."""
-        from xval.report.workbook import write_workbook
-
-        folder = self._folder
-        damaged: list[str] = []
-        if not folder.folds_file.exists():
-            return damaged  # a run that ended before it had written them
-        with folder.lock():
-            _ = open_results(folder).folds  # an error if it cannot be read
-            made_of = _sources(folder)
-            gathered = [found for number in folder.instances() if (found := self._gather(number, damaged))]
-            if not gathered:
-                return damaged
-            histories = {key: history for found in gathered for key, history in found.histories.items()}
-            with part_of(folder.workbook) as temporary:
-                write_workbook(temporary, [found.metric_dict for found in gathered], histories)
-                flush(temporary)
-                replace(temporary, folder.workbook)
-            write_json(folder.derived_note, {"made_of": made_of})
-        return damaged
-
-    def _gather(self, instance: int, damaged: list[str]) -> _Gathered | None:
-        """Write metrics.json of an instance and return what was read; None if its settings cannot be read."""
-        state = self._folder.state(instance)
-        known = self._known.pop(instance, None)
-        path = metrics_file(self._folder, instance)
-        if known and known.state == state and path.exists():
-            self._known[instance] = known
-            return known
-        n_damaged = len(damaged)
-        metric_dict = gather(self._folder, instance, damaged, writes=True)
-        if metric_dict is None:
-            return None
-        records = jobs_of(metric_dict)
-        paths = {key: self._folder.fold_folder(*key) / "history.csv" for key in records}
-        histories = {key: found for key, path in paths.items() if (found := _read_history(path, damaged))}
-        write_if_changed(path, {**metric_dict, **_history(histories)})
-        done = {key: found for key, found in histories.items() if records[key]["status"] == "done"}
-        gathered = _Gathered(state, metric_dict, done)
-        if len(damaged) == n_damaged:  # damage is named by every rebuild
-            self._known[instance] = gathered
-        return gathered
 
 
 def is_stale(folder: ExperimentFolder) -> bool:
@@ -131,8 +64,12 @@ def is_page_stale(folder: ExperimentFolder) -> bool:
     return not page.exists() or (workbook.exists() and page.stat().st_mtime_ns < workbook.stat().st_mtime_ns)
 
 
-def rebuild(folder: ExperimentFolder) -> list[str]:
+def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str]:
     """Write metrics.json of every instance, and the workbook.
+
+    Args:
+        folder: The results folder.
+        changed_only: Not metrics.json of instances that have not changed since this `ExperimentFolder` wrote it.
 
     Returns:
         The damaged files that were left out, a line each: records, settings of instances, histories.
@@ -141,9 +78,60 @@ def rebuild(folder: ExperimentFolder) -> list[str]:
         ResultsError: folds.json is damaged.
         OSError: The disk is full or not writable; the old files stay.
     """
+    from xval.report.workbook import write_workbook
+
+    damaged: list[str] = []
     folder.remove_stale_parts()
-    with without_collector():
-        return DerivedFiles(folder).rebuild()
+    if not folder.folds_file.exists():
+        return damaged  # a run that ended before it had written them
+    with without_collector(), folder.lock():
+        results = open_results(folder)
+        _ = results.folds  # an error if it cannot be read
+        made_of = _sources(folder)
+        if not changed_only:
+            for number in folder.instances():
+                results.forget(("metrics.json", number))
+        read = [_write_instance(results, number, damaged) for number in folder.instances()]
+        metric_dicts = [metric_dict for metric_dict, _ in read if metric_dict]
+        if not metric_dicts:
+            return damaged
+        histories = {key: curves for _, of_instance in read for key, curves in of_instance.items()}
+        with part_of(folder.workbook) as temporary:
+            write_workbook(temporary, metric_dicts, histories)
+            flush(temporary)
+            replace(temporary, folder.workbook)
+        write_json(folder.derived_note, {"made_of": made_of})
+    return damaged
+
+
+def _write_instance(results: OpenResults, instance: int, damaged: list[str]) -> _Read:
+    """Write metrics.json of an instance where it has changed; return its metric dict and the histories of its finished jobs."""
+    name, path = ("metrics.json", instance), metrics_file(results.folder, instance)
+    if not path.exists():
+        results.forget(name)
+    read, faults = results.once(name, results.folder.state(instance), partial(_read_and_write, results, instance))
+    if faults:
+        results.forget(name)  # damage is named by every rebuild
+    damaged += faults
+    return read
+
+
+def _read_and_write(results: OpenResults, instance: int) -> tuple[_Read, list[str]]:
+    faults: list[str] = []
+    metric_dict = gather(results.folder, instance, faults, writes=True)
+    if metric_dict is None:
+        return (None, {}), faults
+    records, histories = jobs_of(metric_dict), dict[JobKey, Curves]()
+    for key in records:
+        try:
+            if curves := results.history(key):
+                histories[key] = curves
+        except (OSError, ResultsError) as error:
+            place = results.folder.fold_folder(*key) / "history.csv"
+            named = f"{place}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
+            faults.append(f"{named} Its curves are missing from the workbook.")
+    write_if_changed(metrics_file(results.folder, instance), {**metric_dict, **_history(histories)})
+    return (metric_dict, {key: curves for key, curves in histories.items() if records[key]["status"] == "done"}), faults
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
@@ -155,15 +143,3 @@ def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
         for key, curves in histories.items()
     }
     return {"history": rounded}
-
-
-def _read_history(path: Path, damaged: list[str]) -> Curves | None:
-    """Return a history as arrays, which take little memory; None if there is none, or it is damaged."""
-    try:
-        return {name: array("d", column) for name, column in read_history(path).items()}
-    except FileNotFoundError:
-        return None  # a combination has no epochs
-    except (OSError, ResultsError) as error:
-        named = f"{path}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
-        damaged.append(f"{named} Its curves are missing from the workbook.")
-        return None

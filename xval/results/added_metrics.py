@@ -147,8 +147,8 @@ def constant_chance(
 
 def _read_done(results: OpenResults, instance: int) -> tuple[WrittenInstance, list[Record]]:
     """Return the settings of an instance and its finished records; those that are damaged are named by the rebuild."""
-    written, records = results.settings(instance), results.records(instance)[0].values()
-    return written, [record for record in records if record["status"] == "done" and results.counts(record)]
+    done = [record for record in results.current(instance).values() if record["status"] == "done"]
+    return results.settings(instance), done
 
 
 def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) -> tuple[str, bool]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from xval.base.errors import ResultsError
 from xval.results.folder import ExperimentFolder, find_experiment
+from xval.results.instance_records import InstanceRecords
 from xval.results.job_key import JobKey
-from xval.results.open import InstanceRecords, open_results
+from xval.results.open import open_results
 
 # Where experiments lie below the folder that a user names: an experiment, its parent, results/, or a folder of such.
 _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")

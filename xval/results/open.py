@@ -5,8 +5,8 @@ where the file has been written since; so that all that a command shows is of on
 asked for, since a run with nothing to do needs no pandas.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,14 +16,17 @@ from xval.base.json_files import JsonObject
 from xval.results.estimates_file import Estimates, is_of, read_estimates, source_of
 from xval.results.folder import ExperimentFolder, file_state
 from xval.results.further_figures import with_further
+from xval.results.instance_records import InstanceRecords
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import (
     REMEDY,
+    Curves,
     Record,
     WrittenFolds,
     WrittenInstance,
     is_current,
     read_folds,
+    read_history,
     read_record,
     read_settings,
     requested_metrics,
@@ -33,45 +36,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _Content = TypeVar("_Content")
-
-
-@dataclass(frozen=True)
-class InstanceRecords:
-    """The jobs of an instance.
-
-    Attributes:
-        experiment: The experiment of the instance.
-        written: The content of its settings.json.
-        wanted: The jobs that were asked for.
-        done: The records of finished jobs.
-        failed: The records of failed jobs.
-    """
-
-    experiment: ExperimentFolder
-    written: WrittenInstance
-    wanted: tuple[JobKey, ...]
-    done: Mapping[JobKey, Record]
-    failed: Mapping[JobKey, Record]
-
-    @property
-    def number(self) -> int:
-        """Number of the instance."""
-        return self.written.instance
-
-    @property
-    def keys(self) -> dict[str, Any]:
-        """The columns that identify the instance."""
-        settings = self.written.settings
-        return {"dataset": settings.dataset, "experiment": settings.num_experiment, "instance": self.number}
-
-    def not_done(self) -> list[dict[str, Any]]:
-        """Return the keys, status (failed or missing) and error of each wanted job that is not done."""
-        jobs = []
-        for key in self.wanted:
-            if key not in self.done:
-                status, error = ("failed", self.failed[key]["error"]) if key in self.failed else ("missing", None)
-                jobs.append(self.keys | key._asdict() | {"status": status, "error": error})
-        return jobs
 
 
 class OpenResults:
@@ -104,6 +68,10 @@ class OpenResults:
             raise content.with_traceback(None)
         return content  # type: ignore[no-any-return]
 
+    def forget(self, name: object) -> None:
+        """Have `once` make something again."""
+        self._known.pop(name, None)
+
     @property
     def folds(self) -> WrittenFolds:
         """The folds.
@@ -129,6 +97,16 @@ class OpenResults:
             ResultsError: As `read_record`.
         """
         return self._hashed_record(key)[0]
+
+    def history(self, key: JobKey) -> Curves:
+        """Return the epochs of a job, in arrays, which take little memory; nothing of one that has none, as a combination.
+
+        Raises:
+            OSError: history.csv cannot be read.
+            ResultsError: It is damaged.
+        """
+        path = self.folder.fold_folder(*key) / "history.csv"
+        return self._read(path, partial(_read_curves, path)) if path.exists() else {}
 
     def source(self, key: JobKey) -> JsonObject:
         """Return what tells record and predictions of a job from any others; see `source_of`.
@@ -205,6 +183,14 @@ class OpenResults:
         known = self.kept_estimates(key.instance).further.get(key.folder_name)
         return known["figures"] if known and is_of(known["of"], self.source(key)) else {}
 
+    def current(self, instance: int) -> dict[JobKey, Record]:
+        """Return the records of an instance that can be read and count.
+
+        Raises:
+            ResultsError: As `counts`.
+        """
+        return {key: record for key, record in self.records(instance)[0].items() if self.counts(record)}
+
     def counts(self, record: Record) -> bool:
         """Return whether a record was made with the present settings of its instance, on the present folds.
 
@@ -273,6 +259,10 @@ class OpenResults:
 
     def _read(self, path: Path, read: Callable[[], _Content]) -> _Content:
         return self.once(path, (file_state(path),), read)
+
+
+def _read_curves(path: Path) -> Curves:
+    return {name: array("d", column) for name, column in read_history(path).items()}
 
 
 def open_results(folder: ExperimentFolder) -> OpenResults:

@@ -11,7 +11,7 @@ from xval.answers.metric_dicts import read_metric_dicts
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.report.background_rebuild import BackgroundRebuild
-from xval.report.rebuild import DerivedFiles, is_stale, rebuild, rebuild_if_stale
+from xval.report.rebuild import is_stale, rebuild, rebuild_if_stale
 from xval.results import folder as folder_module
 
 WAIT_S = 20
@@ -52,12 +52,11 @@ def written(folder, instance):
 def test_only_what_has_changed_is_written_again(folder, end_fold):
     end_fold(1, 1, 0.5)
     end_fold(2, 1, 0.6)
-    files = DerivedFiles(folder)
-    assert files.rebuild() == []
+    assert rebuild(folder, changed_only=True) == []
     before = written(folder, 1), written(folder, 2)
 
     end_fold(2, 2, 0.75)
-    files.rebuild()
+    rebuild(folder, changed_only=True)
 
     assert (written(folder, 1) == before[0], written(folder, 2) > before[1]) == (True, True)
     assert figures(folder) == {(1, 1): 0.5, (2, 1): 0.6, (2, 2): 0.75}
@@ -65,10 +64,9 @@ def test_only_what_has_changed_is_written_again(folder, end_fold):
 
 
 def test_it_writes_what_a_rebuild_from_nothing_writes(folder, end_fold):
-    files = DerivedFiles(folder)
     for fold, accuracy in ((1, 0.5), (2, 0.25)):
         end_fold(1, fold, accuracy)
-        files.rebuild()
+        rebuild(folder, changed_only=True)
     found = figures(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()
     (folder.instance_folder(1) / "metrics.json").unlink()
 
@@ -106,12 +104,11 @@ def test_the_epochs_of_every_job_stand_in_its_metric_dict_as_long_as_they_are_wo
 def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, end_fold):
     end_fold(1, 1, 0.5)
     end_fold(1, 2, 0.5)
-    files = DerivedFiles(folder)
-    files.rebuild()
+    rebuild(folder)
     (folder.fold_folder(1, 2) / "record.json").write_text("{")
     end_fold(1, 1, 0.875)
 
-    named = [files.rebuild(), files.rebuild()]
+    named = [rebuild(folder, changed_only=True), rebuild(folder, changed_only=True)]
 
     assert [len(lines) for lines in named] == [1, 1]
     assert "fold_2/record.json: not readable as JSON" in named[0][0]
@@ -127,7 +124,7 @@ def test_a_history_without_its_epochs_is_named_and_left_out(folder, end_fold, co
     path = folder.fold_folder(1, 1) / "history.csv"
     path.write_text(content)
 
-    assert DerivedFiles(folder).rebuild() == [f"{path}: damaged ({said}). Its curves are missing from the workbook."]
+    assert rebuild(folder) == [f"{path}: damaged ({said}). Its curves are missing from the workbook."]
 
 
 @pytest.mark.parametrize("edit", [(b"0.5", b"0.9"), (b"}", b"} "), (b"{", b"["), (b'"mean": 0.5', b'"mean": "x"')])
@@ -151,9 +148,9 @@ def test_a_history_that_the_system_cannot_read_is_named(folder, end_fold, monkey
     def refuse(path):
         raise OSError(errno.EIO, "Input/output error")  # as of a bad disk: without a name
 
-    monkeypatch.setattr("xval.report.rebuild.read_history", refuse)
+    monkeypatch.setattr("xval.results.open.read_history", refuse)
 
-    (line,) = DerivedFiles(folder).rebuild()
+    (line,) = rebuild(folder)
 
     assert line == f"{folder.fold_folder(1, 1) / 'history.csv'}: Input/output error. Its curves are missing from the workbook."
 

@@ -26,7 +26,8 @@ from xval.measures.statistics.intervals import Bounds
 from xval.measures.task import Task, find_task
 from xval.results.finished_folds import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.open import InstanceRecords, open_results
+from xval.results.instance_records import InstanceRecords
+from xval.results.open import open_results
 from xval.settings.schema import names_of_loss
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from xval.base.errors import ResultsError
 from xval.base.numbers import finite_or_nan
-from xval.results.open import InstanceRecords
+from xval.results.instance_records import InstanceRecords
 from xval.results.read import REMEDY, Record
 
 _ROUNDING = 1e-6  # metrics are float64; some are computed of float32

@@ -19,8 +19,8 @@ from xval.base.errors import ResultsError, SettingsError, brief
 from xval.data.clip_average import combine_examples
 from xval.results.finished_folds import find_instances
 from xval.results.folder import ExperimentFolder
+from xval.results.instance_records import InstanceRecords
 from xval.results.job_key import JobKey
-from xval.results.open import InstanceRecords
 from xval.results.read import PREDICTION_COLUMNS, REMEDY, Record
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.schema import Settings
