@@ -169,11 +169,9 @@ def load_predictions(
 def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of an instance, in the order of `_DTYPES`, then perhaps the item; without its parameters."""
     dataset, experiment = instance.keys["dataset"], instance.keys["experiment"]
-    for *key, side, item, metric, value in figure_rows(instance.done):
-        if with_items:
-            yield (dataset, experiment, *key, _ITEM_SIDE if item else side, metric, value, item or math.nan)
-        elif not item:
-            yield (dataset, experiment, *key, side, metric, value)
+    for *key, side, item, metric, value in figure_rows(instance.done, with_items=with_items):
+        row = (dataset, experiment, *key, _ITEM_SIDE if item else side, metric, value)
+        yield (*row, item or math.nan) if with_items else row
 
 
 def _parameter_columns(instances: Sequence[InstanceRecords], taken: Collection[str]) -> dict[str, str]:

@@ -45,7 +45,8 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
         written, requested = results.settings(instance), results.requested_metrics
     except ResultsError:
         return {}  # named by the reader of records
-    done = {key: record for key, record in results.current(instance).items() if record["status"] == "done"}
+    current = results.current(instance, results.records(instance)[0])
+    done = {key: record for key, record in current.items() if record["status"] == "done"}
     loaded: dict[str, AddedMetric | None] = {}
     for name in requested if done else ():
         short = name.rpartition(".")[2]
@@ -156,7 +157,7 @@ def _kept(results: OpenResults, instance: int) -> Estimates:
 
 def _keep(results: OpenResults, instance: int, old: Estimates, new: Estimates) -> None:
     if new != old:
-        write_estimates(results.estimates_file(instance), new)
+        write_estimates(results.folder.estimates_file(instance), new)
 
 
 def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedMetric) -> JsonObject:

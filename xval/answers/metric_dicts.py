@@ -77,7 +77,7 @@ def gather(
     if not folder.has_begun(instance):
         return None
     further = update_further(results, instance, damaged) if writes else None
-    of_further = folder.added_metrics.exists() and file_state(results.estimates_file(instance))
+    of_further = folder.added_metrics.exists() and file_state(folder.estimates_file(instance))
     state = (folder.state(instance), of_further)
     metric_dict, faults = results.once(("metric dict", instance), state, partial(_of_records, results, instance))
     damaged += faults
@@ -93,8 +93,8 @@ def _of_records(results: OpenResults, instance: int) -> tuple[MetricDict | None,
         written = results.settings(instance)
     except ResultsError as error:
         return None, [str(error)]
-    faults = list(results.records(instance)[1].values())
-    current = results.current(instance)
+    records, damaged = results.records(instance)
+    faults, current = list(damaged.values()), results.current(instance, records)
     try:
         current = results.with_further(current)
     except ResultsError as error:

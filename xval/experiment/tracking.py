@@ -151,7 +151,7 @@ def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterat
     for number in instances:
         for metric_dict in read_metric_dicts(folder, [number]):
             written = open_results(folder).settings(number)
-            paths = [folder.instance_folder(number) / "metrics.json"]
+            paths = [folder.metrics_file(number)]
             figures = _over_folds(metric_dict)
             yield Entry(
                 f"instance {number}", "instance", number, written.settings_hash, written.parameters, figures, paths=paths

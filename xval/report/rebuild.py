@@ -7,7 +7,6 @@ made of, by which they are known to be stale. Damaged files are left out and nam
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 from xval.answers.metric_dicts import gather
 from xval.answers.repeats import jobs_of
@@ -34,13 +33,8 @@ def is_stale(folder: ExperimentFolder) -> bool:
     return (
         not folder.workbook.exists()
         or note.get("made_of") != _sources(folder)
-        or any(folder.jobs(number) and not metrics_file(folder, number).exists() for number in folder.instances())
+        or any(folder.jobs(number) and not folder.metrics_file(number).exists() for number in folder.instances())
     )
-
-
-def metrics_file(folder: ExperimentFolder, instance: int) -> Path:
-    """Return the path of the metric dict of an instance."""
-    return folder.instance_folder(instance) / "metrics.json"
 
 
 def _sources(folder: ExperimentFolder) -> str:
@@ -106,7 +100,7 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
 
 def _write_instance(results: OpenResults, instance: int, damaged: list[str]) -> _Read:
     """Write metrics.json of an instance where it has changed; return its metric dict and the histories of its finished jobs."""
-    name, path = ("metrics.json", instance), metrics_file(results.folder, instance)
+    name, path = ("metrics.json", instance), results.folder.metrics_file(instance)
     if not path.exists():
         results.forget(name)
     read, faults = results.once(name, results.folder.state(instance), partial(_read_and_write, results, instance))
@@ -130,7 +124,7 @@ def _read_and_write(results: OpenResults, instance: int) -> tuple[_Read, list[st
             place = results.folder.fold_folder(*key) / "history.csv"
             named = f"{place}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
             faults.append(f"{named} Its curves are missing from the workbook.")
-    write_if_changed(metrics_file(results.folder, instance), {**metric_dict, **_history(histories)})
+    write_if_changed(results.folder.metrics_file(instance), {**metric_dict, **_history(histories)})
     return (metric_dict, {key: curves for key, curves in histories.items() if records[key]["status"] == "done"}), faults
 
 

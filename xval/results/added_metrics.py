@@ -147,7 +147,8 @@ def constant_chance(
 
 def _read_done(results: OpenResults, instance: int) -> tuple[WrittenInstance, list[Record]]:
     """Return the settings of an instance and its finished records; those that are damaged are named by the rebuild."""
-    done = [record for record in results.current(instance).values() if record["status"] == "done"]
+    current = results.current(instance, results.records(instance)[0])
+    done = [record for record in current.values() if record["status"] == "done"]
     return results.settings(instance), done
 
 

@@ -58,7 +58,7 @@ def write_estimates(path: Path, estimates: Estimates) -> None:
     write_json(path, {"format_version": FORMAT_VERSION, **parts, "checksum": _checksum([*parts.values()])})
 
 
-def source_of(job_folder: Path, record_hash: str) -> JsonObject:
+def source_of(job_folder: Path | str, record_hash: str) -> JsonObject:
     """Return what tells the record and the predictions of a job from any others."""
     states = {name: file_state(f"{job_folder}/{name}") for name in _READ}
     return {"record": record_hash, "files": {name: list(state[:2]) for name, state in states.items() if state}}

@@ -99,6 +99,14 @@ class ExperimentFolder(JobLocks):
         """Return the folder of an instance."""
         return self.path / f"instance_{instance}"
 
+    def estimates_file(self, instance: int) -> Path:
+        """Return the path of estimates.json: what was computed from the predictions of an instance."""
+        return self.instance_folder(instance) / "estimates.json"
+
+    def metrics_file(self, instance: int) -> Path:
+        """Return the path of metrics.json, the metric dict of an instance, which is for the user."""
+        return self.instance_folder(instance) / "metrics.json"
+
     def replaced_folder(self, instance: int) -> Path:
         """Return where the old results of an instance are kept while new ones replace them."""
         return self.path / f"instance_{instance}.replaced"

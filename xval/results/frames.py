@@ -46,11 +46,13 @@ def frame_of_jobs(results: "OpenResults") -> pd.DataFrame:
     """
     plan, rows = results.folds.plan, []
     for instance in filter(results.folder.has_begun, results.folder.instances()):
-        for key, record in results.records(instance)[0].items():
+        records = results.records(instance)[0]
+        current = results.current(instance, records)
+        for key, record in records.items():
             hashes = (record[name] for name in ("settings_hash", "folds_hash", "code_hash"))
             path = str(results.folder.fold_folder(*key))
             deal = plan.deal_of(key.fold) or 0
-            rows.append((*key, deal, record["status"], *hashes, record["seconds"], path, results.counts(record)))
+            rows.append((*key, deal, record["status"], *hashes, record["seconds"], path, key in current))
     return pd.DataFrame(rows, columns=list(_JOBS)).astype(_JOBS)
 
 
@@ -92,12 +94,12 @@ def frame_of_estimates(results: "OpenResults") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_ESTIMATES)).astype(_ESTIMATES)
 
 
-def figure_rows(records: Mapping[JobKey, Record]) -> Iterator[tuple[Any, ...]]:
+def figure_rows(records: Mapping[JobKey, Record], *, with_items: bool = True) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of `frame_of_figures` of finished jobs, in their order: of all of a side first, then of its items."""
     for key, record in records.items():
         for side, (part, of_part) in FIGURE_PLACES.items():
             yield from ((*key, side, "", name, finite_or_nan(value)) for name, value in record[part][of_part].items())
-        for item, figures in record["item_metrics"]["test"].items():
+        for item, figures in (record["item_metrics"]["test"] if with_items else {}).items():
             yield from ((*key, "test", item, name, finite_or_nan(value)) for name, value in figures.items())
 
 

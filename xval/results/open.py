@@ -47,6 +47,7 @@ class OpenResults:
 
     def __init__(self, folder: ExperimentFolder) -> None:
         self.folder = folder
+        self._root = str(folder.path)
         self._known: dict[object, tuple[object, Any]] = {}
 
     def once(self, name: object, state: object, make: Callable[[], _Content]) -> _Content:
@@ -105,8 +106,8 @@ class OpenResults:
             OSError: history.csv cannot be read.
             ResultsError: It is damaged.
         """
-        path = self.folder.fold_folder(*key) / "history.csv"
-        return self._read(path, partial(_read_curves, path)) if path.exists() else {}
+        path = self._place(key, "history.csv")
+        return self._read(path, partial(_read_curves, Path(path)))
 
     def source(self, key: JobKey) -> JsonObject:
         """Return what tells record and predictions of a job from any others; see `source_of`.
@@ -114,11 +115,7 @@ class OpenResults:
         Raises:
             ResultsError: As `read_record`.
         """
-        return source_of(self.folder.fold_folder(*key), self._hashed_record(key)[1])
-
-    def estimates_file(self, instance: int) -> Path:
-        """Return the path of what was computed from the predictions of an instance."""
-        return self.folder.instance_folder(instance) / "estimates.json"
+        return source_of(self._place(key), self._hashed_record(key)[1])
 
     def kept_estimates(self, instance: int) -> Estimates:
         """Return what was computed from the predictions of an instance.
@@ -126,7 +123,7 @@ class OpenResults:
         Raises:
             ResultsError: estimates.json is damaged.
         """
-        path = self.estimates_file(instance)
+        path = self.folder.estimates_file(instance)
         return self._read(path, partial(read_estimates, path))
 
     @property
@@ -183,22 +180,14 @@ class OpenResults:
         known = self.kept_estimates(key.instance).further.get(key.folder_name)
         return known["figures"] if known and is_of(known["of"], self.source(key)) else {}
 
-    def current(self, instance: int) -> dict[JobKey, Record]:
-        """Return the records of an instance that can be read and count.
-
-        Raises:
-            ResultsError: As `counts`.
-        """
-        return {key: record for key, record in self.records(instance)[0].items() if self.counts(record)}
-
-    def counts(self, record: Record) -> bool:
-        """Return whether a record was made with the present settings of its instance, on the present folds.
+    def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
+        """Return the records of an instance that count: made with its present settings, on the present folds.
 
         Raises:
             ResultsError: folds.json or settings.json cannot be read.
         """
-        settings_hash = self.settings(record["instance"]).settings_hash
-        return is_current(record, settings_hash, self.folds.hash_of(record["fold"]))
+        folds, settings_hash = self.folds, self.settings(instance).settings_hash
+        return {key: record for key, record in records.items() if is_current(record, settings_hash, folds.hash_of(key.fold))}
 
     def instance(self, number: int, chosen: JobKey | None = None) -> InstanceRecords:
         """Return the jobs of an instance, or one of them.
@@ -208,16 +197,15 @@ class OpenResults:
         """
         folds, written = self.folds, self.settings(number)
         wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, written.settings.repeats))
-        current: dict[JobKey, Record] = {}
+        records: dict[JobKey, Record] = {}
         for key in self.folder.jobs(number):
             if key not in wanted and (chosen or key.fold not in folds.numbers):
                 continue
             record = self.record(key)
             if record is None:
                 raise ResultsError(f"{self.folder.fold_folder(*key)}: has no record.json. {REMEDY}")
-            if self.counts(record):
-                current[key] = record
-        current = self.with_further(current)
+            records[key] = record
+        current = self.with_further(self.current(number, records))
         done, failed = (
             {key: record for key, record in current.items() if record["status"] == status} for status in ("done", "failed")
         )
@@ -255,14 +243,21 @@ class OpenResults:
         return frame_of_predictions(self.folder.fold_folder(*key) / "predictions.parquet")
 
     def _hashed_record(self, key: JobKey) -> tuple[Record | None, str]:
-        return self._read(self.folder.fold_folder(*key) / "record.json", partial(read_record, self.folder, key))
+        return self._read(self._place(key, "record.json"), partial(read_record, self.folder, key))
 
-    def _read(self, path: Path, read: Callable[[], _Content]) -> _Content:
+    def _place(self, key: JobKey, name: str = "") -> str:
+        """Return the path of a file of a job, as text: pathlib takes ten times as long."""
+        return f"{self._root}/instance_{key.instance}/{key.folder_name}/{name}"
+
+    def _read(self, path: Path | str, read: Callable[[], _Content]) -> _Content:
         return self.once(path, (file_state(path),), read)
 
 
 def _read_curves(path: Path) -> Curves:
-    return {name: array("d", column) for name, column in read_history(path).items()}
+    try:
+        return {name: array("d", column) for name, column in read_history(path).items()}
+    except FileNotFoundError:
+        return {}
 
 
 def open_results(folder: ExperimentFolder) -> OpenResults:

@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any, Literal, TypeVar
 
 from xval.base.errors import ResultsError
+from xval.base.garbage_collection import without_collector
 from xval.base.operating_system import quote
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
@@ -110,8 +111,13 @@ class ExperimentStatus:
 
 def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     """Return the status of an experiment; nothing is written, and no run is disturbed."""
+    with without_collector():
+        return _read_status(open_results(folder))
+
+
+def _read_status(results: OpenResults) -> ExperimentStatus:
     faults: list[str] = []
-    results = open_results(folder)
+    folder = results.folder
     folds = _read(lambda: results.folds, faults)
     written = {number: _read(partial(results.settings, number), faults) for number in folder.instances()}
     claimed = _read(folder.claimed, faults) or (lambda _: False)
