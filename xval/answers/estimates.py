@@ -19,7 +19,8 @@ from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.measures.task import find_task
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with
-from xval.results.estimates_file import Estimates, is_of, write_estimates
+from xval.results.estimates_file import Estimates, write_estimates
+from xval.results.job_key import JobKey
 from xval.results.open import OpenResults
 from xval.results.read import Record, WrittenInstance
 
@@ -41,6 +42,7 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
     Raises:
         OSError: The disk is full or not writable.
     """
+    state = results.folder.state(instance)
     try:
         written, requested = results.settings(instance), results.requested_metrics
     except ResultsError:
@@ -60,10 +62,10 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
     old = _kept(results, instance)
     further: JsonObject = {}
     for key, record in done.items():
-        source = results.source(key)
-        known = old.further.get(key.folder_name)
-        known = known["figures"] if known and is_of(known["of"], source) else {}
-        figures: JsonObject = {}
+        kept = old.further.get(key.folder_name)
+        if not kept or not results.is_source(kept["of"], key):
+            kept = {"of": results.source(key), "figures": {}}
+        known, figures = kept["figures"], dict[str, Any]()
         for name, added in loaded.items():
             if name in record["metrics"].get("test", {}):
                 continue
@@ -77,13 +79,17 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
                     damaged.append(f"{predictions}: missing, so that {name} of this fold is missing, too.")
                 except XvalError as error:
                     damaged.append(f"{error} {name} of {key} is missing.")
-        further[key.folder_name] = {"of": source, "figures": figures}
-    _keep(results, instance, old, Estimates(further, old.over_items))
+        further[key.folder_name] = {"of": kept["of"], "figures": figures}
+    _keep(results, instance, state, Estimates(further, old.over_items))
     return {name: added.metric for name, added in loaded.items() if added}
 
 
 def over_items_of(
-    results: OpenResults, metric_dict: MetricDict, damaged: list[str], further: Mapping[str, Metric] | None
+    results: OpenResults,
+    metric_dict: MetricDict,
+    state: object,
+    damaged: list[str],
+    further: Mapping[str, Metric] | None,
 ) -> OverItems | None:
     """Return the figures over items of the finished jobs; None: they cannot be computed.
 
@@ -92,23 +98,23 @@ def over_items_of(
     Args:
         results: Of the experiment.
         metric_dict: Of an instance, without figures over items.
+        state: Of the files of the instance before its records were read, as of `ExperimentFolder.state`.
         damaged: Is given a line for what cannot be computed.
         further: The metrics that were asked for, to keep what is computed; None: nothing is written, and neither these nor the
             user's own are computed.
     """
-    instance = metric_dict["instance"]
+    instance, done = metric_dict["instance"], done_jobs(metric_dict)
     old = _kept(results, instance)
-    done = done_jobs(metric_dict)
-    jobs = {key.folder_name: results.source(key) | {"further": done[key].get("added_metrics", {})} for key in done}
-    if old.over_items and _is_known(old.over_items["of"], jobs):
+    if old.over_items and _is_known(results, old.over_items["of"], done):
         return cast("OverItems", old.over_items["figures"])
     if further is None:
-        computed, faults = results.once(("over items", instance), jobs, partial(_compute, results, metric_dict, None))
+        computed, faults = results.once(("over items", instance), state, partial(_compute, results, metric_dict, None))
     else:
+        jobs = {key.folder_name: results.source(key) | {"further": _further(record)} for key, record in done.items()}
         computed, faults = _compute(results, metric_dict, further)
         if computed:
             over_items = {"of": {"version": OVER_ITEMS_VERSION, "jobs": jobs}, "figures": computed}
-            _keep(results, instance, old, Estimates(old.further, over_items))
+            _keep(results, instance, state, Estimates(old.further, over_items))
     damaged += faults
     return computed
 
@@ -118,11 +124,18 @@ def kept_jobs(results: OpenResults, instance: int) -> list[str]:
     return list(_kept(results, instance).over_items.get("of", {"jobs": {}})["jobs"])
 
 
-def _is_known(of: Mapping[str, Any], jobs: Mapping[str, Any]) -> bool:
+def _is_known(results: OpenResults, of: Mapping[str, Any], done: Mapping[JobKey, Record]) -> bool:
     """Return whether figures were computed by this version of the code, of these jobs."""
-    if of["version"] != OVER_ITEMS_VERSION or of["jobs"].keys() != jobs.keys():
+    jobs = of["jobs"]
+    if of["version"] != OVER_ITEMS_VERSION or jobs.keys() != {key.folder_name for key in done}:
         return False
-    return all(is_of(known, jobs[name]) and known["further"] == jobs[name]["further"] for name, known in of["jobs"].items())
+    kept = [(jobs[key.folder_name], key, record) for key, record in done.items()]
+    return all(known["further"] == _further(record) and results.is_source(known, key) for known, key, record in kept)
+
+
+def _further(record: Record) -> JsonObject:
+    """Return the versions of the metrics that were added to a record, by name."""
+    return record.get("added_metrics", {})  # type: ignore[no-any-return]
 
 
 def _compute(
@@ -148,16 +161,17 @@ def _compute(
 
 
 def _kept(results: OpenResults, instance: int) -> Estimates:
-    """Return what is kept of an instance; nothing of a file that is damaged."""
+    """Return what is kept of an instance; nothing of a file that is damaged or cannot be read."""
     try:
         return results.kept_estimates(instance)
-    except ResultsError:
+    except (ResultsError, OSError):
         return Estimates({}, {})
 
 
-def _keep(results: OpenResults, instance: int, old: Estimates, new: Estimates) -> None:
-    if new != old:
-        write_estimates(results.folder.estimates_file(instance), new)
+def _keep(results: OpenResults, instance: int, state: object, estimates: Estimates) -> None:
+    """Write estimates that are not there yet, unless the files of a job have changed since that state."""
+    if estimates != _kept(results, instance) and results.folder.state(instance) == state:
+        write_estimates(results.folder.estimates_file(instance), estimates)
 
 
 def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedMetric) -> JsonObject:

@@ -72,18 +72,18 @@ def gather(
     Raises:
         ResultsError: folds.json is damaged.
     """
-    results = open_results(folder)
-    _ = results.folds
     if not folder.has_begun(instance):
         return None
+    results = open_results(folder)
+    _ = results.folds  # an error if it cannot be read
     further = update_further(results, instance, damaged) if writes else None
     of_further = folder.added_metrics.exists() and file_state(folder.estimates_file(instance))
-    state = (folder.state(instance), of_further)
-    metric_dict, faults = results.once(("metric dict", instance), state, partial(_of_records, results, instance))
+    state = folder.state(instance)
+    metric_dict, faults = results.once(("metric dict", instance), (state, of_further), partial(_of_records, results, instance))
     damaged += faults
     if metric_dict is None or not over_items or not metric_dict["folds_done"]:
         return metric_dict
-    known = over_items_of(results, metric_dict, damaged, further)
+    known = over_items_of(results, metric_dict, state, damaged, further)
     return {**metric_dict, "over_items": known} if known else metric_dict
 
 

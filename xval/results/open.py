@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from xval.base.errors import ResultsError
 from xval.base.json_files import JsonObject
 from xval.results.estimates_file import Estimates, is_of, read_estimates, source_of
-from xval.results.folder import ExperimentFolder, file_state
+from xval.results.folder import ExperimentFolder, file_state, find_experiment
 from xval.results.further_figures import with_further
 from xval.results.instance_records import InstanceRecords
 from xval.results.job_key import JobKey, job_keys
@@ -117,6 +117,14 @@ class OpenResults:
         """
         return source_of(self._place(key), self._hashed_record(key)[1])
 
+    def is_source(self, known: Mapping[str, Any], key: JobKey) -> bool:
+        """Return whether `source` would return what is known, but for files that are gone; see `is_of`.
+
+        Raises:
+            ResultsError: As `read_record`.
+        """
+        return is_of(known, self._place(key), self._hashed_record(key)[1])
+
     def kept_estimates(self, instance: int) -> Estimates:
         """Return what was computed from the predictions of an instance.
 
@@ -178,7 +186,7 @@ class OpenResults:
             ResultsError: A file is damaged.
         """
         known = self.kept_estimates(key.instance).further.get(key.folder_name)
-        return known["figures"] if known and is_of(known["of"], self.source(key)) else {}
+        return known["figures"] if known and self.is_source(known["of"], key) else {}
 
     def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
         """Return the records of an instance that count: made with its present settings, on the present folds.
@@ -260,8 +268,16 @@ def _read_curves(path: Path) -> Curves:
         return {}
 
 
-def open_results(folder: ExperimentFolder) -> OpenResults:
-    """Return the reader of an experiment: one for each `ExperimentFolder`, of which a command has one."""
+def open_results(place: ExperimentFolder | Path) -> OpenResults:
+    """Return the reader of an experiment: one for each `ExperimentFolder`, of which a command has one.
+
+    Args:
+        place: The experiment, or the path of its folder, or of a folder or file in it.
+
+    Raises:
+        ResultsError: The path lies in no experiment.
+    """
+    folder = place if isinstance(place, ExperimentFolder) else find_experiment(place)
     if not isinstance(folder.opened, OpenResults):
         folder.opened = OpenResults(folder)
     return folder.opened

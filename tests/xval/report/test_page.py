@@ -22,7 +22,6 @@ from xval.answers.audit.verdict import Verdict
 from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.ranking import rank_instances
 from xval.answers.read_groups import read_groups
-from xval.base import json_files
 from xval.report.protocol import _describe_training, describe_protocol
 from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
@@ -269,17 +268,10 @@ def test_a_browser_shows_the_page_and_lets_its_script_run(copy, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_page_of_several_instances_reads_every_record_once(copy, monkeypatch):
-    names, read_regular = [], json_files.read_regular
-
-    def read(path, *limits):
-        names.append(path)
-        return read_regular(path, *limits)
-
-    monkeypatch.setattr(json_files, "read_regular", read)
+def test_a_page_of_several_instances_reads_every_record_once(copy, count_reads):
     rebuild_if_stale(copy)
     write_page(copy, PageRequest(with_audio=False))
 
-    records = [path for path in names if path.name == "record.json"]
-    assert sorted(records) == sorted(copy.path.glob("instance_*/fold_*/record.json"))
-    assert len(records) == 6
+    counts = count_reads("record.json")
+    assert sorted(counts) == sorted(copy.path.glob("instance_*/fold_*/record.json"))
+    assert list(counts.values()) == [1] * 6

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from xval.answers.metric_dicts import read_metric_dicts
-from xval.base import json_files
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.report.rebuild import rebuild
@@ -29,19 +28,6 @@ def experiment(make_results, tmp_path):
     return results
 
 
-@pytest.fixture
-def count_reads(monkeypatch):
-    """Return a function that says how often each file of a name was read so far."""
-    names, read_regular = [], json_files.read_regular
-
-    def read(path, *limits):
-        names.append(path)
-        return read_regular(path, *limits)
-
-    monkeypatch.setattr(json_files, "read_regular", read)
-    return lambda name: {path: names.count(path) for path in names if path.name == name and path.exists()}
-
-
 def test_every_record_is_read_once_whatever_is_asked_of_it(experiment, count_reads):
     folder = ExperimentFolder(experiment.folder.path)
     results = open_results(folder)
@@ -54,6 +40,8 @@ def test_every_record_is_read_once_whatever_is_asked_of_it(experiment, count_rea
 
     for name, n_files in (("record.json", 4), ("settings.json", 2), ("folds.json", 1)):
         assert list(count_reads(name).values()) == [1] * n_files
+    assert open_results(folder) is results
+    assert open_results(folder.fold_folder(1, 1)).folder.path == folder.path
 
 
 def test_a_record_is_read_again_once_it_was_written(experiment):
