@@ -89,7 +89,7 @@ def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
         record = json.loads((folder_ / "record.json").read_text())
         (folder_ / "record.json").write_text(json.dumps(record | {"repeat": repeat}))
     found = faults()
-    assert set(found) == {"seeds", "repeats", "figures"}
+    assert set(found) == {"seeds", "repeats"}
     assert "instance 1, fold 1, repeat 2: has the seed" in found["seeds"]
     assert "instance 1, fold 1, repeat 2: its model.json is that of instance 1, fold 1, repeat 3" in found["repeats"]
 

@@ -107,8 +107,8 @@ def test_numbers_are_explained_by_what_their_error_grows_by_and_where_they_have_
     items = {side: getattr(FOLD, side) for side in ("training", "validation", "test")}
     record |= {"status": "done", "store": str(opened.folder), "items": items, "seed": 1}
     monkeypatch.setattr(estimator, "find_experiment", lambda _: None)
-    opened = SimpleNamespace(record=lambda _: record, settings=lambda _: instance)
-    monkeypatch.setattr(estimator, "open_results", lambda _: opened)
+    results = SimpleNamespace(record=lambda _: record, settings=lambda _: instance)
+    monkeypatch.setattr(estimator, "open_results", lambda _: results)
 
     importance = estimator.measure_importance(folder).set_index("group")["importance"]
 
