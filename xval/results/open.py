@@ -41,12 +41,17 @@ _Content = TypeVar("_Content")
 class OpenResults:
     """What an experiment has left.
 
+    Args:
+        folder: Of the experiment.
+        remembers: What was read; False where nothing is asked for twice, and thousands of records need not stay in memory.
+
     Attributes:
         folder: Of the experiment.
     """
 
-    def __init__(self, folder: ExperimentFolder) -> None:
+    def __init__(self, folder: ExperimentFolder, *, remembers: bool = True) -> None:
         self.folder = folder
+        self._remembers = remembers
         self._root = str(folder.path)
         self._known: dict[object, tuple[object, Any]] = {}
 
@@ -64,7 +69,8 @@ class OpenResults:
                 content = make()
             except ResultsError as error:
                 content = error
-            self._known[name] = state, content
+            if self._remembers or isinstance(name, Path):  # settings and folds are few
+                self._known[name] = state, content
         if isinstance(content, ResultsError):
             raise content.with_traceback(None)
         return content  # type: ignore[no-any-return]

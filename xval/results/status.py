@@ -12,13 +12,12 @@ from statistics import fmean
 from typing import Any, Literal, TypeVar
 
 from xval.base.errors import ResultsError
-from xval.base.garbage_collection import without_collector
 from xval.base.operating_system import quote
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey, job_keys
-from xval.results.open import OpenResults, open_results
+from xval.results.open import OpenResults
 from xval.results.read import WrittenFolds, WrittenInstance
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.space import SearchPlan
@@ -111,13 +110,8 @@ class ExperimentStatus:
 
 def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     """Return the status of an experiment; nothing is written, and no run is disturbed."""
-    with without_collector():
-        return _read_status(open_results(folder))
-
-
-def _read_status(results: OpenResults) -> ExperimentStatus:
     faults: list[str] = []
-    folder = results.folder
+    results = OpenResults(folder, remembers=False)  # each record is asked for once
     folds = _read(lambda: results.folds, faults)
     written = {number: _read(partial(results.settings, number), faults) for number in folder.instances()}
     claimed = _read(folder.claimed, faults) or (lambda _: False)

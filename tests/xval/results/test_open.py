@@ -35,13 +35,18 @@ def test_every_record_is_read_once_whatever_is_asked_of_it(experiment, count_rea
         results.records(instance)
         results.instance(instance)
     read_metric_dicts(folder, [1, 2])
-    read_status(folder)
     _ = results.jobs, results.figures
 
     for name, n_files in (("record.json", 4), ("settings.json", 2), ("folds.json", 1)):
         assert list(count_reads(name).values()) == [1] * n_files
     assert open_results(folder) is results
     assert open_results(folder.fold_folder(1, 1)).folder.path == folder.path
+
+
+def test_a_status_reads_every_record_once(experiment, count_reads):
+    read_status(experiment.folder)
+
+    assert list(count_reads("record.json").values()) == [1] * 4
 
 
 def test_a_record_is_read_again_once_it_was_written(experiment):
