@@ -24,7 +24,6 @@ from finished_experiment import declare, run_python, run_script, write_corpus, w
 from rich.console import Console
 
 from xval.backend.devices import Slot
-from xval.base.garbage_collection import without_collector
 from xval.engine.executors import inline, processes
 from xval.experiment.progress import JobProgress
 from xval.jobs.folds_file import load_folds, write_folds
@@ -33,7 +32,7 @@ from xval.jobs.observers import WatchedJobs
 from xval.jobs.plan import make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
 from xval.report.background_rebuild import BackgroundRebuild
-from xval.report.rebuild import DerivedFiles
+from xval.report.rebuild import rebuild
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 
@@ -178,7 +177,8 @@ def forget_derived(results: ExperimentFolder) -> None:
     """Delete the derived files."""
     results.workbook.unlink(missing_ok=True)
     for number in results.instances():
-        (results.instance_folder(number) / "metrics.json").unlink(missing_ok=True)
+        for name in ("metrics.json", "estimates.json"):
+            (results.instance_folder(number) / name).unlink(missing_ok=True)
 
 
 def show(name: str, seconds: float, worked_s: float | None = None, target_s: float | None = None) -> None:
@@ -214,10 +214,8 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         judge(f"rebuild of {n_instances:,} metric dicts and the workbook", target_s, *rebuilt)
         rebuilt = measure(lambda: run_python(folder, *commands["rebuild"]), 1)
         judge("the same where the metric dicts have not changed", target_s, *rebuilt)
-        derived = DerivedFiles(results)
-        with without_collector():
-            derived.rebuild()
-            judge("the workbook alone", max(6 * share, 1), *measure(derived.rebuild, 1))
+        rebuild(results)
+        judge("the workbook alone", max(6 * share, 1), *measure(lambda: rebuild(results, changed_only=True), 1))
         restarted = measure(lambda: run_script(folder, "--quiet"))
         judge(f"finished experiment of {n_jobs:,} jobs found done", max(5 * share, 2.5), *restarted)
         show("status of it", *measure(lambda: run_python(folder, *commands["status"]), 1))

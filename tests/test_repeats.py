@@ -10,7 +10,7 @@ from xval.answers.audit import audit
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
-from xval.results.read import read_records
+from xval.results.open import open_results
 from xval.results.status import read_status
 from xval.reuse.inference.locate import find_members
 
@@ -42,7 +42,7 @@ def test_repeats_are_added_resumed_averaged_and_audited_while_the_first_stays_as
     assert folder.jobs(1) == [(1, 1, 1), (1, 1, 2), (1, 2, 1), (1, 2, 2)]
     assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
     assert folder.settings(1)["settings_hash"] == settings_hash
-    records, _ = read_records(folder, 1)
+    records, _ = open_results(folder).records(1)
     assert len({record["seed"] for record in records.values()}) == 4
     assert "between seeds within a fold (2 folds, 2 repeats)" in printed
 
@@ -57,7 +57,7 @@ def test_repeats_are_added_resumed_averaged_and_audited_while_the_first_stays_as
     assert not list(folder.instance_folder(1).glob("*.part"))
     assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
     assert files_of(folder.fold_folder(1, 2, 2)) == kept
-    again, _ = read_records(folder, 1)
+    again, _ = open_results(folder).records(1)
     assert again[1, 1, 2]["metrics"] == records[1, 1, 2]["metrics"]
     status = read_status(folder)
     assert (status.count("done"), len(status.instances[0].jobs)) == (6, 6)
@@ -89,7 +89,7 @@ def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
         record = json.loads((folder_ / "record.json").read_text())
         (folder_ / "record.json").write_text(json.dumps(record | {"repeat": repeat}))
     found = faults()
-    assert set(found) == {"seeds", "repeats", "figures"}
+    assert set(found) == {"seeds", "repeats"}
     assert "instance 1, fold 1, repeat 2: has the seed" in found["seeds"]
     assert "instance 1, fold 1, repeat 2: its model.json is that of instance 1, fold 1, repeat 3" in found["repeats"]
 

@@ -15,6 +15,7 @@ from preprocessing.corpus import make_corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store.make import make_store
 from xval.answers.summary import make_metric_dict
+from xval.base import json_files
 from xval.base.config_file import read_section
 from xval.base.json_files import write_json
 from xval.results.folder import ExperimentFolder
@@ -282,6 +283,19 @@ class Results:
             predictions.to_parquet(temporary / "predictions.parquet", index=False)
         self.folder.publish(temporary, number, fold)
         return self.folder.fold_folder(number, fold)
+
+
+@pytest.fixture
+def count_reads(monkeypatch):
+    """Return a function that says how often each JSON file of a name was read so far."""
+    paths, read_regular = [], json_files.read_regular
+
+    def read(path, *limits):
+        paths.append(path)
+        return read_regular(path, *limits)
+
+    monkeypatch.setattr(json_files, "read_regular", read)
+    return lambda name: {path: paths.count(path) for path in paths if path.name == name and path.exists()}
 
 
 @pytest.fixture

@@ -17,15 +17,14 @@ from typing import Any
 
 import pandas as pd
 
-from preprocessing.clips.parquet_files import column_names, read_frame
 from xval.answers.metric_dicts import gather_metrics
 from xval.answers.summary import differing_parameters, figure
-from xval.base.errors import ResultsError, brief, counted, suggestion
+from xval.base.errors import ResultsError, counted, suggestion
 from xval.base.garbage_collection import without_collector
-from xval.base.numbers import finite_or_nan
-from xval.results.finished_folds import InstanceRecords, find_instances
+from xval.results.finished_folds import find_instances
+from xval.results.frames import figure_rows, frame_of_predictions, prediction_columns
+from xval.results.instance_records import InstanceRecords
 from xval.results.job_key import JobKey
-from xval.results.read import FIGURE_PLACES
 
 _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",
@@ -152,7 +151,7 @@ def load_predictions(
     if len(experiments) > 1:
         raise ResultsError(f"{folder}: holds several experiments, name one of {', '.join(sorted(experiments))}.")
     files = {key: instance.experiment.fold_folder(*key) / "predictions.parquet" for instance in chosen for key in instance.done}
-    held = {path: _column_names(path) for path in files.values()}
+    held = {path: prediction_columns(path) for path in files.values()}
     known = list(dict.fromkeys(name for names in held.values() for name in names))
     for name in columns or ():
         if files and name not in known:
@@ -160,7 +159,7 @@ def load_predictions(
     wanted = known if columns is None else list(dict.fromkeys(columns))
     tables = [pd.DataFrame(columns=[*_KEY, *wanted])] if not files else []
     for key, path in files.items():
-        table = _read_parquet(path, [name for name in wanted if name in held[path]])
+        table = frame_of_predictions(path, [name for name in wanted if name in held[path]])
         tables.append(table.assign(**key._asdict()))
     found = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
     found.attrs["not_done"] = _not_done(chosen)
@@ -169,15 +168,10 @@ def load_predictions(
 
 def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of an instance, in the order of `_DTYPES`, then perhaps the item; without its parameters."""
-    no_item = (math.nan,) if with_items else ()
     dataset, experiment = instance.keys["dataset"], instance.keys["experiment"]
-    for key, record in instance.done.items():
-        keys = (dataset, experiment, *key)
-        for side, (part, of_part) in FIGURE_PLACES.items():
-            yield from ((*keys, side, name, finite_or_nan(value), *no_item) for name, value in record[part][of_part].items())
-        if with_items:
-            for item, figures in record["item_metrics"]["test"].items():
-                yield from ((*keys, _ITEM_SIDE, name, finite_or_nan(value), item) for name, value in figures.items())
+    for *key, side, item, metric, value in figure_rows(instance.done, with_items=with_items):
+        row = (dataset, experiment, *key, _ITEM_SIDE if item else side, metric, value)
+        yield (*row, item or math.nan) if with_items else row
 
 
 def _parameter_columns(instances: Sequence[InstanceRecords], taken: Collection[str]) -> dict[str, str]:
@@ -205,27 +199,3 @@ def _not_done(instances: Iterable[InstanceRecords]) -> list[dict[str, Any]]:
         message = f"{counted(len(found), 'fold')} not in the table, so that means leave items out: {listed}{more}."
         warnings.warn(message, UserWarning, stacklevel=3)
     return found
-
-
-def _column_names(path: Path) -> list[str]:
-    """Return the columns of a parquet file, reading no more than its footer.
-
-    Raises:
-        ResultsError: The file is missing or damaged.
-    """
-    try:
-        return column_names(path)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
-    try:
-        return read_frame(path, {"item": "text"}, columns=columns)[columns]
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> ResultsError:
-    reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({brief(error)})"
-    return ResultsError(f"{path}: {reason}. Move the fold folder away and run the experiment again.")

@@ -1,7 +1,6 @@
 """The figures of an instance over its test items, as they stand in metrics.json; xval/answers/over_items.py computes them."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from xval.base.numbers import finite_or_none
 
@@ -11,9 +10,6 @@ if TYPE_CHECKING:
 
 OVER_ITEMS_VERSION = 3
 """Of the code that computes figures over items; those of another version are computed anew."""
-
-
-_OF = ("items", "pooled")
 
 
 class ItemFigure(TypedDict):
@@ -74,23 +70,3 @@ def make_figure(
         chance=finite_or_none(chance.value),
         strategy=chance.strategy,
     )
-
-
-def is_over_items(content: object) -> bool:
-    """Return whether a part of a metrics.json has the keys of `OverItems`, and each figure in it those of `ItemFigure`."""
-    if not isinstance(content, dict) or not OverItems.__required_keys__ <= content.keys():
-        return False
-    sides = content["figures"].values() if isinstance(content["figures"], dict) else [None]
-    return all(isinstance(side, dict) and all(map(_is_item_figure, side.values())) for side in sides)
-
-
-def has_numbers(content: object, names: Collection[str]) -> TypeGuard[dict[str, Any]]:
-    """Return whether a value is a dict with all of these names, each a number or None."""
-    return isinstance(content, dict) and all(
-        name in content and (content[name] is None or isinstance(content[name], int | float)) for name in names
-    )
-
-
-def _is_item_figure(content: object) -> bool:
-    is_whole = isinstance(content, dict) and ItemFigure.__required_keys__ <= content.keys() and content["of"] in _OF
-    return is_whole and has_numbers(content, ("items", "pooled", "low", "high", "chance"))

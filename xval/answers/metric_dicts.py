@@ -1,48 +1,29 @@
-"""Metric dicts of instances: gathered from the records of their folds, or read from metrics.json as a run left it.
+"""Metric dicts of instances, gathered from the records of their folds.
 
-Comes in: a results folder. Goes out: a `MetricDict` for each instance; damaged files are left out and named.
+Comes in: a results folder. Goes out: a `MetricDict` for each instance. What is read is that of `open_results`, so that a
+command gathers an instance once.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Iterable
+from functools import partial
 
-from xval.answers.item_figures import OVER_ITEMS_VERSION, OverItems, is_over_items
-from xval.answers.metric_dict_form import is_metric_dict
-from xval.answers.repeats import done_jobs
+from xval.answers.estimates import over_items_of, update_further
 from xval.answers.summary import MetricDict, make_metric_dict
-from xval.base.errors import ResultsError, XvalError
+from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
-from xval.base.json_files import MOVE_AWAY, read_json
-from xval.base.operating_system import quote
-from xval.measures.metrics import Metric
-from xval.results.added_figures import merge_added, update_added
-from xval.results.added_metrics import trained_with
-from xval.results.folder import ExperimentFolder
-from xval.results.read import WrittenFolds, is_current, read_folds, read_records, read_settings
+from xval.results.folder import ExperimentFolder, file_state
+from xval.results.open import OpenResults, open_results
 
 
-def read_metric_dicts(folder: ExperimentFolder, instances: list[int]) -> list[MetricDict]:
-    """Return the metric dicts of the instances that have one, without their histories, which would fill the memory.
+def read_metric_dicts(folder: ExperimentFolder, instances: Iterable[int]) -> list[MetricDict]:
+    """Return the metric dicts of instances, of what can be read of them: a rebuild names what cannot.
 
     Raises:
-        ResultsError: A metrics.json is damaged.
+        ResultsError: folds.json is damaged.
     """
-    found = []
     with without_collector():
-        for instance in instances:
-            path = folder.instance_folder(instance) / "metrics.json"
-            again = f"Make it again: python -m xval rebuild {quote(str(folder.path))}"
-            try:
-                metric_dict = read_json(path)
-            except ResultsError as error:
-                raise ResultsError(f"{str(error).removesuffix(MOVE_AWAY)}{again}") from error
-            if metric_dict:
-                if not is_metric_dict(metric_dict):
-                    raise ResultsError(f"{path}: no metric dict. {again}")
-                metric_dict.pop("history", None)
-                found.append(cast("MetricDict", metric_dict))
-    return found
+        gathered = (gather(folder, instance, []) for instance in instances)
+        return [metric_dict for metric_dict in gathered if metric_dict]
 
 
 def gather_metrics(folder: ExperimentFolder, instance: int, *, over_items: bool = True) -> MetricDict | None:
@@ -57,10 +38,10 @@ def gather_metrics(folder: ExperimentFolder, instance: int, *, over_items: bool 
         ResultsError: A file is damaged.
     """
     damaged: list[str] = []
-    found = gather(folder, instance, read_folds(folder), damaged, over_items=over_items)
+    metric_dict = gather(folder, instance, damaged, over_items=over_items)
     if damaged:
         raise ResultsError("\n".join(damaged))
-    return found
+    return metric_dict
 
 
 def gather_finished(folder: ExperimentFolder, *, over_items: bool = True) -> list[MetricDict]:
@@ -70,87 +51,53 @@ def gather_finished(folder: ExperimentFolder, *, over_items: bool = True) -> lis
         ResultsError: A file is damaged, or no fold is finished.
     """
     gathered = (gather_metrics(folder, instance, over_items=over_items) for instance in folder.instances())
-    found = [metric_dict for metric_dict in gathered if metric_dict and metric_dict["folds_done"]]
-    if not found:
+    finished = [metric_dict for metric_dict in gathered if metric_dict and metric_dict["folds_done"]]
+    if not finished:
         raise ResultsError(f"{folder.path}: no fold is finished, so there is no best instance. Run the experiment first.")
-    return found
+    return finished
 
 
 def gather(
-    folder: ExperimentFolder,
-    instance: int,
-    folds: WrittenFolds,
-    damaged: list[str],
-    *,
-    over_items: bool = True,
-    computes_added: bool = False,
+    folder: ExperimentFolder, instance: int, damaged: list[str], *, over_items: bool = True, writes: bool = False
 ) -> MetricDict | None:
-    """Return the metric dict of the readable records, and note what is wrong with the others.
+    """Return the metric dict of the readable records of an instance; None: it has not begun, or its settings are damaged.
 
-    With `computes_added`, figures of added metrics that are not stored yet are computed and stored.
+    Args:
+        folder: The results folder.
+        instance: Number of the instance.
+        damaged: Is given a line for each file that is damaged.
+        over_items: With the figures over items.
+        writes: Compute the figures of further metrics that are not known yet, and keep what was computed.
+
+    Raises:
+        ResultsError: folds.json is damaged.
     """
     if not folder.has_begun(instance):
         return None
+    results = open_results(folder)
+    _ = results.folds  # an error if it cannot be read
+    further = update_further(results, instance, damaged) if writes else None
+    of_further = folder.added_metrics.exists() and file_state(folder.estimates_file(instance))
+    state = folder.state(instance)
+    metric_dict, faults = results.once(("metric dict", instance), (state, of_further), partial(_of_records, results, instance))
+    damaged += faults
+    if metric_dict is None or not over_items or not metric_dict["folds_done"]:
+        return metric_dict
+    known = over_items_of(results, metric_dict, state, damaged, further)
+    return {**metric_dict, "over_items": known} if known else metric_dict
+
+
+def _of_records(results: OpenResults, instance: int) -> tuple[MetricDict | None, list[str]]:
+    """Return the metric dict of the readable records, without figures over items, and what is wrong with the others."""
     try:
-        settings = read_settings(folder, instance)
+        written = results.settings(instance)
     except ResultsError as error:
-        damaged.append(str(error))
-        return None
-    found, damaged_records = read_records(folder, instance)
-    damaged += damaged_records.values()
-    current = {
-        key: record for key, record in found.items() if is_current(record, settings.settings_hash, folds.hash_of(key.fold))
-    }
-    added: Mapping[str, Metric] = {}
+        return None, [str(error)]
+    records, damaged = results.records(instance)
+    faults, current = list(damaged.values()), results.current(instance, records)
     try:
-        if computes_added:
-            added = update_added(folder, settings, current, damaged)
-        current = merge_added(folder, instance, current)
+        current = results.with_further(current)
     except ResultsError as error:
-        damaged.append(str(error))
-    metric_dict = make_metric_dict(settings, current.values(), folds_total=len(folds.numbers), deals=folds.plan.n_deals)
-    if over_items and metric_dict["folds_done"]:
-        _add_over_items(folder, metric_dict, damaged, added if computes_added else None)
-    return metric_dict
-
-
-def _add_over_items(
-    folder: ExperimentFolder, metric_dict: MetricDict, damaged: list[str], added: Mapping[str, Metric] | None
-) -> None:
-    """Add the figures over items: those of metrics.json, where that has the same records; otherwise computed.
-
-    Added metrics, and the user's own of the instance, are among them if all finished jobs have them; None: neither.
-    """
-    instance = metric_dict["instance"]
-    known = _known_over_items(folder.instance_folder(instance) / "metrics.json", metric_dict)
-    if known is None:
-        from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
-
-        done = done_jobs(metric_dict)
-        folders = {key: folder.fold_folder(*key) for key in done}
-        tested = [record["metrics"].get("test", {}) for record in done.values()]
-        if added is not None:
-            added = trained_with(metric_dict["task_type"], str(metric_dict["parameters"].get("metrics")), damaged) | {**added}
-        further = {name: metric for name, metric in (added or {}).items() if all(name in of_job for of_job in tested)}
-        for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
-            try:
-                known = measure_over_items(metric_dict, folders, chosen)
-                break
-            except (XvalError, OSError) as error:
-                of = f"{', '.join(chosen)} of " if chosen else ""
-                damaged.append(f"{error} The pooled figures of {of}instance {instance} are missing.")
-        if known is None:
-            return
-    metric_dict["over_items"] = known
-
-
-def _known_over_items(metrics_file: Path, metric_dict: MetricDict) -> OverItems | None:
-    """Return the figures over items in metrics.json if it has the same records."""
-    try:
-        old = read_json(metrics_file) or {}
-    except ResultsError:
-        return None  # it is written anew
-    found: Any = old.get("over_items")
-    if not is_over_items(found) or any(old.get(name) != metric_dict.get(name) for name in ("folds", "repeats")):
-        return None
-    return cast("OverItems", found) if found["version"] == OVER_ITEMS_VERSION and not found["missing"] else None
+        faults.append(str(error))
+    folds = results.folds
+    return make_metric_dict(written, current.values(), folds_total=len(folds.numbers), deals=folds.plan.n_deals), faults

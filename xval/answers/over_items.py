@@ -1,7 +1,7 @@
 """The figures of an instance over all its test items, beside the means over folds: mean over items, pooled, interval, chance.
 
-Comes in: the metric dict of an instance and its predictions.parquet files. Goes out: `OverItems`, a part of metrics.json. It is
-computed once: as long as the records are those in metrics.json, what stands there is taken.
+Comes in: the metric dict of an instance and its predictions.parquet files. Goes out: `OverItems`, which
+`xval.answers.estimates` keeps.
 
 Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
 against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus. With several deals

@@ -15,7 +15,7 @@ from xval.answers.ranking import rank_instances
 from xval.answers.summary import settings_of
 from xval.base.errors import CorpusError, ResultsError
 from xval.results.folder import ExperimentFolder
-from xval.results.read import read_folds
+from xval.results.open import open_results
 
 
 def read_groups(
@@ -50,7 +50,7 @@ def read_groups(
     chosen = metric_dicts[number]
     settings = settings_of(chosen)
     corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
-    if corpus.index_hash != read_folds(folder).plan.index_hash:
+    if corpus.index_hash != open_results(folder).folds.plan.index_hash:
         raise CorpusError(f"The corpus in {corpus.folder} is not the one that the folds were made from. Give --data-folder.")
     table = with_columns(corpus.index, corpus.folder)
     columns = by or group_columns(table)

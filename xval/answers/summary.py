@@ -68,8 +68,7 @@ class MetricDict(TypedDict):
         folds: The records by fold, done and failed; of a fold with repeats their mean, see `average_repeats`.
         summary: A `Figure` for each metric of each side.
         over_items: Figures over items, where the predictions of the finished folds have been read.
-        history: The epochs of each job by the name of its folder, a list per column of its history.csv, in metrics.json alone:
-            `read_metric_dicts` leaves it out.
+        history: The epochs of each job by the name of its folder, a list per column of its history.csv, in metrics.json alone.
         seconds: Of all jobs together.
         jobs_total: Folds times repeats; this and the following only where folds are trained more than once.
         jobs_done: How many of them are finished.

@@ -57,32 +57,28 @@ def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) 
         path.write_bytes(json_text(content).encode())
 
 
-def write_if_changed(path: Path, content: Mapping[str, Any], *, with_checksum: bool = False) -> None:
+def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
     """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading.
 
     Args:
         path: The file.
         content: What to write.
-        with_checksum: Of a file that has figures: add its checksum, by which `read_json` knows whether it was edited.
 
     Raises:
         OSError: The disk is full or not writable; what stood there stays.
     """
-    plain = _without_nan(content)
+    plain = without_nan(content)
     with suppress(ResultsError):  # what is damaged is written anew
         if read_json(path) == plain:
             return
-    text = _encode(plain).encode()
-    write_atomically(path, _with_checksum(text) if with_checksum else text)
+    write_atomically(path, _encode(plain).encode())
 
 
 def json_text(content: Mapping[str, Any]) -> str:
     """Return the text that `write_json` writes of a dict: a value per line, NaN and infinities as null."""
-    return _encode(_without_nan(content))
+    return _encode(without_nan(content))
 
 
-_CHECKSUM = re.compile(rb',\s*"checksum": "([0-9a-f]{16})"\s*\}\s*\Z')
-_LONGEST_CHECKSUM = 64  # bytes of the above
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -90,16 +86,25 @@ def read_json(path: Path) -> JsonObject | None:
     """Return a JSON file as a dict, or None where there is none.
 
     Raises:
-        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, nested too deeply, no
-            regular file, or not what its checksum stands for.
+        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, nested too deeply, or no
+            regular file.
+    """
+    return read_hashed_json(path)[0]
+
+
+def read_hashed_json(path: Path) -> tuple[JsonObject | None, str]:
+    """Return what `read_json` does, and 16 hex digits that tell this content of the file from any other.
+
+    Raises:
+        ResultsError: As `read_json`.
     """
     try:
-        text = _without_checksum(read_regular(path, LARGEST_JSON_BYTES))
+        text = read_regular(path, LARGEST_JSON_BYTES)
         content = json.loads(text)
         if _ESCAPED_SURROGATE.search(text):
             json.dumps(content, ensure_ascii=False).encode()  # half a character can be written nowhere
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return None, ""
     except IrregularFileError as error:
         raise ResultsError(f"{path}: {error.strerror}. Move it away to run that part again.") from None
     except RecursionError:
@@ -111,24 +116,12 @@ def read_json(path: Path) -> JsonObject | None:
     version = content.get("format_version", FORMAT_VERSION)
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
-    return content
+    return content, hash_text(text)
 
 
-def _with_checksum(text: bytes) -> bytes:
-    """Add a checksum to the text of a JSON object, as its last value."""
-    body = text.rstrip().removesuffix(b"}").rstrip()
-    return b'%s,\n "checksum": "%s"\n}' % (body, blake2b(body, digest_size=8).hexdigest().encode())
-
-
-def _without_checksum(text: bytes) -> bytes:
-    """Return the text of a JSON object without its checksum, if it has one; ValueError: the text has another."""
-    found = _CHECKSUM.search(text, max(0, len(text) - _LONGEST_CHECKSUM))
-    if found is None:
-        return text
-    body = text[: found.start()]
-    if blake2b(body, digest_size=8).hexdigest().encode() != found[1]:
-        raise ValueError("it was edited after it was written: its checksum is another")
-    return body + b"}"
+def hash_text(text: bytes) -> str:
+    """Return 16 hex digits that tell a text from any other."""
+    return blake2b(text, digest_size=8).hexdigest()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -289,11 +282,12 @@ def _encode(plain: object) -> str:
     return json.dumps(plain, indent=1, allow_nan=False)
 
 
-def _without_nan(value: object) -> object:
+def without_nan(value: Any) -> Any:
+    """Return plain values as a file has them: None for NaN and infinities."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _without_nan(inner) for key, inner in value.items()}
+        return {str(key): without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
+        return [without_nan(inner) for inner in value]
     return value

@@ -52,11 +52,11 @@ def run(options: argparse.Namespace) -> int:
     damaged = rebuild(folder)
     for line in damaged:
         write_line(f"left out: {line}", sys.stderr)
-    folders = {number: folder.instance_folder(number) for number in folder.instances()}
     written = [
         number
-        for number, path in folders.items()
-        if (path / "metrics.json").exists() and not any(line.startswith(str(path / "settings.json")) for line in damaged)
+        for number in folder.instances()
+        if folder.metrics_file(number).exists()
+        and not any(line.startswith(str(folder.instance_folder(number) / "settings.json")) for line in damaged)
     ]
     console = make_console()
     if written:

@@ -19,8 +19,8 @@ from xval.answers.ranking import rank_instances
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.terminal import write_line
 from xval.measures.task import find_task
+from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
-from xval.report.staleness import rebuild_if_stale
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder, find_experiment
 
@@ -104,7 +104,7 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     if baseline is not None and len(chosen) > 1:
         numbers = [found["instance"] for found in chosen]
         for _, name, _ in main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics):
-            comparisons[name] = compare_instances(folder.path, numbers, baseline=baseline, metric=name)
+            comparisons[name] = compare_instances(folder, numbers, baseline=baseline, metric=name)
     table = make_table(chosen, comparisons)
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))

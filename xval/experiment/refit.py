@@ -40,7 +40,8 @@ from xval.report.model_card import write_card
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
-from xval.results.read import Record, is_current, read_done, read_folds
+from xval.results.open import open_results
+from xval.results.read import Record, is_current
 from xval.settings.architectures import trains_network
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
@@ -87,7 +88,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     """
     instance = read_instance(folder, request.instance or _select(folder, console))
     refuse_what_needs_folds(instance, request.epochs)
-    folds = read_folds(folder).plan
+    folds = open_results(folder).folds.plan
     records = _finished_jobs(folder, instance, folds)
     make_job = partial(_make_job, folder, instance, folds, records, request, console)
     chosen = _search(*make_job(), instance, request, console) if instance.settings.search else None
@@ -135,7 +136,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], instance.settings.repeats)
     records = {
         key: record
-        for key, record in read_done(folder, sorted({*wanted, *folder.jobs(instance.number)})).items()
+        for key, record in open_results(folder).done(sorted({*wanted, *folder.jobs(instance.number)})).items()
         if is_current(record, instance.settings_hash, folds.hash_of(key.fold))
     }
     missing = [key.of_instance for key in wanted if key not in records]

@@ -12,7 +12,7 @@ from preprocessing.console import make_console
 from xval.answers.metric_dicts import gather_finished
 from xval.answers.ranking import rank_instances, summary_table
 from xval.base.errors import ResultsError
-from xval.report import staleness
+from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import find_experiment
@@ -118,7 +118,7 @@ class Results:
         Raises:
             ResultsError: No fold is finished, or a file is damaged.
         """
-        staleness.rebuild_if_stale(self._experiment)
+        rebuild_if_stale(self._experiment)
         return write_page(self._experiment, PageRequest(with_audio=audio, with_audit=audit))
 
     def refit(

@@ -33,14 +33,15 @@ from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
 from xval.jobs.plan import Plan, make_plan
 from xval.jobs.stages import in_stages
-from xval.report import rebuild, staleness
+from xval.report import rebuild
 from xval.report import terminal as tables
 from xval.report.background_rebuild import BackgroundRebuild
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
-from xval.results.read import is_current, read_done
+from xval.results.open import open_results
+from xval.results.read import is_current
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 
@@ -111,9 +112,9 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
-        if is_restored or staleness.is_stale(folder, put_there=True):
+        if is_restored or rebuild.is_stale(folder):
             print_damaged(rebuild.rebuild(folder), console)
-        if staleness.is_page_stale(folder):
+        if rebuild.is_page_stale(folder):
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)
@@ -198,7 +199,7 @@ def _end_replacing(planned: Plan) -> None:
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
             available = job_keys(instance.number, folds, instance.settings.repeats)
-            records = read_done(planned.folder, available)
+            records = open_results(planned.folder).done(available)
             done = [
                 key
                 for key, found in records.items()

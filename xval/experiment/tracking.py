@@ -23,7 +23,8 @@ from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.observers import Observer
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import read_history, read_settings
+from xval.results.open import open_results
+from xval.results.read import read_history
 from xval.settings.schema import Settings
 
 _SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: silently at the end, at all when the run is interrupted
@@ -109,10 +110,10 @@ def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:
     Raises:
         ResultsError: A file is damaged.
     """
-    record = folder.record(*key)
+    record = open_results(folder).record(key)
     if record is None:
         return  # its failure could not be recorded
-    written, path = read_settings(folder, key.instance), folder.fold_folder(*key)
+    written, path = open_results(folder).settings(key.instance), folder.fold_folder(*key)
     figures = {"seconds": record["seconds"], "best_epoch": record.get("best_epoch"), "n_parameters": record.get("n_parameters")}
     for part, mark in (("metrics", ""), ("clip_metrics", "_clip")):
         for side, found in record.get(part, {}).items():
@@ -147,11 +148,11 @@ def _draw(record: Mapping[str, Any], settings: Settings) -> dict[str, bytes]:
 
 
 def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterator[Entry]:
-    """Yield the entries of instances and of the experiment, from the derived files."""
+    """Yield the entries of instances and of the experiment, with the derived files."""
     for number in instances:
         for metric_dict in read_metric_dicts(folder, [number]):
-            written = read_settings(folder, number)
-            paths = [folder.instance_folder(number) / "metrics.json"]
+            written = open_results(folder).settings(number)
+            paths = [folder.metrics_file(number)]
             figures = _over_folds(metric_dict)
             yield Entry(
                 f"instance {number}", "instance", number, written.settings_hash, written.parameters, figures, paths=paths

@@ -19,7 +19,8 @@ from xval.jobs.written_settings import differences
 from xval.models.saved.initial import has_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
-from xval.results.read import is_current, read_done, read_folds
+from xval.results.open import open_results
+from xval.results.read import is_current
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
 
@@ -108,7 +109,7 @@ def make_plan(
     replaced = {instance.number for instance in instances} if overwrite and fold_numbers is None else set()
     _refuse_other_folds(folder, folds, replaced)
     for instance in instances:
-        records = read_done(folder, (key for key in folder.jobs(instance.number) if key.fold in available))
+        records = open_results(folder).done(key for key in folder.jobs(instance.number) if key.fold in available)
         others = [
             key
             for key, record in records.items()
@@ -173,13 +174,14 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     """Refuse to mix folds or tasks: results of one experiment compare only on the same splits of the same data."""
     if not folder.folds_file.exists():
         return
-    written = read_folds(folder)
+    results = open_results(folder)
+    written = results.folds
     before, now = written.plan.settings, folds.settings
     # A deal more or less changes none of the others.
     deals = zip(written.deal_hashes, folds.deal_hashes, strict=False)
     if all(earlier == present for earlier, present in deals) and before.get("task_type") == now.get("task_type"):
         return
-    finished = [number for number in folder.instances() if number not in replaced and read_done(folder, folder.jobs(number))]
+    finished = [number for number in folder.instances() if number not in replaced and results.done(folder.jobs(number))]
     if not finished:
         return
     changed = [

@@ -8,8 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from xval.base.garbage_collection import without_collector
-from xval.report.rebuild import DerivedFiles
+from xval.report.rebuild import rebuild
 from xval.results.folder import ExperimentFolder
 
 SECONDS_BETWEEN = 30.0
@@ -31,7 +30,7 @@ class BackgroundRebuild:
         seconds_between: float = SECONDS_BETWEEN,
         write_page: Callable[[], None] = lambda: None,
     ) -> None:
-        self._files = DerivedFiles(folder)
+        self._folder = folder
         self._write_page = write_page
         self._seconds_between = seconds_between
         self._next = time.monotonic() + seconds_between
@@ -65,13 +64,12 @@ class BackgroundRebuild:
         """
         if self._thread is not None:
             self._thread.join()
-        with without_collector():
-            return self._files.rebuild()
+        return rebuild(self._folder, changed_only=True)
 
     def _rebuild(self) -> None:
         started = time.monotonic()
         try:
-            self._files.rebuild()
+            rebuild(self._folder, changed_only=True)
             self._write_page()
         except Exception as error:  # noqa: BLE001 - raised by the next `update`
             self._error = error

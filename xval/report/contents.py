@@ -1,10 +1,11 @@
 """Read what the page of an experiment shows.
 
-Comes in: a results folder whose metrics.json are up to date. Goes out: `PageContents`. Files of single folds are read only of
+Comes in: a results folder. Goes out: `PageContents`. Files of single folds are read only of
 the instances that the page shows in detail, so that a thousand instances take seconds.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +31,8 @@ from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import Curves, WrittenFolds, read_folds, read_history, read_settings
+from xval.results.open import open_results
+from xval.results.read import Curves, WrittenFolds
 from xval.settings.architectures import trains_network
 
 if TYPE_CHECKING:
@@ -106,13 +108,13 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
     """Read what a page shows.
 
     Raises:
-        ResultsError: folds.json or a file of an instance that is shown is damaged, no instance has a metrics.json, or the
+        ResultsError: folds.json or a file of an instance that is shown is damaged, no instance has settings, or the
             request names an instance that has no finished fold.
     """
-    folds = read_folds(folder)
+    folds = open_results(folder).folds
     metric_dicts = read_metric_dicts(folder, folder.instances())
     if not metric_dicts:
-        raise ResultsError(f"{folder.path}: no instance has a metrics.json. Run the experiment first.")
+        raise ResultsError(f"{folder.path}: no instance has settings that can be read. Run the experiment first.")
     ranking = rank_instances(metric_dicts)
     done = [found["instance"] for found in metric_dicts if found["folds_done"]]
     best = [number for number in dict.fromkeys([*ranking.instances, *done]) if number in done]
@@ -165,7 +167,7 @@ def _explanations(
         return None
     from xval.report.explanations import Explanations
 
-    architecture = read_settings(folder, errors_of).settings.architecture
+    architecture = open_results(folder).settings(errors_of).settings.architecture
     if request.explain == "integrated_gradients" and not trains_network(architecture):
         raise SettingsError(
             f"--explain {request.explain}: instance {errors_of} is '{architecture}', which has no gradients. Use --explain "
@@ -179,7 +181,7 @@ def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None
     compared = best[:MOST_COMPARED]
     baselines = [None if number == selected else number for number in compared]  # None: as validation selects
     try:
-        found = [compare_instances(folder.path, compared, baseline=baseline) for baseline in baselines]
+        found = [compare_instances(folder, compared, baseline=baseline) for baseline in baselines]
     except UsageError as error:
         return [], str(error)
     left_out = len(best) - len(compared)
@@ -221,15 +223,11 @@ def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[Job
 
 def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Curves]:
     """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is left out."""
-    found: dict[JobKey, Curves] = {}
-    for key, path in _done_folders(folder, metric_dict).items():
-        try:
-            history = read_history(path / "history.csv")
-        except (OSError, ResultsError):
-            continue
-        if "epoch" in history:
-            found[key] = history
-    return found
+    histories: dict[JobKey, Curves] = {}
+    for key in done_jobs(metric_dict):
+        with suppress(OSError, ResultsError):
+            histories[key] = open_results(folder).history(key)
+    return {key: curves for key, curves in histories.items() if curves}
 
 
 def _read_answers(

@@ -1,98 +1,75 @@
 """Rebuild the derived files of an experiment from its fold folders: metrics.json of each instance, and results.xlsx.
 
-Comes in: a results folder. Goes out: the same folder with fresh derived files, written under the lock of the experiment, so
-that several runs of one experiment may end at the same time. Damaged files are left out and named.
+Comes in: a results folder. Goes out: the same folder with fresh derived files, which nothing reads again, written under the
+lock of the experiment, so that several runs of one experiment may end at the same time; and a note of the files that they were
+made of, by which they are known to be stale. Damaged files are left out and named.
 """
 
-import os
-from array import array
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from xval.answers.metric_dicts import gather
 from xval.answers.repeats import jobs_of
 from xval.answers.summary import MetricDict
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
-from xval.base.json_files import part_of, write_if_changed
+from xval.base.json_files import hash_text, part_of, read_json, write_if_changed, write_json
 from xval.base.operating_system import flush, replace
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import Curves, WrittenFolds, read_folds, read_history
+from xval.results.open import OpenResults, open_results
+from xval.results.read import Curves
 
-_MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json, which is read whole
+_Read = tuple[MetricDict | None, Mapping[JobKey, Curves]]
+_MOST_AHEAD_NS = 60 * 10**9  # of the clock of a file server
+_MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
 
 
-@dataclass(frozen=True)
-class _Gathered:
-    """What was read of an instance.
+def is_stale(folder: ExperimentFolder) -> bool:
+    """Return whether a derived file is missing, or was made of other folds, settings, records, predictions or added metrics."""
+    try:
+        note = read_json(folder.derived_note) or {}
+    except ResultsError:
+        return True
+    return (
+        not folder.workbook.exists()
+        or note.get("made_of") != _sources(folder)
+        or any(folder.jobs(number) and not folder.metrics_file(number).exists() for number in folder.instances())
+    )
 
-    Attributes:
-        state: Of its files when they were read; see `ExperimentFolder.state`.
-        metric_dict: Its metric dict.
-        histories: Of its finished jobs.
+
+def _sources(folder: ExperimentFolder) -> str:
+    """Return what tells the files that derived files are made of from any others, by their times and sizes."""
+    states = [(number, name, state and state[:2]) for number in folder.instances() for name, state in folder.state(number)]
+    return hash_text(repr(states).encode())
+
+
+def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
+    """Make the derived files again where the files of which they are have changed; return what was left out, as `rebuild`.
+
+    Raises:
+        OSError: The disk is full or not writable.
     """
-
-    state: object
-    metric_dict: MetricDict
-    histories: Mapping[JobKey, Curves]
+    return rebuild(folder) if is_stale(folder) else []
 
 
-class DerivedFiles:
-    """The derived files of a results folder; instances that have not changed since the last rebuild are not read again."""
-
-    def __init__(self, folder: ExperimentFolder) -> None:
-        self._folder = folder
-        self._known: dict[int, _Gathered] = {}
-
-    def rebuild(self) -> list[str]:
-        """Write metrics.json of every changed instance, and the workbook; see `rebuild`."""
-        from xval.report.workbook import write_workbook
-
-        folder = self._folder
-        damaged: list[str] = []
-        if not folder.folds_file.exists():
-            return damaged  # a run that ended before it had written them
-        with folder.lock(), part_of(folder.workbook) as temporary:
-            temporary.touch()
-            begun_ns = temporary.stat().st_mtime_ns
-            folds = read_folds(folder)
-            found = [gathered for number in folder.instances() if (gathered := self._gather(number, folds, damaged))]
-            if not found:
-                return damaged
-            histories = {key: history for each in found for key, history in each.histories.items()}
-            write_workbook(temporary, [each.metric_dict for each in found], histories)
-            flush(temporary)
-            os.utime(temporary, ns=(begun_ns, begun_ns))  # so that a fold that has ended since makes it stale
-            replace(temporary, folder.workbook)
-        return damaged
-
-    def _gather(self, instance: int, folds: WrittenFolds, damaged: list[str]) -> _Gathered | None:
-        """Write metrics.json of an instance and return what was read; None if its settings cannot be read."""
-        state = (folds.hash, self._folder.state(instance))
-        known = self._known.pop(instance, None)
-        metrics_file = self._folder.instance_folder(instance) / "metrics.json"
-        if known and known.state == state and metrics_file.exists():
-            self._known[instance] = known
-            return known
-        n_damaged = len(damaged)
-        metric_dict = gather(self._folder, instance, folds, damaged, computes_added=True)
-        if metric_dict is None:
-            return None
-        records = jobs_of(metric_dict)
-        paths = {key: self._folder.fold_folder(*key) / "history.csv" for key in records}
-        histories = {key: found for key, path in paths.items() if (found := _read_history(path, damaged))}
-        write_if_changed(metrics_file, {**metric_dict, **_history(histories)}, with_checksum=True)
-        done = {key: found for key, found in histories.items() if records[key]["status"] == "done"}
-        gathered = _Gathered(state, metric_dict, done)
-        if len(damaged) == n_damaged:  # damage is named by every rebuild
-            self._known[instance] = gathered
-        return gathered
+def is_page_stale(folder: ExperimentFolder) -> bool:
+    """Return whether report.html is missing, or older than the workbook, as after a run that was interrupted at its end."""
+    page, workbook = folder.page, folder.workbook
+    if not page.exists():
+        return True
+    page_ns = page.stat().st_mtime_ns
+    is_from_future = page_ns > time.time_ns() + _MOST_AHEAD_NS  # the clock has gone back since
+    return is_from_future or (workbook.exists() and page_ns < workbook.stat().st_mtime_ns)
 
 
-def rebuild(folder: ExperimentFolder) -> list[str]:
+def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str]:
     """Write metrics.json of every instance, and the workbook.
+
+    Args:
+        folder: The results folder.
+        changed_only: Not metrics.json of instances that have not changed since this `ExperimentFolder` wrote it.
 
     Returns:
         The damaged files that were left out, a line each: records, settings of instances, histories.
@@ -101,9 +78,60 @@ def rebuild(folder: ExperimentFolder) -> list[str]:
         ResultsError: folds.json is damaged.
         OSError: The disk is full or not writable; the old files stay.
     """
+    from xval.report.workbook import write_workbook
+
+    damaged: list[str] = []
     folder.remove_stale_parts()
-    with without_collector():
-        return DerivedFiles(folder).rebuild()
+    if not folder.folds_file.exists():
+        return damaged  # a run that ended before it had written them
+    with without_collector(), folder.lock():
+        results = open_results(folder)
+        _ = results.folds  # an error if it cannot be read
+        made_of = _sources(folder)
+        if not changed_only:
+            for number in folder.instances():
+                results.forget(("metrics.json", number))
+        read = [_write_instance(results, number, damaged) for number in folder.instances()]
+        metric_dicts = [metric_dict for metric_dict, _ in read if metric_dict]
+        if not metric_dicts:
+            return damaged
+        histories = {key: curves for _, of_instance in read for key, curves in of_instance.items()}
+        with part_of(folder.workbook) as temporary:
+            write_workbook(temporary, metric_dicts, histories)
+            flush(temporary)
+            replace(temporary, folder.workbook)
+        write_json(folder.derived_note, {"made_of": made_of})
+    return damaged
+
+
+def _write_instance(results: OpenResults, instance: int, damaged: list[str]) -> _Read:
+    """Write metrics.json of an instance where it has changed; return its metric dict and the histories of its finished jobs."""
+    name, path = ("metrics.json", instance), results.folder.metrics_file(instance)
+    if not path.exists():
+        results.forget(name)
+    read, faults = results.once(name, results.folder.state(instance), partial(_read_and_write, results, instance))
+    if faults:
+        results.forget(name)  # damage is named by every rebuild
+    damaged += faults
+    return read
+
+
+def _read_and_write(results: OpenResults, instance: int) -> tuple[_Read, list[str]]:
+    faults: list[str] = []
+    metric_dict = gather(results.folder, instance, faults, writes=True)
+    if metric_dict is None:
+        return (None, {}), faults
+    records, histories = jobs_of(metric_dict), dict[JobKey, Curves]()
+    for key in records:
+        try:
+            if curves := results.history(key):
+                histories[key] = curves
+        except (OSError, ResultsError) as error:
+            place = results.folder.fold_folder(*key) / "history.csv"
+            named = f"{place}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
+            faults.append(f"{named} Its curves are missing from the workbook.")
+    write_if_changed(results.folder.metrics_file(instance), {**metric_dict, **_history(histories)})
+    return (metric_dict, {key: curves for key, curves in histories.items() if records[key]["status"] == "done"}), faults
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
@@ -115,15 +143,3 @@ def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:
         for key, curves in histories.items()
     }
     return {"history": rounded}
-
-
-def _read_history(path: Path, damaged: list[str]) -> Curves | None:
-    """Return a history as arrays, which take little memory; None if there is none, or it is damaged."""
-    try:
-        return {name: array("d", column) for name, column in read_history(path).items()}
-    except FileNotFoundError:
-        return None  # a combination has no epochs
-    except (OSError, ResultsError) as error:
-        named = f"{path}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
-        damaged.append(f"{named} Its curves are missing from the workbook.")
-        return None

@@ -11,7 +11,7 @@ from xval.results.folder import ExperimentFolder
 
 
 def write_page(folder: ExperimentFolder, request: PageRequest) -> Path:
-    """Write the page from metrics.json of the instances and what it shows in detail; see `contents.read_contents`.
+    """Write the page; see `contents.read_contents`.
 
     Raises:
         ResultsError: As `read_contents`.

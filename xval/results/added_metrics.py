@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from xval.base import keras_names, user_code
 from xval.base.errors import ResultsError, SettingsError, XvalError, one_line, suggestion
-from xval.base.json_files import FORMAT_VERSION, read_json, write_json
+from xval.base.json_files import FORMAT_VERSION, write_json
 from xval.measures import metrics
 from xval.measures.metrics import Chance, Metric
 from xval.measures.task import Task, find_task
 from xval.results.folder import ExperimentFolder
-from xval.results.read import Record, WrittenInstance, is_current, read_folds, read_records, read_settings
+from xval.results.open import OpenResults, open_results
+from xval.results.read import Record, WrittenInstance
 from xval.settings import further_metrics
 
 T = TypeVar("T")
@@ -53,9 +54,10 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
         ResultsError: No fold is finished, a file is damaged, or the user's module cannot be imported.
     """
     with folder.lock():
-        known = requested(folder)
+        results = open_results(folder)
+        known = results.requested_metrics
         wanted, found = list(known), dict[str, str]()
-        instances = [read for number in folder.instances() if (read := _read_done(folder, number))[1]]
+        instances = [read for number in folder.instances() if (read := _read_done(results, number))[1]]
         if not instances:
             raise ResultsError(f"{folder.path}: no fold is finished, so there are no predictions. Run the experiment first.")
         by_short = {path.rpartition(".")[2]: path for path in known}
@@ -74,22 +76,6 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
         if wanted != known:
             write_json(folder.added_metrics, {"format_version": FORMAT_VERSION, "metrics": wanted})
     return found
-
-
-def requested(folder: ExperimentFolder) -> list[str]:
-    """Return the metrics that were asked for: names of the task's, and dotted paths.
-
-    Raises:
-        ResultsError: added_metrics.json is damaged.
-    """
-    try:
-        content = read_json(folder.added_metrics) or {"metrics": []}
-    except ResultsError:
-        content = {}
-    names = content.get("metrics")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ResultsError(f"{folder.added_metrics}: damaged. Delete it and add the metrics again: rebuild --metrics.")
-    return names
 
 
 @cache
@@ -159,15 +145,11 @@ def constant_chance(
     return Chance(value, "always the shares of the classes" if is_class else "always the mean of the targets")
 
 
-def _read_done(folder: ExperimentFolder, instance: int) -> tuple[WrittenInstance, list[Record]]:
+def _read_done(results: OpenResults, instance: int) -> tuple[WrittenInstance, list[Record]]:
     """Return the settings of an instance and its finished records; those that are damaged are named by the rebuild."""
-    written, folds = read_settings(folder, instance), read_folds(folder)
-    records = read_records(folder, instance)[0].values()
-    return written, [
-        each
-        for each in records
-        if each["status"] == "done" and is_current(each, written.settings_hash, folds.hash_of(each["fold"]))
-    ]
+    current = results.current(instance, results.records(instance)[0])
+    done = [record for record in current.values() if record["status"] == "done"]
+    return results.settings(instance), done
 
 
 def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) -> tuple[str, bool]:

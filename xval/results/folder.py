@@ -1,8 +1,8 @@
 """The results folder of one experiment: names and atomic writes; the locks are of job_locks.py.
 
     <experiment_folder>/<dataset>/experiment_<n>/
-        description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)
-        instance_<i>/settings.json  metrics.json  added_metrics.json
+        description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  .derived.json
+        instance_<i>/settings.json  metrics.json  estimates.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
                      fold_<k>_repeat_<r>/ likewise, from the second repeat on
                      refit/ likewise;  search/fold_<k>_trial_<n>/record.json  history.csv
@@ -28,6 +28,7 @@ from xval.results.job_locks import JobLocks
 ALL_ITEMS = 0
 """The fold number of the job that trains on all items; its folder is called refit."""
 
+FileState = tuple[int, int, int]
 _INSTANCE = re.compile(r"instance_(\d+)")
 _BEGUN = "begun"
 
@@ -37,11 +38,16 @@ class ExperimentFolder(JobLocks):
 
     Args:
         path: ``<experiment_folder>/<dataset>/experiment_<n>``; it need not exist yet.
+
+    Attributes:
+        path: As given.
+        opened: What `xval.results.open.open_results` has read of it.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+        self.opened: object = None
 
     def prepare(self, description: str) -> None:
         """Make the folder, write the description, and remove what writers left that were killed.
@@ -80,6 +86,11 @@ class ExperimentFolder(JobLocks):
         return self.path / "added_metrics.json"
 
     @property
+    def derived_note(self) -> Path:
+        """Path of .derived.json: of which files the derived files were made."""
+        return self.path / ".derived.json"
+
+    @property
     def page(self) -> Path:
         """Path of report.html."""
         return self.path / "report.html"
@@ -87,6 +98,14 @@ class ExperimentFolder(JobLocks):
     def instance_folder(self, instance: int) -> Path:
         """Return the folder of an instance."""
         return self.path / f"instance_{instance}"
+
+    def estimates_file(self, instance: int) -> Path:
+        """Return the path of estimates.json: what was computed from the predictions of an instance."""
+        return self.instance_folder(instance) / "estimates.json"
+
+    def metrics_file(self, instance: int) -> Path:
+        """Return the path of metrics.json, the metric dict of an instance, which is for the user."""
+        return self.instance_folder(instance) / "metrics.json"
 
     def replaced_folder(self, instance: int) -> Path:
         """Return where the old results of an instance are kept while new ones replace them."""
@@ -113,28 +132,14 @@ class ExperimentFolder(JobLocks):
         """Return the jobs of an instance that have a folder, by fold and repeat."""
         return _jobs(self.instance_folder(instance), instance)
 
-    def last_change_ns(self, instance: int, *, put_there: bool = False) -> int:
-        """Return when a fold folder of an instance was last written (or put there) (Unix time, ns); 0: there is none."""
-        found = self._fold_stats(instance).values()
-        return max((max(stat.st_mtime_ns, stat.st_ctime_ns if put_there else 0) for stat in found), default=0)
-
-    def state(self, instance: int) -> tuple[object, ...]:
-        """Return a value that changes when settings, fold records or added metrics are written; no file is read."""
+    def state(self, instance: int) -> tuple[tuple[str, FileState | None], ...]:
+        """Return a value that changes when settings, fold records, predictions or added metrics are; no file is read."""
         folder = self.instance_folder(instance)
-        paths = [
-            self.added_metrics,
-            folder / "settings.json",
-            *(folder / name / "record.json" for name in sorted(self._fold_stats(instance))),
-        ]
-        return tuple((path.parent.name, _state(path)) for path in paths)
-
-    def _fold_stats(self, instance: int) -> dict[str, os.stat_result]:
-        """Return the stat results of the fold folders of an instance, by name."""
-        try:
-            with os.scandir(self.instance_folder(instance)) as entries:
-                return {entry.name: entry.stat() for entry in entries if JobKey.of_folder(instance, entry.name)}
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
+        names = ["settings.json"]
+        for key in self.jobs(instance):
+            names += [f"{key.folder_name}/record.json", f"{key.folder_name}/predictions.parquet"]
+        shared = [(path.name, file_state(path)) for path in (self.folds_file, self.added_metrics)]
+        return (*shared, *((name, file_state(f"{folder}/{name}")) for name in names))
 
     def record(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> JsonObject | None:
         """Return the record of a job, or None if the job has not ended.
@@ -259,10 +264,10 @@ def _nearby(path: Path) -> str:
     return f" Below it: {', '.join(map(str, found[:5]))}." if found else ""
 
 
-def _state(path: Path) -> tuple[int, int, int] | None:
-    """Return a value that changes when a file is written; None: there is no file."""
+def file_state(path: Path | str) -> FileState | None:
+    """Return a value that changes when a file is written: its time (ns), size (bytes) and number; None: there is no file."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - Path.stat takes twice as long
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

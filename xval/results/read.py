@@ -6,7 +6,7 @@ histories that have what their readers need, or a `ResultsError` that names the 
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from preprocessing.clips.parquet_files import Kind
 from xval.base.errors import REMEDY, ResultsError
-from xval.base.json_files import read_json
+from xval.base.json_files import read_hashed_json, read_json
 from xval.base.table_bounds import open_table
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
@@ -145,46 +145,38 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
     return written
 
 
-def read_record(folder: ExperimentFolder, key: JobKey) -> Record | None:
-    """Return the record of a job, or None if the job has not ended.
+def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, str]:
+    """Return the record of a job, or None if the job has not ended; and what tells it from any other.
 
     Raises:
         ResultsError: It is no JSON, of a newer format or of another job, or something in it is missing or of a wrong type.
     """
-    found: Record | None = folder.record(*key)
-    if found is None:
-        return None
-    found.setdefault("repeat", 1)  # what was written before there were repeats
     where = folder.fold_folder(*key) / "record.json"
-    if faults := find_faults(found):
+    record, record_hash = read_hashed_json(where)
+    if record is None:
+        return None, ""
+    record.setdefault("repeat", 1)  # what was written before there were repeats
+    if faults := find_faults(record):
         raise ResultsError(f"{where}: no record of a fold, it has {faults}. {REMEDY}")
-    if JobKey.of(found) != key:
-        raise ResultsError(f"{where}: the record of {JobKey.of(found)}. {REMEDY}")
-    return found
+    if JobKey.of(record) != key:
+        raise ResultsError(f"{where}: the record of {JobKey.of(record)}. {REMEDY}")
+    return record, record_hash
 
 
-def read_records(folder: ExperimentFolder, instance: int) -> tuple[dict[JobKey, Record], dict[JobKey, str]]:
-    """Return the records of the jobs of an instance, and the reasons why others cannot be read."""
-    records, damaged = {}, {}
-    for key in folder.jobs(instance):
-        try:
-            record = read_record(folder, key)
-        except (ResultsError, OSError) as error:
-            damaged[key] = str(error)
-        else:
-            if record is not None:
-                records[key] = record
-    return records, damaged
-
-
-def read_done(folder: ExperimentFolder, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
-    """Return the records of those jobs that are finished.
+def requested_metrics(folder: ExperimentFolder) -> list[str]:
+    """Return the metrics that were asked for after the training: names of the task's, and dotted paths.
 
     Raises:
-        ResultsError: As `read_record`.
+        ResultsError: added_metrics.json is damaged.
     """
-    records = {key: read_record(folder, key) for key in jobs}
-    return {key: record for key, record in records.items() if record and record["status"] == "done"}
+    try:
+        content = read_json(folder.added_metrics) or {"metrics": []}
+    except ResultsError:
+        content = {}
+    names = content.get("metrics")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ResultsError(f"{folder.added_metrics}: damaged. Delete it and add the metrics again: rebuild --metrics.")
+    return names
 
 
 def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -> bool:

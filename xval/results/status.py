@@ -17,7 +17,8 @@ from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey, job_keys
-from xval.results.read import WrittenFolds, WrittenInstance, read_folds, read_records, read_settings
+from xval.results.open import OpenResults
+from xval.results.read import WrittenFolds, WrittenInstance
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.space import SearchPlan
 
@@ -110,10 +111,11 @@ class ExperimentStatus:
 def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     """Return the status of an experiment; nothing is written, and no run is disturbed."""
     faults: list[str] = []
-    folds = _read(partial(read_folds, folder), faults)
-    written = {number: _read(partial(read_settings, folder, number), faults) for number in folder.instances()}
+    results = OpenResults(folder, remembers=False)  # each record is asked for once
+    folds = _read(lambda: results.folds, faults)
+    written = {number: _read(partial(results.settings, number), faults) for number in folder.instances()}
     claimed = _read(folder.claimed, faults) or (lambda _: False)
-    jobs = {number: _read_jobs(folder, number, written[number], folds, claimed) for number in written}
+    jobs = {number: _read_jobs(results, number, written[number], folds, claimed) for number in written}
     every = [job for of_instance in jobs.values() for job in of_instance]
     n_at_once = max(1, sum(job.state == "running" for job in every))
     instances = []
@@ -145,14 +147,15 @@ def _texts(written: WrittenInstance | None) -> tuple[str, str, str] | None:
 
 
 def _read_jobs(
-    folder: ExperimentFolder,
+    results: OpenResults,
     instance: int,
     written: WrittenInstance | None,
     folds: WrittenFolds | None,
     claimed: Callable[[JobKey], bool],
 ) -> list[JobStatus]:
     """Return the state of every job of an instance."""
-    records, damaged = read_records(folder, instance)
+    folder = results.folder
+    records, damaged = results.records(instance)
     available = [] if folds is None else folds.numbers
     repeats = written.settings.repeats if written else 1
     jobs = []

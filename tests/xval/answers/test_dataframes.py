@@ -13,7 +13,7 @@ import xval
 from xval import load_figures, load_predictions, load_results
 from xval.base.errors import ResultsError
 from xval.base.json_files import write_json
-from xval.results.read import read_done
+from xval.results.open import open_results
 
 KEYS = ["dataset", "experiment", "instance", "fold", "repeat", "side", "metric", "value"]
 
@@ -205,7 +205,7 @@ def test_a_record_that_lacks_its_status_is_named_before_a_run_plans_with_it(two_
     path.write_text('{"a": 1}')
 
     with pytest.raises(ResultsError, match=r"record\.json: no record of a fold, it has no status"):
-        read_done(two_instances.folder, two_instances.folder.jobs(2))
+        open_results(two_instances.folder).done(two_instances.folder.jobs(2))
 
 
 def test_a_folder_without_an_experiment_is_refused(two_instances, tmp_path):

@@ -19,8 +19,7 @@ from xval.measures import metrics
 from xval.measures.statistics.comparison import corrected_t, sign_flip
 from xval.measures.statistics.intervals import mean_interval
 from xval.measures.statistics.planning import least_detectable
-from xval.report.rebuild import rebuild
-from xval.report.staleness import is_stale
+from xval.report.rebuild import is_stale, rebuild
 
 N_CLIPS = 10
 # Of 10 clips those that are right, by fold and item; folds 1 and 2 are the first deal.

@@ -1,5 +1,8 @@
 """Figures over items: pooled figures, intervals and chance, and when they are computed."""
 
+import os
+import shutil
+
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -17,6 +20,7 @@ from xval.measures.statistics.intervals import mean_interval
 from xval.measures.task import find_task
 from xval.report.rebuild import rebuild
 from xval.results import tested_examples
+from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 
 
@@ -221,11 +225,49 @@ def test_they_are_computed_once_and_again_when_a_record_changes(run):
     assert "no pooled figures" in {finding.kind for finding in find_findings([after])}
 
 
+def test_they_are_those_of_predictions_that_were_replaced(run):
+    before = run(draw())["over_items"]
+    folder = run.results.folder
+    path = folder.fold_folder(1, 2) / "predictions.parquet"
+    mine, theirs = path.read_bytes(), (folder.fold_folder(1, 3) / "predictions.parquet").read_bytes()
+
+    path.write_bytes(theirs)
+    assert read_metric_dicts(folder, [1])[0]["over_items"]["figures"] != before["figures"]
+
+    path.write_bytes(mine)
+    assert read_metric_dicts(folder, [1])[0]["over_items"] == before
+
+
+def test_a_copy_with_other_times_has_them_without_computing(run, tmp_path, monkeypatch):
+    before = run(draw())["over_items"]
+    copied = shutil.copytree(run.results.folder.path, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    for path in copied.rglob("predictions.parquet"):
+        os.utime(path, (0, 0))
+    monkeypatch.delattr("xval.answers.over_items.measure_over_items")
+
+    assert read_metric_dicts(ExperimentFolder(copied), [1])[0]["over_items"] == before
+
+
+def test_what_was_computed_while_a_fold_ended_is_not_kept(run, monkeypatch):
+    run(draw())
+    folder = run.results.folder
+    folder.estimates_file(1).unlink()
+    record = read_json(folder.fold_folder(1, 2) / "record.json")
+
+    def measure(metric_dict, folders, further):
+        run.results.add_fold(1, 2, record["metrics"]["test"], draw(seed=1)[1], seconds=11.0)
+        return measure_over_items(metric_dict, folders, further)
+
+    monkeypatch.setattr("xval.answers.over_items.measure_over_items", measure)
+    rebuild(folder)
+
+    assert not folder.estimates_file(1).exists()
+
+
 @pytest.mark.parametrize("damage", ["cut off", "another class", "no probability", "NaN"])
 def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run, damage):
     run(draw())
     folder = run.results.folder
-    (folder.instance_folder(1) / "metrics.json").unlink()
     path = folder.fold_folder(1, 3) / "predictions.parquet"
     changes = {
         "another class": lambda predictions: predictions.assign(target="maybe"),

@@ -12,7 +12,7 @@ def test_the_page_is_written_anew_where_the_results_lie_now(results, command, fi
     assert "<audio" not in (results / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command):
+def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command, count_reads):
     ended = command("report", results, "3", "--baseline", "2", "--markdown", "--latex")
 
     lines = ended.out.splitlines()
@@ -20,6 +20,7 @@ def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command)
     assert [line.split()[1] for line in lines if line.startswith(("| 1", "| 2", "| 3"))] == ["2", "3"]
     assert r"\toprule" in ended.out
     assert "than instance 2" in ended.out
+    assert list(count_reads("record.json").values()) == [1] * 6
 
 
 def test_what_has_no_meaning_is_refused(results, command):

@@ -23,7 +23,7 @@ from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.ranking import rank_instances
 from xval.answers.read_groups import read_groups
 from xval.report.protocol import _describe_training, describe_protocol
-from xval.report.rebuild import rebuild
+from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
@@ -277,3 +277,12 @@ def test_a_browser_shows_the_page_and_lets_its_script_run(copy, tmp_path):
 
     assert '<button type="button">instance</button>' in dumped.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_of_several_instances_reads_every_record_once(copy, count_reads):
+    rebuild_if_stale(copy)
+    write_page(copy, PageRequest(with_audio=False))
+
+    counts = count_reads("record.json")
+    assert sorted(counts) == sorted(copy.path.glob("instance_*/fold_*/record.json"))
+    assert list(counts.values()) == [1] * 6

@@ -12,7 +12,9 @@ from xval.report.write import write_page
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_page_that_cannot_be_written_does_not_fail_the_run_and_the_next_one_writes_it(project, monkeypatch, read_page):
+def test_a_page_that_cannot_be_written_does_not_fail_the_run_and_the_next_one_writes_it(
+    project, monkeypatch, read_page, count_reads
+):
     def refuse(*_):
         raise OSError("the disk is full")
 
@@ -26,11 +28,13 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run_and_the_next_one_wr
     assert ended.returncode == 0, ended.stderr
     assert "the page is not up to date: OSError: the disk is full" in ended.stdout
     assert not (project.results / "report.html").exists()
+    n_read = sum(count_reads("record.json").values())
 
     ended = project.run()
 
     assert ended.returncode == 0, ended.stderr
     assert "Nothing to do: all 2 jobs are done." in ended.stdout
+    assert sum(count_reads("record.json").values()) - n_read == 2, "the table and the page read each record once"
     page = read_page(project.results / "report.html")
     assert "handed in as arrays" in page.text["errors"]
     assert "1 instance to compare" in page.text["comparison"]

@@ -368,10 +368,10 @@ def test_damaged_predictions_are_named_and_computed_when_they_are_whole_again(ex
 def test_damaged_added_figures_are_written_anew_by_a_rebuild_and_named_by_a_reader(experiment, content):
     request_metrics(experiment.folder, ["uar"])
     rebuild(experiment.folder)
-    path = experiment.folder.instance_folder(1) / "added_metrics.json"
+    path = experiment.folder.instance_folder(1) / "estimates.json"
     whole = path.read_bytes()
     path.write_text(content)
-    with pytest.raises(ResultsError, match=r"added_metrics\.json: damaged"):
+    with pytest.raises(ResultsError, match=r"estimates\.json: damaged"):
         load_results(experiment.folder.path)
     assert rebuild(experiment.folder) == []
     assert path.read_bytes() == whole

@@ -23,14 +23,12 @@ from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import Clips, read_clips_of
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
+from xval.results.open import open_results
 from xval.results.read import (
     PREDICTION_COLUMNS,
     Record,
     WrittenFolds,
     WrittenInstance,
-    read_folds,
-    read_records,
-    read_settings,
 )
 from xval.settings.parameters import settings_among
 from xval.settings.schema import Settings
@@ -208,7 +206,7 @@ class Evidence:
         self._stores: dict[Path, FeatureStore | NotCheckableError] = {}
         self._hashes: dict[JobKey, bytes] = {}
         try:
-            self._folds: WrittenFolds | None = read_folds(folder)
+            self._folds: WrittenFolds | None = open_results(folder).folds
         except (ResultsError, OSError) as error:
             self._folds = None
             self.damage.append(str(error))
@@ -217,12 +215,12 @@ class Evidence:
 
     def _read_instance(self, instance: int) -> None:
         try:
-            written = read_settings(self.folder, instance)
+            written = open_results(self.folder).settings(instance)
             _ = written.settings.dataset, written.settings.data_folder, written.settings.seed  # an error if one is missing
             self.instances[instance] = written
         except (ResultsError, OSError) as error:
             self.damage.append(str(error))
-        records, damaged = read_records(self.folder, instance)
+        records, damaged = open_results(self.folder).records(instance)
         self.damage += damaged.values()
         self.jobs += [
             JobEvidence(self.folder.fold_folder(*key), record, self.instances.get(instance))

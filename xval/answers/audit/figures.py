@@ -1,7 +1,7 @@
 """The rule that figures are those of the predictions: a record may have been edited, or its predictions replaced.
 
 Comes in: evidence. Goes out: findings. The main metrics of each task, of examples, clips and items, and the confusion matrix
-are computed again from predictions.parquet; the metric dict of each instance is compared with its records.
+are computed again from predictions.parquet; the folds that the figures over items are of have to be there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule
-from xval.answers.metric_dicts import read_metric_dicts
-from xval.answers.repeats import jobs_of
-from xval.base.errors import ResultsError, XvalError
+from xval.answers.estimates import kept_jobs
+from xval.base.errors import XvalError
 from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.confusion import confusion_matrix
+from xval.results.job_key import JobKey
+from xval.results.open import open_results
 from xval.results.tested_examples import TestedExamples, read_fold
 
 _TOLERANCE = 1e-6
@@ -34,29 +35,16 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
             if differing:
                 more = f" ({len(differing)} figures differ)" if len(differing) > 1 else ""
                 findings.faults.append(f"{job.name}: record.json has {differing[0]}{more}")
-    records = {job.key: job.record for job in evidence.jobs}
+    results = open_results(evidence.folder)
     for instance in evidence.numbers:
-        try:
-            found = read_metric_dicts(evidence.folder, [instance])
-        except ResultsError as error:
-            findings.faults.append(str(error))
-            continue
-        replaced = evidence.folder.replaced_jobs(instance)
-        written_ns = (evidence.folder.instance_folder(instance) / "metrics.json").stat().st_mtime_ns if found else 0
-        for key, copied in (pair for metric_dict in found for pair in jobs_of(metric_dict).items()):
-            place = evidence.folder.fold_folder(*key)
-            if copied["status"] != "done" or key in replaced:
-                continue
-            if not place.exists():
+        replaced = {key.folder_name for key in evidence.folder.replaced_jobs(instance)}
+        for name in kept_jobs(results, instance):
+            place = evidence.folder.instance_folder(instance) / name
+            if name not in replaced and not place.exists():
+                key = JobKey.of_folder(instance, name)
                 findings.faults.append(
                     f"{key}: metrics.json has its figures, but {place} is not there; put it back, or run the experiment again"
                 )
-            elif (
-                key in records
-                and place.stat().st_mtime_ns <= written_ns  # it has not ended again since
-                and not _has(copied["metrics"], records[key]["metrics"])
-            ):
-                findings.faults.append(f"{key}: metrics.json has other figures than record.json; python -m xval rebuild")
 
 
 def _differing(job: JobEvidence) -> Iterator[str]:
@@ -100,12 +88,8 @@ def _compare(of: str, written: Mapping[str, Any], found: Mapping[str, float]) ->
             yield f"{of}{name} {known}; its predictions give {value:.6g}"
 
 
-def _has(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(name in found and found[name].items() >= wanted[name].items() for name in wanted)
-
-
 FIGURES = Rule(
     "figures",
-    "the main figures of every record are those of its predictions, and metrics.json has those of the records",
+    "the main figures of every record are those of its predictions, and no fold is gone that has figures",
     _check_figures,
 )

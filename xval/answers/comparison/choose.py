@@ -24,9 +24,10 @@ from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
 from xval.measures.task import Task, find_task
-from xval.results.finished_folds import InstanceRecords, find_instances
+from xval.results.finished_folds import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.read import read_folds
+from xval.results.instance_records import InstanceRecords
+from xval.results.open import open_results
 from xval.settings.schema import names_of_loss
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")
@@ -40,7 +41,7 @@ class _Chosen(NamedTuple):
 
 
 def compare_instances(
-    folder: str | Path,
+    folder: str | Path | ExperimentFolder,
     instances: Sequence[int | str] = (),
     *,
     baseline: int | str | None = None,
@@ -50,7 +51,7 @@ def compare_instances(
     """Compare instances of finished experiments on their common folds, in a test metric.
 
     Args:
-        folder: ``results/<dataset>/experiment_<n>``.
+        folder: ``results/<dataset>/experiment_<n>``, or that experiment where it is open already.
         instances: Numbers of this experiment, or ``path:number`` of another; none: all of this experiment.
         baseline: What the others are compared with; None: the instance among them that the validation figures select.
         metric: Name of the metric; None: the first main metric of the task.
@@ -62,7 +63,7 @@ def compare_instances(
         SettingsError: A name is none of an instance, fewer than two instances are named, the metric is unknown, or the ROPE is
             negative.
     """
-    home = find_experiment(Path(folder))
+    home = folder if isinstance(folder, ExperimentFolder) else find_experiment(Path(folder))
     chosen = _choose(home, list(instances), baseline)
     folds = _check_folds(chosen)
     _refuse_other_tasks(chosen)
@@ -126,7 +127,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     read: dict[tuple[Path, int], _Chosen] = {}
     for path, experiment in {path: experiment for (path, _), experiment in wanted.items()}.items():
         prefix = "" if path == home.path.resolve() else f"{experiment.path}:"
-        for records in find_instances(experiment.path, [number for of, number in wanted if of == path]):
+        for records in find_instances(experiment, [number for of, number in wanted if of == path]):
             read[path, records.number] = _Chosen(f"{prefix}{records.number}", records)
     chosen = [read[key] for key in wanted]
     if len(chosen) < 2:
@@ -153,9 +154,9 @@ def _check_folds(chosen: Sequence[_Chosen]) -> FoldPlan:
     Deals that one lacks are left out of the comparison, as other missing folds are.
     """
     first = chosen[0].records.experiment
-    wanted = read_folds(first)
-    for path in dict.fromkeys(records.experiment.path for _, records in chosen):
-        folds = read_folds(ExperimentFolder(path))
+    wanted = open_results(first).folds
+    for path, experiment in {records.experiment.path: records.experiment for _, records in chosen}.items():
+        folds = open_results(experiment).folds
         if any(one != other for one, other in zip(folds.deal_hashes, wanted.deal_hashes, strict=False)):
             same_corpus = folds.plan.index_hash == wanted.plan.index_hash
             differs = "the fold settings differ" if same_corpus else "the corpora differ"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.numbers import finite_or_nan
-from xval.results.finished_folds import InstanceRecords
+from xval.results.instance_records import InstanceRecords
 from xval.results.read import Record
 
 _ROUNDING = 1e-6  # metrics are float64; some are computed of float32

@@ -23,7 +23,7 @@ from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import read_instance
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.read import read_folds
+from xval.results.open import open_results
 from xval.reuse.ensembles.fold import combine_fold
 from xval.reuse.ensembles.members import Member, find_members
 from xval.settings.architectures import ENSEMBLE
@@ -78,7 +78,7 @@ def make_ensemble(
     """
     if method not in METHODS:
         raise SettingsError(f"unknown method '{method}'. {suggestion(method, METHODS)}")
-    members, folds = find_members(folder, numbers), read_folds(folder)
+    members, folds = find_members(folder, numbers), open_results(folder).folds
     instance = _describe(folder, numbers, method, number)
     if missing := sorted(set(folds.numbers) - set(members)):
         raise ResultsError(f"{folder.path}: no member has fold {', '.join(map(str, missing))}.")

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.errors import REMEDY, ResultsError, SettingsError, brief
 from xval.measures.answered import Answered
-from xval.results.finished_folds import InstanceRecords, find_instances
+from xval.results.finished_folds import find_instances
 from xval.results.folder import ExperimentFolder
+from xval.results.instance_records import InstanceRecords
 from xval.results.job_key import JobKey
 from xval.results.read import PREDICTION_COLUMNS, Record
 from xval.settings.architectures import ENSEMBLE
@@ -86,7 +87,7 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
     """
     if len(set(numbers)) < len(numbers):
         raise SettingsError(f"instances {_listed(numbers)}: each once, please.")
-    found = {each.number: each for each in find_instances(folder.path, numbers)}
+    found = {each.number: each for each in find_instances(folder, numbers)}
     chosen = [found[number] for number in numbers]
     for each in chosen:
         _check_instance(each)

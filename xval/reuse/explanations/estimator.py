@@ -24,7 +24,7 @@ from xval.measures import metrics
 from xval.models.predict import predict
 from xval.results.folder import find_experiment
 from xval.results.job_key import JobKey
-from xval.results.read import read_record, read_settings
+from xval.results.open import open_results
 from xval.reuse.explanations.importance import permutation_importance
 from xval.training.classical.pooling import Pooling
 from xval.training.classical.saved import load
@@ -111,10 +111,11 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     experiment = find_experiment(folder)
     name = folder.resolve().parent.name.removeprefix("instance_")
     key = JobKey.of_folder(int(name), folder.resolve().name) if name.isdecimal() else None
-    record = read_record(experiment, key) if key else None
+    results = open_results(experiment)
+    record = results.record(key) if key else None
     if key is None or record is None or record["status"] != "done":
         raise ResultsError(f"{folder}: no finished fold. Wanted is results/<dataset>/experiment_<n>/instance_<i>/fold_<k>.")
-    settings = read_settings(experiment, key.instance).settings
+    settings = results.settings(key.instance).settings
     found, features = load(folder), settings.feature_settings()
     corpus = corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
     store = open_store(corpus / "features" / Path(record["store"]).name)

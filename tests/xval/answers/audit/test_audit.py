@@ -59,7 +59,7 @@ def test_of_a_half_done_experiment_only_finished_folds_count(copy):
     shutil.rmtree(copy.fold(1, 2))
     failed = copy.record() | {"status": "failed", "error": "out of memory"}
     (copy.fold(1, 1) / "record.json").write_text(json.dumps(failed))
-    (copy.results / "instance_1" / "metrics.json").unlink()
+    (copy.results / "instance_1" / "estimates.json").unlink()
     shutil.rmtree(copy.results / "instance_3")
 
     verdicts = copy.audit()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -106,8 +107,8 @@ def test_numbers_are_explained_by_what_their_error_grows_by_and_where_they_have_
     items = {side: getattr(FOLD, side) for side in ("training", "validation", "test")}
     record |= {"status": "done", "store": str(opened.folder), "items": items, "seed": 1}
     monkeypatch.setattr(estimator, "find_experiment", lambda _: None)
-    monkeypatch.setattr(estimator, "read_record", lambda *_: record)
-    monkeypatch.setattr(estimator, "read_settings", lambda *_: instance)
+    results = SimpleNamespace(record=lambda _: record, settings=lambda _: instance)
+    monkeypatch.setattr(estimator, "open_results", lambda _: results)
 
     importance = estimator.measure_importance(folder).set_index("group")["importance"]
 

@@ -1,0 +1,179 @@
+"""The one reader of an experiment: each file is read once, again where it was written; and the frames that it has."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from xval.answers.metric_dicts import read_metric_dicts
+from xval.base.errors import ResultsError
+from xval.base.json_files import read_json, write_json
+from xval.report.rebuild import rebuild
+from xval.results.folder import ExperimentFolder
+from xval.results.job_key import JobKey
+from xval.results.open import open_results
+from xval.results.status import read_status
+
+
+@pytest.fixture
+def experiment(make_results, tmp_path):
+    """Two instances of two folds; a fold of the second failed, and one more was trained with other settings."""
+    results = make_results(tmp_path, n_folds=2)
+    for instance in (1, 2):
+        results.add_instance(instance, batch_size=16 * instance)
+        results.add_fold(instance, 1, {"accuracy": 0.5 * instance, "auc": None})
+    results.add_fold(1, 2, {"accuracy": 0.75}, settings_hash="of before")
+    results.add_fold(2, 2, {"accuracy": 0.0}, status="failed", error="the loss is NaN")
+    return results
+
+
+def test_every_record_is_read_once_whatever_is_asked_of_it(experiment, count_reads):
+    folder = ExperimentFolder(experiment.folder.path)
+    results = open_results(folder)
+    for instance in (1, 2):
+        results.records(instance)
+        results.instance(instance)
+    read_metric_dicts(folder, [1, 2])
+    _ = results.jobs, results.figures
+
+    for name, n_files in (("record.json", 4), ("settings.json", 2), ("folds.json", 1)):
+        assert list(count_reads(name).values()) == [1] * n_files
+    assert open_results(folder) is results
+    assert open_results(folder.fold_folder(1, 1)).folder.path == folder.path
+
+
+def test_a_status_reads_every_record_once(experiment, count_reads):
+    read_status(experiment.folder)
+
+    assert list(count_reads("record.json").values()) == [1] * 4
+
+
+def test_a_record_is_read_again_once_it_was_written(experiment):
+    results, key = open_results(experiment.folder), JobKey(1, 1)
+    assert results.record(key)["metrics"]["test"]["accuracy"] == 0.5
+
+    experiment.add_fold(1, 1, {"accuracy": 0.25})
+
+    assert results.record(key)["metrics"]["test"]["accuracy"] == 0.25
+    assert results.source(key) != open_results(ExperimentFolder(experiment.folder.path)).source(JobKey(2, 1))
+
+
+def test_a_damaged_record_is_named_each_time_and_read_when_it_is_whole_again(experiment):
+    results, key = open_results(experiment.folder), JobKey(1, 1)
+    path = experiment.folder.fold_folder(*key) / "record.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+
+    for _ in range(2):
+        with pytest.raises(ResultsError, match=r"fold_1/record\.json: not readable as JSON"):
+            results.record(key)
+    records, damaged = results.records(1)
+    assert (list(records), list(damaged)) == ([JobKey(1, 2)], [key])
+
+    path.write_bytes(whole)
+    assert results.record(key)["status"] == "done"
+
+
+def test_a_job_counts_where_settings_and_folds_are_the_present_ones(experiment):
+    instance = open_results(experiment.folder).instance(1)
+
+    assert (instance.wanted, list(instance.done), list(instance.failed)) == ((JobKey(1, 1), JobKey(1, 2)), [JobKey(1, 1)], [])
+    assert [(job["fold"], job["status"]) for job in instance.not_done()] == [(2, "missing")]
+
+
+def test_the_frame_of_jobs_has_a_row_for_each_that_has_ended(experiment):
+    jobs = open_results(experiment.folder).jobs
+
+    assert jobs[["instance", "fold", "repeat", "deal", "status", "counts"]].to_numpy().tolist() == [
+        [1, 1, 1, 1, "done", True],
+        [1, 2, 1, 1, "done", False],
+        [2, 1, 1, 1, "done", True],
+        [2, 2, 1, 1, "failed", True],
+    ]
+    assert jobs["path"].to_list() == [
+        str(experiment.folder.fold_folder(instance, fold)) for instance in (1, 2) for fold in (1, 2)
+    ]
+    assert jobs["seconds"].to_list() == [10.0] * 4
+
+
+def test_the_frame_of_figures_has_those_of_finished_jobs_that_count_and_of_their_items(experiment):
+    figures = open_results(experiment.folder).figures
+
+    of_test = figures.query("side == 'test' and metric == 'accuracy'")
+    assert of_test[["instance", "fold", "repeat", "item", "value"]].to_numpy().tolist() == [
+        [1, 1, 1, "", 0.5],
+        [1, 1, 1, "speaker 1", 0.5],
+        [2, 1, 1, "", 1.0],
+        [2, 1, 1, "speaker 1", 1.0],
+    ]
+    assert figures.query("metric == 'auc'")["value"].map(math.isnan).sum() == 2 * 6  # of all sides but chance, and of an item
+    assert set(figures["side"]) == {"training", "validation", "test", "clip_validation", "clip_test", "chance"}
+
+
+def test_the_frame_of_estimates_has_what_a_rebuild_has_kept(experiment):
+    assert open_results(experiment.folder).estimates.empty
+    rebuild(experiment.folder)
+
+    estimates = open_results(experiment.folder).estimates.set_index(["instance", "side", "metric"])
+
+    assert estimates.loc[(1, "test", "accuracy"), ["items", "of"]].to_list() == [0.5, "items"]
+    assert math.isnan(estimates.loc[(2, "test", "accuracy"), "pooled"])
+
+
+def test_predictions_that_are_missing_are_named(experiment):
+    with pytest.raises(ResultsError, match=r"fold_1/predictions\.parquet: missing\."):
+        open_results(experiment.folder).predictions(JobKey(1, 1))
+
+
+@pytest.mark.parametrize("change", [{"over_items": None}, {"further": []}, {"checksum": "0"}, {"over_items": {"of": {}}}])
+def test_what_is_kept_and_was_changed_is_not_believed_but_computed_anew(experiment, change):
+    rebuild(experiment.folder)
+    path = experiment.folder.instance_folder(1) / "estimates.json"
+    whole = read_json(path)
+    write_json(path, whole | change)
+
+    with pytest.raises(ResultsError, match=r"estimates\.json: damaged\. Delete it; python -m xval rebuild writes it again"):
+        open_results(experiment.folder).kept_estimates(1)
+    (found,) = read_metric_dicts(experiment.folder, [1])
+    assert found["over_items"]["figures"]["test"]["accuracy"]["items"] == 0.5
+
+    rebuild(experiment.folder)
+    assert read_json(path) == whole
+
+
+def test_a_figure_that_was_edited_in_what_is_kept_is_not_shown(experiment):
+    rebuild(experiment.folder)
+    path = experiment.folder.instance_folder(1) / "estimates.json"
+    path.write_text(path.read_text().replace('"items": 0.5', '"items": 0.9'))
+
+    (found,) = read_metric_dicts(ExperimentFolder(experiment.folder.path), [1])
+
+    assert found["over_items"]["figures"]["test"]["accuracy"]["items"] == 0.5
+
+
+def test_what_is_kept_of_another_instance_or_another_version_is_computed_anew(experiment):
+    rebuild(experiment.folder)
+    first, second = (experiment.folder.instance_folder(instance) / "estimates.json" for instance in (1, 2))
+    second.write_bytes(first.read_bytes())
+
+    (found,) = read_metric_dicts(ExperimentFolder(experiment.folder.path), [2])
+
+    assert found["over_items"]["figures"]["test"]["accuracy"]["items"] == 1.0
+
+
+def test_the_reader_loads_no_pandas(experiment):
+    program = (
+        "import sys; from pathlib import Path; from xval.answers.metric_dicts import read_metric_dicts\n"
+        "from xval.results.folder import ExperimentFolder; from xval.results.open import open_results\n"
+        "folder = ExperimentFolder(Path(sys.argv[1])); open_results(folder).instance(1)\n"
+        "found = read_metric_dicts(folder, [1])\n"
+        "print(sorted({'keras', 'pandas', 'pyarrow', 'scipy'} & set(sys.modules)), 'over_items' in found[0])"
+    )
+    rebuild(experiment.folder)
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(experiment.folder.path)], capture_output=True, text=True, check=False
+    )
+
+    assert ended.stdout == "[] True\n", ended.stderr

@@ -1,0 +1,198 @@
+"""What is computed from the predictions of an instance: figures of further metrics, and figures over items.
+
+Comes in: an experiment. Goes out: both, and estimates.json of the instance, which keeps them with the records and predictions
+that they are of. What is not there, or is of others, is computed anew.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from xval.answers.item_figures import OVER_ITEMS_VERSION, OverItems
+from xval.answers.repeats import done_jobs
+from xval.answers.summary import MetricDict
+from xval.base.errors import ResultsError, XvalError
+from xval.base.json_files import JsonObject
+from xval.base.numbers import finite_or_none
+from xval.measures import metrics
+from xval.measures.metrics import Metric
+from xval.measures.task import find_task
+from xval.results.added_metrics import AddedMetric, load_metric, trained_with
+from xval.results.estimates_file import Estimates, write_estimates
+from xval.results.job_key import JobKey
+from xval.results.open import OpenResults
+from xval.results.read import Record, WrittenInstance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def update_further(results: OpenResults, instance: int, damaged: list[str]) -> dict[str, Metric]:
+    """Compute and keep the figures of the metrics that were asked for, where they are not known, or of another source.
+
+    Args:
+        results: Of the experiment.
+        instance: Number of the instance.
+        damaged: Is given a line for what cannot be computed.
+
+    Returns:
+        The metrics, by name.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    state = results.folder.state(instance)
+    try:
+        written, requested = results.settings(instance), results.requested_metrics
+    except ResultsError:
+        return {}  # named by the reader of records
+    current = results.current(instance, results.records(instance)[0])
+    done = {key: record for key, record in current.items() if record["status"] == "done"}
+    loaded: dict[str, AddedMetric | None] = {}
+    for name in requested if done else ():
+        short = name.rpartition(".")[2]
+        try:
+            loaded[short] = load_metric(written.settings.task_type, name)
+        except XvalError as error:
+            loaded[short] = None  # what is kept of it stays
+            damaged.append(f"{error} New figures of {short} of instance {instance} are missing.")
+    if not loaded:
+        return {}
+    old = _kept(results, instance)
+    further: JsonObject = {}
+    for key, record in done.items():
+        kept = old.further.get(key.folder_name)
+        if not kept or not results.is_source(kept["of"], key):
+            kept = {"of": results.source(key), "figures": {}}
+        known, figures = kept["figures"], dict[str, Any]()
+        for name, added in loaded.items():
+            if name in record["metrics"].get("test", {}):
+                continue
+            if name in known and (added is None or known[name]["version"] == added.version):
+                figures[name] = known[name]
+            elif added:
+                predictions = results.folder.fold_folder(*key) / "predictions.parquet"
+                try:
+                    figures[name] = _measure(written, record, predictions, added)
+                except FileNotFoundError:
+                    damaged.append(f"{predictions}: missing, so that {name} of this fold is missing, too.")
+                except XvalError as error:
+                    damaged.append(f"{error} {name} of {key} is missing.")
+        further[key.folder_name] = {"of": kept["of"], "figures": figures}
+    _keep(results, instance, state, Estimates(further, old.over_items))
+    return {name: added.metric for name, added in loaded.items() if added}
+
+
+def over_items_of(
+    results: OpenResults,
+    metric_dict: MetricDict,
+    state: object,
+    damaged: list[str],
+    further: Mapping[str, Metric] | None,
+) -> OverItems | None:
+    """Return the figures over items of the finished jobs; None: they cannot be computed.
+
+    Further metrics, and the user's own of the instance, are among them if all finished jobs have them.
+
+    Args:
+        results: Of the experiment.
+        metric_dict: Of an instance, without figures over items.
+        state: Of the files of the instance before its records were read, as of `ExperimentFolder.state`.
+        damaged: Is given a line for what cannot be computed.
+        further: The metrics that were asked for, to keep what is computed; None: nothing is written, and neither these nor the
+            user's own are computed.
+    """
+    instance, done = metric_dict["instance"], done_jobs(metric_dict)
+    old = _kept(results, instance)
+    if old.over_items and _is_known(results, old.over_items["of"], done):
+        return cast("OverItems", old.over_items["figures"])
+    if further is None:
+        computed, faults = results.once(("over items", instance), state, partial(_compute, results, metric_dict, None))
+    else:
+        jobs = {key.folder_name: results.source(key) | {"further": _further(record)} for key, record in done.items()}
+        computed, faults = _compute(results, metric_dict, further)
+        if computed:
+            over_items = {"of": {"version": OVER_ITEMS_VERSION, "jobs": jobs}, "figures": computed}
+            _keep(results, instance, state, Estimates(old.further, over_items))
+    damaged += faults
+    return computed
+
+
+def kept_jobs(results: OpenResults, instance: int) -> list[str]:
+    """Return the names of the folders of the jobs that the kept figures over items are of."""
+    return list(_kept(results, instance).over_items.get("of", {"jobs": {}})["jobs"])
+
+
+def _is_known(results: OpenResults, of: Mapping[str, Any], done: Mapping[JobKey, Record]) -> bool:
+    """Return whether figures were computed by this version of the code, of these jobs."""
+    jobs = of["jobs"]
+    if of["version"] != OVER_ITEMS_VERSION or jobs.keys() != {key.folder_name for key in done}:
+        return False
+    kept = [(jobs[key.folder_name], key, record) for key, record in done.items()]
+    return all(known["further"] == _further(record) and results.is_source(known, key) for known, key, record in kept)
+
+
+def _further(record: Record) -> JsonObject:
+    """Return the versions of the metrics that were added to a record, by name."""
+    return record.get("added_metrics", {})  # type: ignore[no-any-return]
+
+
+def _compute(
+    results: OpenResults, metric_dict: MetricDict, further: Mapping[str, Metric] | None
+) -> tuple[OverItems | None, list[str]]:
+    """Return the figures over items of an instance, and what is wrong."""
+    from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
+
+    faults: list[str] = []
+    done = done_jobs(metric_dict)
+    folders = {key: results.folder.fold_folder(*key) for key in done}
+    tested = [record["metrics"].get("test", {}) for record in done.values()]
+    if further is not None:
+        own = trained_with(metric_dict["task_type"], str(metric_dict["parameters"].get("metrics")), faults)
+        further = {name: metric for name, metric in {**own, **further}.items() if all(name in of_job for of_job in tested)}
+    for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
+        try:
+            return measure_over_items(metric_dict, folders, chosen), faults
+        except (XvalError, OSError) as error:
+            of = f"{', '.join(chosen)} of " if chosen else ""
+            faults.append(f"{error} The pooled figures of {of}instance {metric_dict['instance']} are missing.")
+    return None, faults
+
+
+def _kept(results: OpenResults, instance: int) -> Estimates:
+    """Return what is kept of an instance; nothing of a file that is damaged or cannot be read."""
+    try:
+        return results.kept_estimates(instance)
+    except (ResultsError, OSError):
+        return Estimates({}, {})
+
+
+def _keep(results: OpenResults, instance: int, state: object, estimates: Estimates) -> None:
+    """Write estimates that are not there yet, unless the files of a job have changed since that state."""
+    if estimates != _kept(results, instance) and results.folder.state(instance) == state:
+        write_estimates(results.folder.estimates_file(instance), estimates)
+
+
+def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedMetric) -> JsonObject:
+    """Return the figures of a job: of examples, of clips, of the clips of each test item; None: undefined."""
+    from xval.results.tested_examples import read_fold  # here, because it loads pandas
+
+    task = find_task(written.settings.task_type, str(written.parameters.get("label_form", "multi_class")))
+
+    def measure(targets: "NDArray[Any]", predictions: "NDArray[Any]") -> float | None:
+        return finite_or_none(metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name])
+
+    clip_average = None if task.target == "frame" else written.settings.clip_average
+    parts = read_fold(task, record["fold"], path, record.get("class_names", []), clip_average)
+    clips = parts["clip_metrics"]["test"]
+    by_item = zip(clips.names, clips.rows, strict=True)
+    return {
+        "version": added.version,
+        "higher_is_better": added.metric.higher_is_better,
+        **{
+            part: {side: measure(examples.targets, examples.predictions) for side, examples in sides.items()}
+            for part, sides in parts.items()
+        },
+        "item_metrics": {item: measure(clips.targets[rows], clips.predictions[rows]) for item, rows in by_item},
+    }

@@ -1,0 +1,288 @@
+"""The one reader of an experiment: its folds, its settings, and the record of each job, each file read once.
+
+Comes in: the folder of an experiment. Goes out: an `OpenResults`, which reads a file when it is asked for it, and again only
+where the file has been written since; so that all that a command shows is of one reading. Frames are made of it where they are
+asked for, since a run with nothing to do needs no pandas.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from xval.base.errors import REMEDY, ResultsError
+from xval.base.json_files import JsonObject
+from xval.results.estimates_file import Estimates, is_of, read_estimates, source_of
+from xval.results.folder import ExperimentFolder, file_state, find_experiment
+from xval.results.further_figures import with_further
+from xval.results.instance_records import InstanceRecords
+from xval.results.job_key import JobKey, job_keys
+from xval.results.read import (
+    Curves,
+    Record,
+    WrittenFolds,
+    WrittenInstance,
+    is_current,
+    read_folds,
+    read_history,
+    read_record,
+    read_settings,
+    requested_metrics,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_Content = TypeVar("_Content")
+
+
+class OpenResults:
+    """What an experiment has left.
+
+    Args:
+        folder: Of the experiment.
+        remembers: What was read; False where nothing is asked for twice, and thousands of records need not stay in memory.
+
+    Attributes:
+        folder: Of the experiment.
+    """
+
+    def __init__(self, folder: ExperimentFolder, *, remembers: bool = True) -> None:
+        self.folder = folder
+        self._remembers = remembers
+        self._root = str(folder.path)
+        self._known: dict[object, tuple[object, Any]] = {}
+
+    def once(self, name: object, state: object, make: Callable[[], _Content]) -> _Content:
+        """Return what is made of some files, again only where they have changed; a `ResultsError` is raised each time.
+
+        Args:
+            name: Of what is made.
+            state: Of the files, as of `file_state`.
+            make: Reads them.
+        """
+        known_state, content = self._known.get(name, (None, None))
+        if known_state != state:
+            try:
+                content = make()
+            except ResultsError as error:
+                content = error
+            if self._remembers or isinstance(name, Path):  # settings and folds are few
+                self._known[name] = state, content
+        if isinstance(content, ResultsError):
+            raise content.with_traceback(None)
+        return content  # type: ignore[no-any-return]
+
+    def forget(self, name: object) -> None:
+        """Have `once` make something again."""
+        self._known.pop(name, None)
+
+    @property
+    def folds(self) -> WrittenFolds:
+        """The folds.
+
+        Raises:
+            ResultsError: As `read_folds`.
+        """
+        return self._read(self.folder.folds_file, partial(read_folds, self.folder))
+
+    def settings(self, instance: int) -> WrittenInstance:
+        """Return settings.json of an instance.
+
+        Raises:
+            ResultsError: As `read_settings`.
+        """
+        path = self.folder.instance_folder(instance) / "settings.json"
+        return self._read(path, partial(read_settings, self.folder, instance))
+
+    def record(self, key: JobKey) -> Record | None:
+        """Return the record of a job, or None if the job has not ended.
+
+        Raises:
+            ResultsError: As `read_record`.
+        """
+        return self._hashed_record(key)[0]
+
+    def history(self, key: JobKey) -> Curves:
+        """Return the epochs of a job, in arrays, which take little memory; nothing of one that has none, as a combination.
+
+        Raises:
+            OSError: history.csv cannot be read.
+            ResultsError: It is damaged.
+        """
+        path = self._place(key, "history.csv")
+        return self._read(path, partial(_read_curves, Path(path)))
+
+    def source(self, key: JobKey) -> JsonObject:
+        """Return what tells record and predictions of a job from any others; see `source_of`.
+
+        Raises:
+            ResultsError: As `read_record`.
+        """
+        return source_of(self._place(key), self._hashed_record(key)[1])
+
+    def is_source(self, known: Mapping[str, Any], key: JobKey) -> bool:
+        """Return whether `source` would return what is known, but for files that are gone; see `is_of`.
+
+        Raises:
+            ResultsError: As `read_record`.
+        """
+        return is_of(known, self._place(key), self._hashed_record(key)[1])
+
+    def kept_estimates(self, instance: int) -> Estimates:
+        """Return what was computed from the predictions of an instance.
+
+        Raises:
+            ResultsError: estimates.json is damaged.
+        """
+        path = self.folder.estimates_file(instance)
+        return self._read(path, partial(read_estimates, path))
+
+    @property
+    def requested_metrics(self) -> list[str]:
+        """The metrics that were asked for after the training: names of the task's, and dotted paths.
+
+        Raises:
+            ResultsError: added_metrics.json is damaged.
+        """
+        return self._read(self.folder.added_metrics, partial(requested_metrics, self.folder))
+
+    def records(self, instance: int) -> tuple[dict[JobKey, Record], dict[JobKey, str]]:
+        """Return the records of the jobs of an instance, and the reasons why others cannot be read."""
+        records, damaged = {}, {}
+        for key in self.folder.jobs(instance):
+            try:
+                record = self.record(key)
+            except (ResultsError, OSError) as error:
+                damaged[key] = str(error)
+            else:
+                if record is not None:
+                    records[key] = record
+        return records, damaged
+
+    def done(self, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
+        """Return the records of those jobs that are finished.
+
+        Raises:
+            ResultsError: As `read_record`.
+        """
+        records = {key: self.record(key) for key in jobs}
+        return {key: record for key, record in records.items() if record and record["status"] == "done"}
+
+    def with_further(self, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
+        """Return records with the figures of the metrics that were asked for, where these are computed.
+
+        Raises:
+            ResultsError: An added_metrics.json or estimates.json is damaged.
+        """
+        names = {path.rpartition(".")[2] for path in self.requested_metrics}
+        if not names:
+            return dict(records)
+        return {
+            key: with_further(record, {name: of for name, of in self.further_of(key).items() if name in names})
+            for key, record in records.items()
+        }
+
+    def further_of(self, key: JobKey) -> JsonObject:
+        """Return the figures of further metrics that were computed of this very record and its predictions, by name.
+
+        Raises:
+            ResultsError: A file is damaged.
+        """
+        known = self.kept_estimates(key.instance).further.get(key.folder_name)
+        return known["figures"] if known and self.is_source(known["of"], key) else {}
+
+    def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
+        """Return the records of an instance that count: made with its present settings, on the present folds.
+
+        Raises:
+            ResultsError: folds.json or settings.json cannot be read.
+        """
+        folds, settings_hash = self.folds, self.settings(instance).settings_hash
+        return {key: record for key, record in records.items() if is_current(record, settings_hash, folds.hash_of(key.fold))}
+
+    def instance(self, number: int, chosen: JobKey | None = None) -> InstanceRecords:
+        """Return the jobs of an instance, or one of them.
+
+        Raises:
+            ResultsError: A file is missing or damaged.
+        """
+        folds, written = self.folds, self.settings(number)
+        wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, written.settings.repeats))
+        records: dict[JobKey, Record] = {}
+        for key in self.folder.jobs(number):
+            if key not in wanted and (chosen or key.fold not in folds.numbers):
+                continue
+            record = self.record(key)
+            if record is None:
+                raise ResultsError(f"{self.folder.fold_folder(*key)}: has no record.json. {REMEDY}")
+            records[key] = record
+        current = self.with_further(self.current(number, records))
+        done, failed = (
+            {key: record for key, record in current.items() if record["status"] == status} for status in ("done", "failed")
+        )
+        return InstanceRecords(self.folder, written, tuple(sorted(wanted)), done, failed)
+
+    @property
+    def jobs(self) -> "pd.DataFrame":
+        """A row for each job that has ended; see `xval.results.frames.frame_of_jobs`."""
+        from xval.results.frames import frame_of_jobs
+
+        return frame_of_jobs(self)
+
+    @property
+    def figures(self) -> "pd.DataFrame":
+        """A row for each figure of each finished job that counts; see `xval.results.frames.frame_of_figures`."""
+        from xval.results.frames import frame_of_figures
+
+        return frame_of_figures(self)
+
+    @property
+    def estimates(self) -> "pd.DataFrame":
+        """A row for each figure over items that is kept; see `xval.results.frames.frame_of_estimates`."""
+        from xval.results.frames import frame_of_estimates
+
+        return frame_of_estimates(self)
+
+    def predictions(self, key: JobKey) -> "pd.DataFrame":
+        """Return predictions.parquet of a job.
+
+        Raises:
+            ResultsError: It is missing or damaged.
+        """
+        from xval.results.frames import frame_of_predictions
+
+        return frame_of_predictions(self.folder.fold_folder(*key) / "predictions.parquet")
+
+    def _hashed_record(self, key: JobKey) -> tuple[Record | None, str]:
+        return self._read(self._place(key, "record.json"), partial(read_record, self.folder, key))
+
+    def _place(self, key: JobKey, name: str = "") -> str:
+        """Return the path of a file of a job, as text: pathlib takes ten times as long."""
+        return f"{self._root}/instance_{key.instance}/{key.folder_name}/{name}"
+
+    def _read(self, path: Path | str, read: Callable[[], _Content]) -> _Content:
+        return self.once(path, (file_state(path),), read)
+
+
+def _read_curves(path: Path) -> Curves:
+    try:
+        return {name: array("d", column) for name, column in read_history(path).items()}
+    except FileNotFoundError:
+        return {}
+
+
+def open_results(place: ExperimentFolder | Path) -> OpenResults:
+    """Return the reader of an experiment: one for each `ExperimentFolder`, of which a command has one.
+
+    Args:
+        place: The experiment, or the path of its folder, or of a folder or file in it.
+
+    Raises:
+        ResultsError: The path lies in no experiment.
+    """
+    folder = place if isinstance(place, ExperimentFolder) else find_experiment(place)
+    if not isinstance(folder.opened, OpenResults):
+        folder.opened = OpenResults(folder)
+    return folder.opened
