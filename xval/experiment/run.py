@@ -118,7 +118,8 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)
-    return tables.print_close(planned, outcomes, console)
+    with without_collector():
+        return tables.print_close(planned, outcomes, console)
 
 
 def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:

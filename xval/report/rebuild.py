@@ -35,7 +35,7 @@ def is_stale(folder: ExperimentFolder) -> bool:
     return (
         not folder.workbook.exists()
         or note.get("made_of") != _sources(folder)
-        or any(folder.jobs(number) and not folder.metrics_file(number).exists() for number in folder.instances())
+        or any(not folder.metrics_file(number).exists() and folder.jobs(number) for number in folder.instances())
     )
 
 
