@@ -7,7 +7,8 @@ a class that needs no arguments. It is asked twice and has to answer the same.
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import cache_from_source
 from inspect import isclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,11 @@ def ask_splitter(path: str, index: "pd.DataFrame", items: Sequence[Item], *, has
 
 def _load(path: str) -> Any:
     """Return what stands behind a path, as its source is now: a notebook may have loaded it before; of a class a new object."""
-    names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in _own_files(path)}
+    files = _own_files(path)
+    names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in files}
+    for file in files.values():
+        with suppress(OSError):  # Python takes its copy for one of an edit in the same second that leaves the size as it was
+            Path(cache_from_source(str(file))).unlink()
     loaded = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
     try:
         part = user_code.load(path)

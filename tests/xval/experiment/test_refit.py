@@ -463,6 +463,7 @@ def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
 def test_a_model_that_all_folds_start_from_is_started_from(experiment, finished, tmp_path):
     initial = experiment.fold_folder(1, 1) / "model.keras"
     (instance,) = resolve(declare(finished, {5: SMALL | {"initial_model": str(initial)}}))
+    (tmp_path / "other").mkdir()
     fold, features = Fold(0, tuple(ITEMS), (), ()), finished / "data" / "toy" / "features" / "custom"
     job = Job(
         str(tmp_path / "other"), "code", str(features), 5, fold, instance.settings, instance.options,
@@ -511,6 +512,7 @@ def write_store(folder, task_type):
     ],
 )  # fmt: skip
 def test_every_task_trains_without_validation(tmp_path, task_type, parameters):
+    (tmp_path / "results").mkdir()
     (instance,) = resolve(declare(tmp_path, {1: parameters}, task_type=task_type))
     opened = open_store(write_store(tmp_path / "data" / "toy" / "features" / "x", task_type))
     job = Job(

@@ -207,6 +207,7 @@ def main(folder: Path, names: list[str]) -> None:
         if keras.backend.backend() == "torch":
             record_without_graphs()
     left = {}
+    (folder / "results").mkdir(exist_ok=True)
     for name in names:
         number, fold = map(int, name.split(":"))
         moved.clear()

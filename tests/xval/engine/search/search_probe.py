@@ -95,6 +95,7 @@ def make_jobs_of(folder, space=None, storage=None, **plan):
     declaration = Declaration("exp.py", "exp.py", "a search", shared, {1: {"search": found.to_text()}})
     instances = resolve(declaration)
     results = ExperimentFolder(folder / "results")
+    results.path.mkdir(exist_ok=True)
     corpus = open_corpus("toy", folder / "data")
     planned = make_plan(results, instances, load_folds(results, instances[0].settings))
     features, _ = make_store(corpus, instances[0].settings.feature_settings())
