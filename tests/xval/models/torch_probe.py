@@ -31,6 +31,8 @@ def main(folder: Path, names: list[str]) -> None:
     predictors = {item: values.astype(np.float32) for item, values in sounds.items()}
     written = store.write("toy", predictors, dict.fromkeys("abcd", LABELS), data_folder=folder / "data")
 
+    (folder / "results").mkdir()
+
     def run(number, name, **own):
         given = {"dataset": "toy", "num_epochs": 3, "batch_size": 4, "backend": "torch", "learning_rate": 0.01}
         given |= {"normalization": "global", "data_folder": str(folder / "data")}

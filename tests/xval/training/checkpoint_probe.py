@@ -83,6 +83,8 @@ def main(folder: Path, names: list[str]) -> None:
     if keras.backend.backend() != "torch":
         compiled.WARM_MODEL.forget = lambda: None  # to compile takes most of the time; benchmarks/checkpoints.py compiles anew
     left = {}
+    for place in ("results", "interrupted"):
+        (folder / place).mkdir(exist_ok=True)
     for name in names:
         number, where = name.split(":")
         job = probe["make_job"](folder, written, int(number), 1)
