@@ -73,6 +73,6 @@ def combine_clips(
         clip_average: As of `combine_examples`.
     """
     if predictions.ndim == 1:
-        both = combine_examples(np.stack([targets, predictions], axis=1), clip_of, clip_average)
-        return both[:, 0], both[:, 1]
+        combined = combine_examples(np.stack([targets, predictions], axis=1), clip_of, clip_average)
+        return combined[:, 0], combined[:, 1]
     return targets[np.unique(clip_of, return_index=True)[1]], combine_examples(predictions, clip_of, clip_average)

@@ -50,9 +50,9 @@ def equal_error_rate(is_target: NDArray[np.bool_], scores: NDArray[Any]) -> floa
     order = np.argsort(-scores, kind="stable")
     last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # of those that share a score
     n_found = np.cumsum(is_target[order])[last]
-    found = np.append(0, n_found) / n_found[-1]
-    accepted = np.append(0, last + 1 - n_found) / (len(scores) - n_found[-1])
-    return float(np.interp(0.0, accepted - (1 - found), accepted))
+    accepted_targets = np.append(0, n_found) / n_found[-1]
+    accepted_others = np.append(0, last + 1 - n_found) / (len(scores) - n_found[-1])
+    return float(np.interp(0.0, accepted_others - (1 - accepted_targets), accepted_others))
 
 
 def check_zeros_and_ones(targets: NDArray[Any], task_type: str) -> None:

@@ -54,15 +54,15 @@ def count_labels(targets: Targets, predictions: Predictions) -> Counts:
 
 def average_precisions(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
     """Return the average precision of each label, float64 (n_classes,); NaN where no target has it."""
-    found = np.full(targets.shape[1], np.nan)
+    precisions = np.full(targets.shape[1], np.nan)
     for number in np.flatnonzero(targets.any(axis=0)):
         order = np.argsort(-predictions[:, number], kind="stable")
         n_right = np.cumsum(targets[order, number], dtype=np.float64)
         # Examples of one probability are found together.
         last = np.flatnonzero(np.append(np.diff(predictions[order, number]) != 0, True))
         steps = np.diff(n_right[last], prepend=0) / n_right[-1]
-        found[number] = float(steps @ (n_right[last] / (last + 1)))
-    return found
+        precisions[number] = float(steps @ (n_right[last] / (last + 1)))
+    return precisions
 
 
 def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[np.float64]:

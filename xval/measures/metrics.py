@@ -92,11 +92,11 @@ def metric(
 
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
-        found = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases)
+        declared = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases)
         if package == PACKAGE:
-            _METRICS.setdefault(task_type, {})[function.__name__] = found
+            _METRICS.setdefault(task_type, {})[function.__name__] = declared
         function.higher_is_better = higher_is_better  # type: ignore[attr-defined]
-        function.metric = found  # type: ignore[attr-defined]
+        function.metric = declared  # type: ignore[attr-defined]
         return function
 
     return register
@@ -134,8 +134,8 @@ def higher_is_better(task_type: str, name: str) -> bool:
 
 def least_outputs(task_type: str, name: str) -> int:
     """Return the least number of classes (or outputs) for which a metric of a task is computed; 1 for other names."""
-    found = _metrics(task_type).get(name)
-    return found.least_outputs if found else 1
+    registered = _metrics(task_type).get(name)
+    return registered.least_outputs if registered else 1
 
 
 def find(task_type: str, name: str) -> Metric:
@@ -144,10 +144,10 @@ def find(task_type: str, name: str) -> Metric:
     Raises:
         SettingsError: There is no such task or metric.
     """
-    found = _metrics(task_type)
-    if name not in found:
-        raise SettingsError(f"unknown metric '{name}' of {task_type}. {suggestion(name, found)}")
-    return found[name]
+    metrics = _metrics(task_type)
+    if name not in metrics:
+        raise SettingsError(f"unknown metric '{name}' of {task_type}. {suggestion(name, metrics)}")
+    return metrics[name]
 
 
 def canonical_name(task_type: str, name: str) -> str:
@@ -158,7 +158,7 @@ def canonical_name(task_type: str, name: str) -> str:
     Raises:
         SettingsError: There is no such task.
     """
-    return next((known for known, found in _metrics(task_type).items() if name in found.aliases), name)
+    return next((known for known, registered in _metrics(task_type).items() if name in registered.aliases), name)
 
 
 def describe(task_type: str, name: str) -> str:
@@ -167,8 +167,8 @@ def describe(task_type: str, name: str) -> str:
     Raises:
         SettingsError: There is no such task.
     """
-    found = _metrics(task_type).get(name)
-    text = (found and found.function.__doc__) or ""
+    registered = _metrics(task_type).get(name)
+    text = (registered and registered.function.__doc__) or ""
     return "\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n")).removeprefix("Return ")
 
 
@@ -192,7 +192,7 @@ def compute(
         JobError: There is no example, or targets and predictions do not fit each other.
     """
     n_outputs = predictions.shape[-1]
-    fitting = {name: found for name, found in _metrics(task_type).items() if n_outputs >= found.least_outputs}
+    fitting = {name: registered for name, registered in _metrics(task_type).items() if n_outputs >= registered.least_outputs}
     return measure(task_type, targets, predictions, {**fitting, **(further or {})})
 
 
@@ -216,7 +216,7 @@ def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], ch
             f"a smaller learning_rate or clip_norm may help."
         )
     _task_module(task_type).check(targets, predictions)
-    return {name: float(found.function(targets, predictions)) for name, found in chosen.items()}
+    return {name: float(chosen_metric.function(targets, predictions)) for name, chosen_metric in chosen.items()}
 
 
 def _metrics(task_type: str) -> dict[str, Metric]:

@@ -192,8 +192,8 @@ def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32
 @cache
 def all_tasks() -> Mapping[str, Task]:
     """Return the tasks by their names, as their files give them: first those that corpora are prepared for by name."""
-    found = {name: import_module(f"{metrics.PACKAGE}.{name}").TASK for name in metrics.task_types()}
-    return {name: found[name] for name in sorted(found, key=lambda name: (*TASK_TYPES, name).index(name))}
+    tasks = {name: import_module(f"{metrics.PACKAGE}.{name}").TASK for name in metrics.task_types()}
+    return {name: tasks[name] for name in sorted(tasks, key=lambda name: (*TASK_TYPES, name).index(name))}
 
 
 def find_task(name: str, label_form: str = "multi_class") -> Task:

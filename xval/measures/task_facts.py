@@ -135,12 +135,12 @@ class TaskFacts:
         if user_code.is_dotted(name):
             user_code.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
             return name
-        found = keras_names.match(name, self.losses)
-        if found is None:
+        matched_loss = keras_names.match(name, self.losses)
+        if matched_loss is None:
             raise SettingsError(
                 f"unknown loss '{name}' for {self.name}. {suggestion(name, ['auto', *self.losses])} {user_code.HOW_TO_NAME}"
             )
-        return found
+        return matched_loss
 
     def target_form(self, loss: str) -> TargetForm:
         """Return the form of the targets that a loss of `loss_name` wants; the user's own want that of the first loss."""

@@ -37,8 +37,8 @@ def loss_function(name: str) -> Function:
         SettingsError: The user's own module turns out to have no such function.
         Exception: Whatever that module raises while it is imported.
     """
-    found: Function = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
-    return found
+    function: Function = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
+    return function
 
 
 def training_functions(settings: Settings) -> tuple[Function, keras.metrics.Metric]:

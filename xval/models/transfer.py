@@ -98,7 +98,7 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
     if not isinstance(layer, keras.Model):
         return [layer]
     parts = (part for part in layer.layers if part.name not in CONSTANT_LAYERS)
-    return [found for part in parts for found in _layers_of(part)]
+    return [inner_layer for part in parts for inner_layer in _layers_of(part)]
 
 
 def _has_kernel(layer: keras.layers.Layer) -> bool:

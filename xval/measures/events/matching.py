@@ -27,7 +27,11 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
     begins = estimated[by_begin, 0]
     first = np.searchsorted(begins, reference[:, 0] - collar_ns, side="left")
     stop = np.searchsorted(begins, reference[:, 0] + collar_ns, side="right")
-    pairs = [(number, each) for number, (low, high) in enumerate(zip(first, stop, strict=True)) for each in by_begin[low:high]]
+    pairs = [
+        (reference_number, estimated_number)
+        for reference_number, (low, high) in enumerate(zip(first, stop, strict=True))
+        for estimated_number in by_begin[low:high]
+    ]
     near = np.array(pairs, dtype=np.intp).reshape(-1, 2)
     lengths = np.diff(reference, axis=1)[near[:, 0], 0]
     apart = np.abs(reference[near[:, 0], 1] - estimated[near[:, 1], 1])

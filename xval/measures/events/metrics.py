@@ -238,7 +238,7 @@ def _nothing(labels: Sequence[str]) -> Counts:
 
 
 def _checked(recordings: Iterable[RecordingEvents], labels: Sequence[str]) -> Iterable[RecordingEvents]:
-    for recording in (RecordingEvents(*each) for each in recordings):
+    for recording in (RecordingEvents(*fields) for fields in recordings):
         for events in (recording.reference, recording.estimated):
             unknown = sorted(set(events["label"]) - set(labels))
             if unknown:

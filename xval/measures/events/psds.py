@@ -104,7 +104,7 @@ def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Ru
     """
     edges = np.rint(np.arange(len(recording.scores) + 1) * recording.frame_s * NS_PER_S).astype(np.int64)
     events = [_intervals(recording.reference, label) for label in labels]
-    heard = np.array([_until(each, edges) for each in events]).reshape(len(labels), len(edges))
+    heard = np.array([_until(events_of_label, edges) for events_of_label in events]).reshape(len(labels), len(edges))
     if recording.median_frames > 1 and len(recording.scores):
         from scipy.ndimage import median_filter
 
@@ -144,7 +144,7 @@ def _tabulate(
     parts = [event[np.newaxis] for event in events[number]]
     if len(ignored):
         counted = _until(intervals.subtract(edges[np.newaxis, [0, -1]], ignored), edges)
-        heard = np.array([_until(intervals.subtract(each, ignored), edges) for each in events])
+        heard = np.array([_until(intervals.subtract(events_of_label, ignored), edges) for events_of_label in events])
         parts = [part for event in parts if len(part := intervals.subtract(event, ignored))]
     lengths = counted[stop] - counted[first]
     kept = (lengths > 0) & (edges[stop] - edges[first] >= recording.min_duration_s * NS_PER_S)
@@ -174,35 +174,35 @@ def _until(events: Intervals, edges: _Counts) -> _Counts:
 def _find_runs(scores: NDArray[np.floating]) -> tuple[_Counts, _Counts, _Numbers, _Numbers]:
     """Return first frame, end, least score, and higher score of the neighbours of each run that some threshold finds."""
     open_runs: list[tuple[int, float]] = []
-    found: list[tuple[int, int, float, float]] = []
+    rows: list[tuple[int, int, float, float]] = []
     for place, score in enumerate([*scores.tolist(), -math.inf]):
         first = place
         while open_runs and open_runs[-1][1] > score:
             first, highest = open_runs.pop()
-            found.append((first, place, highest, max(score, open_runs[-1][1] if open_runs else -math.inf)))
+            rows.append((first, place, highest, max(score, open_runs[-1][1] if open_runs else -math.inf)))
         if not open_runs or open_runs[-1][1] < score:
             open_runs.append((first, score))
-    columns = np.array(found, np.float64).reshape(-1, 4).T
+    columns = np.array(rows, np.float64).reshape(-1, 4).T
     return columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2], columns[3]
 
 
 def _curve(recordings: Sequence[Runs], scenario: Scenario) -> tuple[_Numbers, _Numbers] | None:
     """Return effective false positives per hour, rising, and the highest share of events found up to each; None: no events."""
-    n_events = sum(len(each.events_ns) for each in recordings)
+    n_events = sum(len(runs.events_ns) for runs in recordings)
     if not n_events:
         return None
-    duration_h = sum(each.duration_ns for each in recordings) / _NS_PER_H
-    label_h = np.sum([each.label_ns for each in recordings], axis=0) / _NS_PER_H
+    duration_h = sum(runs.duration_ns for runs in recordings) / _NS_PER_H
+    label_h = np.sum([runs.label_ns for runs in recordings], axis=0) / _NS_PER_H
     others = max(1, int(np.count_nonzero(label_h)) - 1)
     prices = np.divide(scenario.crossing_cost / others, label_h, out=np.zeros_like(label_h), where=label_h > 0)
-    tables = [_steps(each, scenario, 1 / duration_h, prices) for each in recordings]
+    tables = [_steps(runs, scenario, 1 / duration_h, prices) for runs in recordings]
     levels, costs, n_found = (np.concatenate(parts) for parts in zip(*tables, strict=True))
     order = np.argsort(-levels, kind="stable")
     levels, costs, n_found = levels[order], np.cumsum(costs[order]), np.cumsum(n_found[order])
     last = np.append(levels[1:] != levels[:-1], True) & np.isfinite(levels)
-    costs, found = np.maximum(costs[last], 0), n_found[last] / n_events
-    order = np.lexsort((-found, costs))
-    return costs[order], np.maximum.accumulate(found[order])
+    costs, detected_shares = np.maximum(costs[last], 0), n_found[last] / n_events
+    order = np.lexsort((-detected_shares, costs))
+    return costs[order], np.maximum.accumulate(detected_shares[order])
 
 
 def _steps(runs: Runs, scenario: Scenario, price: float, prices: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:

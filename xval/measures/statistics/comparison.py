@@ -119,8 +119,8 @@ def are_ties(differences: NDArray[np.float64], ratio: float) -> NDArray[np.bool_
     errors = np.sqrt(differences.var(axis=1, ddof=1) * (1 / n_folds + ratio))
     is_estimated = np.ptp(differences, axis=1) > _ROUNDING * largest
     is_within = np.abs(differences.mean(axis=1)) <= _critical_t(n_folds - 1) * errors
-    found: NDArray[np.bool_] = (largest == 0) | is_estimated & is_within
-    return found
+    is_tie: NDArray[np.bool_] = (largest == 0) | is_estimated & is_within
+    return is_tie
 
 
 @cache

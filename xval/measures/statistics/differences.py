@@ -41,7 +41,9 @@ def independent_difference(
     total = sum(variances)
     if not math.isfinite(total) or total == 0:
         return None
-    freedom = total**2 / sum(each**2 / (n - 1) for each, n in zip(variances, (n_first, n_second), strict=True))
+    freedom = total**2 / sum(
+        variance**2 / (n_items - 1) for variance, n_items in zip(variances, (n_first, n_second), strict=True)
+    )
     half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(total)
     difference = first(np.arange(n_first)) - second(np.arange(n_second))
     return Interval(difference - half, difference + half, n_first + n_second, "Welch t")

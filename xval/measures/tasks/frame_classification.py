@@ -214,8 +214,8 @@ class FrameClassification(Task):
     def class_rows(self, side: Side, figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the figures of the frames and of the events of each class."""
         rows = {
-            name: {"precision": of["precision"], "recall": of["recall"], "f1": of["f1"], "n_frames": of["n_clips"]}
-            for name, of in figures.get("class_metrics", {}).items()
+            name: {"precision": row["precision"], "recall": row["recall"], "f1": row["f1"], "n_frames": row["n_clips"]}
+            for name, row in figures.get("class_metrics", {}).items()
         }
         for name, of_class in cast("AnsweredRecordings", side).class_events().items():
             rows.setdefault(name, {}).update({f"event_{key}": value for key, value in of_class.items()})

@@ -108,11 +108,11 @@ class _Refusal(Exception):  # noqa: N818 - it never leaves this file
 
 def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make a dict, and refuse repeated keys, which other readers may take differently."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    values_by_key = dict(pairs)
+    if len(values_by_key) != len(pairs):
         twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
         raise _Refusal(f"has the key {twice!r:.80} twice in one object")
-    return found
+    return values_by_key
 
 
 def _check(value: Any, where: str, depth: int, registered: Collection[str]) -> Any:
@@ -120,14 +120,14 @@ def _check(value: Any, where: str, depth: int, registered: Collection[str]) -> A
     if depth > LARGEST_DEPTH:
         raise _Refusal(f"is nested deeper than {LARGEST_DEPTH} levels at {where[:80]}")
     if isinstance(value, list):
-        return [_check(each, f"{where}[{number}]", depth + 1, registered) for number, each in enumerate(value)]
+        return [_check(element, f"{where}[{number}]", depth + 1, registered) for number, element in enumerate(value)]
     if not isinstance(value, dict):
         return value
     if "class_name" in value:
         _check_object(value, where or "the model", registered)
     return {
-        key: _check(each, f"{where}.{key}" if where else key, depth + 1, registered)
-        for key, each in value.items()
+        key: _check(element, f"{where}.{key}" if where else key, depth + 1, registered)
+        for key, element in value.items()
         if not ("class_name" in value and key == "compile_config")
     }
 

@@ -58,14 +58,14 @@ def _check_group(root: "h5py.Group", path: Path, n_bytes: int) -> int:
             if not isinstance(link, h5py.HardLink):
                 target = getattr(link, "filename", None) or getattr(link, "path", "")
                 raise _refused(path, where, f"is a link to {target!r:.80} ({type(link).__name__})")
-            found = group[name]
-            if isinstance(found, h5py.Group):
-                waiting.append(found)
-            elif isinstance(found, h5py.Dataset):
-                declared += _check_dataset(found, path, where)
-                n_values += math.prod(found.shape)
+            member = group[name]
+            if isinstance(member, h5py.Group):
+                waiting.append(member)
+            elif isinstance(member, h5py.Dataset):
+                declared += _check_dataset(member, path, where)
+                n_values += math.prod(member.shape)
             else:
-                raise _refused(path, where, f"is a {type(found).__name__}; groups and datasets are wanted")
+                raise _refused(path, where, f"is a {type(member).__name__}; groups and datasets are wanted")
             if declared > n_bytes:
                 raise _refused(path, where, f"and those before it declare {declared} bytes; the file has {n_bytes}")
     return n_values

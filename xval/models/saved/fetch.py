@@ -53,7 +53,7 @@ def _copy(source: Path, path: Path, address: ModelAddress) -> None:
     with part_of(path) as part:
         with open_regular(source) as file, part.open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        found = pooch.file_hash(part, alg="sha256")
-        if found != address.sha256:
-            raise CorpusError(f"{source}: its sha256 is {found}, and not {address.sha256}. Is it another model, or not whole?")
+        sha256 = pooch.file_hash(part, alg="sha256")
+        if sha256 != address.sha256:
+            raise CorpusError(f"{source}: its sha256 is {sha256}, and not {address.sha256}. Is it another model, or not whole?")
         part.replace(path)

@@ -31,9 +31,9 @@ def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
     try:
         with path.open("rb") as file:
             check_array_header(file, path.stat().st_size)
-        found: NDArray[np.uint64] = np.load(path, allow_pickle=False)
+        hashes: NDArray[np.uint64] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ResultsError(f"{path}: damaged ({error}). Copy it again from the fold folder, or delete it.") from error
-    if found.dtype != np.uint64 or found.ndim != 1:
-        raise ResultsError(f"{path}: holds {found.dtype} {found.shape}; uint64 (n_clips,) is wanted.")
-    return found
+    if hashes.dtype != np.uint64 or hashes.ndim != 1:
+        raise ResultsError(f"{path}: holds {hashes.dtype} {hashes.shape}; uint64 (n_clips,) is wanted.")
+    return hashes

@@ -123,7 +123,7 @@ def read_clips(corpus_folder: Path) -> "pd.DataFrame | None":
 
 def short_hashes(audio_hashes: Iterable[str]) -> NDArray[np.uint64]:
     """Return audio hashes as the numbers in seen_audio.npy, their first 8 bytes, uint64 (n_clips,)."""
-    return np.array([int(each[:_HASH_DIGITS], 16) for each in audio_hashes], np.uint64)
+    return np.array([int(audio_hash[:_HASH_DIGITS], 16) for audio_hash in audio_hashes], np.uint64)
 
 
 @lru_cache(maxsize=2)
