@@ -81,17 +81,10 @@ def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[n
 def label_metrics(
     targets: Targets, predictions: Predictions, class_names: Sequence[str], thresholds: NDArray[np.float64]
 ) -> dict[str, LabelMetrics]:
-    """Return the figures of each label, and its counts at its threshold.
+    """Return the figures of each label by its name, counted from the label's threshold on, float64 (n_classes,).
 
-    Args:
-        targets: float32 (n_clips, n_classes), 0 or 1.
-        predictions: float32 (n_clips, n_classes), probabilities.
-        class_names: The name of each label.
-        thresholds: float64 (n_classes,), from which probability on a label is predicted.
-
-    Returns:
-        The figures by label. Average precision and recall are NaN for a label that no clip has, precision for one that is never
-        predicted, F1 for one that is neither.
+    Average precision and recall are NaN for a label that no clip has, precision for one that is never predicted, F1 for one
+    that is neither.
     """
     counts = count_labels(targets, decide(predictions, thresholds))
     areas = average_precisions(targets, predictions)
@@ -123,7 +116,7 @@ def join_decided(decided: NDArray[Any], class_names: Sequence[str]) -> list[str]
 
 
 def made_up_labels(n_examples: int, n_outputs: int) -> Targets:
-    """Return targets of which each has one label in turn, and then none."""
+    """Return float32 (n_examples, n_outputs) targets: one label in turn, and then none."""
     return np.asarray(np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs), np.float32)
 
 

@@ -110,20 +110,12 @@ def task_types() -> tuple[str, ...]:
 
 
 def metric_names(task_type: str) -> tuple[str, ...]:
-    """Return the names of the metrics of a task, in the order of its file.
-
-    Raises:
-        SettingsError: There is no such task.
-    """
+    """Return the names of the metrics of a task, in the order of its file."""
     return tuple(_metrics(task_type))
 
 
 def higher_is_better(task_type: str, name: str) -> bool:
-    """Return whether more of a metric is better; of ``loss``, which the engine adds to every task, less is.
-
-    Raises:
-        SettingsError: There is no such task or metric.
-    """
+    """Return whether more of a metric is better; of ``loss``, which the engine adds to every task, less is."""
     if name == "loss":
         return False
     metrics = _metrics(task_type)
@@ -139,11 +131,7 @@ def least_outputs(task_type: str, name: str) -> int:
 
 
 def find(task_type: str, name: str) -> Metric:
-    """Return a metric of a task.
-
-    Raises:
-        SettingsError: There is no such task or metric.
-    """
+    """Return a metric of a task."""
     metrics = _metrics(task_type)
     if name not in metrics:
         raise SettingsError(f"unknown metric '{name}' of {task_type}. {suggestion(name, metrics)}")
@@ -154,19 +142,12 @@ def canonical_name(task_type: str, name: str) -> str:
     """Return the name under which a metric of a task has its figures: ``balanced_accuracy`` for ``uar``.
 
     Any other name is returned as it is.
-
-    Raises:
-        SettingsError: There is no such task.
     """
     return next((known for known, registered in _metrics(task_type).items() if name in registered.aliases), name)
 
 
 def describe(task_type: str, name: str) -> str:
-    """Return the first paragraphs of a metric's docstring as plain text; empty for what is no metric of the task.
-
-    Raises:
-        SettingsError: There is no such task.
-    """
+    """Return the first paragraphs of a metric's docstring as plain text; empty for what is no metric of the task."""
     registered = _metrics(task_type).get(name)
     text = (registered and registered.function.__doc__) or ""
     return "\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n")).removeprefix("Return ")
@@ -185,11 +166,6 @@ def compute(
 
     Returns:
         The metrics in the order of their file, then the further ones. NaN: undefined for these targets and predictions.
-
-    Raises:
-        SettingsError: There is no such task.
-        DivergenceError: A prediction is NaN or infinite.
-        JobError: There is no example, or targets and predictions do not fit each other.
     """
     n_outputs = predictions.shape[-1]
     fitting = {name: registered for name, registered in _metrics(task_type).items() if n_outputs >= registered.least_outputs}
@@ -200,9 +176,7 @@ def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], ch
     """Return chosen metrics of targets and predictions, as `compute` takes them.
 
     Raises:
-        SettingsError: There is no such task.
         DivergenceError: A prediction is NaN or infinite.
-        JobError: There is no example, or targets and predictions do not fit each other.
     """
     if len(targets) == 0 or len(targets) != len(predictions):
         raise JobError(

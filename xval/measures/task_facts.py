@@ -124,9 +124,6 @@ class TaskFacts:
     def loss_name(self, name: str) -> str:
         """Return the Keras name of a loss, with `auto` resolved, or the dotted path of a loss of the user's own.
 
-        Args:
-            name: A Keras name, or `auto`.
-
         Raises:
             SettingsError: The loss does not fit the task; or there is no such function of two arguments.
         """
@@ -147,11 +144,7 @@ class TaskFacts:
         return self.losses.get(loss, next(iter(self.losses.values())))
 
     def higher_is_better(self, metric: str) -> bool:
-        """Return whether more of a metric of the task, or of `final_metrics`, is better.
-
-        Raises:
-            SettingsError: There is no such metric.
-        """
+        """Return whether more of a metric of the task, or of `final_metrics`, is better."""
         if metric in self.final_metrics:
             return self.final_metrics[metric]
         return metrics.higher_is_better(self.name, metric)

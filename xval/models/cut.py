@@ -28,10 +28,6 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
 
     Returns:
         A model from the same input to float32 (n_examples, n_features), compiled for prediction.
-
-    Raises:
-        SettingsError: The network has not so many layers, or no layer of this name, or they cannot be told apart (no functional
-            Keras model).
     """
     if layer is None and layers_dropped == 0:
         features = layers.Flatten(name="flattened")(model.output)

@@ -45,10 +45,6 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     Returns:
         The names of the layers with weights: ``layers_copied``, ``layers_new`` (not copied), ``layers_unused`` (of the initial
         model) and ``layers_frozen``; with unfreeze_every ``layers_unfrozen``, by the epoch, from 1, that they learn from.
-
-    Raises:
-        SettingsError: The initial model cannot be loaded; its layers differ from those of the model, or none is left to copy;
-            there are not as many blocks to freeze, or one of them would keep weights that nothing has trained.
     """
     blocks = network_blocks(model)
     frozen = blocks_to_freeze(blocks, settings)
@@ -79,8 +75,7 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
 def network_blocks(model: keras.Model) -> list[Block]:
     """Return the layers of a model's network in blocks, from the input to the output; the last block has the output layer.
 
-    Args:
-        model: Of `build_model`, or any other; its layers of `CONSTANT_LAYERS` are left out.
+    Layers of `CONSTANT_LAYERS` are left out.
     """
     blocks: list[Block] = [[]]
     for layer in _layers_of(model):
@@ -117,11 +112,7 @@ def _is_batch_normalisation(layer: keras.layers.Layer) -> bool:
 
 
 def blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
-    """Return the blocks of `network_blocks` that frozen_layers or frozen name, from the input to the output.
-
-    Raises:
-        SettingsError: There are not as many, or no convolution.
-    """
+    """Return the blocks of `network_blocks` that frozen_layers or frozen name, from the input to the output."""
     *hidden, _output = blocks
     if settings.frozen == "convolutions":
         chosen = [block for block in hidden if any(map(_is_convolution, block))]

@@ -35,20 +35,13 @@ class AnnotatedRecordings(NamedTuple):
 def read_annotations(
     data: LabelledData, class_names: Sequence[str], policy: str, renames: Mapping[str, str]
 ) -> AnnotatedRecordings:
-    """Combine the annotations of each recording.
+    """Return the events of the recordings that the policy's annotator has annotated.
 
     Args:
         data: Recordings with annotations.
         class_names: Of the model.
         policy: See `preprocessing.annotations.labels.resolve`.
         renames: From labels of the data to classes of the model.
-
-    Returns:
-        The events, without recordings that the policy's annotator has not annotated.
-
-    Raises:
-        SettingsError: The policy is unknown, or a renamed label does not occur.
-        CorpusError: No event has a label that the model knows.
     """
     if data.annotations is None:
         raise CorpusError(f"{data.name}: has no annotated events.")

@@ -1,6 +1,6 @@
 """Match annotated and found events.
 
-Comes in: begins and ends of both. Goes out: pairs, each event in one at most.
+Comes in: begins and ends of annotated and of found events. Goes out: pairs, an event in one at most.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
 
     Args:
         reference: Annotated events, int64 (n, 2), ns.
-        estimated: Found ones, likewise.
+        estimated: Found events, int64 (n, 2), ns.
         collar_ns: Largest distance of the begins.
         offset_share: The ends may be apart by the collar, or by this share of the annotated event's length.
 
@@ -49,7 +49,7 @@ def match_pairs(pairs: NDArray[np.intp], is_same: NDArray[np.bool_]) -> NDArray[
         is_same: bool (n_pairs,), whether both have the same label.
 
     Returns:
-        The chosen pairs, likewise.
+        The chosen pairs, intp (n_chosen, 2).
     """
     from scipy.optimize import linear_sum_assignment
     from scipy.sparse import coo_matrix

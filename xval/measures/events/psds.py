@@ -52,7 +52,7 @@ SCENARIOS = {
 
 
 class ScoredRecording(NamedTuple):
-    """A recording.
+    """A recording with the scores of its frames.
 
     Attributes:
         reference: What was annotated: start_s, end_s, label.
@@ -96,12 +96,7 @@ class Runs(NamedTuple):
 
 
 def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Runs, ...]:
-    """Return the runs of each label, of which there are at most as many as frames.
-
-    Args:
-        recording: With its scores.
-        labels: Of the columns of the scores, without the background.
-    """
+    """Return the runs of each label, of which there are at most as many as frames; labels name the columns of the scores."""
     edges = np.rint(np.arange(len(recording.scores) + 1) * recording.frame_s * NS_PER_S).astype(np.int64)
     events = [_intervals(recording.reference, label) for label in labels]
     heard = np.array([_until(events_of_label, edges) for events_of_label in events]).reshape(len(labels), len(edges))
@@ -114,16 +109,12 @@ def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Ru
 
 
 def psds_figures(recordings: Sequence[tuple[Runs, ...]]) -> dict[str, float]:
-    """Return the PSDS of each of `SCENARIOS`, 0 to 1; NaN without an annotated event.
-
-    Args:
-        recordings: Of each recording what `tabulate_runs` gives.
-    """
+    """Return the PSDS of each of `SCENARIOS` from the runs of `tabulate_runs`, 0 to 1; NaN without an annotated event."""
     return {name: psds(recordings, scenario) for name, scenario in SCENARIOS.items()}
 
 
 def psds(recordings: Sequence[tuple[Runs, ...]], scenario: Scenario) -> float:
-    """Return the PSDS of some recordings; see `psds_figures`."""
+    """Return the PSDS of one scenario, 0 to 1; NaN without an annotated event."""
     curves = [curve for of_class in zip(*recordings, strict=True) if (curve := _curve(of_class, scenario)) is not None]
     if not curves:
         return math.nan

@@ -116,7 +116,7 @@ class AnsweredRecordings:
         return count_events(self.events, self.labels).by_class()
 
     def event_counts(self) -> NDArray[np.int64]:
-        """Return of each item, in the order of their names, its correct events, and those annotated and found together."""
+        """Return int64 (n_items, 2), items by name: correct events, and the sum of annotated and found ones."""
         counts = [count_events(own.events, self.labels) for _, own in self.by_item()]
         return np.array(
             [[int(of_item.n_correct.sum()), int(of_item.n_reference.sum() + of_item.n_estimated.sum())] for of_item in counts],
@@ -139,7 +139,7 @@ def answer_recordings(
     """Find the events in recordings.
 
     Args:
-        recordings: With their labels.
+        recordings: With the labels of their frames.
         probabilities: Of each recording float32 (n_frames, n_classes).
         options: With the classes, how events are found and the length of a frame.
     """

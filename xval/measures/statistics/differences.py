@@ -21,17 +21,9 @@ Figure = Callable[[NDArray[Any]], float]
 def independent_difference(
     n_first: int, first: Figure, n_second: int, second: Figure, *, confidence: float = 0.95
 ) -> Interval | None:
-    """Return the interval of the figure of the first group less that of the second.
+    """Return the interval of the figure of the first group less that of the second, each with its number of items.
 
-    Args:
-        n_first: Number of items of the first group.
-        first: Its figure.
-        n_second: Number of items of the second.
-        second: Its figure.
-        confidence: Of the interval.
-
-    Returns:
-        The interval. None: a group has fewer than 3 items, a figure is undefined with an item left out, or no item changes one.
+    None: a group has fewer than 3 items, a figure is undefined with an item left out, or no item changes one.
     """
     from scipy import special
 

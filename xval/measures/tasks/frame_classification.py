@@ -135,11 +135,7 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
 
 
 def check(targets: Targets, predictions: Predictions) -> None:
-    """Refuse arrays that are no targets and predictions of frames.
-
-    Raises:
-        JobError: A wrong shape; a target that is no class number, or neither 0 nor 1.
-    """
+    """Refuse arrays of other shapes than those of frames, and targets that are no class numbers or neither 0 nor 1."""
     n_frames, n_classes = predictions.shape if predictions.ndim == 2 else (-1, -1)
     if targets.shape not in ((n_frames,), (n_frames, n_classes)):
         raise JobError(

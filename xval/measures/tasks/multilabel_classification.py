@@ -186,11 +186,7 @@ def tuned_metrics(targets: Targets, predictions: Predictions, thresholds: NDArra
 
 
 def check(targets: NDArray[Any], predictions: Predictions) -> None:
-    """Refuse arrays that are no targets and predictions of labels.
-
-    Raises:
-        JobError: A wrong shape, or a target that is neither 0 nor 1.
-    """
+    """Refuse arrays of other shapes than those of labels, and targets that are neither 0 nor 1."""
     if targets.ndim != 2 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of multilabel_classification: received targets {targets.shape} and predictions {predictions.shape}; "

@@ -85,9 +85,6 @@ def check_config(content: bytes, path: Path, registered: Collection[str]) -> byt
 
     Returns:
         config.json without every ``compile_config``: loss and optimizer are needed only for training.
-
-    Raises:
-        UnsafeModelError: It is no JSON object, nested too deeply, has a key twice, or names an object that is not allowed.
     """
     try:
         config = json.loads(content, object_pairs_hook=_as_dict)
@@ -133,7 +130,6 @@ def _check(value: Any, where: str, depth: int, registered: Collection[str]) -> A
 
 
 def _check_object(described: dict[str, Any], where: str, registered: Collection[str]) -> None:
-    """Refuse an object that is not allowed."""
     class_name, module = described["class_name"], described.get("module")
     own_name = described.get("registered_name")
     inner = described.get("config")

@@ -22,14 +22,10 @@ _SLAB_VALUES = 1 << 22
 
 
 def check_weights(file: Path, path: Path) -> int:
-    """Refuse weights that lie in another file, are missing, are no plain numbers, or are NaN or infinite.
+    """Return how many numbers the weights are; refuse what is no plain number, NaN, infinite, or stored elsewhere.
 
-    Returns:
-        How many numbers are in it.
-
-    Raises:
-        UnsafeModelError: The file is no HDF5; a link is not of the kind that Keras writes; a dataset lies elsewhere, is
-            virtual, compressed, or larger than what is stored, is not numeric, or has a NaN or infinite value.
+    Elsewhere is another file, a link that Keras does not write, a virtual or compressed dataset, or nowhere, where a dataset
+    declares more than is stored.
     """
     import h5py
 

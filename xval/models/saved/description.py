@@ -196,10 +196,7 @@ class ModelDescription(BaseModel):
 
 
 def read_description(model: Path) -> ModelDescription:
-    """Return the description of a saved model.
-
-    Args:
-        model: Its .keras file, with the .json file of the same name beside it.
+    """Return the description of a saved model: the .json file of the same name beside its .keras file.
 
     Raises:
         ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete; or no features can be made by it.
@@ -242,11 +239,7 @@ def mean_thresholds(descriptions: Sequence[ModelDescription]) -> NDArray[np.floa
 
 
 def check_description(model: "keras.Model", description: "ModelDescription", path: Path) -> None:
-    """Refuse a model.json that belongs to another model.
-
-    Raises:
-        UnsafeModelError: The number of outputs or the shape of the inputs is not that of model.json.
-    """
+    """Refuse a model.json of another model: the number of outputs or the shape of the inputs differs."""
     described = path.with_suffix(".json")
     read, given = model.input_shape, model.output_shape
     if not isinstance(read, tuple) or not isinstance(given, tuple):

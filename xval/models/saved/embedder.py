@@ -35,16 +35,7 @@ def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
 
 
 def check_embedder(path: Path, description: ModelDescription) -> None:
-    """Refuse a model whose embedder is not there, or another one now.
-
-    Args:
-        path: The model.
-        description: Its model.json.
-
-    Raises:
-        SettingsError: The embedder is not there.
-        ResultsError: It is another one, or model.json does not say which one it was.
-    """
+    """Refuse a model whose embedder is not there, or another one now, or not named in model.json."""
     settings = description.feature_settings
     if settings.features != "embedding" or description.is_custom:
         return

@@ -26,11 +26,7 @@ def cached_path(address: ModelAddress) -> Path:
 
 
 def fetch_model(address: ModelAddress) -> Path:
-    """Return the model of an address, fetched if it is not there yet.
-
-    Raises:
-        SettingsError: It cannot be fetched, or what came or lies there has another checksum.
-    """
+    """Return the model of an address, fetched if it is not there yet; its checksum is compared."""
     from preprocessing.console import make_console
     from preprocessing.corpora._download import Archive, download
 

@@ -18,10 +18,7 @@ TRAINED_AUDIO_NAME = "trained_audio.npy"
 
 
 def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
-    """Return the hashes of the audio that a saved model has heard, uint64 (n_clips,), or None if they are not known.
-
-    Args:
-        path: seen_audio.npy or trained_audio.npy beside its .keras file.
+    """Return the hashes in seen_audio.npy or trained_audio.npy, uint64 (n_clips,), or None if they are not known.
 
     Raises:
         ResultsError: The file is damaged.

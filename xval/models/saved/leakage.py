@@ -41,14 +41,7 @@ class Leakage:
 def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
     """Compare what a model has heard with the test and validation sides of a fold, by item and by audio.
 
-    Args:
-        seen: What the model has heard.
-        fold: The fold.
-        dataset: The corpus of the fold.
-        corpus_folder: data/<dataset>.
-
-    Raises:
-        CorpusError: The index of the corpus is damaged.
+    corpus_folder is data/<dataset>.
     """
     import pandas as pd
 
