@@ -150,9 +150,9 @@ def _copy(
         # What is the output there, of an encoder say, may be a layer in the middle here.
         pairs = match_layers(hidden, [*initial_hidden, *initial_output], settings.initial_model_match)
     is_same = _answers(initial.description) == (settings.task_type, class_names(store, settings), store.target_names)
-    before, now = _target_scale(initial_model), _target_scale(model)
+    initial_scale, scale = _target_scale(initial_model), _target_scale(model)
     is_same &= len(output) == len(initial_output) and all(map(is_alike, zip(output, initial_output, strict=True)))
-    is_same &= before == now or _is_linear(output)
+    is_same &= initial_scale == scale or _is_linear(output)
     if is_same:
         pairs += zip(output, initial_output, strict=True)
     if not pairs and settings.initial_model_match == "all":
@@ -160,20 +160,20 @@ def _copy(
             f"initial_model: nothing of {initial.path} can be copied: it has an output layer alone, and one for other classes"
         )
     if not pairs:
-        there, here = (
+        theirs, ours = (
             ", ".join(f"'{layer.name}' ({described(layer)})" for layer in layers[:3])
             for layers in ([*initial_hidden, *initial_output], hidden)
         )
         raise SettingsError(
-            f"initial_model_match='{settings.initial_model_match}': no layer fits. The first of {initial.path}: {there}; "
-            f"of architecture '{settings.architecture}': {here or 'none ahead of its output layer'}"
+            f"initial_model_match='{settings.initial_model_match}': no layer fits. The first of {initial.path}: {theirs}; "
+            f"of architecture '{settings.architecture}': {ours or 'none ahead of its output layer'}"
         )
     for layer, source in pairs:
         layer.set_weights(source.get_weights())
-    if is_same and before != now:
+    if is_same and initial_scale != scale:
         kernel, bias = output[0].get_weights()
-        factor = np.divide(before[0], now[0])
-        output[0].set_weights([kernel * factor, bias * factor + np.subtract(before[1], now[1]) / now[0]])
+        factor = np.divide(initial_scale[0], scale[0])
+        output[0].set_weights([kernel * factor, bias * factor + np.subtract(initial_scale[1], scale[1]) / scale[0]])
     return pairs
 
 

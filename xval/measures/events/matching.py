@@ -32,10 +32,10 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
         for reference_number, (low, high) in enumerate(zip(first, stop, strict=True))
         for estimated_number in by_begin[low:high]
     ]
-    near = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-    lengths = np.diff(reference, axis=1)[near[:, 0], 0]
-    apart = np.abs(reference[near[:, 0], 1] - estimated[near[:, 1], 1])
-    chosen: NDArray[np.intp] = near[apart <= np.maximum(collar_ns, offset_share * lengths)]
+    near_pairs = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    lengths = np.diff(reference, axis=1)[near_pairs[:, 0], 0]
+    end_distances_ns = np.abs(reference[near_pairs[:, 0], 1] - estimated[near_pairs[:, 1], 1])
+    chosen: NDArray[np.intp] = near_pairs[end_distances_ns <= np.maximum(collar_ns, offset_share * lengths)]
     return chosen
 
 

@@ -244,8 +244,8 @@ def _intervals(events: pd.DataFrame | None, label: str) -> Intervals:
     """Return what the events of a label cover: int64 (n, 2), ns."""
     if events is None:
         return np.empty((0, 2), dtype=np.int64)
-    own = events[events["label"] == label]
-    return intervals.union(intervals.from_seconds(own["start_s"], own["end_s"]))
+    events_of_label = events[events["label"] == label]
+    return intervals.union(intervals.from_seconds(events_of_label["start_s"], events_of_label["end_s"]))
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -141,10 +141,10 @@ def _tabulate(
     kept = (lengths > 0) & (edges[stop] - edges[first] >= recording.min_duration_s * NS_PER_S)
     pairs = [np.empty((0, 3), np.int64)]
     for event, part in enumerate(parts):
-        until = _until(part, edges)
-        common = until[stop] - until[first]
-        runs = np.flatnonzero((common > 0) & kept)
-        pairs.append(np.column_stack([np.full_like(runs, event), runs, common[runs]]))
+        event_until = _until(part, edges)
+        shared_ns = event_until[stop] - event_until[first]
+        runs = np.flatnonzero((shared_ns > 0) & kept)
+        pairs.append(np.column_stack([np.full_like(runs, event), runs, shared_ns[runs]]))
     return Runs(
         highest,
         np.where(kept, lowest, highest),  # found by no threshold
@@ -225,5 +225,5 @@ def _intervals(events: pd.DataFrame | None, label: str) -> Intervals:
     """Return the events of a label: int64 (n, 2), ns."""
     if events is None:
         return np.empty((0, 2), dtype=np.int64)
-    own = events[events["label"] == label]
-    return intervals.from_seconds(own["start_s"], own["end_s"])
+    events_of_label = events[events["label"] == label]
+    return intervals.from_seconds(events_of_label["start_s"], events_of_label["end_s"])

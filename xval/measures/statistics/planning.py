@@ -45,10 +45,12 @@ class Study(NamedTuple):
 
         Without `n_folds`, as many items are tested per fold as now, and the number of folds follows that of the items.
         """
-        now = self.n_folds / self.n_deals
-        of_deal = max(2, round(now * n_items / self.n_items)) if n_folds is None else n_folds / self.n_deals
-        ratio = self.ratio * (now - 1) / (of_deal - 1)
-        return Study(n_items, round(of_deal * self.n_deals), n_repeats, ratio, self.n_deals)
+        folds_per_deal = self.n_folds / self.n_deals
+        planned_folds_per_deal = (
+            max(2, round(folds_per_deal * n_items / self.n_items)) if n_folds is None else n_folds / self.n_deals
+        )
+        ratio = self.ratio * (folds_per_deal - 1) / (planned_folds_per_deal - 1)
+        return Study(n_items, round(planned_folds_per_deal * self.n_deals), n_repeats, ratio, self.n_deals)
 
 
 def power(difference: float, standard_error: float, n_folds: int, *, level: float = 0.05) -> float:
