@@ -39,7 +39,7 @@ class Answered:
         return self.targets, self.predictions
 
     def counted_items(self) -> NDArray[Any]:
-        """Return the names of their items, str (n,)."""
+        """Return the items' names, str (n,)."""
         return self.rows["item"].to_numpy(dtype=str)
 
     def by_clip(self, clip_average: str) -> "Answered":
@@ -57,7 +57,7 @@ class Answered:
             yield item, Answered(self.rows.iloc[own], self.targets[own], self.predictions[own])
 
     def tables(self) -> "dict[str, pd.DataFrame]":
-        """Return what is kept beside the predictions, by the name of its file."""
+        """Return the tables that are kept beside the predictions, by the names of their files."""
         return {}
 
 
@@ -69,10 +69,10 @@ def combine_clips(
     Args:
         targets: As the metrics of the task take them.
         predictions: float32 (n_examples, n_outputs); of a representation (n_examples,), and targets are errors too.
-        clip_of: int64 (n_examples,), the number of the clip of each, from 0 without gaps.
+        clip_of: int64 (n_examples,), the number of each example's clip, from 0 without gaps.
         clip_average: As of `combine_examples`.
     """
     if predictions.ndim == 1:
-        both = combine_examples(np.stack([targets, predictions], axis=1), clip_of, clip_average)
-        return both[:, 0], both[:, 1]
+        combined = combine_examples(np.stack([targets, predictions], axis=1), clip_of, clip_average)
+        return combined[:, 0], combined[:, 1]
     return targets[np.unique(clip_of, return_index=True)[1]], combine_examples(predictions, clip_of, clip_average)

@@ -23,14 +23,7 @@ def mean_of_defined(values: NDArray[np.float64]) -> float:
 def area_under_roc(scores: NDArray[np.floating[Any]], is_positive: NDArray[np.bool_]) -> float:
     """Return the share of pairs of a positive and a negative example that the scores put in order, ties counted half.
 
-    It is the area under the ROC curve (Hanley & McNeil 1982).
-
-    Args:
-        scores: (n_examples,).
-        is_positive: (n_examples,).
-
-    Returns:
-        NaN where all examples are positive, or none is.
+    It is the area under the ROC curve (Hanley & McNeil 1982). NaN where all examples are positive, or none is.
     """
     positives, negatives = scores[is_positive], np.sort(scores[~is_positive])
     n_below = negatives.searchsorted(positives, "left").sum()
@@ -44,23 +37,19 @@ def equal_error_rate(is_target: NDArray[np.bool_], scores: NDArray[Any]) -> floa
     It is read off the ROC curve with straight lines between its points.
 
     Args:
-        is_target: bool (n,), at least one of each.
+        is_target: bool (n,), some True and some False.
         scores: float (n,), larger for targets.
     """
     order = np.argsort(-scores, kind="stable")
     last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # of those that share a score
     n_found = np.cumsum(is_target[order])[last]
-    found = np.append(0, n_found) / n_found[-1]
-    accepted = np.append(0, last + 1 - n_found) / (len(scores) - n_found[-1])
-    return float(np.interp(0.0, accepted - (1 - found), accepted))
+    accepted_targets = np.append(0, n_found) / n_found[-1]
+    accepted_others = np.append(0, last + 1 - n_found) / (len(scores) - n_found[-1])
+    return float(np.interp(0.0, accepted_others - (1 - accepted_targets), accepted_others))
 
 
 def check_zeros_and_ones(targets: NDArray[Any], task_type: str) -> None:
-    """Refuse targets of labels that are neither 0 nor 1.
-
-    Raises:
-        JobError: Some are.
-    """
+    """Refuse targets of labels that are neither 0 nor 1."""
     if not np.isin(targets, (0, 1)).all():
         raise JobError(
             f"metrics of {task_type}: received targets from {targets.min():g} to {targets.max():g}; 0 and 1 are wanted."

@@ -20,12 +20,7 @@ def encode_outputs(prefix: str, values: NDArray[Any], names: Sequence[str]) -> d
 
 
 def decode_outputs(prefix: str, columns: Columns, names: Sequence[str]) -> NDArray[np.float32]:
-    """Return float32 (n, n_outputs).
-
-    Raises:
-        KeyError: A column is missing.
-        ValueError: A value is no number.
-    """
+    """Return float32 (n, n_outputs) from the columns ``prefix_name``."""
     return np.array([columns[f"{prefix}_{name}"].to_numpy() for name in names], np.float32).T
 
 
@@ -37,12 +32,7 @@ def encode_classes(targets: NDArray[Any] | None, probabilities: NDArray[Any], na
 
 
 def decode_classes(columns: Columns, names: Sequence[str]) -> Decoded:
-    """Return what `encode_classes` made columns of.
-
-    Raises:
-        KeyError: A column is missing, or a class is unknown.
-        ValueError: A probability is no number.
-    """
+    """Return what `encode_classes` made columns of."""
     probabilities = decode_outputs(PROBABILITY, columns, names)
     if "target" not in columns:
         return Decoded(None, probabilities)
@@ -51,7 +41,7 @@ def decode_classes(columns: Columns, names: Sequence[str]) -> Decoded:
 
 
 def decode_labels(columns: Columns, names: Sequence[str]) -> Decoded:
-    """Return 0 or 1 and the probability of each label, where any number of them is right; see `decode_outputs`."""
+    """Return 0 or 1 and the probability of each label, where any number of them is right."""
     is_known = any(f"target_{name}" in columns for name in names)
     targets = decode_outputs("target", columns, names) if is_known else None
     return Decoded(targets, decode_outputs(PROBABILITY, columns, names))

@@ -47,30 +47,15 @@ def _count(targets: Targets, predictions: Predictions) -> NDArray[np.int64]:
 
 
 def confusion_matrix(targets: Targets, predictions: Predictions) -> list[list[int]]:
-    """Count the examples of each pair of true and predicted class.
-
-    Args:
-        targets: int64 (n_examples,), class numbers.
-        predictions: float32 (n_examples, n_classes), probabilities.
-
-    Returns:
-        A row of counts per true class, a column per predicted class.
-    """
+    """Return the number of examples of each pair of classes: a row per true class, a column per predicted one."""
     counts: list[list[int]] = _count(targets, predictions).tolist()
     return counts
 
 
 def class_metrics(targets: Targets, predictions: Predictions, class_names: Sequence[str]) -> dict[str, ClassMetrics]:
-    """Return precision, recall, F1 score and number of clips of each class.
+    """Return precision, recall, F1 score and number of clips by class name.
 
-    Args:
-        targets: int64 (n_clips,), class numbers.
-        predictions: float32 (n_clips, n_classes), probabilities.
-        class_names: The name of each class number.
-
-    Returns:
-        The figures by class name. Precision is NaN for a class that is never predicted, recall for one that is never
-        true, F1 for one that is neither.
+    Precision is NaN for a class that is never predicted, recall for one that is never true, F1 for one that is neither.
     """
     figures = per_class(targets, predictions)
     n_clips = np.bincount(targets, minlength=len(class_names))

@@ -42,7 +42,7 @@ class Decoded(NamedTuple):
     predictions: NDArray[np.float32]
 
     def complete(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Return both.
+        """Return targets and predictions, which have to be known and finite.
 
         Raises:
             KeyError: There are no targets.
@@ -98,7 +98,7 @@ class ClipAnswers(NamedTuple):
 
     Attributes:
         true: As text; empty where a text would say nothing.
-        answer: Likewise.
+        answer: As text; empty where a text would say nothing.
         sure: Probability of the answer; NaN without classes.
         error: How wrong it is, larger for worse; None: that takes the answers of all folds, see `Task.worst`.
         numbers: Further columns, by name.

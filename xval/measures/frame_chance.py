@@ -17,8 +17,8 @@ _GUESS_EVENTS = "always some event, each as often as it occurs, never the backgr
 
 def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each class of events that occurs the share of frames that have it, float64 (n_classes,)."""
-    found = np.bincount(targets, weights)[1:] if targets.ndim == 1 else weights @ targets.astype(np.float64)
-    return np.asarray(found[found > 0])
+    shares = np.bincount(targets, weights)[1:] if targets.ndim == 1 else weights @ targets.astype(np.float64)
+    return np.asarray(shares[shares > 0])
 
 
 def chance_accuracy(targets: Targets, weights: NDArray[np.float64]) -> Chance:

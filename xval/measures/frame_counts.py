@@ -24,7 +24,7 @@ class Counts(NamedTuple):
 
 def count_frames(targets: Targets, predictions: Predictions) -> Counts:
     """Count the frames of each class of events that are true, predicted, and both."""
-    true, predicted = (each[:, first_event(targets) :] for each in all_classes(targets, predictions))
+    true, predicted = (is_on[:, first_event(targets) :] for is_on in all_classes(targets, predictions))
     return Counts(true.sum(axis=0), predicted.sum(axis=0), (true & predicted).sum(axis=0))
 
 

@@ -54,15 +54,15 @@ def count_labels(targets: Targets, predictions: Predictions) -> Counts:
 
 def average_precisions(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
     """Return the average precision of each label, float64 (n_classes,); NaN where no target has it."""
-    found = np.full(targets.shape[1], np.nan)
+    precisions = np.full(targets.shape[1], np.nan)
     for number in np.flatnonzero(targets.any(axis=0)):
         order = np.argsort(-predictions[:, number], kind="stable")
         n_right = np.cumsum(targets[order, number], dtype=np.float64)
         # Examples of one probability are found together.
         last = np.flatnonzero(np.append(np.diff(predictions[order, number]) != 0, True))
         steps = np.diff(n_right[last], prepend=0) / n_right[-1]
-        found[number] = float(steps @ (n_right[last] / (last + 1)))
-    return found
+        precisions[number] = float(steps @ (n_right[last] / (last + 1)))
+    return precisions
 
 
 def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[np.float64]:
@@ -81,17 +81,10 @@ def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[n
 def label_metrics(
     targets: Targets, predictions: Predictions, class_names: Sequence[str], thresholds: NDArray[np.float64]
 ) -> dict[str, LabelMetrics]:
-    """Return the figures of each label, and its counts at its threshold.
+    """Return the figures of each label by its name, counted from the label's threshold on, float64 (n_classes,).
 
-    Args:
-        targets: float32 (n_clips, n_classes), 0 or 1.
-        predictions: float32 (n_clips, n_classes), probabilities.
-        class_names: The name of each label.
-        thresholds: float64 (n_classes,), from which probability on a label is predicted.
-
-    Returns:
-        The figures by label. Average precision and recall are NaN for a label that no clip has, precision for one that is never
-        predicted, F1 for one that is neither.
+    Average precision and recall are NaN for a label that no clip has, precision for one that is never predicted, F1 for one
+    that is neither.
     """
     counts = count_labels(targets, decide(predictions, thresholds))
     areas = average_precisions(targets, predictions)
@@ -123,7 +116,7 @@ def join_decided(decided: NDArray[Any], class_names: Sequence[str]) -> list[str]
 
 
 def made_up_labels(n_examples: int, n_outputs: int) -> Targets:
-    """Return targets of which each has one label in turn, and then none."""
+    """Return float32 (n_examples, n_outputs) targets: one label in turn, and then none."""
     return np.asarray(np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs), np.float32)
 
 

@@ -73,11 +73,7 @@ class TrueLabels(NamedTuple):
 
 
 def read_renames(pairs: Iterable[str]) -> dict[str, str]:
-    """Read ``FROM=TO`` of the command line.
-
-    Raises:
-        SettingsError: Not of this form, or one label is renamed twice.
-    """
+    """Read ``FROM=TO`` of the command line; no label may be renamed twice."""
     renames: dict[str, str] = {}
     for pair in pairs:
         before, equals, after = (part.strip() for part in pair.partition("="))
@@ -89,17 +85,7 @@ def read_renames(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Mapping[str, str]) -> MatchedLabels:
-    """Return the class number of each label.
-
-    Args:
-        labels: Of clips or events.
-        class_names: Of the model.
-        renames: From labels of the data to classes of the model.
-
-    Raises:
-        SettingsError: A renamed label does not occur, or its class is unknown.
-        CorpusError: No label is a class of the model.
-    """
+    """Return the class number of each label, where `renames` leads from labels of the data to classes of the model."""
     for before, after in renames.items():
         if before not in labels:
             raise SettingsError(
@@ -127,14 +113,7 @@ def match_label_sets(
 ) -> tuple[MatchedLabels, NDArray[np.float32]]:
     """Return what `match_labels` does of all labels of all clips, and which labels each clip has, float32 (n_clips, n_classes).
 
-    Args:
-        texts: All labels of each clip, joined by ``;``; labels that the model does not know do not count.
-        class_names: Of the model.
-        renames: From labels of the data to classes of the model.
-
-    Raises:
-        SettingsError: As `match_labels`.
-        CorpusError: Likewise.
+    The texts are all labels of each clip, joined by ``;``. Labels that the model does not know do not count.
     """
     labels = [split_labels(text) for text in texts]
     matched = match_labels([label for of_clip in labels for label in of_clip], class_names, renames)
@@ -165,11 +144,7 @@ def near_class(label: str, class_names: Sequence[str]) -> str | None:
 
 
 def match_targets(data: LabelledData, target_names: Sequence[str]) -> NDArray[np.float32]:
-    """Return the target values in the order of a regression model, float32 (n_clips, n_targets).
-
-    Raises:
-        CorpusError: The data lack a target of the model.
-    """
+    """Return the target values in the order of a regression model, float32 (n_clips, n_targets)."""
     columns = data.target_columns
     if len(columns) == 1 and len(target_names) == 1:
         return data.table[list(columns.values())].to_numpy(np.float32)

@@ -92,11 +92,11 @@ def metric(
 
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
-        found = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases)
+        declared = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases)
         if package == PACKAGE:
-            _METRICS.setdefault(task_type, {})[function.__name__] = found
+            _METRICS.setdefault(task_type, {})[function.__name__] = declared
         function.higher_is_better = higher_is_better  # type: ignore[attr-defined]
-        function.metric = found  # type: ignore[attr-defined]
+        function.metric = declared  # type: ignore[attr-defined]
         return function
 
     return register
@@ -110,20 +110,12 @@ def task_types() -> tuple[str, ...]:
 
 
 def metric_names(task_type: str) -> tuple[str, ...]:
-    """Return the names of the metrics of a task, in the order of its file.
-
-    Raises:
-        SettingsError: There is no such task.
-    """
+    """Return the names of the metrics of a task, in the order of its file."""
     return tuple(_metrics(task_type))
 
 
 def higher_is_better(task_type: str, name: str) -> bool:
-    """Return whether more of a metric is better; of ``loss``, which the engine adds to every task, less is.
-
-    Raises:
-        SettingsError: There is no such task or metric.
-    """
+    """Return whether more of a metric is better; of ``loss``, which the engine adds to every task, less is."""
     if name == "loss":
         return False
     metrics = _metrics(task_type)
@@ -134,41 +126,30 @@ def higher_is_better(task_type: str, name: str) -> bool:
 
 def least_outputs(task_type: str, name: str) -> int:
     """Return the least number of classes (or outputs) for which a metric of a task is computed; 1 for other names."""
-    found = _metrics(task_type).get(name)
-    return found.least_outputs if found else 1
+    registered = _metrics(task_type).get(name)
+    return registered.least_outputs if registered else 1
 
 
 def find(task_type: str, name: str) -> Metric:
-    """Return a metric of a task.
-
-    Raises:
-        SettingsError: There is no such task or metric.
-    """
-    found = _metrics(task_type)
-    if name not in found:
-        raise SettingsError(f"unknown metric '{name}' of {task_type}. {suggestion(name, found)}")
-    return found[name]
+    """Return a metric of a task."""
+    metrics = _metrics(task_type)
+    if name not in metrics:
+        raise SettingsError(f"unknown metric '{name}' of {task_type}. {suggestion(name, metrics)}")
+    return metrics[name]
 
 
 def canonical_name(task_type: str, name: str) -> str:
     """Return the name under which a metric of a task has its figures: ``balanced_accuracy`` for ``uar``.
 
     Any other name is returned as it is.
-
-    Raises:
-        SettingsError: There is no such task.
     """
-    return next((known for known, found in _metrics(task_type).items() if name in found.aliases), name)
+    return next((known for known, registered in _metrics(task_type).items() if name in registered.aliases), name)
 
 
 def describe(task_type: str, name: str) -> str:
-    """Return the first paragraphs of a metric's docstring as plain text; empty for what is no metric of the task.
-
-    Raises:
-        SettingsError: There is no such task.
-    """
-    found = _metrics(task_type).get(name)
-    text = (found and found.function.__doc__) or ""
+    """Return the first paragraphs of a metric's docstring as plain text; empty for what is no metric of the task."""
+    registered = _metrics(task_type).get(name)
+    text = (registered and registered.function.__doc__) or ""
     return "\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n")).removeprefix("Return ")
 
 
@@ -185,14 +166,9 @@ def compute(
 
     Returns:
         The metrics in the order of their file, then the further ones. NaN: undefined for these targets and predictions.
-
-    Raises:
-        SettingsError: There is no such task.
-        DivergenceError: A prediction is NaN or infinite.
-        JobError: There is no example, or targets and predictions do not fit each other.
     """
     n_outputs = predictions.shape[-1]
-    fitting = {name: found for name, found in _metrics(task_type).items() if n_outputs >= found.least_outputs}
+    fitting = {name: registered for name, registered in _metrics(task_type).items() if n_outputs >= registered.least_outputs}
     return measure(task_type, targets, predictions, {**fitting, **(further or {})})
 
 
@@ -200,9 +176,7 @@ def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], ch
     """Return chosen metrics of targets and predictions, as `compute` takes them.
 
     Raises:
-        SettingsError: There is no such task.
         DivergenceError: A prediction is NaN or infinite.
-        JobError: There is no example, or targets and predictions do not fit each other.
     """
     if len(targets) == 0 or len(targets) != len(predictions):
         raise JobError(
@@ -216,7 +190,7 @@ def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], ch
             f"a smaller learning_rate or clip_norm may help."
         )
     _task_module(task_type).check(targets, predictions)
-    return {name: float(found.function(targets, predictions)) for name, found in chosen.items()}
+    return {name: float(chosen_metric.function(targets, predictions)) for name, chosen_metric in chosen.items()}
 
 
 def _metrics(task_type: str) -> dict[str, Metric]:

@@ -104,14 +104,9 @@ class Task(TaskFacts, ABC):
         """Return targets in which every class occurs and is missing, or numbers, to try parts of the user's own with."""
 
     def evaluate(self, side: Side, options: FigureOptions, *, by_item: bool = True) -> SideFigures:
-        """Return all figures of a side, with those of each item if they are wanted; for folds and for new data alike.
-
-        Raises:
-            DivergenceError: A prediction is NaN or infinite.
-            JobError: Targets and predictions do not fit each other.
-        """
+        """Return all figures of a side, with those of each item if they are wanted; for folds and for new data alike."""
         items = side.by_item() if by_item else ()
-        of_items = {item: {"n_clips": len(own)} | self.measure(own, options) for item, own in items}
+        of_items = {item: {"n_clips": len(side_of_item)} | self.measure(side_of_item, options) for item, side_of_item in items}
         return SideFigures(self.measure(side, options), of_items, self.class_figures(side, options))
 
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
@@ -192,20 +187,12 @@ def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32
 @cache
 def all_tasks() -> Mapping[str, Task]:
     """Return the tasks by their names, as their files give them: first those that corpora are prepared for by name."""
-    found = {name: import_module(f"{metrics.PACKAGE}.{name}").TASK for name in metrics.task_types()}
-    return {name: found[name] for name in sorted(found, key=lambda name: (*TASK_TYPES, name).index(name))}
+    tasks = {name: import_module(f"{metrics.PACKAGE}.{name}").TASK for name in metrics.task_types()}
+    return {name: tasks[name] for name in sorted(tasks, key=lambda name: (*TASK_TYPES, name).index(name))}
 
 
 def find_task(name: str, label_form: str = "multi_class") -> Task:
-    """Return a task.
-
-    Args:
-        name: The task_type.
-        label_form: The label_form; only frame_classification has more than one.
-
-    Raises:
-        SettingsError: There is no such task.
-    """
+    """Return a task by its task_type; only frame_classification has more than one label_form."""
     tasks = all_tasks()
     if name not in tasks:
         raise SettingsError(f"unknown task_type '{name}'. {suggestion(name, tasks)}")

@@ -124,9 +124,6 @@ class TaskFacts:
     def loss_name(self, name: str) -> str:
         """Return the Keras name of a loss, with `auto` resolved, or the dotted path of a loss of the user's own.
 
-        Args:
-            name: A Keras name, or `auto`.
-
         Raises:
             SettingsError: The loss does not fit the task; or there is no such function of two arguments.
         """
@@ -135,23 +132,19 @@ class TaskFacts:
         if user_code.is_dotted(name):
             user_code.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
             return name
-        found = keras_names.match(name, self.losses)
-        if found is None:
+        matched_loss = keras_names.match(name, self.losses)
+        if matched_loss is None:
             raise SettingsError(
                 f"unknown loss '{name}' for {self.name}. {suggestion(name, ['auto', *self.losses])} {user_code.HOW_TO_NAME}"
             )
-        return found
+        return matched_loss
 
     def target_form(self, loss: str) -> TargetForm:
         """Return the form of the targets that a loss of `loss_name` wants; the user's own want that of the first loss."""
         return self.losses.get(loss, next(iter(self.losses.values())))
 
     def higher_is_better(self, metric: str) -> bool:
-        """Return whether more of a metric of the task, or of `final_metrics`, is better.
-
-        Raises:
-            SettingsError: There is no such metric.
-        """
+        """Return whether more of a metric of the task, or of `final_metrics`, is better."""
         if metric in self.final_metrics:
             return self.final_metrics[metric]
         return metrics.higher_is_better(self.name, metric)

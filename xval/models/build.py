@@ -54,9 +54,6 @@ def build_model(
         (batch, n_frames, samples of a frame) for frames; to float32 (batch, n_classes) probabilities, (batch, n_outputs)
         numbers, (batch, n_frames, n_classes) probabilities, or for `representation` the normalised features as they are fed
         to the architecture.
-
-    Raises:
-        SettingsError: The architecture cannot take this input or an option.
     """
     penalty = settings.regularization_lambda
     inputs, read = _read(store, settings)
@@ -100,7 +97,6 @@ def class_names(store: FeatureStore, settings: Settings) -> tuple[str, ...]:
 
 
 def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """Return the shape of what the architecture answers with."""
     if settings.task.target == "input":
         return form
     if settings.frames:
@@ -137,7 +133,6 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
 
 
 def _moments(store: FeatureStore, settings: Settings, items: Collection[str], clips: Collection[str] | None) -> Moments:
-    """Return the statistics of the features of some items."""
     if store.is_waveform:
         return waveform_moments(store, settings.feature_settings(), items, clips)
     return store.moments(items, clips)

@@ -28,10 +28,6 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
 
     Returns:
         A model from the same input to float32 (n_examples, n_features), compiled for prediction.
-
-    Raises:
-        SettingsError: The network has not so many layers, or no layer of this name, or they cannot be told apart (no functional
-            Keras model).
     """
     if layer is None and layers_dropped == 0:
         features = layers.Flatten(name="flattened")(model.output)
@@ -44,9 +40,9 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
             hidden = earlier(hidden)
         features = cut(hidden)
     outputs = layers.Activation("linear", dtype="float32", name="embedding")(features)
-    found = keras.Model(model.input, outputs, name="cut_network")
-    compile_for_prediction(found)
-    return found
+    cut_network = keras.Model(model.input, outputs, name="cut_network")
+    compile_for_prediction(cut_network)
+    return cut_network
 
 
 def count_kernel_layers(model: keras.Model, *, where: str) -> int:
@@ -89,7 +85,7 @@ def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor
 
 
 def _with_kernel(network: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in network.layers if any(each.name in KERNELS for each in layer.weights)]
+    return [layer for layer in network.layers if any(variable.name in KERNELS for variable in layer.weights)]
 
 
 def _output_of(network: keras.Model, name: str, where: str) -> keras.KerasTensor:

@@ -25,9 +25,6 @@ def build_frontend(n_samples: int | None, settings: FeatureSettings) -> keras.Mo
         A model without trainable weights from float32 (batch, n_samples) to float32 (batch, n_frames, n_bins), in dB or
         linear as preprocessing/features/extract.py says. Frames are centred; ``db_reference = max`` and ``top_db`` refer to
         the largest value of each example.
-
-    Raises:
-        SettingsError: As `preprocessing.features.extract.check_settings`.
     """
     inputs = samples = keras.Input((n_samples,), name="samples")
     if settings.pre_emphasis:

@@ -23,8 +23,8 @@ def weigh_layers(shape: tuple[int, ...], n_layers: int) -> keras.Model:
     """
     inputs = keras.Input(shape, name="layers")
     # A kernel that is always multiplied by 1: the one variable that a chain of Keras's own layers can learn by itself.
-    one = ops.ones_like(keras.layers.Flatten(name="values")(inputs)[:, :1])
-    logits = keras.layers.Dense(n_layers, use_bias=False, kernel_initializer="zeros", dtype="float32", name="logits")(one)
+    ones = ops.ones_like(keras.layers.Flatten(name="values")(inputs)[:, :1])
+    logits = keras.layers.Dense(n_layers, use_bias=False, kernel_initializer="zeros", dtype="float32", name="logits")(ones)
     weights = keras.layers.Softmax(dtype="float32", name="weights")(logits)
     layers = keras.layers.Reshape((*shape[:-1], n_layers, shape[-1] // n_layers), name="apart")(inputs)
     weighted = ops.einsum("bl,bfld->bfd" if len(shape) > 1 else "bl,bld->bd", weights, layers)

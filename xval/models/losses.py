@@ -31,14 +31,9 @@ def fitted_loss(settings: Settings) -> str:
 
 
 def loss_function(name: str) -> Function:
-    """Return the function of a loss of `Task.loss_name`: from targets and predictions to one value per example.
-
-    Raises:
-        SettingsError: The user's own module turns out to have no such function.
-        Exception: Whatever that module raises while it is imported.
-    """
-    found: Function = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
-    return found
+    """Return the function of a loss of `Task.loss_name`: from targets and predictions to one value per example."""
+    function: Function = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
+    return function
 
 
 def training_functions(settings: Settings) -> tuple[Function, keras.metrics.Metric]:
@@ -81,14 +76,7 @@ def loss_targets(targets: NDArray[Any], loss: str, settings: Settings, data: Fol
 
 
 def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings: Settings, data: FoldData) -> float:
-    """Return the mean loss of predictions, without the L2 penalty.
-
-    Args:
-        targets: int64 (n_examples,) class numbers, or float32 (n_examples, n_outputs).
-        predictions: float32 (n_examples, n_outputs).
-        settings: As of `loss_targets`.
-        data: The fold.
-    """
+    """Return the mean loss of predictions, float32 (n_examples, n_outputs), without penalty; targets as of `loss_targets`."""
     name = settings.task.loss_name(settings.loss)
     if settings.scales_loss:
         wanted, predictions = targets / data.target_deviation, predictions / data.target_deviation

@@ -26,14 +26,14 @@ def match_layers(layers: Sequence[keras.layers.Layer], sources: Sequence[keras.l
         return [pair for pair in pairs if is_alike(pair)]
     if match == "prefix":
         return list(takewhile(is_alike, zip(layers, sources, strict=False)))
-    found: list[Pair] = []
+    pairs_in_order: list[Pair] = []
     first = 0
     for layer in layers:
         place = next((place for place in range(first, len(sources)) if is_alike((layer, sources[place]))), None)
         if place is not None:
-            found.append((layer, sources[place]))
+            pairs_in_order.append((layer, sources[place]))
             first = place + 1
-    return found
+    return pairs_in_order
 
 
 def is_alike(pair: Pair) -> bool:

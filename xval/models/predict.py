@@ -17,17 +17,17 @@ def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[
 
     Batch by batch, because within `fit` a nested `Model.predict` would start its own callbacks and data pipeline.
     """
-    if (there := on_gpu(examples)) is not None:
-        held, indexed = there
+    if (placement := on_gpu(examples)) is not None:
+        held, indexed = placement
         return on_device.steps_of(model, held, batch_size).predict(indexed.places(np.arange(len(examples))))
     batches = Batches(examples, batch_size, constant=wants_constant_shapes())
     predictions = np.empty((len(examples), 0), np.float32)
     for index in range(batches.num_batches):
         positions = batches.positions(index)
-        found = np.asarray(model.predict_on_batch(batches[index][0]), np.float32)[: len(positions)]
+        answers = np.asarray(model.predict_on_batch(batches[index][0]), np.float32)[: len(positions)]
         if not predictions.size:
-            predictions = np.empty((len(examples), *found.shape[1:]), np.float32)
-        predictions[positions] = found
+            predictions = np.empty((len(examples), *answers.shape[1:]), np.float32)
+        predictions[positions] = answers
     return predictions
 
 

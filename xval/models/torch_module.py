@@ -108,11 +108,7 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
 
 
 def check_torch_modules(network: keras.Model) -> None:
-    """Refuse modules that could be trained and saved, and never be loaded.
-
-    Raises:
-        SettingsError: A layer is a plain TorchModuleWrapper.
-    """
+    """Refuse plain TorchModuleWrapper layers: they could be trained and saved, and never be loaded."""
     for layer in all_layers(network):
         if isinstance(layer, keras.layers.TorchModuleWrapper) and not isinstance(layer, TorchModule):
             raise SettingsError(

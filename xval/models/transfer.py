@@ -45,10 +45,6 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     Returns:
         The names of the layers with weights: ``layers_copied``, ``layers_new`` (not copied), ``layers_unused`` (of the initial
         model) and ``layers_frozen``; with unfreeze_every ``layers_unfrozen``, by the epoch, from 1, that they learn from.
-
-    Raises:
-        SettingsError: The initial model cannot be loaded; its layers differ from those of the model, or none is left to copy;
-            there are not as many blocks to freeze, or one of them would keep weights that nothing has trained.
     """
     blocks = network_blocks(model)
     frozen = blocks_to_freeze(blocks, settings)
@@ -79,8 +75,7 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
 def network_blocks(model: keras.Model) -> list[Block]:
     """Return the layers of a model's network in blocks, from the input to the output; the last block has the output layer.
 
-    Args:
-        model: Of `build_model`, or any other; its layers of `CONSTANT_LAYERS` are left out.
+    Layers of `CONSTANT_LAYERS` are left out.
     """
     blocks: list[Block] = [[]]
     for layer in _layers_of(model):
@@ -98,7 +93,7 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
     if not isinstance(layer, keras.Model):
         return [layer]
     parts = (part for part in layer.layers if part.name not in CONSTANT_LAYERS)
-    return [found for part in parts for found in _layers_of(part)]
+    return [inner_layer for part in parts for inner_layer in _layers_of(part)]
 
 
 def _has_kernel(layer: keras.layers.Layer) -> bool:
@@ -117,11 +112,7 @@ def _is_batch_normalisation(layer: keras.layers.Layer) -> bool:
 
 
 def blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
-    """Return the blocks of `network_blocks` that frozen_layers or frozen name, from the input to the output.
-
-    Raises:
-        SettingsError: There are not as many, or no convolution.
-    """
+    """Return the blocks of `network_blocks` that frozen_layers or frozen name, from the input to the output."""
     *hidden, _output = blocks
     if settings.frozen == "convolutions":
         chosen = [block for block in hidden if any(map(_is_convolution, block))]
@@ -159,9 +150,9 @@ def _copy(
         # What is the output there, of an encoder say, may be a layer in the middle here.
         pairs = match_layers(hidden, [*initial_hidden, *initial_output], settings.initial_model_match)
     is_same = _answers(initial.description) == (settings.task_type, class_names(store, settings), store.target_names)
-    before, now = _target_scale(initial_model), _target_scale(model)
+    initial_scale, scale = _target_scale(initial_model), _target_scale(model)
     is_same &= len(output) == len(initial_output) and all(map(is_alike, zip(output, initial_output, strict=True)))
-    is_same &= before == now or _is_linear(output)
+    is_same &= initial_scale == scale or _is_linear(output)
     if is_same:
         pairs += zip(output, initial_output, strict=True)
     if not pairs and settings.initial_model_match == "all":
@@ -169,20 +160,20 @@ def _copy(
             f"initial_model: nothing of {initial.path} can be copied: it has an output layer alone, and one for other classes"
         )
     if not pairs:
-        there, here = (
+        theirs, ours = (
             ", ".join(f"'{layer.name}' ({described(layer)})" for layer in layers[:3])
             for layers in ([*initial_hidden, *initial_output], hidden)
         )
         raise SettingsError(
-            f"initial_model_match='{settings.initial_model_match}': no layer fits. The first of {initial.path}: {there}; "
-            f"of architecture '{settings.architecture}': {here or 'none ahead of its output layer'}"
+            f"initial_model_match='{settings.initial_model_match}': no layer fits. The first of {initial.path}: {theirs}; "
+            f"of architecture '{settings.architecture}': {ours or 'none ahead of its output layer'}"
         )
     for layer, source in pairs:
         layer.set_weights(source.get_weights())
-    if is_same and before != now:
+    if is_same and initial_scale != scale:
         kernel, bias = output[0].get_weights()
-        factor = np.divide(before[0], now[0])
-        output[0].set_weights([kernel * factor, bias * factor + np.subtract(before[1], now[1]) / now[0]])
+        factor = np.divide(initial_scale[0], scale[0])
+        output[0].set_weights([kernel * factor, bias * factor + np.subtract(initial_scale[1], scale[1]) / scale[0]])
     return pairs
 
 

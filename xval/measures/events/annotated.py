@@ -35,20 +35,13 @@ class AnnotatedRecordings(NamedTuple):
 def read_annotations(
     data: LabelledData, class_names: Sequence[str], policy: str, renames: Mapping[str, str]
 ) -> AnnotatedRecordings:
-    """Combine the annotations of each recording.
+    """Return the events of the recordings that the policy's annotator has annotated.
 
     Args:
         data: Recordings with annotations.
         class_names: Of the model.
         policy: See `preprocessing.annotations.labels.resolve`.
         renames: From labels of the data to classes of the model.
-
-    Returns:
-        The events, without recordings that the policy's annotator has not annotated.
-
-    Raises:
-        SettingsError: The policy is unknown, or a renamed label does not occur.
-        CorpusError: No event has a label that the model knows.
     """
     if data.annotations is None:
         raise CorpusError(f"{data.name}: has no annotated events.")
@@ -83,14 +76,14 @@ def label_frames(
     is found there do not count. With any number of labels per frame, such an event changes nothing.
     """
     events, disputed = annotated.known[clip]
-    size = settings.frame_samples(sample_rate_hz)
+    frame_samples = settings.frame_samples(sample_rate_hz)
     labels = frame_labels(
-        events, disputed, class_names, n_frames=n_frames, frame_samples=size, sample_rate_hz=sample_rate_hz,
+        events, disputed, class_names, n_frames=n_frames, frame_samples=frame_samples, sample_rate_hz=sample_rate_hz,
         overlap=settings.frame_overlap, form=settings.label_form,
     )  # fmt: skip
     weights, unknown = labels.weights, annotated.unknown[clip]
     if settings.label_form == "multi_class" and len(unknown):
-        edges = np.arange(n_frames + 1, dtype=np.int64) * size
+        edges = np.arange(n_frames + 1, dtype=np.int64) * frame_samples
         stretches = intervals.union(intervals.from_seconds(unknown["start_s"], unknown["end_s"], sample_rate_hz))
         weights = np.where(intervals.covered(stretches, edges) > 0, np.float32(0), weights)
         rows = [unknown.assign(label=name)[list(COLUMNS)] for name in class_names if name != BACKGROUND]

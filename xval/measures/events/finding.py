@@ -36,14 +36,11 @@ def find_events(
             multi_label: every class that reaches the threshold is active; None: 0.5.
         median_frames: Odd length of the median filter over the active frames of each class, whose first and last frame are
             repeated at the ends. 1: no filter.
-        min_duration_s: Shorter events are dropped, after the filter.
+        min_duration_s: 0 or more; shorter events are dropped, after the filter.
         form: multi_class: at most one class is active in a frame; multi_label: any.
 
     Returns:
         start_s, end_s, label, sorted by begin; events of one label do not touch.
-
-    Raises:
-        SettingsError: A threshold, length or duration is out of range, or the probabilities do not fit the classes.
     """
     from scipy.ndimage import median_filter
 

@@ -1,6 +1,6 @@
 """Match annotated and found events.
 
-Comes in: begins and ends of both. Goes out: pairs, each event in one at most.
+Comes in: begins and ends of annotated and of found events. Goes out: pairs, an event in one at most.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
 
     Args:
         reference: Annotated events, int64 (n, 2), ns.
-        estimated: Found ones, likewise.
+        estimated: Found events, int64 (n, 2), ns.
         collar_ns: Largest distance of the begins.
         offset_share: The ends may be apart by the collar, or by this share of the annotated event's length.
 
@@ -27,11 +27,15 @@ def fitting_pairs(reference: Intervals, estimated: Intervals, collar_ns: int, of
     begins = estimated[by_begin, 0]
     first = np.searchsorted(begins, reference[:, 0] - collar_ns, side="left")
     stop = np.searchsorted(begins, reference[:, 0] + collar_ns, side="right")
-    pairs = [(number, each) for number, (low, high) in enumerate(zip(first, stop, strict=True)) for each in by_begin[low:high]]
-    near = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-    lengths = np.diff(reference, axis=1)[near[:, 0], 0]
-    apart = np.abs(reference[near[:, 0], 1] - estimated[near[:, 1], 1])
-    chosen: NDArray[np.intp] = near[apart <= np.maximum(collar_ns, offset_share * lengths)]
+    pairs = [
+        (reference_number, estimated_number)
+        for reference_number, (low, high) in enumerate(zip(first, stop, strict=True))
+        for estimated_number in by_begin[low:high]
+    ]
+    near_pairs = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    lengths = np.diff(reference, axis=1)[near_pairs[:, 0], 0]
+    end_distances_ns = np.abs(reference[near_pairs[:, 0], 1] - estimated[near_pairs[:, 1], 1])
+    chosen: NDArray[np.intp] = near_pairs[end_distances_ns <= np.maximum(collar_ns, offset_share * lengths)]
     return chosen
 
 
@@ -45,7 +49,7 @@ def match_pairs(pairs: NDArray[np.intp], is_same: NDArray[np.bool_]) -> NDArray[
         is_same: bool (n_pairs,), whether both have the same label.
 
     Returns:
-        The chosen pairs, likewise.
+        The chosen pairs, intp (n_chosen, 2).
     """
     from scipy.optimize import linear_sum_assignment
     from scipy.sparse import coo_matrix

@@ -34,7 +34,7 @@ class RecordingEvents(NamedTuple):
 
     Attributes:
         reference: What was annotated: start_s, end_s, label.
-        estimated: What was found, likewise.
+        estimated: What was found: start_s, end_s, label.
         duration_s: Length of the recording.
         ignored: Stretches for which annotators disagree about a label: start_s, end_s, label. They are cut out of the events of
             this label on both sides.
@@ -54,7 +54,7 @@ class Counts:
         labels: The classes.
         n_reference: int64 (n_classes,), how often each was annotated.
         n_estimated: int64 (n_classes,), how often it was found.
-        n_correct: int64 (n_classes,), how often both.
+        n_correct: int64 (n_classes,), how often it was annotated and found at the same place.
         n_substitutions: Annotated and found at the same place, under two labels.
         n_deletions: Annotated, and nothing found.
         n_insertions: Found, and nothing annotated.
@@ -138,9 +138,6 @@ def count_segments(recordings: Iterable[RecordingEvents], labels: Sequence[str],
         recordings: `RecordingEvents`, or tuples like it.
         labels: All classes of events, without the background.
         segment_s: Length of a segment.
-
-    Raises:
-        JobError: An event of another class.
     """
     counts = _nothing(labels)
     segment_ns = round(segment_s * NS_PER_S)
@@ -180,9 +177,6 @@ def count_events(
         labels: All classes of events, without the background.
         collar_s: Largest distance of the begins, and of the ends.
         offset_share: Of the annotated event's length, which the ends may be apart too.
-
-    Raises:
-        JobError: An event of another class.
     """
     counts = _nothing(labels)
     collar_ns = round(collar_s * NS_PER_S)
@@ -238,7 +232,7 @@ def _nothing(labels: Sequence[str]) -> Counts:
 
 
 def _checked(recordings: Iterable[RecordingEvents], labels: Sequence[str]) -> Iterable[RecordingEvents]:
-    for recording in (RecordingEvents(*each) for each in recordings):
+    for recording in (RecordingEvents(*fields) for fields in recordings):
         for events in (recording.reference, recording.estimated):
             unknown = sorted(set(events["label"]) - set(labels))
             if unknown:
@@ -250,8 +244,8 @@ def _intervals(events: pd.DataFrame | None, label: str) -> Intervals:
     """Return what the events of a label cover: int64 (n, 2), ns."""
     if events is None:
         return np.empty((0, 2), dtype=np.int64)
-    own = events[events["label"] == label]
-    return intervals.union(intervals.from_seconds(own["start_s"], own["end_s"]))
+    events_of_label = events[events["label"] == label]
+    return intervals.union(intervals.from_seconds(events_of_label["start_s"], events_of_label["end_s"]))
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -52,7 +52,7 @@ SCENARIOS = {
 
 
 class ScoredRecording(NamedTuple):
-    """A recording.
+    """A recording with the scores of its frames.
 
     Attributes:
         reference: What was annotated: start_s, end_s, label.
@@ -96,15 +96,10 @@ class Runs(NamedTuple):
 
 
 def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Runs, ...]:
-    """Return the runs of each label, of which there are at most as many as frames.
-
-    Args:
-        recording: With its scores.
-        labels: Of the columns of the scores, without the background.
-    """
+    """Return the runs of each label, of which there are at most as many as frames; labels name the columns of the scores."""
     edges = np.rint(np.arange(len(recording.scores) + 1) * recording.frame_s * NS_PER_S).astype(np.int64)
     events = [_intervals(recording.reference, label) for label in labels]
-    heard = np.array([_until(each, edges) for each in events]).reshape(len(labels), len(edges))
+    heard = np.array([_until(events_of_label, edges) for events_of_label in events]).reshape(len(labels), len(edges))
     if recording.median_frames > 1 and len(recording.scores):
         from scipy.ndimage import median_filter
 
@@ -114,16 +109,12 @@ def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Ru
 
 
 def psds_figures(recordings: Sequence[tuple[Runs, ...]]) -> dict[str, float]:
-    """Return the PSDS of each of `SCENARIOS`, 0 to 1; NaN without an annotated event.
-
-    Args:
-        recordings: Of each recording what `tabulate_runs` gives.
-    """
+    """Return the PSDS of each of `SCENARIOS` from the runs of `tabulate_runs`, 0 to 1; NaN without an annotated event."""
     return {name: psds(recordings, scenario) for name, scenario in SCENARIOS.items()}
 
 
 def psds(recordings: Sequence[tuple[Runs, ...]], scenario: Scenario) -> float:
-    """Return the PSDS of some recordings; see `psds_figures`."""
+    """Return the PSDS of one scenario, 0 to 1; NaN without an annotated event."""
     curves = [curve for of_class in zip(*recordings, strict=True) if (curve := _curve(of_class, scenario)) is not None]
     if not curves:
         return math.nan
@@ -144,16 +135,16 @@ def _tabulate(
     parts = [event[np.newaxis] for event in events[number]]
     if len(ignored):
         counted = _until(intervals.subtract(edges[np.newaxis, [0, -1]], ignored), edges)
-        heard = np.array([_until(intervals.subtract(each, ignored), edges) for each in events])
+        heard = np.array([_until(intervals.subtract(events_of_label, ignored), edges) for events_of_label in events])
         parts = [part for event in parts if len(part := intervals.subtract(event, ignored))]
     lengths = counted[stop] - counted[first]
     kept = (lengths > 0) & (edges[stop] - edges[first] >= recording.min_duration_s * NS_PER_S)
     pairs = [np.empty((0, 3), np.int64)]
     for event, part in enumerate(parts):
-        until = _until(part, edges)
-        common = until[stop] - until[first]
-        runs = np.flatnonzero((common > 0) & kept)
-        pairs.append(np.column_stack([np.full_like(runs, event), runs, common[runs]]))
+        event_until = _until(part, edges)
+        shared_ns = event_until[stop] - event_until[first]
+        runs = np.flatnonzero((shared_ns > 0) & kept)
+        pairs.append(np.column_stack([np.full_like(runs, event), runs, shared_ns[runs]]))
     return Runs(
         highest,
         np.where(kept, lowest, highest),  # found by no threshold
@@ -174,35 +165,35 @@ def _until(events: Intervals, edges: _Counts) -> _Counts:
 def _find_runs(scores: NDArray[np.floating]) -> tuple[_Counts, _Counts, _Numbers, _Numbers]:
     """Return first frame, end, least score, and higher score of the neighbours of each run that some threshold finds."""
     open_runs: list[tuple[int, float]] = []
-    found: list[tuple[int, int, float, float]] = []
+    rows: list[tuple[int, int, float, float]] = []
     for place, score in enumerate([*scores.tolist(), -math.inf]):
         first = place
         while open_runs and open_runs[-1][1] > score:
             first, highest = open_runs.pop()
-            found.append((first, place, highest, max(score, open_runs[-1][1] if open_runs else -math.inf)))
+            rows.append((first, place, highest, max(score, open_runs[-1][1] if open_runs else -math.inf)))
         if not open_runs or open_runs[-1][1] < score:
             open_runs.append((first, score))
-    columns = np.array(found, np.float64).reshape(-1, 4).T
+    columns = np.array(rows, np.float64).reshape(-1, 4).T
     return columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2], columns[3]
 
 
 def _curve(recordings: Sequence[Runs], scenario: Scenario) -> tuple[_Numbers, _Numbers] | None:
     """Return effective false positives per hour, rising, and the highest share of events found up to each; None: no events."""
-    n_events = sum(len(each.events_ns) for each in recordings)
+    n_events = sum(len(runs.events_ns) for runs in recordings)
     if not n_events:
         return None
-    duration_h = sum(each.duration_ns for each in recordings) / _NS_PER_H
-    label_h = np.sum([each.label_ns for each in recordings], axis=0) / _NS_PER_H
+    duration_h = sum(runs.duration_ns for runs in recordings) / _NS_PER_H
+    label_h = np.sum([runs.label_ns for runs in recordings], axis=0) / _NS_PER_H
     others = max(1, int(np.count_nonzero(label_h)) - 1)
     prices = np.divide(scenario.crossing_cost / others, label_h, out=np.zeros_like(label_h), where=label_h > 0)
-    tables = [_steps(each, scenario, 1 / duration_h, prices) for each in recordings]
+    tables = [_steps(runs, scenario, 1 / duration_h, prices) for runs in recordings]
     levels, costs, n_found = (np.concatenate(parts) for parts in zip(*tables, strict=True))
     order = np.argsort(-levels, kind="stable")
     levels, costs, n_found = levels[order], np.cumsum(costs[order]), np.cumsum(n_found[order])
     last = np.append(levels[1:] != levels[:-1], True) & np.isfinite(levels)
-    costs, found = np.maximum(costs[last], 0), n_found[last] / n_events
-    order = np.lexsort((-found, costs))
-    return costs[order], np.maximum.accumulate(found[order])
+    costs, detected_shares = np.maximum(costs[last], 0), n_found[last] / n_events
+    order = np.lexsort((-detected_shares, costs))
+    return costs[order], np.maximum.accumulate(detected_shares[order])
 
 
 def _steps(runs: Runs, scenario: Scenario, price: float, prices: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
@@ -234,5 +225,5 @@ def _intervals(events: pd.DataFrame | None, label: str) -> Intervals:
     """Return the events of a label: int64 (n, 2), ns."""
     if events is None:
         return np.empty((0, 2), dtype=np.int64)
-    own = events[events["label"] == label]
-    return intervals.from_seconds(own["start_s"], own["end_s"])
+    events_of_label = events[events["label"] == label]
+    return intervals.from_seconds(events_of_label["start_s"], events_of_label["end_s"])

@@ -69,7 +69,9 @@ class AnsweredRecordings:
     def rows(self) -> pd.DataFrame:
         """A row per frame: item, clip, start_s, end_s, weight."""
         counts = [recording.n_frames for recording in self.recordings]
-        items, clips = (np.repeat([getattr(each, name) for each in self.recordings], counts) for name in ("item", "clip"))
+        items, clips = (
+            np.repeat([getattr(labelled, name) for labelled in self.recordings], counts) for name in ("item", "clip")
+        )
         starts_s = np.concatenate([np.arange(count) for count in counts]) * self.frame_s
         times = {"start_s": starts_s, "end_s": starts_s + self.frame_s, "weight": self.weights}
         return pd.DataFrame({"item": items, "clip": clips, **times})
@@ -105,19 +107,20 @@ class AnsweredRecordings:
 
     def event_figures(self) -> dict[str, float]:
         """Return the metrics of segments, of events, and of events at all thresholds."""
-        found = segment_metrics(self.events, self.labels, segment_s=self.settings.segment_s)
-        found |= event_metrics(self.events, self.labels) | psds_figures(self.runs)
-        return {name: found[name] for name in EVENT_FIGURES}
+        figures = segment_metrics(self.events, self.labels, segment_s=self.settings.segment_s)
+        figures |= event_metrics(self.events, self.labels) | psds_figures(self.runs)
+        return {name: figures[name] for name in EVENT_FIGURES}
 
     def class_events(self) -> dict[str, dict[str, Any]]:
         """Return the counts and figures of the events of each label."""
         return count_events(self.events, self.labels).by_class()
 
     def event_counts(self) -> NDArray[np.int64]:
-        """Return of each item, in the order of their names, its correct events, and those annotated and found together."""
+        """Return int64 (n_items, 2), items by name: correct events, and the sum of annotated and found ones."""
         counts = [count_events(own.events, self.labels) for _, own in self.by_item()]
         return np.array(
-            [[int(of.n_correct.sum()), int(of.n_reference.sum() + of.n_estimated.sum())] for of in counts], np.int64
+            [[int(of_item.n_correct.sum()), int(of_item.n_reference.sum() + of_item.n_estimated.sum())] for of_item in counts],
+            np.int64,
         )
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -136,7 +139,7 @@ def answer_recordings(
     """Find the events in recordings.
 
     Args:
-        recordings: With their labels.
+        recordings: With the labels of their frames.
         probabilities: Of each recording float32 (n_frames, n_classes).
         options: With the classes, how events are found and the length of a frame.
     """
@@ -164,8 +167,13 @@ def answer_recordings(
     columns = [list(class_names).index(name) for name in labels]
     smoothing = (settings.event_min_duration_s, settings.event_median_frames)
     runs = [
-        tabulate_runs(ScoredRecording(each.reference, scores[:, columns], frame_s, each.ignored, *smoothing), labels)
-        for each, scores in zip(events, probabilities, strict=True)
+        tabulate_runs(
+            ScoredRecording(
+                events_of_recording.reference, scores[:, columns], frame_s, events_of_recording.ignored, *smoothing
+            ),
+            labels,
+        )
+        for events_of_recording, scores in zip(events, probabilities, strict=True)
     ]
     return AnsweredRecordings(recordings, probabilities, events, runs, labels, settings, frame_s)
 

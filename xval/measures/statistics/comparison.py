@@ -81,15 +81,13 @@ def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 
 
     Args:
         differences: float (n_folds,), averaged over repeats: repeats are no further folds.
-        ratio: Number of test items over that of the items that really trained, without those that validated; mean of the folds.
-        confidence: Of the interval.
+        ratio: Number of test items over that of the items that really trained, without those that validated; mean of the
+            folds, more than 0.
+        confidence: Of the interval, between 0 and 1.
 
     Returns:
         The test. All differences 0: p is 1 and the interval [0, 0]. All equal but not 0, or one fold: interval, p and standard
         error are NaN, because the deviation cannot be estimated. Any NaN, or no fold: all of it is NaN.
-
-    Raises:
-        SettingsError: The ratio is not positive, or the confidence not between 0 and 1.
     """
     from scipy import special  # here, because it takes a while, and `are_ties` does without
 
@@ -119,8 +117,8 @@ def are_ties(differences: NDArray[np.float64], ratio: float) -> NDArray[np.bool_
     errors = np.sqrt(differences.var(axis=1, ddof=1) * (1 / n_folds + ratio))
     is_estimated = np.ptp(differences, axis=1) > _ROUNDING * largest
     is_within = np.abs(differences.mean(axis=1)) <= _critical_t(n_folds - 1) * errors
-    found: NDArray[np.bool_] = (largest == 0) | is_estimated & is_within
-    return found
+    is_tie: NDArray[np.bool_] = (largest == 0) | is_estimated & is_within
+    return is_tie
 
 
 @cache
@@ -154,14 +152,11 @@ def bayesian_t(differences: NDArray[Any], ratio: float, rope: float, *, higher_i
     Args:
         differences: float (n_folds,), averaged over repeats.
         ratio: As for `corrected_t`.
-        rope: Half of the region of practical equivalence, in the unit of the figure; 0: no difference is too small.
+        rope: Half of the region of practical equivalence, in the unit of the figure, 0 or more; 0: no difference is too small.
         higher_is_better: False for errors.
 
     Returns:
         The probabilities. All differences 0: equal is 1. All equal but not 0, one fold, or any NaN: NaN.
-
-    Raises:
-        SettingsError: The ROPE is negative, or the ratio not positive.
     """
     from scipy import special
 

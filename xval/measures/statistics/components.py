@@ -39,10 +39,7 @@ def variance_components(figures: NDArray[Any]) -> Components:
     3.6).
 
     Args:
-        figures: float (n_folds, n_repeats); NaN: not there.
-
-    Raises:
-        ResultsError: There is no figure at all, or the array has not two dimensions.
+        figures: float (n_folds, n_repeats), at least one defined; NaN: not there.
     """
     values = np.asarray(figures, dtype=np.float64)
     if values.ndim != 2 or np.isnan(values).all():

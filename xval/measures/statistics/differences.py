@@ -21,17 +21,9 @@ Figure = Callable[[NDArray[Any]], float]
 def independent_difference(
     n_first: int, first: Figure, n_second: int, second: Figure, *, confidence: float = 0.95
 ) -> Interval | None:
-    """Return the interval of the figure of the first group less that of the second.
+    """Return the interval of the figure of the first group less that of the second, each with its number of items.
 
-    Args:
-        n_first: Number of items of the first group.
-        first: Its figure.
-        n_second: Number of items of the second.
-        second: Its figure.
-        confidence: Of the interval.
-
-    Returns:
-        The interval. None: a group has fewer than 3 items, a figure is undefined with an item left out, or no item changes one.
+    None: a group has fewer than 3 items, a figure is undefined with an item left out, or no item changes one.
     """
     from scipy import special
 
@@ -41,7 +33,9 @@ def independent_difference(
     total = sum(variances)
     if not math.isfinite(total) or total == 0:
         return None
-    freedom = total**2 / sum(each**2 / (n - 1) for each, n in zip(variances, (n_first, n_second), strict=True))
+    freedom = total**2 / sum(
+        variance**2 / (n_items - 1) for variance, n_items in zip(variances, (n_first, n_second), strict=True)
+    )
     half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(total)
     difference = first(np.arange(n_first)) - second(np.arange(n_second))
     return Interval(difference - half, difference + half, n_first + n_second, "Welch t")

@@ -68,10 +68,7 @@ def mean_interval(values: NDArray[Any], *, bounds: Bounds | None = (0.0, 1.0), c
     Args:
         values: float (n_items,); each may be any value within the bounds, both ends included.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
-        confidence: Of the interval.
-
-    Raises:
-        SettingsError: A value is outside the bounds, or the confidence not between 0 and 1.
+        confidence: Of the interval, between 0 and 1.
     """
     values = np.asarray(values, dtype=np.float64)
     n_items = len(values)
@@ -113,16 +110,13 @@ def figure_interval(
         n_items: Number of items.
         compute: From the numbers of the drawn items, intp (n_drawn,), some of them several times, to the figure.
         bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
-        confidence: Of the interval.
+        confidence: Of the interval, between 0 and 1.
         bootstrap: From 20 items on; False: t there too, of a figure that takes too long to compute 2,000 times.
 
     Returns:
         The interval. None: there are fewer than 3 items; the figure is NaN or infinite, or defined in fewer than 3 of the
         resamples (or of the sets with one item left out); no item changes a figure that is at no bound, so that its error
         cannot be estimated.
-
-    Raises:
-        SettingsError: The figure is outside the bounds, or the confidence not between 0 and 1.
     """
 
     def resample(rng: np.random.Generator) -> _Numbers:
@@ -189,13 +183,7 @@ def _defined(figures: _Numbers) -> tuple[_Numbers, int]:
 
 
 def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, str]:
-    """Return both limits and the method.
-
-    Args:
-        estimate: The figure.
-        half: Half of the width on the figure's own scale.
-        bounds: Least and largest possible figure.
-    """
+    """Return both limits and the method; `half` is half of the width on the figure's own scale."""
     from scipy import special
 
     low, high = bounds

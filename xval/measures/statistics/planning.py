@@ -45,23 +45,18 @@ class Study(NamedTuple):
 
         Without `n_folds`, as many items are tested per fold as now, and the number of folds follows that of the items.
         """
-        now = self.n_folds / self.n_deals
-        of_deal = max(2, round(now * n_items / self.n_items)) if n_folds is None else n_folds / self.n_deals
-        ratio = self.ratio * (now - 1) / (of_deal - 1)
-        return Study(n_items, round(of_deal * self.n_deals), n_repeats, ratio, self.n_deals)
+        folds_per_deal = self.n_folds / self.n_deals
+        planned_folds_per_deal = (
+            max(2, round(folds_per_deal * n_items / self.n_items)) if n_folds is None else n_folds / self.n_deals
+        )
+        ratio = self.ratio * (folds_per_deal - 1) / (planned_folds_per_deal - 1)
+        return Study(n_items, round(planned_folds_per_deal * self.n_deals), n_repeats, ratio, self.n_deals)
 
 
 def power(difference: float, standard_error: float, n_folds: int, *, level: float = 0.05) -> float:
     """Return the probability that the corrected t test finds a true difference, two-sided.
 
-    Args:
-        difference: The true one.
-        standard_error: Of the estimated one; see `planned_error`.
-        n_folds: Number of folds.
-        level: Of significance.
-
-    Returns:
-        The probability; NaN where the standard error is NaN or 0, or with one fold.
+    NaN where the standard error of the estimated difference (`planned_error`) is NaN or 0, or with one fold.
     """
     if n_folds < 2 or not standard_error > 0:
         return math.nan
@@ -72,19 +67,9 @@ def power(difference: float, standard_error: float, n_folds: int, *, level: floa
 
 
 def least_detectable(standard_error: float, n_folds: int, *, wanted_power: float = 0.8, level: float = 0.05) -> float:
-    """Return the smallest true difference that the corrected t test finds with a probability.
+    """Return the smallest true difference that the corrected t test finds with a probability, in the unit of the figure.
 
-    Args:
-        standard_error: Of the estimated difference.
-        n_folds: Number of folds.
-        wanted_power: The probability.
-        level: Of significance.
-
-    Returns:
-        The difference, in the unit of the figure; NaN where the standard error is NaN or 0, or with one fold.
-
-    Raises:
-        SettingsError: The power is not between the level and 1.
+    The probability, wanted_power, lies between the level of significance and 1. NaN as for `power`.
     """
     if not level < wanted_power < 1:
         raise SettingsError(f"power={wanted_power}: allowed: between the level of significance {level} and 1, such as 0.8.")
@@ -105,7 +90,7 @@ def planned_error(differences: Components, now: Study, planned: Study) -> float:
 
     Args:
         differences: The components of the differences per fold and repeat.
-        now: The study that they were found in.
+        now: The study that they are of.
         planned: The other one; see `Study.resized`.
 
     Returns:

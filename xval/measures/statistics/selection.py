@@ -43,9 +43,6 @@ def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_bet
         validation: float (n_instances, n_folds), averaged over repeats.
         test: float (n_instances, n_folds), averaged over repeats.
         higher_is_better: Of the validation figure; False for a loss.
-
-    Raises:
-        ResultsError: The shapes differ.
     """
     validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
     if validation.shape != test.shape or validation.ndim != 2:

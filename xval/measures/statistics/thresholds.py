@@ -29,7 +29,6 @@ def find_thresholds(targets: NDArray[Any], probabilities: NDArray[np.float32]) -
 
 
 def _best(is_true: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> float:
-    """Return the threshold of one label."""
     if not is_true.any():
         return DEFAULT_THRESHOLD
     order = np.argsort(-probabilities, kind="stable")

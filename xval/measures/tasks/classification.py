@@ -134,11 +134,7 @@ def top_5_accuracy(targets: Targets, predictions: Predictions) -> float:
 
 
 def check(targets: Targets, predictions: Predictions) -> None:
-    """Refuse arrays that are no targets and predictions of one classification.
-
-    Raises:
-        JobError: A wrong shape, or a target that is no class number.
-    """
+    """Refuse arrays of other shapes than those of one classification, and targets that are no class numbers."""
     if targets.ndim != 1 or predictions.ndim != 2:
         raise JobError(
             f"metrics of classification: received targets {targets.shape} and predictions {predictions.shape}; "

@@ -135,11 +135,7 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
 
 
 def check(targets: Targets, predictions: Predictions) -> None:
-    """Refuse arrays that are no targets and predictions of frames.
-
-    Raises:
-        JobError: A wrong shape; a target that is no class number, or neither 0 nor 1.
-    """
+    """Refuse arrays of other shapes than those of frames, and targets that are no class numbers or neither 0 nor 1."""
     n_frames, n_classes = predictions.shape if predictions.ndim == 2 else (-1, -1)
     if targets.shape not in ((n_frames,), (n_frames, n_classes)):
         raise JobError(
@@ -214,8 +210,8 @@ class FrameClassification(Task):
     def class_rows(self, side: Side, figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the figures of the frames and of the events of each class."""
         rows = {
-            name: {"precision": of["precision"], "recall": of["recall"], "f1": of["f1"], "n_frames": of["n_clips"]}
-            for name, of in figures.get("class_metrics", {}).items()
+            name: {"precision": row["precision"], "recall": row["recall"], "f1": row["f1"], "n_frames": row["n_clips"]}
+            for name, row in figures.get("class_metrics", {}).items()
         }
         for name, of_class in cast("AnsweredRecordings", side).class_events().items():
             rows.setdefault(name, {}).update({f"event_{key}": value for key, value in of_class.items()})

@@ -186,11 +186,7 @@ def tuned_metrics(targets: Targets, predictions: Predictions, thresholds: NDArra
 
 
 def check(targets: NDArray[Any], predictions: Predictions) -> None:
-    """Refuse arrays that are no targets and predictions of labels.
-
-    Raises:
-        JobError: A wrong shape, or a target that is neither 0 nor 1.
-    """
+    """Refuse arrays of other shapes than those of labels, and targets that are neither 0 nor 1."""
     if targets.ndim != 2 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of multilabel_classification: received targets {targets.shape} and predictions {predictions.shape}; "
@@ -241,8 +237,8 @@ class MultilabelClassification(Task):
             decided = predictions if clip_of is None else combine_examples(predictions, clip_of, "probabilities")
             labels = np.array(join_decided(decide(decided, thresholds), names), dtype=object)
             predicted = {"predicted": labels if clip_of is None else labels[clip_of]}
-        each = {} if targets is None else encode_outputs("target", targets, names)
-        return true | predicted | each | encode_outputs(PROBABILITY, predictions, names)
+        target_columns = {} if targets is None else encode_outputs("target", targets, names)
+        return true | predicted | target_columns | encode_outputs(PROBABILITY, predictions, names)
 
     def decode(self, columns: Columns, names: Names) -> Decoded:
         """Return 0 or 1, and the probability, of each label."""
@@ -253,8 +249,8 @@ class MultilabelClassification(Task):
         return made_up_labels(n_examples, n_outputs)
 
     def _compute(self, targets: Targets, predictions: Predictions, options: FigureOptions) -> Figures:
-        found = super()._compute(targets, predictions, options)
-        return found | tuned_metrics(targets, predictions, options.thresholds)
+        figures = super()._compute(targets, predictions, options)
+        return figures | tuned_metrics(targets, predictions, options.thresholds)
 
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
         """Return the figures of each label at its threshold."""
@@ -268,9 +264,11 @@ class MultilabelClassification(Task):
 
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return the labels of each clip; the error is how many are wrong."""
-        both = table.groupby(clip_of, sort=True)[["target", "predicted"]].first()
-        wrong = [len(set(split_labels(one)) ^ set(split_labels(two))) for one, two in both.itertuples(index=False)]
-        return ClipAnswers(both["target"], both["predicted"], error=np.array(wrong, float))
+        clips = table.groupby(clip_of, sort=True)[["target", "predicted"]].first()
+        n_wrong = [
+            len(set(split_labels(true)) ^ set(split_labels(predicted))) for true, predicted in clips.itertuples(index=False)
+        ]
+        return ClipAnswers(clips["target"], clips["predicted"], error=np.array(n_wrong, float))
 
     def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
         """Return the labels, and how many are wrong."""

@@ -107,11 +107,7 @@ def ccc(targets: Numbers, predictions: Numbers) -> float:
 
 
 def check(targets: Numbers, predictions: Numbers) -> None:
-    """Refuse arrays that are no targets and predictions of one regression.
-
-    Raises:
-        JobError: A wrong shape, or a target that is NaN or infinite.
-    """
+    """Refuse arrays of other shapes than those of one regression, and targets that are NaN or infinite."""
     if targets.ndim != 2 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of regression: received targets {targets.shape} and predictions {predictions.shape}; "

@@ -49,11 +49,7 @@ def explained_variance(targets: Errors, predictions: Errors) -> float:
 
 
 def check(targets: Errors, predictions: Errors) -> None:
-    """Refuse arrays that are no squared errors of the same examples.
-
-    Raises:
-        JobError: A wrong shape, or a negative error.
-    """
+    """Refuse arrays of other shapes than those of errors of the same examples, and negative errors."""
     if targets.ndim != 1 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of representation: received errors {targets.shape} of the mean and {predictions.shape} of the "
@@ -116,7 +112,7 @@ class Representation(Task):
         return ClipAnswers(error=table.groupby(clip_of, sort=True)["squared_error"].mean())
 
     def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
-        """Return that there is nothing to be true."""
+        """Return that every clip counts; there are no labels."""
         return TrueLabels(None, np.ones(len(data.table), bool))
 
 

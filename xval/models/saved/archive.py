@@ -96,7 +96,7 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path, largest: Callable
             raise UnsafeModelError(f"{path}: refused, its member {member.filename} is there twice.")
         names.add(member.filename)
     end = 0
-    for member in sorted(members, key=lambda each: each.header_offset):
+    for member in sorted(members, key=lambda entry: entry.header_offset):
         if member.header_offset < end:
             raise UnsafeModelError(f"{path}: refused, its member {member.filename} shares its bytes with another.")
         end = member.header_offset + _LOCAL_HEADER_BYTES + len(member.filename.encode()) + member.compress_size

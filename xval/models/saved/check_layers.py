@@ -85,9 +85,6 @@ def check_config(content: bytes, path: Path, registered: Collection[str]) -> byt
 
     Returns:
         config.json without every ``compile_config``: loss and optimizer are needed only for training.
-
-    Raises:
-        UnsafeModelError: It is no JSON object, nested too deeply, has a key twice, or names an object that is not allowed.
     """
     try:
         config = json.loads(content, object_pairs_hook=_as_dict)
@@ -108,11 +105,11 @@ class _Refusal(Exception):  # noqa: N818 - it never leaves this file
 
 def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make a dict, and refuse repeated keys, which other readers may take differently."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    values_by_key = dict(pairs)
+    if len(values_by_key) != len(pairs):
         twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
         raise _Refusal(f"has the key {twice!r:.80} twice in one object")
-    return found
+    return values_by_key
 
 
 def _check(value: Any, where: str, depth: int, registered: Collection[str]) -> Any:
@@ -120,20 +117,19 @@ def _check(value: Any, where: str, depth: int, registered: Collection[str]) -> A
     if depth > LARGEST_DEPTH:
         raise _Refusal(f"is nested deeper than {LARGEST_DEPTH} levels at {where[:80]}")
     if isinstance(value, list):
-        return [_check(each, f"{where}[{number}]", depth + 1, registered) for number, each in enumerate(value)]
+        return [_check(element, f"{where}[{number}]", depth + 1, registered) for number, element in enumerate(value)]
     if not isinstance(value, dict):
         return value
     if "class_name" in value:
         _check_object(value, where or "the model", registered)
     return {
-        key: _check(each, f"{where}.{key}" if where else key, depth + 1, registered)
-        for key, each in value.items()
+        key: _check(element, f"{where}.{key}" if where else key, depth + 1, registered)
+        for key, element in value.items()
         if not ("class_name" in value and key == "compile_config")
     }
 
 
 def _check_object(described: dict[str, Any], where: str, registered: Collection[str]) -> None:
-    """Refuse an object that is not allowed."""
     class_name, module = described["class_name"], described.get("module")
     own_name = described.get("registered_name")
     inner = described.get("config")

@@ -64,33 +64,35 @@ def _inputs(config: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the settings of the input layers of a model; not of the models within."""
     inner = config.get("config")
     layers = inner.get("layers", ()) if isinstance(inner, dict) else ()
-    found = [layer.get("config") for layer in layers if isinstance(layer, dict) and layer.get("class_name") == "InputLayer"]
-    return [each for each in found if isinstance(each, dict) and isinstance(each.get("batch_shape"), list)]
+    candidates = [
+        layer.get("config") for layer in layers if isinstance(layer, dict) and layer.get("class_name") == "InputLayer"
+    ]
+    return [settings for settings in candidates if isinstance(settings, dict) and isinstance(settings.get("batch_shape"), list)]
 
 
 def _has_any_length(config: dict[str, Any]) -> bool:
-    return any(None in each["batch_shape"][1:] for each in _inputs(config))
+    return any(None in settings["batch_shape"][1:] for settings in _inputs(config))
 
 
 def _with_length(config: dict[str, Any], length: int) -> dict[str, Any]:
     """Return the config with a length in place of any length."""
     changed = deepcopy(config)
-    for each in _inputs(changed):
-        first, *others = each["batch_shape"]
-        each["batch_shape"] = [first, *(length if size is None else size for size in others)]
+    for settings in _inputs(changed):
+        first, *others = settings["batch_shape"]
+        settings["batch_shape"] = [first, *(length if size is None else size for size in others)]
     return changed
 
 
 def _check_outputs(model: "keras.Model", path: Path, length: int) -> None:
     """Refuse a layer whose output, or whose attention, has too many values; a size that is not known counts as a length."""
-    layers = [*all_layers(model), *(each for layer in all_layers(model) for each in getattr(layer, "operations", ()))]
-    for layer in {id(each): each for each in layers}.values():
+    layers = [*all_layers(model), *(operation for layer in all_layers(model) for operation in getattr(layer, "operations", ()))]
+    for layer in {id(operation): operation for operation in layers}.values():
         for inputs, outputs in shapes_of(layer):
             n_values = max(_most_values(layer, inputs, outputs, length), default=0)
             if n_values > LARGEST_OUTPUT:
-                what = f"its layer {layer.name!a:.80} ({type(layer).__name__})"
+                named = f"its layer {layer.name!a:.80} ({type(layer).__name__})"
                 raise UnsafeModelError(
-                    f"{path}: refused, {what} makes {n_values:.3g} values of one example ({4 * n_values / 1e9:.3g} GB); at "
+                    f"{path}: refused, {named} makes {n_values:.3g} values of one example ({4 * n_values / 1e9:.3g} GB); at "
                     f"most {LARGEST_OUTPUT} are allowed."
                 )
 

@@ -22,14 +22,10 @@ _SLAB_VALUES = 1 << 22
 
 
 def check_weights(file: Path, path: Path) -> int:
-    """Refuse weights that lie in another file, are missing, are no plain numbers, or are NaN or infinite.
+    """Return how many numbers the weights are; refuse what is no plain number, NaN, infinite, or stored elsewhere.
 
-    Returns:
-        How many numbers are in it.
-
-    Raises:
-        UnsafeModelError: The file is no HDF5; a link is not of the kind that Keras writes; a dataset lies elsewhere, is
-            virtual, compressed, or larger than what is stored, is not numeric, or has a NaN or infinite value.
+    Elsewhere is another file, a link that Keras does not write, a virtual or compressed dataset, or nowhere, where a dataset
+    declares more than is stored.
     """
     import h5py
 
@@ -58,14 +54,14 @@ def _check_group(root: "h5py.Group", path: Path, n_bytes: int) -> int:
             if not isinstance(link, h5py.HardLink):
                 target = getattr(link, "filename", None) or getattr(link, "path", "")
                 raise _refused(path, where, f"is a link to {target!r:.80} ({type(link).__name__})")
-            found = group[name]
-            if isinstance(found, h5py.Group):
-                waiting.append(found)
-            elif isinstance(found, h5py.Dataset):
-                declared += _check_dataset(found, path, where)
-                n_values += math.prod(found.shape)
+            member = group[name]
+            if isinstance(member, h5py.Group):
+                waiting.append(member)
+            elif isinstance(member, h5py.Dataset):
+                declared += _check_dataset(member, path, where)
+                n_values += math.prod(member.shape)
             else:
-                raise _refused(path, where, f"is a {type(found).__name__}; groups and datasets are wanted")
+                raise _refused(path, where, f"is a {type(member).__name__}; groups and datasets are wanted")
             if declared > n_bytes:
                 raise _refused(path, where, f"and those before it declare {declared} bytes; the file has {n_bytes}")
     return n_values

@@ -173,29 +173,30 @@ class ModelDescription(BaseModel):
     def _check_memory(self) -> Self:
         settings, n_bins = self.feature_settings, self.feature_settings.n_fft // 2 + 1
         sequence_s = self.frames.sequence_frames * self.frames.label_frame_s if self.frames else None
-        seconds = (self.example_s, sequence_s, settings.clip_length_s, settings.crop_s, settings.example_length_s)
-        samples = max(self.clip_samples or 0, *(each * settings.sample_rate_hz for each in seconds if each is not None), 0)
-        asked = (
+        durations_s = (self.example_s, sequence_s, settings.clip_length_s, settings.crop_s, settings.example_length_s)
+        n_samples = max(
+            self.clip_samples or 0,
+            *(duration_s * settings.sample_rate_hz for duration_s in durations_s if duration_s is not None),
+            0,
+        )
+        limits = (
             ("sample_rate_hz", settings.sample_rate_hz, LARGEST_RATE_HZ),
             ("n_fft", settings.n_fft, LARGEST_N_FFT),
             ("n_mels", settings.n_mels, LARGEST_N_MELS),
             ("n_mels times the bins of n_fft", settings.n_mels * n_bins, LARGEST_FILTERS),
-            ("the length of an example in samples", samples, LARGEST_EXAMPLE),
+            ("the length of an example in samples", n_samples, LARGEST_EXAMPLE),
             ("stretch_frames times the bins of n_fft", (settings.stretch_frames or 0) * n_bins, LARGEST_EXAMPLE),
             ("the bins of n_fft per sample of hop_length", n_bins / settings.hop_length, LARGEST_EXPANSION),
             ("the windows at each sample by example_overlap", 1 / (1 - settings.example_overlap), LARGEST_EXPANSION),
         )
-        for name, found, most in asked:
-            if found > most:
-                raise ValueError(f"{name} is {found:g}; at most {most} is allowed")
+        for name, value, most in limits:
+            if value > most:
+                raise ValueError(f"{name} is {value:g}; at most {most} is allowed")
         return self
 
 
 def read_description(model: Path) -> ModelDescription:
-    """Return the description of a saved model.
-
-    Args:
-        model: Its .keras file, with the .json file of the same name beside it.
+    """Return the description of a saved model: the .json file of the same name beside its .keras file.
 
     Raises:
         ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete; or no features can be made by it.
@@ -218,8 +219,8 @@ def read_description(model: Path) -> ModelDescription:
         if not description.is_custom:
             check_settings(description.feature_settings)
     except (ValidationError, SettingsError) as error:
-        found = error.errors(include_url=False)[:5] if isinstance(error, ValidationError) else ()
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in found) or str(error)
+        errors = error.errors(include_url=False)[:5] if isinstance(error, ValidationError) else ()
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in errors) or str(error)
         raise ResultsError(
             f"{path}: does not describe a model of this version ({faults}). Was it edited? Run the "
             "experiment again with --overwrite."
@@ -229,18 +230,16 @@ def read_description(model: Path) -> ModelDescription:
 
 def mean_thresholds(descriptions: Sequence[ModelDescription]) -> NDArray[np.float64]:
     """Return the threshold of each label, the mean over models, float64 (n_classes,); empty where they have none."""
-    found = [
-        [each.thresholds[name] for name in descriptions[0].class_names] for each in descriptions if each.task.has_thresholds
+    thresholds = [
+        [description.thresholds[name] for name in descriptions[0].class_names]
+        for description in descriptions
+        if description.task.has_thresholds
     ]
-    return np.mean(found, axis=0) if found else np.empty(0)
+    return np.mean(thresholds, axis=0) if thresholds else np.empty(0)
 
 
 def check_description(model: "keras.Model", description: "ModelDescription", path: Path) -> None:
-    """Refuse a model.json that belongs to another model.
-
-    Raises:
-        UnsafeModelError: The number of outputs or the shape of the inputs is not that of model.json.
-    """
+    """Refuse a model.json of another model: the number of outputs or the shape of the inputs differs."""
     described = path.with_suffix(".json")
     read, given = model.input_shape, model.output_shape
     if not isinstance(read, tuple) or not isinstance(given, tuple):

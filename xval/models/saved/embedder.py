@@ -35,16 +35,7 @@ def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
 
 
 def check_embedder(path: Path, description: ModelDescription) -> None:
-    """Refuse a model whose embedder is not there, or another one now.
-
-    Args:
-        path: The model.
-        description: Its model.json.
-
-    Raises:
-        SettingsError: The embedder is not there.
-        ResultsError: It is another one, or model.json does not say which one it was.
-    """
+    """Refuse a model whose embedder is not there, or another one now, or not named in model.json."""
     settings = description.feature_settings
     if settings.features != "embedding" or description.is_custom:
         return
@@ -52,15 +43,15 @@ def check_embedder(path: Path, description: ModelDescription) -> None:
     if description.embedder is None:
         raise ResultsError(f"{described}: does not say which weights made the embeddings that {path.name} reads.")
     try:
-        found = identify(settings).hash
+        current_hash = identify(settings).hash
     except SettingsError as error:
         raise SettingsError(
             f"{described}: {error} If the weights lie elsewhere, change embedding_model in its "
             "feature_settings; their hash counts."
         ) from error
-    if found != description.embedder.hash:
+    if current_hash != description.embedder.hash:
         raise ResultsError(
             f"{described}: {path.name} was trained on embeddings of {settings.embedding_model} with the hash "
-            f"{description.embedder.hash}; what lies there now has {found}. Its answers would be "
+            f"{description.embedder.hash}; what lies there now has {current_hash}. Its answers would be "
             "wrong; get the weights of that time."
         )

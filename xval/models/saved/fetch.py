@@ -26,11 +26,7 @@ def cached_path(address: ModelAddress) -> Path:
 
 
 def fetch_model(address: ModelAddress) -> Path:
-    """Return the model of an address, fetched if it is not there yet.
-
-    Raises:
-        SettingsError: It cannot be fetched, or what came or lies there has another checksum.
-    """
+    """Return the model of an address, fetched if it is not there yet; its checksum is compared."""
     from preprocessing.console import make_console
     from preprocessing.corpora._download import Archive, download
 
@@ -53,7 +49,7 @@ def _copy(source: Path, path: Path, address: ModelAddress) -> None:
     with part_of(path) as part:
         with open_regular(source) as file, part.open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        found = pooch.file_hash(part, alg="sha256")
-        if found != address.sha256:
-            raise CorpusError(f"{source}: its sha256 is {found}, and not {address.sha256}. Is it another model, or not whole?")
+        sha256 = pooch.file_hash(part, alg="sha256")
+        if sha256 != address.sha256:
+            raise CorpusError(f"{source}: its sha256 is {sha256}, and not {address.sha256}. Is it another model, or not whole?")
         part.replace(path)

@@ -18,10 +18,7 @@ TRAINED_AUDIO_NAME = "trained_audio.npy"
 
 
 def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
-    """Return the hashes of the audio that a saved model has heard, uint64 (n_clips,), or None if they are not known.
-
-    Args:
-        path: seen_audio.npy or trained_audio.npy beside its .keras file.
+    """Return the hashes in seen_audio.npy or trained_audio.npy, uint64 (n_clips,), or None if they are not known.
 
     Raises:
         ResultsError: The file is damaged.
@@ -31,9 +28,9 @@ def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
     try:
         with path.open("rb") as file:
             check_array_header(file, path.stat().st_size)
-        found: NDArray[np.uint64] = np.load(path, allow_pickle=False)
+        hashes: NDArray[np.uint64] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ResultsError(f"{path}: damaged ({error}). Copy it again from the fold folder, or delete it.") from error
-    if found.dtype != np.uint64 or found.ndim != 1:
-        raise ResultsError(f"{path}: holds {found.dtype} {found.shape}; uint64 (n_clips,) is wanted.")
-    return found
+    if hashes.dtype != np.uint64 or hashes.ndim != 1:
+        raise ResultsError(f"{path}: holds {hashes.dtype} {hashes.shape}; uint64 (n_clips,) is wanted.")
+    return hashes

@@ -73,8 +73,6 @@ def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> I
     Raises:
         SettingsError: There is no such file, it cannot be fetched, it is damaged or no .keras file, it has heard what the fold
             tests, or it was trained on what the fold validates with.
-        CorpusError: The index of the corpus is damaged.
-        ResultsError: A file beside it is not readable.
     """
     if settings.initial_model is None:
         return None

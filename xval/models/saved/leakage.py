@@ -41,14 +41,7 @@ class Leakage:
 def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
     """Compare what a model has heard with the test and validation sides of a fold, by item and by audio.
 
-    Args:
-        seen: What the model has heard.
-        fold: The fold.
-        dataset: The corpus of the fold.
-        corpus_folder: data/<dataset>.
-
-    Raises:
-        CorpusError: The index of the corpus is damaged.
+    corpus_folder is data/<dataset>.
     """
     import pandas as pd
 
@@ -58,19 +51,19 @@ def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
         ("validates with", "was trained on", fold.validation, seen.training),
     ):
         side = pd.DataFrame({"item": items, "clip": ""}) if clips is None else clips[clips["item"].isin(items)]
-        found = (heard if clips is not None else Heard(heard.items, None)).find(side, dataset)
-        if what := _describe(side, found):
-            return Leakage("leaked", f"{done_with} what fold {fold.number} {verb}: {what}. {_WHAT_TO_DO}")
-        perhaps |= set(side["item"][found.perhaps])
+        matches = (heard if clips is not None else Heard(heard.items, None)).find(side, dataset)
+        if heard_clips := _describe(side, matches):
+            return Leakage("leaked", f"{done_with} what fold {fold.number} {verb}: {heard_clips}. {_WHAT_TO_DO}")
+        perhaps |= set(side["item"][matches.perhaps])
     return _judge_unknown(seen, perhaps, has_hashes=clips is not None)
 
 
-def _describe(side: "pd.DataFrame", found: Found) -> str:
+def _describe(side: "pd.DataFrame", matches: Found) -> str:
     """Return which items and clips were heard; empty where none were."""
     parts = []
-    if found.by_item.any():
-        parts.append(f"item {first_of(side['item'][found.by_item].unique().tolist(), _MOST_NAMED)}")
-    by_audio = found.by_audio
+    if matches.by_item.any():
+        parts.append(f"item {first_of(side['item'][matches.by_item].unique().tolist(), _MOST_NAMED)}")
+    by_audio = matches.by_audio
     if by_audio is not None and by_audio.any():
         clips = first_of(side["clip"][by_audio].tolist(), _MOST_NAMED)
         parts.append(f"{int(by_audio.sum())} of its {len(side)} clips by their audio ({clips})")

@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
 
 def read_keras_model(path: Path) -> "keras.Model":
-    """Check and load a saved model.
-
-    Args:
-        path: The .keras file. If a .json file of the same name lies beside it, the architecture that it names is imported.
-
-    Returns:
-        The model, not compiled.
+    """Check and load a saved model, not compiled; the architecture that a .json file of the same name names is imported.
 
     Raises:
         ResultsError: The file does not exist, model.json names an architecture that architectures/ does not have, or a layer
@@ -67,11 +61,7 @@ def read_keras_model(path: Path) -> "keras.Model":
 
 
 def find_architecture(path: Path, architecture: object) -> bool:
-    """Return whether an architecture is one of architectures/; the user imports modules of their own.
-
-    Args:
-        path: The .keras file.
-        architecture: As model.json beside it names it.
+    """Return whether an architecture of a model.json is one of architectures/; the user imports modules of their own.
 
     Raises:
         ResultsError: It is none of them, and no dotted path.

@@ -80,15 +80,7 @@ class Seen:
 
 
 def read_seen(model: Path) -> Seen:
-    """Return what is known of a saved model.
-
-    Args:
-        model: Its .keras file. Read beside it: the .json file of the same name, seen_audio.npy and trained_audio.npy; none of
-            them need be there.
-
-    Raises:
-        ResultsError: One of them is damaged, or of a newer format.
-    """
+    """Return what is known of a saved model by its .json file, seen_audio.npy and trained_audio.npy; none need be there."""
     described = read_json(model.with_suffix(".json")) or {}
     everything, training = _items(described, "seen_items"), _items(described, "trained_items")
     return Seen(
@@ -99,18 +91,9 @@ def read_seen(model: Path) -> Seen:
 
 
 def read_clips(corpus_folder: Path) -> "pd.DataFrame | None":
-    """Return item, clip and audio_hash of all clips of a corpus, augmented copies included.
+    """Return item, clip and audio_hash of all clips of a corpus, augmented copies included; None without index or hashes.
 
-    The index is read once for as long as it does not change; leave the table as it is.
-
-    Args:
-        corpus_folder: data/<dataset>.
-
-    Returns:
-        None where there is no index, or one without hashes.
-
-    Raises:
-        CorpusError: The index is damaged.
+    The index of data/<dataset> is read once for as long as it does not change; leave the table as it is.
     """
     from preprocessing.clips.index_file import INDEX_NAME
 
@@ -123,7 +106,7 @@ def read_clips(corpus_folder: Path) -> "pd.DataFrame | None":
 
 def short_hashes(audio_hashes: Iterable[str]) -> NDArray[np.uint64]:
     """Return audio hashes as the numbers in seen_audio.npy, their first 8 bytes, uint64 (n_clips,)."""
-    return np.array([int(each[:_HASH_DIGITS], 16) for each in audio_hashes], np.uint64)
+    return np.array([int(audio_hash[:_HASH_DIGITS], 16) for audio_hash in audio_hashes], np.uint64)
 
 
 @lru_cache(maxsize=2)
