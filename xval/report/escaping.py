@@ -10,7 +10,9 @@ import unicodedata
 
 from xval.base.terminal import visible
 
-_MARKDOWN = re.compile(r"[\\`*_\[\]|#~$]|^[-+=]|^\d{1,9}[.)]")
+_MARKDOWN = re.compile(
+    r"[\\`*\[\]|#~$]|_(?![^\W_])|(?<![^\W_])_|^[-+=]|^\d{1,9}[.)](?=\s|$)"
+)  # daf_cnn and 0.1.0 are no markup
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
