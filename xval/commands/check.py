@@ -55,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
     folder = find_experiment(options.folder)
     verdicts = audit(folder, options.data_folder)
     if options.json:
-        found = {"experiment": str(folder.path), "verdicts": [asdict(verdict) for verdict in verdicts]}
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        report = {"experiment": str(folder.path), "verdicts": [asdict(verdict) for verdict in verdicts]}
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:
         _print(folder, verdicts)
     return EXIT_FAILED if any(verdict.state == "FAILED" for verdict in verdicts) else 0

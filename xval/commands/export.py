@@ -38,10 +38,10 @@ def run(options: argparse.Namespace) -> int:
     """
     export = export_model(options.model, options.format, options.output, overwrite=options.overwrite)
     shape = ", ".join("any" if size is None else str(size) for size in export.input_shape)
-    found = export.agreement
+    agreement = export.agreement
     make_console().print(
         f"Written: {export.path} (input {shape}), described in {export.description}\n"
-        f"Checked on {found.n_batches} batches of random input: the outputs differ by at most {found.difference:.1e} from "
-        f"those of the Keras model (allowed: {found.tolerance:.1e})"
+        f"Checked on {agreement.n_batches} batches of random input: the outputs differ by at most "
+        f"{agreement.difference:.1e} from those of the Keras model (allowed: {agreement.tolerance:.1e})"
     )
     return 0

@@ -65,6 +65,6 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"{folder.path}: no instance has settings, so there is nothing to write.")
     for metric_dict in read_metric_dicts(folder, written if figures else []):
         side = test_side([metric_dict])
-        found = [f"{label} {format_test(metric_dict, side, name)}" for label, name in figures.items()]
-        console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {'; '.join(found)}", markup=False)
+        test_figures = [f"{label} {format_test(metric_dict, side, name)}" for label, name in figures.items()]
+        console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {'; '.join(test_figures)}", markup=False)
     return EXIT_FAILED if damaged else 0

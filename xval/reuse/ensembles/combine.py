@@ -83,7 +83,7 @@ def choose_members(answers: NDArray[np.float32], targets: NDArray[Any], score: S
     best: tuple[float, ...] = (-np.inf, -np.inf)
     chosen = counts
     for step in range(1, _MOST_STEPS + 1):
-        means = [((total + each) / step).astype(np.float32) for each in answers]
+        means = [((total + member_answers) / step).astype(np.float32) for member_answers in answers]
         scores = [tuple(map(_comparable, score(targets, mean))) for mean in means]
         place = max(range(len(scores)), key=scores.__getitem__)
         counts = counts + np.eye(len(answers))[place]
@@ -163,10 +163,10 @@ def cross_predict(
     n_groups = len(np.unique(groups))
     if n_groups == 1:
         raise ResultsError(f"{where}: validates with one clip, which cannot choose or weigh members. Use --method mean.")
-    found: NDArray[np.float32] = np.empty(answers.shape[1:], np.float32)
+    held_out_answers: NDArray[np.float32] = np.empty(answers.shape[1:], np.float32)
     for kept, left_out in GroupKFold(min(_MOST_PARTS, n_groups)).split(targets, groups=groups):
-        found[left_out] = fit(answers[:, kept], targets[kept]).combine(answers[:, left_out])
-    return found
+        held_out_answers[left_out] = fit(answers[:, kept], targets[kept]).combine(answers[:, left_out])
+    return held_out_answers
 
 
 def _inputs(answers: NDArray[np.float32], activation: Activation) -> NDArray[np.float64]:

@@ -101,7 +101,7 @@ def _make_folds(
     Raises:
         ResultsError: As `combine_fold`; another process is making one of them.
     """
-    made: dict[JobKey, Path] = {}
+    temporary_folders: dict[JobKey, Path] = {}
     weights, had_jobs, is_ours = {}, bool(folder.jobs(instance.number)), True
     try:
         with ExitStack() as stack:
@@ -109,13 +109,13 @@ def _make_folds(
                 is_ours = stack.enter_context(folder.claim(*job.key))
                 if not is_ours:
                     raise ResultsError(f"{job.key}: another process is making it.")  # noqa: TRY301 - it leaves the claims of the others
-                if not made:
+                if not temporary_folders:
                     write_settings(folder, instance, read_description(folder))
-                made[job.key] = temporary = folder.begin_fold(*job.key)
+                temporary_folders[job.key] = temporary = folder.begin_fold(*job.key)
                 stack.callback(shutil.rmtree, temporary, ignore_errors=True)
                 record = _make_fold(job, temporary, members[job.fold.number], method)
                 weights[job.fold.number] = [(JobKey.of(member), member["weight"]) for member in record["members"]]
-            for key, temporary in made.items():
+            for key, temporary in temporary_folders.items():
                 folder.publish(temporary, *key)
     except BaseException as error:
         name_refused(error, folder.instance_folder(instance.number))

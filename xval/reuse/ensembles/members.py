@@ -52,10 +52,10 @@ class Member:
         Raises:
             ResultsError: There is none.
         """
-        found = next((path for name in ("model.skops", "model.keras") if (path := self.folder / name).is_file()), None)
-        if found is None:
+        model_path = next((path for name in ("model.skops", "model.keras") if (path := self.folder / name).is_file()), None)
+        if model_path is None:
             raise ResultsError(f"{self.key}: its model is gone from {self.folder}, so that no ensemble of it could predict.")
-        return found
+        return model_path
 
     @cached_property
     def sides(self) -> dict[str, Answered]:
@@ -87,17 +87,17 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
     """
     if len(set(numbers)) < len(numbers):
         raise SettingsError(f"instances {_listed(numbers)}: each once, please.")
-    found = {each.number: each for each in find_instances(folder, numbers)}
-    chosen = [found[number] for number in numbers]
-    for each in chosen:
-        _check_instance(each)
-        _check_same_task(chosen[0], each)
-    folds = sorted({key.fold for each in chosen for key in each.done})
+    instances = {instance.number: instance for instance in find_instances(folder, numbers)}
+    chosen = [instances[number] for number in numbers]
+    for instance in chosen:
+        _check_instance(instance)
+        _check_same_task(chosen[0], instance)
+    folds = sorted({key.fold for instance in chosen for key in instance.done})
     members = {
         fold: [
-            Member(key, folder.fold_folder(*key), each.done[key], each.written.settings)
-            for each in chosen
-            for key in sorted(each.done)
+            Member(key, folder.fold_folder(*key), instance.done[key], instance.written.settings)
+            for instance in chosen
+            for key in sorted(instance.done)
             if key.fold == fold
         ]
         for fold in folds
@@ -161,15 +161,15 @@ def _check_instance(instance: InstanceRecords) -> None:
 
 
 def _check_same_task(first: InstanceRecords, other: InstanceRecords) -> None:
-    one, two = first.written.settings, other.written.settings
-    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if one.frames else (
+    settings, other_settings = first.written.settings, other.written.settings
+    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if settings.frames else (
         "task_type",
     )  # fmt: skip
     for name in names:
-        if getattr(one, name) != getattr(two, name):
+        if getattr(settings, name) != getattr(other_settings, name):
             raise ResultsError(
-                f"instance {other.number} has {name}={getattr(two, name)}, instance {first.number} {getattr(one, name)}; an "
-                "ensemble is of instances that answer the same question."
+                f"instance {other.number} has {name}={getattr(other_settings, name)}, instance {first.number} "
+                f"{getattr(settings, name)}; an ensemble is of instances that answer the same question."
             )
 
 

@@ -124,7 +124,7 @@ def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
     Raises:
         ResultsError: One is gone, or another model than then.
     """
-    found = []
+    models = []
     for member in content.members:
         model = path.parent / member.path
         if not model.is_file():
@@ -134,5 +134,5 @@ def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
                 f"{path}: its member {model} is another model than when the ensemble was made (hash {hash_member(model)}, was "
                 f"{member.hash}). Make the ensemble again: python -m xval ensemble."
             )
-        found.append(model.resolve())
-    return found
+        models.append(model.resolve())
+    return models

@@ -86,11 +86,11 @@ def occlude(answer: Answer, example: Floats, baseline: Floats) -> Attribution:
     patches = list(product(*axes))
     total, count = np.zeros(example.shape), np.zeros(example.shape)
     for first in range(0, len(patches), _AT_ONCE):
-        some = patches[first : first + _AT_ONCE]
-        batch = np.repeat(example[np.newaxis], len(some), axis=0)
-        for row, patch in enumerate(some):
+        patches_at_once = patches[first : first + _AT_ONCE]
+        batch = np.repeat(example[np.newaxis], len(patches_at_once), axis=0)
+        for row, patch in enumerate(patches_at_once):
             batch[row][patch] = baseline[patch]
-        for patch, found in zip(some, answer(batch).tolist(), strict=True):
-            total[patch] += whole - found
+        for patch, occluded_answer in zip(patches_at_once, answer(batch).tolist(), strict=True):
+            total[patch] += whole - occluded_answer
             count[patch] += 1
     return Attribution((total / np.maximum(count, 1)).astype(np.float32), whole, of_baseline)

@@ -90,10 +90,10 @@ def explain(
             model._checked(inputs, source)
             for row in range(len(inputs.predictors)):
                 chosen = names.index(of) if of else None
-                output, features, found = _explain_example(member, inputs, row, chosen, method, steps)
+                output, features, attribution = _explain_example(member, inputs, row, chosen, method, steps)
                 bounds = float(inputs.start_s[row]), float(inputs.end_s[row])
                 frame_s = _frame_s(model.description, bounds[1] - bounds[0], features)
-                yield Explanation(source.name, *bounds, names[output], method, found, features, frame_s)
+                yield Explanation(source.name, *bounds, names[output], method, attribution, features, frame_s)
 
 
 def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.float32]) -> float:

@@ -47,7 +47,7 @@ def feature_groups(sizes: dict[str, int], *, basic: bool) -> dict[str, list[int]
         groups[name] = list(range(first, first + size))
         first += size
     for column, name in enumerate(FEATURE_NAMES if basic else (), start=first):
-        short = next(name.removesuffix(each) for each in _STATISTICS if name.endswith(each)).removeprefix("delta_")
+        short = next(name.removesuffix(suffix) for suffix in _STATISTICS if name.endswith(suffix)).removeprefix("delta_")
         family = short.partition("_")[0] if short.startswith(("mfcc", "chroma")) else short
         groups.setdefault(family, []).append(column)
     return groups
@@ -91,8 +91,8 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
     else:
         names = ["embedding"] * size
     groups: dict[str, list[int]] = {}
-    for column, each in enumerate(names):
-        groups.setdefault(each, []).append(column)
+    for column, group in enumerate(names):
+        groups.setdefault(group, []).append(column)
     return groups
 
 
@@ -116,27 +116,27 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     if key is None or record is None or record["status"] != "done":
         raise ResultsError(f"{folder}: no finished fold. Wanted is results/<dataset>/experiment_<n>/instance_<i>/fold_<k>.")
     settings = results.settings(key.instance).settings
-    found, features = load(folder), settings.feature_settings()
+    estimator, features = load(folder), settings.feature_settings()
     corpus = corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
     store = open_store(corpus / "features" / Path(record["store"]).name)
     fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
     test = load_fold(store, fold, features, in_memory=False, clips=read_clips_of(settings, corpus)).sides["test"]
-    parts = [predict(network, test, settings.batch_size) for network in found.networks]
-    if found.pooling is not None and isinstance(test, StoredExamples):
-        parts.append(found.pooling.pool_examples(test))
+    parts = [predict(network, test, settings.batch_size) for network in estimator.networks]
+    if estimator.pooling is not None and isinstance(test, StoredExamples):
+        parts.append(estimator.pooling.pool_examples(test))
     sizes = {f"network {number}": part.shape[1] for number, part in enumerate(parts, start=1)}
-    if found.has_basic_features:
+    if estimator.has_basic_features:
         parts.append(read_basic_features(store, features, test.table))
     metric = metrics.find(settings.task.name, settings.task.main_metrics[0])
     sign = 1 if metric.higher_is_better else -1
     values = np.concatenate(parts, axis=1)
-    groups = feature_groups(sizes, basic=found.has_basic_features)
-    if found.pooling is not None and len(store.example_shape) == 1:
-        groups = vector_groups(found.pooling.settings, values.shape[1])
-    elif found.pooling is not None:
-        groups = pooled_groups(found.pooling, values.shape[1])
+    groups = feature_groups(sizes, basic=estimator.has_basic_features)
+    if estimator.pooling is not None and len(store.example_shape) == 1:
+        groups = vector_groups(estimator.pooling.settings, values.shape[1])
+    elif estimator.pooling is not None:
+        groups = pooled_groups(estimator.pooling, values.shape[1])
     return permutation_importance(
-        found.fitted.answers,
+        estimator.fitted.answers,
         values,
         test.targets,
         groups,

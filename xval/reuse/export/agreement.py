@@ -73,7 +73,7 @@ def compare(wanted: Sequence[Any], found: Sequence[NDArray[Any]], computed_in: C
 def precisions(layer: Any) -> set[str]:
     """Return the types that the layers of a model compute in."""
     inner = getattr(layer, "layers", None)
-    return {layer.compute_dtype} if inner is None else {name for each in inner for name in precisions(each)}
+    return {layer.compute_dtype} if inner is None else {name for sublayer in inner for name in precisions(sublayer)}
 
 
 def random_batches(
@@ -121,4 +121,6 @@ def _statistics(model: "keras.Model", described: ModelDescription) -> tuple[NDAr
     first = model.layers[1]
     if not isinstance(first, keras.layers.BatchNormalization):
         return np.zeros(1, np.float32), np.ones(1, np.float32)
-    return tuple(keras.ops.convert_to_numpy(each) for each in (first.moving_mean, keras.ops.sqrt(first.moving_variance)))
+    return tuple(
+        keras.ops.convert_to_numpy(statistic) for statistic in (first.moving_mean, keras.ops.sqrt(first.moving_variance))
+    )

@@ -173,8 +173,8 @@ def _without_messages() -> Iterator[None]:
 
 _ONNX_PACKAGES = ("onnx", "tf2onnx", "onnxruntime")
 FORMATS = {
-    each.name: each
-    for each in (
+    export_format.name: export_format
+    for export_format in (
         Format("onnx", ".onnx", False, _ONNX_PACKAGES, _write_onnx, _read_onnx, "saved_model or tflite"),
         Format("saved_model", "_saved_model", True, (), _write_saved_model, _read_saved_model, "onnx or tflite"),
         Format("tflite", ".tflite", False, ("ai_edge_litert",), _write_tflite, _read_tflite, "saved_model or onnx"),

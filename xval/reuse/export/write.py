@@ -176,12 +176,12 @@ def _write_and_check(
             warnings.simplefilter("ignore")  # of the converters, about their own code
             kind.write(model, path, input_shape[0])
             predict = kind.read(path, model)
-            found = [predict(batch) for batch in batches]
+            exported_outputs = [predict(batch) for batch in batches]
     except OSError:
         raise
     except Exception as error:  # each converter and runtime has errors of its own
         raise _inexpressible(error, model, kind) from error
-    agreement = compare(wanted, found, precisions(model))
+    agreement = compare(wanted, exported_outputs, precisions(model))
     if not agreement.is_close:
         raise ExportError(
             f"the export is refused and removed: its output differs by {agreement.difference:.2g} from that of the model, "

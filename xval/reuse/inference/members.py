@@ -51,8 +51,8 @@ class Network:
         compile_for_prediction(rebuilt)
 
         def measure(predictors: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
-            features, found = (np.asarray(each, np.float64) for each in rebuilt.predict_on_batch(predictors))
-            errors = np.mean((found - features) ** 2, axis=tuple(range(1, features.ndim)))
+            features, reconstruction = (np.asarray(values, np.float64) for values in rebuilt.predict_on_batch(predictors))
+            errors = np.mean((reconstruction - features) ** 2, axis=tuple(range(1, features.ndim)))
             return np.asarray(errors[:, np.newaxis], np.float32)
 
         return measure

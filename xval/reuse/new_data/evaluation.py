@@ -203,8 +203,8 @@ def _measure_recordings(
         raise CorpusError("No frame counts: in all of them annotators disagree, or an event has a label that is unknown.")
     options = FigureOptions(model.class_names, frames=frames, frame_s=frames.frame_s(sample_rate_hz))
     side = answer_recordings(recordings, probabilities, options)
-    told = task.encode(side.targets, side.predictions, model.class_names)
-    predictions = pd.concat([side.rows, pd.DataFrame(told)], axis=1)
+    columns = task.encode(side.targets, side.predictions, model.class_names)
+    predictions = pd.concat([side.rows, pd.DataFrame(columns)], axis=1)
     return measure(task, side, options, predictions), answered, _rows(clips, ~answered, reasons)
 
 

@@ -138,8 +138,8 @@ def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | N
     if (table["audio_hash"] != "").all():
         return clips, table.loc[[], ["path", "item"]].assign(reason="")
     stretches = list_stretches(table, clips.audio_folder)
-    found = list(map_in_processes(_hash_clip, stretches, n_processes=n_processes, progress=progress))
-    hashes, reasons = map(list, zip(*found, strict=True))
+    hashes_and_reasons = list(map_in_processes(_hash_clip, stretches, n_processes=n_processes, progress=progress))
+    hashes, reasons = map(list, zip(*hashes_and_reasons, strict=True))
     usable = np.array([not reason for reason in reasons])
     left_out = table[["path", "item"]].assign(reason=reasons)[~usable].reset_index(drop=True)
     return replace(clips, table=table.assign(audio_hash=hashes)).keep(usable), left_out
