@@ -45,11 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the verdicts, and return 1 where a rule has failed.
-
-    Raises:
-        ResultsError: The folder is no experiment's.
-    """
+    """Print the verdicts, and return 1 where a rule has failed."""
     from xval.answers.audit import audit  # here, because it loads pandas
 
     folder = find_experiment(options.folder)

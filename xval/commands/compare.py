@@ -52,12 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the comparison, and write the numbers.
-
-    Raises:
-        ResultsError: The instances cannot be compared, or a file is missing or damaged.
-        SettingsError: An argument is wrong.
-    """
+    """Print the comparison, and write the numbers."""
     from rich.text import Text
 
     from xval.answers.comparison import text

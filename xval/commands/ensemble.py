@@ -39,12 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the ensemble, and print its figures beside those of its members.
-
-    Raises:
-        SettingsError: Arguments do not fit together, or instances cannot be combined.
-        ResultsError: Instances do not fit together, or files are missing or damaged.
-    """
+    """Make the ensemble, and print its figures beside those of its members."""
     from rich.text import Text
 
     from xval.experiment.derived_files import print_damaged, renew_page

@@ -57,12 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluate, print the report and write its folder.
-
-    Raises:
-        UsageError: Model, data or an option is wrong, or the folder is there already.
-        AudioError: No clip can be read.
-    """
+    """Evaluate, print the report and write its folder."""
     from xval.measures.labels import read_renames
     from xval.models.saved.description import read_description
     from xval.report.new_data.folder import check_output, write_report

@@ -45,13 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the pictures, and print a line for each; or print the importance of features.
-
-    Raises:
-        SettingsError: The model cannot be explained so, or an option does not fit.
-        ResultsError: As `inference.load_model`.
-        CorpusError: A clip is neither a file nor one of the corpus.
-    """
+    """Write the pictures, and print a line for each; or print the importance of features."""
     if options.steps < 1:
         raise SettingsError(f"--steps {options.steps}: a whole number from 1 is wanted.")
     if options.output is not None and options.output.suffix.lower() in _PICTURES:

@@ -29,13 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export, and say what was written and how well it agrees.
-
-    Raises:
-        SettingsError: A wrong option, or a package is missing.
-        ResultsError: There is no such model, or the output exists or cannot be written.
-        ExportError: The format cannot express the model, or the export gives other output.
-    """
+    """Export, and say what was written and how well it agrees."""
     export = export_model(options.model, options.format, options.output, overwrite=options.overwrite)
     shape = ", ".join("any" if size is None else str(size) for size in export.input_shape)
     agreement = export.agreement

@@ -37,13 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the figures of each column, and write the numbers.
-
-    Raises:
-        ResultsError: There is no such instance, no fold is finished, or a file is missing or damaged.
-        CorpusError: The corpus is missing, another one than then, or has no further columns.
-        SettingsError: A column or the metric is unknown.
-    """
+    """Print the figures of each column, and write the numbers."""
     from rich.text import Text
 
     from xval.answers.groups import describe_gap, groups_table

@@ -40,12 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rebuild, say what was written, and return 1 where something was left out.
-
-    Raises:
-        ResultsError: The folder is no experiment's, or its folds.json is damaged.
-        SettingsError: A metric cannot be computed from stored predictions.
-    """
+    """Rebuild, say what was written, and return 1 where something was left out."""
     folder = find_experiment(options.folder)
     names = [name for text in options.metrics for name in split_names(text)]
     figures = request_metrics(folder, names) if names else {}

@@ -55,12 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the page, or print the table.
-
-    Raises:
-        ResultsError: The folder is no experiment's, a file is damaged, or no fold is finished.
-        SettingsError: An option has no meaning for what is asked for.
-    """
+    """Write the page, or print the table."""
     folder = find_experiment(options.folder)
     is_table = options.latex or options.markdown
     if (options.instances or options.baseline) and not is_table:

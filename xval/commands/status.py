@@ -48,11 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status, and return 1 where some job has failed.
-
-    Raises:
-        ResultsError: The folder is no experiment's.
-    """
+    """Print the status, and return 1 where some job has failed."""
     status = read_status(find_experiment(options.folder))
     if options.json:
         sys.stdout.write(json.dumps(as_json(status), indent=1, allow_nan=False) + "\n")

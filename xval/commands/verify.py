@@ -24,12 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compute and print the equal error rate.
-
-    Raises:
-        ResultsError: The file is missing, damaged, or holds no embeddings.
-        SettingsError: The pattern does not find a speaker in every path, or there are no pairs to compare.
-    """
+    """Compute and print the equal error rate."""
     from preprocessing.clips.parquet_files import column_names, read_frame
     from xval.measures.verification import verification_eer
 
@@ -51,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     )
     make_console().print(
         f"Equal error rate {verification.eer:.3f}{interval} over {verification.n_same + verification.n_different} trials "
-        f"({verification.n_same} with the same speaker twice) of {len(table)} recordings of {speakers.nunique()} speakers; chance 0.500.",
+        f"({verification.n_same} with the same speaker twice) of {len(table)} recordings of "
+        f"{speakers.nunique()} speakers; chance 0.500.",
         soft_wrap=True,
         markup=False,
     )

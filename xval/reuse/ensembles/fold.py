@@ -47,24 +47,13 @@ class _ClipRows:
 
 
 def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
-    """Combine what the members of a fold predicted, test it, and write what a fold leaves.
+    """Combine what the members of a fold predicted, test it, and write what a fold leaves into the temporary folder.
 
     The weights are fitted to the validation examples alone. The validation figures of what was fitted are those of answers that
-    took no part in it; see `cross_predict`.
-
-    Args:
-        job: The job.
-        temporary: Where its files go.
-        members: Its members.
-        method: mean, choose or stack; see combine.py.
+    took no part in it; see `cross_predict`. The method is mean, choose or stack; see combine.py.
 
     Returns:
         The record, but for what only the end knows.
-
-    Raises:
-        ResultsError: Members predict other clips, or the feature store has changed; one validation clip alone.
-        CorpusError: The feature store is gone.
-        DivergenceError: A prediction is NaN or infinite.
     """
     settings = job.settings
     same_examples = are_same_examples(members)
@@ -114,11 +103,7 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
 
 
 def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> FoldData:
-    """Return the fold of the first member, with clips for examples where members cut clips differently.
-
-    Raises:
-        ResultsError: Its feature store has other examples than those that were predicted.
-    """
+    """Return the fold of the first member, with clips for examples where members cut clips differently."""
     settings, store, first = job.settings, open_store(Path(job.store_folder)), members[0]
     data = load_fold(
         store,

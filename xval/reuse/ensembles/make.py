@@ -38,7 +38,7 @@ _LARGEST_DESCRIPTION_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Ensemble:
-    """What was made.
+    """An ensemble that was made.
 
     Attributes:
         number: Of its instance.
@@ -64,17 +64,12 @@ def make_ensemble(
     Keras must be loaded, or is loaded here as KERAS_BACKEND says.
 
     Args:
-        folder: The results folder.
-        numbers: The instances; each repeat of each is a member.
+        folder: Of the experiment.
+        numbers: Of the instances; every repeat is a member.
         method: mean; choose: the mean of members that greedy forward selection on the validation items chooses; stack: a
             regression on their answers, fitted to the validation items.
         number: Of the ensemble; None: the number that it has, or the first free one from 901 on.
         data_folder: The folder of corpora; None: that of the instances.
-
-    Raises:
-        SettingsError: Members cannot be combined, the method is unknown, or the number belongs to an instance that is trained.
-        ResultsError: Members do not fit together, or files are missing or damaged.
-        CorpusError: A feature store is gone or damaged.
     """
     if method not in METHODS:
         raise SettingsError(f"unknown method '{method}'. {suggestion(method, METHODS)}")
@@ -96,11 +91,7 @@ def make_ensemble(
 def _make_folds(
     folder: ExperimentFolder, instance: Instance, jobs: Sequence[Job], members: Mapping[int, Sequence[Member]], method: str
 ) -> dict[int, list[tuple[JobKey, float]]]:
-    """Make all folds in temporary folders and publish them once all are done; return the weights of their members.
-
-    Raises:
-        ResultsError: As `combine_fold`; another process is making one of them.
-    """
+    """Make all folds in temporary folders and publish them once all are done; return the weights of their members."""
     temporary_folders: dict[JobKey, Path] = {}
     weights, had_jobs, is_ours = {}, bool(folder.jobs(instance.number)), True
     try:
@@ -126,7 +117,7 @@ def _make_folds(
 
 
 def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
-    """Write what a fold leaves, and return its record."""
+    """Write what a fold leaves, record.json included, and return its record."""
     started = time.monotonic()
     record = combine_fold(job, temporary, members, method)
     record |= {"seconds": round(time.monotonic() - started, 3), "peak_memory_mb": peak_memory_mb(), "device": "cpu"}
@@ -135,12 +126,7 @@ def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str
 
 
 def read_description(folder: ExperimentFolder) -> str:
-    """Return the description of an experiment; empty where its file is gone.
-
-    Raises:
-        ResultsError: It is no text in UTF-8.
-        OSError: It cannot be read, is no regular file, or larger than `_LARGEST_DESCRIPTION_BYTES`.
-    """
+    """Return the description of an experiment; empty where its file is gone."""
     path = folder.path / "description.txt"
     try:
         return read_regular(path, _LARGEST_DESCRIPTION_BYTES).decode().strip()

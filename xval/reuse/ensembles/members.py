@@ -31,14 +31,7 @@ _AGAIN = "The members of an ensemble must agree in this; name others."
 
 @dataclass(frozen=True)
 class Member:
-    """A finished job.
-
-    Attributes:
-        key: What names it.
-        folder: Its folder.
-        record: Its record.
-        settings: Of its instance.
-    """
+    """A finished job, with its fold folder and the settings of its instance."""
 
     key: JobKey
     folder: Path
@@ -47,11 +40,7 @@ class Member:
 
     @property
     def model(self) -> Path:
-        """Its model.
-
-        Raises:
-            ResultsError: There is none.
-        """
+        """The path of its model.keras or model.skops."""
         model_path = next((path for name in ("model.skops", "model.keras") if (path := self.folder / name).is_file()), None)
         if model_path is None:
             raise ResultsError(f"{self.key}: its model is gone from {self.folder}, so that no ensemble of it could predict.")
@@ -59,11 +48,7 @@ class Member:
 
     @cached_property
     def sides(self) -> dict[str, Answered]:
-        """Its answers on validation and test.
-
-        Raises:
-            ResultsError: predictions.parquet is missing or damaged.
-        """
+        """Its answers, by ``validation`` and ``test``."""
         path, task = self.folder / "predictions.parquet", self.settings.task
         try:
             table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
@@ -75,16 +60,7 @@ class Member:
 
 
 def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, list[Member]]:
-    """Return the members of each fold: every finished job of the instances, repeats included.
-
-    Args:
-        folder: The results folder.
-        numbers: The instances, each once.
-
-    Raises:
-        SettingsError: A number comes twice, there is one job in a fold, or the task cannot be combined.
-        ResultsError: An instance is unknown or not finished; tasks, classes, items or settings of frames differ.
-    """
+    """Return the members of each fold: every finished job of the numbered instances, repeats included."""
     if len(set(numbers)) < len(numbers):
         raise SettingsError(f"instances {_listed(numbers)}: each once, please.")
     instances = {instance.number: instance for instance in find_instances(folder, numbers)}
@@ -117,15 +93,10 @@ def are_same_examples(members: Sequence[Member]) -> bool:
 
 
 def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    """Return the rows of a side and the answers of each member, float32 (n_members, n, n_outputs).
+    """Return the rows of ``validation`` or ``test`` and the answers of the members of a fold.
 
-    Args:
-        members: Of a fold.
-        side: validation or test.
-        same_examples: Of `are_same_examples`; otherwise the rows are clips.
-
-    Raises:
-        ResultsError: Members predict other clips, or the frames of recordings differ.
+    Returns:
+        A row per example, or per clip unless members cut clips into the same examples; float32 (n_members, n, n_outputs).
     """
     first = members[0]
     if same_examples:

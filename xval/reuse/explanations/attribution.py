@@ -54,7 +54,7 @@ def integrate_gradients(gradients: Gradients, example: Floats, baseline: Floats,
     Args:
         gradients: Of the answer that is explained.
         example: float32, of any shape.
-        baseline: Of the same shape: what would say nothing.
+        baseline: float32, of the same shape: what would say nothing.
         steps: Points of the line, in the middle of as many equal parts.
     """
     difference = example - baseline
@@ -70,12 +70,8 @@ def integrate_gradients(gradients: Gradients, example: Floats, baseline: Floats,
 def occlude(answer: Answer, example: Floats, baseline: Floats) -> Attribution:
     """Return what an answer loses where a patch of the example is replaced by the baseline.
 
-    Patches are an eighth of each axis long and half overlap; a value has the mean of its patches.
-
-    Args:
-        answer: That is explained.
-        example: float32 (n_samples,) or (n_frames, n_bins).
-        baseline: Of the same shape.
+    Patches are an eighth of each axis long and half overlap; a value has the mean of its patches. Example and baseline are
+    float32 (n_samples,) or (n_frames, n_bins).
     """
     axes = []
     for length in example.shape:

@@ -67,7 +67,7 @@ def explain(
     The baseline is silence: the smallest value of the example's spectrogram everywhere, or samples of 0.
 
     Args:
-        model: Of one fold.
+        model: Of one fold; no ensemble.
         audio: As `SavedModel.predict` takes it.
         method: integrated_gradients, of networks; or occlusion, of any model.
         of: The class, or the number of a regression, that is explained; None: the most probable class of each example, or the
@@ -111,7 +111,7 @@ def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.
 
 
 def _single(model: SavedModel) -> Member:
-    """Return the one member of a model that can be explained."""
+    """Return the only member; refuse ensembles and tasks without an answer for the clip."""
     task = model.description.task
     if task.target != "clip":
         raise SettingsError(f"{model.path}: explanations are of classes and numbers of clips; this model is for {task.name}.")

@@ -54,12 +54,7 @@ def feature_groups(sizes: dict[str, int], *, basic: bool) -> dict[str, list[int]
 
 
 def pooled_groups(pooling: Pooling, size: int) -> dict[str, list[int]]:
-    """Return the columns of each statistic, of each part of the time where there are several.
-
-    Args:
-        pooling: How the features were pooled.
-        size: Length of the vector.
-    """
+    """Return the columns of each statistic of a pooled vector, of each part of the time where there are several."""
     names = [
         name if pooling.time_parts == 1 else f"{name}, part {part}"
         for part in range(1, pooling.time_parts + 1)
@@ -76,10 +71,7 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
 
     Args:
         features: How the vectors were made; None: by a script.
-        size: Length of the vector.
-
-    Raises:
-        SettingsError: opensmile is not installed.
+        size: Values of a vector.
     """
     family, _, name = ((features and features.embedding_model) or "").partition(":")
     if features is None:
@@ -100,13 +92,8 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     """Return how much worse the main metric of the test examples of a fold is without each group of features.
 
     Args:
-        folder: Of the fold, of an instance whose architecture is an estimator or feature_combination.
+        folder: Of a finished fold, of an instance whose architecture is an estimator or feature_combination.
         data_folder: The folder of corpora; None: that of the settings.
-
-    Raises:
-        ResultsError: The folder is no such fold, or a file is missing or damaged.
-        CorpusError: The feature store is gone.
-        SettingsError: skops is not installed.
     """
     experiment = find_experiment(folder)
     name = folder.resolve().parent.name.removeprefix("instance_")

@@ -17,11 +17,6 @@ def input_gradients(model: keras.Model, batch: Floats, output: int) -> tuple[Flo
 
     The model predicts: dropout is off, and batch normalisation uses its saved statistics.
 
-    Args:
-        model: From float32 (n, ...) to (n, n_outputs).
-        batch: float32 (n, ...).
-        output: Which of the outputs.
-
     Returns:
         float32 (n,), and float32 (n, ...) as the batch.
     """

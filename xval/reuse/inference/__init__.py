@@ -45,9 +45,6 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
             backend is that of KERAS_BACKEND, or else the one that trained the model.
         modules: Your own modules with layers of the model, which are imported first. The model's files cause no import of them.
 
-    Returns:
-        The model.
-
     Raises:
         ResultsError: The model or its .json file is missing, damaged or not safe to load; another embedder made its features.
         SettingsError: `gpu` is given and Keras is loaded already; there is no such GPU; a package or module is missing.

@@ -106,17 +106,7 @@ class EnsembleModel(SavedModel):
 
 
 def load_ensemble(path: Path, note: str, members: Sequence[Path]) -> EnsembleModel:
-    """Load the ensemble of one fold or of several.
-
-    Args:
-        path: What the user named.
-        note: How the folds were chosen.
-        members: The model.ensemble of each fold.
-
-    Raises:
-        ResultsError: A file is missing or damaged, or a member is another model than then.
-        SettingsError: A package is missing.
-    """
+    """Load the ensemble of one fold or of several; the members are the model.ensemble of each fold."""
     places: dict[Path, int] = {}
     folds, contents = [], [read_ensemble(member) for member in members]
     for member, content in zip(members, contents, strict=True):

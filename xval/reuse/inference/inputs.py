@@ -67,7 +67,7 @@ def segment_inputs(
     is shorter than a segment is one segment.
 
     Args:
-        source: The clip, of any length.
+        source: Of any length.
         description: Of the model.
         every_s: Time from the begin of a segment to that of the next; None: its length.
         with_basic: Add the basic features.

@@ -34,11 +34,7 @@ class Found(NamedTuple):
 
 
 def find_members(path: Path) -> Found:
-    """Return the models in a path.
-
-    Raises:
-        ResultsError: The path does not exist, or holds no finished model.
-    """
+    """Return the models in a path; at least one."""
     if not path.exists():
         raise ResultsError(f"{path}: no such model or folder. Wanted is {_WANTED}.")
     if path.is_file():

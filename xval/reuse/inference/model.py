@@ -34,7 +34,7 @@ class SavedModel:
         note: How its members were chosen; empty if one model was named.
         descriptions: Of each member.
         description: Of the first member.
-        task_type: Of the experiment, such as classification.
+        task_type: Such as classification.
         class_names: Of the outputs; empty without classes.
         target_names: Of the targets of a regression; empty without names.
         thresholds: From which probability on each of several labels is predicted, float64 (n_classes,); see `mean_thresholds`.
@@ -247,7 +247,7 @@ class SavedModel:
         return _table(source, start_s, end_s, self._columns(values.mean(axis=0)))
 
     def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
-        """Return the columns of predictions."""
+        """Return the columns of predictions, from float32 (n_rows, n_outputs)."""
         names = self.class_names or self.target_names or tuple(map(str, range(values.shape[1])))
         return self.description.task.encode(None, values, names, self.thresholds)
 

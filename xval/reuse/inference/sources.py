@@ -21,7 +21,7 @@ class Stretch(NamedTuple):
     """A stretch of an audio file.
 
     Attributes:
-        path: The file.
+        path: Of the file.
         start_s: Its begin; None or NaN: that of the file.
         end_s: Its end; None or NaN: that of the file.
     """
@@ -58,10 +58,10 @@ class Source:
     """One clip to be predicted.
 
     Attributes:
-        name: Its name in tables: its path, or the number of the array.
-        stretch: Of a file.
-        values: An array of samples or features.
-        rate_hz: Rate of the samples.
+        name: In tables: its path, or the number of the array.
+        stretch: Of a file; None: an array.
+        values: Samples (n_samples,) or features; None: a file.
+        rate_hz: Of the samples; 0: a file, or features.
     """
 
     name: str
@@ -111,11 +111,6 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
         audio: One or several; a folder stands for the audio files in and below it, sorted by name.
         sample_rate_hz: Rate of arrays.
         is_custom: The model reads ready features that a script made, which cannot be computed from audio.
-
-    Raises:
-        SettingsError: Nothing is given; a rate is missing; samples are not float of full scale 1; audio is given for a model of
-            ready features.
-        CorpusError: A folder holds no audio file.
     """
     listed: Sequence[Audio] = [audio] if isinstance(audio, str | Path | Stretch | np.ndarray) else list(audio)
     if not listed:

@@ -55,13 +55,10 @@ def measure(
 
     Args:
         task: Of the model.
-        side: What was answered, beside what is true.
-        options: What figures depend on besides.
+        side: Answers and targets.
+        options: See `FigureOptions`.
         predictions: A row per clip or frame.
         knows_training: What the metrics of a task that compare with training data need is known.
-
-    Raises:
-        DivergenceError: A prediction is NaN or infinite.
     """
     rows = list(_rows_by_item(side.counted_items()).values())
     # If every clip is an item of its own, the predictions have all of this.
@@ -99,7 +96,7 @@ def tabulate_clips(
     Args:
         task: Of the model.
         clips: clip, path, item, start_s, end_s, seen.
-        answered: What was answered, in the same order.
+        answered: In the same order.
         names: Of the outputs.
         options: With the thresholds of several labels.
         is_known: There are targets.
@@ -139,9 +136,9 @@ def metric_intervals(
     Args:
         task: Of the metrics.
         names: Of the metrics.
-        rows: The examples of each item.
-        targets: Of the examples, as the metrics take them.
-        predictions: Likewise.
+        rows: Of each item the places of its examples, int64 (n,).
+        targets: (n_examples, ...), as the metrics take them.
+        predictions: float32 (n_examples, ...), as the metrics take them.
     """
 
     def over_items(name: str) -> Interval | None:

@@ -50,16 +50,7 @@ class Seen(NamedTuple):
 
 
 def find_seen(clips: LabelledClips, members: Sequence[Path], descriptions: Sequence[ModelDescription]) -> Seen:
-    """Compare clips with the items and audio that a model has seen.
-
-    Args:
-        clips: With their hashes.
-        members: The models, each with seen_audio.npy beside it.
-        descriptions: Of each.
-
-    Raises:
-        ResultsError: A seen_audio.npy is damaged.
-    """
+    """Compare hashed clips with the items and audio that a model has seen; seen_audio.npy lies beside each member."""
     matches = [
         Heard(
             {corpus: frozenset(items) for corpus, items in description.seen_items.items()},
@@ -78,14 +69,7 @@ def find_seen(clips: LabelledClips, members: Sequence[Path], descriptions: Seque
 
 
 def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out: bool) -> list[str]:
-    """Return warnings about seen clips.
-
-    Args:
-        clips: The clips.
-        seen: Of them.
-        n_members: Of the ensemble.
-        left_out: Whether they are left out of the figures.
-    """
+    """Return warnings about seen clips, which are left out of the figures or make them too good."""
     lines = []
     n_seen = int(seen.either.sum())
     if n_seen:
