@@ -13,7 +13,7 @@ from xval.base.errors import SettingsError, suggestion
 
 
 class Command(Protocol):
-    """A file of this package; errors for bad input are `UsageError`s, which `python -m xval` prints in one line."""
+    """A file of this package; what it raises for bad input is an `XvalError`, which is printed in one line."""
 
     SUMMARY: str
 
@@ -30,7 +30,7 @@ def command_names() -> list[str]:
 
 
 def find_command(name: str) -> Command:
-    """Return a command."""
+    """Import the command of a name, such as ``run-job``."""
     if name not in command_names():
         raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")
     return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))

@@ -64,7 +64,7 @@ def make_ensemble(
     Keras must be loaded, or is loaded here as KERAS_BACKEND says.
 
     Args:
-        folder: Of the experiment.
+        folder: The results folder.
         numbers: Of the instances; every repeat is a member.
         method: mean; choose: the mean of members that greedy forward selection on the validation items chooses; stack: a
             regression on their answers, fitted to the validation items.
@@ -159,13 +159,13 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
             getattr(each, name) != getattr(first, name) for each in others
         ):
             sources[name] = MEMBERS_DIFFER
-    made = Instance(0, settings, options=options, sources=sources)
+    unnumbered = Instance(0, settings, options=options, sources=sources)
     known = {each: folder.settings(each) or {} for each in folder.instances()}
-    same = (each for each, written in known.items() if written.get("settings_hash") == made.settings_hash)
+    same = (each for each, written in known.items() if written.get("settings_hash") == unnumbered.settings_hash)
     taken = {each for each, written in known.items() if written or folder.jobs(each)}  # without: left by a try that was killed
     free = next(each for each in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if each not in taken)
     chosen = number or next(same, free)
-    if known.get(chosen, {}).get("settings_hash", made.settings_hash) != made.settings_hash:
+    if known.get(chosen, {}).get("settings_hash", unnumbered.settings_hash) != unnumbered.settings_hash:
         raise SettingsError(f"instance {chosen} is there and is another one; choose a free number, such as {free}.")
     return Instance(chosen, settings, options=options, sources=sources)
 

@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 
 
 def input_gradients(model: keras.Model, batch: Floats, output: int) -> tuple[Floats, Floats]:
-    """Return an output of each example, and its gradient with respect to the example.
+    """Return one output of each example of a batch, float32 (n, ...), and its gradient with respect to the example.
 
     The model predicts: dropout is off, and batch normalisation uses its saved statistics.
 

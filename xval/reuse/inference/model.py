@@ -183,8 +183,8 @@ class SavedModel:
         def inputs() -> Iterator[tuple[int, Inputs]]:
             for number, source in enumerate(sources):
                 try:
-                    for made in self._inputs(source, per, every_s):
-                        yield number, self._checked(made, source)
+                    for examples in self._inputs(source, per, every_s):
+                        yield number, self._checked(examples, source)
                 except AudioError as error:
                     if not skip_unreadable:
                         raise

@@ -21,7 +21,7 @@ class Stretch(NamedTuple):
     """A stretch of an audio file.
 
     Attributes:
-        path: Of the file.
+        path: The file.
         start_s: Its begin; None or NaN: that of the file.
         end_s: Its end; None or NaN: that of the file.
     """
@@ -61,7 +61,7 @@ class Source:
         name: In tables: its path, or the number of the array.
         stretch: Of a file; None: an array.
         values: Samples (n_samples,) or features; None: a file.
-        rate_hz: Of the samples; 0: a file, or features.
+        rate_hz: Of the samples of an array.
     """
 
     name: str

@@ -57,7 +57,7 @@ class LabelledClips:
     """Clips with their labels.
 
     Attributes:
-        name: For messages.
+        name: For messages, and for the folder of the report.
         dataset: Of a prepared corpus; None: a folder or table.
         audio_folder: What the paths are relative to.
         table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: begin and end of the file), label (str, or
