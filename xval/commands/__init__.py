@@ -13,28 +13,24 @@ from xval.base.errors import SettingsError, suggestion
 
 
 class Command(Protocol):
-    """What each file of this package has."""
+    """A file of this package; what it raises for bad input is an `XvalError`, which is printed in one line."""
 
     SUMMARY: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare its arguments."""
+        """Declare the arguments, without loading a backend."""
 
     def run(self, options: argparse.Namespace) -> int:
-        """Carry it out and return the exit code."""
+        """Return the exit code: 0 done; 1 done in part or failed, as its help says."""
 
 
 def command_names() -> list[str]:
-    """Return the names of the commands."""
+    """Return the names of the commands, sorted."""
     return sorted(module.name.replace("_", "-") for module in iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def find_command(name: str) -> Command:
-    """Return a command.
-
-    Raises:
-        SettingsError: The command is unknown.
-    """
+    """Import the command of a name, such as ``run-job``."""
     if name not in command_names():
         raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")
     return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))

@@ -57,11 +57,7 @@ def add_pieces(parser: argparse.ArgumentParser) -> None:
 
 
 def pieces_of(options: argparse.Namespace) -> Literal["file", "example", "segment"]:
-    """Return what a row stands for, as the argument `per` of `SavedModel.predict`.
-
-    Raises:
-        SettingsError: The options contradict each other.
-    """
+    """Return what a row stands for, as the argument `per` of `SavedModel.predict`."""
     if options.every is not None and options.examples:
         raise SettingsError("--every goes with --segments, not with --examples.")
     if options.segments or options.every is not None:
@@ -70,12 +66,7 @@ def pieces_of(options: argparse.Namespace) -> Literal["file", "example", "segmen
 
 
 def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
-    """Load the model, and print how it was chosen.
-
-    Raises:
-        SettingsError: A module cannot be imported; there is no such GPU.
-        ResultsError: As `inference.load_model`.
-    """
+    """Load the model, and print how it was chosen."""
     from xval.reuse.inference import load_model
 
     if options.modules:

@@ -45,18 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the verdicts, and return 1 where a rule has failed.
-
-    Raises:
-        ResultsError: The folder is no experiment's.
-    """
+    """Print the verdicts, and return 1 where a rule has failed."""
     from xval.answers.audit import audit  # here, because it loads pandas
 
     folder = find_experiment(options.folder)
     verdicts = audit(folder, options.data_folder)
     if options.json:
-        found = {"experiment": str(folder.path), "verdicts": [asdict(verdict) for verdict in verdicts]}
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        report = {"experiment": str(folder.path), "verdicts": [asdict(verdict) for verdict in verdicts]}
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:
         _print(folder, verdicts)
     return EXIT_FAILED if any(verdict.state == "FAILED" for verdict in verdicts) else 0

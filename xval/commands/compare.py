@@ -52,12 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the comparison, and write the numbers.
-
-    Raises:
-        ResultsError: The instances cannot be compared, or a file is missing or damaged.
-        SettingsError: An argument is wrong.
-    """
+    """Print the comparison, and write the numbers."""
     from rich.text import Text
 
     from xval.answers.comparison import text
@@ -65,18 +60,18 @@ def run(options: argparse.Namespace) -> int:
     from xval.report.terminal import make_table
     from xval.report.text_tables import Output, write_table
 
-    found = compare_instances(
+    comparison = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope
     )
-    found = replace(found, notes=(*_doubts(options.folder, found), *found.notes))
+    comparison = replace(comparison, notes=(*_doubts(options.folder, comparison), *comparison.notes))
     console = make_console(least_width=_WIDTH_OF_FILES)
-    console.print(Text(text.describe_baseline(found)))
-    console.print(make_table(text.HEADER, text.table_rows(found)))
-    for line in [text.describe_columns(found), *text.describe_limits(found), *text.describe_plans(found)]:
+    console.print(Text(text.describe_baseline(comparison)))
+    console.print(make_table(text.HEADER, text.table_rows(comparison)))
+    for line in [text.describe_columns(comparison), *text.describe_limits(comparison), *text.describe_plans(comparison)]:
         console.print(Text(line))
-    console.print(Text(f"\n{text.describe_to_publish(found)}"))
+    console.print(Text(f"\n{text.describe_to_publish(comparison)}"))
     if options.csv is not None:
-        write_table(found.table, Output("csv", options.csv), console)
+        write_table(comparison.table, Output("csv", options.csv), console)
     return 0
 
 

@@ -50,10 +50,6 @@ def run(options: argparse.Namespace) -> int:
 
     Returns:
         0, or 1 when a file could not be read.
-
-    Raises:
-        SettingsError: An option does not fit the model, or the output has another ending.
-        ResultsError: As `inference.load_model`.
     """
     output: Path = options.output
     if output.suffix not in _FORMATS or not output.absolute().parent.is_dir():

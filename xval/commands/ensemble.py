@@ -39,12 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the ensemble, and print its figures beside those of its members.
-
-    Raises:
-        SettingsError: Arguments do not fit together, or instances cannot be combined.
-        ResultsError: Instances do not fit together, or files are missing or damaged.
-    """
+    """Make the ensemble, and print its figures beside those of its members."""
     from rich.text import Text
 
     from xval.experiment.derived_files import print_damaged, renew_page
@@ -61,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     _load_backend(folder.settings(numbers[0]) or {})
     from xval.reuse.ensembles.make import make_ensemble
 
-    made = make_ensemble(
+    ensemble = make_ensemble(
         folder,
         numbers,
         method="choose" if options.choose else options.method,
@@ -70,9 +65,9 @@ def run(options: argparse.Namespace) -> int:
     )
     console = make_console(least_width=_WIDTH_OF_FILES)
     damaged = rebuild.rebuild(folder)
-    print_figures(folder, [*numbers, made.number], console)
+    print_figures(folder, [*numbers, ensemble.number], console)
     if options.choose:
-        for fold, weights in made.weights.items():
+        for fold, weights in ensemble.weights.items():
             listed = ", ".join(
                 f"instance {key.instance}{f' repeat {key.repeat}' if key.repeat > 1 else ''} {weight:.2f}"
                 for key, weight in weights
@@ -83,7 +78,8 @@ def run(options: argparse.Namespace) -> int:
     if folder.page.exists():
         renew_page(folder, console, data_folder=options.data_folder)
     console.print(
-        Text(f"{folder.instance_folder(made.number)}: {made.name}. Next: python -m xval compare {folder.path}"), soft_wrap=True
+        Text(f"{folder.instance_folder(ensemble.number)}: {ensemble.name}. Next: python -m xval compare {folder.path}"),
+        soft_wrap=True,
     )
     return 0
 

@@ -57,12 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluate, print the report and write its folder.
-
-    Raises:
-        UsageError: Model, data or an option is wrong, or the folder is there already.
-        AudioError: No clip can be read.
-    """
+    """Evaluate, print the report and write its folder."""
     from xval.measures.labels import read_renames
     from xval.models.saved.description import read_description
     from xval.report.new_data.folder import check_output, write_report
@@ -99,7 +94,7 @@ def _model_name(path: Path) -> str:
 
 def _describe_model(model: "SavedModel") -> str:
     n_members, first = len(model.descriptions), model.description
-    n_folds = len({each.fold for each in model.descriptions})
+    n_folds = len({description.fold for description in model.descriptions})
     repeats = f", {n_members} models" if n_members > n_folds else ""
     which = f"ensemble of {n_folds} folds{repeats}" if n_members > 1 else f"fold {first.fold}" if first.fold else "all items"
     return f"{model.path} ({first.architecture}, trained on {first.dataset}, {which})"

@@ -45,13 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the pictures, and print a line for each; or print the importance of features.
-
-    Raises:
-        SettingsError: The model cannot be explained so, or an option does not fit.
-        ResultsError: As `inference.load_model`.
-        CorpusError: A clip is neither a file nor one of the corpus.
-    """
+    """Write the pictures, and print a line for each; or print the importance of features."""
     if options.steps < 1:
         raise SettingsError(f"--steps {options.steps}: a whole number from 1 is wanted.")
     if options.output is not None and options.output.suffix.lower() in _PICTURES:
@@ -70,13 +64,13 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or fold / "explanations"
     audio = [_find(clip, fold, options.data_folder) for clip in options.clips]
     written: dict[str, int] = {}
-    for each in explain(model, audio, method=options.method, of=options.of, steps=options.steps):
-        stem = re.sub(r"[^\w.-]+", "_", Path(each.name).stem)
+    for explanation in explain(model, audio, method=options.method, of=options.of, steps=options.steps):
+        stem = re.sub(r"[^\w.-]+", "_", Path(explanation.name).stem)
         written[stem] = written.get(stem, 0) + 1
         number = f"_{written[stem]}" if written[stem] > 1 else ""
-        path = output / f"{stem}{number}_{each.method}.png"
-        replace_file(path, partial(Path.write_bytes, data=draw_explanation(each)), among_many=True)
-        console.print(Text(f"{path}: {describe(each)}"), soft_wrap=True)
+        path = output / f"{stem}{number}_{explanation.method}.png"
+        replace_file(path, partial(Path.write_bytes, data=draw_explanation(explanation)), among_many=True)
+        console.print(Text(f"{path}: {describe(explanation)}"), soft_wrap=True)
     return 0
 
 
@@ -102,10 +96,10 @@ def _find(clip: str, fold: Path, data_folder: Path | None) -> "Audio":
 
     model = next((path for path in fold.glob("model.*") if path.suffix != ".json"), fold / "model.keras")
     corpus = open_corpus(read_description(model).dataset, data_folder or _data_folder(fold))
-    found = corpus.index[corpus.index["clip"] == clip]
-    if found.empty:
+    matches = corpus.index[corpus.index["clip"] == clip]
+    if matches.empty:
         raise CorpusError(f"{clip}: no such file, and no clip of {corpus.folder}.")
-    row = found.iloc[0]
+    row = matches.iloc[0]
     return Stretch(corpus.audio_folder / str(row["path"]), row["start_s"], row["end_s"])
 
 

@@ -29,19 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export, and say what was written and how well it agrees.
-
-    Raises:
-        SettingsError: A wrong option, or a package is missing.
-        ResultsError: There is no such model, or the output exists or cannot be written.
-        ExportError: The format cannot express the model, or the export gives other output.
-    """
+    """Export, and say what was written and how well it agrees."""
     export = export_model(options.model, options.format, options.output, overwrite=options.overwrite)
     shape = ", ".join("any" if size is None else str(size) for size in export.input_shape)
-    found = export.agreement
+    agreement = export.agreement
     make_console().print(
         f"Written: {export.path} (input {shape}), described in {export.description}\n"
-        f"Checked on {found.n_batches} batches of random input: the outputs differ by at most {found.difference:.1e} from "
-        f"those of the Keras model (allowed: {found.tolerance:.1e})"
+        f"Checked on {agreement.n_batches} batches of random input: the outputs differ by at most "
+        f"{agreement.difference:.1e} from those of the Keras model (allowed: {agreement.tolerance:.1e})"
     )
     return 0

@@ -37,13 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the figures of each column, and write the numbers.
-
-    Raises:
-        ResultsError: There is no such instance, no fold is finished, or a file is missing or damaged.
-        CorpusError: The corpus is missing, another one than then, or has no further columns.
-        SettingsError: A column or the metric is unknown.
-    """
+    """Print the figures of each column, and write the numbers."""
     from rich.text import Text
 
     from xval.answers.groups import describe_gap, groups_table
@@ -51,21 +45,21 @@ def run(options: argparse.Namespace) -> int:
     from xval.report.text_tables import Output, print_table, write_table
     from xval.results.folder import find_experiment
 
-    found = read_groups(
+    groupings = read_groups(
         find_experiment(options.folder), options.instance, options.by, metric=options.metric, data_folder=options.data_folder
     )
     console = make_console()
-    for each in found:
-        table = groups_table([each])
+    for grouping in groupings:
+        table = groups_table([grouping])
         is_gap = table["group"].str.startswith("gap: ") & table["items"].isna()
         shown = table.loc[~is_gap, ["group", "figure", "low", "high", "items", "clips"]].rename(
-            columns={"group": each.column, "figure": each.metric, "low": "low 95 %", "high": "high 95 %"}
+            columns={"group": grouping.column, "figure": grouping.metric, "low": "low 95 %", "high": "high 95 %"}
         )
-        console.print(Text(f"Instance {each.instance}, test {each.metric} ({each.of}) by {each.column}"))
+        console.print(Text(f"Instance {grouping.instance}, test {grouping.metric} ({grouping.of}) by {grouping.column}"))
         print_table(shown, console, "no test clip has a value")
-        for line in filter(None, (describe_gap(each), *each.notes)):
+        for line in filter(None, (describe_gap(grouping), *grouping.notes)):
             console.print(Text(line), soft_wrap=True)
         console.print()
     if options.csv is not None:
-        write_table(groups_table(found), Output("csv", options.csv), console)
+        write_table(groups_table(groupings), Output("csv", options.csv), console)
     return 0

@@ -96,11 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the folder, and say what to do next.
-
-    Raises:
-        SettingsError: It is there already, and not empty.
-    """
+    """Make the folder, and say what to do next."""
     folder: Path = options.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SettingsError(f"FOLDER {folder}: it is there already, and not empty. Name one that is to be made.")

@@ -42,10 +42,6 @@ def run(options: argparse.Namespace) -> int:
 
     Returns:
         0, or 1 when a file could not be read.
-
-    Raises:
-        SettingsError: An option does not fit the model.
-        ResultsError: As `inference.load_model`.
     """
     output = read_output(options.output)
     console = make_console()
@@ -80,9 +76,6 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
 
     Returns:
         The table, with class_1, probability_1, class_2, ... instead of the probability of each class.
-
-    Raises:
-        SettingsError: The number is below 1, or the rows have no classes with their probabilities.
     """
     import numpy as np
 

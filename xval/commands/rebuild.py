@@ -40,12 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rebuild, say what was written, and return 1 where something was left out.
-
-    Raises:
-        ResultsError: The folder is no experiment's, or its folds.json is damaged.
-        SettingsError: A metric cannot be computed from stored predictions.
-    """
+    """Rebuild, say what was written, and return 1 where something was left out."""
     folder = find_experiment(options.folder)
     names = [name for text in options.metrics for name in split_names(text)]
     figures = request_metrics(folder, names) if names else {}
@@ -65,6 +60,6 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"{folder.path}: no instance has settings, so there is nothing to write.")
     for metric_dict in read_metric_dicts(folder, written if figures else []):
         side = test_side([metric_dict])
-        found = [f"{label} {format_test(metric_dict, side, name)}" for label, name in figures.items()]
-        console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {'; '.join(found)}", markup=False)
+        test_figures = [f"{label} {format_test(metric_dict, side, name)}" for label, name in figures.items()]
+        console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {'; '.join(test_figures)}", markup=False)
     return EXIT_FAILED if damaged else 0

@@ -37,12 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train the model, and say what is known of it.
-
-    Raises:
-        UsageError: Something that the user can mend; nothing has been trained.
-        JobError: The training failed.
-    """
+    """Train the model, and say what is known of it."""
     folder = find_experiment(options.folder)
     if options.instance is None and options.folder.resolve() != folder.path.resolve():
         raise SettingsError(f"FOLDER {options.folder}: lies in an experiment; name it and the instance: {folder.path} INSTANCE")

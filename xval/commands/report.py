@@ -55,12 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the page, or print the table.
-
-    Raises:
-        ResultsError: The folder is no experiment's, a file is damaged, or no fold is finished.
-        SettingsError: An option has no meaning for what is asked for.
-    """
+    """Write the page, or print the table."""
     folder = find_experiment(options.folder)
     is_table = options.latex or options.markdown
     if (options.instances or options.baseline) and not is_table:
@@ -90,7 +85,7 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     from xval.report.paper_table import make_table, to_latex, to_markdown
 
     metric_dicts = read_metric_dicts(folder, folder.instances())
-    done = [found["instance"] for found in metric_dicts if found["folds_done"]]
+    done = [metric_dict["instance"] for metric_dict in metric_dicts if metric_dict["folds_done"]]
     wanted = options.instances or done
     asked = [*wanted, *([] if options.baseline is None else [options.baseline])]
     if not done or set(asked) - set(done):
@@ -98,11 +93,11 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         raise ResultsError(
             f"{folder.path}: instances with finished folds are {listed}; received {', '.join(map(str, asked)) or 'none'}."
         )
-    chosen = [found for found in metric_dicts if found["instance"] in asked]
+    chosen = [metric_dict for metric_dict in metric_dicts if metric_dict["instance"] in asked]
     baseline = options.baseline or rank_instances(chosen).selected
     comparisons = {}
     if baseline is not None and len(chosen) > 1:
-        numbers = [found["instance"] for found in chosen]
+        numbers = [metric_dict["instance"] for metric_dict in chosen]
         for _, name, _ in main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics):
             comparisons[name] = compare_instances(folder, numbers, baseline=baseline, metric=name)
     table = make_table(chosen, comparisons)

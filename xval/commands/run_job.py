@@ -33,12 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Become the process of the job, bound to its device.
-
-    Raises:
-        ResultsError: The file, or the copy of the code that it names, is not there.
-        SettingsError: This machine has GPUs, and not the one that is wanted.
-    """
+    """Become the process of the job, bound to its device."""
     path = options.file.absolute()
     _check_code(path, Path(code_folder(path)))
     job, wanted = read_job_file(path)

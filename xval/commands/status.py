@@ -48,11 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status, and return 1 where some job has failed.
-
-    Raises:
-        ResultsError: The folder is no experiment's.
-    """
+    """Print the status, and return 1 where some job has failed."""
     status = read_status(find_experiment(options.folder))
     if options.json:
         sys.stdout.write(json.dumps(as_json(status), indent=1, allow_nan=False) + "\n")
@@ -66,15 +62,17 @@ def _print(status: ExperimentStatus) -> None:
     folds = "an unknown number of folds" if status.folds_total is None else counted(status.folds_total, "fold")
     console.print(f"{status.path}: {counted(len(status.instances), 'instance')}, {folds}")
     if status.instances:
-        rows = [_row(str(each.instance), (each.comment_1, each.architecture), each) for each in status.instances]
+        rows = [
+            _row(str(instance.instance), (instance.comment_1, instance.architecture), instance) for instance in status.instances
+        ]
         if len(rows) > 1:
             rows.append(_row("all", ("", ""), status))
         console.print(make_table(_HEADER, rows))
     else:
         console.print("No instance has been begun.")
-    for each in status.instances:
-        for line in _describe_jobs(each):
-            console.print(Text(f"instance {each.instance}, {line}"))
+    for instance in status.instances:
+        for line in _describe_jobs(instance):
+            console.print(Text(f"instance {instance.instance}, {line}"))
     for fault in status.faults:
         console.print(Text(fault))
     if status.count(*OPEN) and not status.count("running"):
@@ -83,13 +81,15 @@ def _print(status: ExperimentStatus) -> None:
             if status.seconds_left is None
             else "The time left is that of one job at a time."
         )
-        is_trained = any(each.count(*OPEN) and each.architecture != ENSEMBLE for each in status.instances)
+        is_trained = any(instance.count(*OPEN) and instance.architecture != ENSEMBLE for instance in status.instances)
         goes_on = ": the command of the experiment goes on where it stopped" if is_trained else ""
         console.print(f"Nothing is running{goes_on}. {how_long}")
 
 
 def _row(name: str, texts: tuple[str, str], status: ExperimentStatus | InstanceStatus) -> tuple[str, ...]:
-    jobs = status.jobs if isinstance(status, InstanceStatus) else [job for each in status.instances for job in each.jobs]
+    jobs = (
+        status.jobs if isinstance(status, InstanceStatus) else [job for instance in status.instances for job in instance.jobs]
+    )
     left = "not known yet" if status.seconds_left is None else describe_duration(status.seconds_left)
     return (
         name,

@@ -24,12 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compute and print the equal error rate.
-
-    Raises:
-        ResultsError: The file is missing, damaged, or holds no embeddings.
-        SettingsError: The pattern does not find a speaker in every path, or there are no pairs to compare.
-    """
+    """Compute and print the equal error rate."""
     from preprocessing.clips.parquet_files import column_names, read_frame
     from xval.measures.verification import verification_eer
 
@@ -43,11 +38,16 @@ def run(options: argparse.Namespace) -> int:
     if not names or "path" not in table:
         raise ResultsError(f"{path}: has no columns path and embedding_0, ...; python -m xval embed writes them.")
     speakers = table["path"].map(lambda name: _speaker(str(name), options.speaker_pattern))
-    found = verification_eer(table[names].to_numpy(), speakers.to_numpy(dtype=str))
-    interval = f" [{found.interval.low:.3f}, {found.interval.high:.3f}] (95 % over speakers)" if found.interval else ""
+    verification = verification_eer(table[names].to_numpy(), speakers.to_numpy(dtype=str))
+    interval = (
+        f" [{verification.interval.low:.3f}, {verification.interval.high:.3f}] (95 % over speakers)"
+        if verification.interval
+        else ""
+    )
     make_console().print(
-        f"Equal error rate {found.eer:.3f}{interval} over {found.n_same + found.n_different} trials ({found.n_same} with the "
-        f"same speaker twice) of {len(table)} recordings of {speakers.nunique()} speakers; chance 0.500.",
+        f"Equal error rate {verification.eer:.3f}{interval} over {verification.n_same + verification.n_different} trials "
+        f"({verification.n_same} with the same speaker twice) of {len(table)} recordings of "
+        f"{speakers.nunique()} speakers; chance 0.500.",
         soft_wrap=True,
         markup=False,
     )
@@ -58,9 +58,9 @@ def _speaker(path: str, pattern: str | None) -> str:
     if pattern is None:
         return Path(path).resolve().parent.name
     try:
-        found = re.search(pattern, path)
-        if found is None:
+        speaker_match = re.search(pattern, path)
+        if speaker_match is None:
             raise SettingsError(f"--speaker-pattern {pattern}: finds nothing in '{path}'.")
-        return found.group(1)
+        return speaker_match.group(1)
     except (re.error, IndexError) as error:
         raise SettingsError(f"--speaker-pattern {pattern}: a regular expression with one group is wanted ({error}).") from error

@@ -32,7 +32,7 @@ class Combiner:
     """How the answers of members become one.
 
     Attributes:
-        activation: Of the task; see `Task.activation`.
+        activation: See `Task.activation`.
         weights: float64 (n_members,), their sum is 1; unused where there are coefficients.
         coefficients: float64 (n_members * n_outputs, n_outputs), on logarithms of probabilities (logits of several labels,
             numbers as they are), member by member; None: a weighted mean.
@@ -45,14 +45,7 @@ class Combiner:
     intercepts: NDArray[np.float64] | None = None
 
     def combine(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return one answer for each example.
-
-        Args:
-            answers: float32 (n_members, ..., n_outputs).
-
-        Returns:
-            float32 (..., n_outputs).
-        """
+        """Return one answer for each example: from float32 (n_members, ..., n_outputs) to float32 (..., n_outputs)."""
         if self.coefficients is None or self.intercepts is None:
             return np.tensordot(self.weights, answers, axes=1).astype(np.float32)
         values = _inputs(answers, self.activation) @ self.coefficients + self.intercepts
@@ -65,7 +58,7 @@ class Combiner:
 
 
 def mean_of(n_members: int, activation: Activation) -> Combiner:
-    """Return the mean of all members."""
+    """Return the unweighted mean."""
     return Combiner(activation, np.full(n_members, 1 / n_members))
 
 
@@ -74,16 +67,16 @@ def choose_members(answers: NDArray[np.float32], targets: NDArray[Any], score: S
 
     Args:
         answers: float32 (n_members, n, n_outputs), on validation examples.
-        targets: Of them.
+        targets: int64 (n,) class numbers, or float32 (n, n_outputs).
         score: What is to be large; NaN counts as the least.
-        activation: Of the task.
+        activation: See `Task.activation`.
     """
     counts = np.zeros(len(answers))
     total = np.zeros_like(answers[0], dtype=np.float64)
     best: tuple[float, ...] = (-np.inf, -np.inf)
     chosen = counts
     for step in range(1, _MOST_STEPS + 1):
-        means = [((total + each) / step).astype(np.float32) for each in answers]
+        means = [((total + member_answers) / step).astype(np.float32) for member_answers in answers]
         scores = [tuple(map(_comparable, score(targets, mean))) for mean in means]
         place = max(range(len(scores)), key=scores.__getitem__)
         counts = counts + np.eye(len(answers))[place]
@@ -103,11 +96,7 @@ def stack_members(answers: NDArray[np.float32], targets: NDArray[Any], activatio
 
     Classes: multinomial logistic regression on the logarithms of the probabilities. Several labels: a logistic regression of
     each label on its logits. Numbers: a linear regression of each on its predictions, without negative weights (Breiman 1996).
-
-    Args:
-        answers: As of `choose_members`.
-        targets: int64 (n,) class numbers, or float32 (n, n_outputs).
-        activation: Of the task.
+    The arguments are those of `choose_members`.
     """
     from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -144,18 +133,15 @@ def cross_predict(
     """Return answers for each item by a combiner that was fitted to the others, for validation figures that are not too good.
 
     Args:
-        fit: Makes a combiner.
-        answers: As of `choose_members`.
-        targets: Likewise.
+        fit: From answers and targets to a combiner.
+        answers: float32 (n_members, n, n_outputs).
+        targets: int64 (n,) class numbers, or float32 (n, n_outputs).
         items: (n,), whose each example is; left out together, in at most ten parts.
         clips: (n,), left out together in the place of items where there is one item.
         where: Named in errors.
 
     Returns:
         float32 (n, n_outputs).
-
-    Raises:
-        ResultsError: There is one clip.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -163,10 +149,10 @@ def cross_predict(
     n_groups = len(np.unique(groups))
     if n_groups == 1:
         raise ResultsError(f"{where}: validates with one clip, which cannot choose or weigh members. Use --method mean.")
-    found: NDArray[np.float32] = np.empty(answers.shape[1:], np.float32)
+    held_out_answers: NDArray[np.float32] = np.empty(answers.shape[1:], np.float32)
     for kept, left_out in GroupKFold(min(_MOST_PARTS, n_groups)).split(targets, groups=groups):
-        found[left_out] = fit(answers[:, kept], targets[kept]).combine(answers[:, left_out])
-    return found
+        held_out_answers[left_out] = fit(answers[:, kept], targets[kept]).combine(answers[:, left_out])
+    return held_out_answers
 
 
 def _inputs(answers: NDArray[np.float32], activation: Activation) -> NDArray[np.float64]:

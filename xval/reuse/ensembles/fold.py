@@ -47,24 +47,13 @@ class _ClipRows:
 
 
 def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
-    """Combine what the members of a fold predicted, test it, and write what a fold leaves.
+    """Combine what the members of a fold predicted, test it, and write what a fold leaves into the temporary folder.
 
     The weights are fitted to the validation examples alone. The validation figures of what was fitted are those of answers that
-    took no part in it; see `cross_predict`.
-
-    Args:
-        job: The job.
-        temporary: Where its files go.
-        members: Its members.
-        method: mean, choose or stack; see combine.py.
+    took no part in it; see `cross_predict`. The method is mean, choose or stack; see combine.py.
 
     Returns:
         The record, but for what only the end knows.
-
-    Raises:
-        ResultsError: Members predict other clips, or the feature store has changed; one validation clip alone.
-        CorpusError: The feature store is gone.
-        DivergenceError: A prediction is NaN or infinite.
     """
     settings = job.settings
     same_examples = are_same_examples(members)
@@ -102,23 +91,19 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
         "members": [
             {
                 **member.key._asdict(),
-                "weight": each.weight,
-                "path": each.path,
-                "hash": each.hash,
+                "weight": described_member.weight,
+                "path": described_member.path,
+                "hash": described_member.hash,
                 "predictions_hash": hash_bytes(member.folder / "predictions.parquet"),
             }
-            for member, each in zip(members, described, strict=True)
+            for member, described_member in zip(members, described, strict=True)
         ],
         "versions": versions(),
     }
 
 
 def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> FoldData:
-    """Return the fold of the first member, with clips for examples where members cut clips differently.
-
-    Raises:
-        ResultsError: Its feature store has other examples than those that were predicted.
-    """
+    """Return the fold of the first member, with clips for examples where members cut clips differently."""
     settings, store, first = job.settings, open_store(Path(job.store_folder)), members[0]
     data = load_fold(
         store,
@@ -132,7 +117,9 @@ def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> F
     for side in KEPT_SIDES:
         table, examples = first.sides[side].rows, data.sides[side]
         if isinstance(examples, FrameExamples):
-            clips = np.repeat([each.clip for each in examples.recordings], [each.n_frames for each in examples.recordings])
+            clips = np.repeat(
+                [recording.clip for recording in examples.recordings], [recording.n_frames for recording in examples.recordings]
+            )
         else:
             clips = examples.table["clip"].to_numpy()
         if not np.array_equal(clips, table["clip"].to_numpy()):
@@ -154,11 +141,14 @@ def _fit(job: Job, data: FoldData, answers: NDArray[np.float32], method: str) ->
         combiner = mean_of(len(answers), task.activation)
         return combiner, combiner.combine(answers)
     if isinstance(examples, FrameExamples):
-        of_recordings = [(each.targets, each.weights, each.item, each.clip) for each in examples.recordings]
-        targets = np.concatenate([each[0] for each in of_recordings])
-        counted = np.concatenate([each[1] for each in of_recordings]) > 0
+        of_recordings = [
+            (recording.targets, recording.weights, recording.item, recording.clip) for recording in examples.recordings
+        ]
+        targets = np.concatenate([recording[0] for recording in of_recordings])
+        counted = np.concatenate([recording[1] for recording in of_recordings]) > 0
         items, clips = (
-            np.repeat([each[n] for each in of_recordings], [len(each[1]) for each in of_recordings]) for n in (2, 3)
+            np.repeat([recording[n] for recording in of_recordings], [len(recording[1]) for recording in of_recordings])
+            for n in (2, 3)
         )
     else:
         targets, counted = examples.targets, np.ones(len(examples), bool)
@@ -173,11 +163,11 @@ def _fit(job: Job, data: FoldData, answers: NDArray[np.float32], method: str) ->
         stack_members, activation=task.activation
     )  # fmt: skip
     where = f"fold {job.fold.number}"
-    found = np.zeros_like(answers[0])
-    found[counted] = cross_predict(fit, answers[:, counted], targets[counted], items[counted], clips[counted], where)
+    validated = np.zeros_like(answers[0])
+    validated[counted] = cross_predict(fit, answers[:, counted], targets[counted], items[counted], clips[counted], where)
     combiner = fit(answers[:, counted], targets[counted])
-    found[~counted] = combiner.combine(answers[:, ~counted])
-    return combiner, found
+    validated[~counted] = combiner.combine(answers[:, ~counted])
+    return combiner, validated
 
 
 def _relative(model: Path, job: Job) -> str:

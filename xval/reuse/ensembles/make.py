@@ -38,7 +38,7 @@ _LARGEST_DESCRIPTION_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Ensemble:
-    """What was made.
+    """An ensemble that was made.
 
     Attributes:
         number: Of its instance.
@@ -65,16 +65,11 @@ def make_ensemble(
 
     Args:
         folder: The results folder.
-        numbers: The instances; each repeat of each is a member.
+        numbers: Of the instances; every repeat is a member.
         method: mean; choose: the mean of members that greedy forward selection on the validation items chooses; stack: a
             regression on their answers, fitted to the validation items.
         number: Of the ensemble; None: the number that it has, or the first free one from 901 on.
         data_folder: The folder of corpora; None: that of the instances.
-
-    Raises:
-        SettingsError: Members cannot be combined, the method is unknown, or the number belongs to an instance that is trained.
-        ResultsError: Members do not fit together, or files are missing or damaged.
-        CorpusError: A feature store is gone or damaged.
     """
     if method not in METHODS:
         raise SettingsError(f"unknown method '{method}'. {suggestion(method, METHODS)}")
@@ -96,12 +91,8 @@ def make_ensemble(
 def _make_folds(
     folder: ExperimentFolder, instance: Instance, jobs: Sequence[Job], members: Mapping[int, Sequence[Member]], method: str
 ) -> dict[int, list[tuple[JobKey, float]]]:
-    """Make all folds in temporary folders and publish them once all are done; return the weights of their members.
-
-    Raises:
-        ResultsError: As `combine_fold`; another process is making one of them.
-    """
-    made: dict[JobKey, Path] = {}
+    """Make all folds in temporary folders and publish them once all are done; return the weights of their members."""
+    temporary_folders: dict[JobKey, Path] = {}
     weights, had_jobs, is_ours = {}, bool(folder.jobs(instance.number)), True
     try:
         with ExitStack() as stack:
@@ -109,13 +100,13 @@ def _make_folds(
                 is_ours = stack.enter_context(folder.claim(*job.key))
                 if not is_ours:
                     raise ResultsError(f"{job.key}: another process is making it.")  # noqa: TRY301 - it leaves the claims of the others
-                if not made:
+                if not temporary_folders:
                     write_settings(folder, instance, read_description(folder))
-                made[job.key] = temporary = folder.begin_fold(*job.key)
+                temporary_folders[job.key] = temporary = folder.begin_fold(*job.key)
                 stack.callback(shutil.rmtree, temporary, ignore_errors=True)
                 record = _make_fold(job, temporary, members[job.fold.number], method)
                 weights[job.fold.number] = [(JobKey.of(member), member["weight"]) for member in record["members"]]
-            for key, temporary in made.items():
+            for key, temporary in temporary_folders.items():
                 folder.publish(temporary, *key)
     except BaseException as error:
         name_refused(error, folder.instance_folder(instance.number))
@@ -126,7 +117,7 @@ def _make_folds(
 
 
 def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
-    """Write what a fold leaves, and return its record."""
+    """Write what a fold leaves, record.json included, and return its record."""
     started = time.monotonic()
     record = combine_fold(job, temporary, members, method)
     record |= {"seconds": round(time.monotonic() - started, 3), "peak_memory_mb": peak_memory_mb(), "device": "cpu"}
@@ -135,12 +126,7 @@ def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str
 
 
 def read_description(folder: ExperimentFolder) -> str:
-    """Return the description of an experiment; empty where its file is gone.
-
-    Raises:
-        ResultsError: It is no text in UTF-8.
-        OSError: It cannot be read, is no regular file, or larger than `_LARGEST_DESCRIPTION_BYTES`.
-    """
+    """Return the description of an experiment; empty where its file is gone."""
     path = folder.path / "description.txt"
     try:
         return read_regular(path, _LARGEST_DESCRIPTION_BYTES).decode().strip()
@@ -173,13 +159,13 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
             getattr(each, name) != getattr(first, name) for each in others
         ):
             sources[name] = MEMBERS_DIFFER
-    made = Instance(0, settings, options=options, sources=sources)
+    unnumbered = Instance(0, settings, options=options, sources=sources)
     known = {each: folder.settings(each) or {} for each in folder.instances()}
-    same = (each for each, written in known.items() if written.get("settings_hash") == made.settings_hash)
+    same = (each for each, written in known.items() if written.get("settings_hash") == unnumbered.settings_hash)
     taken = {each for each, written in known.items() if written or folder.jobs(each)}  # without: left by a try that was killed
     free = next(each for each in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if each not in taken)
     chosen = number or next(same, free)
-    if known.get(chosen, {}).get("settings_hash", made.settings_hash) != made.settings_hash:
+    if known.get(chosen, {}).get("settings_hash", unnumbered.settings_hash) != unnumbered.settings_hash:
         raise SettingsError(f"instance {chosen} is there and is another one; choose a free number, such as {free}.")
     return Instance(chosen, settings, options=options, sources=sources)
 

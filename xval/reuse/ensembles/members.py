@@ -31,14 +31,7 @@ _AGAIN = "The members of an ensemble must agree in this; name others."
 
 @dataclass(frozen=True)
 class Member:
-    """A finished job.
-
-    Attributes:
-        key: What names it.
-        folder: Its folder.
-        record: Its record.
-        settings: Of its instance.
-    """
+    """A finished job, with its fold folder and the settings of its instance."""
 
     key: JobKey
     folder: Path
@@ -47,23 +40,15 @@ class Member:
 
     @property
     def model(self) -> Path:
-        """Its model.
-
-        Raises:
-            ResultsError: There is none.
-        """
-        found = next((path for name in ("model.skops", "model.keras") if (path := self.folder / name).is_file()), None)
-        if found is None:
+        """The path of its model.keras or model.skops."""
+        model_path = next((path for name in ("model.skops", "model.keras") if (path := self.folder / name).is_file()), None)
+        if model_path is None:
             raise ResultsError(f"{self.key}: its model is gone from {self.folder}, so that no ensemble of it could predict.")
-        return found
+        return model_path
 
     @cached_property
     def sides(self) -> dict[str, Answered]:
-        """Its answers on validation and test.
-
-        Raises:
-            ResultsError: predictions.parquet is missing or damaged.
-        """
+        """Its answers, by ``validation`` and ``test``."""
         path, task = self.folder / "predictions.parquet", self.settings.task
         try:
             table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
@@ -75,29 +60,20 @@ class Member:
 
 
 def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, list[Member]]:
-    """Return the members of each fold: every finished job of the instances, repeats included.
-
-    Args:
-        folder: The results folder.
-        numbers: The instances, each once.
-
-    Raises:
-        SettingsError: A number comes twice, there is one job in a fold, or the task cannot be combined.
-        ResultsError: An instance is unknown or not finished; tasks, classes, items or settings of frames differ.
-    """
+    """Return the members of each fold: every finished job of the numbered instances, repeats included."""
     if len(set(numbers)) < len(numbers):
         raise SettingsError(f"instances {_listed(numbers)}: each once, please.")
-    found = {each.number: each for each in find_instances(folder, numbers)}
-    chosen = [found[number] for number in numbers]
-    for each in chosen:
-        _check_instance(each)
-        _check_same_task(chosen[0], each)
-    folds = sorted({key.fold for each in chosen for key in each.done})
+    instances = {instance.number: instance for instance in find_instances(folder, numbers)}
+    chosen = [instances[number] for number in numbers]
+    for instance in chosen:
+        _check_instance(instance)
+        _check_same_task(chosen[0], instance)
+    folds = sorted({key.fold for instance in chosen for key in instance.done})
     members = {
         fold: [
-            Member(key, folder.fold_folder(*key), each.done[key], each.written.settings)
-            for each in chosen
-            for key in sorted(each.done)
+            Member(key, folder.fold_folder(*key), instance.done[key], instance.written.settings)
+            for instance in chosen
+            for key in sorted(instance.done)
             if key.fold == fold
         ]
         for fold in folds
@@ -117,15 +93,10 @@ def are_same_examples(members: Sequence[Member]) -> bool:
 
 
 def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    """Return the rows of a side and the answers of each member, float32 (n_members, n, n_outputs).
+    """Return the rows of ``validation`` or ``test`` and the answers of the members of a fold.
 
-    Args:
-        members: Of a fold.
-        side: validation or test.
-        same_examples: Of `are_same_examples`; otherwise the rows are clips.
-
-    Raises:
-        ResultsError: Members predict other clips, or the frames of recordings differ.
+    Returns:
+        A row per example, or per clip unless members cut clips into the same examples; float32 (n_members, n, n_outputs).
     """
     first = members[0]
     if same_examples:
@@ -161,15 +132,15 @@ def _check_instance(instance: InstanceRecords) -> None:
 
 
 def _check_same_task(first: InstanceRecords, other: InstanceRecords) -> None:
-    one, two = first.written.settings, other.written.settings
-    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if one.frames else (
+    settings, other_settings = first.written.settings, other.written.settings
+    names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if settings.frames else (
         "task_type",
     )  # fmt: skip
     for name in names:
-        if getattr(one, name) != getattr(two, name):
+        if getattr(settings, name) != getattr(other_settings, name):
             raise ResultsError(
-                f"instance {other.number} has {name}={getattr(two, name)}, instance {first.number} {getattr(one, name)}; an "
-                "ensemble is of instances that answer the same question."
+                f"instance {other.number} has {name}={getattr(other_settings, name)}, instance {first.number} "
+                f"{getattr(settings, name)}; an ensemble is of instances that answer the same question."
             )
 
 

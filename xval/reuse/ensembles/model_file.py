@@ -25,7 +25,7 @@ class Member(BaseModel):
 
     Attributes:
         path: Relative to the folder of model.ensemble.
-        hash: Of `hash_member`.
+        hash: By `hash_member`.
         weight: In the mean; of a stack the same for all.
     """
 
@@ -40,12 +40,11 @@ class EnsembleFile(BaseModel):
     """The content of model.ensemble.
 
     Attributes:
-        format_version: Of the file.
         combined: What is combined: the answers for examples, or those for clips, where members cut clips into other examples.
-        activation: Of the task.
+        activation: See `Task.activation`.
         members: Those with a weight.
-        coefficients: Of a stack; None: a weighted mean. See `Combiner`.
-        intercepts: Likewise.
+        coefficients: Of a stack, as `Combiner` has them; None: a weighted mean.
+        intercepts: Of a stack, as `Combiner` has them; None: a weighted mean.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -82,13 +81,7 @@ class EnsembleFile(BaseModel):
 
 
 def describe(combiner: Combiner, members: list[Member], combined: str) -> EnsembleFile:
-    """Return the content of model.ensemble; members without weight are left out.
-
-    Args:
-        combiner: Of the fold.
-        members: Its members, in the order of the combiner.
-        combined: ``examples`` or ``clips``.
-    """
+    """Return the content of model.ensemble, without the members that have no weight; they come in the combiner's order."""
     return EnsembleFile.model_validate(
         {
             "combined": combined,
@@ -101,11 +94,7 @@ def describe(combiner: Combiner, members: list[Member], combined: str) -> Ensemb
 
 
 def read_ensemble(path: Path) -> EnsembleFile:
-    """Return the content of a model.ensemble.
-
-    Raises:
-        ResultsError: It is missing, no JSON, of a newer format, or something in it does not fit.
-    """
+    """Return the checked content of a model.ensemble."""
     content = read_json(path)
     if content is None:
         raise ResultsError(f"{path}: missing.")
@@ -119,12 +108,8 @@ def read_ensemble(path: Path) -> EnsembleFile:
 
 
 def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
-    """Return the models of an ensemble.
-
-    Raises:
-        ResultsError: One is gone, or another model than then.
-    """
-    found = []
+    """Return the models of an ensemble, each checked against its hash."""
+    models = []
     for member in content.members:
         model = path.parent / member.path
         if not model.is_file():
@@ -134,5 +119,5 @@ def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
                 f"{path}: its member {model} is another model than when the ensemble was made (hash {hash_member(model)}, was "
                 f"{member.hash}). Make the ensemble again: python -m xval ensemble."
             )
-        found.append(model.resolve())
-    return found
+        models.append(model.resolve())
+    return models

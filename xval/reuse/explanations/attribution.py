@@ -54,7 +54,7 @@ def integrate_gradients(gradients: Gradients, example: Floats, baseline: Floats,
     Args:
         gradients: Of the answer that is explained.
         example: float32, of any shape.
-        baseline: Of the same shape: what would say nothing.
+        baseline: float32, of the same shape: what would say nothing.
         steps: Points of the line, in the middle of as many equal parts.
     """
     difference = example - baseline
@@ -70,12 +70,8 @@ def integrate_gradients(gradients: Gradients, example: Floats, baseline: Floats,
 def occlude(answer: Answer, example: Floats, baseline: Floats) -> Attribution:
     """Return what an answer loses where a patch of the example is replaced by the baseline.
 
-    Patches are an eighth of each axis long and half overlap; a value has the mean of its patches.
-
-    Args:
-        answer: That is explained.
-        example: float32 (n_samples,) or (n_frames, n_bins).
-        baseline: Of the same shape.
+    Patches are an eighth of each axis long and half overlap; a value has the mean of its patches. Example and baseline are
+    float32 (n_samples,) or (n_frames, n_bins).
     """
     axes = []
     for length in example.shape:
@@ -86,11 +82,11 @@ def occlude(answer: Answer, example: Floats, baseline: Floats) -> Attribution:
     patches = list(product(*axes))
     total, count = np.zeros(example.shape), np.zeros(example.shape)
     for first in range(0, len(patches), _AT_ONCE):
-        some = patches[first : first + _AT_ONCE]
-        batch = np.repeat(example[np.newaxis], len(some), axis=0)
-        for row, patch in enumerate(some):
+        patches_at_once = patches[first : first + _AT_ONCE]
+        batch = np.repeat(example[np.newaxis], len(patches_at_once), axis=0)
+        for row, patch in enumerate(patches_at_once):
             batch[row][patch] = baseline[patch]
-        for patch, found in zip(some, answer(batch).tolist(), strict=True):
-            total[patch] += whole - found
+        for patch, occluded_answer in zip(patches_at_once, answer(batch).tolist(), strict=True):
+            total[patch] += whole - occluded_answer
             count[patch] += 1
     return Attribution((total / np.maximum(count, 1)).astype(np.float32), whole, of_baseline)

@@ -67,7 +67,7 @@ def explain(
     The baseline is silence: the smallest value of the example's spectrogram everywhere, or samples of 0.
 
     Args:
-        model: Of one fold.
+        model: Of one fold; no ensemble.
         audio: As `SavedModel.predict` takes it.
         method: integrated_gradients, of networks; or occlusion, of any model.
         of: The class, or the number of a regression, that is explained; None: the most probable class of each example, or the
@@ -90,10 +90,10 @@ def explain(
             model._checked(inputs, source)
             for row in range(len(inputs.predictors)):
                 chosen = names.index(of) if of else None
-                output, features, found = _explain_example(member, inputs, row, chosen, method, steps)
+                output, features, attribution = _explain_example(member, inputs, row, chosen, method, steps)
                 bounds = float(inputs.start_s[row]), float(inputs.end_s[row])
                 frame_s = _frame_s(model.description, bounds[1] - bounds[0], features)
-                yield Explanation(source.name, *bounds, names[output], method, found, features, frame_s)
+                yield Explanation(source.name, *bounds, names[output], method, attribution, features, frame_s)
 
 
 def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.float32]) -> float:
@@ -111,7 +111,7 @@ def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.
 
 
 def _single(model: SavedModel) -> Member:
-    """Return the one member of a model that can be explained."""
+    """Return the only member; refuse ensembles and tasks without an answer for the clip."""
     task = model.description.task
     if task.target != "clip":
         raise SettingsError(f"{model.path}: explanations are of classes and numbers of clips; this model is for {task.name}.")

@@ -47,19 +47,14 @@ def feature_groups(sizes: dict[str, int], *, basic: bool) -> dict[str, list[int]
         groups[name] = list(range(first, first + size))
         first += size
     for column, name in enumerate(FEATURE_NAMES if basic else (), start=first):
-        short = next(name.removesuffix(each) for each in _STATISTICS if name.endswith(each)).removeprefix("delta_")
+        short = next(name.removesuffix(suffix) for suffix in _STATISTICS if name.endswith(suffix)).removeprefix("delta_")
         family = short.partition("_")[0] if short.startswith(("mfcc", "chroma")) else short
         groups.setdefault(family, []).append(column)
     return groups
 
 
 def pooled_groups(pooling: Pooling, size: int) -> dict[str, list[int]]:
-    """Return the columns of each statistic, of each part of the time where there are several.
-
-    Args:
-        pooling: How the features were pooled.
-        size: Length of the vector.
-    """
+    """Return the columns of each statistic of a pooled vector, of each part of the time where there are several."""
     names = [
         name if pooling.time_parts == 1 else f"{name}, part {part}"
         for part in range(1, pooling.time_parts + 1)
@@ -76,10 +71,7 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
 
     Args:
         features: How the vectors were made; None: by a script.
-        size: Length of the vector.
-
-    Raises:
-        SettingsError: opensmile is not installed.
+        size: Values of a vector.
     """
     family, _, name = ((features and features.embedding_model) or "").partition(":")
     if features is None:
@@ -91,8 +83,8 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
     else:
         names = ["embedding"] * size
     groups: dict[str, list[int]] = {}
-    for column, each in enumerate(names):
-        groups.setdefault(each, []).append(column)
+    for column, group in enumerate(names):
+        groups.setdefault(group, []).append(column)
     return groups
 
 
@@ -100,13 +92,8 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     """Return how much worse the main metric of the test examples of a fold is without each group of features.
 
     Args:
-        folder: Of the fold, of an instance whose architecture is an estimator or feature_combination.
+        folder: Of a finished fold, of an instance whose architecture is an estimator or feature_combination.
         data_folder: The folder of corpora; None: that of the settings.
-
-    Raises:
-        ResultsError: The folder is no such fold, or a file is missing or damaged.
-        CorpusError: The feature store is gone.
-        SettingsError: skops is not installed.
     """
     experiment = find_experiment(folder)
     name = folder.resolve().parent.name.removeprefix("instance_")
@@ -116,27 +103,27 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     if key is None or record is None or record["status"] != "done":
         raise ResultsError(f"{folder}: no finished fold. Wanted is results/<dataset>/experiment_<n>/instance_<i>/fold_<k>.")
     settings = results.settings(key.instance).settings
-    found, features = load(folder), settings.feature_settings()
+    estimator, features = load(folder), settings.feature_settings()
     corpus = corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
     store = open_store(corpus / "features" / Path(record["store"]).name)
     fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
     test = load_fold(store, fold, features, in_memory=False, clips=read_clips_of(settings, corpus)).sides["test"]
-    parts = [predict(network, test, settings.batch_size) for network in found.networks]
-    if found.pooling is not None and isinstance(test, StoredExamples):
-        parts.append(found.pooling.pool_examples(test))
+    parts = [predict(network, test, settings.batch_size) for network in estimator.networks]
+    if estimator.pooling is not None and isinstance(test, StoredExamples):
+        parts.append(estimator.pooling.pool_examples(test))
     sizes = {f"network {number}": part.shape[1] for number, part in enumerate(parts, start=1)}
-    if found.has_basic_features:
+    if estimator.has_basic_features:
         parts.append(read_basic_features(store, features, test.table))
     metric = metrics.find(settings.task.name, settings.task.main_metrics[0])
     sign = 1 if metric.higher_is_better else -1
     values = np.concatenate(parts, axis=1)
-    groups = feature_groups(sizes, basic=found.has_basic_features)
-    if found.pooling is not None and len(store.example_shape) == 1:
-        groups = vector_groups(found.pooling.settings, values.shape[1])
-    elif found.pooling is not None:
-        groups = pooled_groups(found.pooling, values.shape[1])
+    groups = feature_groups(sizes, basic=estimator.has_basic_features)
+    if estimator.pooling is not None and len(store.example_shape) == 1:
+        groups = vector_groups(estimator.pooling.settings, values.shape[1])
+    elif estimator.pooling is not None:
+        groups = pooled_groups(estimator.pooling, values.shape[1])
     return permutation_importance(
-        found.fitted.answers,
+        estimator.fitted.answers,
         values,
         test.targets,
         groups,

@@ -13,14 +13,9 @@ Floats = NDArray[np.float32]
 
 
 def input_gradients(model: keras.Model, batch: Floats, output: int) -> tuple[Floats, Floats]:
-    """Return an output of each example, and its gradient with respect to the example.
+    """Return one output of each example of a batch, float32 (n, ...), and its gradient with respect to the example.
 
     The model predicts: dropout is off, and batch normalisation uses its saved statistics.
-
-    Args:
-        model: From float32 (n, ...) to (n, n_outputs).
-        batch: float32 (n, ...).
-        output: Which of the outputs.
 
     Returns:
         float32 (n,), and float32 (n, ...) as the batch.

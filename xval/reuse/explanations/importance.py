@@ -34,18 +34,15 @@ def permutation_importance(
     The columns of a group are permuted together, so that features that say the same do not stand in for each other.
 
     Args:
-        classify: The classifier.
+        classify: Also of numbers.
         features: float32 (n_examples, n_features), of examples that did not train it.
-        targets: Of them.
+        targets: (n_examples, ...), as the score takes them.
         groups: Columns by the name of the group.
         score: From targets and answers; more is better.
         seed: Of the permutations.
 
     Returns:
         group, n_features, importance (the mean loss) and deviation (over 10 permutations), the most important first.
-
-    Raises:
-        SettingsError: There is one example, or no group.
     """
     if len(features) < 2 or not groups:
         raise SettingsError(f"{len(features)} examples and {len(groups)} groups of features; two and one are wanted at least.")

@@ -22,7 +22,7 @@ def draw_explanation(explanation: Explanation) -> bytes:
     Of a network that reads samples, what stretches of them add is drawn over time. A dashed line is where the clip ends,
     and what fills the example begins.
     """
-    found, figure = explanation.attribution, new_figure(8, 4.4)
+    attribution, figure = explanation.attribution, new_figure(8, 4.4)
     upper, lower = figure.subplots(2, 1, sharex=True)
     has_times = bool(np.isfinite([explanation.start_s, explanation.frame_s]).all())
     start, step = (explanation.start_s, explanation.frame_s) if has_times else (0.0, 1.0)
@@ -31,14 +31,14 @@ def draw_explanation(explanation: Explanation) -> bytes:
         times = start + step * np.arange(len(explanation.features))
         every = max(1, len(times) // 4000)
         upper.plot(times[::every], explanation.features[::every], linewidth=0.5)
-        sums = np.add.reduceat(found.values, np.linspace(0, len(times), _COLUMNS_OF_SAMPLES, endpoint=False).astype(int))
+        sums = np.add.reduceat(attribution.values, np.linspace(0, len(times), _COLUMNS_OF_SAMPLES, endpoint=False).astype(int))
         width = step * len(times) / len(sums)
         lower.bar(start + width * np.arange(len(sums)), sums, width=width, align="edge")
         end = start + step * len(times)
     else:
-        values = _flat(found.values)
+        values = _flat(attribution.values)
         start -= step / 2  # frames are centred on their time
-        end = start + step * (len(found.values) // len(values)) * len(values)
+        end = start + step * (len(attribution.values) // len(values)) * len(values)
         limit = float(np.quantile(np.abs(values), 0.995)) or 1e-12
         place = {"origin": "lower", "aspect": "auto", "extent": (start, end, 0, values.shape[1])}
         upper.imshow(_flat(explanation.features).T, cmap="magma", **place)
@@ -60,14 +60,14 @@ def draw_explanation(explanation: Explanation) -> bytes:
 
 def describe(explanation: Explanation) -> str:
     """Return what an explanation says in numbers: the answer, that of the baseline, and how complete the sum is."""
-    found = explanation.attribution
-    text = f"{explanation.explained}: {found.answer:.3f}, of silence {found.baseline_answer:.3f}; red speaks for it"
+    attribution = explanation.attribution
+    text = f"{explanation.explained}: {attribution.answer:.3f}, of silence {attribution.baseline_answer:.3f}; red speaks for it"
     if explanation.method == "occlusion":
         return f"Occlusion. {text}"
-    difference = found.answer - found.baseline_answer
-    is_complete = found.incompleteness <= _MOST_MISSING * abs(difference)
+    difference = attribution.answer - attribution.baseline_answer
+    is_complete = attribution.incompleteness <= _MOST_MISSING * abs(difference)
     advice = "" if is_complete else "; too far apart: use occlusion"
-    return f"Integrated gradients. {text}. All parts: {found.total:.3f} (exact: {difference:.3f}{advice})"
+    return f"Integrated gradients. {text}. All parts: {attribution.total:.3f} (exact: {difference:.3f}{advice})"
 
 
 def _flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -75,5 +75,5 @@ def _flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
     values = values.reshape(len(values), -1)
     step = -(-len(values) // _MOST_COLUMNS)
     kept = len(values) // step * step
-    found: NDArray[np.float32] = values[:kept].reshape(-1, step, values.shape[1]).mean(axis=1)
-    return found
+    means: NDArray[np.float32] = values[:kept].reshape(-1, step, values.shape[1]).mean(axis=1)
+    return means

@@ -32,7 +32,7 @@ class Agreement:
     Attributes:
         difference: The largest difference of an output; NaN if an output of the export is NaN.
         tolerance: The largest allowed difference.
-        n_batches: Number of batches of inputs.
+        n_batches: Of inputs.
     """
 
     difference: float
@@ -41,16 +41,16 @@ class Agreement:
 
     @property
     def is_close(self) -> bool:
-        """Whether the export gives the same output."""
+        """Whether the difference is allowed."""
         return self.difference <= self.tolerance
 
 
 def compare(wanted: Sequence[Any], found: Sequence[NDArray[Any]], computed_in: Collection[str]) -> Agreement:
-    """Compare outputs.
+    """Compare the outputs of an export with those of its model.
 
     Args:
         wanted: Of the model, a tensor for each batch.
-        found: Of the export.
+        found: Of the export, an array for each batch.
         computed_in: The types that the model computes in; the coarsest decides the tolerance.
 
     Raises:
@@ -73,7 +73,7 @@ def compare(wanted: Sequence[Any], found: Sequence[NDArray[Any]], computed_in: C
 def precisions(layer: Any) -> set[str]:
     """Return the types that the layers of a model compute in."""
     inner = getattr(layer, "layers", None)
-    return {layer.compute_dtype} if inner is None else {name for each in inner for name in precisions(each)}
+    return {layer.compute_dtype} if inner is None else {name for sublayer in inner for name in precisions(sublayer)}
 
 
 def random_batches(
@@ -84,11 +84,11 @@ def random_batches(
     Args:
         model: A first layer that normalises has their mean and deviation.
         input_shape: Of the export; None: any size.
-        described: Of the model.
+        described: The description of the model, for the length of its examples.
 
     Returns:
-        A batch for each of `BATCH_SIZES` (or as many batches of the only batch size), for each of two lengths if any length
-        fits; then a batch of zeros.
+        float32. A batch for each of `BATCH_SIZES` (or as many batches of the only batch size), for each of two lengths if any
+        length fits; then a batch of zeros.
     """
     rng = np.random.default_rng(0)
     mean, deviation = _statistics(model, described)
@@ -121,4 +121,6 @@ def _statistics(model: "keras.Model", described: ModelDescription) -> tuple[NDAr
     first = model.layers[1]
     if not isinstance(first, keras.layers.BatchNormalization):
         return np.zeros(1, np.float32), np.ones(1, np.float32)
-    return tuple(keras.ops.convert_to_numpy(each) for each in (first.moving_mean, keras.ops.sqrt(first.moving_variance)))
+    return tuple(
+        keras.ops.convert_to_numpy(statistic) for statistic in (first.moving_mean, keras.ops.sqrt(first.moving_variance))
+    )

@@ -25,10 +25,10 @@ Predict = Callable[[NDArray[np.float32]], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Format:
-    """One format.
+    """A format, how it is written and how it is run.
 
     Attributes:
-        name: For the command line.
+        name: On the command line.
         ending: Of the name of an export.
         is_folder: Whether an export is a folder.
         packages: That write and run it, besides Keras and TensorFlow.
@@ -46,11 +46,7 @@ class Format:
     alternative: str
 
     def check_packages(self) -> None:
-        """Check that the packages are installed.
-
-        Raises:
-            SettingsError: One is not.
-        """
+        """Refuse a format whose packages are not installed."""
         if missing := [name for name in self.packages if find_spec(name) is None]:
             raise SettingsError(
                 f"--format {self.name} needs packages that are not installed: {', '.join(missing)}. "
@@ -63,11 +59,7 @@ class Format:
 
 
 def find_format(name: str) -> Format:
-    """Return a format.
-
-    Raises:
-        SettingsError: The format is unknown.
-    """
+    """Return the format of a name."""
     if name not in FORMATS:
         raise SettingsError(f"--format {name}: unknown. {suggestion(name, FORMATS)}")
     return FORMATS[name]
@@ -173,8 +165,8 @@ def _without_messages() -> Iterator[None]:
 
 _ONNX_PACKAGES = ("onnx", "tf2onnx", "onnxruntime")
 FORMATS = {
-    each.name: each
-    for each in (
+    export_format.name: export_format
+    for export_format in (
         Format("onnx", ".onnx", False, _ONNX_PACKAGES, _write_onnx, _read_onnx, "saved_model or tflite"),
         Format("saved_model", "_saved_model", True, (), _write_saved_model, _read_saved_model, "onnx or tflite"),
         Format("tflite", ".tflite", False, ("ai_edge_litert",), _write_tflite, _read_tflite, "saved_model or onnx"),

@@ -37,10 +37,10 @@ class Export:
     """A checked export.
 
     Attributes:
-        path: The export.
-        description: model.json of the model, beside the export, or in it if it is a folder.
-        input_shape: Of its input; None: any size.
-        agreement: Of its output with that of the Keras model.
+        path: Of the export.
+        description: The model's model.json, beside the export, or in it if it is a folder.
+        input_shape: With the batch axis; None: any size.
+        agreement: With the output of the Keras model.
     """
 
     path: Path
@@ -50,21 +50,14 @@ class Export:
 
 
 def export_model(model: Path, format_name: str, output: Path | None = None, *, overwrite: bool = False) -> Export:
-    """Export a model and check the export.
+    """Export a model; nothing gets the name of the output unless it agrees with the model.
 
     Args:
         model: A .keras file, or a fold folder.
-        format_name: Of `formats.FORMATS`.
-        output: The path; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the folder of
+        format_name: A key of `formats.FORMATS`.
+        output: Its path; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the folder of
             its experiment, or beside a model that lies elsewhere.
         overwrite: Replace an existing export, once the new one is checked.
-
-    Raises:
-        SettingsError: The format is unknown, a package is missing, the output has another ending, or this process has loaded
-            Keras with another backend than TensorFlow.
-        ResultsError: The path holds no model or several, a file is missing, damaged or of another model, or the output exists
-            or cannot be written.
-        ExportError: The format cannot express the model, or the export gives other output.
     """
     kind, path = find_format(format_name), find_model(model)
     described = read_description(path)
@@ -94,11 +87,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
 
 
 def find_model(path: Path) -> Path:
-    """Return the .keras file in a path.
-
-    Raises:
-        ResultsError: There is none, or there are several.
-    """
+    """Return the .keras file that a path is or, as a fold folder, holds."""
     if path.is_file() and path.suffix == ".keras":
         return path
     if (path / "model.keras").is_file():
@@ -176,12 +165,12 @@ def _write_and_check(
             warnings.simplefilter("ignore")  # of the converters, about their own code
             kind.write(model, path, input_shape[0])
             predict = kind.read(path, model)
-            found = [predict(batch) for batch in batches]
+            exported_outputs = [predict(batch) for batch in batches]
     except OSError:
         raise
     except Exception as error:  # each converter and runtime has errors of its own
         raise _inexpressible(error, model, kind) from error
-    agreement = compare(wanted, found, precisions(model))
+    agreement = compare(wanted, exported_outputs, precisions(model))
     if not agreement.is_close:
         raise ExportError(
             f"the export is refused and removed: its output differs by {agreement.difference:.2g} from that of the model, "

@@ -45,17 +45,14 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
             backend is that of KERAS_BACKEND, or else the one that trained the model.
         modules: Your own modules with layers of the model, which are imported first. The model's files cause no import of them.
 
-    Returns:
-        The model.
-
     Raises:
         ResultsError: The model or its .json file is missing, damaged or not safe to load; another embedder made its features.
         SettingsError: `gpu` is given and Keras is loaded already; there is no such GPU; a package or module is missing.
     """
-    found = find_members(Path(path))
-    descriptions = tuple(read_description(member) for member in found.members)
-    _refuse_mixture(found.members, descriptions)
-    for member, description in zip(found.members, descriptions, strict=True):
+    selection = find_members(Path(path))
+    descriptions = tuple(read_description(member) for member in selection.members)
+    _refuse_mixture(selection.members, descriptions)
+    for member, description in zip(selection.members, descriptions, strict=True):
         check_embedder(member, description)
     _bind(descriptions[0].backend, gpu)
     for name in modules:
@@ -63,14 +60,14 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
             importlib.import_module(name)
         except ImportError as error:
             raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(sys.path[:3])}, ...") from error
-    if all(member.name == ENSEMBLE_NAME for member in found.members):
+    if all(member.name == ENSEMBLE_NAME for member in selection.members):
         from xval.reuse.inference.ensemble import load_ensemble
 
-        return load_ensemble(Path(path), found.note, found.members)
+        return load_ensemble(Path(path), selection.note, selection.members)
     from xval.reuse.inference.members import load_member
     from xval.reuse.inference.model import SavedModel
 
-    return SavedModel(Path(path), found.note, tuple(map(load_member, found.members, descriptions)))
+    return SavedModel(Path(path), selection.note, tuple(map(load_member, selection.members, descriptions)))
 
 
 def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:

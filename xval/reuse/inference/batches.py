@@ -44,36 +44,36 @@ def answer_in_batches(inputs: Iterable[tuple[int, Inputs]], answers: list[Answer
     """
     waiting: list[tuple[int, Inputs]] = []
     n_waiting = 0
-    for number, made in inputs:
-        if waiting and (n_waiting >= _BATCH_SIZE or made.predictors.shape[1:] != waiting[0][1].predictors.shape[1:]):
+    for number, piece in inputs:
+        if waiting and (n_waiting >= _BATCH_SIZE or piece.predictors.shape[1:] != waiting[0][1].predictors.shape[1:]):
             yield from _answer(waiting, answers)
             waiting, n_waiting = [], 0
-        waiting.append((number, made))
-        n_waiting += len(made.predictors)
+        waiting.append((number, piece))
+        n_waiting += len(piece.predictors)
     if waiting:
         yield from _answer(waiting, answers)
 
 
 def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterator[tuple[int, Answers]]:
-    predictors = np.concatenate([made.predictors for _, made in waiting])
-    basics = [made.basic for _, made in waiting if made.basic is not None]
+    predictors = np.concatenate([piece.predictors for _, piece in waiting])
+    basics = [piece.basic for _, piece in waiting if piece.basic is not None]
     basic = np.concatenate(basics) if basics else None
-    durations_s = np.concatenate([made.end_s - made.start_s for _, made in waiting])
-    found = []
+    durations_s = np.concatenate([piece.end_s - piece.start_s for _, piece in waiting])
+    batch_values = []
     for first in range(0, len(predictors), _BATCH_SIZE):
         rows = slice(first, first + _BATCH_SIZE)
         batch = predictors[rows]
         of_batch = None if basic is None else _filled(basic[rows])
         filled, lengths_s = _filled(batch), _filled(durations_s[rows])
-        found.append(np.stack([answer(filled, of_batch, lengths_s)[: len(batch)] for answer in answers]))
-    values = np.concatenate(found, axis=1)
+        batch_values.append(np.stack([answer(filled, of_batch, lengths_s)[: len(batch)] for answer in answers]))
+    values = np.concatenate(batch_values, axis=1)
     first = 0
-    for number, made in waiting:
-        stop = first + len(made.predictors)
+    for number, piece in waiting:
+        stop = first + len(piece.predictors)
         of_source = values[:, first:stop]
-        if made.n_frames:
-            of_source = of_source[:, 0, : made.n_frames] if of_source.ndim == _N_AXES_OF_FRAMES else of_source
-        yield number, Answers(replace(made, predictors=np.empty(0, np.float32), basic=None), of_source)
+        if piece.n_frames:
+            of_source = of_source[:, 0, : piece.n_frames] if of_source.ndim == _N_AXES_OF_FRAMES else of_source
+        yield number, Answers(replace(piece, predictors=np.empty(0, np.float32), basic=None), of_source)
         first = stop
 
 

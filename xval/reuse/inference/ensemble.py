@@ -74,16 +74,16 @@ class EnsembleModel(SavedModel):
                 f"{self.path}: its members cut clips into other windows, and only their answers for clips are combined; "
                 "per='file' and per='segment' (--segments) give these."
             )
-        found = [
+        collected = [
             group.model._collect(
                 audio, [answers[place] for place in group.places], per, every_s, sample_rate_hz, skip_unreadable
             )
             for group in self._groups
         ]
-        readable = set.intersection(*(set(of_source) for of_source, _, _ in found))
-        left_out = {each.number: each for _, _, of_group in found for each in of_group}
-        joined = {number: self._join([of_source[number] for of_source, _, _ in found], per) for number in sorted(readable)}
-        return joined, found[0][1], [left_out[number] for number in sorted(left_out)]
+        readable = set.intersection(*(set(of_source) for of_source, _, _ in collected))
+        left_out = {unread.number: unread for _, _, of_group in collected for unread in of_group}
+        joined = {number: self._join([of_source[number] for of_source, _, _ in collected], per) for number in sorted(readable)}
+        return joined, collected[0][1], [left_out[number] for number in sorted(left_out)]
 
     def _tabulate(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
         values = np.stack([fold.combiner.combine(found.values[fold.places]) for fold in self._folds])
@@ -106,17 +106,7 @@ class EnsembleModel(SavedModel):
 
 
 def load_ensemble(path: Path, note: str, members: Sequence[Path]) -> EnsembleModel:
-    """Load the ensemble of one fold or of several.
-
-    Args:
-        path: What the user named.
-        note: How the folds were chosen.
-        members: The model.ensemble of each fold.
-
-    Raises:
-        ResultsError: A file is missing or damaged, or a member is another model than then.
-        SettingsError: A package is missing.
-    """
+    """Load the ensemble of one fold or of several; the members are the model.ensemble of each fold."""
     places: dict[Path, int] = {}
     folds, contents = [], [read_ensemble(member) for member in members]
     for member, content in zip(members, contents, strict=True):
@@ -133,8 +123,8 @@ def load_ensemble(path: Path, note: str, members: Sequence[Path]) -> EnsembleMod
         [read_description(member) for member in members],
         [
             _Group(
-                SavedModel(path, "", tuple(load_member(each, described[each]) for each in group)),
-                [places[each] for each in group],
+                SavedModel(path, "", tuple(load_member(model_path, described[model_path]) for model_path in group)),
+                [places[model_path] for model_path in group],
             )
             for group in groups
         ],

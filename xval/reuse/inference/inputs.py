@@ -67,7 +67,7 @@ def segment_inputs(
     is shorter than a segment is one segment.
 
     Args:
-        source: The clip, of any length.
+        source: Of any length.
         description: Of the model.
         every_s: Time from the begin of a segment to that of the next; None: its length.
         with_basic: Add the basic features.
@@ -160,8 +160,8 @@ def _cut(
     # Overflow is checked below.
     with np.errstate(over="ignore", invalid="ignore"):
         make = embed_clip if settings.features == "embedding" else make_examples
-        made = make(samples, settings, description.clip_samples)
-    predictors, start_s, end_s = made.predictors, made.start_s, made.end_s
+        examples = make(samples, settings, description.clip_samples)
+    predictors, start_s, end_s = examples.predictors, examples.start_s, examples.end_s
     if settings.features == "waveform":
         trimmed = predictors[0]
         lengths = lengths_of_waveforms(settings, description.clip_samples or trimmed.size)

@@ -34,11 +34,7 @@ class Found(NamedTuple):
 
 
 def find_members(path: Path) -> Found:
-    """Return the models in a path.
-
-    Raises:
-        ResultsError: The path does not exist, or holds no finished model.
-    """
+    """Return the models in a path; at least one."""
     if not path.exists():
         raise ResultsError(f"{path}: no such model or folder. Wanted is {_WANTED}.")
     if path.is_file():
@@ -49,8 +45,8 @@ def find_members(path: Path) -> Found:
                 f"{path}: an estimator keeps its name, {ESTIMATOR_NAME}, beside model.json and the networks of a combination."
             )
         return Found([path], "")
-    if one := _model_in(path):
-        return Found([one], "")
+    if model := _model_in(path):
+        return Found([model], "")
     if of_folds := _models_of_folds(path):
         return Found(of_folds, f"{path}: {_describe_folds(path, of_folds)}")
     if (path / "folds.json").is_file():
@@ -89,7 +85,7 @@ def _models_of_folds(instance: Path) -> list[Path]:
 
     Those of a deal that folds.json does not have any more are none.
     """
-    folders = {key: each for each in instance.glob("fold_*") if (key := JobKey.of_folder(0, each.name))}
+    folders = {key: folder for folder in instance.glob("fold_*") if (key := JobKey.of_folder(0, folder.name))}
     numbers = _numbers_of_folds(instance) or {key.fold for key in folders}
     return [model for key in sorted(folders) if key.fold in numbers and (model := _model_in(folders[key]))]
 

@@ -51,8 +51,8 @@ class Network:
         compile_for_prediction(rebuilt)
 
         def measure(predictors: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
-            features, found = (np.asarray(each, np.float64) for each in rebuilt.predict_on_batch(predictors))
-            errors = np.mean((found - features) ** 2, axis=tuple(range(1, features.ndim)))
+            features, reconstruction = (np.asarray(values, np.float64) for values in rebuilt.predict_on_batch(predictors))
+            errors = np.mean((reconstruction - features) ** 2, axis=tuple(range(1, features.ndim)))
             return np.asarray(errors[:, np.newaxis], np.float32)
 
         return measure
@@ -63,9 +63,6 @@ class Network:
         Args:
             layers_dropped: See `cut_model`; None without a layer: 1, or the layer ``embedding`` of an autoencoder.
             layer: Name of a layer of the network.
-
-        Raises:
-            SettingsError: The network has no such layer.
         """
         if layer is None and layers_dropped is None and self.description.task.target == "input":
             layer = EMBEDDING
@@ -102,11 +99,7 @@ class EstimatorMember:
         return answer
 
     def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:  # noqa: ARG002 - as of any member
-        """Raise an error: an estimator has no layers.
-
-        Raises:
-            SettingsError: Always.
-        """
+        """Raise an error: an estimator has no layers."""
         if not self.fitted.networks:
             raise SettingsError(f"{self.path}: an estimator of scikit-learn has no layers. Embed with a network.")
         raise SettingsError(
@@ -119,12 +112,7 @@ Member: TypeAlias = Network | EstimatorMember
 
 
 def load_member(path: Path, description: ModelDescription) -> Member:
-    """Load one saved model.
-
-    Raises:
-        ResultsError: As `read_keras_model` and `classical.saved.load`; the model and its description disagree.
-        SettingsError: skops is not installed.
-    """
+    """Load a model.keras or model.skops, and check that its description fits."""
     if path.name == ESTIMATOR_NAME:
         from xval.training.classical.saved import load
 

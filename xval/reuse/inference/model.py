@@ -34,7 +34,7 @@ class SavedModel:
         note: How its members were chosen; empty if one model was named.
         descriptions: Of each member.
         description: Of the first member.
-        task_type: Of the experiment, such as classification.
+        task_type: Such as classification.
         class_names: Of the outputs; empty without classes.
         target_names: Of the targets of a regression; empty without names.
         thresholds: From which probability on each of several labels is predicted, float64 (n_classes,); see `mean_thresholds`.
@@ -116,7 +116,7 @@ class SavedModel:
             CorpusError: A folder holds no audio.
         """
         of_source, sources, left_out = self._collect(audio, self._predictors, per, every_s, sample_rate_hz, skip_unreadable)
-        tables = [self._tabulate(sources[number], found, per) for number, found in of_source.items()]
+        tables = [self._tabulate(sources[number], source_answers, per) for number, source_answers in of_source.items()]
         return self._joined(tables, of_source, left_out)
 
     def embed(
@@ -158,8 +158,8 @@ class SavedModel:
         answers = [self._members[0].embedder(layers_dropped, layer)]
         of_source, sources, left_out = self._collect(audio, answers, per, every_s, sample_rate_hz, skip_unreadable)
         tables = []
-        for number, found in of_source.items():
-            values, start_s, end_s = found.values[0], found.inputs.start_s, found.inputs.end_s
+        for number, source_answers in of_source.items():
+            values, start_s, end_s = source_answers.values[0], source_answers.inputs.start_s, source_answers.inputs.end_s
             if per == "file":
                 values, start_s, end_s = values.mean(axis=0, keepdims=True), start_s[:1], end_s[-1:]
             columns = {f"embedding_{column}": values[:, column] for column in range(values.shape[1])}
@@ -183,16 +183,16 @@ class SavedModel:
         def inputs() -> Iterator[tuple[int, Inputs]]:
             for number, source in enumerate(sources):
                 try:
-                    for made in self._inputs(source, per, every_s):
-                        yield number, self._checked(made, source)
+                    for examples in self._inputs(source, per, every_s):
+                        yield number, self._checked(examples, source)
                 except AudioError as error:
                     if not skip_unreadable:
                         raise
                     failed[number] = error
 
         pieces: dict[int, list[Answers]] = defaultdict(list)
-        for number, found in answer_in_batches(inputs(), answers):
-            pieces[number].append(found)
+        for number, piece in answer_in_batches(inputs(), answers):
+            pieces[number].append(piece)
         left_out = [LeftOut(number, sources[number].name, str(error)) for number, error in sorted(failed.items())]
         return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out
 
@@ -227,7 +227,7 @@ class SavedModel:
     def _checked(self, inputs: Inputs, source: Source) -> Inputs:
         """Refuse inputs whose shape a member does not read, as of ready features."""
         shape = inputs.predictors.shape[1:]
-        for member in (each for each in self._members if each.input_shape is not None):
+        for member in (candidate for candidate in self._members if candidate.input_shape is not None):
             wanted = member.input_shape or ()
             if len(wanted) != len(shape) or any(size not in (None, got) for size, got in zip(wanted, shape, strict=True)):
                 raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
@@ -241,11 +241,13 @@ class SavedModel:
         if per == "file":
             start_s, end_s = start_s[:1], end_s[-1:]
             codes = np.zeros(values.shape[1], np.int64)
-            values = np.stack([combine_examples(of, codes, self.description.clip_average) for of in values])
+            values = np.stack(
+                [combine_examples(member_values, codes, self.description.clip_average) for member_values in values]
+            )
         return _table(source, start_s, end_s, self._columns(values.mean(axis=0)))
 
     def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
-        """Return the columns of predictions."""
+        """Return the columns of predictions, from float32 (n_rows, n_outputs)."""
         names = self.class_names or self.target_names or tuple(map(str, range(values.shape[1])))
         return self.description.task.encode(None, values, names, self.thresholds)
 
@@ -278,10 +280,12 @@ class SavedModel:
 
     def _joined(self, tables: list[pd.DataFrame], of_source: dict[int, Answers], left_out: list[LeftOut]) -> pd.DataFrame:
         nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
-        table = pd.concat([each for each in tables if len(each)] or tables[:1] or [nothing], ignore_index=True)
+        table = pd.concat(
+            [source_table for source_table in tables if len(source_table)] or tables[:1] or [nothing], ignore_index=True
+        )
         table.attrs["left_out"] = left_out
-        table.attrs["silent"] = sum(found.inputs.is_silent for found in of_source.values())
-        table.attrs["cut"] = sum(found.inputs.is_cut for found in of_source.values())
+        table.attrs["silent"] = sum(source_answers.inputs.is_silent for source_answers in of_source.values())
+        table.attrs["cut"] = sum(source_answers.inputs.is_cut for source_answers in of_source.values())
         return table
 
 

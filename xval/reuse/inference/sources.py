@@ -58,10 +58,10 @@ class Source:
     """One clip to be predicted.
 
     Attributes:
-        name: Its name in tables: its path, or the number of the array.
-        stretch: Of a file.
-        values: An array of samples or features.
-        rate_hz: Rate of the samples.
+        name: In tables: its path, or the number of the array.
+        stretch: Of a file; None: an array.
+        values: Samples (n_samples,) or features; None: a file.
+        rate_hz: Of the samples of an array.
     """
 
     name: str
@@ -111,26 +111,21 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
         audio: One or several; a folder stands for the audio files in and below it, sorted by name.
         sample_rate_hz: Rate of arrays.
         is_custom: The model reads ready features that a script made, which cannot be computed from audio.
-
-    Raises:
-        SettingsError: Nothing is given; a rate is missing; samples are not float of full scale 1; audio is given for a model of
-            ready features.
-        CorpusError: A folder holds no audio file.
     """
     listed: Sequence[Audio] = [audio] if isinstance(audio, str | Path | Stretch | np.ndarray) else list(audio)
     if not listed:
         raise SettingsError("no audio was given; name files or folders.")
     sources: list[Source] = []
-    for each in listed:
-        if isinstance(each, str | Path) and Path(each).is_dir():
-            files = list_audio(Path(each), "audio files")
-            sources += [Source(str(Path(each) / name), Stretch(Path(each) / name)) for name in files]
-        elif isinstance(each, str | Path):
-            sources.append(Source(str(each), Stretch(each)))
-        elif isinstance(each, Stretch):
-            sources.append(Source(str(each.path), Stretch(each.path, _known(each.start_s), _known(each.end_s))))
+    for given in listed:
+        if isinstance(given, str | Path) and Path(given).is_dir():
+            files = list_audio(Path(given), "audio files")
+            sources += [Source(str(Path(given) / name), Stretch(Path(given) / name)) for name in files]
+        elif isinstance(given, str | Path):
+            sources.append(Source(str(given), Stretch(given)))
+        elif isinstance(given, Stretch):
+            sources.append(Source(str(given.path), Stretch(given.path, _known(given.start_s), _known(given.end_s))))
         else:
-            values = _samples(each, f"array {len(sources)}", sample_rate_hz, is_custom=is_custom)
+            values = _samples(given, f"array {len(sources)}", sample_rate_hz, is_custom=is_custom)
             sources.append(Source(str(len(sources)), values=values, rate_hz=sample_rate_hz or 0))
     if is_custom and any(source.stretch for source in sources):
         raise SettingsError(
@@ -142,21 +137,21 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
 
 def _samples(values: Samples, name: str, sample_rate_hz: int | None, *, is_custom: bool) -> NDArray[np.float32]:
     """Return a given array as float32, after checking it."""
-    found = np.asarray(values)
+    array = np.asarray(values)
     if is_custom:
-        return found.astype(np.float32)
+        return array.astype(np.float32)
     if sample_rate_hz is None or sample_rate_hz < 1:
         raise SettingsError(
             f"{name}: give the rate of its samples, sample_rate_hz=16000 for example; received {sample_rate_hz}."
         )
-    if found.dtype.kind != "f":
+    if array.dtype.kind != "f":
         raise SettingsError(
-            f"{name}: received {found.dtype}; float samples are wanted, full scale -1 to 1. Divide 16-bit samples by 32768."
+            f"{name}: received {array.dtype}; float samples are wanted, full scale -1 to 1. Divide 16-bit samples by 32768."
         )
-    largest = np.abs(found).max(initial=0, where=np.isfinite(found))
+    largest = np.abs(array).max(initial=0, where=np.isfinite(array))
     if largest > _LARGEST_SAMPLE:
         raise SettingsError(f"{name}: its samples reach {largest:g}; full scale is -1 to 1. Divide 16-bit samples by 32768.")
-    return found.astype(np.float32)
+    return array.astype(np.float32)
 
 
 def _known(time_s: float | None) -> float | None:

@@ -56,9 +56,6 @@ def measure_calibration(targets: NDArray[Any], probabilities: NDArray[Any], *, n
         targets: int64 (n_examples,), class numbers.
         probabilities: float (n_examples, n_classes); the predicted class is the (first) most probable one.
         n_bins: Bins of equal width of the probability of the predicted class.
-
-    Raises:
-        JobError: No examples, arrays that do not fit, or probabilities outside 0 to 1.
     """
     if probabilities.ndim != 2 or targets.shape != probabilities.shape[:1] or not len(targets) or n_bins < 1:
         raise JobError(

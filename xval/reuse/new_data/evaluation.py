@@ -59,7 +59,7 @@ class Outcome:
 
     Attributes:
         figures: Of the evaluated clips.
-        clips: Those clips.
+        clips: That were evaluated.
         seen: Which of them the model has seen.
         unknown_labels: Labels that the model does not know, with their counts.
         lacking_classes: Classes of the model that do not occur as labels.
@@ -84,14 +84,7 @@ class _Labelled(NamedTuple):
 
 
 def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, watch: Watch) -> Outcome:
-    """Predict clips and evaluate the predictions.
-
-    Raises:
-        CorpusError: No label is a class of the model, or the model has seen all clips, which are left out.
-        SettingsError: A renamed label does not occur or its class is unknown; the annotation policy is unknown.
-        AudioError: No clip can be read.
-        ResultsError: seen_audio.npy is damaged.
-    """
+    """Predict clips and evaluate the predictions."""
     _check_kind(model, clips)
     labelled, without_label = _match(model, clips, choices)
     with watch("Reading") as progress:
@@ -186,7 +179,7 @@ def _measure(
 def _measure_recordings(
     model: "SavedModel", clips: LabelledClips, annotated: AnnotatedRecordings, frames: FrameSettings, progress: Progress
 ) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame]:
-    """Likewise for recordings, which are predicted one by one, since they may be hours long."""
+    """Return what `_measure` does but the last, for recordings; one by one, since they may be hours long."""
     task, sample_rate_hz = model.description.task, model.description.feature_settings.sample_rate_hz
     recordings, probabilities, reasons = [], [], [""] * len(clips)
     for number, (item, clip) in enumerate(clips.table[["item", "clip"]].itertuples(index=False)):
@@ -203,8 +196,8 @@ def _measure_recordings(
         raise CorpusError("No frame counts: in all of them annotators disagree, or an event has a label that is unknown.")
     options = FigureOptions(model.class_names, frames=frames, frame_s=frames.frame_s(sample_rate_hz))
     side = answer_recordings(recordings, probabilities, options)
-    told = task.encode(side.targets, side.predictions, model.class_names)
-    predictions = pd.concat([side.rows, pd.DataFrame(told)], axis=1)
+    columns = task.encode(side.targets, side.predictions, model.class_names)
+    predictions = pd.concat([side.rows, pd.DataFrame(columns)], axis=1)
     return measure(task, side, options, predictions), answered, _rows(clips, ~answered, reasons)
 
 

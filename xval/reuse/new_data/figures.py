@@ -55,19 +55,16 @@ def measure(
 
     Args:
         task: Of the model.
-        side: What was answered, beside what is true.
-        options: What figures depend on besides.
+        side: Answers and targets.
+        options: See `FigureOptions`.
         predictions: A row per clip or frame.
         knows_training: What the metrics of a task that compare with training data need is known.
-
-    Raises:
-        DivergenceError: A prediction is NaN or infinite.
     """
     rows = list(_rows_by_item(side.counted_items()).values())
     # If every clip is an item of its own, the predictions have all of this.
-    found = task.evaluate(side, options, by_item=len(rows) < len(predictions))
+    evaluation = task.evaluate(side, options, by_item=len(rows) < len(predictions))
     left_out = () if knows_training else task.relative_metrics
-    figures = _without(found.metrics, left_out)
+    figures = _without(evaluation.metrics, left_out)
     targets, answers = side.counted()
     known = [name for name in metrics.metric_names(task.name) if name in figures]
     intervals = metric_intervals(task, known, rows, targets, answers)
@@ -75,14 +72,14 @@ def measure(
         plain = [name.removeprefix("tuned_") for name in TUNED_METRICS]
         tuned = metric_intervals(task, plain, rows, targets, decide(answers, options.thresholds))
         intervals |= {f"tuned_{name}": interval for name, interval in tuned.items()}
-    intervals |= _defined({name: figure_interval(len(rows), of) for name, of in task.counted_figures(side).items()})
-    by_class = task.class_rows(side, found.classes)
-    matrix = found.classes.get("confusion_matrix")
+    intervals |= _defined({name: figure_interval(len(rows), compute) for name, compute in task.counted_figures(side).items()})
+    by_class = task.class_rows(side, evaluation.classes)
+    matrix = evaluation.classes.get("confusion_matrix")
     return Figures(
         unit=task.unit,
         metrics=figures,
         intervals=intervals,
-        item_metrics={item: _without(of_item, left_out) for item, of_item in found.item_metrics.items()},
+        item_metrics={item: _without(of_item, left_out) for item, of_item in evaluation.item_metrics.items()},
         predictions=predictions,
         class_metrics=pd.DataFrame(list(by_class.values()), index=pd.Index(list(by_class), name="class")) if by_class else None,
         confusion_matrix=matrix,
@@ -99,16 +96,19 @@ def tabulate_clips(
     Args:
         task: Of the model.
         clips: clip, path, item, start_s, end_s, seen.
-        answered: What was answered, in the same order.
+        answered: In the same order.
         names: Of the outputs.
         options: With the thresholds of several labels.
         is_known: There are targets.
     """
     where = clips[["path", "item", "start_s", "end_s"]].assign(path=clips["path"].where(clips["path"] != "", clips["clip"]))
-    told = task.encode(answered.targets if is_known else None, answered.predictions, names, options.thresholds)
-    if "target" in told:
-        told = {"label": told.pop("target"), **{name: of for name, of in told.items() if not name.startswith("target_")}}
-    return pd.concat([where, pd.DataFrame(told), clips["seen"]], axis=1)
+    columns = task.encode(answered.targets if is_known else None, answered.predictions, names, options.thresholds)
+    if "target" in columns:
+        columns = {
+            "label": columns.pop("target"),
+            **{name: values for name, values in columns.items() if not name.startswith("target_")},
+        }
+    return pd.concat([where, pd.DataFrame(columns), clips["seen"]], axis=1)
 
 
 def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, float]:
@@ -136,19 +136,19 @@ def metric_intervals(
     Args:
         task: Of the metrics.
         names: Of the metrics.
-        rows: The examples of each item.
-        targets: Of the examples, as the metrics take them.
-        predictions: Likewise.
+        rows: Of each item the places of its examples, int64 (n,).
+        targets: (n_examples, ...), as the metrics take them.
+        predictions: float32 (n_examples, ...), as the metrics take them.
     """
 
     def over_items(name: str) -> Interval | None:
-        found = metrics.find(task.name, name)
+        metric = metrics.find(task.name, name)
 
         def compute(drawn: NDArray[np.intp]) -> float:
             clips = np.concatenate([rows[item] for item in drawn])
-            return found.function(targets[clips], predictions[clips])
+            return metric.function(targets[clips], predictions[clips])
 
-        return figure_interval(len(rows), compute, bounds=found.bounds, bootstrap=name in slow)
+        return figure_interval(len(rows), compute, bounds=metric.bounds, bootstrap=name in slow)
 
     slow = () if task.has_classes else task.main_metrics
     is_quick = predictions.size * min(len(rows), MOST_LEFT_OUT) <= MOST_VALUES_OF_INTERVAL

@@ -57,8 +57,8 @@ class LabelledClips:
     """Clips with their labels.
 
     Attributes:
-        name: A name for messages.
-        dataset: Name of the prepared corpus, or None.
+        name: For messages, and for the folder of the report.
+        dataset: Of a prepared corpus; None: a folder or table.
         audio_folder: What the paths are relative to.
         table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: begin and end of the file), label (str, or
             float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet).
@@ -74,7 +74,7 @@ class LabelledClips:
     annotations: pd.DataFrame | None = None
 
     def __len__(self) -> int:
-        """Return the number of clips."""
+        """Number of clips."""
         return len(self.table)
 
     @property
@@ -102,17 +102,7 @@ class LabelledClips:
 
 
 def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
-    """Read labelled clips.
-
-    Args:
-        data: Path of a folder or table, or the name of a prepared corpus.
-        task_type: Of the model.
-        options: How they are read.
-
-    Raises:
-        CorpusError: The data do not exist, have another layout or labels of another task, or lack an item.
-        SettingsError: An option does not apply to this form of data.
-    """
+    """Read the clips of a folder, a table or a prepared corpus, given by path or name; the task is that of the model."""
     clips = _read(data, task_type, options)
     unknown = [item for item in options.items if item not in set(clips.table["item"])]
     if unknown:
@@ -123,23 +113,15 @@ def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> Labe
 def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | None) -> tuple[LabelledClips, pd.DataFrame]:
     """Add the missing audio hashes, and leave out clips that cannot be decoded or are silent, as preprocessing does.
 
-    Args:
-        clips: The clips.
-        n_processes: Processes that decode audio.
-        progress: Called with the number of clips that are read.
-
     Returns:
         The clips with their hashes; path, item, reason of those left out.
-
-    Raises:
-        WorkerError: A process died.
     """
     table = clips.table
     if (table["audio_hash"] != "").all():
         return clips, table.loc[[], ["path", "item"]].assign(reason="")
     stretches = list_stretches(table, clips.audio_folder)
-    found = list(map_in_processes(_hash_clip, stretches, n_processes=n_processes, progress=progress))
-    hashes, reasons = map(list, zip(*found, strict=True))
+    hashes_and_reasons = list(map_in_processes(_hash_clip, stretches, n_processes=n_processes, progress=progress))
+    hashes, reasons = map(list, zip(*hashes_and_reasons, strict=True))
     usable = np.array([not reason for reason in reasons])
     left_out = table[["path", "item"]].assign(reason=reasons)[~usable].reset_index(drop=True)
     return replace(clips, table=table.assign(audio_hash=hashes)).keep(usable), left_out

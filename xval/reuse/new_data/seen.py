@@ -50,42 +50,26 @@ class Seen(NamedTuple):
 
 
 def find_seen(clips: LabelledClips, members: Sequence[Path], descriptions: Sequence[ModelDescription]) -> Seen:
-    """Compare clips with the items and audio that a model has seen.
-
-    Args:
-        clips: With their hashes.
-        members: The models, each with seen_audio.npy beside it.
-        descriptions: Of each.
-
-    Raises:
-        ResultsError: A seen_audio.npy is damaged.
-    """
-    found = [
+    """Compare hashed clips with the items and audio that a model has seen; seen_audio.npy lies beside each member."""
+    matches = [
         Heard(
             {corpus: frozenset(items) for corpus, items in description.seen_items.items()},
             read_audio_hashes(member.with_name(SEEN_AUDIO_NAME)),
         ).find(clips.table, clips.dataset or "")
         for member, description in zip(members, descriptions, strict=True)
     ]
-    by_audio = [each.by_audio for each in found if each.by_audio is not None]
-    by_item = np.logical_or.reduce([each.by_item for each in found])
-    perhaps = np.logical_or.reduce([each.perhaps for each in found]) & ~by_item
+    by_audio = [member_matches.by_audio for member_matches in matches if member_matches.by_audio is not None]
+    by_item = np.logical_or.reduce([member_matches.by_item for member_matches in matches])
+    perhaps = np.logical_or.reduce([member_matches.perhaps for member_matches in matches]) & ~by_item
     return Seen(
-        np.logical_or.reduce(by_audio) if len(by_audio) == len(found) else None,
+        np.logical_or.reduce(by_audio) if len(by_audio) == len(matches) else None,
         by_item,
         tuple(sorted(set(clips.table["item"][perhaps]))),
     )
 
 
 def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out: bool) -> list[str]:
-    """Return warnings about seen clips.
-
-    Args:
-        clips: The clips.
-        seen: Of them.
-        n_members: Of the ensemble.
-        left_out: Whether they are left out of the figures.
-    """
+    """Return warnings about seen clips, which are left out of the figures or make them too good."""
     lines = []
     n_seen = int(seen.either.sum())
     if n_seen:
