@@ -155,8 +155,8 @@ def _compute(
         try:
             return measure_over_items(metric_dict, folders, chosen), faults
         except (XvalError, OSError) as error:
-            of = f"{', '.join(chosen)} of " if chosen else ""
-            faults.append(f"{error} The pooled figures of {of}instance {metric_dict['instance']} are missing.")
+            whose = f"{', '.join(chosen)} of " if chosen else ""
+            faults.append(f"{error} The pooled figures of {whose}instance {metric_dict['instance']} are missing.")
     return None, faults
 
 

@@ -42,12 +42,12 @@ def group_columns(table: pd.DataFrame) -> list[str]:
     Args:
         table: As of `preprocessing.clips.columns.with_columns`.
     """
-    found = [
+    names = [
         name
         for name in further_columns(table.columns)
         if 2 <= len(find_groups(table, name).names) <= _MOST_GROUPS and not _is_name(table, name)
     ]
-    return sorted(found, key=lambda name: int(table.groupby("item")[name].nunique().max()) > 1)
+    return sorted(names, key=lambda name: int(table.groupby("item")[name].nunique().max()) > 1)
 
 
 def _is_name(table: pd.DataFrame, name: str) -> bool:
@@ -97,8 +97,10 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
         n_bins = min(max(len(units) // _FEWEST_IN_BIN, 2), _MOST_BINS)
         edges = units[name].quantile([place / n_bins for place in range(1, n_bins)]).unique()
         bins = pd.Series(edges.searchsorted(values, side="left"), index=values.index)
-        ends = {each: dict.fromkeys((f"{of_bin.min():g}", f"{of_bin.max():g}")) for each, of_bin in values.groupby(bins)}
-        ranges = {each: " to ".join(texts) for each, texts in ends.items()}
+        ends = {
+            bin_number: dict.fromkeys((f"{of_bin.min():g}", f"{of_bin.max():g}")) for bin_number, of_bin in values.groupby(bins)
+        }
+        ranges = {bin_number: " to ".join(texts) for bin_number, texts in ends.items()}
         texts, order = bins.map(ranges), list(ranges.values())
         note = f"{name} is cut at its quantiles over {'items' if is_of_items else 'clips'} into {_listed(order)}."
     return GroupColumn(name, pd.Series(texts.to_numpy(dtype=object), index=filled["clip"]), tuple(order), note)

@@ -146,16 +146,18 @@ def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = No
     Raises:
         SettingsError: The metric is unknown.
     """
-    name, found = _find_metric(tested.task, metric)
+    name, chosen_metric = _find_metric(tested.task, metric)
     groups = [column.groups.reindex(examples.clips).to_numpy() for examples in tested.repeats]
-    members = {group: MetricOverItems(found, tested.repeats, [own == group for own in groups]) for group in column.names}
+    members = {
+        group: MetricOverItems(chosen_metric, tested.repeats, [own == group for own in groups]) for group in column.names
+    }
     filled = {group: over_items for group, over_items in members.items() if len(over_items.items)}
     clips = tested.repeats[0].clips
     figures = tuple(
         GroupFigure(group, len(of.items), len(set(clips[groups[0] == group])), of.figure(), of.interval())
         for group, of in filled.items()
     )
-    gap = _find_gap(figures, filled, found.bounds)
+    gap = _find_gap(figures, filled, chosen_metric.bounds)
     n_without = len(set(clips) - set(column.groups.index))
     few = [f"{figure.group} ({figure.n_items})" for figure in figures if figure.n_items < FEWEST_ITEMS_TO_RELY_ON]
     notes = [column.note]
@@ -167,7 +169,7 @@ def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = No
             "their figures and the gap a lot."
         )
     notes.append("" if gap else f"No gap: it takes two groups with {FEWEST_ITEMS} items or more, in which {name} is defined.")
-    of = "mean over items" if found.is_mean else "pooled"
+    of = "mean over items" if chosen_metric.is_mean else "pooled"
     return Groups(tested.instance, column.name, name, of, figures, gap, tuple(filter(None, notes)))
 
 
@@ -188,15 +190,15 @@ def describe_gap(groups: Groups) -> str:
 def groups_table(several: Iterable[Groups]) -> pd.DataFrame:
     """Return a row per group, and one per gap: instance, column, metric, of, group, figure, low, high, method, items, clips."""
     rows: list[tuple[object, ...]] = []
-    for each in several:
-        of_all = (each.instance, each.column, each.metric, each.of)
+    for groups in several:
+        of_all = (groups.instance, groups.column, groups.metric, groups.of)
         rows += [
-            (*of_all, found.group, finite_or_none(found.value), *_ends(found.interval), found.n_items, found.n_clips)
-            for found in each.figures
+            (*of_all, figure.group, finite_or_none(figure.value), *_ends(figure.interval), figure.n_items, figure.n_clips)
+            for figure in groups.figures
         ]
-        if each.gap is not None:
-            name = f"gap: {each.gap.higher} less {each.gap.lower}"
-            rows.append((*of_all, name, each.gap.value, *_ends(each.gap.interval), None, None))
+        if groups.gap is not None:
+            name = f"gap: {groups.gap.higher} less {groups.gap.lower}"
+            rows.append((*of_all, name, groups.gap.value, *_ends(groups.gap.interval), None, None))
     names = ["instance", "column", "metric", "of", "group", "figure", "low", "high", "method", "items", "clips"]
     return pd.DataFrame(rows, columns=names).astype({"low": float, "high": float, "items": "Int64", "clips": "Int64"})
 

@@ -40,7 +40,7 @@ def read_groups(
         CorpusError: The corpus is missing, another one than then, or has no such columns.
         SettingsError: A column or the metric is unknown.
     """
-    metric_dicts = {found["instance"]: found for found in gather_finished(folder, over_items=False)}
+    metric_dicts = {metric_dict["instance"]: metric_dict for metric_dict in gather_finished(folder, over_items=False)}
     number = rank_instances(list(metric_dicts.values())).selected if instance is None else instance
     if number is None:
         raise ResultsError(f"{folder.path}: no instance has a validation figure to be selected by; name the one that you want.")

@@ -40,7 +40,7 @@ def average_repeats(records: Iterable[Record]) -> list[Record]:
     by_fold: dict[int, list[Record]] = {}
     for record in _sorted(records):
         by_fold.setdefault(int(record["fold"]), []).append(record)
-    return [_average(found) for found in by_fold.values()]
+    return [_average(of_fold) for of_fold in by_fold.values()]
 
 
 def repeats_content(records: Sequence[Record], *, folds_total: int, repeats: int) -> dict[str, Any]:
@@ -61,7 +61,9 @@ def repeats_content(records: Sequence[Record], *, folds_total: int, repeats: int
     components: dict[str, dict[str, Any]] = {}
     for side in (side for side in FIGURE_PLACES if side != "chance"):
         names = dict.fromkeys(name for record in records for name in _of_side(record, side))
-        components[side] = {name: found for name in names if (found := _components(repeat_figures(records, side, name)))}
+        components[side] = {
+            name: of_metric for name in names if (of_metric := _components(repeat_figures(records, side, name)))
+        }
     return {
         "jobs_total": most * folds_total,
         "jobs_done": sum(record["status"] == "done" for record in records),
@@ -104,12 +106,12 @@ def done_jobs(metric_dict: "MetricDict") -> dict[JobKey, Record]:
 
 def describe_components(metric_dict: "MetricDict", side: str, metric: str) -> str:
     """Return how much a figure differs between folds and between seeds; nothing where that is not known."""
-    found = metric_dict.get("components", {}).get(side, {}).get(metric)
-    if not found or found["seed"] is None or found["fold"] is None:
+    parts = metric_dict.get("components", {}).get(side, {}).get(metric)
+    if not parts or parts["seed"] is None or parts["fold"] is None:
         return ""
     return (
-        f"{metric} {found['mean']:.3f}; standard deviation {sqrt(found['fold']):.3f} between folds, {sqrt(found['seed']):.3f} "
-        f"between seeds within a fold ({found['n_folds']} folds, {found['n_repeats']:.3g} repeats)"
+        f"{metric} {parts['mean']:.3f}; standard deviation {sqrt(parts['fold']):.3f} between folds, {sqrt(parts['seed']):.3f} "
+        f"between seeds within a fold ({parts['n_folds']} folds, {parts['n_repeats']:.3g} repeats)"
     )
 
 
@@ -138,7 +140,7 @@ def describe_seed_twins(group: Sequence[int]) -> str:
 
 def parameters_of(metric_dicts: Iterable["MetricDict"]) -> dict[int, dict[str, object]]:
     """Return the parameters of each instance of which a fold is finished, by its number."""
-    return {found["instance"]: found["parameters"] for found in metric_dicts if found["folds_done"]}
+    return {metric_dict["instance"]: metric_dict["parameters"] for metric_dict in metric_dicts if metric_dict["folds_done"]}
 
 
 def _sorted(records: Iterable[Record]) -> list[Record]:

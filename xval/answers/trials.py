@@ -48,17 +48,17 @@ def fold_trials(metric_dict: MetricDict) -> list[FoldTrials]:
     return [
         FoldTrials(
             int(record["fold"]),
-            int(found["trial"]),
-            found["values"],
-            float(found["score"]),
-            found["monitor"],
-            bool(found["maximised"]),
-            found["importance"],
-            found["trials"],
-            float(found["seconds"]),
+            int(search["trial"]),
+            search["values"],
+            float(search["score"]),
+            search["monitor"],
+            bool(search["maximised"]),
+            search["importance"],
+            search["trials"],
+            float(search["seconds"]),
         )
         for record in done_records(metric_dict)
-        if (found := record.get("search"))
+        if (search := record.get("search"))
     ]
 
 
@@ -66,7 +66,7 @@ def mean_importance(searches: Sequence[FoldTrials]) -> dict[str, float]:
     """Return the importance of each setting, the mean over the folds where it is known, the largest first."""
     names = dict.fromkeys(name for search in searches for name in search.importance)
     means = {name: fmean(search.importance[name] for search in searches if name in search.importance) for name in names}
-    return dict(sorted(means.items(), key=lambda found: -found[1]))
+    return dict(sorted(means.items(), key=lambda pair: -pair[1]))
 
 
 def describe_search(metric_dict: MetricDict) -> str:

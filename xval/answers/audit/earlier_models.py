@@ -14,7 +14,9 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             by_corpus, trained_by_corpus = (job.description().get(name) for name in ("seen_items", "trained_items"))
             if not by_corpus or not trained_by_corpus:
                 raise NotCheckableError("its model.json does not say which items it has seen and which of them trained it")
-            seen, trained = (set(each.get(job.settings.dataset, ())) for each in (by_corpus, trained_by_corpus))
+            seen, trained = (
+                set(items_by_corpus.get(job.settings.dataset, ())) for items_by_corpus in (by_corpus, trained_by_corpus)
+            )
             sides = job.sides
             if tested := seen & sides["test"]:
                 findings.faults.append(

@@ -128,12 +128,12 @@ class JobEvidence:
             NotCheckableError: It is missing or damaged.
         """
         try:
-            found = read_json(self.folder / "model.json")
+            description = read_json(self.folder / "model.json")
         except (ResultsError, OSError) as error:
             raise NotCheckableError("model.json is damaged") from error
-        if found is None:
+        if description is None:
             raise NotCheckableError("model.json is missing")
-        return found
+        return description
 
     def predictions(self) -> "pd.DataFrame":
         """Return item, clip, start_s, side and, if there is one, row of predictions.parquet.
@@ -142,8 +142,8 @@ class JobEvidence:
             NotCheckableError: It is missing or damaged.
         """
         with self._reading_predictions() as table:
-            found: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})
-            return found
+            predictions: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})
+            return predictions
 
     def predictions_hash(self) -> bytes:
         """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same.
@@ -261,12 +261,12 @@ class Evidence:
         Raises:
             NotCheckableError: It is missing or damaged, or has been prepared again with another content.
         """
-        found = self.written_corpus
-        if isinstance(found, NotCheckableError):
-            raise found
-        if found.index_hash != self.folds.plan.index_hash:
-            raise NotCheckableError(f"the corpus in {found.folder} is not the one that the folds were made from")
-        return found
+        corpus = self.written_corpus
+        if isinstance(corpus, NotCheckableError):
+            raise corpus
+        if corpus.index_hash != self.folds.plan.index_hash:
+            raise NotCheckableError(f"the corpus in {corpus.folder} is not the one that the folds were made from")
+        return corpus
 
     def store(self, job: JobEvidence) -> FeatureStore:
         """Return the feature store of a job.
@@ -277,10 +277,10 @@ class Evidence:
         folder = self.corpus.folder / "features" / Path(job.record["store"]).name
         if folder not in self._stores:
             self._stores[folder] = self._open_store(folder)
-        found = self._stores[folder]
-        if isinstance(found, NotCheckableError):
-            raise found
-        return found
+        store = self._stores[folder]
+        if isinstance(store, NotCheckableError):
+            raise store
+        return store
 
     def predictions_hash(self, job: JobEvidence) -> bytes:
         """Return the hash of the predictions of a job, which are read once.
@@ -296,10 +296,10 @@ class Evidence:
         if not folder.is_dir():
             return NotCheckableError(f"its feature store {folder} is gone; a run of the script with other folds makes it again")
         try:
-            found = open_store(folder)
-            _ = found.examples
+            store = open_store(folder)
+            _ = store.examples
         except (CorpusError, *DAMAGE) as error:
             return NotCheckableError(str(error))
-        if found.description.index_hash != self.folds.plan.index_hash:
+        if store.description.index_hash != self.folds.plan.index_hash:
             return NotCheckableError(f"its feature store {folder} was made of another corpus")
-        return found
+        return store

@@ -51,8 +51,8 @@ def _target_fault(job: JobEvidence, evidence: Evidence) -> str:
     store = evidence.store(job)
 
     def scaling(items: Collection[str], clips: Collection[str] | None = None) -> Scaling:
-        found = target_scaling(store, items, clips)
-        return found.mean.astype(np.float64), found.deviation.astype(np.float64) ** 2
+        statistics = target_scaling(store, items, clips)
+        return statistics.mean.astype(np.float64), statistics.deviation.astype(np.float64) ** 2
 
     return _fault(saved, scaling, job, store, "target statistics")
 

@@ -90,7 +90,7 @@ class Findings:
         elif self.warnings:
             state = "warning"
         texts = (self.faults, not_checkable, self.warnings, self.notes)
-        return Verdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(each)) for each in texts))
+        return Verdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(lines)) for lines in texts))
 
 
 def quoted(names: Collection[str]) -> str:
