@@ -33,14 +33,11 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
 
     Args:
         results: Of the experiment.
-        instance: Number of the instance.
+        instance: Its number.
         damaged: Is given a line for what cannot be computed.
 
     Returns:
         The metrics, by name.
-
-    Raises:
-        OSError: The disk is full or not writable.
     """
     state = results.folder.state(instance)
     try:

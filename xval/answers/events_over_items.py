@@ -37,13 +37,9 @@ def measure_events(
 
     Args:
         folders: Of the finished folds; with repeats or deals, whose counts are added, of each of them.
-        class_names: Of the model.
+        class_names: Of the model, perhaps with `BACKGROUND`.
         settings: Of frames and events.
         of_record: The figures that the records have, with their means over items; no others are computed.
-
-    Raises:
-        ResultsError: A file is damaged.
-        FileNotFoundError: A file is missing.
     """
     labels = [name for name in class_names if name != BACKGROUND]
     scored = [name for name in SCORE_METRICS if name in of_record]

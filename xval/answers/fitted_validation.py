@@ -15,9 +15,7 @@ _FITTED = ("choose", "stack")
 def comparable(metric_dicts: Sequence[MetricDict], side: str = "validation") -> Sequence[MetricDict]:
     """Return the instances whose figures of a side can be compared; all of them if that is true of none.
 
-    Args:
-        metric_dicts: Of the instances.
-        side: Figures of other sides than validation always compare.
+    Figures of other sides than validation always compare.
     """
     left_out = set(fitted_to_own_items(metric_dicts)) if side.endswith("validation") else set()
     return [metric_dict for metric_dict in metric_dicts if metric_dict["instance"] not in left_out] or metric_dicts

@@ -22,7 +22,6 @@ class GroupColumn(NamedTuple):
     """The groups of a column.
 
     Attributes:
-        name: Of the column.
         groups: The group of each clip that has one, by clip.
         names: Of the groups, in their order.
         note: How numbers were cut into bins; empty: they were not.
@@ -37,10 +36,8 @@ class GroupColumn(NamedTuple):
 def group_columns(table: pd.DataFrame) -> list[str]:
     """Return the further columns of a corpus that put its items or clips into 2 to 20 groups, those of items first.
 
-    Columns that are another name of the item or the label are left out.
-
-    Args:
-        table: As of `preprocessing.clips.columns.with_columns`.
+    Columns that are another name of the item or the label are left out. The table is that of
+    `preprocessing.clips.columns.with_columns`.
     """
     names = [
         name
@@ -75,9 +72,6 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
     Args:
         table: As of `preprocessing.clips.columns.with_columns`.
         name: A further column, or label, sample_rate_hz or duration_s.
-
-    Raises:
-        SettingsError: There is no such column.
     """
     known = [*further_columns(table.columns), *(column for column in _ELSE_ALLOWED if column in table)]
     if name not in known:

@@ -40,8 +40,6 @@ class Answers(NamedTuple):
     """The test examples of an instance: clips where clips are cut into windows, else what was tested.
 
     Attributes:
-        instance: Its number.
-        task: Its task.
         repeats: Of each repeat of a deal that has all its finished folds.
     """
 
@@ -54,10 +52,9 @@ class GroupFigure(NamedTuple):
     """The figure of a group.
 
     Attributes:
-        group: Its name.
-        n_items: Items that have clips in it.
+        n_items: Items that have clips in the group.
         n_clips: Its test clips.
-        value: The figure; NaN: undefined.
+        value: NaN: undefined.
         interval: 95 %, over the items of the group; None: fewer than 3 items, or undefined.
     """
 
@@ -73,8 +70,7 @@ class Gap(NamedTuple):
 
     Attributes:
         higher: The group with the higher figure.
-        lower: The other one.
-        value: The difference.
+        lower: The group with the lower one.
         interval: Over items, 95 % for all pairs of groups together (Bonferroni).
         n_pairs: Number of these pairs.
         is_within_items: Whether some items have clips in both, so that their differences within items count.
@@ -92,11 +88,7 @@ class Groups(NamedTuple):
     """A metric by the groups of a column.
 
     Attributes:
-        instance: Number of the instance.
-        column: Name of the column.
-        metric: Name of the metric.
         of: ``mean over items``, or ``pooled`` over the examples of a group.
-        figures: Of each group.
         gap: None: fewer than two groups have 3 items and a figure.
         notes: What to know of the groups, in sentences.
     """
@@ -138,13 +130,7 @@ def read_answers_of(folder: ExperimentFolder, metric_dict: MetricDict) -> Answer
 def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = None) -> Groups:
     """Compute a metric of each group, averaged over repeats, and the largest gap.
 
-    Args:
-        tested: The test examples.
-        column: Its groups.
-        metric: A metric of the task, or the dotted path of one; None: the first main metric of the task.
-
-    Raises:
-        SettingsError: The metric is unknown.
+    The metric is one of the task, or the dotted path of one; None: the first main metric of the task.
     """
     name, chosen_metric = _find_metric(tested.task, metric)
     groups = [column.groups.reindex(examples.clips).to_numpy() for examples in tested.repeats]
@@ -218,7 +204,7 @@ def _find_metric(task: Task, name: str | None) -> tuple[str, Metric]:
 
 
 def _find_gap(figures: Sequence[GroupFigure], members: Mapping[str, MetricOverItems], bounds: Bounds | None) -> Gap | None:
-    """Return the largest difference between groups."""
+    """Return the largest difference between groups that have 3 items or more; None: fewer than two have a figure."""
     measured = (figure for figure in figures if figure.n_items >= FEWEST_ITEMS and math.isfinite(figure.value))
     compared = sorted(measured, key=attrgetter("value"))
     if len(compared) < 2:

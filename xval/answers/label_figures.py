@@ -19,20 +19,19 @@ class LabelFigures(NamedTuple):
     """A label over all folds; with repeats or deals clips count in each of them.
 
     Attributes:
-        label: Its name.
         n_clips: Test clips that have it.
         share: They, of all.
         average_precision: Mean over the folds that have such a clip, of each its mean over repeats; None: none has.
         chance: That of a random order of the clips, on average; the mean over the same folds.
-        precision: Of all clips together, at the thresholds of their folds; None: never predicted.
-        recall: Likewise; None: no clip has it.
-        f1: Likewise.
+        precision: Of all clips together, at the thresholds of their folds, as are recall and F1; None: never predicted.
+        recall: None: no clip has it.
+        f1: None: neither predicted nor in any clip.
         true_positives: Clips that have it and got it.
         false_positives: Clips that got it and do not have it.
         false_negatives: Clips that have it and did not get it.
         true_negatives: The other clips.
-        lowest_threshold: Of the folds, which their validation clips chose.
-        highest_threshold: Likewise.
+        lowest_threshold: The smallest threshold of a fold, which its validation clips chose.
+        highest_threshold: The largest of them.
         n_untuned: Folds no validation clip of which has it, so that its threshold is 0.5.
     """
 

@@ -15,8 +15,7 @@ class CurvePoint(NamedTuple):
     """An instance of a learning curve.
 
     Attributes:
-        instance: Its number.
-        fraction: Its train_fraction.
+        fraction: Its train_fraction, in (0, 1].
         n_items: Training items, mean over the finished folds.
     """
 

@@ -18,12 +18,7 @@ from xval.measures.task import find_task
 def describe_nested(done: Sequence[MetricDict], ranking: Ranking) -> str:
     """Say what choosing in each fold by that fold's own validation figure yields, with the seeds of a method averaged.
 
-    Args:
-        done: The instances to choose among.
-        ranking: Of them.
-
-    Returns:
-        A few sentences; empty where there is nothing to choose.
+    Empty where there is nothing to choose.
     """
     groups = seed_twins(parameters_of(done))
     twins = {number for group in groups for number in group}

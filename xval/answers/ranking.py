@@ -54,7 +54,6 @@ class Ranking(NamedTuple):
     Attributes:
         instances: Numbers of those with the figure in at least one fold that are `comparable` by it.
         side: ``validation`` or ``clip_validation``.
-        metric: Its name.
     """
 
     instances: tuple[int, ...]

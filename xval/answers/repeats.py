@@ -48,8 +48,8 @@ def repeats_content(records: Sequence[Record], *, folds_total: int, repeats: int
 
     Args:
         records: Of the jobs of an instance so far, done and failed.
-        folds_total: Number of folds of the experiment.
-        repeats: As set.
+        folds_total: Number of folds of the experiment, in all deals together.
+        repeats: The setting; more where a record is of a later repeat.
 
     Returns:
         jobs_total and jobs_done; repeats, the records by fold and repeat; and components: by side and metric the `Components`
@@ -78,7 +78,7 @@ def repeat_figures(records: Sequence[Record], side: str, metric: str) -> "NDArra
     Args:
         records: Of the jobs of an instance.
         side: One of `FIGURE_PLACES`.
-        metric: Its name.
+        metric: As the records name it.
 
     Returns:
         float64 (n_folds, n_repeats), the folds with a record in their order; NaN: not done, or undefined.
@@ -116,11 +116,7 @@ def describe_components(metric_dict: "MetricDict", side: str, metric: str) -> st
 
 
 def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
-    """Return the numbers of instances that differ in their seed alone (and their comments), a tuple for each group of several.
-
-    Args:
-        parameters: Of each instance, by its number.
-    """
+    """Return the numbers of instances that differ in their seed alone (and their comments), a tuple per group of several."""
     if len({of_instance.get("seed") for of_instance in parameters.values()}) < 2:
         return []
     alike: dict[str, dict[int, object]] = {}
@@ -131,7 +127,7 @@ def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int
 
 
 def describe_seed_twins(group: Sequence[int]) -> str:
-    """Return what is to be said of one group of `seed_twins`."""
+    """Return two sentences on one group of `seed_twins`: what they are, and what to declare instead."""
     return (
         f"Instances {describe_numbers(group)} differ in their seed alone: they are repeats of one method, have one rank by "
         f"their common mean, and none is better. Declare one instance with repeats = {len(group)} instead."

@@ -114,9 +114,9 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
 
     Args:
         written: The content of the instance's settings.json.
-        records: The records of the jobs so far, done and failed, in any order.
-        folds_total: Number of folds of the experiment, of all deals.
-        deals: Number of deals.
+        records: Of the jobs so far, done and failed, in any order.
+        folds_total: Number of folds of the experiment, in all deals together.
+        deals: How many times the items are dealt into folds.
     """
     jobs = list(records)
     folds = average_repeats(jobs)
@@ -146,7 +146,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
 
 
 def settings_of(metric_dict: MetricDict) -> Settings:
-    """Return the settings of an instance."""
+    """Return the settings of an instance, read from its parameters."""
     return settings_among(metric_dict["parameters"], Path(f"metrics.json of instance {metric_dict['instance']}"))
 
 

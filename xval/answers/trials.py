@@ -17,9 +17,8 @@ class FoldTrials:
     """The search of one fold.
 
     Attributes:
-        fold: Its number.
         chosen: Number of the trial whose settings the fold trains with.
-        values: These settings.
+        values: The settings of that trial, by name.
         score: The validation figure of that trial.
         monitor: What that figure is called.
         maximised: Whether more of it is better.

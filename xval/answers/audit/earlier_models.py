@@ -32,11 +32,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def _check_earlier(job: JobEvidence) -> None:
-    """Look at what the record says of the models that this one was made of.
-
-    Raises:
-        NotCheckableError: It is not known what one of them has seen.
-    """
+    """Raise a `NotCheckableError` if the record does not say what one of the models that this one was made of has seen."""
     stated = job.record.get("initial_model_items")
     if stated == "unknown" or (stated != "unseen" and job.settings.initial_model is not None):
         reason = job.record.get("initial_model_reason") or "nothing says what it was trained on"

@@ -32,9 +32,6 @@ def read_scaling(path: Path) -> Scaling | None:
     """Return the mean and the variance in the layer ``normalization`` of a .keras file, each float64 (n_bins,).
 
     None: the model has no such layer with statistics of its own.
-
-    Raises:
-        NotCheckableError: The file is missing, damaged, or not what Keras writes.
     """
     weights = _read_layer(path, "normalization", n_weights=2)
     return None if weights is None else (weights[0], weights[1])
@@ -43,10 +40,7 @@ def read_scaling(path: Path) -> Scaling | None:
 def read_target_scaling(path: Path) -> Scaling | None:
     """Return the mean and the variance in the layer ``target_scaling`` of a .keras file, each float64 (n_outputs,).
 
-    None: the model has no such layer.
-
-    Raises:
-        NotCheckableError: As `read_scaling`; or the layer does more than multiply by a deviation and add a mean.
+    None: the model has no such layer. Not checkable where the layer does more than multiply by a deviation and add a mean.
     """
     weights = _read_layer(path, "target_scaling", n_weights=4)
     if weights is None:

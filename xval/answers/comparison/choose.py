@@ -109,12 +109,7 @@ def _bounds(task: Task, metric: str) -> Bounds | None:
 
 
 def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> list[_Chosen]:
-    """Return the instances, each once, the baseline first if there is one.
-
-    Raises:
-        SettingsError: A name is none of an instance, or fewer than two are named.
-        ResultsError: An experiment or an instance is not there.
-    """
+    """Return the instances, each once, the baseline first if there is one; fewer than two are refused."""
     wanted: dict[tuple[Path, int], ExperimentFolder] = {}
     for name in [*([] if baseline is None else [baseline]), *(instances or filter(home.has_begun, home.instances()))]:
         match = _NAME.fullmatch(str(name))
@@ -197,12 +192,7 @@ def _refuse_other_clips(chosen: Sequence[_Chosen]) -> None:
 
 
 def _check_metric(metric: str, chosen: Sequence[_Chosen], metric_dicts: Sequence[MetricDict]) -> bool:
-    """Return the direction of a metric.
-
-    Raises:
-        SettingsError: The metric or its direction is unknown.
-        ResultsError: Its values cannot be compared between these instances.
-    """
+    """Return whether a higher value is better; refuse a metric that is unknown or not comparable between these instances."""
     known = {name: metric_names(records.done.values()) for name, records in chosen if records.done}
     every = sorted({metric_name for names in known.values() for metric_name in names})
     if not every:

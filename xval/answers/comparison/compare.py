@@ -44,16 +44,12 @@ def compare(
     Args:
         instances: Without the baseline.
         baseline: What all of them are compared with.
-        metric: Name of the metric.
+        metric: Its name.
         figure: What is compared, in words.
-        higher_is_better: Direction of the metric.
+        higher_is_better: Of the metric.
         rope: Half of the region of practical equivalence, in the unit of the metric; 0: no difference is too small.
-        baseline_reason: Why it is the baseline.
+        baseline_reason: Why it is the baseline, in words.
         bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
-
-    Raises:
-        ResultsError: No instance shares a fold with the baseline.
-        SettingsError: The ROPE is negative.
     """
     notes, pairs = [], []
     for instance in instances:

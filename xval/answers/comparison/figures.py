@@ -67,11 +67,7 @@ class Competitor:
 
 
 def read_competitor(instance: InstanceRecords, name: str, metric: str) -> Competitor:
-    """Return a metric of an instance.
-
-    Raises:
-        ResultsError: A record is damaged.
-    """
+    """Return a metric of an instance by fold and repeat, called by that name."""
     records = list(instance.done.values())
     figures = tuple(_fold_figure(instance, record, metric) for record in records)
     left_out = {job["fold"]: f"failed: {job['error']}" if job["error"] else job["status"] for job in instance.not_done()}
