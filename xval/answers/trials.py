@@ -1,6 +1,6 @@
 """What the searches of an instance have tried and chosen, as the records of its folds say.
 
-Comes in: a metric dict. Goes out: a `FoldSearch` for each fold, and sentences on them.
+Comes in: a metric dict. Goes out: a `FoldTrials` for each fold, and sentences on them.
 """
 
 from collections.abc import Mapping, Sequence
