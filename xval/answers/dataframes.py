@@ -111,11 +111,11 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
             continue
         over_items = metric_dict["over_items"]
         for side, figures in over_items["figures"].items():
-            for metric, found in figures.items():
+            for metric, item_figure in figures.items():
                 folds = figure(metric_dict, side, metric)
                 of_folds = {"mean": folds["mean"], "std": folds["std"], "n_folds": folds["n"]}
                 names = {"side": side, "metric": metric, "n_items": over_items["n_items"]}
-                rows.append(instance.keys | names | of_folds | found)
+                rows.append(instance.keys | names | of_folds | item_figure)
     table = pd.DataFrame(rows, columns=list(_FIGURE_DTYPES)).astype(_FIGURE_DTYPES)
     table.attrs["not_done"] = _not_done(instances)
     return table
@@ -161,9 +161,9 @@ def load_predictions(
     for key, path in files.items():
         table = frame_of_predictions(path, [name for name in wanted if name in held[path]])
         tables.append(table.assign(**key._asdict()))
-    found = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
-    found.attrs["not_done"] = _not_done(chosen)
-    return found
+    predictions = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
+    predictions.attrs["not_done"] = _not_done(chosen)
+    return predictions
 
 
 def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[tuple[Any, ...]]:
@@ -190,12 +190,12 @@ def _plain(value: object) -> object:
 
 def _not_done(instances: Iterable[InstanceRecords]) -> list[dict[str, Any]]:
     """Return the jobs that are not done, and warn of them."""
-    found = [job for instance in instances for job in instance.not_done()]
-    if found:
+    jobs = [job for instance in instances for job in instance.not_done()]
+    if jobs:
         listed = "; ".join(
-            f"experiment {job['experiment']} of {job['dataset']}, {JobKey.of(job)} {job['status']}" for job in found[:5]
+            f"experiment {job['experiment']} of {job['dataset']}, {JobKey.of(job)} {job['status']}" for job in jobs[:5]
         )
-        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-        message = f"{counted(len(found), 'fold')} not in the table, so that means leave items out: {listed}{more}."
+        more = f"; and {len(jobs) - 5} more" if len(jobs) > 5 else ""
+        message = f"{counted(len(jobs), 'fold')} not in the table, so that means leave items out: {listed}{more}."
         warnings.warn(message, UserWarning, stacklevel=3)
-    return found
+    return jobs

@@ -17,27 +17,27 @@ def deals_of(metric_dict: MetricDict) -> dict[int, list[Record]]:
     if "deals" not in metric_dict:
         return {1: records} if (records := done_records(metric_dict)) else {}
     size = metric_dict["folds_total"] // metric_dict["deals"]
-    found: dict[int, list[Record]] = {}
+    by_deal: dict[int, list[Record]] = {}
     for record in done_records(metric_dict):
-        found.setdefault((int(record["fold"]) - 1) // size + 1, []).append(record)
-    return found
+        by_deal.setdefault((int(record["fold"]) - 1) // size + 1, []).append(record)
+    return by_deal
 
 
 def item_means(metric_dict: MetricDict) -> dict[str, dict[str, Any]]:
     """Return n_clips and the figures of each tested item, those that several deals have tested averaged over these."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_item: dict[str, list[dict[str, Any]]] = {}
     for record in done_records(metric_dict):
         for item, figures in record["item_metrics"]["test"].items():
-            found.setdefault(item, []).append(figures)
-    return {item: average(figures) for item, figures in found.items()}
+            by_item.setdefault(item, []).append(figures)
+    return {item: average(figures) for item, figures in by_item.items()}
 
 
 def describe_deals(metric_dict: MetricDict, side: str, metric: str) -> str:
     """Return the mean of each deal in a metric; nothing where there is one."""
     values = fold_values(metric_dict, side, metric)
-    found = {
+    values_by_deal = {
         deal: [values[record["fold"]] for record in records if record["fold"] in values]
         for deal, records in deals_of(metric_dict).items()
     }
-    means = [f"deal {deal} {fmean(of_deal):.3f}" for deal, of_deal in found.items() if of_deal]
+    means = [f"deal {deal} {fmean(of_deal):.3f}" for deal, of_deal in values_by_deal.items() if of_deal]
     return f"{metric} {', '.join(means)}" if "deals" in metric_dict and means else ""

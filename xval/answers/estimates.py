@@ -33,14 +33,11 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
 
     Args:
         results: Of the experiment.
-        instance: Number of the instance.
+        instance: Its number.
         damaged: Is given a line for what cannot be computed.
 
     Returns:
         The metrics, by name.
-
-    Raises:
-        OSError: The disk is full or not writable.
     """
     state = results.folder.state(instance)
     try:
@@ -155,8 +152,8 @@ def _compute(
         try:
             return measure_over_items(metric_dict, folders, chosen), faults
         except (XvalError, OSError) as error:
-            of = f"{', '.join(chosen)} of " if chosen else ""
-            faults.append(f"{error} The pooled figures of {of}instance {metric_dict['instance']} are missing.")
+            whose = f"{', '.join(chosen)} of " if chosen else ""
+            faults.append(f"{error} The pooled figures of {whose}instance {metric_dict['instance']} are missing.")
     return None, faults
 
 

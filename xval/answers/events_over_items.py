@@ -37,17 +37,13 @@ def measure_events(
 
     Args:
         folders: Of the finished folds; with repeats or deals, whose counts are added, of each of them.
-        class_names: Of the model.
+        class_names: Of the model, perhaps with `BACKGROUND`.
         settings: Of frames and events.
         of_record: The figures that the records have, with their means over items; no others are computed.
-
-    Raises:
-        ResultsError: A file is damaged.
-        FileNotFoundError: A file is missing.
     """
     labels = [name for name in class_names if name != BACKGROUND]
     scored = [name for name in SCORE_METRICS if name in of_record]
-    read = [each for folder in folders for each in _recordings(read_frames(folder, labels if scored else ()), labels)]
+    read = [recording for folder in folders for recording in _recordings(read_frames(folder, labels if scored else ()), labels)]
     recordings = [(item, events) for item, events, _ in read]
     items = sorted({item for item, _ in recordings})
     by_item = [_count([events for name, events in recordings if name == item], labels, settings) for item in items]
@@ -60,7 +56,7 @@ def measure_events(
         for answer, on in answers.items()
     }
 
-    found = {}
+    item_figures = {}
     for name in (name for name in EVENT_METRICS if name in of_record):
 
         def compute(drawn: NDArray[np.intp], name: str = name) -> float:
@@ -72,8 +68,8 @@ def measure_events(
         bounds = (0.0, math.inf) if name.endswith("_rate") else (0.0, 1.0)
         interval = figure_interval(len(items), compute, bounds=bounds, bootstrap=False)
         chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
-        found[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
-    return found | (_measure_scores(read, items, labels, settings, of_record) if scored else {})
+        item_figures[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
+    return item_figures | (_measure_scores(read, items, labels, settings, of_record) if scored else {})
 
 
 def _measure_scores(
@@ -93,8 +89,8 @@ def _measure_scores(
         recording = ScoredRecording(events.reference, scores, frame_s, events.ignored, *smoothing)
         by_item[item].append(tabulate_runs(recording, labels))
         silent.append(tabulate_runs(recording._replace(scores=np.zeros_like(scores)), labels))
-    n_runs = sum(len(each.lengths_ns) for of_item in by_item.values() for runs in of_item for each in runs)
-    found = {}
+    n_runs = sum(len(label_runs.lengths_ns) for of_item in by_item.values() for runs in of_item for label_runs in runs)
+    item_figures = {}
     for name in (name for name in SCORE_METRICS if name in of_record):
 
         def compute(drawn: NDArray[np.intp], name: str = name) -> float:
@@ -103,8 +99,8 @@ def _measure_scores(
         is_quick = n_runs * len(items) <= _MOST_RUNS
         interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), bootstrap=False) if is_quick else None
         chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
-        found[name] = make_figure(of_record[name]["items"], compute(np.arange(len(items))), "pooled", interval, chance)
-    return found
+        item_figures[name] = make_figure(of_record[name]["items"], compute(np.arange(len(items))), "pooled", interval, chance)
+    return item_figures
 
 
 def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents, pd.DataFrame]]:
@@ -136,8 +132,8 @@ def _count(recordings: Sequence[RecordingEvents], labels: Sequence[str], setting
 
 def _add(counts: Sequence[_Both]) -> _Both:
     segments, events = (
-        Counts(each[0].labels, *(sum(getattr(of, name) for of in each) for name in _SUMMED))
-        for each in zip(*counts, strict=True)
+        Counts(kind_counts[0].labels, *(sum(getattr(item_counts, name) for item_counts in kind_counts) for name in _SUMMED))
+        for kind_counts in zip(*counts, strict=True)
     )
     return segments, events
 

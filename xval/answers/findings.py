@@ -45,16 +45,12 @@ class Finding(NamedTuple):
 
 
 def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
-    """Return what has to be said of some instances of one experiment, the weightiest first.
-
-    Args:
-        metric_dicts: Of the instances, at least one.
-    """
+    """Return what has to be said of some instances (at least one) of one experiment, the weightiest first."""
     done = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"]]
     if not done:
         return []
     ranking, at_chance = rank_instances(done), _not_above_chance(done)
-    found = (
+    findings = (
         *_cautions(done),
         _random_split(done),
         _other_clips(done),
@@ -75,23 +71,23 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
             else [_tie(done, ranking, at_chance), _nested(done, ranking)]
         ),
     )
-    return [finding for finding in found if finding is not None]
+    return [finding for finding in findings if finding is not None]
 
 
 def _cautions(done: Sequence[MetricDict]) -> Iterable[Finding]:
     """Say once what is to be known about the corpus with the features of some instances."""
     concerned: dict[str, list[int]] = {}
-    for each in done:
-        for text in each.get("cautions", []):
-            concerned.setdefault(text, []).append(each["instance"])
+    for metric_dict in done:
+        for text in metric_dict.get("cautions", []):
+            concerned.setdefault(text, []).append(metric_dict["instance"])
     for text, numbers in concerned.items():
         whose = "" if len(numbers) == len(done) else f" ({_instances(numbers)})"
         yield Finding("corpus", f"The corpus{whose}: {text}.", tuple(numbers) if whose else ())
 
 
 def _random_split(done: Sequence[MetricDict]) -> Finding | None:
-    items = [of for record in done_records(done[0]) for of in record["item_metrics"]["test"].values()]
-    if any(of["n_clips"] > 1 for of in items):
+    items = [item_metrics for record in done_records(done[0]) for item_metrics in record["item_metrics"]["test"].values()]
+    if any(item_metrics["n_clips"] > 1 for item_metrics in items):
         return None
     return Finding(
         "random split",
@@ -103,7 +99,9 @@ def _random_split(done: Sequence[MetricDict]) -> Finding | None:
 def _other_clips(done: Sequence[MetricDict]) -> Finding | None:
     """Say when instances are tested, or ranked by validation figures, on other clips."""
     wrong = {"test_where": "test figures", "train_where": "validation figures, which rank them,"}
-    differing = {name: what for name, what in wrong.items() if len({each["parameters"].get(name) for each in done}) > 1}
+    differing = {
+        name: what for name, what in wrong.items() if len({metric_dict["parameters"].get(name) for metric_dict in done}) > 1
+    }
     if not differing:
         return None
     return Finding(
@@ -114,11 +112,14 @@ def _other_clips(done: Sequence[MetricDict]) -> Finding | None:
 
 
 def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
-    lacking = [each for each in metric_dicts if each["folds_done"] < each["folds_total"]]
+    lacking = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"] < metric_dict["folds_total"]]
     if not lacking:
         return None
-    listed = first_of(f"instance {each['instance']} ({each['folds_done']} of {each['folds_total']} done)" for each in lacking)
-    has_failed = any(record["status"] == "failed" for each in lacking for record in jobs_of(each).values())
+    listed = first_of(
+        f"instance {metric_dict['instance']} ({metric_dict['folds_done']} of {metric_dict['folds_total']} done)"
+        for metric_dict in lacking
+    )
+    has_failed = any(record["status"] == "failed" for metric_dict in lacking for record in jobs_of(metric_dict).values())
     advice = (
         "Run the command again when what failed is mended; the sheet folds has the errors."
         if has_failed
@@ -127,28 +128,29 @@ def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
     return Finding(
         "folds missing",
         f"Folds are missing of {listed}: the means leave items out, perhaps the hard ones, and do not compare. {advice}",
-        tuple(each["instance"] for each in lacking),
+        tuple(metric_dict["instance"] for metric_dict in lacking),
     )
 
 
 def _repeats_missing(done: Sequence[MetricDict]) -> Finding | None:
-    whole = [each for each in done if each["folds_done"] == each["folds_total"]]
-    lacking = [each for each in whole if each.get("jobs_done") != each.get("jobs_total")]
+    whole = [metric_dict for metric_dict in done if metric_dict["folds_done"] == metric_dict["folds_total"]]
+    lacking = [metric_dict for metric_dict in whole if metric_dict.get("jobs_done") != metric_dict.get("jobs_total")]
     if not lacking:
         return None
     listed = first_of(
-        f"instance {each['instance']} ({each['jobs_done']} of {each['jobs_total']} jobs done)" for each in lacking
+        f"instance {metric_dict['instance']} ({metric_dict['jobs_done']} of {metric_dict['jobs_total']} jobs done)"
+        for metric_dict in lacking
     )
     return Finding(
         "repeats missing",
         f"Repeats are missing of {listed}: means over folds and items are of those that are there, pooled figures of repeats "
         "that have every fold. Run the command again.",
-        tuple(each["instance"] for each in lacking),
+        tuple(metric_dict["instance"] for metric_dict in lacking),
     )
 
 
 def _few_items(done: Sequence[MetricDict]) -> Finding | None:
-    n_items = max(len(_items(each)) for each in done)
+    n_items = max(len(_items(metric_dict)) for metric_dict in done)
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
         return None
     what = Interval(0, 1, n_items, "").caution
@@ -157,7 +159,7 @@ def _few_items(done: Sequence[MetricDict]) -> Finding | None:
 
 def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
     """Say when several instances are ranked by validation figures of less than half of the items."""
-    records = done_records(max(done, key=lambda each: each["folds_done"]))
+    records = done_records(max(done, key=lambda metric_dict: metric_dict["folds_done"]))
     validated = {item for record in records for item in record["items"]["validation"]}
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
     if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
@@ -191,7 +193,14 @@ def _items(metric_dict: MetricDict) -> set[str]:
 
 
 def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
-    folds = sorted({fold for each in done if "over_items" in each for fold in each["over_items"]["folds_lacking_classes"]})
+    folds = sorted(
+        {
+            fold
+            for metric_dict in done
+            if "over_items" in metric_dict
+            for fold in metric_dict["over_items"]["folds_lacking_classes"]
+        }
+    )
     if not folds:
         return None
     what = find_task(done[0]["task_type"]).uneven_folds.format(folds=first_of(folds))
@@ -202,7 +211,7 @@ def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
 def _untuned_labels(done: Sequence[MetricDict]) -> Finding | None:
     """Say which labels no validation clip of some fold has, so that nothing chose their threshold."""
     folds: dict[str, set[int]] = {}
-    for record in (record for each in done for record in done_records(each)):
+    for record in (record for metric_dict in done for record in done_records(metric_dict)):
         for label in record.get("untuned_labels", ()):
             folds.setdefault(label, set()).add(record["fold"])
     if not folds:
@@ -212,7 +221,9 @@ def _untuned_labels(done: Sequence[MetricDict]) -> Finding | None:
 
 
 def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:
-    missing = {each["instance"]: each["over_items"]["missing"] for each in done if "over_items" in each}
+    missing = {
+        metric_dict["instance"]: metric_dict["over_items"]["missing"] for metric_dict in done if "over_items" in metric_dict
+    }
     missing = {number: reason for number, reason in missing.items() if reason}
     if not missing:
         return None
@@ -233,7 +244,7 @@ def _seeds(done: Sequence[MetricDict]) -> Iterable[Finding]:
 def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
     side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
     sign = 1 if direction(done, metric) else -1
-    numbers = [each["instance"] for each in done if not _is_above(each, side, metric, sign)]
+    numbers = [metric_dict["instance"] for metric_dict in done if not _is_above(metric_dict, side, metric, sign)]
     if not numbers:
         return None
     return Finding(
@@ -247,11 +258,12 @@ def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
 
 def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> bool:
     """Return whether the test figure is better than chance and the validation loss than that of guessing, if known."""
-    found = item_figure(metric_dict, side, metric)
-    if found and found["chance"] is not None:
-        worst = found["low"] if sign > 0 else found["high"]
-        worst = found[found["of"]] if worst is None else worst  # no interval: all items have the same figure, or there are few
-        if worst is not None and sign * (worst - found["chance"]) <= 0:
+    over_items = item_figure(metric_dict, side, metric)
+    if over_items and over_items["chance"] is not None:
+        worst = over_items["low"] if sign > 0 else over_items["high"]
+        # No interval: all items have the same figure, or there are few.
+        worst = over_items[over_items["of"]] if worst is None else worst
+        if worst is not None and sign * (worst - over_items["chance"]) <= 0:
             return False
     loss, guessing = (figure(metric_dict, side, "loss")["mean"] for side in ("validation", "chance"))
     return loss is None or guessing is None or loss <= guessing
@@ -260,7 +272,7 @@ def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> boo
 def _tie(done: Sequence[MetricDict], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
     """Say which instances may be as good as the selected one, without those that are not above chance."""
     hopeless = at_chance.instances if at_chance else ()
-    by_number = {each["instance"]: each for each in done}
+    by_number = {metric_dict["instance"]: metric_dict for metric_dict in done}
     if ranking.selected is None or ranking.selected in hopeless:
         return None
     best = by_number[ranking.selected]

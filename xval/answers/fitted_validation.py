@@ -15,18 +15,18 @@ _FITTED = ("choose", "stack")
 def comparable(metric_dicts: Sequence[MetricDict], side: str = "validation") -> Sequence[MetricDict]:
     """Return the instances whose figures of a side can be compared; all of them if that is true of none.
 
-    Args:
-        metric_dicts: Of the instances.
-        side: Figures of other sides than validation always compare.
+    Figures of other sides than validation always compare.
     """
     left_out = set(fitted_to_own_items(metric_dicts)) if side.endswith("validation") else set()
-    return [each for each in metric_dicts if each["instance"] not in left_out] or metric_dicts
+    return [metric_dict for metric_dict in metric_dicts if metric_dict["instance"] not in left_out] or metric_dicts
 
 
 def fitted_to_own_items(metric_dicts: Sequence[MetricDict]) -> tuple[int, ...]:
     """Return the numbers of ensembles that were fitted, in some fold, to the one item that they are validated with."""
     return tuple(
-        each["instance"]
-        for each in metric_dicts
-        if any(record.get("method") in _FITTED and len(record["items"]["validation"]) < 2 for record in done_records(each))
+        metric_dict["instance"]
+        for metric_dict in metric_dicts
+        if any(
+            record.get("method") in _FITTED and len(record["items"]["validation"]) < 2 for record in done_records(metric_dict)
+        )
     )

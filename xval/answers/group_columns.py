@@ -22,7 +22,6 @@ class GroupColumn(NamedTuple):
     """The groups of a column.
 
     Attributes:
-        name: Of the column.
         groups: The group of each clip that has one, by clip.
         names: Of the groups, in their order.
         note: How numbers were cut into bins; empty: they were not.
@@ -37,17 +36,15 @@ class GroupColumn(NamedTuple):
 def group_columns(table: pd.DataFrame) -> list[str]:
     """Return the further columns of a corpus that put its items or clips into 2 to 20 groups, those of items first.
 
-    Columns that are another name of the item or the label are left out.
-
-    Args:
-        table: As of `preprocessing.clips.columns.with_columns`.
+    Columns that are another name of the item or the label are left out. The table is that of
+    `preprocessing.clips.columns.with_columns`.
     """
-    found = [
+    names = [
         name
         for name in further_columns(table.columns)
         if 2 <= len(find_groups(table, name).names) <= _MOST_GROUPS and not _is_name(table, name)
     ]
-    return sorted(found, key=lambda name: int(table.groupby("item")[name].nunique().max()) > 1)
+    return sorted(names, key=lambda name: int(table.groupby("item")[name].nunique().max()) > 1)
 
 
 def _is_name(table: pd.DataFrame, name: str) -> bool:
@@ -75,9 +72,6 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
     Args:
         table: As of `preprocessing.clips.columns.with_columns`.
         name: A further column, or label, sample_rate_hz or duration_s.
-
-    Raises:
-        SettingsError: There is no such column.
     """
     known = [*further_columns(table.columns), *(column for column in _ELSE_ALLOWED if column in table)]
     if name not in known:
@@ -97,8 +91,10 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
         n_bins = min(max(len(units) // _FEWEST_IN_BIN, 2), _MOST_BINS)
         edges = units[name].quantile([place / n_bins for place in range(1, n_bins)]).unique()
         bins = pd.Series(edges.searchsorted(values, side="left"), index=values.index)
-        ends = {each: dict.fromkeys((f"{of_bin.min():g}", f"{of_bin.max():g}")) for each, of_bin in values.groupby(bins)}
-        ranges = {each: " to ".join(texts) for each, texts in ends.items()}
+        ends = {
+            bin_number: dict.fromkeys((f"{of_bin.min():g}", f"{of_bin.max():g}")) for bin_number, of_bin in values.groupby(bins)
+        }
+        ranges = {bin_number: " to ".join(texts) for bin_number, texts in ends.items()}
         texts, order = bins.map(ranges), list(ranges.values())
         note = f"{name} is cut at its quantiles over {'items' if is_of_items else 'clips'} into {_listed(order)}."
     return GroupColumn(name, pd.Series(texts.to_numpy(dtype=object), index=filled["clip"]), tuple(order), note)

@@ -40,8 +40,6 @@ class Answers(NamedTuple):
     """The test examples of an instance: clips where clips are cut into windows, else what was tested.
 
     Attributes:
-        instance: Its number.
-        task: Its task.
         repeats: Of each repeat of a deal that has all its finished folds.
     """
 
@@ -54,10 +52,9 @@ class GroupFigure(NamedTuple):
     """The figure of a group.
 
     Attributes:
-        group: Its name.
-        n_items: Items that have clips in it.
+        n_items: Items that have clips in the group.
         n_clips: Its test clips.
-        value: The figure; NaN: undefined.
+        value: NaN: undefined.
         interval: 95 %, over the items of the group; None: fewer than 3 items, or undefined.
     """
 
@@ -73,8 +70,7 @@ class Gap(NamedTuple):
 
     Attributes:
         higher: The group with the higher figure.
-        lower: The other one.
-        value: The difference.
+        lower: The group with the lower one.
         interval: Over items, 95 % for all pairs of groups together (Bonferroni).
         n_pairs: Number of these pairs.
         is_within_items: Whether some items have clips in both, so that their differences within items count.
@@ -92,11 +88,7 @@ class Groups(NamedTuple):
     """A metric by the groups of a column.
 
     Attributes:
-        instance: Number of the instance.
-        column: Name of the column.
-        metric: Name of the metric.
         of: ``mean over items``, or ``pooled`` over the examples of a group.
-        figures: Of each group.
         gap: None: fewer than two groups have 3 items and a figure.
         notes: What to know of the groups, in sentences.
     """
@@ -138,24 +130,20 @@ def read_answers_of(folder: ExperimentFolder, metric_dict: MetricDict) -> Answer
 def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = None) -> Groups:
     """Compute a metric of each group, averaged over repeats, and the largest gap.
 
-    Args:
-        tested: The test examples.
-        column: Its groups.
-        metric: A metric of the task, or the dotted path of one; None: the first main metric of the task.
-
-    Raises:
-        SettingsError: The metric is unknown.
+    The metric is one of the task, or the dotted path of one; None: the first main metric of the task.
     """
-    name, found = _find_metric(tested.task, metric)
+    name, chosen_metric = _find_metric(tested.task, metric)
     groups = [column.groups.reindex(examples.clips).to_numpy() for examples in tested.repeats]
-    members = {group: MetricOverItems(found, tested.repeats, [own == group for own in groups]) for group in column.names}
+    members = {
+        group: MetricOverItems(chosen_metric, tested.repeats, [own == group for own in groups]) for group in column.names
+    }
     filled = {group: over_items for group, over_items in members.items() if len(over_items.items)}
     clips = tested.repeats[0].clips
     figures = tuple(
         GroupFigure(group, len(of.items), len(set(clips[groups[0] == group])), of.figure(), of.interval())
         for group, of in filled.items()
     )
-    gap = _find_gap(figures, filled, found.bounds)
+    gap = _find_gap(figures, filled, chosen_metric.bounds)
     n_without = len(set(clips) - set(column.groups.index))
     few = [f"{figure.group} ({figure.n_items})" for figure in figures if figure.n_items < FEWEST_ITEMS_TO_RELY_ON]
     notes = [column.note]
@@ -167,7 +155,7 @@ def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = No
             "their figures and the gap a lot."
         )
     notes.append("" if gap else f"No gap: it takes two groups with {FEWEST_ITEMS} items or more, in which {name} is defined.")
-    of = "mean over items" if found.is_mean else "pooled"
+    of = "mean over items" if chosen_metric.is_mean else "pooled"
     return Groups(tested.instance, column.name, name, of, figures, gap, tuple(filter(None, notes)))
 
 
@@ -188,15 +176,15 @@ def describe_gap(groups: Groups) -> str:
 def groups_table(several: Iterable[Groups]) -> pd.DataFrame:
     """Return a row per group, and one per gap: instance, column, metric, of, group, figure, low, high, method, items, clips."""
     rows: list[tuple[object, ...]] = []
-    for each in several:
-        of_all = (each.instance, each.column, each.metric, each.of)
+    for groups in several:
+        of_all = (groups.instance, groups.column, groups.metric, groups.of)
         rows += [
-            (*of_all, found.group, finite_or_none(found.value), *_ends(found.interval), found.n_items, found.n_clips)
-            for found in each.figures
+            (*of_all, figure.group, finite_or_none(figure.value), *_ends(figure.interval), figure.n_items, figure.n_clips)
+            for figure in groups.figures
         ]
-        if each.gap is not None:
-            name = f"gap: {each.gap.higher} less {each.gap.lower}"
-            rows.append((*of_all, name, each.gap.value, *_ends(each.gap.interval), None, None))
+        if groups.gap is not None:
+            name = f"gap: {groups.gap.higher} less {groups.gap.lower}"
+            rows.append((*of_all, name, groups.gap.value, *_ends(groups.gap.interval), None, None))
     names = ["instance", "column", "metric", "of", "group", "figure", "low", "high", "method", "items", "clips"]
     return pd.DataFrame(rows, columns=names).astype({"low": float, "high": float, "items": "Int64", "clips": "Int64"})
 
@@ -216,7 +204,7 @@ def _find_metric(task: Task, name: str | None) -> tuple[str, Metric]:
 
 
 def _find_gap(figures: Sequence[GroupFigure], members: Mapping[str, MetricOverItems], bounds: Bounds | None) -> Gap | None:
-    """Return the largest difference between groups."""
+    """Return the largest difference between groups that have 3 items or more; None: fewer than two have a figure."""
     measured = (figure for figure in figures if figure.n_items >= FEWEST_ITEMS and math.isfinite(figure.value))
     compared = sorted(measured, key=attrgetter("value"))
     if len(compared) < 2:

@@ -19,20 +19,19 @@ class LabelFigures(NamedTuple):
     """A label over all folds; with repeats or deals clips count in each of them.
 
     Attributes:
-        label: Its name.
         n_clips: Test clips that have it.
         share: They, of all.
         average_precision: Mean over the folds that have such a clip, of each its mean over repeats; None: none has.
         chance: That of a random order of the clips, on average; the mean over the same folds.
-        precision: Of all clips together, at the thresholds of their folds; None: never predicted.
-        recall: Likewise; None: no clip has it.
-        f1: Likewise.
+        precision: Of all clips together, at the thresholds of their folds, as are recall and F1; None: never predicted.
+        recall: None: no clip has it.
+        f1: None: neither predicted nor in any clip.
         true_positives: Clips that have it and got it.
         false_positives: Clips that got it and do not have it.
         false_negatives: Clips that have it and did not get it.
         true_negatives: The other clips.
-        lowest_threshold: Of the folds, which their validation clips chose.
-        highest_threshold: Likewise.
+        lowest_threshold: The smallest threshold of a fold, which its validation clips chose.
+        highest_threshold: The largest of them.
         n_untuned: Folds no validation clip of which has it, so that its threshold is 0.5.
     """
 
@@ -55,20 +54,20 @@ class LabelFigures(NamedTuple):
 
 def label_figures(metric_dict: MetricDict) -> list[LabelFigures]:
     """Return the figures of the labels of an instance; none where clips have one class, or no fold is finished."""
-    records = [each for each in done_jobs(metric_dict).values() if each.get("thresholds")]
+    records = [record for record in done_jobs(metric_dict).values() if record.get("thresholds")]
     return [_of_label(str(name), records) for name in (records[0]["thresholds"] if records else ())]
 
 
 def _of_label(name: str, records: list[dict[str, object]]) -> LabelFigures:
-    found = [record["class_metrics"]["test"][name] for record in records]  # type: ignore[index]
-    right, invented, missed, others = (sum(int(each[count]) for each in found) for count in _COUNTS)
+    label_metrics = [record["class_metrics"]["test"][name] for record in records]  # type: ignore[index]
+    right, invented, missed, others = (sum(int(job_metrics[count]) for job_metrics in label_metrics) for count in _COUNTS)
     areas: dict[object, list[float]] = {}
     levels: dict[object, float] = {}
-    for record, each in zip(records, found, strict=True):
-        if (value := finite_or_none(each["average_precision"])) is not None:
+    for record, job_metrics in zip(records, label_metrics, strict=True):
+        if (value := finite_or_none(job_metrics["average_precision"])) is not None:
             areas.setdefault(record["fold"], []).append(value)
-            n_clips = sum(int(each[count]) for count in _COUNTS)
-            levels[record["fold"]] = float(random_average_precision(each["n_clips"], n_clips))
+            n_clips = sum(int(job_metrics[count]) for count in _COUNTS)
+            levels[record["fold"]] = float(random_average_precision(job_metrics["n_clips"], n_clips))
     thresholds = [float(record["thresholds"][name]) for record in records]  # type: ignore[index]
     return LabelFigures(
         name,

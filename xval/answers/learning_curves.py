@@ -15,8 +15,7 @@ class CurvePoint(NamedTuple):
     """An instance of a learning curve.
 
     Attributes:
-        instance: Its number.
-        fraction: Its train_fraction.
+        fraction: Its train_fraction, in (0, 1].
         n_items: Training items, mean over the finished folds.
     """
 
@@ -28,11 +27,15 @@ class CurvePoint(NamedTuple):
 def learning_curves(metric_dicts: Sequence[MetricDict]) -> list[tuple[CurvePoint, ...]]:
     """Return the learning curves among some instances: two or more that differ in train_fraction alone, the smallest first."""
     curves: dict[str, dict[float, CurvePoint]] = {}
-    for found in metric_dicts:
-        if records := done_records(found):
-            others = {name: value for name, value in found["parameters"].items() if name != "train_fraction"}
-            fraction = float(str(found["parameters"].get("train_fraction", 1.0)))
+    for metric_dict in metric_dicts:
+        if records := done_records(metric_dict):
+            others = {name: value for name, value in metric_dict["parameters"].items() if name != "train_fraction"}
+            fraction = float(str(metric_dict["parameters"].get("train_fraction", 1.0)))
             n_items = fmean(len(record["items"]["training"]) for record in records)
-            point = CurvePoint(found["instance"], fraction, n_items)
+            point = CurvePoint(metric_dict["instance"], fraction, n_items)
             curves.setdefault(hash_parameters(others), {}).setdefault(fraction, point)
-    return [tuple(of[fraction] for fraction in sorted(of)) for of in curves.values() if len(of) > 1]
+    return [
+        tuple(by_fraction[fraction] for fraction in sorted(by_fraction))
+        for by_fraction in curves.values()
+        if len(by_fraction) > 1
+    ]

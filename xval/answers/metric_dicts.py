@@ -16,11 +16,7 @@ from xval.results.open import OpenResults, open_results
 
 
 def read_metric_dicts(folder: ExperimentFolder, instances: Iterable[int]) -> list[MetricDict]:
-    """Return the metric dicts of instances, of what can be read of them: a rebuild names what cannot.
-
-    Raises:
-        ResultsError: folds.json is damaged.
-    """
+    """Return the metric dicts of instances, of what can be read of them: a rebuild names what cannot."""
     with without_collector():
         gathered = (gather(folder, instance, []) for instance in instances)
         return [metric_dict for metric_dict in gathered if metric_dict]
@@ -29,13 +25,7 @@ def read_metric_dicts(folder: ExperimentFolder, instances: Iterable[int]) -> lis
 def gather_metrics(folder: ExperimentFolder, instance: int, *, over_items: bool = True) -> MetricDict | None:
     """Return the metric dict of an instance from its fold records, or None if it has not been planned; nothing is written.
 
-    Args:
-        folder: The results folder.
-        instance: Number of the instance.
-        over_items: With the figures over items, for which predictions may have to be read.
-
-    Raises:
-        ResultsError: A file is damaged.
+    With ``over_items`` it has the figures over items, for which predictions may have to be read.
     """
     damaged: list[str] = []
     metric_dict = gather(folder, instance, damaged, over_items=over_items)
@@ -45,11 +35,7 @@ def gather_metrics(folder: ExperimentFolder, instance: int, *, over_items: bool 
 
 
 def gather_finished(folder: ExperimentFolder, *, over_items: bool = True) -> list[MetricDict]:
-    """Return the metric dicts of the instances that have a finished fold, as `gather_metrics` does.
-
-    Raises:
-        ResultsError: A file is damaged, or no fold is finished.
-    """
+    """Return the metric dicts of the instances that have a finished fold, as `gather_metrics` does."""
     gathered = (gather_metrics(folder, instance, over_items=over_items) for instance in folder.instances())
     finished = [metric_dict for metric_dict in gathered if metric_dict and metric_dict["folds_done"]]
     if not finished:
@@ -63,14 +49,11 @@ def gather(
     """Return the metric dict of the readable records of an instance; None: it has not begun, or its settings are damaged.
 
     Args:
-        folder: The results folder.
-        instance: Number of the instance.
+        folder: Of the experiment.
+        instance: Its number.
         damaged: Is given a line for each file that is damaged.
-        over_items: With the figures over items.
+        over_items: With the figures over items, for which predictions may have to be read.
         writes: Compute the figures of further metrics that are not known yet, and keep what was computed.
-
-    Raises:
-        ResultsError: folds.json is damaged.
     """
     if not folder.has_begun(instance):
         return None

@@ -18,24 +18,19 @@ from xval.measures.task import find_task
 def describe_nested(done: Sequence[MetricDict], ranking: Ranking) -> str:
     """Say what choosing in each fold by that fold's own validation figure yields, with the seeds of a method averaged.
 
-    Args:
-        done: The instances to choose among.
-        ranking: Of them.
-
-    Returns:
-        A few sentences; empty where there is nothing to choose.
+    Empty where there is nothing to choose.
     """
     groups = seed_twins(parameters_of(done))
     twins = {number for group in groups for number in group}
-    groups += [(each["instance"],) for each in done if each["instance"] not in twins]
+    groups += [(metric_dict["instance"],) for metric_dict in done if metric_dict["instance"] not in twins]
     if ranking.selected is None or len(groups) < 2:
         return ""
     side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
-    folds = sorted({record["fold"] for each in done for record in done_records(each)})
+    folds = sorted({record["fold"] for metric_dict in done for record in done_records(metric_dict)})
     validation = _by_fold(done, groups, folds, ranking.side, ranking.metric)
     test = _by_fold(done, groups, folds, side, metric)
     nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
-    own = figure(next(each for each in done if each["instance"] == ranking.selected), side, metric)["mean"]
+    own = figure(next(metric_dict for metric_dict in done if metric_dict["instance"] == ranking.selected), side, metric)["mean"]
     if len(folds) < 2 or np.isnan(nested.test_mean) or own is None:
         return ""
     chosen, reached = f"{own:.3f}", f"{nested.test_mean:.3f}"
@@ -55,5 +50,5 @@ def _by_fold(
     done: Sequence[MetricDict], groups: Sequence[tuple[int, ...]], folds: Sequence[int], side: str, metric: str
 ) -> NDArray[np.float64]:
     """Return float64 (n_groups, n_folds), the mean of each group in each fold; NaN where one has no value."""
-    values = {each["instance"]: fold_values(each, side, metric) for each in done}
+    values = {metric_dict["instance"]: fold_values(metric_dict, side, metric) for metric_dict in done}
     return np.array([[np.mean([values[number].get(fold, np.nan) for number in group]) for fold in folds] for group in groups])

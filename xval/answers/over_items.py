@@ -52,11 +52,17 @@ def measure_over_items(
         ResultsError: A predictions.parquet is damaged.
     """
     records = done_records(metric_dict)
-    found: OverItems = {"version": OVER_ITEMS_VERSION, "n_items": 0, "folds_lacking_classes": [], "missing": "", "figures": {}}
+    over_items: OverItems = {
+        "version": OVER_ITEMS_VERSION,
+        "n_items": 0,
+        "folds_lacking_classes": [],
+        "missing": "",
+        "figures": {},
+    }
     if not records:
-        return found
+        return over_items
     by_item = item_means(metric_dict)
-    found["n_items"] = len(by_item)
+    over_items["n_items"] = len(by_item)
     names = {name for values in by_item.values() for name in values} - {"n_clips"}
     of_record = {name: np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
     settings = settings_of(metric_dict)
@@ -67,29 +73,31 @@ def measure_over_items(
     n_examples = {int(record["fold"]): record["n_examples"]["test"] for record in records}
     n_values = sum(n_examples[fold] for paths in repeats for fold in paths) * max(1, len(class_names))
     if not repeats:
-        found["missing"] = "no repeat has all the folds that are finished"
+        over_items["missing"] = "no repeat has all the folds that are finished"
     elif absent := [path.parent.name for paths in repeats for path in paths.values() if not path.exists()]:
-        found["missing"] = f"{', '.join(absent)}: no predictions.parquet"
+        over_items["missing"] = f"{', '.join(absent)}: no predictions.parquet"
     elif n_values > _MOST_VALUES:
-        found["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
-    for side in () if found["missing"] else dict.fromkeys((clip_side, "test")):
+        over_items["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
+    for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
         clip_average = settings.clip_average if side == "clip_test" else None
         examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
-        found["figures"][side] = _measure(task, examples, known, further or {})
+        over_items["figures"][side] = _measure(task, examples, known, further or {})
         if records[0].get("thresholds"):
-            found["figures"][side] |= _measure_decided(
-                task, [_decided(metric_dict, folders, *each) for each in zip(repeats, examples, strict=True)]
+            over_items["figures"][side] |= _measure_decided(
+                task, [_decided(metric_dict, folders, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
             )
-        found["folds_lacking_classes"] = sorted({fold for each in examples for fold in _lacking_folds(task, each)})
-    of_clips = found["figures"].get(clip_side, {})
+        over_items["folds_lacking_classes"] = sorted(
+            {fold for of_repeat in examples for fold in _lacking_folds(task, of_repeat)}
+        )
+    of_clips = over_items["figures"].get(clip_side, {})
     known_figures = {name: of_clips.get(name) or _of_record(values) for name, values in of_record.items()}
-    found["figures"][clip_side] = known_figures | of_clips
-    if task.target == "frame" and not found["missing"]:
+    over_items["figures"][clip_side] = known_figures | of_clips
+    if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
         of_all = [path.parent for paths in repeats for path in paths.values()]
-        found["figures"]["test"].update(measure_events(of_all, class_names, frames, found["figures"]["test"]))
-    return found
+        over_items["figures"]["test"].update(measure_events(of_all, class_names, frames, over_items["figures"]["test"]))
+    return over_items
 
 
 def whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
@@ -99,7 +107,7 @@ def whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> li
     """
     deals = deals_of(metric_dict).values()
     items = [{item for record in records for item in record["item_metrics"]["test"]} for records in deals]
-    found = []
+    whole = []
     for records, tested in zip(deals, items, strict=True):
         folds = {int(record["fold"]) for record in records}
         by_repeat: dict[int, dict[int, Path]] = {}
@@ -107,8 +115,8 @@ def whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> li
             if key.fold in folds:
                 by_repeat.setdefault(key.repeat, {})[key.fold] = folder / "predictions.parquet"
         if tested == max(items, key=len):
-            found += [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
-    return found
+            whole += [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
+    return whole
 
 
 def _measure(
@@ -129,16 +137,16 @@ def _measure(
     """
     first = repeats[0]
     targets, rows = first.targets, first.rows
-    pooled = _mean_of([metrics.compute(task.name, each.targets, each.predictions, further) for each in repeats])
+    pooled = _mean_of([metrics.compute(task.name, examples.targets, examples.predictions, further) for examples in repeats])
     if of_items is None:
         each_item = [
             _mean_of(
                 [
-                    metrics.compute(task.name, each.targets[own], each.predictions[own], further)
-                    for each, own in zip(repeats, of_item, strict=True)
+                    metrics.compute(task.name, examples.targets[own], examples.predictions[own], further)
+                    for examples, own in zip(repeats, of_item, strict=True)
                 ]
             )
-            for of_item in zip(*(each.rows for each in repeats), strict=True)
+            for of_item in zip(*(examples.rows for examples in repeats), strict=True)
         ]
         of_items = {name: np.array([values[name] for values in each_item]) for name in pooled}
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
@@ -146,27 +154,27 @@ def _measure(
         "pooled": np.full(len(targets), 1 / len(targets)),
         "items": 1 / (len(rows) * np.bincount(first.items)[first.items]),
     }
-    found = {}
+    item_figures = {}
     for name in chosen or pooled:
         value = pooled[name]
         metric, values = further.get(name) or metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
-        of: Literal["items", "pooled"] = "pooled"
+        basis: Literal["items", "pooled"] = "pooled"
         interval = None
         if (metric.is_mean or is_whole) and np.isfinite(values).all():
-            of = "items"
+            basis = "items"
             interval = mean_interval(values, bounds=metric.bounds)
         else:
             interval = MetricOverItems(metric, repeats, is_mean=False).interval()
-        chance = metric.chance and metric.chance(targets, weights[of])
+        chance = metric.chance and metric.chance(targets, weights[basis])
         # Chance of frames, and of metrics of the user's own, names one answer to all items.
-        if chance and of == "items" and not (metric.is_mean or task.target == "frame" or name in further):
+        if chance and basis == "items" and not (metric.is_mean or task.target == "frame" or name in further):
             chance = chance._replace(value=_mean_chance(metric, chance.answer, targets, rows))
         if name in further and chance is None:
-            groups = rows if of == "items" else [np.arange(len(targets))]
-            chance = constant_chance(metric, targets, weights[of], first.predictions.shape[-1], groups)
-        found[name] = make_figure(float(values.mean()), value, of, interval, chance or _NO_CHANCE)
-    return found
+            groups = rows if basis == "items" else [np.arange(len(targets))]
+            chance = constant_chance(metric, targets, weights[basis], first.predictions.shape[-1], groups)
+        item_figures[name] = make_figure(float(values.mean()), value, basis, interval, chance or _NO_CHANCE)
+    return item_figures
 
 
 def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[Any], rows: Sequence[NDArray[np.intp]]) -> float:
@@ -194,11 +202,11 @@ def _decided(
 def _measure_decided(task: Task, repeats: Sequence[TestedExamples]) -> dict[str, ItemFigure]:
     """Return the figures of decisions at thresholds."""
     names = [name.removeprefix("tuned_") for name in TUNED_METRICS]
-    return {f"tuned_{name}": found for name, found in _measure(task, repeats, None, {}, names).items()}
+    return {f"tuned_{name}": item_figure for name, item_figure in _measure(task, repeats, None, {}, names).items()}
 
 
 def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([each[name] for each in values])) for name in values[0]}
+    return {name: float(np.mean([figures[name] for figures in values])) for name in values[0]}
 
 
 def _of_record(values: NDArray[np.float64]) -> ItemFigure:

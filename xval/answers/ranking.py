@@ -54,7 +54,6 @@ class Ranking(NamedTuple):
     Attributes:
         instances: Numbers of those with the figure in at least one fold that are `comparable` by it.
         side: ``validation`` or ``clip_validation``.
-        metric: Its name.
     """
 
     instances: tuple[int, ...]
@@ -83,19 +82,22 @@ def find_best(
     """
     from scipy.special import fdtri  # here, because a run with nothing to do needs no deviations
 
-    figures = {each["instance"]: figure(each, side, metric) for each in comparable(metric_dicts, side)}
-    if sum(found["n"] > 0 for found in figures.values()) < 2 or direction(metric_dicts, metric) is None:
+    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in comparable(metric_dicts, side)}
+    if sum(over_folds["n"] > 0 for over_folds in figures.values()) < 2 or direction(metric_dicts, metric) is None:
         return Best()
-    most = max(found["n"] for found in figures.values())
-    means = {number: found["mean"] for number, found in figures.items() if found["n"] == most}
-    deviations = {number: found["std"] for number, found in figures.items() if found["n"] == most > 1}
+    most = max(over_folds["n"] for over_folds in figures.values())
+    means = {number: over_folds["mean"] for number, over_folds in figures.items() if over_folds["n"] == most}
+    deviations = {number: over_folds["std"] for number, over_folds in figures.items() if over_folds["n"] == most > 1}
     sign = _sign(metric_dicts, metric)
     twins = seed_twins(parameters_of(metric_dicts)) if twins is None else twins
     signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
     spread = {number: deviation for number, deviation in deviations.items() if deviation is not None}
     best = _smallest(signed)
-    first, others = ([each for each in metric_dicts if (each["instance"] in best) == is_best] for is_best in (True, False))
-    competing = [each for each in others if each["instance"] in means]
+    first, others = (
+        [metric_dict for metric_dict in metric_dicts if (metric_dict["instance"] in best) == is_best]
+        for is_best in (True, False)
+    )
+    competing = [metric_dict for metric_dict in others if metric_dict["instance"] in means]
     widest = min(spread.values(), default=0.0) * float(fdtri(most - 1, most - 1, 0.975)) ** 0.5 if most > 1 else 0.0
     return Best(
         mean=best,
@@ -113,9 +115,9 @@ def find_ties(first: MetricDict, others: Iterable[MetricDict], side: str, metric
     ours = fold_values(first, side, metric)
     part = "validation" if side.endswith("validation") else "test"
     items = [record["items"] for record in done_records(first) if record["fold"] in ours]
-    if len(ours) < 2 or not all(of[part] and of["training"] for of in items):
+    if len(ours) < 2 or not all(sides[part] and sides["training"] for sides in items):
         return []
-    ratio = fmean(len(of[part]) / len(of["training"]) for of in items)
+    ratio = fmean(len(sides[part]) / len(sides["training"]) for sides in items)
     values = {other["instance"]: fold_values(other, side, metric) for other in others}
     alike = {number: theirs for number, theirs in values.items() if theirs.keys() == ours.keys()}
     if not alike:
@@ -137,8 +139,8 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     metric = _shared_metric(metric_dicts)
     side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
     sign = _sign(metric_dicts, metric)
-    figures = {each["instance"]: figure(each, side, metric) for each in comparable(metric_dicts)}
-    signed = {number: sign * found["mean"] for number, found in figures.items() if found["mean"] is not None}
+    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in comparable(metric_dicts)}
+    signed = {number: sign * over_folds["mean"] for number, over_folds in figures.items() if over_folds["mean"] is not None}
     together = _together(signed, seed_twins(parameters_of(metric_dicts)))
     return Ranking(tuple(sorted(together, key=lambda number: (-figures[number]["n"], together[number], number))), side, metric)
 
@@ -148,9 +150,9 @@ def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
     ranking = rank_instances(metric_dicts)
     figure_name = f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
     if ranking.selected is None:
-        is_done = any(each["folds_done"] for each in metric_dicts)
+        is_done = any(metric_dict["folds_done"] for metric_dict in metric_dicts)
         return f"No instance is selected: none has a {figure_name}." if is_done else "No fold is finished yet."
-    selected = next(found for found in metric_dicts if found["instance"] == ranking.selected)
+    selected = next(candidate for candidate in metric_dicts if candidate["instance"] == ranking.selected)
     side = test_side(metric_dicts)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
     for metric in find_task(selected["task_type"]).main_metrics:
@@ -183,20 +185,20 @@ def summary_table(
     header = (
         "instance", "comment_1", "architecture", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
-    numbers = [found["instance"] for found in metric_dicts]
+    numbers = [metric_dict["instance"] for metric_dict in metric_dicts]
     shown = set(numbers if most is None else ranking.best_of(numbers, most))
     rows = [
         (
-            f"{found['instance']}{' *' if found['instance'] == ranking.selected else ''}",
-            settings_of(found).comment_1,
-            settings_of(found).architecture,
-            format_figure(figure(found, ranking.side, ranking.metric), found["folds_total"]),
-            *(format_test(found, side, metric) for side in sides for metric in main),
-            format_time(found["seconds"]),
-            format_folds(found),
+            f"{metric_dict['instance']}{' *' if metric_dict['instance'] == ranking.selected else ''}",
+            settings_of(metric_dict).comment_1,
+            settings_of(metric_dict).architecture,
+            format_figure(figure(metric_dict, ranking.side, ranking.metric), metric_dict["folds_total"]),
+            *(format_test(metric_dict, side, metric) for side in sides for metric in main),
+            format_time(metric_dict["seconds"]),
+            format_folds(metric_dict),
         )
-        for found in metric_dicts
-        if found["instance"] in shown
+        for metric_dict in metric_dicts
+        if metric_dict["instance"] in shown
     ]
     return header, rows
 
@@ -215,9 +217,9 @@ def format_test(metric_dict: MetricDict, side: str, metric: str) -> str:
 
     Where the interval is that of another figure, it stands behind that one; see `format_interval`.
     """
-    over_folds, found = figure(metric_dict, side, metric), item_figure(metric_dict, side, metric)
+    over_folds, over_items = figure(metric_dict, side, metric), item_figure(metric_dict, side, metric)
     folds = format_figure(over_folds, metric_dict["folds_total"])
-    return folds if found is None else f"{folds}{format_interval(found, over_folds['mean'])}"
+    return folds if over_items is None else f"{folds}{format_interval(over_items, over_folds['mean'])}"
 
 
 def format_interval(found: ItemFigure, mean: float | None) -> str:
@@ -278,12 +280,12 @@ def _sign(metric_dicts: Sequence[MetricDict], metric: str) -> int:
 
 def _together(values: Mapping[int, float], groups: Iterable[tuple[int, ...]]) -> dict[int, float]:
     """Return the values to 12 digits, so that rounding tells no equal ones apart; those of a group replaced by their mean."""
-    found = dict(values)
+    averaged = dict(values)
     for group in groups:
         known = [number for number in group if number in values]
         if known:
-            found |= dict.fromkeys(known, fmean(values[number] for number in known))
-    return {number: float(f"{value:.12g}") for number, value in found.items()}
+            averaged |= dict.fromkeys(known, fmean(values[number] for number in known))
+    return {number: float(f"{value:.12g}") for number, value in averaged.items()}
 
 
 def _smallest(values: dict[int, float]) -> frozenset[int]:

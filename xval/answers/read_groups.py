@@ -34,13 +34,8 @@ def read_groups(
         by: The columns; None: all further columns that make 2 to 20 groups.
         metric: A test metric; None: the first main metric of the task.
         data_folder: The folder of corpora; None: that of the experiment's settings.
-
-    Raises:
-        ResultsError: There is no such instance, no fold is finished, or a file is missing or damaged.
-        CorpusError: The corpus is missing, another one than then, or has no such columns.
-        SettingsError: A column or the metric is unknown.
     """
-    metric_dicts = {found["instance"]: found for found in gather_finished(folder, over_items=False)}
+    metric_dicts = {metric_dict["instance"]: metric_dict for metric_dict in gather_finished(folder, over_items=False)}
     number = rank_instances(list(metric_dicts.values())).selected if instance is None else instance
     if number is None:
         raise ResultsError(f"{folder.path}: no instance has a validation figure to be selected by; name the one that you want.")

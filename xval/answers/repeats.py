@@ -40,7 +40,7 @@ def average_repeats(records: Iterable[Record]) -> list[Record]:
     by_fold: dict[int, list[Record]] = {}
     for record in _sorted(records):
         by_fold.setdefault(int(record["fold"]), []).append(record)
-    return [_average(found) for found in by_fold.values()]
+    return [_average(of_fold) for of_fold in by_fold.values()]
 
 
 def repeats_content(records: Sequence[Record], *, folds_total: int, repeats: int) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def repeats_content(records: Sequence[Record], *, folds_total: int, repeats: int
 
     Args:
         records: Of the jobs of an instance so far, done and failed.
-        folds_total: Number of folds of the experiment.
-        repeats: As set.
+        folds_total: Number of folds of the experiment, in all deals together.
+        repeats: The setting; more where a record is of a later repeat.
 
     Returns:
         jobs_total and jobs_done; repeats, the records by fold and repeat; and components: by side and metric the `Components`
@@ -61,7 +61,9 @@ def repeats_content(records: Sequence[Record], *, folds_total: int, repeats: int
     components: dict[str, dict[str, Any]] = {}
     for side in (side for side in FIGURE_PLACES if side != "chance"):
         names = dict.fromkeys(name for record in records for name in _of_side(record, side))
-        components[side] = {name: found for name in names if (found := _components(repeat_figures(records, side, name)))}
+        components[side] = {
+            name: of_metric for name in names if (of_metric := _components(repeat_figures(records, side, name)))
+        }
     return {
         "jobs_total": most * folds_total,
         "jobs_done": sum(record["status"] == "done" for record in records),
@@ -76,7 +78,7 @@ def repeat_figures(records: Sequence[Record], side: str, metric: str) -> "NDArra
     Args:
         records: Of the jobs of an instance.
         side: One of `FIGURE_PLACES`.
-        metric: Its name.
+        metric: As the records name it.
 
     Returns:
         float64 (n_folds, n_repeats), the folds with a record in their order; NaN: not done, or undefined.
@@ -104,21 +106,17 @@ def done_jobs(metric_dict: "MetricDict") -> dict[JobKey, Record]:
 
 def describe_components(metric_dict: "MetricDict", side: str, metric: str) -> str:
     """Return how much a figure differs between folds and between seeds; nothing where that is not known."""
-    found = metric_dict.get("components", {}).get(side, {}).get(metric)
-    if not found or found["seed"] is None or found["fold"] is None:
+    parts = metric_dict.get("components", {}).get(side, {}).get(metric)
+    if not parts or parts["seed"] is None or parts["fold"] is None:
         return ""
     return (
-        f"{metric} {found['mean']:.3f}; standard deviation {sqrt(found['fold']):.3f} between folds, {sqrt(found['seed']):.3f} "
-        f"between seeds within a fold ({found['n_folds']} folds, {found['n_repeats']:.3g} repeats)"
+        f"{metric} {parts['mean']:.3f}; standard deviation {sqrt(parts['fold']):.3f} between folds, {sqrt(parts['seed']):.3f} "
+        f"between seeds within a fold ({parts['n_folds']} folds, {parts['n_repeats']:.3g} repeats)"
     )
 
 
 def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
-    """Return the numbers of instances that differ in their seed alone (and their comments), a tuple for each group of several.
-
-    Args:
-        parameters: Of each instance, by its number.
-    """
+    """Return the numbers of instances that differ in their seed alone (and their comments), a tuple per group of several."""
     if len({of_instance.get("seed") for of_instance in parameters.values()}) < 2:
         return []
     alike: dict[str, dict[int, object]] = {}
@@ -129,7 +127,7 @@ def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int
 
 
 def describe_seed_twins(group: Sequence[int]) -> str:
-    """Return what is to be said of one group of `seed_twins`."""
+    """Return two sentences on one group of `seed_twins`: what they are, and what to declare instead."""
     return (
         f"Instances {describe_numbers(group)} differ in their seed alone: they are repeats of one method, have one rank by "
         f"their common mean, and none is better. Declare one instance with repeats = {len(group)} instead."
@@ -138,7 +136,7 @@ def describe_seed_twins(group: Sequence[int]) -> str:
 
 def parameters_of(metric_dicts: Iterable["MetricDict"]) -> dict[int, dict[str, object]]:
     """Return the parameters of each instance of which a fold is finished, by its number."""
-    return {found["instance"]: found["parameters"] for found in metric_dicts if found["folds_done"]}
+    return {metric_dict["instance"]: metric_dict["parameters"] for metric_dict in metric_dicts if metric_dict["folds_done"]}
 
 
 def _sorted(records: Iterable[Record]) -> list[Record]:

@@ -114,9 +114,9 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
 
     Args:
         written: The content of the instance's settings.json.
-        records: The records of the jobs so far, done and failed, in any order.
-        folds_total: Number of folds of the experiment, of all deals.
-        deals: Number of deals.
+        records: Of the jobs so far, done and failed, in any order.
+        folds_total: Number of folds of the experiment, in all deals together.
+        deals: How many times the items are dealt into folds.
     """
     jobs = list(records)
     folds = average_repeats(jobs)
@@ -146,7 +146,7 @@ def make_metric_dict(written: WrittenInstance, records: Iterable[Record], *, fol
 
 
 def settings_of(metric_dict: MetricDict) -> Settings:
-    """Return the settings of an instance."""
+    """Return the settings of an instance, read from its parameters."""
     return settings_among(metric_dict["parameters"], Path(f"metrics.json of instance {metric_dict['instance']}"))
 
 
@@ -205,15 +205,15 @@ def metric_columns(metric_dicts: Sequence[MetricDict]) -> tuple[tuple[str, str],
     columns = []
     for side in sides:
         summaries = [metric_dict["summary"].get(side, {}) for metric_dict in metric_dicts]
-        found = {name for summary in summaries for name, values in summary.items() if values["n"]}
-        found |= {
+        names = {name for summary in summaries for name, values in summary.items() if values["n"]}
+        names |= {
             name
-            for each in metric_dicts
-            for name in [*known, *each["further_metrics"]]
-            if (of := item_figure(each, side, name)) and of["pooled"] is not None
+            for instance in metric_dicts
+            for name in [*known, *instance["further_metrics"]]
+            if (over_items := item_figure(instance, side, name)) and over_items["pooled"] is not None
         }
-        others = sorted(found - set(known) - {"loss"})
-        columns += [(side, name) for name in [*known, *others, "loss"] if name in found]
+        others = sorted(names - set(known) - {"loss"})
+        columns += [(side, name) for name in [*known, *others, "loss"] if name in names]
     return tuple(columns)
 
 
@@ -233,7 +233,7 @@ def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[st
     their own, the plan of a search, and what belongs to the whole run and cannot change a result (the device, the workers).
     """
     apart = _APART | {"architecture", "search"}
-    names = dict.fromkeys(name for each in parameters for name in each)
+    names = dict.fromkeys(name for of_instance in parameters for name in of_instance)
     return tuple(name for name in names if name not in apart and _differs(name, parameters))
 
 
@@ -252,13 +252,17 @@ def chance_level(metric_dicts: Sequence[MetricDict], metric: str, side: str = "t
     """
     most_done = max((metric_dict["folds_done"] for metric_dict in metric_dicts), default=0)
     furthest = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"] == most_done]
-    known = [found for each in furthest if (found := item_figure(each, side, metric))]
-    levels = [(found["chance"], found["strategy"]) for found in known if found["chance"] is not None]
+    known = [metric_figure for instance in furthest if (metric_figure := item_figure(instance, side, metric))]
+    levels = [
+        (metric_figure["chance"], metric_figure["strategy"]) for metric_figure in known if metric_figure["chance"] is not None
+    ]
     if levels:
         return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1])
     figures = [figure(metric_dict, "chance", metric) for metric_dict in metric_dicts]
-    most = max((found["n"] for found in figures), default=0)
-    means = [found["mean"] for found in figures if found["n"] == most and found["mean"] is not None]
+    most = max((metric_figure["n"] for metric_figure in figures), default=0)
+    means = [
+        metric_figure["mean"] for metric_figure in figures if metric_figure["n"] == most and metric_figure["mean"] is not None
+    ]
     return ChanceLevel(min(means), max(means), "a constant answer") if means else None
 
 
@@ -286,4 +290,7 @@ def _deviation(numbers: Sequence[float]) -> float:
 
 
 def _differs(name: str, parameters: Sequence[Mapping[str, object]]) -> bool:
-    return any((name in each, each.get(name)) != (name in parameters[0], parameters[0].get(name)) for each in parameters)
+    return any(
+        (name in of_instance, of_instance.get(name)) != (name in parameters[0], parameters[0].get(name))
+        for of_instance in parameters
+    )

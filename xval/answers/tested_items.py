@@ -18,7 +18,6 @@ class ItemRow(NamedTuple):
     """An item, and its metric by each instance.
 
     Attributes:
-        item: Its name.
         folds: Those that test it, one of each deal.
         n_clips: How many of its clips each of them tests.
         mean: Over the instances that have tested every item, so that items compare; over all instances while there are none.

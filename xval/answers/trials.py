@@ -1,6 +1,6 @@
 """What the searches of an instance have tried and chosen, as the records of its folds say.
 
-Comes in: a metric dict. Goes out: a `FoldSearch` for each fold, and sentences on them.
+Comes in: a metric dict. Goes out: a `FoldTrials` for each fold, and sentences on them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,8 @@ class FoldTrials:
     """The search of one fold.
 
     Attributes:
-        fold: Its number.
         chosen: Number of the trial whose settings the fold trains with.
-        values: These settings.
+        values: The settings of that trial, by name.
         score: The validation figure of that trial.
         monitor: What that figure is called.
         maximised: Whether more of it is better.
@@ -48,17 +47,17 @@ def fold_trials(metric_dict: MetricDict) -> list[FoldTrials]:
     return [
         FoldTrials(
             int(record["fold"]),
-            int(found["trial"]),
-            found["values"],
-            float(found["score"]),
-            found["monitor"],
-            bool(found["maximised"]),
-            found["importance"],
-            found["trials"],
-            float(found["seconds"]),
+            int(search["trial"]),
+            search["values"],
+            float(search["score"]),
+            search["monitor"],
+            bool(search["maximised"]),
+            search["importance"],
+            search["trials"],
+            float(search["seconds"]),
         )
         for record in done_records(metric_dict)
-        if (found := record.get("search"))
+        if (search := record.get("search"))
     ]
 
 
@@ -66,7 +65,7 @@ def mean_importance(searches: Sequence[FoldTrials]) -> dict[str, float]:
     """Return the importance of each setting, the mean over the folds where it is known, the largest first."""
     names = dict.fromkeys(name for search in searches for name in search.importance)
     means = {name: fmean(search.importance[name] for search in searches if name in search.importance) for name in names}
-    return dict(sorted(means.items(), key=lambda found: -found[1]))
+    return dict(sorted(means.items(), key=lambda pair: -pair[1]))
 
 
 def describe_search(metric_dict: MetricDict) -> str:

@@ -21,13 +21,13 @@ def _check(evidence: Evidence, findings: Findings) -> None:
     known: dict[bytes, list[str]] = {}
     for job in evidence.jobs:
         with findings.looking_at(job.name):
-            if (found := evidence.predictions_hash(job)) not in known:
+            if (content_hash := evidence.predictions_hash(job)) not in known:
                 predictions = job.predictions()
                 evaluated = predictions[predictions["clip"].isin(copies)].groupby("side")["clip"]
-                known[found] = [
+                known[content_hash] = [
                     f"the augmented copy {quoted(set(clips))} is in the {side} predictions" for side, clips in evaluated
                 ]
-            findings.faults += [f"{job.name}: {fault}" for fault in known[found]]
+            findings.faults += [f"{job.name}: {fault}" for fault in known[content_hash]]
 
 
 AUGMENTED_COPIES = Rule(

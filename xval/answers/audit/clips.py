@@ -85,14 +85,14 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
             outside = set(predictions.loc[predictions["side"] == side, "clip"]) - chosen[side]
             if outside:
                 faults.append(f"clip {quoted(outside)} is in the {side} predictions against the condition of the instance")
-        found = predictions[predictions["side"] == side]
-        missing = set(wanted["clip"]) - set(found["clip"])
+        predicted = predictions[predictions["side"] == side]
+        missing = set(wanted["clip"]) - set(predicted["clip"])
         if missing:
             faults.append(f"clip {quoted(missing)} is missing from the {side} predictions")
             continue
         if job.record.get("combined") == "clips":  # an ensemble of members with other windows has a row per clip
             continue
-        cut = _cut_short(job, side, wanted, found, store)
+        cut = _cut_short(job, side, wanted, predicted, store)
         if cut:
             faults.append(f"examples of {quoted(cut)} are missing from the {side} predictions")
     return faults

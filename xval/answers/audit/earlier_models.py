@@ -14,7 +14,9 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             by_corpus, trained_by_corpus = (job.description().get(name) for name in ("seen_items", "trained_items"))
             if not by_corpus or not trained_by_corpus:
                 raise NotCheckableError("its model.json does not say which items it has seen and which of them trained it")
-            seen, trained = (set(each.get(job.settings.dataset, ())) for each in (by_corpus, trained_by_corpus))
+            seen, trained = (
+                set(items_by_corpus.get(job.settings.dataset, ())) for items_by_corpus in (by_corpus, trained_by_corpus)
+            )
             sides = job.sides
             if tested := seen & sides["test"]:
                 findings.faults.append(
@@ -30,11 +32,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def _check_earlier(job: JobEvidence) -> None:
-    """Look at what the record says of the models that this one was made of.
-
-    Raises:
-        NotCheckableError: It is not known what one of them has seen.
-    """
+    """Raise a `NotCheckableError` if the record does not say what one of the models that this one was made of has seen."""
     stated = job.record.get("initial_model_items")
     if stated == "unknown" or (stated != "unseen" and job.settings.initial_model is not None):
         reason = job.record.get("initial_model_reason") or "nothing says what it was trained on"

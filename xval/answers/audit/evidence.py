@@ -44,11 +44,11 @@ class NotCheckableError(Exception):
 
 @dataclass(frozen=True)
 class JobEvidence:
-    """A finished job.
+    """A finished job; what it is asked for and cannot be read raises a `NotCheckableError`.
 
     Attributes:
-        folder: Its folder.
-        record: Its record.
+        folder: Of the fold.
+        record: The content of record.json.
         written: The settings.json of its instance; None: damaged.
     """
 
@@ -58,12 +58,12 @@ class JobEvidence:
 
     @property
     def name(self) -> str:
-        """Its name in messages."""
+        """Instance, fold and repeat in words, for messages."""
         return str(self.key)
 
     @property
     def key(self) -> JobKey:
-        """What names it."""
+        """Instance, fold and repeat."""
         return JobKey.of(self.record)
 
     @property
@@ -73,7 +73,7 @@ class JobEvidence:
 
     @property
     def model_path(self) -> Path:
-        """Path of its model."""
+        """The file of its model, whose ending tells the kind."""
         return self.folder / ("model.skops" if self.is_estimator else "model.ensemble" if self.is_ensemble else "model.keras")
 
     @property
@@ -88,11 +88,7 @@ class JobEvidence:
 
     @property
     def settings(self) -> Settings:
-        """The settings of its instance, with those that the search of its fold has chosen.
-
-        Raises:
-            NotCheckableError: settings.json cannot be read.
-        """
+        """The settings of its instance, with those that the search of its fold has chosen."""
         if self.written is None:
             raise NotCheckableError(f"settings.json of instance {self.record['instance']} is damaged")
         if searched := self.record.get("search"):
@@ -100,57 +96,37 @@ class JobEvidence:
         return self.written.settings
 
     def chosen_clips(self, store: FeatureStore) -> Clips:
-        """Return the clips that the conditions of its instance choose, by side; of a side that is missing all count.
-
-        Raises:
-            NotCheckableError: settings.json or the corpus cannot be read, or a condition does not fit it.
-        """
+        """Return the clips that the conditions of its instance choose, by side; of a side that is missing all count."""
         try:
             return read_clips_of(self.settings, store.folder.parents[1])
         except (CorpusError, SettingsError) as error:
             raise NotCheckableError(str(error)) from error
 
     def feature_settings(self) -> FeatureSettings:
-        """Return the feature settings of its instance.
-
-        Raises:
-            NotCheckableError: settings.json cannot be read, or its feature settings are not valid.
-        """
+        """Return the feature settings of its instance, checked."""
         try:
             return self.settings.feature_settings()
         except (ValueError, ResultsError) as error:
             raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
 
     def description(self) -> JsonObject:
-        """Return the content of model.json.
-
-        Raises:
-            NotCheckableError: It is missing or damaged.
-        """
+        """Return the content of model.json."""
         try:
-            found = read_json(self.folder / "model.json")
+            description = read_json(self.folder / "model.json")
         except (ResultsError, OSError) as error:
             raise NotCheckableError("model.json is damaged") from error
-        if found is None:
+        if description is None:
             raise NotCheckableError("model.json is missing")
-        return found
+        return description
 
     def predictions(self) -> "pd.DataFrame":
-        """Return item, clip, start_s, side and, if there is one, row of predictions.parquet.
-
-        Raises:
-            NotCheckableError: It is missing or damaged.
-        """
+        """Return item, clip, start_s, side and, if there is one, row of predictions.parquet."""
         with self._reading_predictions() as table:
-            found: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})
-            return found
+            predictions: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})
+            return predictions
 
     def predictions_hash(self) -> bytes:
-        """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same.
-
-        Raises:
-            NotCheckableError: As `predictions`.
-        """
+        """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same."""
         import pyarrow as pa
 
         with self._reading_predictions() as table, pa.BufferOutputStream() as content:
@@ -171,18 +147,16 @@ class JobEvidence:
 
 
 class Evidence:
-    """The files of an experiment.
+    """The files of an experiment; what it is asked for and cannot be read raises a `NotCheckableError`.
 
     Args:
-        folder: The results folder.
+        folder: Of the experiment.
         data_folder: The folder of corpora; None: that of the settings.
         with_checksums: Compare the checksums of feature stores.
         instances: Read only these; None: all.
 
     Attributes:
-        folder: The results folder.
         numbers: The instances that are read.
-        with_checksums: As given.
         instances: The readable settings.json, by instance.
         jobs: The finished jobs with a readable record.
         damage: The files that cannot be read, a line each.
@@ -230,11 +204,7 @@ class Evidence:
 
     @property
     def folds(self) -> WrittenFolds:
-        """The folds.
-
-        Raises:
-            NotCheckableError: folds.json cannot be read.
-        """
+        """The content of folds.json."""
         if self._folds is None:
             raise NotCheckableError("folds.json is damaged")
         return self._folds
@@ -256,38 +226,26 @@ class Evidence:
 
     @property
     def corpus(self) -> Corpus:
-        """The corpus that the folds were made from.
-
-        Raises:
-            NotCheckableError: It is missing or damaged, or has been prepared again with another content.
-        """
-        found = self.written_corpus
-        if isinstance(found, NotCheckableError):
-            raise found
-        if found.index_hash != self.folds.plan.index_hash:
-            raise NotCheckableError(f"the corpus in {found.folder} is not the one that the folds were made from")
-        return found
+        """The corpus that the folds were made from; not one that has been prepared again with another content."""
+        corpus = self.written_corpus
+        if isinstance(corpus, NotCheckableError):
+            raise corpus
+        if corpus.index_hash != self.folds.plan.index_hash:
+            raise NotCheckableError(f"the corpus in {corpus.folder} is not the one that the folds were made from")
+        return corpus
 
     def store(self, job: JobEvidence) -> FeatureStore:
-        """Return the feature store of a job.
-
-        Raises:
-            NotCheckableError: It is missing, damaged, or made of another corpus.
-        """
+        """Return the feature store of a job; not one that was made of another corpus."""
         folder = self.corpus.folder / "features" / Path(job.record["store"]).name
         if folder not in self._stores:
             self._stores[folder] = self._open_store(folder)
-        found = self._stores[folder]
-        if isinstance(found, NotCheckableError):
-            raise found
-        return found
+        store = self._stores[folder]
+        if isinstance(store, NotCheckableError):
+            raise store
+        return store
 
     def predictions_hash(self, job: JobEvidence) -> bytes:
-        """Return the hash of the predictions of a job, which are read once.
-
-        Raises:
-            NotCheckableError: As `JobEvidence.predictions`.
-        """
+        """Return the hash of the predictions of a job, which are read once."""
         if job.key not in self._hashes:
             self._hashes[job.key] = job.predictions_hash()
         return self._hashes[job.key]
@@ -296,10 +254,10 @@ class Evidence:
         if not folder.is_dir():
             return NotCheckableError(f"its feature store {folder} is gone; a run of the script with other folds makes it again")
         try:
-            found = open_store(folder)
-            _ = found.examples
+            store = open_store(folder)
+            _ = store.examples
         except (CorpusError, *DAMAGE) as error:
             return NotCheckableError(str(error))
-        if found.description.index_hash != self.folds.plan.index_hash:
+        if store.description.index_hash != self.folds.plan.index_hash:
             return NotCheckableError(f"its feature store {folder} was made of another corpus")
-        return found
+        return store

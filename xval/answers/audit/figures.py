@@ -71,8 +71,8 @@ def _differing(job: JobEvidence) -> Iterator[str]:
 
 def _compare_items(record: Mapping[str, Any], clips: TestedExamples, measure: _Measure) -> Iterator[str]:
     for item, rows in zip(clips.names, clips.rows, strict=True):
-        found = measure(clips.targets[rows], clips.predictions[rows])
-        yield from _compare(f"for the test item '{item}' the ", record["item_metrics"]["test"].get(item, {}), found)
+        item_figures = measure(clips.targets[rows], clips.predictions[rows])
+        yield from _compare(f"for the test item '{item}' the ", record["item_metrics"]["test"].get(item, {}), item_figures)
     if "confusion_matrix" in record:
         written, counts = record["confusion_matrix"]["test"], confusion_matrix(clips.targets, clips.predictions)
         if written != counts:

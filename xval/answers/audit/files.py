@@ -39,7 +39,7 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     from preprocessing.clips.parquet_files import column_names
 
     needed = [job.model_path.name, *(["history.csv"] if "best_epoch" in job.record else []), *_audio_hashes(job, evidence)]
-    faults = [f"{each} is missing" for each in needed if not (job.folder / each).is_file()]
+    faults = [f"{file_name} is missing" for file_name in needed if not (job.folder / file_name).is_file()]
     try:
         job.description()
         faults += _faults_of_description(job, evidence, read_description(job.model_path))
@@ -75,16 +75,20 @@ def _faults_of_description(job: JobEvidence, evidence: Evidence, described: Mode
     if described.class_names and list(described.class_names) != job.record.get("class_names"):
         faults.append("model.json names other classes than record.json")
     with suppress(NotCheckableError):
-        wanted, found = (each.model_dump() for each in (job.feature_settings(), described.feature_settings))
+        wanted, saved = (
+            feature_settings.model_dump() for feature_settings in (job.feature_settings(), described.feature_settings)
+        )
         own = {"sample_rate_hz"} if described.embedder else set()  # the embedder has decided on it
-        other = [name for name in wanted if wanted[name] != found[name] and name not in own]
+        other = [name for name in wanted if wanted[name] != saved[name] and name not in own]
         faults += [f"model.json has another {name} than settings.json" for name in other]
     with suppress(NotCheckableError):
         store = evidence.store(job)
         stored = (store.description.clip_samples, store.description.feature_settings is None, store.target_names)
         given = (described.clip_samples, described.is_custom, described.target_names)
         names = ("clip_samples", "is_custom", "target_names")
-        differ = [name for name, one, other_one in zip(names, stored, given, strict=True) if one != other_one]
+        differ = [
+            name for name, stored_value, given_value in zip(names, stored, given, strict=True) if stored_value != given_value
+        ]
         faults += [f"model.json has another {name} than the feature store" for name in differ]
     return faults
 

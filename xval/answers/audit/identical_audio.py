@@ -26,15 +26,7 @@ COPIES = "copies of one source clip"
 
 
 def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
-    """Return the clips of each fold that share audio across its sides.
-
-    Args:
-        evidence: Of the experiment.
-        copies: Return copies of one clip, or everything else that is shared.
-
-    Raises:
-        NotCheckableError: The corpus or the folds are missing.
-    """
+    """Return the clips of each fold that share audio across its sides: augmented copies of one clip, or all others."""
     index, folds = evidence.corpus.index, evidence.folds.plan.folds
     faults = []
     for what, group in find_shared_audio(index):

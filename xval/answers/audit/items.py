@@ -57,8 +57,12 @@ def _part(evidence: Evidence, job: JobEvidence) -> Fold:
 
 def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
     """Return a line per pair of sides that share items."""
-    shared = {(one, other): set(sides[one]) & set(sides[other]) for one, other in combinations(SIDES, 2)}
-    return [f"{quoted(items)} is on the {one} and on the {other} side" for (one, other), items in shared.items() if items]
+    shared = {(side, other_side): set(sides[side]) & set(sides[other_side]) for side, other_side in combinations(SIDES, 2)}
+    return [
+        f"{quoted(items)} is on the {side} and on the {other_side} side"
+        for (side, other_side), items in shared.items()
+        if items
+    ]
 
 
 def _tested_otherwise(plan: FoldPlan) -> list[str]:

@@ -51,8 +51,8 @@ def _target_fault(job: JobEvidence, evidence: Evidence) -> str:
     store = evidence.store(job)
 
     def scaling(items: Collection[str], clips: Collection[str] | None = None) -> Scaling:
-        found = target_scaling(store, items, clips)
-        return found.mean.astype(np.float64), found.deviation.astype(np.float64) ** 2
+        statistics = target_scaling(store, items, clips)
+        return statistics.mean.astype(np.float64), statistics.deviation.astype(np.float64) ** 2
 
     return _fault(saved, scaling, job, store, "target statistics")
 
@@ -60,8 +60,7 @@ def _target_fault(job: JobEvidence, evidence: Evidence) -> str:
 def _feature_fault(job: JobEvidence, evidence: Evidence) -> str:
     """Return what is wrong with the statistics by which a model normalises features, or an empty text.
 
-    Raises:
-        NotCheckableError: The statistics are not known, or the same for training items and for all items.
+    Not checkable where the training items have the statistics of all items.
     """
     normalization, saved = job.settings.normalization, read_scaling(job.model_path)
     if (saved is None) is not (normalization in _WITHOUT_STATISTICS):
@@ -80,11 +79,7 @@ def _feature_fault(job: JobEvidence, evidence: Evidence) -> str:
 
 
 def _sides(job: JobEvidence, store: FeatureStore) -> dict[str, set[str]]:
-    """Return the items of each side that a store has.
-
-    Raises:
-        NotCheckableError: It has none of the training items.
-    """
+    """Return the items of each side that a store has; not checkable where it has none of the training items."""
     sides = {side: set(items) & set(store.items) for side, items in job.sides.items()}
     if not sides["training"]:
         raise NotCheckableError("its feature store has none of its training items")
@@ -103,12 +98,9 @@ def _fault(
     Args:
         saved: Of the model.
         scaling: Returns those of some items, or of some of their clips.
-        job: It says what trained the model.
-        store: The feature store.
-        what: What they are called.
-
-    Raises:
-        NotCheckableError: The store has none of the training items.
+        job: Its items trained the model.
+        store: Of the job.
+        what: Name of the statistics in messages.
     """
     sides = _sides(job, store)
     training = sides["training"]

@@ -32,26 +32,20 @@ def read_scaling(path: Path) -> Scaling | None:
     """Return the mean and the variance in the layer ``normalization`` of a .keras file, each float64 (n_bins,).
 
     None: the model has no such layer with statistics of its own.
-
-    Raises:
-        NotCheckableError: The file is missing, damaged, or not what Keras writes.
     """
-    found = _read_layer(path, "normalization", n_weights=2)
-    return None if found is None else (found[0], found[1])
+    weights = _read_layer(path, "normalization", n_weights=2)
+    return None if weights is None else (weights[0], weights[1])
 
 
 def read_target_scaling(path: Path) -> Scaling | None:
     """Return the mean and the variance in the layer ``target_scaling`` of a .keras file, each float64 (n_outputs,).
 
-    None: the model has no such layer.
-
-    Raises:
-        NotCheckableError: As `read_scaling`; or the layer does more than multiply by a deviation and add a mean.
+    None: the model has no such layer. Not checkable where the layer does more than multiply by a deviation and add a mean.
     """
-    found = _read_layer(path, "target_scaling", n_weights=4)
-    if found is None:
+    weights = _read_layer(path, "target_scaling", n_weights=4)
+    if weights is None:
         return None
-    deviation, mean, subtracted, divided = found
+    deviation, mean, subtracted, divided = weights
     if subtracted.any() or (divided != 1).any():
         raise NotCheckableError(f"{path.name} is damaged (its layer 'target_scaling' normalises)")
     return mean, deviation**2
@@ -77,8 +71,8 @@ def _read_layer(path: Path, layer: str, *, n_weights: int) -> list[NDArray[np.fl
 def _group_name(config: Any, layer: str, *, shifts: bool) -> str | None:
     """Return the group of the weights of a layer, or None if it is missing or has no weights."""
     layers = config["config"]["layers"]
-    names = [each["config"]["name"] for each in layers]
-    classes = [re.sub(r"\W", "", each["class_name"]) for each in layers]
+    names = [layer_config["config"]["name"] for layer_config in layers]
+    classes = [re.sub(r"\W", "", layer_config["class_name"]) for layer_config in layers]
     if layer not in names:
         return None
     position = names.index(layer)
@@ -95,12 +89,12 @@ def _read_weights(weights: IO[bytes], group: str, number: int) -> list[NDArray[n
     import h5py
 
     with h5py.File(weights, "r") as file:
-        found = file
+        current_group = file
         for name in group.split("/"):
-            if not isinstance(found.get(name, getlink=True), h5py.HardLink):
+            if not isinstance(current_group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"its weights have no group {group}")  # noqa: TRY004 - the file is wrong, not a type
-            found = found[name]
-        arrays = [_read_numbers(found, str(name)) for name in range(number)]
+            current_group = current_group[name]
+        arrays = [_read_numbers(current_group, str(name)) for name in range(number)]
     if len({array.shape for array in arrays}) > 1:
         raise ValueError("its mean and variance differ in length")
     return arrays
@@ -111,8 +105,8 @@ def _read_numbers(group: Any, name: str) -> NDArray[np.float64]:
     import h5py
 
     is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)
-    found: Any = group[name] if is_inside else None
-    is_plain = isinstance(found, h5py.Dataset) and not (found.external or found.is_virtual or found.chunks)
-    if not is_plain or found.dtype.kind != "f" or len(found.shape) != _N_DIMENSIONS or found.size > _MOST_BINS:
+    dataset: Any = group[name] if is_inside else None
+    is_plain = isinstance(dataset, h5py.Dataset) and not (dataset.external or dataset.is_virtual or dataset.chunks)
+    if not is_plain or dataset.dtype.kind != "f" or len(dataset.shape) != _N_DIMENSIONS or dataset.size > _MOST_BINS:
         raise ValueError(f"its weights {group.name}/{name} are no plain numbers")
-    return np.asarray(found[()], np.float64)
+    return np.asarray(dataset[()], np.float64)

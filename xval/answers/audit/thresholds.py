@@ -28,10 +28,10 @@ def _check_thresholds(evidence: Evidence, findings: Findings) -> None:
                 raise NotCheckableError(f"its predictions.parquet cannot be read ({error})") from error
             wanted = dict(zip(names, find_thresholds(clips.targets, clips.predictions).tolist(), strict=True))
             written = {"record.json": job.record["thresholds"], "model.json": job.description().get("thresholds", {})}
-            for file, found in written.items():
-                if odd := [name for name in names if not np.isclose(found.get(name, np.nan), wanted[name], atol=_TOLERANCE)]:
+            for file, chosen in written.items():
+                if odd := [name for name in names if not np.isclose(chosen.get(name, np.nan), wanted[name], atol=_TOLERANCE)]:
                     findings.faults.append(
-                        f"{job.name}: {file} has the threshold {found.get(odd[0])} for '{odd[0]}'; its validation clips give "
+                        f"{job.name}: {file} has the threshold {chosen.get(odd[0])} for '{odd[0]}'; its validation clips give "
                         f"{wanted[odd[0]]:.6g} ({len(odd)} of {len(names)} labels differ)"
                     )
 

@@ -20,7 +20,7 @@ VerdictState = Literal["ok", "warning", "not checkable", "FAILED"]
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule."""
+    """A rule of the audit: its name, what it states, and the check that fills `Findings`."""
 
     name: str
     statement: str
@@ -32,8 +32,7 @@ class Verdict:
     """The result of a rule.
 
     Attributes:
-        rule: Its name.
-        statement: What it says.
+        statement: What the rule says.
         state: FAILED: it is broken. not checkable: a part could not be checked, and the rest holds. warning: it holds, with
             warnings. ok: it holds.
         n_checked: Number of folds (or other things) that were checked.
@@ -78,7 +77,7 @@ class Findings:
             self.n_checked += 1
 
     def verdict(self, rule: Rule) -> Verdict:
-        """Return the verdict."""
+        """Return the verdict, whose state is that of the weightiest finding."""
         not_checkable = [": ".join(filter(None, ("; ".join(what), reason))) for reason, what in self.not_checkable.items()]
         if not (self.n_checked or self.faults or not_checkable or self.notes):
             not_checkable = ["no fold is finished"]
@@ -90,7 +89,7 @@ class Findings:
         elif self.warnings:
             state = "warning"
         texts = (self.faults, not_checkable, self.warnings, self.notes)
-        return Verdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(each)) for each in texts))
+        return Verdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(lines)) for lines in texts))
 
 
 def quoted(names: Collection[str]) -> str:

@@ -85,8 +85,8 @@ def compare_instances(
     competitors = [read_competitor(records, name, metric) for name, records in chosen]
     unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
-    found = compare(
-        [each for number, each in enumerate(competitors) if number != first],
+    comparison = compare(
+        [competitor for number, competitor in enumerate(competitors) if number != first],
         competitors[first],
         metric=metric,
         figure=f"test {metric.replace('_', ' ')}{of_unit}",
@@ -95,10 +95,10 @@ def compare_instances(
         baseline_reason=reason,
         bounds=_bounds(task, metric),
     )
-    if rope == ROPE and math.isinf(found.largest_difference):
+    if rope == ROPE and math.isinf(comparison.largest_difference):
         note = f"±{ROPE:g} suits shares, and this metric is none: give the difference that you would not care about (--rope)."
-        found = replace(found, notes=(*found.notes, note))
-    return found
+        comparison = replace(comparison, notes=(*comparison.notes, note))
+    return comparison
 
 
 def _bounds(task: Task, metric: str) -> Bounds | None:
@@ -109,25 +109,20 @@ def _bounds(task: Task, metric: str) -> Bounds | None:
 
 
 def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> list[_Chosen]:
-    """Return the instances, each once, the baseline first if there is one.
-
-    Raises:
-        SettingsError: A name is none of an instance, or fewer than two are named.
-        ResultsError: An experiment or an instance is not there.
-    """
+    """Return the instances, each once, the baseline first if there is one; fewer than two are refused."""
     wanted: dict[tuple[Path, int], ExperimentFolder] = {}
     for name in [*([] if baseline is None else [baseline]), *(instances or filter(home.has_begun, home.instances()))]:
-        found = _NAME.fullmatch(str(name))
-        if found is None:
+        match = _NAME.fullmatch(str(name))
+        if match is None:
             raise SettingsError(
                 f"instance '{name}': wanted is a number, such as 3, or one of another experiment, such as {home.path}:3."
             )
-        experiment = find_experiment(Path(found["path"])) if found["path"] else home
-        wanted.setdefault((experiment.path.resolve(), int(found["number"])), experiment)
+        experiment = find_experiment(Path(match["path"])) if match["path"] else home
+        wanted.setdefault((experiment.path.resolve(), int(match["number"])), experiment)
     read: dict[tuple[Path, int], _Chosen] = {}
     for path, experiment in {path: experiment for (path, _), experiment in wanted.items()}.items():
         prefix = "" if path == home.path.resolve() else f"{experiment.path}:"
-        for records in find_instances(experiment, [number for of, number in wanted if of == path]):
+        for records in find_instances(experiment, [number for wanted_path, number in wanted if wanted_path == path]):
             read[path, records.number] = _Chosen(f"{prefix}{records.number}", records)
     chosen = [read[key] for key in wanted]
     if len(chosen) < 2:
@@ -139,13 +134,13 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
 
 def _metric_dicts(chosen: Sequence[_Chosen], folds: FoldPlan) -> list[MetricDict]:
     """Return the metric dicts, each under its place among the chosen as number: experiments have the same numbers."""
-    found = []
+    metric_dicts = []
     for place, (_, records) in enumerate(chosen):
         every = [*records.done.values(), *records.failed.values()]
         metric_dict = make_metric_dict(records.written, every, folds_total=len(folds.folds), deals=folds.n_deals)
         metric_dict["instance"] = place
-        found.append(metric_dict)
-    return found
+        metric_dicts.append(metric_dict)
+    return metric_dicts
 
 
 def _check_folds(chosen: Sequence[_Chosen]) -> FoldPlan:
@@ -157,7 +152,7 @@ def _check_folds(chosen: Sequence[_Chosen]) -> FoldPlan:
     wanted = open_results(first).folds
     for path, experiment in {records.experiment.path: records.experiment for _, records in chosen}.items():
         folds = open_results(experiment).folds
-        if any(one != other for one, other in zip(folds.deal_hashes, wanted.deal_hashes, strict=False)):
+        if any(deal_hash != wanted_hash for deal_hash, wanted_hash in zip(folds.deal_hashes, wanted.deal_hashes, strict=False)):
             same_corpus = folds.plan.index_hash == wanted.plan.index_hash
             differs = "the fold settings differ" if same_corpus else "the corpora differ"
             raise ResultsError(
@@ -176,7 +171,7 @@ def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:
 
 def _refuse_seeds(chosen: Sequence[_Chosen]) -> None:
     """Refuse instances that differ in the seed alone."""
-    for group in seed_twins({place: each.records.written.parameters for place, each in enumerate(chosen)}):
+    for group in seed_twins({place: instance.records.written.parameters for place, instance in enumerate(chosen)}):
         names = ", ".join(chosen[place].name for place in group)
         seeds = ", ".join(str(chosen[place].records.written.settings.seed) for place in group)
         raise ResultsError(
@@ -197,14 +192,9 @@ def _refuse_other_clips(chosen: Sequence[_Chosen]) -> None:
 
 
 def _check_metric(metric: str, chosen: Sequence[_Chosen], metric_dicts: Sequence[MetricDict]) -> bool:
-    """Return the direction of a metric.
-
-    Raises:
-        SettingsError: The metric or its direction is unknown.
-        ResultsError: Its values cannot be compared between these instances.
-    """
+    """Return whether a higher value is better; refuse a metric that is unknown or not comparable between these instances."""
     known = {name: metric_names(records.done.values()) for name, records in chosen if records.done}
-    every = sorted({found for names in known.values() for found in names})
+    every = sorted({metric_name for names in known.values() for metric_name in names})
     if not every:
         raise ResultsError(f"{chosen[0].records.experiment.path}: no fold is finished yet.")
     higher_is_better = direction(metric_dicts, metric)
@@ -215,7 +205,7 @@ def _check_metric(metric: str, chosen: Sequence[_Chosen], metric_dicts: Sequence
     task = find_task(metric_dicts[0]["task_type"])
     names = names_of_loss(task)
     parameters = [records.written.parameters for _, records in chosen]
-    differing = [name for name in names if len({repr(each.get(name)) for each in parameters}) > 1]
+    differing = [name for name in names if len({repr(of_instance.get(name)) for of_instance in parameters}) > 1]
     if metric in task.loss_metrics and differing:
         raise ResultsError(
             f"--metric {metric}: the instances measure different things with it, they differ in {', '.join(differing)}. "

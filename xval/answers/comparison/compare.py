@@ -44,16 +44,12 @@ def compare(
     Args:
         instances: Without the baseline.
         baseline: What all of them are compared with.
-        metric: Name of the metric.
+        metric: Its name.
         figure: What is compared, in words.
-        higher_is_better: Direction of the metric.
+        higher_is_better: Of the metric.
         rope: Half of the region of practical equivalence, in the unit of the metric; 0: no difference is too small.
-        baseline_reason: Why it is the baseline.
+        baseline_reason: Why it is the baseline, in words.
         bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
-
-    Raises:
-        ResultsError: No instance shares a fold with the baseline.
-        SettingsError: The ROPE is negative.
     """
     notes, pairs = [], []
     for instance in instances:
@@ -65,7 +61,7 @@ def compare(
             pairs.append(pair)
     if not pairs:
         raise ResultsError(f"no fold to compare instance {baseline.name} on. {' '.join(notes)} Run the missing folds first.")
-    if all(each.has_items_of_one_clip for each in (baseline, *instances)):
+    if all(competitor.has_items_of_one_clip for competitor in (baseline, *instances)):
         notes.append(
             "Every item has one clip. Where several clips come from one speaker, they are not independent, and p values and "
             "intervals are too small: put speakers into folds, not clips."
@@ -91,7 +87,7 @@ def _compare_pair(
     ratio = fmean(max(each.ratio for each in (*own[fold].values(), *other[fold].values())) for fold in folds)
     differences = np.array(list(of_folds.values()))
     notes = [f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}."] if left_out else []
-    figures = {figure.value for by_fold in (own, other) for of in by_fold.values() for figure in of.values()}
+    figures = {figure.value for by_fold in (own, other) for by_repeat in by_fold.values() for figure in by_repeat.values()}
     if len(figures) == 1 and len(folds) > 1:  # such as a correlation with numbers that do not vary
         notes.append(f"Both have {figures.pop():.3f} in every fold, which shows neither a difference nor equality.")
         differences = np.full(len(folds), math.nan)
@@ -99,9 +95,9 @@ def _compare_pair(
     low, high = cut_difference(test.low, test.high, bounds)
     flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
     components = _components(own, other, differences)
-    tested = [next(iter(of.values())).tested for of in own.values()]
+    tested = [next(iter(by_repeat.values())).tested for by_repeat in own.values()]
     n_items = len({item for items in tested for item in items})
-    n_repeats = tuple(sorted({len(of) for each in (own, other) for of in each.values()}))
+    n_repeats = tuple(sorted({len(by_repeat) for each in (own, other) for by_repeat in each.values()}))
     notes += _describe_limits(test, flips, n_repeats)
     return Pair(
         instance=instance.name,
@@ -133,32 +129,38 @@ def _item_differences(own: _ByFold, other: _ByFold) -> dict[str, float]:
     means: list[dict[str, float]] = []
     for by_fold in (own, other):
         values: dict[str, list[float]] = {}
-        for figure in (figure for of in by_fold.values() for figure in of.values()):
+        for figure in (figure for by_repeat in by_fold.values() for figure in by_repeat.values()):
             if figure.of_items is None:
                 return {}
             for item, value in figure.of_items.items():
                 values.setdefault(item, []).append(value)
-        means.append({item: fmean(found) for item, found in values.items()})
+        means.append({item: fmean(item_values) for item, item_values in values.items()})
     return {item: value - means[1][item] for item, value in means[0].items() if item in means[1]}
 
 
 def _components(own: _ByFold, other: _ByFold, differences: NDArray[np.float64]) -> Components:
     """Return the variance components of the differences per fold and repeat, of the repeats that both have."""
-    repeats = sorted({repeat for of in own.values() for repeat in of})
-    both = [
+    repeats = sorted({repeat for by_repeat in own.values() for repeat in by_repeat})
+    paired = [
         {repeat: (own[fold][repeat], other[fold][repeat]) for repeat in own[fold].keys() & other[fold].keys()} for fold in own
     ]
-    rows = [[of[repeat][0].value - of[repeat][1].value if repeat in of else math.nan for repeat in repeats] for of in both]
-    return variance_components(np.array(rows) if any(both) else differences[:, np.newaxis])
+    rows = [
+        [by_repeat[repeat][0].value - by_repeat[repeat][1].value if repeat in by_repeat else math.nan for repeat in repeats]
+        for by_repeat in paired
+    ]
+    return variance_components(np.array(rows) if any(paired) else differences[:, np.newaxis])
 
 
 def _describe_left_out(instance: Competitor, baseline: Competitor) -> str:
     """Return the folds that one of the two lacks, and why; empty: none."""
-    found = {"": (instance, instance.by_fold()), f" in the baseline, instance {baseline.name}": (baseline, baseline.by_fold())}
-    folds = sorted({fold for each, by_fold in found.values() for fold in (*by_fold, *each.left_out)})
+    competitors = {
+        "": (instance, instance.by_fold()),
+        f" in the baseline, instance {baseline.name}": (baseline, baseline.by_fold()),
+    }
+    folds = sorted({fold for competitor, by_fold in competitors.values() for fold in (*by_fold, *competitor.left_out)})
     return ", ".join(
-        f"fold {fold} ({each.left_out.get(fold, 'missing')}{where})"
-        for where, (each, by_fold) in found.items()
+        f"fold {fold} ({competitor.left_out.get(fold, 'missing')}{where})"
+        for where, (competitor, by_fold) in competitors.items()
         for fold in folds
         if fold not in by_fold
     )

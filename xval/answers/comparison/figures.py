@@ -56,21 +56,21 @@ class Competitor:
 
     def by_fold(self) -> dict[int, dict[int, FoldFigure]]:
         """Return the figures by fold and repeat, without the folds in which one is undefined."""
-        found: dict[int, dict[int, FoldFigure]] = {}
+        by_fold: dict[int, dict[int, FoldFigure]] = {}
         for figure in self.figures:
-            found.setdefault(figure.fold, {})[figure.repeat] = figure
-        return {fold: of for fold, of in found.items() if not any(math.isnan(each.value) for each in of.values())}
+            by_fold.setdefault(figure.fold, {})[figure.repeat] = figure
+        return {
+            fold: by_repeat
+            for fold, by_repeat in by_fold.items()
+            if not any(math.isnan(repeat_figure.value) for repeat_figure in by_repeat.values())
+        }
 
 
 def read_competitor(instance: InstanceRecords, name: str, metric: str) -> Competitor:
-    """Return a metric of an instance.
-
-    Raises:
-        ResultsError: A record is damaged.
-    """
+    """Return a metric of an instance by fold and repeat, called by that name."""
     records = list(instance.done.values())
     figures = tuple(_fold_figure(instance, record, metric) for record in records)
-    left_out = {each["fold"]: f"failed: {each['error']}" if each["error"] else each["status"] for each in instance.not_done()}
+    left_out = {job["fold"]: f"failed: {job['error']}" if job["error"] else job["status"] for job in instance.not_done()}
     left_out |= {figure.fold: f"{metric} is undefined" for figure in figures if math.isnan(figure.value)}
     counts = [item["n_clips"] for record in records for item in record["item_metrics"]["test"].values()]
     settings = instance.written.settings
@@ -93,8 +93,8 @@ def _fold_figure(instance: InstanceRecords, record: Record, metric: str) -> Fold
         path = instance.experiment.fold_folder(instance.number, record["fold"], record["repeat"]) / "record.json"
         raise ResultsError(f"{path}: damaged, no item has trained. {REMEDY}")
     value, items = finite_or_nan(_test_metrics(record).get(metric)), record["item_metrics"]["test"]
-    of_items = {item: finite_or_nan(found.get(metric)) for item, found in items.items()}
-    n_clips = [found["n_clips"] for found in items.values()]
+    of_items = {item: finite_or_nan(item_metrics.get(metric)) for item, item_metrics in items.items()}
+    n_clips = [item_metrics["n_clips"] for item_metrics in items.values()]
     weighted = math.fsum(figure * n for figure, n in zip(of_items.values(), n_clips, strict=True))
     is_mean = sum(n_clips) > 0 and math.isclose(weighted / sum(n_clips), value, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
     return FoldFigure(

@@ -90,17 +90,17 @@ def describe_plans(comparison: Comparison) -> list[str]:
     largest = comparison.largest_difference
     n_items, n_repeats = max(pair.n_items for pair in pairs), max(round(pair.components.n_repeats) for pair in pairs)
     now = _possible([pair.least_detectable for pair in pairs], largest)
-    found = [f"{n_items} items and {_seeds(n_repeats)}, as now: {now}"]
+    plans = [f"{n_items} items and {_seeds(n_repeats)}, as now: {now}"]
     sizes = [(2 * n_items, n_repeats), (n_items, _PLANNED_REPEATS), (2 * n_items, _PLANNED_REPEATS)]
     for items, repeats in dict.fromkeys(sizes):
         values = [value for pair in pairs if not math.isnan(value := pair.planned(items, repeats))]
         if values and (items, repeats) != (n_items, n_repeats):
-            found.append(f"{items} items and {_seeds(repeats)}: {_possible(values, largest)}")
+            plans.append(f"{items} items and {_seeds(repeats)}: {_possible(values, largest)}")
     level = (
         f"{LEVEL}" if len(pairs) == 1 else f"{LEVEL} over {_comparisons(comparison)}, from the steadiest to the least steady"
     )
     lines = [
-        f"True difference that would be found with a probability of {WANTED_POWER:.0%} (level {level}): {'; '.join(found)}."
+        f"True difference that would be found with a probability of {WANTED_POWER:.0%} (level {level}): {'; '.join(plans)}."
     ]
     if any(math.isnan(pair.components.seed) for pair in pairs):
         lines.append(
