@@ -46,7 +46,7 @@ def _normalize(layer: Any, inputs: Any, training: bool | None = None, mask: Any 
         return type(layer).call(layer, inputs, training=training, mask=mask)
     import tensorflow as tf
 
-    gamma, beta = (keras.ops.convert_to_tensor(each) for each in (layer.gamma, layer.beta))
+    gamma, beta = (keras.ops.convert_to_tensor(weight) for weight in (layer.gamma, layer.beta))
     outputs, mean, unbiased = tf.compat.v1.nn.fused_batch_norm(inputs, gamma, beta, epsilon=layer.epsilon, is_training=True)
     n_values = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), unbiased.dtype)
     variance = unbiased * ((n_values - 1) / n_values)

@@ -110,8 +110,8 @@ def readings(device: str) -> Readings | None:
     if folder is None or device == "cpu":
         return None
     try:
-        found = json.loads(read_regular(Path(folder) / f"{device}.json"))
-        return Readings(Reading(**found["last"]), found["n"], found["sum_of_utilisation"])
+        content = json.loads(read_regular(Path(folder) / f"{device}.json"))
+        return Readings(Reading(**content["last"]), content["n"], content["sum_of_utilisation"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -132,18 +132,18 @@ def describe_now(device: str) -> dict[str, float]:
     """
     if device == "cpu":
         return {}
-    found = readings(device)
-    last = {} if found is None else {"utilisation": found.last.utilisation, "used_mb": round(found.last.used_mb)}
+    watched = readings(device)
+    last = {} if watched is None else {"utilisation": watched.last.utilisation, "used_mb": round(watched.last.used_mb)}
     return last | _data_share()
 
 
 def describe_since(device: str, begin: Readings | None) -> dict[str, float]:
     """Return what the record of a job says of its GPU, as `describe_now`, with the mean utilisation since some readings."""
-    found = readings(device)
-    if found is None:
+    watched = readings(device)
+    if watched is None:
         return _data_share()
-    n = found.n - (begin.n if begin else 0)
-    of_job = found.sum_of_utilisation - (begin.sum_of_utilisation if begin else 0.0)
+    n = watched.n - (begin.n if begin else 0)
+    of_job = watched.sum_of_utilisation - (begin.sum_of_utilisation if begin else 0.0)
     return describe_now(device) | ({"utilisation": round(of_job / n, 1)} if n else {})
 
 
@@ -157,7 +157,7 @@ def _identity(device: str) -> str:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return device
-    listed = [each.strip() for each in visible.split(",")]
+    listed = [entry.strip() for entry in visible.split(",")]
     return listed[min(int(device), len(listed) - 1)]  # a process that is bound to a GPU sees it alone
 
 
@@ -166,11 +166,11 @@ def _watch(identities: Mapping[str, str], folder: Path, over: threading.Event) -
     while True:
         for gpu, identity in identities.items():
             with suppress(Exception):
-                found = _read(identity)
-                if found is None:
+                reading = _read(identity)
+                if reading is None:
                     return
-                before = known.get(gpu, Readings(found, 0, 0.0))
-                known[gpu] = Readings(found, before.n + 1, before.sum_of_utilisation + found.utilisation)
+                before = known.get(gpu, Readings(reading, 0, 0.0))
+                known[gpu] = Readings(reading, before.n + 1, before.sum_of_utilisation + reading.utilisation)
                 new = folder / f"{gpu}.new"
                 new.write_text(json.dumps(asdict(known[gpu])))
                 replace(new, folder / f"{gpu}.json")

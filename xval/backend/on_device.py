@@ -136,8 +136,8 @@ def describe(model: keras.Model) -> dict[str, Any]:
     steps = model.__dict__.get("_xval_device_steps")
     reason = getattr(steps, "not_recorded", "")
     epochs = "from the CPU" if steps is None else f"on the device, step by step: {reason}" if reason else "on the device"
-    found = {"name": gpus[0].name, "driver": gpus[0].driver, "memory_mb": gpus[0].memory_mb, "epochs": epochs}
-    return {"gpu": found | _peak_memory_mb()}
+    facts = {"name": gpus[0].name, "driver": gpus[0].driver, "memory_mb": gpus[0].memory_mb, "epochs": epochs}
+    return {"gpu": facts | _peak_memory_mb()}
 
 
 def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None) -> None:
@@ -149,7 +149,7 @@ def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: ND
         weights: Theirs, if they have any.
     """
     predictions = np.full((0 if targets is None else len(targets), *model.output_shape[1:]), 0.5, np.float32)
-    given = [None if each is None else keras.ops.convert_to_tensor(each) for each in (targets, predictions, weights)]
+    given = [None if values is None else keras.ops.convert_to_tensor(values) for values in (targets, predictions, weights)]
     model.compute_loss(None, *given)
     model.compute_metrics(None, *given)
     model.reset_metrics()

@@ -18,7 +18,7 @@ def get_state() -> dict[str, Any]:
     """Return the states: a dict of numbers, texts and arrays."""
     version, numbers, spare = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - what others draw from
-    found: dict[str, Any] = {
+    states: dict[str, Any] = {
         "python": {"version": version, "numbers": np.array(numbers, np.uint64), "spare": spare},
         "numpy": {"name": name, "keys": np.array(keys), "rest": rest},
         "keras": global_seed_state(),
@@ -27,8 +27,8 @@ def get_state() -> dict[str, Any]:
         import torch
 
         devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        found["torch"] = [state.numpy().copy() for state in (torch.get_rng_state(), *devices)]
-    return found
+        states["torch"] = [state.numpy().copy() for state in (torch.get_rng_state(), *devices)]
+    return states
 
 
 def set_state(states: Mapping[str, Any]) -> None:

@@ -85,8 +85,8 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
 
 def _of_study(folder: str, study: Path) -> str:
     """Return a folder of the study as it is called from the current folder: short within the study, else absolute."""
-    here, path = Path.cwd(), study / folder
-    return os.path.relpath(path, here) if here.is_relative_to(study) and path.is_relative_to(study) else str(path)
+    current, path = Path.cwd(), study / folder
+    return os.path.relpath(path, current) if current.is_relative_to(study) and path.is_relative_to(study) else str(path)
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:

@@ -178,7 +178,7 @@ def name_refused(error: BaseException | None, path: Path) -> bool:
 
 def final_name(path: Path) -> Path:
     """Return the final path of one in which parts may be temporary names of `part_path`."""
-    return Path(*(found["name"] if (found := _PART.fullmatch(part)) else part for part in path.parts))
+    return Path(*(match["name"] if (match := _PART.fullmatch(part)) else part for part in path.parts))
 
 
 def part_path(path: Path) -> Path:
@@ -222,9 +222,9 @@ def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool =
         names = os.listdir(folder)  # noqa: PTH208 - Path.iterdir takes three times as long
     except OSError:
         return
-    for found in filter(None, map(_PART.fullmatch, names)):
-        path = folder / found.string
-        if (name is not None and _shortened(name) != found["name"]) or not _is_stale(path, found):
+    for match in filter(None, map(_PART.fullmatch, names)):
+        path = folder / match.string
+        if (name is not None and _shortened(name) != match["name"]) or not _is_stale(path, match):
             continue
         if not path.is_dir():
             with suppress(OSError):

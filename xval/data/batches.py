@@ -178,8 +178,8 @@ class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         """Return `Batches.by_places` of all batches, one behind the other."""
         with self._batches.timed():
-            found = [self._batches.by_places(number, self._indexed) for number in range(self._batches.num_batches)]
-            given, *labels = zip(*found, strict=True)
+            parts_of_batches = [self._batches.by_places(number, self._indexed) for number in range(self._batches.num_batches)]
+            given, *labels = zip(*parts_of_batches, strict=True)
             joined = tuple(np.concatenate(parts) for parts in zip(*given, strict=True))
             return (joined, *(np.concatenate(parts) for parts in labels if parts[0] is not None))
 
@@ -195,7 +195,7 @@ def _filled(
     """Repeat the examples of a batch until there are `batch_size`, with weights that keep its loss as it is."""
     n_examples = len(given[0])
     rows = np.resize(np.arange(n_examples), batch_size)
-    given = tuple(each[rows] for each in given)
+    given = tuple(values[rows] for values in given)
     if targets is None:
         return given, None, None
     weights = np.ones(n_examples, np.float32) if weights is None else weights

@@ -63,7 +63,7 @@ def mixed_labels(
 
 def mixed(values: NDArray[Any], partners: NDArray[np.int64], shares: NDArray[np.float32]) -> NDArray[Any]:
     """Return values (n_examples, ...) each of which has a share of its partner's."""
-    found: NDArray[Any] = values[partners] - values
-    found *= shares.reshape(-1, *(1,) * (values.ndim - 1))
-    found += values
-    return found
+    mixture: NDArray[Any] = values[partners] - values
+    mixture *= shares.reshape(-1, *(1,) * (values.ndim - 1))
+    mixture += values
+    return mixture

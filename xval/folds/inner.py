@@ -41,4 +41,7 @@ def inner_folds(
         plan = make_folds(known, "", task_type=task_type, has_classes=has_classes, settings=inner)
     except FoldsError as error:
         raise FoldsError(f"fold {fold.number}, inner_folds={n_folds}: {error}") from error
-    return [Fold(fold.number, tuple(sorted({*each.training, *each.validation})), each.test, ()) for each in plan.folds]
+    return [
+        Fold(fold.number, tuple(sorted({*inner_fold.training, *inner_fold.validation})), inner_fold.test, ())
+        for inner_fold in plan.folds
+    ]

@@ -217,7 +217,7 @@ def _check(splits: Sequence[Split], names: Collection[str]) -> None:
     for name in names:
         times = [number for number, split in enumerate(splits, start=1) if name in split.test]
         if len(times) != 1:
-            how = f"in folds {first_of(times)}" if times else "in no fold"
+            where_tested = f"in folds {first_of(times)}" if times else "in no fold"
             raise FoldsError(
-                f"item '{name}' is tested {how}; several folds test each item exactly once, a single one is a holdout."
+                f"item '{name}' is tested {where_tested}; several folds test each item exactly once, a single one is a holdout."
             )

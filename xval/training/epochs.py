@@ -233,8 +233,8 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         loss = data_loss(targets, of_targets, self._settings, validation.data) + validation.penalty()
         if not math.isfinite(loss):
             return {"val_loss": loss}
-        found = {f"val_{name}": self._measure(name, targets, of_targets) for name in self._metrics}
-        return {"val_loss": loss} | found
+        figures = {f"val_{name}": self._measure(name, targets, of_targets) for name in self._metrics}
+        return {"val_loss": loss} | figures
 
     def _measure(self, name: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
         """Return a metric; NaN if it is only shown and cannot be computed, as of the constant answers of an early epoch."""

@@ -57,7 +57,7 @@ def layer_shares(model: keras.Model, fitted: keras.Model, settings: Settings, ep
     if settings.unfreeze_every:
         for number, block in enumerate(reversed(blocks_to_freeze(blocks, settings)), start=1):
             if epoch < number * settings.unfreeze_every:
-                shares[next(place for place, each in enumerate(blocks) if each is block)] = 0.0
+                shares[next(place for place, other in enumerate(blocks) if other is block)] = 0.0
     of_variable = {
         id(variable): share
         for share, block in zip(shares, blocks, strict=True)

@@ -195,7 +195,7 @@ def _count_outputs(pipeline: Any, about: EstimatorSettings, path: Path) -> int:
         ResultsError: They are others than those that model.json scales.
     """
     n_outputs = int(np.size(pipeline.predict(np.zeros((1, pipeline.n_features_in_)))))
-    if any(each and len(each) != n_outputs for each in (about.target_mean, about.target_deviation)):
+    if any(scaling and len(scaling) != n_outputs for scaling in (about.target_mean, about.target_deviation)):
         raise ResultsError(
             f"{path}: predicts {n_outputs} numbers, and model.json scales others. One of the two is of another model."
         )

@@ -72,17 +72,17 @@ def make_basic_features(
     path = _path(store, settings, table)
     if path.exists():
         return
-    by_clip = {str(clip): np.asarray(at) for clip, at in table.groupby("clip", sort=False).indices.items()}
+    by_clip = {str(clip): np.asarray(positions) for clip, positions in table.groupby("clip", sort=False).indices.items()}
     starts, ends = table["start_s"].to_numpy(), table["end_s"].to_numpy()
     rows = corpus.index.set_index("clip").loc[list(by_clip)]
     columns = [rows[column].tolist() for column in _Clip._fields[:-1]]
-    bounds = [tuple(zip(starts[at].tolist(), ends[at].tolist(), strict=True)) for at in by_clip.values()]
+    bounds = [tuple(zip(starts[positions].tolist(), ends[positions].tolist(), strict=True)) for positions in by_clip.values()]
     clips = [_Clip(*row) for row in zip(*columns, bounds, strict=True)]
     compute = partial(_of_clip, audio_folder=corpus.audio_folder, settings=settings)
     features = np.empty((len(table), len(FEATURE_NAMES)), np.float32)
     with closing(map_in_processes(compute, clips, n_processes=n_processes, progress=progress)) as outcomes:
-        for at, values in zip(by_clip.values(), outcomes, strict=True):
-            features[at] = values
+        for positions, values in zip(by_clip.values(), outcomes, strict=True):
+            features[positions] = values
     replace_file(path, lambda temporary: _write(temporary, features))
 
 
@@ -127,11 +127,11 @@ def features_of_stretches(
     Returns:
         float32 (n_stretches, 136).
     """
-    found = np.empty((len(bounds), len(FEATURE_NAMES)), np.float32)
+    features = np.empty((len(bounds), len(FEATURE_NAMES)), np.float32)
     for row, (start_s, end_s) in enumerate(bounds):
         first = min(max(0, round(start_s * sample_rate_hz)), len(samples) - 1)
-        found[row] = basic_features(samples[first : max(first + 1, round(end_s * sample_rate_hz))], sample_rate_hz)
-    return found
+        features[row] = basic_features(samples[first : max(first + 1, round(end_s * sample_rate_hz))], sample_rate_hz)
+    return features
 
 
 def all_examples(
@@ -156,10 +156,10 @@ def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> N
     samples = read_clip(path, clip.start_s, clip.end_s, clip.audio_hash, settings)
     offset_s = 0.0 if math.isnan(clip.start_s) else clip.start_s
     bounds = [(start_s - offset_s, end_s - offset_s) for start_s, end_s in clip.bounds]
-    found = features_of_stretches(samples, settings.sample_rate_hz, bounds)
-    if not np.isfinite(found).all():
+    features = features_of_stretches(samples, settings.sample_rate_hz, bounds)
+    if not np.isfinite(features).all():
         raise CorpusError(f"{path}: its basic features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
-    return found
+    return features
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[str, float, float]]:

@@ -180,14 +180,14 @@ def _evaluate(
     }
     constant = task.answer_constantly(sides["test"], trained, options)
     by_chance = task.measure(constant, replace(options, thresholds=of_constant, known=None))
-    directions = {name: found.higher_is_better for name, found in further.items()} | dict(task.recorded_metrics)
+    directions = {name: metric.higher_is_better for name, metric in further.items()} | dict(task.recorded_metrics)
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in data.sides.items()},
         "n_training_examples": len(data.training),
         "class_names": list(class_names),
         "metrics": {side: dict(known) for side, known in followed.items()} | measured,
         **({"further_metrics": directions} if task.takes_further_metrics else {}),
-        "clip_metrics": {side: measured[side] if of is sides[side] else of_clips[side] for side, of in clips.items()},
+        "clip_metrics": {side: measured[side] if by_clip is sides[side] else of_clips[side] for side, by_clip in clips.items()},
         "item_metrics": {"test": tested.item_metrics},
         "chance": {"test": with_loss(constant, by_chance)},
         **{name: {"test": of_classes} for name, of_classes in tested.classes.items()},

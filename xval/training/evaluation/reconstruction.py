@@ -84,7 +84,7 @@ def _measure(
     of_mean, errors = np.zeros(len(examples), np.float32), np.zeros(len(examples), np.float32)
     embeddings = np.zeros((len(examples), 0), np.float32)
     for index in range(batches.num_batches):
-        features, rebuilt, *embedded = (np.asarray(each, np.float32) for each in probe.predict_on_batch(batches[index][0]))
+        features, rebuilt, *embedded = (np.asarray(output, np.float32) for output in probe.predict_on_batch(batches[index][0]))
         positions, axes = batches.positions(index), tuple(range(1, features.ndim))
         of_mean[positions] = np.mean((features - mean) ** 2, axis=axes)
         errors[positions] = np.mean((rebuilt.astype(np.float64) - features) ** 2, axis=axes)
