@@ -68,7 +68,6 @@ class Gpu:
     driver: str = ""
 
     def __str__(self) -> str:
-        """Return what is known of it."""
         return self.name + (f", {self.memory_mb} MB" if self.memory_mb else "") + (self.driver and f", driver {self.driver}")
 
 
@@ -107,9 +106,6 @@ def make_slots(
 
     Returns:
         One slot per worker, and a sentence; where more threads are wanted than there are cores, another one in a second line.
-
-    Raises:
-        SettingsError: No such GPU on a machine that has GPUs, or too many workers for its memory.
     """
     gpus = () if gpu == "cpu" else find_gpus()
     if gpus:
@@ -172,11 +168,7 @@ def _describe_sharing(sharing: Mapping[int, int]) -> str:
 
 
 def read_device(text: str) -> str:
-    """Return the device that an argument names.
-
-    Raises:
-        SettingsError: It is neither ``cpu`` nor a number.
-    """
+    """Return the device that an argument names: ``cpu``, or the number of a GPU."""
     if text != "cpu" and not (text.isascii() and text.isdecimal()):
         raise SettingsError(f"--gpu: received '{text}'; allowed: the number of a GPU, or cpu.")
     return text
@@ -235,9 +227,6 @@ def load_keras() -> None:
 
     Keras and TensorFlow import a few packages, where they are installed, for parts of theirs that xval does not use. They are
     hidden meanwhile, and can be imported afterwards; `keras.visualization` and `keras.wrappers` stay without them.
-
-    Raises:
-        SettingsError: The backend cannot be imported; with what it wrote to the standard error.
     """
     if "keras" in sys.modules:
         return

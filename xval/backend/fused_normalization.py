@@ -22,9 +22,6 @@ def fuse_normalization(model: keras.Model) -> None:
 
     Layers of subclasses, and those without scale or offset, of other inputs than images with the channels last, or with options
     of Keras alone, stay as they are.
-
-    Args:
-        model: Built, of any layers.
     """
     if keras.backend.backend() != "tensorflow" or has_gpu():
         return

@@ -70,12 +70,7 @@ def read_gpu(device: str) -> Reading | None:
 
 
 def count_room(found: Reading, worker_mb: float) -> int:
-    """Return how many workers find room in what is free of a GPU.
-
-    Args:
-        found: What it does now.
-        worker_mb: What each takes (MB).
-    """
+    """Return how many workers, each of which takes ``worker_mb`` (MB), find room in what is free of a GPU."""
     return int((found.memory_mb - found.used_mb) / worker_mb + _SPARE_SHARE)
 
 
@@ -123,9 +118,6 @@ def note_data_share(share: float | None) -> None:
 
 def describe_now(device: str) -> dict[str, float]:
     """Return what the progress of a job says of its GPU.
-
-    Args:
-        device: As of `read_gpu`.
 
     Returns:
         ``utilisation`` (percent) and ``used_mb`` as now, and ``data_share``; each where it is known. Nothing of the CPU.

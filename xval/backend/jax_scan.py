@@ -15,13 +15,7 @@ from xval.backend.held_examples import HeldExamples
 
 
 class ScannedSteps:
-    """Training and prediction with one model.
-
-    Args:
-        model: Compiled.
-        held: The examples.
-        batch_size: Examples of a step.
-    """
+    """Training and prediction with one compiled model, in steps of ``batch_size`` examples."""
 
     def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
         self.held = held

@@ -123,9 +123,6 @@ def release(model: keras.Model) -> None:
 def describe(model: keras.Model) -> dict[str, Any]:
     """Return what a record says of the GPU that has trained a model; nothing where none has.
 
-    Args:
-        model: The fitted one.
-
     Returns:
         ``{"gpu": {"name", "driver", "memory_mb", "epochs", "peak_memory_mb"}}``: its memory, how epochs ran, and the most that
         arrays of this process took of it (MB; where the backend tells).
@@ -141,12 +138,9 @@ def describe(model: keras.Model) -> dict[str, Any]:
 
 
 def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None) -> None:
-    """Have Keras make the variables of its loss and metrics, as `fit` does at its first batch of examples.
+    """Have Keras make the variables of a compiled model's loss and metrics, as `fit` does at its first batch.
 
-    Args:
-        model: Compiled.
-        targets: Of a few examples.
-        weights: Theirs, if they have any.
+    Targets and weights are those of a few examples.
     """
     predictions = np.full((0 if targets is None else len(targets), *model.output_shape[1:]), 0.5, np.float32)
     given = [None if values is None else keras.ops.convert_to_tensor(values) for values in (targets, predictions, weights)]

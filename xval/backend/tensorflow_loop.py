@@ -27,13 +27,7 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 class LoopedSteps:
-    """Training and prediction with one model.
-
-    Args:
-        model: Compiled.
-        held: The examples.
-        batch_size: Examples of a step.
-    """
+    """Training and prediction with one compiled model, in steps of ``batch_size`` examples."""
 
     def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
         self.held = held
@@ -119,7 +113,6 @@ class LoopedSteps:
         return -(-(tf.shape(values)[0] if n_rows is None else n_rows) // self.batch_size)
 
     def _batch(self, values: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        """Return the values of a step."""
         if self._is_compiled:  # XLA cuts out nothing whose size it does not know
             return tf.reshape(values, (-1, self.batch_size, *values.shape[1:]))[number]
         rows = values[number * self.batch_size : (number + 1) * self.batch_size]

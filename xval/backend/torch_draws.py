@@ -24,8 +24,6 @@ States = dict[int, list[int]]
 
 @dataclass
 class _Draw:
-    """One draw of a step."""
-
     seed: Any
     generator: torch.Generator
     draw: Callable[[], torch.Tensor] | None = None

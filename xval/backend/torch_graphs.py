@@ -42,12 +42,7 @@ class _Recorded:
 
 
 class RecordedSteps:
-    """Training and prediction with one model.
-
-    Args:
-        model: Compiled.
-        held: The examples.
-        batch_size: Examples of a step.
+    """Training and prediction with one compiled model, in steps of ``batch_size`` examples.
 
     Attributes:
         not_recorded: Why steps are not recorded; nothing while they are.

@@ -163,9 +163,7 @@ class IrregularFileError(OSError):
 def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
     """Open a file to read its bytes, without waiting for what is none: a pipe in its place would never end.
 
-    Args:
-        path: The file.
-        most_bytes: The size that it may have; None: any.
+    ``most_bytes`` is the size that it may have; None: any.
 
     Raises:
         IrregularFileError: It is a folder, a pipe, a device or a socket, or larger.
@@ -199,11 +197,7 @@ def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:
 
 
 def flush(path: Path) -> None:
-    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call.
-
-    Raises:
-        OSError: The disk is full or gone, or there is no such file.
-    """
+    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call."""
     if IS_WINDOWS and path.is_dir():
         return
     descriptor = os.open(path, os.O_RDWR if IS_WINDOWS else os.O_RDONLY)  # Windows flushes only what may be written
@@ -214,11 +208,7 @@ def flush(path: Path) -> None:
 
 
 def replace(temporary: Path, path: Path) -> None:
-    """Put a file in the place of another; on Windows this waits a moment for processes that still read the other.
-
-    Raises:
-        OSError: The folder is not writable; on Windows also: a process has kept the file open for 2 s.
-    """
+    """Put a file in the place of another; on Windows this waits up to 2 s for processes that still read the other."""
     until = time.monotonic() + _TRY_TO_REPLACE_FOR_S
     while True:
         try:

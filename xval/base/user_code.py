@@ -60,12 +60,7 @@ class Definition:
     def check_signature(self, n_positional: int, wanted: str) -> None:
         """Refuse a function that cannot be called with some positional arguments alone; a class passes.
 
-        Args:
-            n_positional: How many.
-            wanted: The signature as the error shows it: ``loss(y_true, y_pred)``.
-
-        Raises:
-            SettingsError: It takes fewer, or needs more.
+        ``wanted`` is the signature as the error shows it: ``loss(y_true, y_pred)``.
         """
         if isinstance(self.node, ast.FunctionDef) and not _accepts(self.node.args, n_positional):
             raise SettingsError(
@@ -104,11 +99,7 @@ def has_module(name: str) -> bool:
 
 
 def find_module(name: str) -> Module:
-    """Find a module and read its source, without running anything.
-
-    Raises:
-        SettingsError: There is no such module, it is not written in Python, or it has a syntax error.
-    """
+    """Find a module and read its source, without running anything."""
     parts = name.split(".")
     if parts[0] == "__main__":
         raise SettingsError(

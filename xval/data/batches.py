@@ -22,7 +22,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of examples for `fit` and `predict`.
 
     Args:
-        examples: The examples.
         batch_size: Examples per batch; the last batch may be smaller.
         targets: Targets in the form that the loss wants; None for prediction.
         weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame. Keras
@@ -122,10 +121,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def by_places(self, index: int, indexed: Indexed) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
         """Return (given, targets, weights) of a batch for who has the array of the examples.
 
-        Args:
-            index: Which batch.
-            indexed: Where the examples lie in the array.
-
         Returns:
             ``given`` are the places of the examples, and where they are mixed those of their partners and the partners'
             shares, float32 (n_examples,). Targets and weights are mixed already.
@@ -154,12 +149,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
-    """All batches of an epoch as one, for a device that holds the examples: (given, targets) or (given, targets, weights).
-
-    Args:
-        batches: The batches.
-        indexed: Where the examples lie in what the device holds.
-    """
+    """All batches of an epoch as one, for a device that holds the examples: (given, targets) or (given, targets, weights)."""
 
     def __init__(self, batches: Batches, indexed: Indexed) -> None:
         super().__init__()

@@ -25,7 +25,6 @@ class StoredExamples:
     """The examples of one side, in the order of items and rows.
 
     Args:
-        store: The feature store.
         items: The items of the side.
         augmented: Whether augmented examples belong to it.
         held: The store in memory, of which examples are rows; None: read them from its files.
@@ -57,7 +56,6 @@ class StoredExamples:
             self._row_in_memory = np.array([held.first[item] for item in self._items], np.int64)[self._item_of] + self._row_of
 
     def __len__(self) -> int:
-        """Return the number of examples."""
         return len(self.table)
 
     @property
@@ -161,7 +159,6 @@ class WaveformExamples:
         self.targets: NDArray[Any] = np.array([targets[item][row] for item, row in rows])[clip_of]
 
     def __len__(self) -> int:
-        """Return the number of examples."""
         return len(self.table)
 
     @property
@@ -183,11 +180,7 @@ class WaveformExamples:
             self._offset = (rng.random(len(self)) * (spare + 1)).astype(np.int64)
 
     def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the samples of the examples at some positions, float32 (n_positions, n_samples).
-
-        Raises:
-            ValueError: They have different lengths.
-        """
+        """Return the samples of the examples at some positions, all of one length, float32 (n_positions, n_samples)."""
         length = self._length
         if length is None:
             (length,) = {whole_length(int(n), self._lengths.n_shortest) for n in (self._end - self._begin)[positions]}

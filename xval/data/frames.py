@@ -74,9 +74,6 @@ class FrameExamples:
         targets: int64 (n_examples, n_frames), or float32 (n_examples, n_frames, n_classes); padding has the class 0.
         weights: float32 (n_examples, n_frames), 0 for padding and for disputed frames.
         recordings: The recordings behind them, in their order.
-
-    Raises:
-        SettingsError: A recording is shorter than a frame, or the policy is none.
     """
 
     def __init__(
@@ -121,7 +118,6 @@ class FrameExamples:
         self._label()
 
     def __len__(self) -> int:
-        """Return the number of sequences."""
         return len(self.table)
 
     @property

@@ -31,9 +31,6 @@ def mixup_batch(
 
     Returns:
         Predictors, targets and weights as new arrays of the same shapes and types.
-
-    Raises:
-        TypeError: The targets are class numbers, which cannot be mixed.
     """
     partners, shares = draw_pairs(len(predictors), rng, alpha)
     return mixed(predictors, partners, shares), *mixed_labels(targets, weights, partners, shares)
@@ -51,11 +48,7 @@ def mixed_labels(
     partners: NDArray[np.int64],
     shares: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return mixed targets and weights, if there are any.
-
-    Raises:
-        TypeError: The targets are class numbers.
-    """
+    """Return mixed targets and weights, if there are any."""
     if not np.issubdtype(targets.dtype, np.floating):
         raise TypeError(f"mixup needs one-hot targets or numbers as floats; received {targets.dtype} {targets.shape}.")
     return mixed(targets, partners, shares), None if weights is None else mixed(weights, partners, shares)

@@ -29,13 +29,7 @@ class TargetScaling:
 
 
 def target_scaling(store: FeatureStore, items: Collection[str], clips: Collection[str] | None = None) -> TargetScaling:
-    """Return the mean and deviation of the targets of some items.
-
-    Args:
-        store: Of a regression.
-        items: Items of the store.
-        clips: Those of their clips that count; None: all.
-    """
+    """Return the mean and deviation of the targets of a regression over some items, or some of their clips (None: over all)."""
     examples = store.examples[~store.examples["augmented"] & store.examples["item"].isin(items)]
     if clips is not None:
         examples = examples[examples["clip"].isin(clips)]

@@ -45,11 +45,7 @@ _TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 @dataclass(frozen=True)
 class Condition:
-    """A checked condition.
-
-    Attributes:
-        text: As it was written.
-    """
+    """A checked condition."""
 
     text: str
 

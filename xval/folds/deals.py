@@ -32,9 +32,6 @@ def add_deals(
         n_deals: How many deals there are to be, the first included.
         seed: fold_seed.
         make: Returns the folds of a deal, numbered from 1, or raises `FoldsError`.
-
-    Raises:
-        FoldsError: No further deal is found.
     """
     folds, known = list(first), {_test_sets(first)}
     for number in range(2, n_deals + 1):

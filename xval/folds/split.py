@@ -107,7 +107,6 @@ def _make_deal(
 
 
 def _has_numbers(index: "pd.DataFrame", *, has_classes: bool) -> bool:
-    """Return whether the labels are numbers."""
     return not has_classes and index[_target(index)].dtype.kind in "if"
 
 
@@ -156,7 +155,6 @@ def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
 
 
 def _split_tests(items: Sequence[Item], settings: FoldSettings, rng: np.random.Generator, order: Order) -> list[set[str]]:
-    """Return the test items of every fold."""
     if settings.fold_strategy == "leave_one_out":
         return [{item.name} for item in items]
     if settings.fold_strategy == "holdout":

@@ -82,9 +82,6 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
 
     Returns:
         The model with a new optimizer, whose variables are made already.
-
-    Raises:
-        SettingsError: A part of the user's own is not what it is named for, or the examples are too small for an augmentation.
     """
     loss, metric = training_functions(settings)
     fuse_normalization(model)

@@ -49,7 +49,6 @@ class BetweenEpochs:
     """The callbacks of one fold, in the order in which they are called.
 
     Args:
-        settings: The parameters of the instance.
         validation: How epochs are validated; None: not at all, or by `fit` itself.
         refit: Learning rates and number of epochs where no items validate.
         n_batches: Of an epoch.
@@ -122,7 +121,7 @@ class BatchLosses(Counting):
         self.n_written = 0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002 - as Keras calls it
-        """Begin anew."""
+        """Forget the losses of the epoch before."""
         self._losses, self._sum, self._count = [], 0.0, 0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:

@@ -80,9 +80,6 @@ def train_model(
             have. None: as the settings say.
         checkpoints: From which training goes on, and which are written; not with callbacks of the user's own. None: none.
 
-    Returns:
-        The history.
-
     Raises:
         DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
     """

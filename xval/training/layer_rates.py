@@ -21,11 +21,7 @@ def has_layer_rates(settings: Settings) -> bool:
 
 
 def prepare_layer_rates(optimizer: "keras.optimizers.Optimizer", settings: Settings) -> None:
-    """Give an optimizer that is not built yet shares for its variables, where the settings need them.
-
-    Raises:
-        SettingsError: It is one of the user's own that applies gradients in its own way.
-    """
+    """Give an optimizer that is not built yet shares for its variables, where the settings need them."""
     if not has_layer_rates(settings):
         return
     if type(optimizer).apply is not keras.optimizers.Optimizer.apply:

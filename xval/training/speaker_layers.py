@@ -72,8 +72,6 @@ class SpeakerAugmentation(RandomLayer):
         bins: float32 (n_factors, n_bins), as of `warped_bins`: one row is drawn; None: the vocal tract stays.
         speed: Time goes faster or slower by a factor drawn from 1 - speed to 1 + speed, around a frame drawn from all (Ko et
             al., "Audio augmentation for speech recognition", Interspeech 2015, without its change of pitch). Below 1.
-        seed: As all layers here.
-        keywords: Of every Keras layer.
     """
 
     def __init__(

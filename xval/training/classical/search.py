@@ -128,9 +128,6 @@ def fit_estimator(
         scored: bool (n_examples,), the examples that are scored in the search; augmented ones only ever train. None: all.
         seed: Of what is random.
         threads: CPU threads.
-
-    Raises:
-        JobError: A feature is NaN or infinite, there is but one item or class, or no split leaves two classes to fit.
     """
     features, targets = training
     _check_parts(training, validation, has_classes=has_classes)

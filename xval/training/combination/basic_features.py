@@ -58,10 +58,6 @@ def make_basic_features(
         settings: Of these the sample rate and the channel decide, and what cuts waveforms into examples.
         n_processes: Processes that decode audio; the features do not depend on it.
         progress: Told how many clips are done.
-
-    Raises:
-        CorpusError: The corpus has no audio, or its audio is gone or has changed; the folder cannot be written.
-        AudioError: A clip cannot be decoded any more.
     """
     if corpus.is_custom:
         raise CorpusError(
@@ -87,18 +83,10 @@ def make_basic_features(
 
 
 def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: pd.DataFrame) -> NDArray[np.float32]:
-    """Return the features of some examples of a store, as `make_basic_features` left them.
-
-    Args:
-        store: The feature store.
-        settings: As when they were made.
-        table: The examples: clip, start_s, end_s.
+    """Return the features of the examples in a table (clip, start_s, end_s), as `make_basic_features` left them.
 
     Returns:
         float32 (n_examples, 136).
-
-    Raises:
-        CorpusError: They are missing or damaged.
     """
     everything = all_examples(store, settings, store.items).table
     path = _path(store, settings, everything)
@@ -137,13 +125,9 @@ def features_of_stretches(
 def all_examples(
     store: FeatureStore, settings: FeatureSettings, items: Sequence[str], clips: Collection[str] | None = None
 ) -> ExamplesOfClips:
-    """Return the examples of some items, augmented ones included; clips are cut as they are tested, never cropped.
+    """Return the examples of some items, or of some of their clips (None: of all), augmented ones included.
 
-    Args:
-        store: The feature store.
-        settings: They say how waveforms are cut.
-        items: Whose examples.
-        clips: Only those of these clips; None: of all.
+    Clips are cut as they are tested, never cropped.
     """
     if store.is_waveform:
         return WaveformExamples(store, tuple(items), settings, augmented=True, clips=clips)

@@ -51,11 +51,7 @@ class Evaluation:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Write predictions.parquet and the other tables into a folder.
-
-        Raises:
-            OSError: The disk is full.
-        """
+        """Write predictions.parquet and the other tables into a folder."""
         for name, table in {"predictions.parquet": self.predictions, **self.tables}.items():
             if name.endswith(".parquet"):
                 write_table(folder / name, table)
@@ -122,9 +118,6 @@ def evaluate_predictions(
         of_training: Figures of the training side, where it has no predictions.
         loss: Gives the loss of targets and predictions; None: that of the settings, by Keras.
 
-    Returns:
-        The figures and the predictions.
-
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
@@ -147,15 +140,9 @@ def _evaluate(
     loss: Loss | None,
     tables: Mapping[str, Mapping[str, pd.DataFrame]],
 ) -> Evaluation:
-    """Return the figures of what was answered.
+    """Return the figures of what was answered on each side, and those of sides that training ``followed``.
 
-    Args:
-        sides: What was answered on each side.
-        data: The fold.
-        settings: As of `evaluate_predictions`.
-        followed: The figures of sides that training followed.
-        loss: As of `evaluate_predictions`.
-        tables: Further tables, by the name of their file, of each side.
+    ``tables`` are further ones of each side, by the name of their file.
     """
     task, further = settings.task, further_metrics.load(settings.task_type, settings.metrics)
     class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt

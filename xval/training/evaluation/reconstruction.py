@@ -28,11 +28,6 @@ def rebuild_sides(
     The unit is that of the normalised features, whose variance is 1 with normalization=per_bin. The targets are the errors of
     always answering with the mean of each bin over the training examples.
 
-    Args:
-        model: With its best weights.
-        data: The fold.
-        batch_size: Of the predictions.
-
     Returns:
         What was answered on each side; embeddings.parquet of each side, where the architecture has a layer of this name.
 
