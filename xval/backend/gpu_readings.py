@@ -135,8 +135,8 @@ def describe_since(device: str, begin: Readings | None) -> dict[str, float]:
     if watched is None:
         return _data_share()
     n = watched.n - (begin.n if begin else 0)
-    of_job = watched.sum_of_utilisation - (begin.sum_of_utilisation if begin else 0.0)
-    return describe_now(device) | ({"utilisation": round(of_job / n, 1)} if n else {})
+    sum_of_job = watched.sum_of_utilisation - (begin.sum_of_utilisation if begin else 0.0)
+    return describe_now(device) | ({"utilisation": round(sum_of_job / n, 1)} if n else {})
 
 
 def _data_share() -> dict[str, float]:

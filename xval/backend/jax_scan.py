@@ -33,8 +33,8 @@ class ScannedSteps:
         n_examples = len(places)
         rows = np.resize(np.arange(n_examples), -(-n_examples // self.batch_size) * self.batch_size)
         variables = [
-            [variable.value for variable in of_model]
-            for of_model in (self._model.trainable_variables, self._model.non_trainable_variables)
+            [variable.value for variable in group]
+            for group in (self._model.trainable_variables, self._model.non_trainable_variables)
         ]
         predictions = np.asarray(self._predict(variables, self.held.array, self._in_batches(places[rows])), np.float32)
         return predictions.reshape(-1, *predictions.shape[2:])[:n_examples]

@@ -118,9 +118,9 @@ class RecordedSteps:
     def _nothing_changed(self) -> Iterator[None]:
         """Give variables and random numbers the values back that they had before the block."""
         model = self._model
-        of_optimizer = optimizer_variables(model.optimizer) if model.optimizer else []
+        variables_of_optimizer = optimizer_variables(model.optimizer) if model.optimizer else []
         variables = {
-            id(variable): variable.value for variable in (*model.variables, *model.metrics_variables, *of_optimizer)
+            id(variable): variable.value for variable in (*model.variables, *model.metrics_variables, *variables_of_optimizer)
         }.values()
         before = [value.detach().clone() for value in variables]
         with torch.random.fork_rng():

@@ -126,11 +126,7 @@ def become(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether some process holds the `filelock.FileLock` of a file; nothing is made or changed.
-
-    Raises:
-        OSError: The file may not be read.
-    """
+    """Return whether some process holds the `filelock.FileLock` of a file; nothing is made or changed."""
     if fcntl is None:
         return path.exists() and _is_locked_by_trial(path)
     try:

@@ -97,7 +97,7 @@ class StoredExamples:
         if not self._items:
             return np.empty(0, np.float32)
         targets: list[NDArray[Any]] = [np.array(source.targets(item)) for item in self._items]
-        first = np.cumsum([0, *(len(of_item) for of_item in targets[:-1])])
+        first = np.cumsum([0, *(len(item_targets) for item_targets in targets[:-1])])
         in_order: NDArray[Any] = np.concatenate(targets)[first[self._item_of] + self._row_of]
         return in_order
 
@@ -197,12 +197,12 @@ class WaveformExamples:
         length, held = self._length, self._source
         if length is None or isinstance(held, StoreFiles):
             return None
-        of_item = np.array([held.first[item] for item in self._item_of], np.int64)
+        item_starts = np.array([held.first[item] for item in self._item_of], np.int64)
 
         def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
             begins, ends = self._bounds(positions, length)
             is_continued = self._lengths.n_shortest > 1  # as `fill_example` has it
-            return stretches(of_item[positions] + begins, ends - begins, length, continued=is_continued)
+            return stretches(item_starts[positions] + begins, ends - begins, length, continued=is_continued)
 
         return in_stretches(held, places, (length,))
 

@@ -109,7 +109,7 @@ def load_fold(
     elif store.is_waveform and settings is not None:
         read = partial(WaveformExamples, store, settings=settings, held=held)
         crop = {} if settings.crop_s is None else {"crop": True}
-    sides = {side: read(items=of_side, augmented=False, clips=clips.get(side)) for side, of_side in items.items()}
+    sides = {side: read(items=side_items, augmented=False, clips=clips.get(side)) for side, side_items in items.items()}
     for side, examples in sides.items():
         if isinstance(examples, FrameExamples) and not examples.weights.any():
             raise FoldsError(

@@ -176,8 +176,8 @@ class FrameExamples:
         """
         joined = []
         for number, recording in enumerate(self.recordings):
-            of_recording = predictions[self._recording_of == number]
-            joined.append(of_recording.reshape(-1, *predictions.shape[2:])[: recording.n_frames])
+            frames_of_recording = predictions[self._recording_of == number]
+            joined.append(frames_of_recording.reshape(-1, *predictions.shape[2:])[: recording.n_frames])
         return joined
 
     def split(self, predictions: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -186,15 +186,15 @@ class FrameExamples:
         Args:
             predictions: float32 (frames of all recordings, n_classes), in the order of `recordings`: `join`, undone.
         """
-        of_sequences = np.zeros((len(self), self._length, predictions.shape[-1]), np.float32)
+        frames_of_sequences = np.zeros((len(self), self._length, predictions.shape[-1]), np.float32)
         first = 0
         for number, recording in enumerate(self.recordings):
             places = np.flatnonzero(self._recording_of == number)
-            of_recording = np.zeros((len(places) * self._length, predictions.shape[-1]), np.float32)
-            of_recording[: recording.n_frames] = predictions[first : first + recording.n_frames]
-            of_sequences[places] = of_recording.reshape(len(places), self._length, -1)
+            frames_of_recording = np.zeros((len(places) * self._length, predictions.shape[-1]), np.float32)
+            frames_of_recording[: recording.n_frames] = predictions[first : first + recording.n_frames]
+            frames_of_sequences[places] = frames_of_recording.reshape(len(places), self._length, -1)
             first += recording.n_frames
-        return of_sequences
+        return frames_of_sequences
 
     def _sequence(self, position: int) -> tuple[Recording, int]:
         """Return the recording of a sequence and its first frame there."""

@@ -112,7 +112,6 @@ class StoreMemory:
         """Return a held store; the first thread that asks reads it, others wait for it.
 
         Raises:
-            CorpusError: The store is damaged.
             _ReadElsewhereError: Another thread was reading it, and failed.
         """
         with self._lock:

@@ -130,8 +130,8 @@ def _items(index: "pd.DataFrame", task_type: str, *, has_classes: bool) -> list[
         strata = {item: str(np.searchsorted(edges, mean)) for item, mean in means.items()}
         labels = [[strata[item]] for item in index["item"]]
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for item, of_clip in zip(index["item"], labels, strict=True):
-        counts[str(item)].update(of_clip)
+    for item, clip_labels in zip(index["item"], labels, strict=True):
+        counts[str(item)].update(clip_labels)
     return [Item(name, counts[name]) for name in sorted(counts)]
 
 

@@ -228,11 +228,11 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
                 raise DivergenceError(f"{name} is {logs[name]} after epoch {epoch + 1}; monitor another value.")
 
     def _validate(self, validation: Validation, predictions: NDArray[np.float32]) -> dict[str, float]:
-        targets, of_targets = measured(validation.data.sides["validation"], predictions)
-        loss = data_loss(targets, of_targets, self._settings, validation.data) + validation.penalty()
+        targets, measured_predictions = measured(validation.data.sides["validation"], predictions)
+        loss = data_loss(targets, measured_predictions, self._settings, validation.data) + validation.penalty()
         if not math.isfinite(loss):
             return {"val_loss": loss}
-        figures = {f"val_{name}": self._measure(name, targets, of_targets) for name in self._metrics}
+        figures = {f"val_{name}": self._measure(name, targets, measured_predictions) for name in self._metrics}
         return {"val_loss": loss} | figures
 
     def _measure(self, name: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:

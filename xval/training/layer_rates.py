@@ -54,10 +54,10 @@ def layer_shares(model: keras.Model, fitted: keras.Model, settings: Settings, ep
         for number, block in enumerate(reversed(blocks_to_freeze(blocks, settings)), start=1):
             if epoch < number * settings.unfreeze_every:
                 shares[next(place for place, other in enumerate(blocks) if other is block)] = 0.0
-    of_variable = {
+    share_of_variable = {
         id(variable): share
         for share, block in zip(shares, blocks, strict=True)
         for layer in block
         for variable in layer.trainable_variables
     }
-    return np.array([of_variable.get(id(variable), 1.0) for variable in fitted.trainable_variables], np.float32)
+    return np.array([share_of_variable.get(id(variable), 1.0) for variable in fitted.trainable_variables], np.float32)
