@@ -68,7 +68,6 @@ class Gpu:
     driver: str = ""
 
     def __str__(self) -> str:
-        """Return what is known of it."""
         return self.name + (f", {self.memory_mb} MB" if self.memory_mb else "") + (self.driver and f", driver {self.driver}")
 
 
@@ -85,12 +84,12 @@ def find_gpus() -> tuple[Gpu, ...]:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    found = {}
+    gpus = {}
     for index, uuid, memory_mb, driver, *name in csv.reader(listed.splitlines(), skipinitialspace=True):
-        found[index] = found[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0, driver)
+        gpus[index] = gpus[uuid] = Gpu(", ".join(name), int(memory_mb) if memory_mb.isdecimal() else 0, driver)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    chosen = [key for key in found if key.isdigit()] if visible is None else visible.split(",")
-    return tuple(found[key.strip()] for key in chosen if key.strip() in found)
+    chosen = [key for key in gpus if key.isdigit()] if visible is None else visible.split(",")
+    return tuple(gpus[key.strip()] for key in chosen if key.strip() in gpus)
 
 
 def make_slots(
@@ -107,9 +106,6 @@ def make_slots(
 
     Returns:
         One slot per worker, and a sentence; where more threads are wanted than there are cores, another one in a second line.
-
-    Raises:
-        SettingsError: No such GPU on a machine that has GPUs, or too many workers for its memory.
     """
     gpus = () if gpu == "cpu" else find_gpus()
     if gpus:
@@ -135,15 +131,15 @@ def _gpu_slots(
     """Return the slots on some of the GPUs of this machine, and a sentence that names them."""
     numbers = list(dict.fromkeys(int(part) for part in wanted.split(",")))
     if unknown := [number for number in numbers if number >= len(gpus)]:
-        listed = ", ".join(f"{number} ({found.name})" for number, found in enumerate(gpus))
+        listed = ", ".join(f"{number} ({gpu.name})" for number, gpu in enumerate(gpus))
         missing = ", ".join(map(str, unknown))
         raise SettingsError(f"GPU: this machine has no GPU {missing}. Available: {listed}, cpu.")
     for number in numbers:
-        found = gpus[number]
-        most = found.memory_mb // (CONTEXT_MB + _LEAST_MEMORY_MB)
-        if workers_per_gpu > 1 and found.memory_mb and workers_per_gpu > most:
+        gpu = gpus[number]
+        most = gpu.memory_mb // (CONTEXT_MB + _LEAST_MEMORY_MB)
+        if workers_per_gpu > 1 and gpu.memory_mb and workers_per_gpu > most:
             raise SettingsError(
-                f"workers_per_gpu={workers_per_gpu}: GPU {number} ({found.name}) has {found.memory_mb} MB, and each worker "
+                f"workers_per_gpu={workers_per_gpu}: GPU {number} ({gpu.name}) has {gpu.memory_mb} MB, and each worker "
                 f"needs {CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
             )
     # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle beside one that is shared.
@@ -160,23 +156,19 @@ def _describe_sharing(sharing: Mapping[int, int]) -> str:
         return "."
     begin, later = dict(sharing), ""
     for number, n_workers in sharing.items():
-        found = read_gpu(str(number)) if n_workers > 1 else None
-        if found and (n_now := max(1, count_room(found, found.memory_mb / n_workers))) < n_workers:
+        reading = read_gpu(str(number)) if n_workers > 1 else None
+        if reading and (n_now := max(1, count_room(reading, reading.memory_mb / n_workers))) < n_workers:
             begin[number] = n_now
-            later += f" {found.used_mb:.0f} MB of GPU {number} are in use: more workers, up to {n_workers}, as memory allows."
+            later += f" {reading.used_mb:.0f} MB of GPU {number} are in use: more workers, up to {n_workers}, as memory allows."
     if len(set(begin.values())) > 1:
-        each = " and ".join(map(str, begin.values())) + " workers"
+        workers = " and ".join(map(str, begin.values())) + " workers"
     else:
-        each = f"{begin[number]} worker{'s' * (begin[number] > 1)} each"
-    return f", {each}, which share its memory equally.{later}"
+        workers = f"{begin[number]} worker{'s' * (begin[number] > 1)} each"
+    return f", {workers}, which share its memory equally.{later}"
 
 
 def read_device(text: str) -> str:
-    """Return the device that an argument names.
-
-    Raises:
-        SettingsError: It is neither ``cpu`` nor a number.
-    """
+    """Return the device that an argument names: ``cpu``, or the number of a GPU."""
     if text != "cpu" and not (text.isascii() and text.isdecimal()):
         raise SettingsError(f"--gpu: received '{text}'; allowed: the number of a GPU, or cpu.")
     return text
@@ -235,9 +227,6 @@ def load_keras() -> None:
 
     Keras and TensorFlow import a few packages, where they are installed, for parts of theirs that xval does not use. They are
     hidden meanwhile, and can be imported afterwards; `keras.visualization` and `keras.wrappers` stay without them.
-
-    Raises:
-        SettingsError: The backend cannot be imported; with what it wrote to the standard error.
     """
     if "keras" in sys.modules:
         return

@@ -22,9 +22,6 @@ def fuse_normalization(model: keras.Model) -> None:
 
     Layers of subclasses, and those without scale or offset, of other inputs than images with the channels last, or with options
     of Keras alone, stay as they are.
-
-    Args:
-        model: Built, of any layers.
     """
     if keras.backend.backend() != "tensorflow" or has_gpu():
         return
@@ -46,7 +43,7 @@ def _normalize(layer: Any, inputs: Any, training: bool | None = None, mask: Any 
         return type(layer).call(layer, inputs, training=training, mask=mask)
     import tensorflow as tf
 
-    gamma, beta = (keras.ops.convert_to_tensor(each) for each in (layer.gamma, layer.beta))
+    gamma, beta = (keras.ops.convert_to_tensor(weight) for weight in (layer.gamma, layer.beta))
     outputs, mean, unbiased = tf.compat.v1.nn.fused_batch_norm(inputs, gamma, beta, epsilon=layer.epsilon, is_training=True)
     n_values = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), unbiased.dtype)
     variance = unbiased * ((n_values - 1) / n_values)

@@ -70,12 +70,7 @@ def read_gpu(device: str) -> Reading | None:
 
 
 def count_room(found: Reading, worker_mb: float) -> int:
-    """Return how many workers find room in what is free of a GPU.
-
-    Args:
-        found: What it does now.
-        worker_mb: What each takes (MB).
-    """
+    """Return how many workers, each of which takes ``worker_mb`` (MB), find room in what is free of a GPU."""
     return int((found.memory_mb - found.used_mb) / worker_mb + _SPARE_SHARE)
 
 
@@ -110,8 +105,8 @@ def readings(device: str) -> Readings | None:
     if folder is None or device == "cpu":
         return None
     try:
-        found = json.loads(read_regular(Path(folder) / f"{device}.json"))
-        return Readings(Reading(**found["last"]), found["n"], found["sum_of_utilisation"])
+        content = json.loads(read_regular(Path(folder) / f"{device}.json"))
+        return Readings(Reading(**content["last"]), content["n"], content["sum_of_utilisation"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -124,27 +119,24 @@ def note_data_share(share: float | None) -> None:
 def describe_now(device: str) -> dict[str, float]:
     """Return what the progress of a job says of its GPU.
 
-    Args:
-        device: As of `read_gpu`.
-
     Returns:
         ``utilisation`` (percent) and ``used_mb`` as now, and ``data_share``; each where it is known. Nothing of the CPU.
     """
     if device == "cpu":
         return {}
-    found = readings(device)
-    last = {} if found is None else {"utilisation": found.last.utilisation, "used_mb": round(found.last.used_mb)}
+    watched = readings(device)
+    last = {} if watched is None else {"utilisation": watched.last.utilisation, "used_mb": round(watched.last.used_mb)}
     return last | _data_share()
 
 
 def describe_since(device: str, begin: Readings | None) -> dict[str, float]:
     """Return what the record of a job says of its GPU, as `describe_now`, with the mean utilisation since some readings."""
-    found = readings(device)
-    if found is None:
+    watched = readings(device)
+    if watched is None:
         return _data_share()
-    n = found.n - (begin.n if begin else 0)
-    of_job = found.sum_of_utilisation - (begin.sum_of_utilisation if begin else 0.0)
-    return describe_now(device) | ({"utilisation": round(of_job / n, 1)} if n else {})
+    n = watched.n - (begin.n if begin else 0)
+    sum_of_job = watched.sum_of_utilisation - (begin.sum_of_utilisation if begin else 0.0)
+    return describe_now(device) | ({"utilisation": round(sum_of_job / n, 1)} if n else {})
 
 
 def _data_share() -> dict[str, float]:
@@ -157,7 +149,7 @@ def _identity(device: str) -> str:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return device
-    listed = [each.strip() for each in visible.split(",")]
+    listed = [entry.strip() for entry in visible.split(",")]
     return listed[min(int(device), len(listed) - 1)]  # a process that is bound to a GPU sees it alone
 
 
@@ -166,11 +158,11 @@ def _watch(identities: Mapping[str, str], folder: Path, over: threading.Event) -
     while True:
         for gpu, identity in identities.items():
             with suppress(Exception):
-                found = _read(identity)
-                if found is None:
+                reading = _read(identity)
+                if reading is None:
                     return
-                before = known.get(gpu, Readings(found, 0, 0.0))
-                known[gpu] = Readings(found, before.n + 1, before.sum_of_utilisation + found.utilisation)
+                before = known.get(gpu, Readings(reading, 0, 0.0))
+                known[gpu] = Readings(reading, before.n + 1, before.sum_of_utilisation + reading.utilisation)
                 new = folder / f"{gpu}.new"
                 new.write_text(json.dumps(asdict(known[gpu])))
                 replace(new, folder / f"{gpu}.json")

@@ -54,8 +54,8 @@ class HeldExamples:
         first, period, n_filled = places[:, 0:1], places[:, 1:2], places[:, 2:3]
         # An empty stretch may begin behind the last sample.
         inside = ops.minimum(first + samples % period, array.shape[0] - 1)
-        found = ops.where(samples < n_filled, _take(array, inside), 0.0)
-        return ops.reshape(found, (-1, *self.shape))
+        examples = ops.where(samples < n_filled, _take(array, inside), 0.0)
+        return ops.reshape(examples, (-1, *self.shape))
 
 
 def _take(array: Any, places: Any) -> Any:

@@ -15,13 +15,7 @@ from xval.backend.held_examples import HeldExamples
 
 
 class ScannedSteps:
-    """Training and prediction with one model.
-
-    Args:
-        model: Compiled.
-        held: The examples.
-        batch_size: Examples of a step.
-    """
+    """Training and prediction with one compiled model, in steps of ``batch_size`` examples."""
 
     def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
         self.held = held
@@ -39,11 +33,11 @@ class ScannedSteps:
         n_examples = len(places)
         rows = np.resize(np.arange(n_examples), -(-n_examples // self.batch_size) * self.batch_size)
         variables = [
-            [each.value for each in of_model]
-            for of_model in (self._model.trainable_variables, self._model.non_trainable_variables)
+            [variable.value for variable in group]
+            for group in (self._model.trainable_variables, self._model.non_trainable_variables)
         ]
-        found = np.asarray(self._predict(variables, self.held.array, self._in_batches(places[rows])), np.float32)
-        return found.reshape(-1, *found.shape[2:])[:n_examples]
+        predictions = np.asarray(self._predict(variables, self.held.array, self._in_batches(places[rows])), np.float32)
+        return predictions.reshape(-1, *predictions.shape[2:])[:n_examples]
 
     def _in_batches(self, values: Any) -> Any:
         return values.reshape(-1, self.batch_size, *values.shape[1:])

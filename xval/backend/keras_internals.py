@@ -30,8 +30,8 @@ def all_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
 
     `keras.Model.layers` leaves out the layers within layers, and a layer has no public list of its own.
     """
-    found: list[keras.layers.Layer] = model._flatten_layers()
-    return found
+    layers: list[keras.layers.Layer] = model._flatten_layers()
+    return layers
 
 
 def weight_averages(optimizer: "keras.optimizers.Optimizer") -> list["keras.Variable"]:
@@ -40,8 +40,8 @@ def weight_averages(optimizer: "keras.optimizers.Optimizer") -> list["keras.Vari
     They are among `Optimizer.variables`, which does not tell one kind from another. In mixed_float16 they belong to the
     optimizer within.
     """
-    found: list[keras.Variable] = getattr(optimizer, "inner_optimizer", optimizer)._model_variables_moving_average
-    return found
+    averages: list[keras.Variable] = getattr(optimizer, "inner_optimizer", optimizer)._model_variables_moving_average
+    return averages
 
 
 def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]:
@@ -50,7 +50,7 @@ def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]
     `keras.Operation.output` is public, but gives the first call alone, and raises where there is none.
     """
     return [
-        ([each.shape for each in node.input_tensors], [each.shape for each in node.output_tensors])
+        ([tensor.shape for tensor in node.input_tensors], [tensor.shape for tensor in node.output_tensors])
         for node in getattr(operation, "_inbound_nodes", ())
     ]
 
@@ -64,9 +64,9 @@ def optimizer_variables(optimizer: "keras.optimizers.Optimizer") -> list["keras.
     import keras
 
     known: list[keras.Variable] = list(optimizer.variables)
-    ids = {id(each) for each in known}
+    ids = {id(value) for value in known}
     own = vars(getattr(optimizer, "inner_optimizer", optimizer)).values()
-    return known + [each for each in own if isinstance(each, keras.Variable) and id(each) not in ids]
+    return known + [value for value in own if isinstance(value, keras.Variable) and id(value) not in ids]
 
 
 @contextmanager

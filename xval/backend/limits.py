@@ -15,15 +15,7 @@ MEMORY_MB = "XVAL_GPU_MEMORY_MB"
 
 
 def limit_threads(backend: str, threads: int) -> None:
-    """Have the backend of this process, and what reads files for it, compute with so many threads.
-
-    Args:
-        backend: tensorflow, torch or jax; JAX has its threads from the environment.
-        threads: CPU threads of a job.
-
-    Raises:
-        RuntimeError: TensorFlow has already started with another number of threads.
-    """
+    """Have the backend, and what reads files for it, compute with so many threads; JAX has its own from the environment."""
     if "pyarrow" in sys.modules:  # one that is loaded later has its threads from the environment
         import pyarrow
 
@@ -45,14 +37,7 @@ def limit_threads(backend: str, threads: int) -> None:
 
 
 def limit_gpu_memory(backend: str) -> None:
-    """Have the backend of this process keep to its share of the GPU's memory, if it has one.
-
-    Args:
-        backend: tensorflow, torch or jax; JAX has its share from the environment.
-
-    Raises:
-        RuntimeError: TensorFlow has already started, without this limit.
-    """
+    """Have the backend keep to its share of the GPU's memory, if it has one; JAX has its own from the environment."""
     share, memory_mb = os.environ.get(MEMORY_SHARE), os.environ.get(MEMORY_MB)
     if share is None:
         return

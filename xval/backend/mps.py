@@ -26,9 +26,6 @@ _UNTIL_INPUT_ENDS = f'{_CONTROL} -d || exit; echo started; cat > /dev/null; echo
 def shared_time(slots: Sequence[Slot]) -> Iterator[bool]:
     """Have processes that are started within this block compute on a shared GPU at the same time, if several share one.
 
-    Args:
-        slots: Where they run.
-
     Yields:
         Whether they do; not where no GPU is shared, where the service is not installed or does not start. Where the environment
         names a service already, that one is used.

@@ -123,9 +123,6 @@ def release(model: keras.Model) -> None:
 def describe(model: keras.Model) -> dict[str, Any]:
     """Return what a record says of the GPU that has trained a model; nothing where none has.
 
-    Args:
-        model: The fitted one.
-
     Returns:
         ``{"gpu": {"name", "driver", "memory_mb", "epochs", "peak_memory_mb"}}``: its memory, how epochs ran, and the most that
         arrays of this process took of it (MB; where the backend tells).
@@ -136,20 +133,17 @@ def describe(model: keras.Model) -> dict[str, Any]:
     steps = model.__dict__.get("_xval_device_steps")
     reason = getattr(steps, "not_recorded", "")
     epochs = "from the CPU" if steps is None else f"on the device, step by step: {reason}" if reason else "on the device"
-    found = {"name": gpus[0].name, "driver": gpus[0].driver, "memory_mb": gpus[0].memory_mb, "epochs": epochs}
-    return {"gpu": found | _peak_memory_mb()}
+    facts = {"name": gpus[0].name, "driver": gpus[0].driver, "memory_mb": gpus[0].memory_mb, "epochs": epochs}
+    return {"gpu": facts | _peak_memory_mb()}
 
 
 def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None) -> None:
-    """Have Keras make the variables of its loss and metrics, as `fit` does at its first batch of examples.
+    """Have Keras make the variables of a compiled model's loss and metrics, as `fit` does at its first batch.
 
-    Args:
-        model: Compiled.
-        targets: Of a few examples.
-        weights: Theirs, if they have any.
+    Targets and weights are those of a few examples.
     """
     predictions = np.full((0 if targets is None else len(targets), *model.output_shape[1:]), 0.5, np.float32)
-    given = [None if each is None else keras.ops.convert_to_tensor(each) for each in (targets, predictions, weights)]
+    given = [None if values is None else keras.ops.convert_to_tensor(values) for values in (targets, predictions, weights)]
     model.compute_loss(None, *given)
     model.compute_metrics(None, *given)
     model.reset_metrics()

@@ -18,9 +18,6 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
         deterministic: Use operations that give the same numbers each time.
         threads: Of the job.
         keep_kernels: Those of TensorFlow, see `kernels_kept`; the job runs the functions of the last one.
-
-    Raises:
-        RuntimeError: TensorFlow has already started with another number of threads.
     """
     _keep_what_is_loaded()
     leave_tensorflow_alone()

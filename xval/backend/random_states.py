@@ -18,7 +18,7 @@ def get_state() -> dict[str, Any]:
     """Return the states: a dict of numbers, texts and arrays."""
     version, numbers, spare = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - what others draw from
-    found: dict[str, Any] = {
+    states: dict[str, Any] = {
         "python": {"version": version, "numbers": np.array(numbers, np.uint64), "spare": spare},
         "numpy": {"name": name, "keys": np.array(keys), "rest": rest},
         "keras": global_seed_state(),
@@ -27,8 +27,8 @@ def get_state() -> dict[str, Any]:
         import torch
 
         devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        found["torch"] = [state.numpy().copy() for state in (torch.get_rng_state(), *devices)]
-    return found
+        states["torch"] = [state.numpy().copy() for state in (torch.get_rng_state(), *devices)]
+    return states
 
 
 def set_state(states: Mapping[str, Any]) -> None:
@@ -38,13 +38,13 @@ def set_state(states: Mapping[str, Any]) -> None:
         ValueError, TypeError, KeyError, RuntimeError: They are none.
     """
     set_global_seed_state(states["keras"])  # first: to make a generator of seeds draws from Python's numbers
-    of_python, of_numpy = states["python"], states["numpy"]
-    random.setstate((of_python["version"], tuple(map(int, of_python["numbers"])), of_python["spare"]))
-    np.random.set_state((of_numpy["name"], of_numpy["keys"], *of_numpy["rest"]))  # noqa: NPY002
+    python_state, numpy_state = states["python"], states["numpy"]
+    random.setstate((python_state["version"], tuple(map(int, python_state["numbers"])), python_state["spare"]))
+    np.random.set_state((numpy_state["name"], numpy_state["keys"], *numpy_state["rest"]))  # noqa: NPY002
     if keras.backend.backend() == "torch":
         import torch
 
-        of_cpu, *of_devices = (torch.from_numpy(state.copy()) for state in states["torch"])
-        torch.set_rng_state(of_cpu)
-        if of_devices:
-            torch.cuda.set_rng_state_all(of_devices)
+        cpu_state, *device_states = (torch.from_numpy(state.copy()) for state in states["torch"])
+        torch.set_rng_state(cpu_state)
+        if device_states:
+            torch.cuda.set_rng_state_all(device_states)

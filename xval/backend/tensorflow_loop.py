@@ -27,13 +27,7 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 class LoopedSteps:
-    """Training and prediction with one model.
-
-    Args:
-        model: Compiled.
-        held: The examples.
-        batch_size: Examples of a step.
-    """
+    """Training and prediction with one compiled model, in steps of ``batch_size`` examples."""
 
     def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
         self.held = held
@@ -50,16 +44,16 @@ class LoopedSteps:
 
         def train(*epoch: tf.Tensor) -> None:
             def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
-                values = [self._batch(each, number) for each in epoch]
+                values = [self._batch(tensor, number) for tensor in epoch]
                 self._model.train_step((self.held.examples(values[:n_given]), *values[n_given:]))
                 return (number + 1,)
 
             n_steps = self._n_steps(epoch[0])
             tf.while_loop(lambda number: number < n_steps, take_step, (0,))
 
-        self._run("train", train, *(each.numpy() for each in (*given, *labels)))
-        found: dict[str, Any] = self._model.get_metrics_result()
-        return found
+        self._run("train", train, *(tensor.numpy() for tensor in (*given, *labels)))
+        figures: dict[str, Any] = self._model.get_metrics_result()
+        return figures
 
     def predict(self, places: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the predictions for examples at some places, float32 (n_examples, *output_shape)."""
@@ -80,7 +74,7 @@ class LoopedSteps:
         if self._is_constant:
             n_filled = -(-n_examples // self.batch_size) * self.batch_size
             places = places[np.resize(np.arange(n_examples), n_filled)]
-        return np.concatenate([each.numpy() for each in self._run("predict", predict, places)])[:n_examples]
+        return np.concatenate([part.numpy() for part in self._run("predict", predict, places)])[:n_examples]
 
     def _run(self, name: str, function: Callable[..., Any], *values: NDArray[Any]) -> list[Any]:
         """Run a function, which is traced at its first call, on the values of some steps; return what its loops return.
@@ -91,16 +85,16 @@ class LoopedSteps:
             values: (n_all, ...) each; n_all is a multiple of the size of a batch where shapes are constant.
         """
         # TensorFlow keeps int32 that a function gets in the memory of the host.
-        wide = [each.astype(np.int64) if each.dtype == np.int32 else each for each in values]
-        found = []
+        wide = [array.astype(np.int64) if array.dtype == np.int32 else array for array in values]
+        outputs = []
         for first, n_rows in self._loops(len(wide[0])):
             key = name, n_rows if self._is_compiled else None
             if key not in self._functions:
-                signature = [tf.TensorSpec((key[1], *each.shape[1:]), each.dtype) for each in wide]
+                signature = [tf.TensorSpec((key[1], *array.shape[1:]), array.dtype) for array in wide]
                 options = {"jit_compile": self._is_compiled, "autograph": False}
                 self._functions[key] = tf.function(function, input_signature=signature, **options)
-            found.append(self._functions[key](*(tf.convert_to_tensor(each[first : first + n_rows]) for each in wide)))
-        return found
+            outputs.append(self._functions[key](*(tf.convert_to_tensor(array[first : first + n_rows]) for array in wide)))
+        return outputs
 
     def _loops(self, n_all: int) -> Iterator[tuple[int, int]]:
         """Cut an epoch into loops; yield the first row of each, and how many it has."""
@@ -119,8 +113,7 @@ class LoopedSteps:
         return -(-(tf.shape(values)[0] if n_rows is None else n_rows) // self.batch_size)
 
     def _batch(self, values: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        """Return the values of a step."""
         if self._is_compiled:  # XLA cuts out nothing whose size it does not know
             return tf.reshape(values, (-1, self.batch_size, *values.shape[1:]))[number]
-        found = values[number * self.batch_size : (number + 1) * self.batch_size]
-        return tf.ensure_shape(found, (self.batch_size if self._is_constant else None, *values.shape[1:]))
+        rows = values[number * self.batch_size : (number + 1) * self.batch_size]
+        return tf.ensure_shape(rows, (self.batch_size if self._is_constant else None, *values.shape[1:]))

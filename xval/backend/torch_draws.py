@@ -24,8 +24,6 @@ States = dict[int, list[int]]
 
 @dataclass
 class _Draw:
-    """One draw of a step."""
-
     seed: Any
     generator: torch.Generator
     draw: Callable[[], torch.Tensor] | None = None
@@ -61,18 +59,18 @@ class Draws(TorchFunctionMode):  # type: ignore[misc]
         Args:
             states: Of the seeds that are known by now; completed, and changed as the step changes them.
         """
-        for each in self._draws:
-            if isinstance(each.seed, int):
-                number = each.seed
+        for draw in self._draws:
+            if isinstance(draw.seed, int):
+                number = draw.seed
             else:
-                if id(each.seed) not in states:
-                    states[id(each.seed)] = [int(value) for value in each.seed.state.value.tolist()]
-                state = states[id(each.seed)]
+                if id(draw.seed) not in states:
+                    states[id(draw.seed)] = [int(value) for value in draw.seed.state.value.tolist()]
+                state = states[id(draw.seed)]
                 number = sum(state)
                 state[1] += 1
-            if each.draw is not None and each.numbers is not None:
-                each.generator.manual_seed(number & 0xFFFFFFFF)
-                each.numbers.copy_(each.draw())
+            if draw.draw is not None and draw.numbers is not None:
+                draw.generator.manual_seed(number & 0xFFFFFFFF)
+                draw.numbers.copy_(draw.draw())
 
     def _generator(self, seed: Any) -> torch.Generator:
         """Return the generator of the next draw."""
@@ -89,7 +87,7 @@ class Draws(TorchFunctionMode):  # type: ignore[misc]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        drawn = next((each for each in self._draws if each.generator is kwargs.get("generator")), None)
+        drawn = next((draw for draw in self._draws if draw.generator is kwargs.get("generator")), None)
         if drawn is None:
             return func(*args, **kwargs)
         if func not in _FUNCTIONS:

@@ -42,12 +42,7 @@ class _Recorded:
 
 
 class RecordedSteps:
-    """Training and prediction with one model.
-
-    Args:
-        model: Compiled.
-        held: The examples.
-        batch_size: Examples of a step.
+    """Training and prediction with one compiled model, in steps of ``batch_size`` examples.
 
     Attributes:
         not_recorded: Why steps are not recorded; nothing while they are.
@@ -72,23 +67,23 @@ class RecordedSteps:
         epoch = [values.to(self._device) for values in (*given, *labels)]
         for first in range(0, len(epoch[0]), self.batch_size):
             self._run("train", self._train_step, [values[first : first + self.batch_size] for values in epoch])
-        found: dict[str, Any] = self._model.get_metrics_result()
-        return found
+        figures: dict[str, Any] = self._model.get_metrics_result()
+        return figures
 
     def predict(self, places: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the predictions for examples at some places, float32 (n_examples, *output_shape)."""
         on_device = torch.from_numpy(places).to(self._device)
         with torch.no_grad():
             parts = [self._run("predict", self._predict_step, [part]).clone() for part in on_device.split(self.batch_size)]
-            found = torch.cat(parts).float()
-        return np.asarray(found.cpu().numpy())
+            predictions = torch.cat(parts).float()
+        return np.asarray(predictions.cpu().numpy())
 
     def _train_step(self, batch: Batch) -> None:
         self._model.train_step((self.held.examples(batch[: self._n_given]), *batch[self._n_given :]))
 
     def _predict_step(self, batch: Batch) -> torch.Tensor:
-        found: torch.Tensor = self._model(self.held.examples(batch), training=False)
-        return found
+        predictions: torch.Tensor = self._model(self.held.examples(batch), training=False)
+        return predictions
 
     def _run(self, name: str, step: Callable[[Batch], Any], batch: Batch) -> Any:
         """Take a step: replay its graph, recorded when a batch of this size comes first."""
@@ -103,8 +98,8 @@ class RecordedSteps:
         if self.not_recorded:
             return step(batch)
         recorded = self._recorded[key]
-        for mine, values in zip(recorded.inputs, batch, strict=True):
-            mine.copy_(values)
+        for recorded_values, values in zip(recorded.inputs, batch, strict=True):
+            recorded_values.copy_(values)
         recorded.draws.fill(self._states)
         recorded.graph.replay()
         return recorded.output
@@ -123,8 +118,10 @@ class RecordedSteps:
     def _nothing_changed(self) -> Iterator[None]:
         """Give variables and random numbers the values back that they had before the block."""
         model = self._model
-        of_optimizer = optimizer_variables(model.optimizer) if model.optimizer else []
-        variables = {id(each): each.value for each in (*model.variables, *model.metrics_variables, *of_optimizer)}.values()
+        variables_of_optimizer = optimizer_variables(model.optimizer) if model.optimizer else []
+        variables = {
+            id(variable): variable.value for variable in (*model.variables, *model.metrics_variables, *variables_of_optimizer)
+        }.values()
         before = [value.detach().clone() for value in variables]
         with torch.random.fork_rng():
             try:

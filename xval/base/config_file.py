@@ -52,18 +52,13 @@ def own_folder(name: str) -> Path | None:
 
 
 def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
-    """Return the defaults of a config file as ``{section: {key: text}}``.
+    """Return the defaults of a config file as ``{section: {key: text}}``, in the order of the file.
 
-    Args:
-        path: The file; when omitted, the project's own config.ini with the changes of the user's study. Relative folders of
-            corpora and results are then those of the study.
+    The project's own has the changes of the user's study; relative folders of corpora and results are then those of the study.
+    A key stands in one section alone, and a study changes keys but adds none.
 
     Returns:
         The sections in the order of the file.
-
-    Raises:
-        SettingsError: The file is missing, malformed, or has one key twice (also in two sections); the study's has a key that
-            the project's lacks.
     """
     sections = _read(path)
     study = find_study() if path == CONFIG_PATH else None
@@ -85,12 +80,11 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
 
 def _of_study(folder: str, study: Path) -> str:
     """Return a folder of the study as it is called from the current folder: short within the study, else absolute."""
-    here, path = Path.cwd(), study / folder
-    return os.path.relpath(path, here) if here.is_relative_to(study) and path.is_relative_to(study) else str(path)
+    current, path = Path.cwd(), study / folder
+    return os.path.relpath(path, current) if current.is_relative_to(study) and path.is_relative_to(study) else str(path)
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:
-    """Read one config file; see `read_defaults`."""
     parser = ConfigParser(interpolation=None, default_section="\0", inline_comment_prefixes=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
@@ -112,11 +106,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
 
 
 def read_section(section: str, path: Path = CONFIG_PATH) -> dict[str, str]:
-    """Return one section of a config file as ``{key: text}``.
-
-    Raises:
-        SettingsError: As `read_defaults`, or the section is missing.
-    """
+    """Return one section of a config file as ``{key: text}``."""
     sections = read_defaults(path)
     if section not in sections:
         raise SettingsError(f"{path}: section [{section}] is missing. Found: {', '.join(sections)}.")
@@ -124,11 +114,7 @@ def read_section(section: str, path: Path = CONFIG_PATH) -> dict[str, str]:
 
 
 def read_default(section: str, key: str, path: Path = CONFIG_PATH) -> str:
-    """Return the text of one default.
-
-    Raises:
-        SettingsError: As `read_section`, or the key is missing.
-    """
+    """Return the text of one default."""
     values = read_section(section, path)
     if key not in values:
         raise SettingsError(describe_missing(key, [section], path))

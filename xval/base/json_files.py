@@ -43,13 +43,8 @@ _SECONDS_UNTIL_STALE = 3600.0  # where nobody can tell whether the writer lives:
 def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) -> None:
     """Write a dict as JSON, whole or not at all; NaN and infinities become null.
 
-    Args:
-        path: The file.
-        content: What to write.
-        flushed: Wait until it is on the disk; False in a folder that is flushed as a whole before it gets its name.
-
-    Raises:
-        OSError: The disk is full or not writable; what stood there stays.
+    It is on the disk afterwards; with ``flushed=False`` it need not be, for a folder that is flushed as a whole before it gets
+    its name.
     """
     if flushed:
         write_atomically(path, json_text(content).encode())
@@ -58,15 +53,7 @@ def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) 
 
 
 def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading.
-
-    Args:
-        path: The file.
-        content: What to write.
-
-    Raises:
-        OSError: The disk is full or not writable; what stood there stays.
-    """
+    """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading."""
     plain = without_nan(content)
     with suppress(ResultsError):  # what is damaged is written anew
         if read_json(path) == plain:
@@ -93,11 +80,7 @@ def read_json(path: Path) -> JsonObject | None:
 
 
 def read_hashed_json(path: Path) -> tuple[JsonObject | None, str]:
-    """Return what `read_json` does, and 16 hex digits that tell this content of the file from any other.
-
-    Raises:
-        ResultsError: As `read_json`.
-    """
+    """Return what `read_json` does, and 16 hex digits that tell this content of the file from any other."""
     try:
         text = read_regular(path, LARGEST_JSON_BYTES)
         content = json.loads(text)
@@ -125,11 +108,7 @@ def hash_text(text: bytes) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside it, flush it, and rename it.
-
-    Raises:
-        OSError: The disk is full or not writable; what stood there stays.
-    """
+    """Write a file under a temporary name beside it, flush it, and rename it; where that fails, what stood there stays."""
     with part_of(path) as temporary:
         with temporary.open("wb") as file:
             file.write(content)
@@ -143,8 +122,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 def part_of(path: Path) -> Iterator[Path]:
     """Give a temporary name for a file, and remove the file of that name if it is still there at the end of the block.
 
-    Raises:
-        OSError: What the block raises, with the name of the file where it has none: a full disk is met in writing, by a number.
+    Errors of the disk within the block get the name of the file where they have none: a full disk is met in writing, by a
+    number.
     """
     temporary = part_path(path)
     try:
@@ -178,7 +157,7 @@ def name_refused(error: BaseException | None, path: Path) -> bool:
 
 def final_name(path: Path) -> Path:
     """Return the final path of one in which parts may be temporary names of `part_path`."""
-    return Path(*(found["name"] if (found := _PART.fullmatch(part)) else part for part in path.parts))
+    return Path(*(match["name"] if (match := _PART.fullmatch(part)) else part for part in path.parts))
 
 
 def part_path(path: Path) -> Path:
@@ -222,9 +201,9 @@ def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool =
         names = os.listdir(folder)  # noqa: PTH208 - Path.iterdir takes three times as long
     except OSError:
         return
-    for found in filter(None, map(_PART.fullmatch, names)):
-        path = folder / found.string
-        if (name is not None and _shortened(name) != found["name"]) or not _is_stale(path, found):
+    for match in filter(None, map(_PART.fullmatch, names)):
+        path = folder / match.string
+        if (name is not None and _shortened(name) != match["name"]) or not _is_stale(path, match):
             continue
         if not path.is_dir():
             with suppress(OSError):
@@ -269,11 +248,7 @@ def _start_of(process: int) -> str | None:
 
 
 def flush_all(paths: Collection[Path]) -> None:
-    """Have the system write files and folders to the disk, all at once: one by one each waits for the disk by itself.
-
-    Raises:
-        OSError: The disk is full or gone.
-    """
+    """Have the system write files and folders to the disk, all at once: one by one each waits for the disk by itself."""
     with ThreadPoolExecutor(_MOST_FLUSHED_AT_ONCE) as pool:
         list(pool.map(flush, paths))
 

@@ -51,7 +51,7 @@ def match(name: str, known: Iterable[str]) -> str | None:
     Returns:
         The known name; None where there is none.
     """
-    plain = {_plain(one): one for one in known}
+    plain = {_plain(known_name): known_name for known_name in known}
     return plain.get(_plain(_SHORT.get(name.lower(), name)))
 
 

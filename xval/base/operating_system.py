@@ -126,11 +126,7 @@ def become(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether some process holds the `filelock.FileLock` of a file; nothing is made or changed.
-
-    Raises:
-        OSError: The file may not be read.
-    """
+    """Return whether some process holds the `filelock.FileLock` of a file; nothing is made or changed."""
     if fcntl is None:
         return path.exists() and _is_locked_by_trial(path)
     try:
@@ -163,9 +159,7 @@ class IrregularFileError(OSError):
 def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
     """Open a file to read its bytes, without waiting for what is none: a pipe in its place would never end.
 
-    Args:
-        path: The file.
-        most_bytes: The size that it may have; None: any.
+    ``most_bytes`` is the size that it may have; None: any.
 
     Raises:
         IrregularFileError: It is a folder, a pipe, a device or a socket, or larger.
@@ -175,11 +169,11 @@ def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
     except IsADirectoryError:
         raise IrregularFileError(errno.EISDIR, "no regular file", str(path)) from None
-    found = os.fstat(file.fileno())
-    if stat.S_ISREG(found.st_mode) and (most_bytes is None or found.st_size <= most_bytes):
+    status = os.fstat(file.fileno())
+    if stat.S_ISREG(status.st_mode) and (most_bytes is None or status.st_size <= most_bytes):
         return file
     file.close()
-    if stat.S_ISREG(found.st_mode):
+    if stat.S_ISREG(status.st_mode):
         raise IrregularFileError(errno.EFBIG, f"larger than {most_bytes} bytes, the most that such a file may have", str(path))
     raise IrregularFileError(errno.EINVAL, "no regular file", str(path))
 
@@ -199,11 +193,7 @@ def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:
 
 
 def flush(path: Path) -> None:
-    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call.
-
-    Raises:
-        OSError: The disk is full or gone, or there is no such file.
-    """
+    """Have the system write a file or folder to the disk; Windows cannot open folders and needs no such call."""
     if IS_WINDOWS and path.is_dir():
         return
     descriptor = os.open(path, os.O_RDWR if IS_WINDOWS else os.O_RDONLY)  # Windows flushes only what may be written
@@ -214,11 +204,7 @@ def flush(path: Path) -> None:
 
 
 def replace(temporary: Path, path: Path) -> None:
-    """Put a file in the place of another; on Windows this waits a moment for processes that still read the other.
-
-    Raises:
-        OSError: The folder is not writable; on Windows also: a process has kept the file open for 2 s.
-    """
+    """Put a file in the place of another; on Windows this waits up to 2 s for processes that still read the other."""
     until = time.monotonic() + _TRY_TO_REPLACE_FOR_S
     while True:
         try:

@@ -38,26 +38,12 @@ _GB = 10**9
 
 
 def refuse(path: Path, reason: str) -> None:
-    """Refuse a table for its size.
-
-    Raises:
-        IrregularFileError: Always.
-    """
+    """Raise an `IrregularFileError` that says what is wrong with the size of a table."""
     raise IrregularFileError(errno.EFBIG, reason, str(path))
 
 
 def refuse_large(path: Path, *, n_rows: int = 0, n_bytes: int = 0, most_rows: int = MOST_ROWS) -> None:
-    """Refuse a table that has too many rows, or needs more memory than is free.
-
-    Args:
-        path: The file, for the error.
-        n_rows: How many rows it has.
-        n_bytes: What its content takes in memory.
-        most_rows: How many rows it may have.
-
-    Raises:
-        IrregularFileError: It is too large.
-    """
+    """Refuse a table that has too many rows, or whose content of ``n_bytes`` needs more memory than is free."""
     if n_rows > most_rows:
         refuse(path, f"it has {n_rows} rows, at most {most_rows} are read; split it, or write it again if it should be smaller")
     if n_bytes > _LARGEST_UNASKED_BYTES and n_bytes > (free := free_memory_bytes()):
@@ -69,16 +55,7 @@ def refuse_large(path: Path, *, n_rows: int = 0, n_bytes: int = 0, most_rows: in
 
 
 def open_table(path: Path, most_rows: int = MOST_ROWS) -> BufferedReader:
-    """Open a csv file, or another text of lines, whose size, lines and columns are bounded.
-
-    Args:
-        path: The file.
-        most_rows: How many lines it may have.
-
-    Raises:
-        IrregularFileError: It is no regular file, or too large.
-        OSError: It is missing or cannot be read.
-    """
+    """Open a csv file, or another text of lines, whose size, lines (``most_rows``) and columns are bounded."""
     file = open_regular(path, LARGEST_TABLE_BYTES)
     try:
         _check_lines(file, path, most_rows)

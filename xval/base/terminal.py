@@ -59,7 +59,7 @@ def _escape(found: re.Match[str]) -> str:
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_IN_ASCII.get(each, "?") for each in error.object[error.start : error.end]), error.end
+    return "".join(_IN_ASCII.get(character, "?") for character in error.object[error.start : error.end]), error.end
 
 
 codecs.register_error(_HANDLER, _in_ascii)

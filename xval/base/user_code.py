@@ -60,12 +60,7 @@ class Definition:
     def check_signature(self, n_positional: int, wanted: str) -> None:
         """Refuse a function that cannot be called with some positional arguments alone; a class passes.
 
-        Args:
-            n_positional: How many.
-            wanted: The signature as the error shows it: ``loss(y_true, y_pred)``.
-
-        Raises:
-            SettingsError: It takes fewer, or needs more.
+        ``wanted`` is the signature as the error shows it: ``loss(y_true, y_pred)``.
         """
         if isinstance(self.node, ast.FunctionDef) and not _accepts(self.node.args, n_positional):
             raise SettingsError(
@@ -104,11 +99,7 @@ def has_module(name: str) -> bool:
 
 
 def find_module(name: str) -> Module:
-    """Find a module and read its source, without running anything.
-
-    Raises:
-        SettingsError: There is no such module, it is not written in Python, or it has a syntax error.
-    """
+    """Find a module and read its source, without running anything."""
     parts = name.split(".")
     if parts[0] == "__main__":
         raise SettingsError(
@@ -180,7 +171,7 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
     Returns:
         The files by their path below a folder from which they can be imported under the same names.
     """
-    waiting, seen, found = [*modules], set(known), dict[str, Path]()
+    waiting, seen, own = [*modules], set(known), dict[str, Path]()
     while waiting:
         top, *inner = waiting.pop().split(".")
         spec = _find_spec(top)
@@ -195,10 +186,10 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
             files = {f"{top}.py": Path(spec.origin)}
         else:  # a folder without __init__.py may hold anything: only what is named
             files = dict(_named_file(folders, top, inner))
-        files = {name: path for name, path in files.items() if name not in found}
-        found |= files
+        files = {name: path for name, path in files.items() if name not in own}
+        own |= files
         waiting += [name for path in files.values() for name in imported_modules(path)]
-    return found
+    return own
 
 
 def _accepts(arguments: ast.arguments, n_positional: int) -> bool:
@@ -261,7 +252,7 @@ def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
     else:
         locations = [folder for folder in (sys.path[0], *_places()) if folder]
         where = " and ".join(dict.fromkeys(locations))
-    names = {found.name for found in iter_modules(locations) if not found.name.startswith("_")}
+    names = {module.name for module in iter_modules(locations) if not module.name.startswith("_")}
     return f"'{name}': no module '{missing}' in {where}. {suggestion(missing, names)}"
 
 
@@ -274,8 +265,8 @@ def _is_own(spec: ModuleSpec) -> bool:
 def _is_installed(path: Path) -> bool:
     """Return whether a file or folder belongs to Python or to an installed package."""
     installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    found = path.resolve()
-    return bool(_PACKAGES_FOLDERS & set(found.parts)) or any(found.is_relative_to(folder) for folder in installed)
+    resolved = path.resolve()
+    return bool(_PACKAGES_FOLDERS & set(resolved.parts)) or any(resolved.is_relative_to(folder) for folder in installed)
 
 
 def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:

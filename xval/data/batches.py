@@ -22,7 +22,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of examples for `fit` and `predict`.
 
     Args:
-        examples: The examples.
         batch_size: Examples per batch; the last batch may be smaller.
         targets: Targets in the form that the loss wants; None for prediction.
         weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame. Keras
@@ -122,10 +121,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def by_places(self, index: int, indexed: Indexed) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
         """Return (given, targets, weights) of a batch for who has the array of the examples.
 
-        Args:
-            index: Which batch.
-            indexed: Where the examples lie in the array.
-
         Returns:
             ``given`` are the places of the examples, and where they are mixed those of their partners and the partners'
             shares, float32 (n_examples,). Targets and weights are mixed already.
@@ -154,12 +149,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
-    """All batches of an epoch as one, for a device that holds the examples: (given, targets) or (given, targets, weights).
-
-    Args:
-        batches: The batches.
-        indexed: Where the examples lie in what the device holds.
-    """
+    """All batches of an epoch as one, for a device that holds the examples: (given, targets) or (given, targets, weights)."""
 
     def __init__(self, batches: Batches, indexed: Indexed) -> None:
         super().__init__()
@@ -178,8 +168,8 @@ class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         """Return `Batches.by_places` of all batches, one behind the other."""
         with self._batches.timed():
-            found = [self._batches.by_places(number, self._indexed) for number in range(self._batches.num_batches)]
-            given, *labels = zip(*found, strict=True)
+            parts_of_batches = [self._batches.by_places(number, self._indexed) for number in range(self._batches.num_batches)]
+            given, *labels = zip(*parts_of_batches, strict=True)
             joined = tuple(np.concatenate(parts) for parts in zip(*given, strict=True))
             return (joined, *(np.concatenate(parts) for parts in labels if parts[0] is not None))
 
@@ -195,7 +185,7 @@ def _filled(
     """Repeat the examples of a batch until there are `batch_size`, with weights that keep its loss as it is."""
     n_examples = len(given[0])
     rows = np.resize(np.arange(n_examples), batch_size)
-    given = tuple(each[rows] for each in given)
+    given = tuple(values[rows] for values in given)
     if targets is None:
         return given, None, None
     weights = np.ones(n_examples, np.float32) if weights is None else weights

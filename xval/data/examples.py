@@ -25,7 +25,6 @@ class StoredExamples:
     """The examples of one side, in the order of items and rows.
 
     Args:
-        store: The feature store.
         items: The items of the side.
         augmented: Whether augmented examples belong to it.
         held: The store in memory, of which examples are rows; None: read them from its files.
@@ -57,7 +56,6 @@ class StoredExamples:
             self._row_in_memory = np.array([held.first[item] for item in self._items], np.int64)[self._item_of] + self._row_of
 
     def __len__(self) -> int:
-        """Return the number of examples."""
         return len(self.table)
 
     @property
@@ -99,7 +97,7 @@ class StoredExamples:
         if not self._items:
             return np.empty(0, np.float32)
         targets: list[NDArray[Any]] = [np.array(source.targets(item)) for item in self._items]
-        first = np.cumsum([0, *(len(of_item) for of_item in targets[:-1])])
+        first = np.cumsum([0, *(len(item_targets) for item_targets in targets[:-1])])
         in_order: NDArray[Any] = np.concatenate(targets)[first[self._item_of] + self._row_of]
         return in_order
 
@@ -161,7 +159,6 @@ class WaveformExamples:
         self.targets: NDArray[Any] = np.array([targets[item][row] for item, row in rows])[clip_of]
 
     def __len__(self) -> int:
-        """Return the number of examples."""
         return len(self.table)
 
     @property
@@ -183,11 +180,7 @@ class WaveformExamples:
             self._offset = (rng.random(len(self)) * (spare + 1)).astype(np.int64)
 
     def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the samples of the examples at some positions, float32 (n_positions, n_samples).
-
-        Raises:
-            ValueError: They have different lengths.
-        """
+        """Return the samples of the examples at some positions, all of one length, float32 (n_positions, n_samples)."""
         length = self._length
         if length is None:
             (length,) = {whole_length(int(n), self._lengths.n_shortest) for n in (self._end - self._begin)[positions]}
@@ -204,12 +197,12 @@ class WaveformExamples:
         length, held = self._length, self._source
         if length is None or isinstance(held, StoreFiles):
             return None
-        of_item = np.array([held.first[item] for item in self._item_of], np.int64)
+        item_starts = np.array([held.first[item] for item in self._item_of], np.int64)
 
         def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
             begins, ends = self._bounds(positions, length)
             is_continued = self._lengths.n_shortest > 1  # as `fill_example` has it
-            return stretches(of_item[positions] + begins, ends - begins, length, continued=is_continued)
+            return stretches(item_starts[positions] + begins, ends - begins, length, continued=is_continued)
 
         return in_stretches(held, places, (length,))
 

@@ -33,7 +33,6 @@ class FoldData:
     """The examples of one fold.
 
     Attributes:
-        store: The feature store.
         fold: Which items are on which side.
         class_names: What the classes 0, 1, ... are; empty where there are none.
         training: What trains, augmented examples included.
@@ -93,12 +92,6 @@ def load_fold(
         frames: How recordings are cut into frames, each with a label; None: clips have labels.
         random_excerpts: Train on sequences of frames from random places.
         clips: Which clips count, by side; of a side that is missing all do.
-
-    Returns:
-        The fold.
-
-    Raises:
-        FoldsError: A side has no example, because all clips of its items were left out of the store; or no frame that counts.
     """
     clips = clips or {}
     held = store_memory.hold(store, in_memory_mb if in_memory else 0)
@@ -116,7 +109,7 @@ def load_fold(
     elif store.is_waveform and settings is not None:
         read = partial(WaveformExamples, store, settings=settings, held=held)
         crop = {} if settings.crop_s is None else {"crop": True}
-    sides = {side: read(items=of_side, augmented=False, clips=clips.get(side)) for side, of_side in items.items()}
+    sides = {side: read(items=side_items, augmented=False, clips=clips.get(side)) for side, side_items in items.items()}
     for side, examples in sides.items():
         if isinstance(examples, FrameExamples) and not examples.weights.any():
             raise FoldsError(
@@ -144,7 +137,6 @@ def _read_frames(
     augmented: bool,  # noqa: ARG001 - recordings have no augmented copies, whose annotations would not fit
     **options: Any,
 ) -> FrameExamples:
-    """Return sequences of frames."""
     return FrameExamples(store, items, settings, sample_rate_hz, **options)
 
 

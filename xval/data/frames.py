@@ -74,9 +74,6 @@ class FrameExamples:
         targets: int64 (n_examples, n_frames), or float32 (n_examples, n_frames, n_classes); padding has the class 0.
         weights: float32 (n_examples, n_frames), 0 for padding and for disputed frames.
         recordings: The recordings behind them, in their order.
-
-    Raises:
-        SettingsError: A recording is shorter than a frame, or the policy is none.
     """
 
     def __init__(
@@ -96,17 +93,17 @@ class FrameExamples:
         self._frame_samples = settings.frame_samples(sample_rate_hz)
         self._length = settings.sequence_frames
         self.recordings = _read_recordings(store, items, settings, sample_rate_hz, clips)
-        counts = [-(-each.n_frames // self._length) for each in self.recordings]
+        counts = [-(-recording.n_frames // self._length) for recording in self.recordings]
         self._recording_of = np.repeat(np.arange(len(counts)), counts)
         self._grid = np.concatenate([np.arange(count) * self._length for count in counts] or [np.empty(0, int)])
         self._starts = self._grid.copy()
         frame_s = self._frame_samples / sample_rate_hz
-        of = [self.recordings[number] for number in self._recording_of]
-        ends = np.minimum(self._grid + self._length, [each.n_frames for each in of])
+        recording_of_sequence = [self.recordings[number] for number in self._recording_of]
+        ends = np.minimum(self._grid + self._length, [recording.n_frames for recording in recording_of_sequence])
         self.table = pd.DataFrame(
             {
-                "item": [each.item for each in of],
-                "clip": [each.clip for each in of],
+                "item": [recording.item for recording in recording_of_sequence],
+                "clip": [recording.clip for recording in recording_of_sequence],
                 "start_s": self._grid * frame_s,
                 "end_s": ends * frame_s,
                 "augmented": False,
@@ -116,12 +113,11 @@ class FrameExamples:
         self._source = StoreFiles(store) if held is None else held
         shape = self.recordings[0].targets.shape[1:] if self.recordings else ()
         dtype = self.recordings[0].targets.dtype if self.recordings else np.int64
-        self.targets: NDArray[Any] = np.zeros((len(of), self._length, *shape), dtype)
-        self.weights = np.zeros((len(of), self._length), np.float32)
+        self.targets: NDArray[Any] = np.zeros((len(recording_of_sequence), self._length, *shape), dtype)
+        self.weights = np.zeros((len(recording_of_sequence), self._length), np.float32)
         self._label()
 
     def __len__(self) -> int:
-        """Return the number of sequences."""
         return len(self.table)
 
     @property
@@ -158,9 +154,9 @@ class FrameExamples:
         size, held = self._frame_samples, self._source
         if isinstance(held, StoreFiles):
             return None
-        of = [self.recordings[number] for number in self._recording_of]
-        first = np.array([held.first[each.item] + each.first for each in of], np.int64)
-        n_frames = np.array([each.n_frames for each in of], np.int64)
+        recording_of_sequence = [self.recordings[number] for number in self._recording_of]
+        first = np.array([held.first[recording.item] + recording.first for recording in recording_of_sequence], np.int64)
+        n_frames = np.array([recording.n_frames for recording in recording_of_sequence], np.int64)
 
         def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
             starts = self._starts[positions]
@@ -180,8 +176,8 @@ class FrameExamples:
         """
         joined = []
         for number, recording in enumerate(self.recordings):
-            of_recording = predictions[self._recording_of == number]
-            joined.append(of_recording.reshape(-1, *predictions.shape[2:])[: recording.n_frames])
+            frames_of_recording = predictions[self._recording_of == number]
+            joined.append(frames_of_recording.reshape(-1, *predictions.shape[2:])[: recording.n_frames])
         return joined
 
     def split(self, predictions: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -190,15 +186,15 @@ class FrameExamples:
         Args:
             predictions: float32 (frames of all recordings, n_classes), in the order of `recordings`: `join`, undone.
         """
-        found = np.zeros((len(self), self._length, predictions.shape[-1]), np.float32)
+        frames_of_sequences = np.zeros((len(self), self._length, predictions.shape[-1]), np.float32)
         first = 0
         for number, recording in enumerate(self.recordings):
             places = np.flatnonzero(self._recording_of == number)
-            of_recording = np.zeros((len(places) * self._length, predictions.shape[-1]), np.float32)
-            of_recording[: recording.n_frames] = predictions[first : first + recording.n_frames]
-            found[places] = of_recording.reshape(len(places), self._length, -1)
+            frames_of_recording = np.zeros((len(places) * self._length, predictions.shape[-1]), np.float32)
+            frames_of_recording[: recording.n_frames] = predictions[first : first + recording.n_frames]
+            frames_of_sequences[places] = frames_of_recording.reshape(len(places), self._length, -1)
             first += recording.n_frames
-        return found
+        return frames_of_sequences
 
     def _sequence(self, position: int) -> tuple[Recording, int]:
         """Return the recording of a sequence and its first frame there."""

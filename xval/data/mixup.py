@@ -31,9 +31,6 @@ def mixup_batch(
 
     Returns:
         Predictors, targets and weights as new arrays of the same shapes and types.
-
-    Raises:
-        TypeError: The targets are class numbers, which cannot be mixed.
     """
     partners, shares = draw_pairs(len(predictors), rng, alpha)
     return mixed(predictors, partners, shares), *mixed_labels(targets, weights, partners, shares)
@@ -51,11 +48,7 @@ def mixed_labels(
     partners: NDArray[np.int64],
     shares: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return mixed targets and weights, if there are any.
-
-    Raises:
-        TypeError: The targets are class numbers.
-    """
+    """Return mixed targets and weights, if there are any."""
     if not np.issubdtype(targets.dtype, np.floating):
         raise TypeError(f"mixup needs one-hot targets or numbers as floats; received {targets.dtype} {targets.shape}.")
     return mixed(targets, partners, shares), None if weights is None else mixed(weights, partners, shares)
@@ -63,7 +56,7 @@ def mixed_labels(
 
 def mixed(values: NDArray[Any], partners: NDArray[np.int64], shares: NDArray[np.float32]) -> NDArray[Any]:
     """Return values (n_examples, ...) each of which has a share of its partner's."""
-    found: NDArray[Any] = values[partners] - values
-    found *= shares.reshape(-1, *(1,) * (values.ndim - 1))
-    found += values
-    return found
+    mixture: NDArray[Any] = values[partners] - values
+    mixture *= shares.reshape(-1, *(1,) * (values.ndim - 1))
+    mixture += values
+    return mixture

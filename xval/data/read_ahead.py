@@ -33,12 +33,7 @@ class ReadAhead:
     def predictors(self, batches: Sequence[NDArray[np.int64]], index: int) -> NDArray[np.float32]:
         """Return the predictors of a batch, and have the next ones read.
 
-        Args:
-            batches: The positions of each batch; the same ones until `forget` is called.
-            index: Which batch.
-
-        Raises:
-            CorpusError: A file is missing or damaged.
+        ``batches`` are the positions of all of them, the same ones until `forget` is called.
         """
         if not self._enabled:
             return self._read(batches[index])

@@ -22,18 +22,10 @@ class StoreFiles:
         self._places: dict[str, tuple[Path, int]] = {}
 
     def piece(self, item: str, first: int, stop: int) -> NDArray[np.float32]:
-        """Return some rows of an item.
-
-        Args:
-            item: The item.
-            first: The first row, or the first sample of a store of waveforms.
-            stop: The one behind the last.
+        """Return the rows of an item from ``first`` until before ``stop``; of a store of waveforms, its samples.
 
         Returns:
             float32 (stop - first, *example_shape); of waveforms (stop - first,).
-
-        Raises:
-            CorpusError: There is no such item, or its file is missing, damaged or shorter than it was.
         """
         shape = () if self._store.is_waveform else self._store.example_shape
         rows = np.empty((max(0, stop - first), *shape), np.float32)
@@ -47,9 +39,6 @@ class StoreFiles:
             item: The item.
             first: The first of the rows.
             rows: float32 (n_rows, *example_shape), or (n_samples,), contiguous; filled here.
-
-        Raises:
-            CorpusError: As `piece`.
         """
         if not rows.size:
             return

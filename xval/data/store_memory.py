@@ -36,9 +36,6 @@ class HeldStore:
         everything: float32 (n_examples, *example_shape), or (n_samples,) of waveforms: the predictors of all items, in the
             order of `store.items`.
         first: Where the rows of each item begin in it.
-
-    Raises:
-        CorpusError: The store is damaged.
     """
 
     def __init__(self, store: FeatureStore) -> None:
@@ -91,9 +88,6 @@ class StoreMemory:
 
         Returns:
             The held store; None: it is larger.
-
-        Raises:
-            CorpusError: The store is damaged.
         """
         identity = _identify(store.folder) if store_mb(store) <= limit_mb else None
         with self._lock:
@@ -105,11 +99,7 @@ class StoreMemory:
         return None
 
     def preload(self, store: FeatureStore, limit_mb: float) -> None:
-        """Read the store of the next job, if it is not larger than that.
-
-        Raises:
-            CorpusError: The store is damaged.
-        """
+        """Read the store of the next job, if it is not larger than that."""
         identity = _identify(store.folder) if store_mb(store) <= limit_mb else None
         with self._lock:
             self._next = identity
@@ -122,7 +112,6 @@ class StoreMemory:
         """Return a held store; the first thread that asks reads it, others wait for it.
 
         Raises:
-            CorpusError: The store is damaged.
             _ReadElsewhereError: Another thread was reading it, and failed.
         """
         with self._lock:
@@ -174,13 +163,9 @@ def hold(store: FeatureStore, limit_mb: float) -> HeldStore | None:
 
 
 def preload(folder: Path, limit_mb: float) -> None:
-    """Read the store of the next job into the memory of this process; to be called in a thread of its own.
+    """Read the store of the next job, if it is not larger than that (MB), in a thread of the caller's.
 
     Whatever is wrong with the store is not said here but by the job that uses it.
-
-    Args:
-        folder: The store.
-        limit_mb: A larger store is not read (MB).
     """
     with suppress(Exception):
         _OF_THIS_PROCESS.preload(open_store(folder), limit_mb)

@@ -29,18 +29,12 @@ class TargetScaling:
 
 
 def target_scaling(store: FeatureStore, items: Collection[str], clips: Collection[str] | None = None) -> TargetScaling:
-    """Return the mean and deviation of the targets of some items.
-
-    Args:
-        store: Of a regression.
-        items: Items of the store.
-        clips: Those of their clips that count; None: all.
-    """
+    """Return the mean and deviation of the targets of a regression over some items, or some of their clips (None: over all)."""
     examples = store.examples[~store.examples["augmented"] & store.examples["item"].isin(items)]
     if clips is not None:
         examples = examples[examples["clip"].isin(clips)]
     rows = examples.groupby("item")["row"]
-    targets = np.concatenate([store.targets(str(item))[of_item] for item, of_item in rows]).astype(np.float64)
+    targets = np.concatenate([store.targets(str(item))[rows_of_item] for item, rows_of_item in rows]).astype(np.float64)
     mean, deviation = targets.mean(axis=0), targets.std(axis=0)
     varies = deviation > _SMALLEST_DEVIATION * np.abs(mean)
     return TargetScaling(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32))

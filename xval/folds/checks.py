@@ -55,12 +55,12 @@ def check_fold(fold: Fold, items: Sequence[Item], *, has_classes: bool) -> None:
 
 def refuse_shared_audio(shared: Sequence[tuple[str, "pd.DataFrame"]], folds: Sequence[Fold]) -> None:
     """Refuse clips that share audio, under items that some fold puts on two sides."""
-    for what, group in shared:
+    for kind, group in shared:
         first, second = (group.drop_duplicates("item").iloc[position] for position in (0, 1))
         for fold in folds:
             sides = {item: side for side in SIDES for item in getattr(fold, side)}
             if len({sides.get(item, "training") for item in group["item"]}) > 1:
                 raise FoldsError(
-                    f"{what} on two sides of fold {fold.number}: clip '{first['clip']}' of item '{first['item']}' and clip "
+                    f"{kind} on two sides of fold {fold.number}: clip '{first['clip']}' of item '{first['item']}' and clip "
                     f"'{second['clip']}' of item '{second['item']}'. Leave one of them out, or give both the same item."
                 )

@@ -45,11 +45,7 @@ _TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 @dataclass(frozen=True)
 class Condition:
-    """A checked condition.
-
-    Attributes:
-        text: As it was written.
-    """
+    """A checked condition."""
 
     text: str
 
@@ -79,11 +75,11 @@ class Condition:
         """Return the expression, and the columns that stand in backticks by the names that stand for them."""
         columns: dict[str, str] = {}
 
-        def replace(found: re.Match[str]) -> str:
-            if found[1] is None:
-                return found[0]  # a text in quotes
+        def replace(match: re.Match[str]) -> str:
+            if match[1] is None:
+                return match[0]  # a text in quotes
             name = f"column_{len(columns)}_in_backticks"
-            columns[name] = found[1]
+            columns[name] = match[1]
             return name
 
         text = re.sub(r"\"[^\"]*\"|'[^']*'|`([^`]+)`", replace, self.text.strip())
@@ -118,8 +114,8 @@ class Condition:
         if isinstance(kind, ast.In | ast.NotIn):
             if not (isinstance(left, ast.Name) and isinstance(right, ast.Tuple | ast.List) and right.elts):
                 raise self._fault('after in and not in stands a list such as ("de", "en"), before it a column')
-            for each in right.elts:
-                self._constant(each)
+            for element in right.elts:
+                self._constant(element)
         elif type(kind) not in _COMPARISONS:
             raise self._fault("'is' is no comparison of values")
         elif isinstance(left, ast.Name) == isinstance(right, ast.Name):
@@ -162,15 +158,15 @@ class Condition:
         if name not in table:
             raise SettingsError(f"condition {self.text!r}: no column '{name}'. {suggestion(name, map(str, table.columns))}")
         values = table[name]
-        wanted = [self._constant(each) for each in (right.elts if isinstance(right, ast.Tuple | ast.List) else [right])]
+        wanted = [self._constant(element) for element in (right.elts if isinstance(right, ast.Tuple | ast.List) else [right])]
         is_number = values.dtype.kind in "iuf"
-        if wrong := [each for each in wanted if isinstance(each, str) == is_number]:
+        if wrong := [element for element in wanted if isinstance(element, str) == is_number]:
             holds = "numbers" if is_number else "texts, which stand in quotes"
             raise SettingsError(f"condition {self.text!r}: column '{name}' holds {holds}; received {wrong[0]!r}.")
         filled = values.notna().to_numpy(bool)
         if kind in (ast.In, ast.NotIn):
-            found = values.isin(wanted).to_numpy(bool)
-            return filled & (found if kind is ast.In else ~found)
+            is_listed = values.isin(wanted).to_numpy(bool)
+            return filled & (is_listed if kind is ast.In else ~is_listed)
         chosen = np.zeros(len(table), bool)
         present = values[filled].astype(float if is_number else str).to_numpy(dtype=None if is_number else object)
         chosen[filled] = _COMPARISONS[kind](present, wanted[0])

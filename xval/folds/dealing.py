@@ -48,7 +48,7 @@ def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: 
     def has_room(group: int) -> bool:
         if len(groups[group]) < size:
             return True
-        return len(groups[group]) == size and sum(len(other) > size for other in groups) < n_larger
+        return len(groups[group]) == size and sum(len(members) > size for members in groups) < n_larger
 
     def excess(group: int, item: Item) -> tuple[float, int]:
         """Rise of the squared distance from equal shares, each label relative to its share; then the emptier group."""
@@ -82,16 +82,16 @@ def draw(items: Sequence[Item], n_drawn: int, rng: np.random.Generator, *, keep_
     order = [items[position] for position in rng.permutation(len(items))]
     counts = np.array([[item.labels[label] for label in labels] for item in order])
     total, owners = counts.sum(axis=0), (counts > 0).sum(axis=0)
-    left, have = np.ones(len(order), dtype=bool), np.zeros(len(labels))
+    left, drawn_counts = np.ones(len(order), dtype=bool), np.zeros(len(labels))
     drawn: set[str] = set()
     while len(drawn) < n_drawn:
         allowed = left & ~((counts > 0) & (owners == 1)).any(axis=1) if keep_labels else left
         if not allowed.any():
             break
         share = (len(drawn) + 1) / len(order)
-        distance = np.abs(have + counts - share * total).sum(axis=1) / total.sum()
+        distance = np.abs(drawn_counts + counts - share * total).sum(axis=1) / total.sum()
         best = int(np.argmin(np.where(allowed, distance.round(9), np.inf)))
         left[best] = False
-        have, owners = have + counts[best], owners - (counts[best] > 0)
+        drawn_counts, owners = drawn_counts + counts[best], owners - (counts[best] > 0)
         drawn.add(order[best].name)
     return drawn

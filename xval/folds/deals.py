@@ -32,9 +32,6 @@ def add_deals(
         n_deals: How many deals there are to be, the first included.
         seed: fold_seed.
         make: Returns the folds of a deal, numbered from 1, or raises `FoldsError`.
-
-    Raises:
-        FoldsError: No further deal is found.
     """
     folds, known = list(first), {_test_sets(first)}
     for number in range(2, n_deals + 1):
@@ -42,11 +39,11 @@ def add_deals(
         error: FoldsError | None = None
         for attempt in range(_MOST_TRIES):
             try:
-                found = make(rng, "blocks" if attempt < _MOST_TRIES // 2 else "any")
+                dealt = make(rng, "blocks" if attempt < _MOST_TRIES // 2 else "any")
             except FoldsError as caught:
                 error = caught
                 continue
-            if _test_sets(found) not in known:
+            if _test_sets(dealt) not in known:
                 break
         else:
             why = f" Some were refused: {error}" if error else ""
@@ -55,8 +52,8 @@ def add_deals(
                 f"far as {_MOST_TRIES} tries found. Use fold_repeats={number - 1}, fewer folds, or repeats, which train the "
                 f"same folds with other seeds.{why}"
             )
-        known.add(_test_sets(found))
-        folds += [replace(fold, number=(number - 1) * len(first) + fold.number) for fold in found]
+        known.add(_test_sets(dealt))
+        folds += [replace(fold, number=(number - 1) * len(first) + fold.number) for fold in dealt]
     return tuple(folds)
 
 

@@ -17,19 +17,10 @@ if TYPE_CHECKING:
 def inner_folds(
     fold: Fold, n_folds: int, index: "pd.DataFrame", *, task_type: str, has_classes: bool, settings: FoldSettings
 ) -> list[Fold]:
-    """Return the splits that the trials of a fold are trained on and scored by.
+    """Return the splits that the trials of a fold are trained on and scored by; other arguments are as of `make_folds`.
 
-    Args:
-        fold: Of the experiment.
-        n_folds: How many; each item that the fold does not test validates in one of them. 0: the fold's own training and
-            validation items; where none validates, validation_fraction of its items, drawn anew.
-        index: As of `make_folds`.
-        task_type: As of `make_folds`.
-        has_classes: As of `make_folds`.
-        settings: Of the experiment; fold_seed is that of the inner folds too.
-
-    Raises:
-        FoldsError: The items cannot be split so often.
+    Each item that the fold does not test validates in one of ``n_folds``. 0: the fold's own training and validation items;
+    where none validates, validation_fraction of its items, drawn anew. fold_seed is that of the inner folds too.
     """
     if not n_folds and fold.validation:
         return [replace(fold, test=())]
@@ -41,4 +32,7 @@ def inner_folds(
         plan = make_folds(known, "", task_type=task_type, has_classes=has_classes, settings=inner)
     except FoldsError as error:
         raise FoldsError(f"fold {fold.number}, inner_folds={n_folds}: {error}") from error
-    return [Fold(fold.number, tuple(sorted({*each.training, *each.validation})), each.test, ()) for each in plan.folds]
+    return [
+        Fold(fold.number, tuple(sorted({*inner_fold.training, *inner_fold.validation})), inner_fold.test, ())
+        for inner_fold in plan.folds
+    ]

@@ -29,11 +29,7 @@ _WANTED = "a list is wanted, with a fold as {'test': items, 'validation': items}
 
 
 def hash_source(path: str) -> str:
-    """Return sixteen hex digits of the module of a dotted path, and of the user's own modules that it imports.
-
-    Raises:
-        SettingsError: There is no such module.
-    """
+    """Return sixteen hex digits of the module of a dotted path, and of the user's own modules that it imports."""
     module = user_code.find_module(path.rpartition(".")[0])
     return hash_code({module.name: module.file} | _own_files(path))
 
@@ -45,11 +41,7 @@ def _own_files(path: str) -> dict[str, Path]:
 
 @contextmanager
 def naming(strategy: str) -> Iterator[None]:
-    """Name the user's own part in errors about its folds, and turn its own errors into one line; any other name is let through.
-
-    Raises:
-        FoldsError: In the place of any error.
-    """
+    """Make any error about folds of the user's own part a `FoldsError` of one line with its name; nothing for other names."""
     if not user_code.is_dotted(strategy):
         yield
         return
@@ -63,11 +55,6 @@ def naming(strategy: str) -> Iterator[None]:
 
 def table_of_items(index: "pd.DataFrame", items: Sequence[Item], *, has_numbers: bool) -> "pd.DataFrame":
     """Return a row per item, in the order of their names.
-
-    Args:
-        index: One row per clip: item, label, and further columns.
-        items: With their numbers of clips per label.
-        has_numbers: The labels are numbers.
 
     Returns:
         item: text; clips: int64, how many; duration_s: float64, of all its clips (s). Of numbers, label or label:<name>: their
@@ -96,12 +83,6 @@ def table_of_items(index: "pd.DataFrame", items: Sequence[Item], *, has_numbers:
 
 def ask_splitter(path: str, index: "pd.DataFrame", items: Sequence[Item], *, has_numbers: bool) -> list[Split]:
     """Return the folds that a part of the user's own makes.
-
-    Args:
-        path: Its dotted path.
-        index: As of `table_of_items`.
-        items: As of `table_of_items`.
-        has_numbers: As of `table_of_items`.
 
     Raises:
         FoldsError: It is no splitter; its answer is no list of folds, names what is no item, has an item on two sides, does
@@ -217,7 +198,7 @@ def _check(splits: Sequence[Split], names: Collection[str]) -> None:
     for name in names:
         times = [number for number, split in enumerate(splits, start=1) if name in split.test]
         if len(times) != 1:
-            how = f"in folds {first_of(times)}" if times else "in no fold"
+            where_tested = f"in folds {first_of(times)}" if times else "in no fold"
             raise FoldsError(
-                f"item '{name}' is tested {how}; several folds test each item exactly once, a single one is a holdout."
+                f"item '{name}' is tested {where_tested}; several folds test each item exactly once, a single one is a holdout."
             )

@@ -30,9 +30,6 @@ def read_predefined(index: "pd.DataFrame") -> list[Split]:
 
     Returns:
         Each fold; with a column phase all its sides are given.
-
-    Raises:
-        FoldsError: The columns are missing, incomplete or unknown, or put one item on two sides.
     """
     for column in ("fold", "phase"):
         if column in index and index[column].notna().any():

@@ -26,26 +26,26 @@ def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFram
         "overlapping stretches of one file": _overlaps(index),
         "copies of one source clip": _first_sources(index),
     }
-    for what, names in kinds.items():
+    for kind, names in kinds.items():
         named = index.assign(shared=names)
         named = named[named["shared"] != ""]
         several = named[named.groupby("shared")["item"].transform("nunique") > 1]
         for _, group in several.groupby("shared", sort=True):
-            yield what, group
+            yield kind, group
 
 
 def _first_sources(index: "pd.DataFrame") -> list[str]:
     """Return for each clip its original, also of a copy of a copy; a clip that is no copy is its own."""
     pairs = zip(index["clip"], index["source_clip"], strict=True)
     sources = {clip: source for clip, source in pairs if isinstance(source, str)}
-    found = []
+    originals = []
     for clip in index["clip"]:
         first, seen = clip, {clip}
         while (source := sources.get(first)) is not None and source not in seen:
             seen.add(source)
             first = source
-        found.append(first)
-    return found
+        originals.append(first)
+    return originals
 
 
 def _overlaps(index: "pd.DataFrame") -> list[str]:

@@ -107,7 +107,6 @@ def _make_deal(
 
 
 def _has_numbers(index: "pd.DataFrame", *, has_classes: bool) -> bool:
-    """Return whether the labels are numbers."""
     return not has_classes and index[_target(index)].dtype.kind in "if"
 
 
@@ -131,8 +130,8 @@ def _items(index: "pd.DataFrame", task_type: str, *, has_classes: bool) -> list[
         strata = {item: str(np.searchsorted(edges, mean)) for item, mean in means.items()}
         labels = [[strata[item]] for item in index["item"]]
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for item, of_clip in zip(index["item"], labels, strict=True):
-        counts[str(item)].update(of_clip)
+    for item, clip_labels in zip(index["item"], labels, strict=True):
+        counts[str(item)].update(clip_labels)
     return [Item(name, counts[name]) for name in sorted(counts)]
 
 
@@ -156,7 +155,6 @@ def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
 
 
 def _split_tests(items: Sequence[Item], settings: FoldSettings, rng: np.random.Generator, order: Order) -> list[set[str]]:
-    """Return the test items of every fold."""
     if settings.fold_strategy == "leave_one_out":
         return [{item.name} for item in items]
     if settings.fold_strategy == "holdout":

@@ -51,8 +51,6 @@ class TrainingAugmentation(RandomLayer):
         time_shift_frames: Furthest shift to either side.
         frequency_shift_bins: Furthest shift to either side.
         noise_share: Greatest deviation of the noise, as a share of the example's own deviation.
-        seed: As all layers here.
-        keywords: Of every Keras layer.
     """
 
     def __init__(
@@ -102,8 +100,6 @@ class WaveformAugmentation(RandomLayer):
     Args:
         time_shift_samples: Furthest shift to either side.
         noise_share: Greatest root mean square of the noise, as a share of the example's own.
-        seed: As all layers here.
-        keywords: Of every Keras layer.
     """
 
     def __init__(self, *, time_shift_samples: int = 0, noise_share: float = 0.0, seed: int, **keywords: Any) -> None:
@@ -132,8 +128,6 @@ class RandomGain(RandomLayer):
             whose coefficient 0 alone moves, by gain * sqrt(n_mels): the orthonormal cosine transform of a constant.
         n_mels: Mel bins under the coefficients of ``mfcc``.
         power: Exponent of the magnitudes of ``linear``.
-        seed: As all layers here.
-        keywords: Of every Keras layer.
     """
 
     def __init__(
@@ -174,9 +168,6 @@ def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Mod
 
     Returns:
         A model from the same input to the same output, or ``model`` itself where no augmentation is on.
-
-    Raises:
-        SettingsError: The examples are too small for the masks or shifts, or are no (frames, bins).
     """
     seeds = [int(number) >> 1 for number in np.random.SeedSequence(seed).generate_state(5)]
     first = _input_layers(settings, model.input_shape[1], seeds[:2])
@@ -223,7 +214,6 @@ def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> l
 
 
 def _feature_options(settings: Settings) -> dict[str, Any]:
-    """Return the options of TrainingAugmentation."""
     is_waveform = settings.features == "waveform"
     shift_frames = round(settings.augment_time_shift_s * settings.sample_rate_hz / settings.hop_length)
     return {
@@ -263,22 +253,14 @@ def _recorder_layer(settings: Settings, seed: int) -> RecorderAugmentation:
 
 
 def _check_axes(example_shape: tuple[int | None, ...]) -> None:
-    """Refuse examples of other axes than frames and bins.
-
-    Raises:
-        SettingsError: The example has others.
-    """
+    """Refuse examples of other axes than frames and bins."""
     if len(example_shape) != len(_AXES):
         keys = ", ".join([*(key for keys in _KEYS.values() for key in keys), *_OTHER_KEYS])
         raise SettingsError(f"examples have the axes {example_shape}; only (frames, bins) can be augmented. Set to 0: {keys}.")
 
 
 def _check_size(augmentation: TrainingAugmentation, example_shape: tuple[int | None, ...]) -> None:
-    """Refuse masks and shifts that could leave nothing of an example.
-
-    Raises:
-        SettingsError: They could, or the example has other axes than frames and bins.
-    """
+    """Refuse masks and shifts that could leave nothing of an example."""
     _check_axes(example_shape)
     for (unit, (number_key, width_key, shift_key)), size in zip(_KEYS.items(), example_shape, strict=True):
         (n_masks, widest), furthest = augmentation.masks[unit], augmentation.shifts[unit]

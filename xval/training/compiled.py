@@ -82,9 +82,6 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
 
     Returns:
         The model with a new optimizer, whose variables are made already.
-
-    Raises:
-        SettingsError: A part of the user's own is not what it is named for, or the examples are too small for an augmentation.
     """
     loss, metric = training_functions(settings)
     fuse_normalization(model)
@@ -198,7 +195,7 @@ def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, obje
     layers = [*all_layers(new.fitted), *all_layers(new.whole)]
     if is_own or not all(type(layer).__module__.partition(".")[0] in _KNOWN_PACKAGES for layer in layers):
         return None
-    variables = [(each.path, each.shape, each.dtype, each.trainable) for each in new.variables]
+    variables = [(variable.path, variable.shape, variable.dtype, variable.trainable) for variable in new.variables]
     try:
         # What JSON cannot hold is described with its address, so that two different things never look alike.
         return json.dumps([_describe_settings(settings, options), variables, new.whole.get_config()], default=repr)

@@ -49,7 +49,6 @@ class BetweenEpochs:
     """The callbacks of one fold, in the order in which they are called.
 
     Args:
-        settings: The parameters of the instance.
         validation: How epochs are validated; None: not at all, or by `fit` itself.
         refit: Learning rates and number of epochs where no items validate.
         n_batches: Of an epoch.
@@ -122,7 +121,7 @@ class BatchLosses(Counting):
         self.n_written = 0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002 - as Keras calls it
-        """Begin anew."""
+        """Forget the losses of the epoch before."""
         self._losses, self._sum, self._count = [], 0.0, 0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:
@@ -229,12 +228,12 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
                 raise DivergenceError(f"{name} is {logs[name]} after epoch {epoch + 1}; monitor another value.")
 
     def _validate(self, validation: Validation, predictions: NDArray[np.float32]) -> dict[str, float]:
-        targets, of_targets = measured(validation.data.sides["validation"], predictions)
-        loss = data_loss(targets, of_targets, self._settings, validation.data) + validation.penalty()
+        targets, measured_predictions = measured(validation.data.sides["validation"], predictions)
+        loss = data_loss(targets, measured_predictions, self._settings, validation.data) + validation.penalty()
         if not math.isfinite(loss):
             return {"val_loss": loss}
-        found = {f"val_{name}": self._measure(name, targets, of_targets) for name in self._metrics}
-        return {"val_loss": loss} | found
+        figures = {f"val_{name}": self._measure(name, targets, measured_predictions) for name in self._metrics}
+        return {"val_loss": loss} | figures
 
     def _measure(self, name: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
         """Return a metric; NaN if it is only shown and cannot be computed, as of the constant answers of an early epoch."""

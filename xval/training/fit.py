@@ -80,9 +80,6 @@ def train_model(
             have. None: as the settings say.
         checkpoints: From which training goes on, and which are written; not with callbacks of the user's own. None: none.
 
-    Returns:
-        The history.
-
     Raises:
         DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
     """
@@ -101,8 +98,8 @@ def train_model(
     between = BetweenEpochs(settings, followed, refit, n_batches=batches.num_batches)
     observers = observers or Observers()
     own = observers.callbacks
-    found = None if observers.wants_batches or own else on_gpu(data.training)
-    if found is None:
+    held_and_indexed = None if observers.wants_batches or own else on_gpu(data.training)
+    if held_and_indexed is None:
         on_device.release(compiled.fitted)  # an earlier fold may have trained there
 
     def begin_epoch(epoch: int, _: Any) -> None:
@@ -127,7 +124,7 @@ def train_model(
     epochs = WatchedEpochs(observers, None if own else checkpoints, compiled, callbacks, n_epochs)
     batches.set_epoch(epochs.first_epoch)
     compiled.fitted.fit(
-        batches if found is None else _epochs_on_device(compiled, batches, *found),
+        batches if held_and_indexed is None else _epochs_on_device(compiled, batches, *held_and_indexed),
         validation_data=by_keras,
         initial_epoch=epochs.first_epoch,
         epochs=epochs.last_epoch,

@@ -21,11 +21,7 @@ def has_layer_rates(settings: Settings) -> bool:
 
 
 def prepare_layer_rates(optimizer: "keras.optimizers.Optimizer", settings: Settings) -> None:
-    """Give an optimizer that is not built yet shares for its variables, where the settings need them.
-
-    Raises:
-        SettingsError: It is one of the user's own that applies gradients in its own way.
-    """
+    """Give an optimizer that is not built yet shares for its variables, where the settings need them."""
     if not has_layer_rates(settings):
         return
     if type(optimizer).apply is not keras.optimizers.Optimizer.apply:
@@ -57,11 +53,11 @@ def layer_shares(model: keras.Model, fitted: keras.Model, settings: Settings, ep
     if settings.unfreeze_every:
         for number, block in enumerate(reversed(blocks_to_freeze(blocks, settings)), start=1):
             if epoch < number * settings.unfreeze_every:
-                shares[next(place for place, each in enumerate(blocks) if each is block)] = 0.0
-    of_variable = {
+                shares[next(place for place, other in enumerate(blocks) if other is block)] = 0.0
+    share_of_variable = {
         id(variable): share
         for share, block in zip(shares, blocks, strict=True)
         for layer in block
         for variable in layer.trainable_variables
     }
-    return np.array([of_variable.get(id(variable), 1.0) for variable in fitted.trainable_variables], np.float32)
+    return np.array([share_of_variable.get(id(variable), 1.0) for variable in fitted.trainable_variables], np.float32)

@@ -19,10 +19,6 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     Args:
         settings: optimizer, learning_rate, momentum, weight_decay, clip_norm (of the norm of all gradients together) and
             weight_average; what is None is left to the optimizer.
-
-    Raises:
-        SettingsError: A part of the user's own is no optimizer of Keras, or does not take an option that is set.
-        Exception: Whatever the user's module raises.
     """
     name = optimizer_name(settings.optimizer)
     given = {keyword: getattr(settings, key) for key, keyword in OPTIMIZER_OPTIONS.items()}
@@ -54,9 +50,6 @@ def learning_rate(settings: Settings, epoch: int, current: float) -> float:
         start * decay^epoch. inverse_time: start / (1 + decay * epoch). linear, logarithmic: from start in the first epoch to
         the final learning rate in the last, in equal steps or equal factors. One of the user's own: what it answers.
         The epochs of a warm-up lead to start in equal steps, and the schedule begins behind them.
-
-    Raises:
-        SettingsError: The user's own schedule gives no positive number.
     """
     name = schedule_name(settings.schedule)
     start, n_epochs = settings.learning_rate, settings.num_epochs

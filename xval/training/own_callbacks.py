@@ -22,12 +22,7 @@ _HOOKS = tuple(name for name in vars(keras.callbacks.Callback) if name.startswit
 
 
 def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callback]]:
-    """Return new observers and new Keras callbacks of an instance.
-
-    Raises:
-        SettingsError: One is neither.
-        Exception: Whatever the user's module raises.
-    """
+    """Return new observers and new Keras callbacks of an instance."""
     observers, callbacks = [], []
     for path in split_names(settings.callbacks or "auto"):
         made = user_code.load(path)()

@@ -37,8 +37,6 @@ class RecorderAugmentation(RandomLayer):
         noise_floor_db: Highest level of the noise in dB relative to the loudest value of the example, drawn uniformly from -60
             to this; each bin lies up to 12 dB to either side. None: no noise.
         top_db: As the setting of the features.
-        seed: As all layers here.
-        keywords: Of every Keras layer.
     """
 
     def __init__(

@@ -49,14 +49,8 @@ class FoldSetup:
 def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[FoldSetup]:
     """Set the seeds of a job, read its examples and build its model, to be trained and tested within this block.
 
-    Args:
-        job: The job.
-        temporary: The folder that it writes into.
-        observers: Of the job; the checkpoints, which a signal has written within the block, are added.
-
-    Raises:
-        XvalError: The fold has a side without examples, or the model cannot be built.
-        Exception: Whatever a part of the user's own raises.
+    The job writes into the folder ``temporary``. Its checkpoints join the observers, so that a signal has them written within
+    the block.
     """
     settings = job.settings
     prepare_for(job, keep_kernels=WARM_MODEL.is_likely_to_fit(settings, job.options))

@@ -49,12 +49,12 @@ def warped_bins(settings: FeatureSettings, n_bins: int, factors: Iterable[float]
     else:
         centres_hz = np.linspace(0, top_hz, n_bins)
     scale = (lambda hz: librosa.hz_to_mel(hz, htk=htk)) if is_mel else np.asarray
-    found = []
+    positions = []
     for factor in factors:
         bound_hz = min(_HIGHEST_FORMANT_HZ, 0.8 * top_hz) * min(factor, 1)
         warped_hz = np.interp(centres_hz, [0, bound_hz / factor, top_hz], [0, bound_hz, top_hz])
-        found.append(np.interp(scale(warped_hz), scale(centres_hz), np.arange(n_bins)))
-    return np.asarray(found, np.float32)
+        positions.append(np.interp(scale(warped_hz), scale(centres_hz), np.arange(n_bins)))
+    return np.asarray(positions, np.float32)
 
 
 @keras.saving.register_keras_serializable(package="xval")
@@ -72,8 +72,6 @@ class SpeakerAugmentation(RandomLayer):
         bins: float32 (n_factors, n_bins), as of `warped_bins`: one row is drawn; None: the vocal tract stays.
         speed: Time goes faster or slower by a factor drawn from 1 - speed to 1 + speed, around a frame drawn from all (Ko et
             al., "Audio augmentation for speech recognition", Interspeech 2015, without its change of pitch). Below 1.
-        seed: As all layers here.
-        keywords: Of every Keras layer.
     """
 
     def __init__(
@@ -128,8 +126,8 @@ def _beta_quantiles(alpha: float) -> NDArray[np.float32]:
     """Return the inverse of the distribution function of Beta(alpha, alpha) at equal steps, float32 (n_quantiles + 1,)."""
     from scipy import special  # here, because few need it
 
-    found = special.betaincinv(alpha, alpha, np.linspace(0, 1, _N_QUANTILES))
-    return np.append(found, 1).astype(np.float32)
+    quantiles = special.betaincinv(alpha, alpha, np.linspace(0, 1, _N_QUANTILES))
+    return np.append(quantiles, 1).astype(np.float32)
 
 
 def _weights(positions: Any, n_values: Any) -> Any:

@@ -40,7 +40,7 @@ class Counting(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class EarlyStopping(Counting, keras.callbacks.EarlyStopping):  # type: ignore[misc]
-    """That of Keras."""
+    """Stops training early, as Keras does."""
 
     held = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
 

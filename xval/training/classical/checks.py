@@ -12,11 +12,7 @@ from xval.folds.plan import Fold
 
 
 def check_skops(architecture: str) -> None:
-    """Refuse to begin where an estimator could not be saved.
-
-    Raises:
-        SettingsError: skops is not installed.
-    """
+    """Refuse to begin where skops is not installed: an estimator could not be saved."""
     if find_spec("skops") is None:
         raise SettingsError(
             f"architecture '{architecture}' saves its estimator with skops, which is not installed. Install it: "
@@ -25,11 +21,7 @@ def check_skops(architecture: str) -> None:
 
 
 def check_training_items(folds: Iterable[Fold]) -> None:
-    """Refuse folds in which no training item can be left out.
-
-    Raises:
-        FoldsError: A fold has one training item alone.
-    """
+    """Refuse folds with one training item alone, which a search could not leave out."""
     for fold in folds:
         if len(fold.training) < 2:
             raise FoldsError(

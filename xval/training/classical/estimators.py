@@ -80,9 +80,9 @@ class EstimatorSpec:
             balanced: Weigh classes inversely to their number of training examples.
             seed: Of what is random.
         """
-        found = self._classifier(seed, "balanced" if balanced else None) if has_classes else self._regressor(seed)
+        estimator = self._classifier(seed, "balanced" if balanced else None) if has_classes else self._regressor(seed)
         components = [("pca", PCA(n_components, random_state=seed))] if n_components else []
-        return Pipeline([("scaler", StandardScaler()), *components, ("classifier", found)])
+        return Pipeline([("scaler", StandardScaler()), *components, ("classifier", estimator)])
 
     def parameters(self, settings: Mapping[str, Any], estimator: BaseEstimator) -> dict[str, Any]:
         """Return one setting of the grid under the names that scikit-learn has for an estimator."""

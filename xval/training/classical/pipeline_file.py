@@ -53,18 +53,18 @@ def load_pipeline(path: Path) -> Any:
             file.seek(0)
             content = file.read(-1 if is_archive else _ENOUGH_TO_DESCRIBE)
         _check_archive(content, path)
-        found = loads(content, trusted=[_TREE, _BOOSTED_TREE])
+        pipeline = loads(content, trusted=[_TREE, _BOOSTED_TREE])
     except UntrustedTypesFoundException as error:
         raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ResultsError(f"{path}: missing or damaged ({brief(error, 200)}).") from error
-    if not isinstance(found, Pipeline):
-        raise ResultsError(f"{path}: holds a {type(found).__name__}, a Pipeline is wanted.")
+    if not isinstance(pipeline, Pipeline):
+        raise ResultsError(f"{path}: holds a {type(pipeline).__name__}, a Pipeline is wanted.")
     try:
-        _check_pipeline(found, path)
+        _check_pipeline(pipeline, path)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise ResultsError(f"{path}: damaged ({brief(error, 200)}).") from error
-    return found
+    return pipeline
 
 
 def _check_pipeline(pipeline: Any, path: Path) -> None:
@@ -81,11 +81,11 @@ def _check_estimator(estimator: Any, path: Path) -> None:
     if name not in _ESTIMATORS:
         raise ResultsError(f"{path}: refused, {name} is no estimator of xval.")
     if name.startswith("RandomForest"):
-        for each in estimator.estimators_:
-            _check_tree(each.tree_, width, path)
+        for part in estimator.estimators_:
+            _check_tree(part.tree_, width, path)
     elif name == "MultiOutputRegressor":
-        for each in estimator.estimators_:
-            _check_estimator(each, path)
+        for part in estimator.estimators_:
+            _check_estimator(part, path)
     elif name.startswith("HistGradientBoosting"):
         _check_boosting(estimator, width, path)
     elif name in ("SVC", "SVR"):
@@ -150,7 +150,7 @@ def _check_support_vectors(estimator: Any, width: int, path: Path) -> None:
     n_pairs = n_classes * (n_classes - 1) // 2
     numbers = (vectors, estimator._dual_coef_, estimator._intercept_)
     is_sound = (
-        all(isinstance(each, np.ndarray) and each.dtype == np.float64 for each in numbers)
+        all(isinstance(array, np.ndarray) and array.dtype == np.float64 for array in numbers)
         and vectors.ndim == 2
         and vectors.shape[1] == width
         and counts.dtype == np.int32

@@ -54,7 +54,7 @@ class Pooling:
             return predictors
         frames = predictors.reshape(*predictors.shape[:2], -1).astype(np.float64)
         counts = self._counted(durations_s, frames.shape[1])
-        return np.stack([self._pool_one(each[:n]) for each, n in zip(frames, counts, strict=True)]).astype(np.float32)
+        return np.stack([self._pool_one(example[:n]) for example, n in zip(frames, counts, strict=True)]).astype(np.float32)
 
     def pool_examples(self, examples: StoredExamples) -> NDArray[np.float32]:
         """Return the vectors of the examples of a side, in their order."""
@@ -73,7 +73,7 @@ class Pooling:
     def _pool_one(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the vector of one example, float64 (n_features,); a part has a frame at least."""
         bounds = np.linspace(0, len(frames), self.time_parts + 1)
-        parts = [frames[int(a) : max(int(a) + 1, int(b))] for a, b in pairwise(bounds)]
+        parts = [frames[int(begin) : max(int(begin) + 1, int(end))] for begin, end in pairwise(bounds)]
         return np.concatenate([_STATISTICS[name](part) for part in parts for name in self.statistics])
 
 

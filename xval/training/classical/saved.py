@@ -58,9 +58,6 @@ class SavedEstimator:
             predictors: float32 (n_examples, ...), made as its model.json says.
             basic: float32 (n_examples, 136), their basic features; needed where `has_basic_features`.
             durations_s: float64 (n_examples,), length of each example without padding.
-
-        Raises:
-            SettingsError: Basic features are missing, or the examples are of another shape than those of the training.
         """
         parts = [np.asarray(network.predict_on_batch(predictors), np.float32) for network in self.networks]
         if self.pooling is not None:
@@ -87,18 +84,9 @@ def save(
     *,
     earlier: Sequence[Seen] = (),
 ) -> None:
-    """Write an estimator into a fold folder.
+    """Write an estimator into a fold folder, and ``about`` into its model.json.
 
-    Args:
-        folder: Where to.
-        fitted: The estimator.
-        about: What model.json says of it.
-        job: What fitted it.
-        store: What it was fitted to.
-        earlier: What the networks of a combination have heard.
-
-    Raises:
-        OSError: The disk is full or not writable.
+    ``earlier`` is what the networks of a combination have heard.
     """
     from skops import io
 
@@ -109,11 +97,7 @@ def save(
 
 
 def save_network(folder: Path, number: int, network: "keras.Model", source: Path) -> None:
-    """Write a cut network of a combination, with the description of the model that it was cut from.
-
-    Raises:
-        OSError: The disk is full or not writable.
-    """
+    """Write a cut network of a combination, with the description of the model that it was cut from."""
     path = _network_path(folder, number)
     path.parent.mkdir()
     network.save(path)
@@ -121,13 +105,7 @@ def save_network(folder: Path, number: int, network: "keras.Model", source: Path
 
 
 def describe_estimator(fitted: FittedEstimator, name: str, **further: Any) -> EstimatorSettings:
-    """Return what model.json says of an estimator.
-
-    Args:
-        fitted: The estimator.
-        name: Its name.
-        further: What makes its features.
-    """
+    """Return what model.json says of an estimator and, ``further``, of what makes its features."""
     scaling = {} if fitted.target_mean is None else {"target_mean": fitted.target_mean.tolist()}
     scaling |= {} if fitted.target_deviation is None else {"target_deviation": fitted.target_deviation.tolist()}
     return EstimatorSettings(
@@ -189,13 +167,9 @@ def _pooling(description: ModelDescription) -> Pooling | None:
 
 
 def _count_outputs(pipeline: Any, about: EstimatorSettings, path: Path) -> int:
-    """Return how many numbers an estimator predicts.
-
-    Raises:
-        ResultsError: They are others than those that model.json scales.
-    """
+    """Return how many numbers an estimator predicts; refuse it where model.json scales others."""
     n_outputs = int(np.size(pipeline.predict(np.zeros((1, pipeline.n_features_in_)))))
-    if any(each and len(each) != n_outputs for each in (about.target_mean, about.target_deviation)):
+    if any(scaling and len(scaling) != n_outputs for scaling in (about.target_mean, about.target_deviation)):
         raise ResultsError(
             f"{path}: predicts {n_outputs} numbers, and model.json scales others. One of the two is of another model."
         )

@@ -90,9 +90,9 @@ class FittedEstimator:
                     values = values * self.target_deviation + self.target_mean
                 return np.asarray(values, np.float32)
             known = probabilities_of(self.pipeline, features, self.temperature)
-        found = np.zeros((len(features), self.n_outputs), np.float32)
-        found[:, self.pipeline.classes_] = known
-        return found
+        probabilities = np.zeros((len(features), self.n_outputs), np.float32)
+        probabilities[:, self.pipeline.classes_] = known
+        return probabilities
 
 
 def fit_estimator(
@@ -128,9 +128,6 @@ def fit_estimator(
         scored: bool (n_examples,), the examples that are scored in the search; augmented ones only ever train. None: all.
         seed: Of what is random.
         threads: CPU threads.
-
-    Raises:
-        JobError: A feature is NaN or infinite, there is but one item or class, or no split leaves two classes to fit.
     """
     features, targets = training
     _check_parts(training, validation, has_classes=has_classes)
@@ -145,7 +142,7 @@ def fit_estimator(
             on_validation = validation if search_on_validation else None
             splits = _splits(Part(features, targets), groups, scored, on_validation, has_classes=has_classes)
         fewest = min([len(features), *(len(fitted.targets) for fitted, _ in splits)])
-        settings = [each for each in settings if each.get("n_neighbors", 1) <= fewest]
+        settings = [candidate for candidate in settings if candidate.get("n_neighbors", 1) <= fewest]
         if not settings:
             raise JobError(f"n_neighbors: all of {spec.grid['n_neighbors']} are more than the {fewest} training examples.")
         n_components = min(spec.n_components, features.shape[1], fewest)
@@ -154,7 +151,7 @@ def fit_estimator(
         if len(settings) > 1:
             grid = _search(pipeline, spec, settings, splits, has_classes=has_classes)
             choose = max if has_classes else min
-            best = choose(grid, key=lambda each: each.score).settings  # the first of them
+            best = choose(grid, key=lambda candidate: candidate.score).settings  # the first of them
         pipeline[-1].set_params(**spec.parameters(best, pipeline[-1]))
         pipeline.fit(features, targets)
         temperature = fit_temperature(pipeline, *validation) if has_classes and validation is not None else None

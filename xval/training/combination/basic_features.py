@@ -58,10 +58,6 @@ def make_basic_features(
         settings: Of these the sample rate and the channel decide, and what cuts waveforms into examples.
         n_processes: Processes that decode audio; the features do not depend on it.
         progress: Told how many clips are done.
-
-    Raises:
-        CorpusError: The corpus has no audio, or its audio is gone or has changed; the folder cannot be written.
-        AudioError: A clip cannot be decoded any more.
     """
     if corpus.is_custom:
         raise CorpusError(
@@ -72,33 +68,25 @@ def make_basic_features(
     path = _path(store, settings, table)
     if path.exists():
         return
-    by_clip = {str(clip): np.asarray(at) for clip, at in table.groupby("clip", sort=False).indices.items()}
+    by_clip = {str(clip): np.asarray(positions) for clip, positions in table.groupby("clip", sort=False).indices.items()}
     starts, ends = table["start_s"].to_numpy(), table["end_s"].to_numpy()
     rows = corpus.index.set_index("clip").loc[list(by_clip)]
     columns = [rows[column].tolist() for column in _Clip._fields[:-1]]
-    bounds = [tuple(zip(starts[at].tolist(), ends[at].tolist(), strict=True)) for at in by_clip.values()]
+    bounds = [tuple(zip(starts[positions].tolist(), ends[positions].tolist(), strict=True)) for positions in by_clip.values()]
     clips = [_Clip(*row) for row in zip(*columns, bounds, strict=True)]
     compute = partial(_of_clip, audio_folder=corpus.audio_folder, settings=settings)
     features = np.empty((len(table), len(FEATURE_NAMES)), np.float32)
     with closing(map_in_processes(compute, clips, n_processes=n_processes, progress=progress)) as outcomes:
-        for at, values in zip(by_clip.values(), outcomes, strict=True):
-            features[at] = values
+        for positions, values in zip(by_clip.values(), outcomes, strict=True):
+            features[positions] = values
     replace_file(path, lambda temporary: _write(temporary, features))
 
 
 def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: pd.DataFrame) -> NDArray[np.float32]:
-    """Return the features of some examples of a store, as `make_basic_features` left them.
-
-    Args:
-        store: The feature store.
-        settings: As when they were made.
-        table: The examples: clip, start_s, end_s.
+    """Return the features of the examples in a table (clip, start_s, end_s), as `make_basic_features` left them.
 
     Returns:
         float32 (n_examples, 136).
-
-    Raises:
-        CorpusError: They are missing or damaged.
     """
     everything = all_examples(store, settings, store.items).table
     path = _path(store, settings, everything)
@@ -127,23 +115,19 @@ def features_of_stretches(
     Returns:
         float32 (n_stretches, 136).
     """
-    found = np.empty((len(bounds), len(FEATURE_NAMES)), np.float32)
+    features = np.empty((len(bounds), len(FEATURE_NAMES)), np.float32)
     for row, (start_s, end_s) in enumerate(bounds):
         first = min(max(0, round(start_s * sample_rate_hz)), len(samples) - 1)
-        found[row] = basic_features(samples[first : max(first + 1, round(end_s * sample_rate_hz))], sample_rate_hz)
-    return found
+        features[row] = basic_features(samples[first : max(first + 1, round(end_s * sample_rate_hz))], sample_rate_hz)
+    return features
 
 
 def all_examples(
     store: FeatureStore, settings: FeatureSettings, items: Sequence[str], clips: Collection[str] | None = None
 ) -> ExamplesOfClips:
-    """Return the examples of some items, augmented ones included; clips are cut as they are tested, never cropped.
+    """Return the examples of some items, or of some of their clips (None: of all), augmented ones included.
 
-    Args:
-        store: The feature store.
-        settings: They say how waveforms are cut.
-        items: Whose examples.
-        clips: Only those of these clips; None: of all.
+    Clips are cut as they are tested, never cropped.
     """
     if store.is_waveform:
         return WaveformExamples(store, tuple(items), settings, augmented=True, clips=clips)
@@ -156,10 +140,10 @@ def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> N
     samples = read_clip(path, clip.start_s, clip.end_s, clip.audio_hash, settings)
     offset_s = 0.0 if math.isnan(clip.start_s) else clip.start_s
     bounds = [(start_s - offset_s, end_s - offset_s) for start_s, end_s in clip.bounds]
-    found = features_of_stretches(samples, settings.sample_rate_hz, bounds)
-    if not np.isfinite(found).all():
+    features = features_of_stretches(samples, settings.sample_rate_hz, bounds)
+    if not np.isfinite(features).all():
         raise CorpusError(f"{path}: its basic features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
-    return found
+    return features
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[str, float, float]]:

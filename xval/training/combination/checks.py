@@ -14,12 +14,7 @@ from xval.base.json_files import read_json
 
 
 def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> dict[str, Any]:
-    """Return the model.json beside a model.keras, once both are there and it was made for these features.
-
-    Raises:
-        SettingsError: One is missing, or the model was made for other features.
-        ResultsError: model.json is damaged or of a newer format.
-    """
+    """Return the model.json beside a model.keras, once both are there and it was made for these features."""
     if not path.is_file():
         raise SettingsError(
             f"models: {path} does not exist (paths are relative to the folder where the command runs). Train that instance "
@@ -36,11 +31,7 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> di
 
 
 def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSettings, *, is_custom: bool) -> None:
-    """Refuse a model that was trained on other features than those of the instance; arrays of a script have no settings.
-
-    Raises:
-        SettingsError: Some setting differs.
-    """
+    """Refuse a model that was trained on other features than those of the instance; arrays of a script have no settings."""
     wanted = features.model_dump(mode="json")
     differing = [
         f"{name} is {made_for.get(name)!r} there and {value!r} here"

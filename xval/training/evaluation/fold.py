@@ -51,11 +51,7 @@ class Evaluation:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Write predictions.parquet and the other tables into a folder.
-
-        Raises:
-            OSError: The disk is full.
-        """
+        """Write predictions.parquet and the other tables into a folder."""
         for name, table in {"predictions.parquet": self.predictions, **self.tables}.items():
             if name.endswith(".parquet"):
                 write_table(folder / name, table)
@@ -122,9 +118,6 @@ def evaluate_predictions(
         of_training: Figures of the training side, where it has no predictions.
         loss: Gives the loss of targets and predictions; None: that of the settings, by Keras.
 
-    Returns:
-        The figures and the predictions.
-
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
@@ -147,15 +140,9 @@ def _evaluate(
     loss: Loss | None,
     tables: Mapping[str, Mapping[str, pd.DataFrame]],
 ) -> Evaluation:
-    """Return the figures of what was answered.
+    """Return the figures of what was answered on each side, and those of sides that training ``followed``.
 
-    Args:
-        sides: What was answered on each side.
-        data: The fold.
-        settings: As of `evaluate_predictions`.
-        followed: The figures of sides that training followed.
-        loss: As of `evaluate_predictions`.
-        tables: Further tables, by the name of their file, of each side.
+    ``tables`` are further ones of each side, by the name of their file.
     """
     task, further = settings.task, further_metrics.load(settings.task_type, settings.metrics)
     class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt
@@ -163,9 +150,9 @@ def _evaluate(
     clips = {side: sides[side].by_clip(settings.clip_average) for side in KEPT_SIDES}
     trained = _trained_targets(data)
     thresholds = task.find_thresholds(clips["validation"])
-    of_constant = None
+    constant_thresholds = None
     if thresholds is not None:
-        of_constant = task.find_thresholds(task.answer_constantly(clips["validation"], trained, options))
+        constant_thresholds = task.find_thresholds(task.answer_constantly(clips["validation"], trained, options))
     options = replace(options, thresholds=thresholds)
     compute_loss = loss or _keras_loss(settings, data)
 
@@ -173,24 +160,26 @@ def _evaluate(
         return {"loss": figures[task.loss_metric] if task.loss_metric else compute_loss(*side.counted())} | figures
 
     tested = task.evaluate(clips["test"], options)
-    of_clips = {"validation": task.measure(clips["validation"], options), "test": tested.metrics}
+    clip_figures = {"validation": task.measure(clips["validation"], options), "test": tested.metrics}
     measured = {
-        side: with_loss(answered, of_clips[side] if clips.get(side) is answered else task.measure(answered, options))
+        side: with_loss(answered, clip_figures[side] if clips.get(side) is answered else task.measure(answered, options))
         for side, answered in sides.items()
     }
     constant = task.answer_constantly(sides["test"], trained, options)
-    by_chance = task.measure(constant, replace(options, thresholds=of_constant, known=None))
-    directions = {name: found.higher_is_better for name, found in further.items()} | dict(task.recorded_metrics)
+    by_chance = task.measure(constant, replace(options, thresholds=constant_thresholds, known=None))
+    directions = {name: metric.higher_is_better for name, metric in further.items()} | dict(task.recorded_metrics)
     figures: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in data.sides.items()},
         "n_training_examples": len(data.training),
         "class_names": list(class_names),
         "metrics": {side: dict(known) for side, known in followed.items()} | measured,
         **({"further_metrics": directions} if task.takes_further_metrics else {}),
-        "clip_metrics": {side: measured[side] if of is sides[side] else of_clips[side] for side, of in clips.items()},
+        "clip_metrics": {
+            side: measured[side] if by_clip is sides[side] else clip_figures[side] for side, by_clip in clips.items()
+        },
         "item_metrics": {"test": tested.item_metrics},
         "chance": {"test": with_loss(constant, by_chance)},
-        **{name: {"test": of_classes} for name, of_classes in tested.classes.items()},
+        **{name: {"test": class_figures} for name, class_figures in tested.classes.items()},
     }
     if thresholds is not None:
         figures["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))
@@ -199,9 +188,9 @@ def _evaluate(
     kept = {side: sides[side] for side in KEPT_SIDES}
     names = class_names or data.store.target_names
     predictions = {side: _tabulate(task, answered, names, thresholds) for side, answered in kept.items()}
-    of_answers = {side: answered.tables() for side, answered in kept.items()}
-    beside = {name: {side: of_answers[side][name] for side in of_answers} for name in of_answers["test"]} | dict(tables)
-    return Evaluation(figures, _joined(predictions), {name: _joined(of_sides) for name, of_sides in beside.items()})
+    by_side = {side: answered.tables() for side, answered in kept.items()}
+    beside = {name: {side: by_side[side][name] for side in by_side} for name in by_side["test"]} | dict(tables)
+    return Evaluation(figures, _joined(predictions), {name: _joined(side_tables) for name, side_tables in beside.items()})
 
 
 def _trained_targets(data: FoldData) -> NDArray[Any]:

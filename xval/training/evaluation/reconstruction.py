@@ -28,11 +28,6 @@ def rebuild_sides(
     The unit is that of the normalised features, whose variance is 1 with normalization=per_bin. The targets are the errors of
     always answering with the mean of each bin over the training examples.
 
-    Args:
-        model: With its best weights.
-        data: The fold.
-        batch_size: Of the predictions.
-
     Returns:
         What was answered on each side; embeddings.parquet of each side, where the architecture has a layer of this name.
 
@@ -44,8 +39,8 @@ def rebuild_sides(
     sides, embeddings = {}, {}
     for side, examples in data.sides.items():
         rows = examples.table[["item", "row", "clip", "start_s", "end_s"]]
-        of_mean, errors, embedded = _measure(probe, examples, mean, batch_size)
-        sides[side] = Answered(rows, of_mean, errors)
+        errors_of_mean, errors, embedded = _measure(probe, examples, mean, batch_size)
+        sides[side] = Answered(rows, errors_of_mean, errors)
         columns = {f"embedding_{number}": embedded[:, number] for number in range(embedded.shape[1])}
         embeddings[side] = pd.concat([rows, pd.DataFrame(columns)], axis=1)
     has_embeddings = "embedding_0" in embeddings["training"]
@@ -81,12 +76,12 @@ def _measure(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return, in the order of the examples, the squared errors of the mean and of the reconstruction, and the embeddings."""
     batches = Batches(examples, batch_size)
-    of_mean, errors = np.zeros(len(examples), np.float32), np.zeros(len(examples), np.float32)
+    errors_of_mean, errors = np.zeros(len(examples), np.float32), np.zeros(len(examples), np.float32)
     embeddings = np.zeros((len(examples), 0), np.float32)
     for index in range(batches.num_batches):
-        features, rebuilt, *embedded = (np.asarray(each, np.float32) for each in probe.predict_on_batch(batches[index][0]))
+        features, rebuilt, *embedded = (np.asarray(output, np.float32) for output in probe.predict_on_batch(batches[index][0]))
         positions, axes = batches.positions(index), tuple(range(1, features.ndim))
-        of_mean[positions] = np.mean((features - mean) ** 2, axis=axes)
+        errors_of_mean[positions] = np.mean((features - mean) ** 2, axis=axes)
         errors[positions] = np.mean((rebuilt.astype(np.float64) - features) ** 2, axis=axes)
         if embedded:
             if not embeddings.shape[1]:
@@ -94,4 +89,4 @@ def _measure(
             embeddings[positions] = embedded[0]
     if not np.isfinite(errors).all():
         raise DivergenceError("a reconstruction is NaN or infinite; a smaller learning_rate or clip_norm may help.")
-    return of_mean, errors, embeddings
+    return errors_of_mean, errors, embeddings
