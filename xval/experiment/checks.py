@@ -64,8 +64,8 @@ def _check_part(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
     """Refuse conditions and shares that leave a side of a fold empty; say which items a condition leaves out."""
     folds = {fold.number: fold for fold in planned.folds.folds}
     parts = find_parts(planned, instance, corpus)
-    found = [describe_left_out(folds[key.fold], parts[key], instance.settings) for key in planned.to_do if key in parts]
-    return list(dict.fromkeys(filter(None, found)))
+    left_out = [describe_left_out(folds[key.fold], parts[key], instance.settings) for key in planned.to_do if key in parts]
+    return list(dict.fromkeys(filter(None, left_out)))
 
 
 def find_parts(planned: Plan, instance: Instance, corpus: Corpus) -> dict[JobKey, Fold]:
@@ -178,11 +178,13 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
     seen = read_seen(path)
     verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder) for fold in folds}
     faults = [
-        f"fold {number}: embedding_model: {path} {each.reason}" for number, each in verdicts.items() if each.state == "leaked"
+        f"fold {number}: embedding_model: {path} {verdict.reason}"
+        for number, verdict in verdicts.items()
+        if verdict.state == "leaked"
     ]
     if faults:
         raise SettingsError("\n".join(faults))
-    reason = next((each.reason for each in verdicts.values() if each.state == "unknown"), None)
+    reason = next((verdict.reason for verdict in verdicts.values() if verdict.state == "unknown"), None)
     return [f"possible leakage: embedding_model {path}: {reason}."] if reason else []
 
 
@@ -204,16 +206,16 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folde
     unknown = {}
     for fold in folds:
         try:
-            found = find_initial_model(settings, fold, corpus_folder)
+            model = find_initial_model(settings, fold, corpus_folder)
         except SettingsError as error:
             faults.setdefault(str(error).removeprefix(f"fold {fold.number}: "), []).append(fold.number)
         else:
-            if found and found.leakage.state == "unknown":
-                unknown[found.path] = (
-                    f"possible leakage: initial_model {found.path}: {found.leakage.reason}. If it has heard what is tested, "
+            if model and model.leakage.state == "unknown":
+                unknown[model.path] = (
+                    f"possible leakage: initial_model {model.path}: {model.leakage.reason}. If it has heard what is tested, "
                     "the test figures are too good. The records say 'initial_model_items: unknown'."
                 )
     if faults:
-        lines = (f"fold{'s' * (len(of) > 1)} {describe_numbers(of)}: {fault}" for fault, of in faults.items())
+        lines = (f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}: {fault}" for fault, numbers in faults.items())
         raise SettingsError("\n".join(lines))
     return list(unknown.values())

@@ -166,8 +166,8 @@ class Experiment:
             plan = SearchPlan(space, n_trials, at_once, inner_folds, pruning)
         except SettingsError as error:
             raise SettingsError(f"{where}: {error}") from error
-        if both := [name for name in plan.space if name in parameters]:
-            raise SettingsError(f"{where}: '{both[0]}' is searched and given as {parameters[both[0]]!r}; keep one of them.")
+        if given := [name for name in plan.space if name in parameters]:
+            raise SettingsError(f"{where}: '{given[0]}' is searched and given as {parameters[given[0]]!r}; keep one of them.")
         number = max(self._declaration.instances, default=0) + 1
         self[number] = {"comment_1": f"search {', '.join(plan.space)}"} | parameters | {"search": plan.to_text()}
         return number

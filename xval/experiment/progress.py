@@ -159,8 +159,8 @@ class JobLine(Observer):
         if outcome.trial:
             return ", ".join(f"{name} {value:.3f}" for name, value in outcome.test_metrics.items()) or "diverged"
         names = [self.settings.task.main_metrics[0], *self._metrics]
-        found = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
-        return f"test {', '.join(f'{name} {value:.3f}' for name, value in found.items())}"
+        figures = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
+        return f"test {', '.join(f'{name} {value:.3f}' for name, value in figures.items())}"
 
 
 def describe_time_left(left: TimeLeft | None) -> str:

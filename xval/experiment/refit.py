@@ -93,8 +93,8 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     make_job = partial(_make_job, folder, instance, folds, records, request, console)
     chosen = _search(*make_job(), instance, request, console) if instance.settings.search else None
     refit = plan_refit(folder, instance, records, request.epochs, chosen)
-    found = chosen.job.chosen if chosen else None
-    console.print(describe_choice(instance.number, records.values(), request.epochs, refit, found), soft_wrap=True)
+    search_facts = chosen.job.chosen if chosen else None
+    console.print(describe_choice(instance.number, records.values(), request.epochs, refit, search_facts), soft_wrap=True)
     path = _model_path(folder, instance)
     parameters = chosen.job.parameters if chosen else instance.parameters
     if not request.overwrite and is_there(folder, instance, folds, refit, parameters):
@@ -119,7 +119,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     chosen = ranking.rank_instances(metric_dicts)
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
-    best = next(found for found in metric_dicts if found["instance"] == chosen.selected)
+    best = next(metric_dict for metric_dict in metric_dicts if metric_dict["instance"] == chosen.selected)
     figure = ranking.format_figure(best["summary"][chosen.side][chosen.metric], best["folds_total"])
     console.print(f"Instance {chosen.selected} is selected: best mean {SIDE_NAMES[chosen.side]} {chosen.metric} ({figure}).")
     for finding in find_findings(metric_dicts):

@@ -56,9 +56,9 @@ def plan_refit(
     best_epochs: dict[str, list[int]] = {}
     for key, record in records.items():
         best_epochs.setdefault(str(key.fold), []).append(int(record.get("best_epoch", 0)))
-    by = "folds" if chosen is None else "search"
+    chosen_by = "folds" if chosen is None else "search"
     facts = expected | {
-        "epochs_chosen_by": by if epochs is None else "--epochs",
+        "epochs_chosen_by": chosen_by if epochs is None else "--epochs",
         "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
     }
     if thresholds := median_thresholds(records.values()):

@@ -85,8 +85,8 @@ class Results:
     @property
     def not_done(self) -> list[dict[str, Any]]:
         """The folds that failed or are missing: dicts of dataset, experiment, instance, fold, repeat, status and error."""
-        found: list[dict[str, Any]] = self.folds.attrs["not_done"]
-        return found
+        folds_not_done: list[dict[str, Any]] = self.folds.attrs["not_done"]
+        return folds_not_done
 
     @property
     def best(self) -> int:

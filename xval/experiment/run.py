@@ -203,8 +203,8 @@ def _end_replacing(planned: Plan) -> None:
             records = open_results(planned.folder).done(available)
             done = [
                 key
-                for key, found in records.items()
-                if is_current(found, instance.settings_hash, planned.folds.hash_of(key.fold))
+                for key, record in records.items()
+                if is_current(record, instance.settings_hash, planned.folds.hash_of(key.fold))
             ]
             planned.folder.end_replacing(instance.number, done, available)
 

@@ -78,7 +78,7 @@ def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]
     if plan is None:
         return [instance]
     corners = list(plan.corners())
-    scaling = [each for each in corners if each.get("normalization") in SCALING]
+    scaling = [corner for corner in corners if corner.get("normalization") in SCALING]
     choices = list(plan.feature_choices()) or [{}] * bool(scaling)
     return [resolve((scaling or corners)[0] | values) for values in choices] or [instance]
 
@@ -91,12 +91,12 @@ def make_searches(
     Raises:
         FoldsError: The items of a fold cannot be split into so many inner folds.
     """
-    found: dict[tuple[int, int], FoldSearch] = {}
+    searches: dict[tuple[int, int], FoldSearch] = {}
     for job in jobs:
         plan, place = job.settings.search_plan, (job.instance, job.fold.number)
-        if plan and place not in found:
-            found[place] = make_search(job, plan, corpus, partial(resolve_values, declaration, job.instance, overrides))
-    return found
+        if plan and place not in searches:
+            searches[place] = make_search(job, plan, corpus, partial(resolve_values, declaration, job.instance, overrides))
+    return searches
 
 
 def make_search(
@@ -172,21 +172,21 @@ def run_searches(
                 record_failure(next(job for job in stage if job.key == outcome.key), outcome)
             elif outcome.status == "done":
                 open_keys.discard(outcome.key)
-    found, outcomes = list[Job](), list(failed.values())
+    ready_jobs, outcomes = list[Job](), list(failed.values())
     for job in jobs:
         search = searches.get((job.instance, job.fold.number))
         if search is None:
-            found.append(job)
+            ready_jobs.append(job)
         elif (job.instance, job.fold.number) not in waiting:
             if (chosen := search.choose(job)) is not None:
                 search.write_journal()
-                found.append(chosen)
+                ready_jobs.append(chosen)
             else:
                 outcome = JobOutcome.of(job.key, "failed", error=_describe_none(search))
                 record_failure(job, outcome)
                 outcomes.append(outcome)
     _copy(searches.values(), console)
-    return Searched(found, outcomes, len(waiting))
+    return Searched(ready_jobs, outcomes, len(waiting))
 
 
 def _copy(searches: Iterable[FoldSearch], console: Console) -> None:

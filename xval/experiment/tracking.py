@@ -116,8 +116,8 @@ def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:
     written, path = open_results(folder).settings(key.instance), folder.fold_folder(*key)
     figures = {"seconds": record["seconds"], "best_epoch": record.get("best_epoch"), "n_parameters": record.get("n_parameters")}
     for part, mark in (("metrics", ""), ("clip_metrics", "_clip")):
-        for side, found in record.get(part, {}).items():
-            figures |= {f"{side}{mark}_{name}": value for name, value in found.items()}
+        for side, side_figures in record.get(part, {}).items():
+            figures |= {f"{side}{mark}_{name}": value for name, value in side_figures.items()}
     try:
         history = read_history(path / "history.csv")
     except FileNotFoundError:
@@ -162,8 +162,8 @@ def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterat
 
 def _over_folds(metric_dict: MetricDict) -> dict[str, float]:
     figures: dict[str, float] = {"folds_done": metric_dict["folds_done"], "folds_failed": metric_dict["folds_failed"]}
-    for side, found in metric_dict["summary"].items():
-        for name, figure in found.items():
+    for side, metric_figures in metric_dict["summary"].items():
+        for name, figure in metric_figures.items():
             values = {f"{side}_{name}": figure["mean"], f"{side}_{name}_std": figure["std"]}
             figures |= {key: value for key, value in values.items() if value is not None}
     return figures

@@ -101,17 +101,19 @@ class FoldCheckpoints(Observer):
         if not self._interval_s:
             return None
         try:
-            found = read_checkpoint(self._path)
+            checkpoint = read_checkpoint(self._path)
         except (ResultsError, OSError) as error:
             self.refuse(str(error))
             return None
-        if found is None:
+        if checkpoint is None:
             return None
-        others = sorted(name for name in {*found.binding, *self._binding} if found.binding.get(name) != self._binding.get(name))
+        others = sorted(
+            name for name in {*checkpoint.binding, *self._binding} if checkpoint.binding.get(name) != self._binding.get(name)
+        )
         if others:
             self.refuse(f"it is of another {', '.join(others)}")
             return None
-        return found
+        return checkpoint
 
     def refuse(self, reason: str) -> None:
         """Say that a checkpoint is of no use, and remove it."""
@@ -201,8 +203,8 @@ class FoldCheckpoints(Observer):
 
 def write_latest() -> None:
     """Write the state of what this process trains; for threads that are about to end the process."""
-    for each in _RUNNING:
-        each.write(is_quiet=True)
+    for checkpoints in _RUNNING:
+        checkpoints.write(is_quiet=True)
 
 
 def _states_of(parts: Mapping[str, Stateful]) -> dict[str, Any]:

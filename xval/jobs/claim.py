@@ -82,8 +82,8 @@ class JobOutcome:
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error, or what it was raised from, says that there was too little memory."""
     cause = error.__cause__
-    found = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
-    return found or (cause is not None and is_out_of_memory(cause))
+    is_memory_error = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
+    return is_memory_error or (cause is not None and is_out_of_memory(cause))
 
 
 class ClaimedFold:
@@ -112,8 +112,8 @@ class ClaimedFold:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            ours = stack.enter_context(self._folder.claim(*self.job.key))
-            self.outcome = self._known_outcome() if ours else self._outcome("elsewhere")
+            is_ours = stack.enter_context(self._folder.claim(*self.job.key))
+            self.outcome = self._known_outcome() if is_ours else self._outcome("elsewhere")
             if self.outcome is None:
                 self.temporary = self._folder.begin_fold(*self.job.key)
                 stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)

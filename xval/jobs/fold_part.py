@@ -43,14 +43,14 @@ def choose_clips(settings: Settings, clips: "pd.DataFrame") -> Clips:
         SettingsError: A condition names no column of the corpus, or compares a text with a number.
     """
     conditions = {"training": settings.train_where, "validation": settings.train_where, "test": settings.test_where}
-    found = {}
+    clips_of_side = {}
     for side, text in conditions.items():
         if text is not None:
             try:
-                found[side] = frozenset(clips.loc[Condition(text).choose(clips), "clip"])
+                clips_of_side[side] = frozenset(clips.loc[Condition(text).choose(clips), "clip"])
             except SettingsError as error:
                 raise SettingsError(f"{'test' if side == 'test' else 'train'}_where, {error}") from error
-    return found
+    return clips_of_side
 
 
 def read_clips_of(settings: Settings, corpus_folder: Path) -> Clips:

@@ -52,8 +52,8 @@ def save_model(
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
     earlier = [initial.seen] if initial else []
-    own = own_embedder(job.settings.feature_settings())
-    earlier += [read_seen(own)] if own else []
+    embedder = own_embedder(job.settings.feature_settings())
+    earlier += [read_seen(embedder)] if embedder else []
     described = describe_model(job, store, class_names, earlier, thresholds) | (initial.facts if initial else {})
     write_json(folder / "model.json", described, flushed=False)
     write_heard_audio(folder, job, store, earlier)
@@ -98,8 +98,8 @@ def describe_model(
         "repeat": job.repeat,
         "is_untested": job.refit is not None,
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
-        "seen_items": _join(settings.dataset, training_items, [each.all for each in earlier]),
-        "trained_items": _join(settings.dataset, job.fold.training, [each.training for each in earlier]),
+        "seen_items": _join(settings.dataset, training_items, [seen.all for seen in earlier]),
+        "trained_items": _join(settings.dataset, job.fold.training, [seen.training for seen in earlier]),
         "settings_hash": job.settings_hash,
         "code_hash": job.code_hash,
         "folds_hash": job.folds_hash,
@@ -123,10 +123,10 @@ def write_heard_audio(folder: Path, job: Job, store: FeatureStore, earlier: Sequ
     """
     clips = read_clips(store.folder.parents[1])
     for name, items, before in (
-        (SEEN_AUDIO_NAME, (*job.fold.training, *job.fold.validation), [each.all.audio for each in earlier]),
-        (TRAINED_AUDIO_NAME, job.fold.training, [each.training.audio for each in earlier]),
+        (SEEN_AUDIO_NAME, (*job.fold.training, *job.fold.validation), [heard.all.audio for heard in earlier]),
+        (TRAINED_AUDIO_NAME, job.fold.training, [heard.training.audio for heard in earlier]),
     ):
-        known = [each for each in before if each is not None]
+        known = [heard for heard in before if heard is not None]
         if clips is not None and len(known) == len(before):
             here = short_hashes(clips["audio_hash"][clips["item"].isin(items)])
             np.save(folder / name, np.unique(np.concatenate([here, *known])), allow_pickle=False)

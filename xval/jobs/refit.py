@@ -113,7 +113,7 @@ def mean_temperature(records: Iterable[Mapping[str, Any]]) -> float | None:
 def median_thresholds(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return for each label the median of the thresholds that validation items chose; none where a clip has one class."""
     known = [record["thresholds"] for record in records if "thresholds" in record]
-    return {label: median([each[label] for each in known]) for label in known[0]} if known else {}
+    return {label: median([thresholds[label] for thresholds in known]) for label in known[0]} if known else {}
 
 
 def describe_choice(
@@ -133,13 +133,13 @@ def describe_choice(
         chosen: What the search on all items chose; None: nothing was searched.
     """
     if not refit.epochs:
-        found = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
-        return f"Instance {instance}: folds chose {found}; the search is done again with all items."
+        settings_chosen = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
+        return f"Instance {instance}: folds chose {settings_chosen}; the search is done again with all items."
     if chosen:
         values = ", ".join(f"{name}={option_text(value)}" for name, value in chosen["values"].items())
-        by = "as asked for" if epochs is not None else "as were best for it"
+        reason = "as asked for" if epochs is not None else "as were best for it"
         trial = f"trial {chosen['trial']} ({values}); {refit.epochs} epoch{'s' * (refit.epochs != 1)}"
-        return f"Instance {instance}: the search on all items chose {trial}, {by}."
+        return f"Instance {instance}: the search on all items chose {trial}, {reason}."
     listed = ", ".join(str(record["best_epoch"]) for record in records)
     if epochs is not None:
         return f"Instance {instance}: {epochs} epoch{'s' * (epochs != 1)}, as asked for; folds chose epochs {listed}."
@@ -154,4 +154,4 @@ def expected_figures(metric_dict: "MetricDict", side: str) -> dict[str, dict[str
         side: Whose figures: ``test`` or ``clip_test``.
     """
     figures = metric_dict["summary"][side]
-    return {name: {key: found[key] for key in ("mean", "std", "n")} for name, found in figures.items()}
+    return {name: {key: figure[key] for key in ("mean", "std", "n")} for name, figure in figures.items()}

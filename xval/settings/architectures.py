@@ -189,13 +189,13 @@ def _declared(module: user_code.Module) -> dict[str, object]:
     Raises:
         SettingsError: One of them is no literal.
     """
-    found: dict[str, object] = {}
+    declared: dict[str, object] = {}
     for node in module.tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None
         if isinstance(target, ast.Name) and target.id in _DECLARED and (value := getattr(node, "value", None)):
             try:
-                found[target.id] = read_literal(value)
+                declared[target.id] = read_literal(value)
             except ValueError as error:
                 what = f"{module.file}, line {node.lineno}: {source_of(node)}"
                 raise SettingsError(f"{what}: a literal is wanted, which is read without running the file.") from error
-    return found
+    return declared

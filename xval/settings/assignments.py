@@ -19,7 +19,7 @@ def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, objec
     Raises:
         SettingsError: A text is no assignment of a literal, or a name comes twice.
     """
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for text in assignments:
         name, equals, literal = str(text).partition("=")
         name = name.strip()
@@ -31,7 +31,7 @@ def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, objec
             raise SettingsError(
                 f'{where}: the value of {text!r} is no literal; write a number or a quoted text: {name}="...".'
             ) from error
-        if name in found:
+        if name in values:
             raise SettingsError(f"{where}: '{name}' comes twice.")
-        found[name] = value
-    return found
+        values[name] = value
+    return values

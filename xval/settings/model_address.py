@@ -40,12 +40,12 @@ def parse_address(text: str) -> ModelAddress:
     Raises:
         SettingsError: It is of another form, or has no checksum.
     """
-    found = _ADDRESS.fullmatch(text)
-    if found is None or not unquote(text).isprintable():
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not unquote(text).isprintable():
         raise SettingsError(
             f"initial_model={text!r}: a model from elsewhere is wanted as http://, https:// or file://, its path ending in "
             ".keras, with its checksum behind it: #sha256=<64 hexadecimal digits> (sha256sum FILE prints them)"
         )
     if set("{}") & set(text):
         raise SettingsError(f"initial_model={text!r}: one address has one checksum, so that {{fold}} cannot stand in it")
-    return ModelAddress(found["url"], found["sha256"].lower())
+    return ModelAddress(match["url"], match["sha256"].lower())

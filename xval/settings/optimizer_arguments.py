@@ -120,7 +120,7 @@ def _signature(optimizer: str) -> Signature:
         path = f"keras.src.optimizers.{module}.{OPTIMIZERS[optimizer]}"  # Keras says it publicly only once it is loaded
     node: ast.stmt | None = user_code.find_definition(path).node
     if isinstance(node, ast.ClassDef):
-        node = next((each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"), None)
+        node = next((member for member in node.body if isinstance(member, ast.FunctionDef) and member.name == "__init__"), None)
     if not isinstance(node, ast.FunctionDef):
         return Signature(takes_others=True)
     takes_others = node.args.kwarg is not None and user_code.is_dotted(optimizer)  # of Keras's own it takes names of old

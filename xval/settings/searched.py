@@ -50,13 +50,13 @@ def space_faults(
         return ["search: restore_best_weights=false keeps the last epoch, and trials are scored by their best; set it to true"]
     if not settings.monitor.startswith("val_"):
         return [f"search: monitor='{settings.monitor}' is no validation figure, and trials are scored by it"]
-    found = [
+    refusals = [
         f"search: '{name}' {why}"
         for name, drawn in plan.space.items()
         if (why := _refusal(name, drawn, settings, architecture, sources))
     ]
-    if found:
-        return found
+    if refusals:
+        return refusals
     if (n_stores := len(list(plan.feature_choices()))) > _MOST_STORES:
         names = ", ".join(name for name in plan.space if name in FeatureSettings.model_fields)
         why = "the features of each are computed and stored before the first trial"

@@ -109,18 +109,18 @@ class Schedule:
         warm = self._places.get(worker)
         if not self._waiting or (warm in self._waiting and len(self._waiting) == 1):
             return warm if self._waiting else None
-        at = Counter(self._places.values())
+        n_workers_at = Counter(self._places.values())
         seconds = {key: self._work[key] * self._seconds_per_work(key) for key in self._waiting}
-        cold = [key for key in self._waiting if not at[key]]
+        cold = [key for key in self._waiting if not n_workers_at[key]]
         if warm is not None and warm in self._waiting:
             chosen = warm
         elif cold:
             chosen = max(cold, key=seconds.__getitem__)
         else:
-            chosen = max(self._waiting, key=lambda key: seconds[key] / at[key])
+            chosen = max(self._waiting, key=lambda key: seconds[key] / n_workers_at[key])
         if cold:
             # What would end last, if it began only after the chosen one, goes first.
-            longest_s, longest = max(((self._next_seconds(key), key) for key in cold), key=lambda found: found[0])
+            longest_s, longest = max(((self._next_seconds(key), key) for key in cold), key=lambda candidate: candidate[0])
             chosen_s = self._next_seconds(chosen)
             if longest_s > _MUCH_LONGER * chosen_s and longest_s + chosen_s > sum(seconds.values()) / self._n_workers:
                 return longest

@@ -36,10 +36,10 @@ class SharedGpus:
         self._of_others_mb: dict[str, float] = {}  # device -> what was in use at the start
         self._trained: set[int] = set()  # slots whose workers have trained an epoch since their GPU was asked last
         for device in self._shared_devices():
-            if found := read_gpu(device):
-                self._memory_mb[device], self._of_others_mb[device] = found.memory_mb, found.used_mb
-                share_mb = found.memory_mb * self.slots[self.of(device)[0]].memory_share
-                self._keep(device, count_room(found, share_mb), is_final=False)
+            if reading := read_gpu(device):
+                self._memory_mb[device], self._of_others_mb[device] = reading.memory_mb, reading.used_mb
+                share_mb = reading.memory_mb * self.slots[self.of(device)[0]].memory_share
+                self._keep(device, count_room(reading, share_mb), is_final=False)
 
     def of(self, device: str) -> list[int]:
         """Return the numbers of the active slots of a device."""
@@ -65,16 +65,16 @@ class SharedGpus:
             Whether there is one more.
         """
         device = self.slots[number].device
-        unused = [each for each, slot in enumerate(self.slots) if slot.device == device and each not in self.active]
+        unused = [place for place, slot in enumerate(self.slots) if slot.device == device and place not in self.active]
         if not unused or device not in self._of_others_mb or not self.takes_work(number):
             return False
         self._trained.add(number)
         workers = set(self.of(device))
-        if not workers <= self._trained or (found := read_gpu(device)) is None:
+        if not workers <= self._trained or (reading := read_gpu(device)) is None:
             return False
         self._trained -= workers
-        worker_mb = max(CONTEXT_MB, (found.used_mb - self._of_others_mb[device]) / len(workers))
-        if found.memory_mb - found.used_mb < _MARGIN * worker_mb:
+        worker_mb = max(CONTEXT_MB, (reading.used_mb - self._of_others_mb[device]) / len(workers))
+        if reading.memory_mb - reading.used_mb < _MARGIN * worker_mb:
             return False
         self.active.add(unused[0])
         return True
@@ -93,7 +93,7 @@ class SharedGpus:
             busy: The slots whose workers have jobs.
         """
         for device, jobs in self._alone.items():
-            if jobs and device not in self._has_alone and not any(self.slots[each].device == device for each in busy):
+            if jobs and device not in self._has_alone and not any(self.slots[other].device == device for other in busy):
                 self._has_alone[device] = self.of(device)[0]
                 return self._has_alone[device], jobs.popleft()
         return None

@@ -151,7 +151,7 @@ class _Workers:
         while alone := self._gpus.next_alone({number for number, worker in self._workers.items() if worker.has}):
             number, job = alone
             device = self._gpus.slots[number].device
-            for other in [each for each in self._workers if self._gpus.slots[each].device == device]:
+            for other in [worker_number for worker_number in self._workers if self._gpus.slots[worker_number].device == device]:
                 self._end(other)
             self._give(number, job)
 

@@ -66,8 +66,10 @@ class Cluster:
         import ray
 
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if not any(each.get("CPU", 0) >= n_cpus and each.get("GPU", 0) >= n_gpus for each in machines):
-            listed = "; ".join(f"{each.get('CPU', 0):g} CPU core(s), {each.get('GPU', 0):g} GPU(s)" for each in machines)
+        if not any(machine.get("CPU", 0) >= n_cpus and machine.get("GPU", 0) >= n_gpus for machine in machines):
+            listed = "; ".join(
+                f"{machine.get('CPU', 0):g} CPU core(s), {machine.get('GPU', 0):g} GPU(s)" for machine in machines
+            )
             raise SettingsError(
                 f"executor 'ray': no machine of the cluster has {n_cpus} CPU core(s) and {n_gpus:g} GPU(s) (threads_per_job, "
                 f"ray_gpus_per_job). Its machines have: {listed}."

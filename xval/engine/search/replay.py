@@ -103,15 +103,15 @@ class FoldSearch:
             for inner in range(len(self.folds)):
                 if missing := self._read(generation, inner, failed):
                     return missing
-            for trial, found in zip(asked, generation, strict=True):
-                _tell(study, trial, found, self.job.settings.num_epochs)
+            for trial, tried in zip(asked, generation, strict=True):
+                _tell(study, trial, tried, self.job.settings.num_epochs)
             self.tried += generation
         return []
 
     def _read(self, generation: Sequence[Tried], inner: int, failed: Collection[JobKey]) -> list[Job]:
         """Add what the records of an inner fold say to the trials that have come so far; return the jobs without a record."""
         missing, ended = [], []
-        for trial in (each for each in generation if each.state == COMPLETE):
+        for trial in (tried for tried in generation if tried.state == COMPLETE):
             job = self._job(trial, inner)
             record: Record | None = self._folder.record(*job.key)
             if not record or not is_current(record, job.settings_hash, job.folds_hash):
@@ -161,11 +161,11 @@ class FoldSearch:
 
     def _values(self, suggested: Mapping[str, Any]) -> dict[str, object]:
         """Return the values that Optuna suggests, as the settings take them."""
-        found: dict[str, object] = {}
+        values: dict[str, object] = {}
         for name, drawn in self._plan.space.items():
             by_text = {option_text(option): option for option in drawn.options} if isinstance(drawn, Choice) else {}
-            found[name] = by_text.get(suggested[name], suggested[name]) if by_text else suggested[name]
-        return found
+            values[name] = by_text.get(suggested[name], suggested[name]) if by_text else suggested[name]
+        return values
 
     def choose(self, job: Job | None = None) -> Job | None:
         """Return a job of the fold with the settings of the best trial, the first of equal ones; None: no trial has a score.
@@ -177,7 +177,7 @@ class FoldSearch:
         scored = [(sign * trial.score, -trial.number, trial) for trial in self.tried if trial.score is not None]
         if not scored:
             return None
-        best = max(scored, key=lambda found: found[:2])[2]
+        best = max(scored, key=lambda scored_trial: scored_trial[:2])[2]
         return replace(self._with(job or self.job, self._instance(best.values)), chosen=self._describe(best))
 
     def best_epochs(self, trial: Tried) -> list[int]:
@@ -217,8 +217,8 @@ class FoldSearch:
         if self._study is None or len(scores) < _FEWEST_FOR_IMPORTANCE or len(set(scores)) == 1:
             return {}
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        found = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
-        return {name: float(found[name]) for name in self._plan.space if name in found}
+        importances = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
+        return {name: float(importances[name]) for name in self._plan.space if name in importances}
 
     def copy_to(self, storage: "optuna.storages.BaseStorage") -> None:
         """Copy the study as it is into a data base, under the names of the experiment and the fold.

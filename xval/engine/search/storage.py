@@ -30,7 +30,7 @@ def open_storage(url: str) -> "optuna.storages.BaseStorage":
     if missing := [name for name in _VARIABLE.findall(url) if name not in environ]:
         raise SettingsError(f"search_storage={url}: the environment variable {missing[0]} is not set.")
     try:
-        return optuna.storages.RDBStorage(_VARIABLE.sub(lambda found: environ[found[1]], url))
+        return optuna.storages.RDBStorage(_VARIABLE.sub(lambda match: environ[match[1]], url))
     except Exception as error:  # noqa: BLE001 - whatever a driver of a data base raises
         reason = hide_values(url, str(error).partition("\n")[0])
         raise SettingsError(f"search_storage={url}: cannot be opened ({type(error).__name__}: {reason}).") from None

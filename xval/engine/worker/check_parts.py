@@ -48,8 +48,8 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     )
     if values not in (None, (len(targets),)):
         raise SettingsError(f"loss '{loss}' gave shape {values} for {len(targets)} examples; one value per example is wanted.")
-    for name, found in further.items():
-        value = found.function(targets, predictions)
+    for name, metric in further.items():
+        value = metric.function(targets, predictions)
         if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
             given = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
             raise SettingsError(f"metric '{name}' gave {given}; one number is wanted.")

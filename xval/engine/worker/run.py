@@ -104,9 +104,9 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
         OSError: The disk is full or gone.
     """
     folder = ExperimentFolder(Path(job.experiment_folder))
-    with folder.claim(*job.key) as ours:
+    with folder.claim(*job.key) as is_ours:
         finished = folder.record(*job.key)
-        if not ours or (finished and finished["status"] == "done"):
+        if not is_ours or (finished and finished["status"] == "done"):
             return
         temporary = folder.begin_fold(*job.key)
         record = _describe(job) | {
