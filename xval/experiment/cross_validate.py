@@ -95,11 +95,7 @@ def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, di
 
 
 def _choose_number(shared: Mapping[str, object], own: dict[str, object]) -> int:
-    """Return the number of the instance that has these parameters already, or the next one.
-
-    Raises:
-        SettingsError: A final model of such an instance cannot be trained.
-    """
+    """Return the number of the instance that has these parameters already, or the next one; refuse what cannot be refitted."""
     (instance,) = resolve(_declare(str(shared["dataset"]), shared, {1: own}))
     refuse_what_needs_folds(instance)
     folder = results_folder(instance.settings)

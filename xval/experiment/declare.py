@@ -251,11 +251,7 @@ def _as_list(numbers: int | Collection[int]) -> Collection[int]:
 
 
 def _report_failures(results: Results, numbers: Collection[int]) -> None:
-    """Warn of jobs that failed; where nothing of the instances is done, raise.
-
-    Raises:
-        JobError: No job of the instances is done.
-    """
+    """Warn of jobs that failed; where nothing of the instances is done, raise."""
     failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
     errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))
     of_trials = "trials of a search failed; see their records in instance_<i>/search"

@@ -36,19 +36,10 @@ def prepare_jobs(
 ) -> tuple[list[Job], "Corpus"]:
     """Check the instances and write what their jobs read.
 
-    Args:
-        planned: The plan.
-        declaration: What the script declares.
-        console: Where to print.
-        overrides: Parameters over everything else.
-        quiet: Print nothing.
-        in_python: Advice names parameters of Python functions.
+    The overrides are over everything else; `in_python`: advice names parameters of Python functions.
 
     Returns:
         The jobs, and the corpus.
-
-    Raises:
-        UsageError: Anything that the user can mend.
     """
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus

@@ -30,13 +30,7 @@ _LONG_FOLD_S = 120
 
 
 class JobProgress:
-    """The progress of a run.
-
-    Args:
-        console: Where to print.
-        jobs: The jobs of the run.
-        quiet: Print failures only.
-    """
+    """The progress of a run; of a quiet one failures alone."""
 
     def __init__(self, console: Console, jobs: Sequence[Job], *, quiet: bool) -> None:
         self._console = console
@@ -52,13 +46,11 @@ class JobProgress:
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._table) if live else None
 
     def __enter__(self) -> Self:
-        """Begin the live table."""
         if self._live:
             self._live.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """End the live table."""
         if self._live:
             self._live.stop()
 
@@ -99,8 +91,6 @@ class JobLine(Observer):
     """What the display says of one job.
 
     Attributes:
-        key: Of the job.
-        settings: Of the job.
         shown: Which values of an epoch its line shows.
         values: Of its last epoch.
     """

@@ -79,12 +79,6 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
 
     Returns:
         The path of its model.keras or model.skops.
-
-    Raises:
-        ResultsError: A fold is not done, the corpus or the initial model is another than then, or a model that was trained
-            otherwise is there.
-        SettingsError: The instance has nothing to train on all items, or the request asks for what there is not.
-        JobError: The training failed.
     """
     instance = read_instance(folder, request.instance or _select(folder, console))
     refuse_what_needs_folds(instance, request.epochs)
@@ -128,11 +122,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
 
 
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
-    """Return the records of all folds and repeats.
-
-    Raises:
-        ResultsError: One is missing, or started from another model than lies there now.
-    """
+    """Return the records of all folds and repeats, which must be there and have started from the models that lie there now."""
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], instance.settings.repeats)
     records = {
         key: record
@@ -230,12 +220,7 @@ def _make_job(
 
 
 def _train(job: Job, slot: devices.Slot, console: Console) -> None:
-    """Run the job where the instance's executor runs jobs.
-
-    Raises:
-        ResultsError: Another process is running it.
-        JobError: It failed.
-    """
+    """Run the job where the instance's executor runs jobs."""
     n_epochs = cast("Refit", job.refit).epochs
     run = _executor(job.settings).run
     with progress_bar(console, f"Training on {len(job.fold.training)} items", noun="epochs") as advance:

@@ -172,7 +172,6 @@ class Results:
         return f"{name}\n{self.summary.to_string()}" if self._has_figures() else name
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
         return f"<p>{escape(str(self.folder))}</p>{self.summary.to_html() if self._has_figures() else ''}"
 
     def _has_figures(self) -> bool:

@@ -72,11 +72,6 @@ class RunRequest:
 def run_experiment(declaration: Declaration, command: RunRequest, console: Console) -> int:
     """Run the chosen jobs of an experiment that are not done yet.
 
-    Args:
-        declaration: What the script declares.
-        command: What the command line asked for.
-        console: Where to print.
-
     Returns:
         0, or 1 when some job failed.
 

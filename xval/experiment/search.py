@@ -53,11 +53,7 @@ class Searched:
 
 
 def check_search(instances: Sequence[Instance]) -> None:
-    """Refuse a search where Optuna is not installed, or its data base cannot be opened.
-
-    Raises:
-        SettingsError: That is so.
-    """
+    """Refuse a search where Optuna is not installed, or its data base cannot be opened."""
     searched = [instance.number for instance in instances if instance.settings.search]
     if searched and find_spec("optuna") is None:
         raise SettingsError(f"instance {searched[0]}: a search needs Optuna: {how_to_install('search')}.")
@@ -69,10 +65,6 @@ def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]
     """Return an instance with each combination of the features that its search tries; itself, where it tries none.
 
     Where some trial scales by the statistics of its features, which are made with them, the instances that are returned do.
-
-    Args:
-        instance: The instance.
-        resolve: Resolves it with values of the space.
     """
     plan = instance.settings.search_plan
     if plan is None:
@@ -86,11 +78,7 @@ def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]
 def make_searches(
     jobs: Sequence[Job], declaration: Declaration, overrides: Mapping[str, object], corpus: "Corpus"
 ) -> dict[tuple[int, int], FoldSearch]:
-    """Return the search of each fold that is searched, by instance and fold.
-
-    Raises:
-        FoldsError: The items of a fold cannot be split into so many inner folds.
-    """
+    """Return the search of each fold that is searched, by instance and fold."""
     searches: dict[tuple[int, int], FoldSearch] = {}
     for job in jobs:
         plan, place = job.settings.search_plan, (job.instance, job.fold.number)
@@ -102,17 +90,7 @@ def make_searches(
 def make_search(
     job: Job, plan: SearchPlan, corpus: "Corpus", resolve: Callable[[Mapping[str, object]], Instance]
 ) -> FoldSearch:
-    """Return the search of the fold of a job.
-
-    Args:
-        job: The job.
-        plan: Of its settings.
-        corpus: Its corpus.
-        resolve: Resolves its instance with values of the space.
-
-    Raises:
-        FoldsError: The items cannot be split into so many inner folds.
-    """
+    """Return the search of the fold of a job; its instance is resolved with values of the space."""
     settings = job.settings
     counting = choose_clips(settings, with_columns(corpus.index, corpus.folder)).get("training", corpus.index["clip"])
     folds = inner_folds(
@@ -143,16 +121,7 @@ def run_searches(
     *,
     quiet: bool,
 ) -> Searched:
-    """Run the trials of all searches that are not done, and put what is chosen into the jobs.
-
-    Args:
-        jobs: Of the run.
-        searches: As of `make_searches`.
-        run: Runs jobs, as executors do.
-        record_failure: Records a job that failed.
-        console: Where to print.
-        quiet: Print failures only.
-    """
+    """Run the trials of all searches that are not done, as executors run jobs, and put what is chosen into the jobs."""
     failed: dict[JobKey, JobOutcome] = {}
     waiting: dict[tuple[int, int], FoldSearch] = dict(searches)
     open_keys: set[JobKey] = set()
@@ -212,7 +181,6 @@ def _run_stage(stage: Sequence[Job], run: RunJobs, console: Console, *, quiet: b
 
 
 def _say(waiting: Mapping[tuple[int, int], FoldSearch], console: Console, *, quiet: bool) -> None:
-    """Say how far the searches are."""
     if quiet:
         return
     by_instance: dict[int, list[str]] = {}

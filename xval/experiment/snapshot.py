@@ -59,9 +59,6 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
 
     Returns:
         ``code/<hash>``; its name is the hash of the code alone.
-
-    Raises:
-        OSError: The disk is full or not writable.
     """
     remove_stale_parts(code_folder)
     files = code_files(script, own_modules)

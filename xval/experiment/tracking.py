@@ -87,11 +87,7 @@ class Tracking(Observer):
 def track(
     folder: ExperimentFolder, settings: Settings, instances: Sequence[int], console: Console
 ) -> Iterator[Tracking | None]:
-    """Track what happens in the block, if the settings say so; it has to leave the derived files up to date.
-
-    Raises:
-        SettingsError: The tracker is not installed, or does not know where to write.
-    """
+    """Track what happens in the block, if the settings say so; it has to leave the derived files up to date."""
     if settings.tracking == "none":
         yield None
         return
@@ -105,11 +101,7 @@ def track(
 
 
 def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:
-    """Yield the entry of a job that has ended.
-
-    Raises:
-        ResultsError: A file is damaged.
-    """
+    """Yield the entry of a job that has ended."""
     record = open_results(folder).record(key)
     if record is None:
         return  # its failure could not be recorded

@@ -89,13 +89,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 class ClaimedFold:
     """A fold that this process has locked, from ``with`` until its outcome is known, or to the end of the block.
 
-    Args:
-        job: The job.
-        device: Where it runs.
-
     Attributes:
-        job: As given.
-        device: As given.
         outcome: The outcome, if nothing is left to do: another process runs the job, or has finished it. There is no lock then.
         temporary: The folder that its files are written to; what is not published is removed.
         observers: What watches it, from `begin` on.
@@ -132,11 +126,7 @@ class ClaimedFold:
         observers.begin(self.job)
 
     def publish(self, record: Mapping[str, Any]) -> JobOutcome:
-        """Complete the record, publish the folder and release the lock.
-
-        Raises:
-            OSError: The disk is full or not writable.
-        """
+        """Complete the record, publish the folder and release the lock."""
         completed = dict(record)
         self.observers.complete(completed)
         before = completed.get("went_on", {}).get("seconds_before", 0.0)
@@ -154,10 +144,8 @@ class ClaimedFold:
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
         """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
 
-        A job that another process has taken over meanwhile, which takes its temporary folder away, is that one's.
-
-        Raises:
-            FirstJobError: `raise_errors` is set.
+        A job that another process has taken over meanwhile, which takes its temporary folder away, is that one's. With
+        `raise_errors` a `FirstJobError` is raised.
         """
         is_kept = self._is_kept()
         is_refused = is_kept and name_refused(error, self._folder.fold_folder(*self.job.key))

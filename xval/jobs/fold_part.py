@@ -35,9 +35,7 @@ def uses_part(settings: Settings) -> bool:
 def choose_clips(settings: Settings, clips: "pd.DataFrame") -> Clips:
     """Return the clips that the conditions of an instance choose: train_where those that train and validate.
 
-    Args:
-        settings: Of the instance.
-        clips: As of `preprocessing.clips.columns.with_columns`.
+    The table is that of `preprocessing.clips.columns.with_columns`.
 
     Raises:
         SettingsError: A condition names no column of the corpus, or compares a text with a number.
@@ -54,11 +52,7 @@ def choose_clips(settings: Settings, clips: "pd.DataFrame") -> Clips:
 
 
 def read_clips_of(settings: Settings, corpus_folder: Path) -> Clips:
-    """Return the clips that the conditions of an instance choose, from the files of the corpus.
-
-    Args:
-        settings: Of the instance.
-        corpus_folder: data/<dataset>; it is not read where there are no conditions.
+    """Return the clips that the conditions of an instance choose; without conditions no file of the corpus is read.
 
     Raises:
         SettingsError: As `choose_clips`.

@@ -35,18 +35,7 @@ def save_model(
 ) -> None:
     """Write model.keras, without the optimizer's state, and what its user needs to know beside it.
 
-    Args:
-        model: The fitted model.
-        folder: Where to.
-        job: What trained it.
-        store: What it was trained on.
-        class_names: What its outputs mean.
-        initial: The model that it started from.
-        thresholds: As of `describe_model`.
-
-    Raises:
-        OSError: The disk is full or not writable.
-        CorpusError: The index of the corpus is damaged.
+    The class names say what its outputs mean; `initial` is the model that it started from.
     """
     import keras
 
@@ -68,12 +57,8 @@ def describe_model(
 ) -> dict[str, Any]:
     """Return the content of model.json.
 
-    Args:
-        job: As of `save_model`.
-        store: As of `save_model`.
-        class_names: As of `save_model`.
-        earlier: What the saved models have heard that it was made of.
-        thresholds: From which probability on each label is predicted, where a clip may have several.
+    `earlier` is what the saved models have heard that it was made of, `thresholds` from which probability on each label is
+    predicted, where a clip may have several.
     """
     settings = job.settings
     training_items = sorted({*job.fold.training, *job.fold.validation})
@@ -109,17 +94,8 @@ def describe_model(
 def write_heard_audio(folder: Path, job: Job, store: FeatureStore, earlier: Sequence[Seen] = ()) -> None:
     """Write seen_audio.npy and trained_audio.npy: uint64 (n_clips,), sorted; each only where all hashes are known.
 
-    The first has the clips that trained or validated, here or for an earlier model, the second those that trained.
-
-    Args:
-        folder: Where to.
-        job: What trained the model.
-        store: What it was trained on; the index of its corpus lies above it.
-        earlier: What the saved models have heard that it was made of.
-
-    Raises:
-        OSError: The disk is full or not writable.
-        CorpusError: The index of the corpus is damaged.
+    The first has the clips that trained or validated, here or for an earlier model, the second those that trained. The index of
+    the corpus lies above the store.
     """
     clips = read_clips(store.folder.parents[1])
     for name, items, before in (

@@ -61,7 +61,7 @@ def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) ->
 
 
 def versions(*, with_keras: bool = True) -> dict[str, str]:
-    """Return the versions of everything that computes."""
+    """Return the versions of xval, Python, NumPy, and of Keras and its backend."""
     import numpy as np
 
     version_of = {"xval": __version__, "python": platform.python_version()}

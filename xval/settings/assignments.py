@@ -9,15 +9,7 @@ from xval.base.literals import read_literal
 def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
     """Read the older form of an instance, a list of ``'name="value"'`` texts; nothing is executed.
 
-    Args:
-        assignments: The texts; the values are Python literals.
-        where: Who is named in errors.
-
-    Returns:
-        The names with their values.
-
-    Raises:
-        SettingsError: A text is no assignment of a literal, or a name comes twice.
+    The values are Python literals; `where` is named in errors.
     """
     values: dict[str, object] = {}
     for text in assignments:

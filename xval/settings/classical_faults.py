@@ -18,17 +18,7 @@ _POSITIVE = ("C", "shrinkage")
 
 
 def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with an instance.
-
-    Args:
-        name: Of the estimator.
-        options: All of them.
-        settings: Those of the instance.
-        sources: Where each came from.
-
-    Returns:
-        Sentences without the place of the instance.
-    """
+    """Return what is wrong with an instance, as sentences without its place; `sources`: where each setting came from."""
     lines = network_faults(name, sources)
     if settings.features == "waveform":
         lines.append(

@@ -33,11 +33,7 @@ class CombinationOptions:
 
 
 def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with an instance.
-
-    Returns:
-        Sentences without the place of the instance.
-    """
+    """Return what is wrong with an instance, as sentences without its place."""
     lines = network_faults("feature_combination", sources)
     models = options.models
     if not models and not options.basic_features:

@@ -53,37 +53,19 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
 
 
 def followed(task_type: str, text: str) -> list[str]:
-    """Return the metrics that the validation of every epoch has: the main one of the tables, and the further ones.
-
-    Raises:
-        SettingsError: As `directions`.
-    """
+    """Return the metrics that the validation of every epoch has: the main one of the tables, and the further ones."""
     task = find_task(task_type)
     return [task.main_metrics[0], *directions(task_type, text)] if task.takes_further_metrics else [task.training_metric]
 
 
 def monitor_is_maximised(monitor: str, task_type: str, text: str) -> bool:
-    """Return whether more of a monitored value is better.
-
-    Args:
-        monitor: Its name, such as ``val_loss``.
-        task_type: Of the experiment.
-        text: The parameter ``metrics``.
-
-    Raises:
-        SettingsError: As `directions`.
-    """
+    """Return whether more of a monitored value, such as ``val_loss``, is better; `text`: the parameter ``metrics``."""
     name, further = monitor.removeprefix("val_"), directions(task_type, text)
     return further[name] if name in further else metrics.higher_is_better(task_type, name)
 
 
 def load(task_type: str, text: str) -> dict[str, Metric]:
-    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here.
-
-    Raises:
-        SettingsError: As `directions`, or the user's module turns out not to hold what it seemed to.
-        Exception: Whatever the user's module raises while it is imported.
-    """
+    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here."""
     task, further = find_task(task_type), {}
     for written, (name, higher) in zip(split_names(text), directions(task_type, text).items(), strict=True):
         if user_code.is_dotted(written):

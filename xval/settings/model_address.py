@@ -25,7 +25,7 @@ class ModelAddress(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """The name of the file."""
+        """The last part of the path, without its percent signs."""
         return unquote(urlsplit(self.url).path).rpartition("/")[2]
 
 
@@ -35,11 +35,7 @@ def is_address(text: str) -> bool:
 
 
 def parse_address(text: str) -> ModelAddress:
-    """Return the parts of an address.
-
-    Raises:
-        SettingsError: It is of another form, or has no checksum.
-    """
+    """Return the parts of an address; one without a checksum is refused."""
     match = _ADDRESS.fullmatch(text)
     if match is None or not unquote(text).isprintable():
         raise SettingsError(

@@ -26,16 +26,9 @@ def space_faults(
     sources: Mapping[str, str],
     try_values: Callable[[Mapping[str, object]], object],
 ) -> list[str]:
-    """Return what is wrong with the space of a search.
+    """Return what is wrong with the space of a search, a line per fault.
 
-    Args:
-        settings: Of the instance.
-        architecture: Its architecture.
-        sources: Where each of its parameters came from.
-        try_values: Resolves the instance with some values of the space.
-
-    Returns:
-        A line per fault; values at the ends of the space are tried if there is no other.
+    Values at the ends of the space are tried if there is no other fault: `try_values` resolves the instance with them.
     """
     plan = settings.search_plan
     if plan is None:

@@ -23,8 +23,6 @@ class Interval:
     """Numbers from `low` to `high`, both included.
 
     Attributes:
-        low: The smallest.
-        high: The largest.
         log: Drawn evenly over the logarithm.
         whole: Whole numbers alone.
     """
@@ -48,7 +46,7 @@ class Choice:
 
     @property
     def corners(self) -> tuple[object, ...]:
-        """All of them."""
+        """All of its options."""
         return self.options
 
 

@@ -23,12 +23,7 @@ _MUCH_LONGER = 1.5
 
 
 class Schedule:
-    """The jobs of a run that no worker has yet.
-
-    Args:
-        jobs: In their declared order.
-        n_workers: How many workers ask.
-    """
+    """The jobs of a run that no worker has yet, in their declared order."""
 
     def __init__(self, jobs: Sequence[Job], *, n_workers: int) -> None:
         self._n_workers = n_workers
@@ -88,11 +83,7 @@ class Schedule:
             self._work_done[key] = self._work_done.get(key, 0.0) + _n_epochs(job) * max(1, n_items)
 
     def learn_from_records(self) -> None:
-        """Take note of how long the finished jobs of the waiting instances took; a few of each are read.
-
-        Raises:
-            ResultsError: A record is damaged.
-        """
+        """Take note of how long the finished jobs of the waiting instances took; a few of each are read."""
         for job in {job.instance: job for jobs in self._waiting.values() for job in jobs}.values():
             folder = ExperimentFolder(Path(job.experiment_folder))
             for key in islice(folder.jobs(job.instance), _RECORDS_PER_INSTANCE):

@@ -19,9 +19,6 @@ _MARGIN = 1.25  # of what a worker is seen to take, because it may take more in 
 class SharedGpus:
     """The slots of a run.
 
-    Args:
-        slots: As of `make_slots`.
-
     Attributes:
         slots: A slot for each worker, by its number, with the share of memory that it has now.
         active: The numbers of those that are in use.
@@ -58,11 +55,7 @@ class SharedGpus:
     def add_after_epoch(self, number: int) -> bool:
         """Use one slot more of a GPU, if all of its workers have trained an epoch and leave room for what they take.
 
-        Args:
-            number: The slot of a worker that has trained an epoch.
-
-        Returns:
-            Whether there is one more.
+        The worker of the slot `number` has trained an epoch. Returns whether there is one slot more.
         """
         device = self.slots[number].device
         unused = [place for place, slot in enumerate(self.slots) if slot.device == device and place not in self.active]
@@ -87,11 +80,7 @@ class SharedGpus:
         self._alone[device].append(job)
 
     def next_alone(self, busy: set[int]) -> tuple[int, Job] | None:
-        """Return a job that is to have a GPU to itself and the number of its slot, if no other worker computes there.
-
-        Args:
-            busy: The slots whose workers have jobs.
-        """
+        """Return a job that is to have a GPU to itself and the number of its slot, if no `busy` slot is of that GPU."""
         for device, jobs in self._alone.items():
             if jobs and device not in self._has_alone and not any(self.slots[other].device == device for other in busy):
                 self._has_alone[device] = self.of(device)[0]
@@ -104,11 +93,9 @@ class SharedGpus:
         return slot if self._has_alone.get(slot.device) != number else replace(slot, memory_share=1.0)
 
     def end_alone(self, number: int, gpu_memory_mb: float) -> bool:
-        """Take note that the worker of a slot has ended its job; return whether that had a GPU to itself.
+        """Take note that the worker of a slot has ended its job, which took `gpu_memory_mb` (0: not known).
 
-        Args:
-            number: The slot.
-            gpu_memory_mb: What the job took; 0: not known.
+        Returns whether that had a GPU to itself.
         """
         device = self.slots[number].device
         if self._has_alone.get(device) != number:

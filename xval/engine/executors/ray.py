@@ -25,11 +25,7 @@ _SECONDS_TO_CONNECT = 10.0
 
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
-    """Return the slot of a job, and a line on the cluster that runs it.
-
-    Raises:
-        SettingsError: Ray is not installed.
-    """
+    """Return the slot of a job, and a line on the cluster that runs it."""
     n_gpus, threads = settings.ray_gpus_per_job, settings.threads_per_job
     slot = slot_of_each("ray", "ray", n_gpus=n_gpus, threads=threads)
     where = f"Running on Ray, address {settings.ray_address}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
@@ -37,11 +33,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Have a cluster run jobs, each with the first slot, and wait for their outcomes; see `Executor.run`.
-
-    Raises:
-        SettingsError: Also where there is no such cluster, or none of its machines has what a job asks for.
-    """
+    """Have a cluster run jobs, each with the first slot, and wait for their outcomes; see `Executor.run`."""
     settings = jobs[0].settings
     with _connection(settings.ray_address):
         engine = Cluster(n_cpus=slots[0].threads, n_gpus=settings.ray_gpus_per_job)
@@ -54,9 +46,6 @@ class Cluster:
     Args:
         n_cpus: CPU cores of a job.
         n_gpus: GPUs of a job; below 1 others share its GPU.
-
-    Raises:
-        SettingsError: No machine of the cluster has so much.
     """
 
     attempts_when_lost = 5
@@ -115,11 +104,7 @@ def run_job_file(path: str) -> int:
 
 @contextmanager
 def _connection(address: str) -> Iterator[None]:
-    """Be connected to a cluster.
-
-    Raises:
-        SettingsError: It cannot be reached.
-    """
+    """Be connected to a cluster."""
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of our own reports to nobody

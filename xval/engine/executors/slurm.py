@@ -35,11 +35,7 @@ _SECONDS_FOR_SCHEDULER = 300.0
 
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
-    """Return the slot of a job, and a line on where it is submitted to.
-
-    Raises:
-        SettingsError: submitit is not installed, or this machine cannot submit jobs.
-    """
+    """Return the slot of a job, and a line on where it is submitted to."""
     n_gpus = settings.slurm_gpus_per_job
     slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=settings.threads_per_job)
     asked = (
@@ -59,11 +55,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Submit jobs, each with the first slot, and wait for their outcomes; see `Executor.run`.
-
-    Raises:
-        SettingsError: Also where Slurm refuses the jobs.
-    """
+    """Submit jobs, each with the first slot, and wait for their outcomes; see `Executor.run`."""
     settings = jobs[0].settings
     engine = Queue(Path(jobs[0].experiment_folder) / "jobs" / "submitit", settings)
     n_at_once = None  # Slurm itself lets them wait
@@ -148,11 +140,7 @@ class Queue:
         return note["id"] in self._listed
 
     def launch(self, paths: Sequence[Path]) -> None:
-        """Submit an array of jobs, and note which task runs which job.
-
-        Raises:
-            SettingsError: Slurm refuses it.
-        """
+        """Submit an array of jobs, and note which task runs which job."""
         for first in range(0, len(paths), _LARGEST_ARRAY):
             chunk = paths[first : first + _LARGEST_ARRAY]
             for path, job in zip(chunk, self._submit(chunk), strict=True):

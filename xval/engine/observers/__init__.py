@@ -17,10 +17,6 @@ def job_observers(claimed: ClaimedFold, report: Report) -> Observers:
     Args:
         claimed: The job.
         report: Called with what progresses: ``{"instance", "fold", "repeat", "epoch", "values"}``, or with a "note".
-
-    Raises:
-        SettingsError: One of the user's own is none.
-        Exception: Whatever the user's module raises.
     """
     watching = (import_module(f"{__name__}.{module.name}").watch(claimed, report) for module in iter_modules(__path__))
     of_xval = [observer for observer in watching if observer is not None]

@@ -22,11 +22,9 @@ _SECONDS_BETWEEN = 1.0
 
 
 class EpochNote(Observer):
-    """Writes the progress of one job: notes at once, epochs at most once a second.
+    """Writes the progress of one job, of `epochs` at most, into a folder: notes at once, epochs at most once a second.
 
     Args:
-        folder: Where.
-        epochs: Most epochs that it will train.
         describe_gpu: Returns what is known of its GPU now.
     """
 

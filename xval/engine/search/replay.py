@@ -50,8 +50,6 @@ class FoldSearch:
         find_store: Returns where the features of a resolved instance are; None: all trials read those of the job.
 
     Attributes:
-        job: The job.
-        folds: As given.
         tried: The trials of the last look, of all generations that have ended.
     """
 
@@ -84,10 +82,6 @@ class FoldSearch:
 
         Args:
             failed: Trials that have failed in this run; those of earlier runs are tried again.
-
-        Raises:
-            ResultsError: A record is damaged.
-            SettingsError: Values of the space contradict each other.
         """
         import optuna
 
@@ -140,7 +134,6 @@ class FoldSearch:
         return self._instances[key]
 
     def _job(self, trial: Tried, inner: int) -> Job:
-        """Return the job of a trial on an inner fold."""
         job, fold, instance = self.job, self.folds[inner], self._instance(trial.values)
         n_epochs = job.settings.num_epochs
         limits = epoch_limits(self._plan, trial.number, inner, self.tried, n_epochs, maximised=self._maximised)
@@ -170,8 +163,7 @@ class FoldSearch:
     def choose(self, job: Job | None = None) -> Job | None:
         """Return a job of the fold with the settings of the best trial, the first of equal ones; None: no trial has a score.
 
-        Args:
-            job: Another repeat of the fold; None: the job of the search.
+        Another repeat of the fold is given as `job`; None: the job of the search.
         """
         sign = 1 if self._maximised else -1
         scored = [(sign * trial.score, -trial.number, trial) for trial in self.tried if trial.score is not None]
@@ -231,11 +223,7 @@ class FoldSearch:
             copy_study(self._study, storage, f"{experiment}, {self.job.key}")
 
     def write_journal(self) -> Path:
-        """Write the study as a journal of Optuna, for its own tools; nothing here reads it.
-
-        Raises:
-            OSError: The disk is full or not writable.
-        """
+        """Write the study as a journal of Optuna, for its own tools; nothing here reads it."""
         import optuna
         from optuna.storages.journal import JournalFileBackend
 

@@ -44,11 +44,7 @@ def hide_values(url: str, text: str) -> str:
 
 
 def copy_study(study: "optuna.Study", storage: "optuna.storages.BaseStorage", name: str) -> None:
-    """Write a study into a storage; it replaces an earlier copy of its name.
-
-    Raises:
-        Exception: What the driver of the data base raises.
-    """
+    """Write a study into a storage; it replaces an earlier copy of its name."""
     import optuna
 
     if name in optuna.get_all_study_names(storage):

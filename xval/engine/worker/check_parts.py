@@ -25,9 +25,7 @@ from xval.training.own_callbacks import own_parts
 def check_parts(settings: Settings, n_outputs: int) -> None:
     """Load the loss, optimizer, schedule, metrics and callbacks of an instance and use them once, before anything is trained.
 
-    Args:
-        settings: The parameters of the instance.
-        n_outputs: Number of classes, or of values to predict.
+    The number of outputs is that of classes, or of values to predict.
 
     Raises:
         SettingsError: A part of the user's own is not what it is named for, or the monitored metric needs more classes.

@@ -64,18 +64,11 @@ class PooledFeatures:
 def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     """Fit an estimator to one fold's training items, calibrate and test it, and write what it leaves.
 
-    Args:
-        job: The job.
-        folder: Where model.skops, model.json, the cut networks, grid.csv and predictions.parquet go.
+    That is model.skops, model.json, the cut networks, grid.csv and predictions.parquet.
 
     Returns:
         The part of the record that a trained network has too, and the models of a combination with what is known of their
         leakage.
-
-    Raises:
-        SettingsError: As `check_instance` and `cut_models`.
-        FoldsError: A model has heard what is tested or was trained on what validates; a side has no examples.
-        JobError: As `fit_estimator`.
     """
     settings = job.settings
     check_skops(settings.architecture)

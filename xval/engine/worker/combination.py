@@ -82,12 +82,7 @@ class CombinedFeatures:
 
 
 def cut_models(job: Job, store: FeatureStore) -> list[Any]:
-    """Return the networks of a job, cut and checked to read what the store holds.
-
-    Raises:
-        SettingsError: A network reads other shapes, or has not so many layers.
-        ResultsError: A model cannot be loaded.
-    """
+    """Return the networks of a job, cut and checked to read what the store holds."""
     from xval.models.cut import cut_model
     from xval.models.saved.load import read_keras_model
 
