@@ -101,8 +101,8 @@ def _choose_number(shared: Mapping[str, object], own: dict[str, object]) -> int:
     folder = results_folder(instance.settings)
     numbers = folder.instances()
     hashes = {number: (folder.settings(number) or {}).get("settings_hash") for number in numbers}
-    same = [number for number, settings_hash in hashes.items() if settings_hash == instance.settings_hash]
-    return same[0] if same else max(numbers, default=0) + 1
+    matching_numbers = [number for number, settings_hash in hashes.items() if settings_hash == instance.settings_hash]
+    return matching_numbers[0] if matching_numbers else max(numbers, default=0) + 1
 
 
 def _text(value: object) -> str | None:

@@ -160,8 +160,8 @@ def describe_time_left(left: TimeLeft | None) -> str:
     text = f"{'at most' if left.is_limit else 'about'} {describe_duration(left.seconds)} left"
     if left.n_unknown:
         several = left.n_unknown > 1
-        have = f"{left.n_unknown} instances that have" if several else "instance that has"
-        text += f" if the {have} not begun take{'s' * (not several)} as long"
+        subject = f"{left.n_unknown} instances that have" if several else "instance that has"
+        text += f" if the {subject} not begun take{'s' * (not several)} as long"
     return text
 
 

@@ -150,7 +150,6 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
 
 
 def _make_slots(instance: Instance, request: Request, console: Console, n_workers: int = 1) -> list[devices.Slot]:
-    """Return where jobs run, and say so."""
     device, threads = request.gpu or instance.settings.gpu_ID, instance.settings.threads_per_job
     slots, where = devices.make_slots(device.split(",")[0], workers=n_workers, threads=threads)
     console.print(where)

@@ -162,8 +162,8 @@ class Results:
         """
         from xval.reuse.inference import load_model
 
-        if instance is not None and instance not in (there := self._experiment.instances()):
-            raise ResultsError(f"{self.folder}: no instance {instance}. Available: {describe_numbers(there)}.")
+        if instance is not None and instance not in (numbers := self._experiment.instances()):
+            raise ResultsError(f"{self.folder}: no instance {instance}. Available: {describe_numbers(numbers)}.")
         return load_model(self._experiment.instance_folder(self.best if instance is None else instance), gpu=gpu)
 
     def __repr__(self) -> str:

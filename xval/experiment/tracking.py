@@ -70,17 +70,17 @@ class Tracking(Observer):
 
     def _work(self) -> None:
         tracker = None
-        while (read := self._waiting.get()) is not None:
+        while (read_entries := self._waiting.get()) is not None:
             if self._has_stopped:
                 continue
             try:
                 tracker = tracker or self._make_tracker()
-                for entry in read():
+                for entry in read_entries():
                     tracker.log(entry)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
                 self._has_stopped = True
-                what = f"tracking has stopped: {one_line(error)}. The run goes on; its results are in {self._folder.path}."
-                self._console.print(what, style="red", soft_wrap=True, markup=False)
+                message = f"tracking has stopped: {one_line(error)}. The run goes on; its results are in {self._folder.path}."
+                self._console.print(message, style="red", soft_wrap=True, markup=False)
 
 
 @contextmanager

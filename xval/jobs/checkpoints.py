@@ -122,7 +122,7 @@ class FoldCheckpoints(Observer):
         self.say(f"begins again, its checkpoint is of no use: {reason}")
 
     def go_on(self) -> None:
-        """Have the parts be so again: their training has begun meanwhile."""
+        """Set the parts to the checkpoint once more, because the begin of their training has changed them."""
         if self._earlier:
             self._seconds_before = self._earlier.seconds
             _set_states(self._parts, self._earlier.state)
@@ -197,7 +197,7 @@ class FoldCheckpoints(Observer):
             _RUNNING.remove(self)
 
     def say(self, what: str) -> None:
-        """Say what the job does."""
+        """Note what the job does, beside its name."""
         self._observers.note(f"{self._job.key.of_instance} {what}")
 
 

@@ -97,7 +97,7 @@ def log_file(path: Path) -> Path:
 
 
 def write_outcome(path: Path, outcome: JobOutcome) -> None:
-    """Write what became of the job of a file."""
+    """Write what became of the job of a file beside it."""
     write_json(outcome_file(path), {"format_version": FORMAT_VERSION, **asdict(outcome)})
 
 
@@ -187,7 +187,7 @@ def describe_exit(code: int) -> str:
     """Return one line on how a process that ran a job ended; the exit code is minus the number of the signal that killed it."""
     if code >= 0:
         return f"the worker process ended with exit code {code}"
-    name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
+    name = next((known_signal.name for known_signal in signal.Signals if known_signal == -code), f"signal {-code}")
     hint = " (the system may have run out of memory)" if name == "SIGKILL" else ""
     return f"the worker process was killed by {name}{hint}"
 

@@ -104,8 +104,8 @@ def write_heard_audio(folder: Path, job: Job, store: FeatureStore, earlier: Sequ
     ):
         known = [heard for heard in before if heard is not None]
         if clips is not None and len(known) == len(before):
-            here = short_hashes(clips["audio_hash"][clips["item"].isin(items)])
-            np.save(folder / name, np.unique(np.concatenate([here, *known])), allow_pickle=False)
+            hashes = short_hashes(clips["audio_hash"][clips["item"].isin(items)])
+            np.save(folder / name, np.unique(np.concatenate([hashes, *known])), allow_pickle=False)
 
 
 def _join(dataset: str, items: Iterable[str], earlier: Iterable[Heard]) -> dict[str, list[str]]:

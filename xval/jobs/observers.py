@@ -70,7 +70,7 @@ class Observers:
         (self._own if is_needed else self._of_xval).append(observer)
 
     def begin(self, job: "Job") -> None:
-        """Tell that a job begins."""
+        """Tell all of them that a job begins, before anything is loaded for it."""
         self._tell("begin", job)
 
     def epoch(self, values: Mapping[str, float], *, is_past: bool = False) -> bool:
@@ -81,11 +81,11 @@ class Observers:
         return self.has_ended_training
 
     def batches(self, first: int, losses: Sequence[float]) -> None:
-        """Tell of the losses of the batches of an epoch."""
+        """Pass the losses of the batches of an epoch on to those that take them."""
         self._tell("batches", first, losses, among=lambda observer: hasattr(observer, "batches"))
 
     def note(self, text: str) -> None:
-        """Tell of a note."""
+        """Pass a line on the job on to all of them."""
         self._tell("note", text)
 
     def complete(self, record: dict[str, Any]) -> None:

@@ -185,6 +185,6 @@ def _declared(module: user_code.Module) -> dict[str, object]:
             try:
                 declared[target.id] = read_literal(value)
             except ValueError as error:
-                what = f"{module.file}, line {node.lineno}: {source_of(node)}"
-                raise SettingsError(f"{what}: a literal is wanted, which is read without running the file.") from error
+                place = f"{module.file}, line {node.lineno}: {source_of(node)}"
+                raise SettingsError(f"{place}: a literal is wanted, which is read without running the file.") from error
     return declared

@@ -44,7 +44,7 @@ def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
 
 
 def value_faults(option: str, value: Any) -> list[str]:
-    """Return what is wrong with the values of an option."""
+    """Return what is wrong with the values of an option: none, one twice, or one out of range."""
     values: Sequence[Any] = value if isinstance(value, tuple) else (value,)
     if not values:
         return [f"{option}: is empty; one value or more is wanted"]

@@ -68,11 +68,11 @@ def describe_option(value: object, error: ValidationError | SettingsError) -> st
 
 def _sections_around(missing: str) -> list[str]:
     """Return the sections of config.ini that have the neighbours of a key which it lacks, in the order of the settings."""
-    of_key = {key: section for section, values in read_defaults().items() for key in values}
+    section_of_key = {key: section for section, values in read_defaults().items() for key in values}
     names = list(Settings.model_fields)
     place = names.index(missing)
-    before = [of_key[name] for name in names[:place] if name in of_key]
-    after = [of_key[name] for name in names[place + 1 :] if name in of_key]
+    before = [section_of_key[name] for name in names[:place] if name in section_of_key]
+    after = [section_of_key[name] for name in names[place + 1 :] if name in section_of_key]
     return list(dict.fromkeys([*before[-1:], *after[:1]]))
 
 

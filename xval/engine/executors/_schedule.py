@@ -96,7 +96,6 @@ class Schedule:
         return 0 if self._n_workers == 1 else job.instance
 
     def _choose(self, worker: int) -> int | None:
-        """Return what a worker goes on with."""
         warm = self._places.get(worker)
         if not self._waiting or (warm in self._waiting and len(self._waiting) == 1):
             return warm if self._waiting else None

@@ -104,7 +104,6 @@ def run_job_file(path: str) -> int:
 
 @contextmanager
 def _connection(address: str) -> Iterator[None]:
-    """Be connected to a cluster."""
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of our own reports to nobody
