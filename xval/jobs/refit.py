@@ -102,7 +102,10 @@ def describe_choice(
     refit: Refit,
     chosen: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return what the folds, or the search on all items (`chosen`), chose for the final model; `epochs` are those asked for."""
+    """Return what the folds, or the search on all items, chose for the final model.
+
+    `epochs` are those that were asked for (None: the folds chose), `chosen` is what the search chose (None: nothing was searched).
+    """
     if not refit.epochs:
         settings_chosen = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
         return f"Instance {instance}: folds chose {settings_chosen}; the search is done again with all items."
