@@ -104,7 +104,7 @@ def describe_choice(
 ) -> str:
     """Return what the folds, or the search on all items, chose for the final model.
 
-    `epochs` are those that were asked for (None: the folds chose), `chosen` is what the search chose (None: nothing was searched).
+    `epochs` are those that were asked for (None: the folds chose), `chosen` what the search chose (None: nothing searched).
     """
     if not refit.epochs:
         settings_chosen = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
