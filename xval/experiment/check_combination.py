@@ -50,7 +50,7 @@ def check_combined_models(
     folds: Iterable[Fold],
     to_come: Mapping[Path, FeatureSettings] | None = None,
 ) -> list[str]:
-    """Check what an instance needs.
+    """Check what an instance needs: skops, fitting models that have heard nothing of what is tested, audio for basic features.
 
     Args:
         options: Its options.
@@ -62,13 +62,6 @@ def check_combined_models(
 
     Returns:
         A warning for each model of which is not known all that it has heard.
-
-    Raises:
-        SettingsError: skops is missing, a model is, or one was made for other features.
-        CorpusError: Basic features are wanted of a corpus without audio.
-        FoldsError: A model has heard what its fold tests or was trained on what it validates with, or a fold has one training
-            item alone.
-        ResultsError: A file beside a model is damaged.
     """
     check_skops(COMBINATION)
     if corpus.is_custom and options.basic_features:

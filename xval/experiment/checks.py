@@ -34,18 +34,10 @@ from xval.training.classical.checks import check_skops, check_training_items
 
 
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
-    """Check an instance of a plan.
-
-    Args:
-        planned: What is to be run.
-        instance: One of its instances.
-        corpus: The corpus of the experiment.
+    """Check an instance of a plan: its features, its models, its folds.
 
     Returns:
         A warning for each thing that can be run, but that its user ought to know.
-
-    Raises:
-        UsageError: The instance cannot be run; `SettingsError` where its settings are the reason.
     """
     check_features(corpus, instance)
     name = instance.settings.architecture
@@ -64,16 +56,12 @@ def _check_part(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
     """Refuse conditions and shares that leave a side of a fold empty; say which items a condition leaves out."""
     folds = {fold.number: fold for fold in planned.folds.folds}
     parts = find_parts(planned, instance, corpus)
-    found = [describe_left_out(folds[key.fold], parts[key], instance.settings) for key in planned.to_do if key in parts]
-    return list(dict.fromkeys(filter(None, found)))
+    left_out = [describe_left_out(folds[key.fold], parts[key], instance.settings) for key in planned.to_do if key in parts]
+    return list(dict.fromkeys(filter(None, left_out)))
 
 
 def find_parts(planned: Plan, instance: Instance, corpus: Corpus) -> dict[JobKey, Fold]:
-    """Return what an instance uses of the fold of each of its jobs; empty where it uses all.
-
-    Raises:
-        UsageError: As `part_of_fold`.
-    """
+    """Return what an instance uses of the fold of each of its jobs; empty where it uses all."""
     settings = instance.settings
     if not uses_part(settings):
         return {}
@@ -128,12 +116,7 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
 
 
 def check_own_frames(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:
-    """Refuse other frames than those that a script has written.
-
-    Raises:
-        SettingsError: Their length, or the number of their values, is another one.
-        CorpusError: The store of the corpus cannot be read.
-    """
+    """Refuse frames of another length, or with another number of values, than those that a script has written."""
     written = open_store(corpus.folder / "features" / CUSTOM).description
     rate_hz, n_values = written.sample_rate_hz, written.frame_samples
     if rate_hz and n_values and (sample_rate_hz, settings.frame_samples(sample_rate_hz)) != (rate_hz, n_values):
@@ -147,9 +130,7 @@ def check_own_frames(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
 def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:
     """Refuse, before features are made, a policy that is none, and frames and sequences that no recording is long enough for.
 
-    Raises:
-        SettingsError: The policy is none, a recording is shorter than a frame, or every recording shorter than a sequence.
-        CorpusError: The annotations of the corpus cannot be read.
+    Each recording has to have a frame, and one of them a sequence.
     """
     resolved = resolve_recordings(corpus.annotations().rename(columns={"clip": "path"}), settings.annotation_policy)
     used = corpus.index[corpus.index["clip"].isin(resolved)]
@@ -168,9 +149,6 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
 
     Returns:
         A line where it is not known.
-
-    Raises:
-        SettingsError: It has; a line for each fold.
     """
     path = own_embedder(settings)
     if path is None:
@@ -178,42 +156,36 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
     seen = read_seen(path)
     verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder) for fold in folds}
     faults = [
-        f"fold {number}: embedding_model: {path} {each.reason}" for number, each in verdicts.items() if each.state == "leaked"
+        f"fold {number}: embedding_model: {path} {verdict.reason}"
+        for number, verdict in verdicts.items()
+        if verdict.state == "leaked"
     ]
     if faults:
         raise SettingsError("\n".join(faults))
-    reason = next((each.reason for each in verdicts.values() if each.state == "unknown"), None)
+    reason = next((verdict.reason for verdict in verdicts.values() if verdict.state == "unknown"), None)
     return [f"possible leakage: embedding_model {path}: {reason}."] if reason else []
 
 
 def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
-    """Check the initial model of each fold before anything is trained.
-
-    Args:
-        settings: As for `find_initial_model`.
-        folds: The folds to be trained.
-        corpus_folder: data/<dataset>.
+    """Check the initial model of each fold to be trained, as `find_initial_model` does; the faults of all folds in one message.
 
     Returns:
         A line per model of which is not known all that it has heard.
-
-    Raises:
-        SettingsError: As `find_initial_model`; the faults of all folds, each in a line.
     """
     faults: dict[str, list[int]] = {}
     unknown = {}
     for fold in folds:
         try:
-            found = find_initial_model(settings, fold, corpus_folder)
+            model = find_initial_model(settings, fold, corpus_folder)
         except SettingsError as error:
             faults.setdefault(str(error).removeprefix(f"fold {fold.number}: "), []).append(fold.number)
         else:
-            if found and found.leakage.state == "unknown":
-                unknown[found.path] = (
-                    f"possible leakage: initial_model {found.path}: {found.leakage.reason}. If it has heard what is tested, "
+            if model and model.leakage.state == "unknown":
+                unknown[model.path] = (
+                    f"possible leakage: initial_model {model.path}: {model.leakage.reason}. If it has heard what is tested, "
                     "the test figures are too good. The records say 'initial_model_items: unknown'."
                 )
     if faults:
-        lines = (f"fold{'s' * (len(of) > 1)} {describe_numbers(of)}: {fault}" for fault, of in faults.items())
+        lines = (f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}: {fault}" for fault, numbers in faults.items())
         raise SettingsError("\n".join(lines))
     return list(unknown.values())

@@ -29,10 +29,6 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
 
     Returns:
         The exit code.
-
-    Raises:
-        SystemExit: After `--help`.
-        FirstJobError: In debug mode, the first error of a job.
     """
     return carry_out(
         lambda: run_experiment(
@@ -82,11 +78,6 @@ def _parser(declaration: Declaration) -> Parser:
 
 
 def _command(options: argparse.Namespace, declaration: Declaration) -> RunRequest:
-    """Turn parsed arguments into a command.
-
-    Raises:
-        SettingsError: Positions or texts of the wrong form.
-    """
     positions = options.positions
     if len(positions) > _MOST_POSITIONS:
         raise SettingsError(f"received {len(positions)} positions ({' '.join(positions)}); allowed: FIRST LAST GPU.")
@@ -128,11 +119,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
 
 
 def choose_numbers(declaration: Declaration, first: int, last: int | None = None) -> list[int]:
-    """Return the numbers of the instances from the first to the last, both included; without a last one, the first alone.
-
-    Raises:
-        SettingsError: They are in the wrong order, or one of them is no instance.
-    """
+    """Return the numbers of the instances from the first to the last, both included; without a last one, the first alone."""
     last = first if last is None else last
     if first > last:
         raise SettingsError(f"FIRST {first} is above LAST {last}; write {last} {first} for instances {last} to {first}.")

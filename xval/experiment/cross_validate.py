@@ -95,18 +95,14 @@ def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, di
 
 
 def _choose_number(shared: Mapping[str, object], own: dict[str, object]) -> int:
-    """Return the number of the instance that has these parameters already, or the next one.
-
-    Raises:
-        SettingsError: A final model of such an instance cannot be trained.
-    """
+    """Return the number of the instance that has these parameters already, or the next one; refuse what cannot be refitted."""
     (instance,) = resolve(_declare(str(shared["dataset"]), shared, {1: own}))
     refuse_what_needs_folds(instance)
     folder = results_folder(instance.settings)
-    there = folder.instances()
-    hashes = {number: (folder.settings(number) or {}).get("settings_hash") for number in there}
-    same = [number for number, found in hashes.items() if found == instance.settings_hash]
-    return same[0] if same else max(there, default=0) + 1
+    numbers = folder.instances()
+    hashes = {number: (folder.settings(number) or {}).get("settings_hash") for number in numbers}
+    matching_numbers = [number for number, settings_hash in hashes.items() if settings_hash == instance.settings_hash]
+    return matching_numbers[0] if matching_numbers else max(numbers, default=0) + 1
 
 
 def _text(value: object) -> str | None:

@@ -166,8 +166,8 @@ class Experiment:
             plan = SearchPlan(space, n_trials, at_once, inner_folds, pruning)
         except SettingsError as error:
             raise SettingsError(f"{where}: {error}") from error
-        if both := [name for name in plan.space if name in parameters]:
-            raise SettingsError(f"{where}: '{both[0]}' is searched and given as {parameters[both[0]]!r}; keep one of them.")
+        if given := [name for name in plan.space if name in parameters]:
+            raise SettingsError(f"{where}: '{given[0]}' is searched and given as {parameters[given[0]]!r}; keep one of them.")
         number = max(self._declaration.instances, default=0) + 1
         self[number] = {"comment_1": f"search {', '.join(plan.space)}"} | parameters | {"search": plan.to_text()}
         return number
@@ -251,11 +251,7 @@ def _as_list(numbers: int | Collection[int]) -> Collection[int]:
 
 
 def _report_failures(results: Results, numbers: Collection[int]) -> None:
-    """Warn of jobs that failed; where nothing of the instances is done, raise.
-
-    Raises:
-        JobError: No job of the instances is done.
-    """
+    """Warn of jobs that failed; where nothing of the instances is done, raise."""
     failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
     errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))
     of_trials = "trials of a search failed; see their records in instance_<i>/search"

@@ -48,10 +48,7 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
 def renew_page(folder: ExperimentFolder, console: Console, *, data_folder: Path | None) -> None:
     """Write the page of finished jobs anew, as at the end of a run; a failure is printed, not raised.
 
-    Args:
-        folder: The results folder.
-        console: Gets what is wrong with the page.
-        data_folder: The folder of corpora; None: as the settings say.
+    None for the folder of corpora: as the settings say.
     """
     n_jobs = sum(len(folder.jobs(number)) for number in folder.instances())
     _write(folder, PageRequest(data_folder=data_folder, with_audit=n_jobs <= _MOST_AUDITED), console)

@@ -26,16 +26,7 @@ MOST_CHECKED_MB = 64 << 10
 def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *, where: str, quiet: bool) -> FeatureStore:
     """Make the feature store of an instance, if it is not there, and check that its architecture can read it.
 
-    Args:
-        corpus: The corpus.
-        instance: Its features, and of a combination the basic features.
-        console: Where to print.
-        where: Who is named in errors about settings: ``experiments/exp1.py, instance 3``.
-        quiet: Print nothing.
-
-    Raises:
-        SettingsError: The features cannot be computed, or not be read by the architecture.
-        CorpusError: As `preprocessing.store.make.make_store`.
+    Of a combination the basic features too. `where` is named in errors about settings: ``experiments/exp1.py, instance 3``.
     """
     from preprocessing.store.make import make_store
     from preprocessing.store.waveforms import example_shape, make_moments
@@ -70,13 +61,7 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
 def check_store(store: FeatureStore, console: Console, *, quiet: bool) -> None:
     """Compare the files of a feature store with their checksums, once in a run, before anything is trained.
 
-    Args:
-        store: What jobs will read. One larger than `MOST_CHECKED_MB` is left to ``python -m xval check``.
-        console: Where to print.
-        quiet: Print nothing.
-
-    Raises:
-        CorpusError: A file is not what was written.
+    A store larger than `MOST_CHECKED_MB` is left to ``python -m xval check``.
     """
     from preprocessing.store.checksums import refuse_damage
 
@@ -91,11 +76,7 @@ def check_store(store: FeatureStore, console: Console, *, quiet: bool) -> None:
 
 @contextmanager
 def name_in_errors(where: str) -> Iterator[None]:
-    """Name the instance in errors about its settings.
-
-    Raises:
-        SettingsError: The block did, without saying where.
-    """
+    """Name the instance in errors about its settings."""
     try:
         yield
     except SettingsError as error:

@@ -36,19 +36,10 @@ def prepare_jobs(
 ) -> tuple[list[Job], "Corpus"]:
     """Check the instances and write what their jobs read.
 
-    Args:
-        planned: The plan.
-        declaration: What the script declares.
-        console: Where to print.
-        overrides: Parameters over everything else.
-        quiet: Print nothing.
-        in_python: Advice names parameters of Python functions.
+    The overrides are over everything else; `in_python`: advice names parameters of Python functions.
 
     Returns:
         The jobs, and the corpus.
-
-    Raises:
-        UsageError: Anything that the user can mend.
     """
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
@@ -58,8 +49,8 @@ def prepare_jobs(
     data_folder = Path(settings.data_folder)
     corpus = open_corpus(settings.dataset, data_folder)
     variants: dict[int, list[Instance]] = {}
-    for each in planned.instances:
-        variants[each.number] = feature_variants(each, partial(resolve_values, declaration, each.number, overrides))
+    for declared in planned.instances:
+        variants[declared.number] = feature_variants(declared, partial(resolve_values, declaration, declared.number, overrides))
     for instance in planned.instances:
         with name_in_errors(place_of(declaration, instance)):
             warnings = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]
@@ -70,18 +61,18 @@ def prepare_jobs(
     to_run = [instance for instance in planned.instances if instance.number in numbers]
     stores: dict[int, Path] = {}
     checked: set[Path] = set()
-    about: dict[int, list[str]] = {}
+    cautions_of: dict[int, list[str]] = {}
     for instance in to_run:
-        found = []
+        cautions_found = []
         for variant in variants[instance.number]:
             store = make_instance_store(corpus, variant, console, where=place_of(declaration, instance), quiet=quiet)
             if store.folder not in checked:
                 check_store(store, console, quiet=quiet)
             checked.add(store.folder)
             stores[instance.number] = store.folder
-            found += cautions.find_cautions(corpus, variant.settings.feature_settings())
-        about[instance.number] = list(dict.fromkeys(found))
-    for text in dict.fromkeys(text for texts in about.values() for text in texts):
+            cautions_found += cautions.find_cautions(corpus, variant.settings.feature_settings())
+        cautions_of[instance.number] = list(dict.fromkeys(cautions_found))
+    for text in dict.fromkeys(text for texts in cautions_of.values() for text in texts):
         if not quiet:
             console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
     if settings.overwrite_results:
@@ -91,21 +82,21 @@ def prepare_jobs(
     with _script(declaration) as script:
         code_folder = snapshot.take_snapshot(planned.folder.path / "code", script, sorted(own))
     for instance in to_run:
-        write_settings(planned.folder, instance, declaration.description, declaration.script, about[instance.number])
+        write_settings(planned.folder, instance, declaration.description, declaration.script, cautions_of[instance.number])
     return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder)), corpus
 
 
 def restore_settings(planned: Plan, declaration: Declaration) -> bool:
     """Write settings.json of done instances that have lost it, without which they are in no table; return whether one had."""
     done, is_restored = {key.instance for key in planned.done}, False
-    for each in planned.instances:
-        if each.number in done and not (planned.folder.instance_folder(each.number) / "settings.json").exists():
+    for instance in planned.instances:
+        if instance.number in done and not (planned.folder.instance_folder(instance.number) / "settings.json").exists():
             from preprocessing.corpus import open_corpus
             from preprocessing.quality.cautions import find_cautions
 
-            corpus = open_corpus(each.settings.dataset, Path(each.settings.data_folder))
-            cautions = find_cautions(corpus, each.settings.feature_settings())
-            write_settings(planned.folder, each, declaration.description, declaration.script, cautions)
+            corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
+            cautions = find_cautions(corpus, instance.settings.feature_settings())
+            write_settings(planned.folder, instance, declaration.description, declaration.script, cautions)
             is_restored = True
     return is_restored
 

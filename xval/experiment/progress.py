@@ -30,13 +30,7 @@ _LONG_FOLD_S = 120
 
 
 class JobProgress:
-    """The progress of a run.
-
-    Args:
-        console: Where to print.
-        jobs: The jobs of the run.
-        quiet: Print failures only.
-    """
+    """The progress of a run; of a quiet one failures alone."""
 
     def __init__(self, console: Console, jobs: Sequence[Job], *, quiet: bool) -> None:
         self._console = console
@@ -52,13 +46,11 @@ class JobProgress:
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._table) if live else None
 
     def __enter__(self) -> Self:
-        """Begin the live table."""
         if self._live:
             self._live.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """End the live table."""
         if self._live:
             self._live.stop()
 
@@ -99,8 +91,6 @@ class JobLine(Observer):
     """What the display says of one job.
 
     Attributes:
-        key: Of the job.
-        settings: Of the job.
         shown: Which values of an epoch its line shows.
         values: Of its last epoch.
     """
@@ -159,8 +149,8 @@ class JobLine(Observer):
         if outcome.trial:
             return ", ".join(f"{name} {value:.3f}" for name, value in outcome.test_metrics.items()) or "diverged"
         names = [self.settings.task.main_metrics[0], *self._metrics]
-        found = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
-        return f"test {', '.join(f'{name} {value:.3f}' for name, value in found.items())}"
+        figures = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
+        return f"test {', '.join(f'{name} {value:.3f}' for name, value in figures.items())}"
 
 
 def describe_time_left(left: TimeLeft | None) -> str:
@@ -170,8 +160,8 @@ def describe_time_left(left: TimeLeft | None) -> str:
     text = f"{'at most' if left.is_limit else 'about'} {describe_duration(left.seconds)} left"
     if left.n_unknown:
         several = left.n_unknown > 1
-        have = f"{left.n_unknown} instances that have" if several else "instance that has"
-        text += f" if the {have} not begun take{'s' * (not several)} as long"
+        subject = f"{left.n_unknown} instances that have" if several else "instance that has"
+        text += f" if the {subject} not begun take{'s' * (not several)} as long"
     return text
 
 

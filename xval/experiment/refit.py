@@ -79,12 +79,6 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
 
     Returns:
         The path of its model.keras or model.skops.
-
-    Raises:
-        ResultsError: A fold is not done, the corpus or the initial model is another than then, or a model that was trained
-            otherwise is there.
-        SettingsError: The instance has nothing to train on all items, or the request asks for what there is not.
-        JobError: The training failed.
     """
     instance = read_instance(folder, request.instance or _select(folder, console))
     refuse_what_needs_folds(instance, request.epochs)
@@ -93,8 +87,8 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     make_job = partial(_make_job, folder, instance, folds, records, request, console)
     chosen = _search(*make_job(), instance, request, console) if instance.settings.search else None
     refit = plan_refit(folder, instance, records, request.epochs, chosen)
-    found = chosen.job.chosen if chosen else None
-    console.print(describe_choice(instance.number, records.values(), request.epochs, refit, found), soft_wrap=True)
+    search_facts = chosen.job.chosen if chosen else None
+    console.print(describe_choice(instance.number, records.values(), request.epochs, refit, search_facts), soft_wrap=True)
     path = _model_path(folder, instance)
     parameters = chosen.job.parameters if chosen else instance.parameters
     if not request.overwrite and is_there(folder, instance, folds, refit, parameters):
@@ -119,7 +113,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     chosen = ranking.rank_instances(metric_dicts)
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
-    best = next(found for found in metric_dicts if found["instance"] == chosen.selected)
+    best = next(metric_dict for metric_dict in metric_dicts if metric_dict["instance"] == chosen.selected)
     figure = ranking.format_figure(best["summary"][chosen.side][chosen.metric], best["folds_total"])
     console.print(f"Instance {chosen.selected} is selected: best mean {SIDE_NAMES[chosen.side]} {chosen.metric} ({figure}).")
     for finding in find_findings(metric_dicts):
@@ -128,11 +122,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
 
 
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
-    """Return the records of all folds and repeats.
-
-    Raises:
-        ResultsError: One is missing, or started from another model than lies there now.
-    """
+    """Return the records of all folds and repeats, which must be there and have started from the models that lie there now."""
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], instance.settings.repeats)
     records = {
         key: record
@@ -160,7 +150,6 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
 
 
 def _make_slots(instance: Instance, request: Request, console: Console, n_workers: int = 1) -> list[devices.Slot]:
-    """Return where jobs run, and say so."""
     device, threads = request.gpu or instance.settings.gpu_ID, instance.settings.threads_per_job
     slots, where = devices.make_slots(device.split(",")[0], workers=n_workers, threads=threads)
     console.print(where)
@@ -230,12 +219,7 @@ def _make_job(
 
 
 def _train(job: Job, slot: devices.Slot, console: Console) -> None:
-    """Run the job where the instance's executor runs jobs.
-
-    Raises:
-        ResultsError: Another process is running it.
-        JobError: It failed.
-    """
+    """Run the job where the instance's executor runs jobs."""
     n_epochs = cast("Refit", job.refit).epochs
     run = _executor(job.settings).run
     with progress_bar(console, f"Training on {len(job.fold.training)} items", noun="epochs") as advance:

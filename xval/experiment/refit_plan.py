@@ -39,10 +39,6 @@ def plan_refit(
         records: Of its folds.
         epochs: Those that were asked for; None: the folds, or the search, choose.
         chosen: By the search on all items; None: the instance is not searched.
-
-    Raises:
-        ResultsError: The instance has no settings.json.
-        SettingsError: As `choose_learning_rates`.
     """
     metric_dict = gather_metrics(folder, instance.number, over_items=False)
     if metric_dict is None:
@@ -56,9 +52,9 @@ def plan_refit(
     best_epochs: dict[str, list[int]] = {}
     for key, record in records.items():
         best_epochs.setdefault(str(key.fold), []).append(int(record.get("best_epoch", 0)))
-    by = "folds" if chosen is None else "search"
+    chosen_by = "folds" if chosen is None else "search"
     facts = expected | {
-        "epochs_chosen_by": by if epochs is None else "--epochs",
+        "epochs_chosen_by": chosen_by if epochs is None else "--epochs",
         "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
     }
     if thresholds := median_thresholds(records.values()):
@@ -76,18 +72,7 @@ def plan_refit(
 def is_there(
     folder: ExperimentFolder, instance: Instance, folds: FoldPlan, refit: Refit, parameters: Mapping[str, object]
 ) -> bool:
-    """Return whether the final model is there.
-
-    Args:
-        folder: Of the experiment.
-        instance: The instance.
-        folds: Of the experiment.
-        refit: How it is to be trained.
-        parameters: Those that it is to be trained with.
-
-    Raises:
-        ResultsError: It is, but trained otherwise.
-    """
+    """Return whether the final model is there, trained on these folds with these parameters; refuse one trained otherwise."""
     record = folder.record(instance.number, ALL_ITEMS)
     if record is None:
         return False

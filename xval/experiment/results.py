@@ -85,8 +85,8 @@ class Results:
     @property
     def not_done(self) -> list[dict[str, Any]]:
         """The folds that failed or are missing: dicts of dataset, experiment, instance, fold, repeat, status and error."""
-        found: list[dict[str, Any]] = self.folds.attrs["not_done"]
-        return found
+        folds_not_done: list[dict[str, Any]] = self.folds.attrs["not_done"]
+        return folds_not_done
 
     @property
     def best(self) -> int:
@@ -162,8 +162,8 @@ class Results:
         """
         from xval.reuse.inference import load_model
 
-        if instance is not None and instance not in (there := self._experiment.instances()):
-            raise ResultsError(f"{self.folder}: no instance {instance}. Available: {describe_numbers(there)}.")
+        if instance is not None and instance not in (numbers := self._experiment.instances()):
+            raise ResultsError(f"{self.folder}: no instance {instance}. Available: {describe_numbers(numbers)}.")
         return load_model(self._experiment.instance_folder(self.best if instance is None else instance), gpu=gpu)
 
     def __repr__(self) -> str:
@@ -172,7 +172,6 @@ class Results:
         return f"{name}\n{self.summary.to_string()}" if self._has_figures() else name
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
         return f"<p>{escape(str(self.folder))}</p>{self.summary.to_html() if self._has_figures() else ''}"
 
     def _has_figures(self) -> bool:

@@ -72,11 +72,6 @@ class RunRequest:
 def run_experiment(declaration: Declaration, command: RunRequest, console: Console) -> int:
     """Run the chosen jobs of an experiment that are not done yet.
 
-    Args:
-        declaration: What the script declares.
-        command: What the command line asked for.
-        console: Where to print.
-
     Returns:
         0, or 1 when some job failed.
 
@@ -203,8 +198,8 @@ def _end_replacing(planned: Plan) -> None:
             records = open_results(planned.folder).done(available)
             done = [
                 key
-                for key, found in records.items()
-                if is_current(found, instance.settings_hash, planned.folds.hash_of(key.fold))
+                for key, record in records.items()
+                if is_current(record, instance.settings_hash, planned.folds.hash_of(key.fold))
             ]
             planned.folder.end_replacing(instance.number, done, available)
 

@@ -53,11 +53,7 @@ class Searched:
 
 
 def check_search(instances: Sequence[Instance]) -> None:
-    """Refuse a search where Optuna is not installed, or its data base cannot be opened.
-
-    Raises:
-        SettingsError: That is so.
-    """
+    """Refuse a search where Optuna is not installed, or its data base cannot be opened."""
     searched = [instance.number for instance in instances if instance.settings.search]
     if searched and find_spec("optuna") is None:
         raise SettingsError(f"instance {searched[0]}: a search needs Optuna: {how_to_install('search')}.")
@@ -69,16 +65,12 @@ def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]
     """Return an instance with each combination of the features that its search tries; itself, where it tries none.
 
     Where some trial scales by the statistics of its features, which are made with them, the instances that are returned do.
-
-    Args:
-        instance: The instance.
-        resolve: Resolves it with values of the space.
     """
     plan = instance.settings.search_plan
     if plan is None:
         return [instance]
     corners = list(plan.corners())
-    scaling = [each for each in corners if each.get("normalization") in SCALING]
+    scaling = [corner for corner in corners if corner.get("normalization") in SCALING]
     choices = list(plan.feature_choices()) or [{}] * bool(scaling)
     return [resolve((scaling or corners)[0] | values) for values in choices] or [instance]
 
@@ -86,33 +78,19 @@ def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]
 def make_searches(
     jobs: Sequence[Job], declaration: Declaration, overrides: Mapping[str, object], corpus: "Corpus"
 ) -> dict[tuple[int, int], FoldSearch]:
-    """Return the search of each fold that is searched, by instance and fold.
-
-    Raises:
-        FoldsError: The items of a fold cannot be split into so many inner folds.
-    """
-    found: dict[tuple[int, int], FoldSearch] = {}
+    """Return the search of each fold that is searched, by instance and fold."""
+    searches: dict[tuple[int, int], FoldSearch] = {}
     for job in jobs:
         plan, place = job.settings.search_plan, (job.instance, job.fold.number)
-        if plan and place not in found:
-            found[place] = make_search(job, plan, corpus, partial(resolve_values, declaration, job.instance, overrides))
-    return found
+        if plan and place not in searches:
+            searches[place] = make_search(job, plan, corpus, partial(resolve_values, declaration, job.instance, overrides))
+    return searches
 
 
 def make_search(
     job: Job, plan: SearchPlan, corpus: "Corpus", resolve: Callable[[Mapping[str, object]], Instance]
 ) -> FoldSearch:
-    """Return the search of the fold of a job.
-
-    Args:
-        job: The job.
-        plan: Of its settings.
-        corpus: Its corpus.
-        resolve: Resolves its instance with values of the space.
-
-    Raises:
-        FoldsError: The items cannot be split into so many inner folds.
-    """
+    """Return the search of the fold of a job; its instance is resolved with values of the space."""
     settings = job.settings
     counting = choose_clips(settings, with_columns(corpus.index, corpus.folder)).get("training", corpus.index["clip"])
     folds = inner_folds(
@@ -143,16 +121,7 @@ def run_searches(
     *,
     quiet: bool,
 ) -> Searched:
-    """Run the trials of all searches that are not done, and put what is chosen into the jobs.
-
-    Args:
-        jobs: Of the run.
-        searches: As of `make_searches`.
-        run: Runs jobs, as executors do.
-        record_failure: Records a job that failed.
-        console: Where to print.
-        quiet: Print failures only.
-    """
+    """Run the trials of all searches that are not done, as executors run jobs, and put what is chosen into the jobs."""
     failed: dict[JobKey, JobOutcome] = {}
     waiting: dict[tuple[int, int], FoldSearch] = dict(searches)
     open_keys: set[JobKey] = set()
@@ -172,21 +141,21 @@ def run_searches(
                 record_failure(next(job for job in stage if job.key == outcome.key), outcome)
             elif outcome.status == "done":
                 open_keys.discard(outcome.key)
-    found, outcomes = list[Job](), list(failed.values())
+    ready_jobs, outcomes = list[Job](), list(failed.values())
     for job in jobs:
         search = searches.get((job.instance, job.fold.number))
         if search is None:
-            found.append(job)
+            ready_jobs.append(job)
         elif (job.instance, job.fold.number) not in waiting:
             if (chosen := search.choose(job)) is not None:
                 search.write_journal()
-                found.append(chosen)
+                ready_jobs.append(chosen)
             else:
                 outcome = JobOutcome.of(job.key, "failed", error=_describe_none(search))
                 record_failure(job, outcome)
                 outcomes.append(outcome)
     _copy(searches.values(), console)
-    return Searched(found, outcomes, len(waiting))
+    return Searched(ready_jobs, outcomes, len(waiting))
 
 
 def _copy(searches: Iterable[FoldSearch], console: Console) -> None:
@@ -212,7 +181,6 @@ def _run_stage(stage: Sequence[Job], run: RunJobs, console: Console, *, quiet: b
 
 
 def _say(waiting: Mapping[tuple[int, int], FoldSearch], console: Console, *, quiet: bool) -> None:
-    """Say how far the searches are."""
     if quiet:
         return
     by_instance: dict[int, list[str]] = {}

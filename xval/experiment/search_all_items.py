@@ -50,18 +50,7 @@ def search_all_items(
 ) -> Chosen:
     """Search as in a fold. Trials are scored by the inner folds of all items; without any, by `validation_fraction` of them.
 
-    Args:
-        job: The job, whose fold has training items alone.
-        instance: The instance, whose settings have a search.
-        corpus: Its corpus.
-        run: Runs jobs, as executors do.
-        record_failure: Records a job that failed.
-        console: Where to print.
-
-    Raises:
-        JobError: No trial has a score, or another process has them.
-        FoldsError: The items cannot be split so often.
-        SettingsError: Optuna is not installed.
+    The fold of the job has training items alone.
     """
     check_search([instance])
     plan = instance.settings.search_plan

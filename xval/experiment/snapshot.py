@@ -59,9 +59,6 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
 
     Returns:
         ``code/<hash>``; its name is the hash of the code alone.
-
-    Raises:
-        OSError: The disk is full or not writable.
     """
     remove_stale_parts(code_folder)
     files = code_files(script, own_modules)
@@ -117,8 +114,8 @@ def _write_version(copy: Path, folder: Path | None, name: str = "") -> None:
     """Write the git commit of a folder, whether something in it is not committed, and the changes of committed files."""
     commit = _git(folder, "rev-parse", "HEAD") if folder else ""
     changed = _git(folder, "status", "--porcelain", "--", ".") if folder and commit else ""
-    said = f"{commit}{'with' if changed else 'without'} uncommitted changes or new files\n" if commit else _NO_REPOSITORY
-    (copy / f"{name}git_commit.txt").write_text(said, encoding="utf-8")
+    commit_text = f"{commit}{'with' if changed else 'without'} uncommitted changes or new files\n" if commit else _NO_REPOSITORY
+    (copy / f"{name}git_commit.txt").write_text(commit_text, encoding="utf-8")
     difference = _git(folder, "diff", "HEAD", "--", ".") if folder and changed else ""
     if difference:
         (copy / f"{name}uncommitted.diff").write_text(difference, encoding="utf-8")
@@ -141,6 +138,6 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def _describe_environment() -> str:
     """Return the interpreter, the system and the installed packages, a line each."""
-    read = [found.metadata for found in distributions()]  # each look at it reads the file again
-    packages = sorted({f"{about['Name']}=={about['Version']}" for about in read}, key=str.lower)
+    metadata = [distribution.metadata for distribution in distributions()]  # each look at it reads the file again
+    packages = sorted({f"{package['Name']}=={package['Version']}" for package in metadata}, key=str.lower)
     return "\n".join([f"# python {sys.version.split()[0]}", f"# {platform.platform()}", *packages]) + "\n"

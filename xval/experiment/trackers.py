@@ -64,11 +64,7 @@ class Tracker(Protocol):
 
 
 def find_tracker(settings: Settings) -> Callable[[], Tracker]:
-    """Return what makes the tracker of an experiment; its library is loaded then, but for Weights & Biases, to find the key.
-
-    Raises:
-        SettingsError: It is not installed, or Weights & Biases has no key.
-    """
+    """Return what makes the tracker of an experiment; its library is loaded then, but for Weights & Biases, to find the key."""
     name = settings.tracking
     if find_spec(name) is None:
         raise SettingsError(f"tracking = {name}: {name} is not installed: {how_to_install('tracking')}.")
@@ -114,7 +110,7 @@ class MlflowTracker:
             token = runs.token or ""
 
     def log(self, entry: Entry) -> None:
-        """Write an entry."""
+        """Write an entry as a run; one of an instance or the experiment goes into the run that it has already."""
         run = self._fold_run(entry) if entry.kind == "fold" else self._shared_run(entry)
         self._log_values(run, entry)
         with TemporaryDirectory() as folder:
@@ -174,7 +170,7 @@ class WandbTracker:
         self._project = f"{settings.dataset}-experiment_{settings.num_experiment}"
 
     def log(self, entry: Entry) -> None:
-        """Write an entry."""
+        """Write an entry as a run; one of an instance or the experiment is resumed, if it is there."""
         import wandb
 
         shared = f"{self._folder} {self._project} {entry.name} {entry.settings_hash}"

@@ -70,28 +70,24 @@ class Tracking(Observer):
 
     def _work(self) -> None:
         tracker = None
-        while (read := self._waiting.get()) is not None:
+        while (read_entries := self._waiting.get()) is not None:
             if self._has_stopped:
                 continue
             try:
                 tracker = tracker or self._make_tracker()
-                for entry in read():
+                for entry in read_entries():
                     tracker.log(entry)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
                 self._has_stopped = True
-                what = f"tracking has stopped: {one_line(error)}. The run goes on; its results are in {self._folder.path}."
-                self._console.print(what, style="red", soft_wrap=True, markup=False)
+                message = f"tracking has stopped: {one_line(error)}. The run goes on; its results are in {self._folder.path}."
+                self._console.print(message, style="red", soft_wrap=True, markup=False)
 
 
 @contextmanager
 def track(
     folder: ExperimentFolder, settings: Settings, instances: Sequence[int], console: Console
 ) -> Iterator[Tracking | None]:
-    """Track what happens in the block, if the settings say so; it has to leave the derived files up to date.
-
-    Raises:
-        SettingsError: The tracker is not installed, or does not know where to write.
-    """
+    """Track what happens in the block, if the settings say so; it has to leave the derived files up to date."""
     if settings.tracking == "none":
         yield None
         return
@@ -105,19 +101,15 @@ def track(
 
 
 def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:
-    """Yield the entry of a job that has ended.
-
-    Raises:
-        ResultsError: A file is damaged.
-    """
+    """Yield the entry of a job that has ended."""
     record = open_results(folder).record(key)
     if record is None:
         return  # its failure could not be recorded
     written, path = open_results(folder).settings(key.instance), folder.fold_folder(*key)
     figures = {"seconds": record["seconds"], "best_epoch": record.get("best_epoch"), "n_parameters": record.get("n_parameters")}
     for part, mark in (("metrics", ""), ("clip_metrics", "_clip")):
-        for side, found in record.get(part, {}).items():
-            figures |= {f"{side}{mark}_{name}": value for name, value in found.items()}
+        for side, side_figures in record.get(part, {}).items():
+            figures |= {f"{side}{mark}_{name}": value for name, value in side_figures.items()}
     try:
         history = read_history(path / "history.csv")
     except FileNotFoundError:
@@ -162,8 +154,8 @@ def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterat
 
 def _over_folds(metric_dict: MetricDict) -> dict[str, float]:
     figures: dict[str, float] = {"folds_done": metric_dict["folds_done"], "folds_failed": metric_dict["folds_failed"]}
-    for side, found in metric_dict["summary"].items():
-        for name, figure in found.items():
+    for side, metric_figures in metric_dict["summary"].items():
+        for name, figure in metric_figures.items():
             values = {f"{side}_{name}": figure["mean"], f"{side}_{name}_std": figure["std"]}
             figures |= {key: value for key, value in values.items() if value is not None}
     return figures

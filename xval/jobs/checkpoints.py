@@ -101,17 +101,19 @@ class FoldCheckpoints(Observer):
         if not self._interval_s:
             return None
         try:
-            found = read_checkpoint(self._path)
+            checkpoint = read_checkpoint(self._path)
         except (ResultsError, OSError) as error:
             self.refuse(str(error))
             return None
-        if found is None:
+        if checkpoint is None:
             return None
-        others = sorted(name for name in {*found.binding, *self._binding} if found.binding.get(name) != self._binding.get(name))
+        others = sorted(
+            name for name in {*checkpoint.binding, *self._binding} if checkpoint.binding.get(name) != self._binding.get(name)
+        )
         if others:
             self.refuse(f"it is of another {', '.join(others)}")
             return None
-        return found
+        return checkpoint
 
     def refuse(self, reason: str) -> None:
         """Say that a checkpoint is of no use, and remove it."""
@@ -120,7 +122,7 @@ class FoldCheckpoints(Observer):
         self.say(f"begins again, its checkpoint is of no use: {reason}")
 
     def go_on(self) -> None:
-        """Have the parts be so again: their training has begun meanwhile."""
+        """Set the parts to the checkpoint once more, because the begin of their training has changed them."""
         if self._earlier:
             self._seconds_before = self._earlier.seconds
             _set_states(self._parts, self._earlier.state)
@@ -195,14 +197,14 @@ class FoldCheckpoints(Observer):
             _RUNNING.remove(self)
 
     def say(self, what: str) -> None:
-        """Say what the job does."""
+        """Note what the job does, beside its name."""
         self._observers.note(f"{self._job.key.of_instance} {what}")
 
 
 def write_latest() -> None:
     """Write the state of what this process trains; for threads that are about to end the process."""
-    for each in _RUNNING:
-        each.write(is_quiet=True)
+    for checkpoints in _RUNNING:
+        checkpoints.write(is_quiet=True)
 
 
 def _states_of(parts: Mapping[str, Stateful]) -> dict[str, Any]:

@@ -82,20 +82,14 @@ class JobOutcome:
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error, or what it was raised from, says that there was too little memory."""
     cause = error.__cause__
-    found = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
-    return found or (cause is not None and is_out_of_memory(cause))
+    is_memory_error = isinstance(error, MemoryError) or any(mark in repr(error) for mark in _OUT_OF_MEMORY)
+    return is_memory_error or (cause is not None and is_out_of_memory(cause))
 
 
 class ClaimedFold:
     """A fold that this process has locked, from ``with`` until its outcome is known, or to the end of the block.
 
-    Args:
-        job: The job.
-        device: Where it runs.
-
     Attributes:
-        job: As given.
-        device: As given.
         outcome: The outcome, if nothing is left to do: another process runs the job, or has finished it. There is no lock then.
         temporary: The folder that its files are written to; what is not published is removed.
         observers: What watches it, from `begin` on.
@@ -112,8 +106,8 @@ class ClaimedFold:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            ours = stack.enter_context(self._folder.claim(*self.job.key))
-            self.outcome = self._known_outcome() if ours else self._outcome("elsewhere")
+            is_ours = stack.enter_context(self._folder.claim(*self.job.key))
+            self.outcome = self._known_outcome() if is_ours else self._outcome("elsewhere")
             if self.outcome is None:
                 self.temporary = self._folder.begin_fold(*self.job.key)
                 stack.callback(shutil.rmtree, self.temporary, ignore_errors=True)
@@ -132,11 +126,7 @@ class ClaimedFold:
         observers.begin(self.job)
 
     def publish(self, record: Mapping[str, Any]) -> JobOutcome:
-        """Complete the record, publish the folder and release the lock.
-
-        Raises:
-            OSError: The disk is full or not writable.
-        """
+        """Complete the record, publish the folder and release the lock."""
         completed = dict(record)
         self.observers.complete(completed)
         before = completed.get("went_on", {}).get("seconds_before", 0.0)
@@ -154,10 +144,8 @@ class ClaimedFold:
     def fail(self, error: Exception, *, raise_errors: bool = False) -> JobOutcome:
         """Return the outcome of an error and release the lock, so that the failure can be recorded or the job tried again.
 
-        A job that another process has taken over meanwhile, which takes its temporary folder away, is that one's.
-
-        Raises:
-            FirstJobError: `raise_errors` is set.
+        A job that another process has taken over meanwhile, which takes its temporary folder away, is that one's. With
+        `raise_errors` a `FirstJobError` is raised.
         """
         is_kept = self._is_kept()
         is_refused = is_kept and name_refused(error, self._folder.fold_folder(*self.job.key))

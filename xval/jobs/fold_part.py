@@ -35,30 +35,24 @@ def uses_part(settings: Settings) -> bool:
 def choose_clips(settings: Settings, clips: "pd.DataFrame") -> Clips:
     """Return the clips that the conditions of an instance choose: train_where those that train and validate.
 
-    Args:
-        settings: Of the instance.
-        clips: As of `preprocessing.clips.columns.with_columns`.
+    The table is that of `preprocessing.clips.columns.with_columns`.
 
     Raises:
         SettingsError: A condition names no column of the corpus, or compares a text with a number.
     """
     conditions = {"training": settings.train_where, "validation": settings.train_where, "test": settings.test_where}
-    found = {}
+    clips_of_side = {}
     for side, text in conditions.items():
         if text is not None:
             try:
-                found[side] = frozenset(clips.loc[Condition(text).choose(clips), "clip"])
+                clips_of_side[side] = frozenset(clips.loc[Condition(text).choose(clips), "clip"])
             except SettingsError as error:
                 raise SettingsError(f"{'test' if side == 'test' else 'train'}_where, {error}") from error
-    return found
+    return clips_of_side
 
 
 def read_clips_of(settings: Settings, corpus_folder: Path) -> Clips:
-    """Return the clips that the conditions of an instance choose, from the files of the corpus.
-
-    Args:
-        settings: Of the instance.
-        corpus_folder: data/<dataset>; it is not read where there are no conditions.
+    """Return the clips that the conditions of an instance choose; without conditions no file of the corpus is read.
 
     Raises:
         SettingsError: As `choose_clips`.

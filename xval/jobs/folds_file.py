@@ -29,20 +29,10 @@ SPLITTER_CHANGES = {
 
 
 def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
-    """Return the folds of an experiment: those written in its folder while they still hold, or new ones.
+    """Return the folds of an experiment: those written in its folder while they still hold, or new ones; nothing is written.
 
-    Args:
-        folder: The results folder; folds.json is read from it.
-        settings: Of the experiment. Folds that were written for another task are dealt anew; those of a strategy of the user's
-            own also when its source or the further columns of the corpus, which it may read, are others.
-
-    Returns:
-        The folds; nothing is written.
-
-    Raises:
-        CorpusError: The corpus is missing.
-        FoldsError: The items cannot be split as asked.
-        ResultsError: folds.json is damaged.
+    Folds that were written for another task are dealt anew; those of a strategy of the user's own also when its source or the
+    further columns of the corpus, which it may read, are others.
     """
     dataset, data_folder = settings.dataset, Path(settings.data_folder)
     wanted = settings.fold_settings()
@@ -76,9 +66,6 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
     """Write folds.json, before any training, and phases.csv, which has the same for the eye and for other programs.
 
     phases.csv has a row per item and a column per fold: training, validation, test, or nothing where the item is in no side.
-
-    Raises:
-        OSError: The disk is full or not writable.
     """
     content = {
         "format_version": FORMAT_VERSION,

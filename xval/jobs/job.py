@@ -136,9 +136,9 @@ class Job:
         fold = values.pop("fold")
         sides = {name: tuple(fold[name]) for name in ("training", "validation", "test")}
         settings, options = from_parameters(values.pop("parameters"), values.pop("option_names"))
-        refit = Refit.from_dict(found) if (found := values.pop("refit", None)) else None
-        found = values.pop("trial", None)
-        trial = Trial(found["number"], found["values"], tuple(found["limits"])) if found else None
+        refit = Refit.from_dict(part) if (part := values.pop("refit", None)) else None
+        part = values.pop("trial", None)
+        trial = Trial(part["number"], part["values"], tuple(part["limits"])) if part else None
         fold = Fold(number=fold["number"], **sides)
         return cls(fold=fold, settings=settings, options=options, refit=refit, trial=trial, **values)
 

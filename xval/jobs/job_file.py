@@ -50,17 +50,9 @@ def job_file(job: Job) -> Path:
 
 
 def write_job_file(job: Job, slot: Slot) -> Path:
-    """Write a job file; the outcome of an earlier try is removed.
+    """Write a job file and return its path; the outcome of an earlier try is removed.
 
-    Args:
-        job: The job.
-        slot: The device, as the machine that runs it numbers it, and the threads.
-
-    Returns:
-        The path of the file.
-
-    Raises:
-        OSError: The disk is full or not writable.
+    The slot has the device as the machine that runs it numbers it, and the threads.
     """
     path = job_file(job)
     path.parent.mkdir(exist_ok=True)
@@ -71,11 +63,7 @@ def write_job_file(job: Job, slot: Slot) -> Path:
 
 
 def read_job_file(path: Path) -> tuple[Job, Slot]:
-    """Return the job of a file, and the slot that it wants.
-
-    Raises:
-        ResultsError: There is no such file, or it is none of a job.
-    """
+    """Return the job of a file, and the slot that it wants."""
     content = _read(path)
     try:
         return Job.from_dict(content["job"]), Slot(**content["slot"])
@@ -84,21 +72,13 @@ def read_job_file(path: Path) -> tuple[Job, Slot]:
 
 
 def enter_folder(path: Path) -> None:
-    """Go to the folder that a job file was written from, if this machine has it: models may be named from there.
-
-    Raises:
-        ResultsError: There is no such file.
-    """
+    """Go to the folder that a job file was written from, if this machine has it: models may be named from there."""
     with suppress(OSError):
         os.chdir(str(_read(path).get("folder", ".")))
 
 
 def code_folder(path: Path) -> str:
-    """Return the copy of the code that the job of a file runs, without looking at the rest of it.
-
-    Raises:
-        ResultsError: There is no such file, or it is none of a job.
-    """
+    """Return the copy of the code that the job of a file runs, without looking at the rest of it."""
     content = _read(path)
     try:
         return str(content["job"]["code_folder"])
@@ -117,20 +97,12 @@ def log_file(path: Path) -> Path:
 
 
 def write_outcome(path: Path, outcome: JobOutcome) -> None:
-    """Write what became of the job of a file.
-
-    Raises:
-        OSError: The disk is full or not writable.
-    """
+    """Write what became of the job of a file beside it."""
     write_json(outcome_file(path), {"format_version": FORMAT_VERSION, **asdict(outcome)})
 
 
 def read_outcome(path: Path) -> JobOutcome | None:
-    """Return what became of the job of a file, or None where it has not ended.
-
-    Raises:
-        ResultsError: The outcome is damaged.
-    """
+    """Return what became of the job of a file, or None where it has not ended."""
     content = read_json(outcome_file(path))
     if content is None:
         return None
@@ -161,10 +133,6 @@ class JobProcess:
     """The process that runs a job file, for launchers that sit beside it on its machine.
 
     It ends with its launcher, however that ends. What it prints goes into the log.
-
-    Raises:
-        ResultsError: The job file is missing or damaged.
-        OSError: No process can be started, or no log written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -216,14 +184,10 @@ class JobProcess:
 
 
 def describe_exit(code: int) -> str:
-    """Return one line on how a process that ran a job ended.
-
-    Args:
-        code: Its exit code; minus the number of the signal that killed it.
-    """
+    """Return one line on how a process that ran a job ended; the exit code is minus the number of the signal that killed it."""
     if code >= 0:
         return f"the worker process ended with exit code {code}"
-    name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
+    name = next((known_signal.name for known_signal in signal.Signals if known_signal == -code), f"signal {-code}")
     hint = " (the system may have run out of memory)" if name == "SIGKILL" else ""
     return f"the worker process was killed by {name}{hint}"
 
@@ -231,9 +195,7 @@ def describe_exit(code: int) -> str:
 def remove_leftovers(job: Job, *, until: float = 0.0) -> None:
     """Remove what a process that has ended left of a job, unless another process runs that job now.
 
-    Args:
-        job: The job.
-        until: How long a process that still has the job is waited for, which was told to end (monotonic s).
+    A process that still has the job, and was told to end, is waited for `until` then (monotonic s).
     """
     folder = ExperimentFolder(Path(job.experiment_folder))
     while True:

@@ -35,25 +35,14 @@ def save_model(
 ) -> None:
     """Write model.keras, without the optimizer's state, and what its user needs to know beside it.
 
-    Args:
-        model: The fitted model.
-        folder: Where to.
-        job: What trained it.
-        store: What it was trained on.
-        class_names: What its outputs mean.
-        initial: The model that it started from.
-        thresholds: As of `describe_model`.
-
-    Raises:
-        OSError: The disk is full or not writable.
-        CorpusError: The index of the corpus is damaged.
+    The class names say what its outputs mean; `initial` is the model that it started from.
     """
     import keras
 
     keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
     earlier = [initial.seen] if initial else []
-    own = own_embedder(job.settings.feature_settings())
-    earlier += [read_seen(own)] if own else []
+    embedder = own_embedder(job.settings.feature_settings())
+    earlier += [read_seen(embedder)] if embedder else []
     described = describe_model(job, store, class_names, earlier, thresholds) | (initial.facts if initial else {})
     write_json(folder / "model.json", described, flushed=False)
     write_heard_audio(folder, job, store, earlier)
@@ -68,12 +57,8 @@ def describe_model(
 ) -> dict[str, Any]:
     """Return the content of model.json.
 
-    Args:
-        job: As of `save_model`.
-        store: As of `save_model`.
-        class_names: As of `save_model`.
-        earlier: What the saved models have heard that it was made of.
-        thresholds: From which probability on each label is predicted, where a clip may have several.
+    `earlier` is what the saved models have heard that it was made of, `thresholds` from which probability on each label is
+    predicted, where a clip may have several.
     """
     settings = job.settings
     training_items = sorted({*job.fold.training, *job.fold.validation})
@@ -98,8 +83,8 @@ def describe_model(
         "repeat": job.repeat,
         "is_untested": job.refit is not None,
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
-        "seen_items": _join(settings.dataset, training_items, [each.all for each in earlier]),
-        "trained_items": _join(settings.dataset, job.fold.training, [each.training for each in earlier]),
+        "seen_items": _join(settings.dataset, training_items, [seen.all for seen in earlier]),
+        "trained_items": _join(settings.dataset, job.fold.training, [seen.training for seen in earlier]),
         "settings_hash": job.settings_hash,
         "code_hash": job.code_hash,
         "folds_hash": job.folds_hash,
@@ -109,27 +94,18 @@ def describe_model(
 def write_heard_audio(folder: Path, job: Job, store: FeatureStore, earlier: Sequence[Seen] = ()) -> None:
     """Write seen_audio.npy and trained_audio.npy: uint64 (n_clips,), sorted; each only where all hashes are known.
 
-    The first has the clips that trained or validated, here or for an earlier model, the second those that trained.
-
-    Args:
-        folder: Where to.
-        job: What trained the model.
-        store: What it was trained on; the index of its corpus lies above it.
-        earlier: What the saved models have heard that it was made of.
-
-    Raises:
-        OSError: The disk is full or not writable.
-        CorpusError: The index of the corpus is damaged.
+    The first has the clips that trained or validated, here or for an earlier model, the second those that trained. The index of
+    the corpus lies above the store.
     """
     clips = read_clips(store.folder.parents[1])
     for name, items, before in (
-        (SEEN_AUDIO_NAME, (*job.fold.training, *job.fold.validation), [each.all.audio for each in earlier]),
-        (TRAINED_AUDIO_NAME, job.fold.training, [each.training.audio for each in earlier]),
+        (SEEN_AUDIO_NAME, (*job.fold.training, *job.fold.validation), [heard.all.audio for heard in earlier]),
+        (TRAINED_AUDIO_NAME, job.fold.training, [heard.training.audio for heard in earlier]),
     ):
-        known = [each for each in before if each is not None]
+        known = [heard for heard in before if heard is not None]
         if clips is not None and len(known) == len(before):
-            here = short_hashes(clips["audio_hash"][clips["item"].isin(items)])
-            np.save(folder / name, np.unique(np.concatenate([here, *known])), allow_pickle=False)
+            hashes = short_hashes(clips["audio_hash"][clips["item"].isin(items)])
+            np.save(folder / name, np.unique(np.concatenate([hashes, *known])), allow_pickle=False)
 
 
 def _join(dataset: str, items: Iterable[str], earlier: Iterable[Heard]) -> dict[str, list[str]]:

@@ -50,7 +50,6 @@ class Observers:
         callbacks: Keras callbacks of the user's own, for the training.
 
     Attributes:
-        callbacks: As given.
         epochs: A dict per finished epoch: epoch, from 1, and the values that training followed, to six digits.
         has_ended_training: One of them wants no further epoch.
     """
@@ -67,16 +66,11 @@ class Observers:
         return any(hasattr(observer, "batches") for observer in self._of_xval)
 
     def add(self, observer: Observer, *, is_needed: bool = False) -> None:
-        """Take one more, which comes last.
-
-        Args:
-            observer: One of xval.
-            is_needed: Its errors end the job.
-        """
+        """Take one more of xval, which comes last; errors of one that is needed end the job."""
         (self._own if is_needed else self._of_xval).append(observer)
 
     def begin(self, job: "Job") -> None:
-        """Tell that a job begins."""
+        """Tell all of them that a job begins, before anything is loaded for it."""
         self._tell("begin", job)
 
     def epoch(self, values: Mapping[str, float], *, is_past: bool = False) -> bool:
@@ -87,11 +81,11 @@ class Observers:
         return self.has_ended_training
 
     def batches(self, first: int, losses: Sequence[float]) -> None:
-        """Tell of the losses of the batches of an epoch."""
+        """Pass the losses of the batches of an epoch on to those that take them."""
         self._tell("batches", first, losses, among=lambda observer: hasattr(observer, "batches"))
 
     def note(self, text: str) -> None:
-        """Tell of a note."""
+        """Pass a line on the job on to all of them."""
         self._tell("note", text)
 
     def complete(self, record: dict[str, Any]) -> None:
@@ -127,7 +121,7 @@ class WatchedJobs:
     """The jobs of a run, watched in the process that waits for them.
 
     Args:
-        jobs: The jobs.
+        jobs: All jobs of the run.
         watch: Each returns what watches a job that a worker runs, given the number of that.
     """
 

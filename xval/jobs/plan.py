@@ -56,11 +56,7 @@ class Plan:
 def write_settings(
     folder: ExperimentFolder, instance: Instance, description: str, script: str = "", cautions: Sequence[str] = ()
 ) -> None:
-    """Write settings.json of an instance: every parameter, where it came from, and the cautions about its corpus.
-
-    Raises:
-        OSError: The disk is full or not writable.
-    """
+    """Write settings.json of an instance: every parameter, where it came from, and the cautions about its corpus."""
     content = {
         "format_version": FORMAT_VERSION,
         "instance": instance.number,
@@ -83,7 +79,9 @@ def make_plan(
     fold_numbers: Collection[int] | None = None,
     overwrite: bool = False,
 ) -> Plan:
-    """Find which jobs are done and which are to do.
+    """Find which jobs are done and which are to do; nothing is written.
+
+    Finished results that were made with other settings or folds are refused, unless they are to be replaced.
 
     Args:
         folder: The results folder.
@@ -91,13 +89,6 @@ def make_plan(
         folds: The folds of the experiment.
         fold_numbers: Only these folds; all when omitted.
         overwrite: Finished results of the chosen jobs are to be replaced.
-
-    Returns:
-        The plan; nothing is written.
-
-    Raises:
-        FoldsError: A fold number does not exist.
-        ResultsError: Finished results under these numbers were made with other settings or folds and are not to be replaced.
     """
     available = [fold.number for fold in folds.folds]
     chosen = sorted(available if fold_numbers is None else set(fold_numbers))
@@ -130,14 +121,8 @@ def make_plan(
 def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], clips: "pd.DataFrame | None" = None) -> list[Job]:
     """Return the frozen jobs of a plan, in the order in which they are run.
 
-    Args:
-        plan: The plan.
-        code_folder: The snapshot of the code.
-        stores: The feature store of each instance.
-        clips: As of `preprocessing.clips.columns.with_columns`; not needed where all instances use whole folds.
-
-    Raises:
-        UsageError: As `part_of_fold`.
+    `stores` has the feature store of each instance; `clips` are those of `preprocessing.clips.columns.with_columns`, not needed
+    where all instances use whole folds.
     """
     instances = {instance.number: instance for instance in plan.instances}
     folds = {fold.number: fold for fold in plan.folds.folds}

@@ -6,15 +6,7 @@ from xval.jobs.job import Job
 
 
 def prepare_for(job: Job, *, keep_kernels: bool = False) -> None:
-    """Set the backend of this process up for a job, and drop what the last job left in it.
-
-    Args:
-        job: The job.
-        keep_kernels: As of `prepare_backend`.
-
-    Raises:
-        RuntimeError: TensorFlow has already started with another number of threads.
-    """
+    """Set the backend of this process up for a job, and drop what the last job left in it; see `prepare_backend`."""
     settings = job.settings
     on_device.allow(allowed=settings.data_on_device)
     prepare_backend(

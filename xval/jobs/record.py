@@ -61,16 +61,16 @@ def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) ->
 
 
 def versions(*, with_keras: bool = True) -> dict[str, str]:
-    """Return the versions of everything that computes."""
+    """Return the versions of xval, Python, NumPy, and of Keras and its backend."""
     import numpy as np
 
-    found = {"xval": __version__, "python": platform.python_version()}
+    version_of = {"xval": __version__, "python": platform.python_version()}
     if with_keras:
         import keras
 
         backend = keras.backend.backend()
-        found |= {"keras": keras.__version__, "backend": f"{backend} {sys.modules[backend].__version__}"}
-    return found | {"numpy": np.__version__}
+        version_of |= {"keras": keras.__version__, "backend": f"{backend} {sys.modules[backend].__version__}"}
+    return version_of | {"numpy": np.__version__}
 
 
 def write_history(path: Path, epochs: Sequence[Mapping[str, float]]) -> None:

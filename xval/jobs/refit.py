@@ -33,13 +33,7 @@ _SPANNING = ("cosine", "linear", "logarithmic")
 def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fold:
     """Return the fold in which the items of all folds train, and none is left to validate or test.
 
-    Args:
-        folds: Of the experiment.
-        settings: Of the instance; items without a clip of train_where are left out.
-        clips: As of `preprocessing.clips.columns.with_columns`.
-
-    Raises:
-        SettingsError: The instance trains on a share of the items.
+    Items without a clip of train_where are left out; an instance that trains on a share of the items is refused.
     """
     if settings.train_fraction < 1:
         raise SettingsError(
@@ -51,11 +45,7 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
 
 
 def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> None:
-    """Refuse instances that start from another model in each fold, and epochs for an architecture that has none.
-
-    Raises:
-        SettingsError: The instance, or `epochs`, is of this kind.
-    """
+    """Refuse instances that start from another model in each fold, and epochs for an architecture that has none."""
     where, initial = f"instance {instance.number}", instance.settings.initial_model
     if instance.settings.architecture == COMBINATION:
         raise SettingsError(
@@ -80,18 +70,7 @@ def choose_learning_rates(settings: Settings, epochs: int, fold_rates: Sequence[
     """Return the learning rate of each epoch, where the schedule cannot say it without validation items.
 
     That is the schedule `plateau`. Its rate in an epoch is the (lower) median of those that the folds had in that epoch; folds
-    that had stopped before count with their last rate, so that it never rises again.
-
-    Args:
-        settings: schedule and num_epochs.
-        epochs: How many there are.
-        fold_rates: The learning rates of each fold's epochs.
-
-    Returns:
-        A rate for each epoch; None where the schedule says it.
-
-    Raises:
-        SettingsError: The schedule ends with num_epochs, and there are more epochs.
+    that had stopped before count with their last rate, so that it never rises again. None where the schedule says it.
     """
     name = schedule_name(settings.schedule)
     if name in _SPANNING and epochs > settings.num_epochs:
@@ -113,7 +92,7 @@ def mean_temperature(records: Iterable[Mapping[str, Any]]) -> float | None:
 def median_thresholds(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return for each label the median of the thresholds that validation items chose; none where a clip has one class."""
     known = [record["thresholds"] for record in records if "thresholds" in record]
-    return {label: median([each[label] for each in known]) for label in known[0]} if known else {}
+    return {label: median([thresholds[label] for thresholds in known]) for label in known[0]} if known else {}
 
 
 def describe_choice(
@@ -123,23 +102,18 @@ def describe_choice(
     refit: Refit,
     chosen: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return what the folds chose for the final model.
+    """Return what the folds, or the search on all items, chose for the final model.
 
-    Args:
-        instance: Its number.
-        records: Of its folds.
-        epochs: Those that were asked for; None: the folds chose.
-        refit: How it is trained.
-        chosen: What the search on all items chose; None: nothing was searched.
+    `epochs` are those that were asked for (None: the folds chose), `chosen` what the search chose (None: nothing searched).
     """
     if not refit.epochs:
-        found = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
-        return f"Instance {instance}: folds chose {found}; the search is done again with all items."
+        settings_chosen = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
+        return f"Instance {instance}: folds chose {settings_chosen}; the search is done again with all items."
     if chosen:
         values = ", ".join(f"{name}={option_text(value)}" for name, value in chosen["values"].items())
-        by = "as asked for" if epochs is not None else "as were best for it"
+        reason = "as asked for" if epochs is not None else "as were best for it"
         trial = f"trial {chosen['trial']} ({values}); {refit.epochs} epoch{'s' * (refit.epochs != 1)}"
-        return f"Instance {instance}: the search on all items chose {trial}, {by}."
+        return f"Instance {instance}: the search on all items chose {trial}, {reason}."
     listed = ", ".join(str(record["best_epoch"]) for record in records)
     if epochs is not None:
         return f"Instance {instance}: {epochs} epoch{'s' * (epochs != 1)}, as asked for; folds chose epochs {listed}."
@@ -149,9 +123,7 @@ def describe_choice(
 def expected_figures(metric_dict: "MetricDict", side: str) -> dict[str, dict[str, Any]]:
     """Return what cross-validation estimates: of each metric the mean and the deviation over the folds, and their number.
 
-    Args:
-        metric_dict: Of the instance.
-        side: Whose figures: ``test`` or ``clip_test``.
+    The side is ``test`` or ``clip_test``.
     """
     figures = metric_dict["summary"][side]
-    return {name: {key: found[key] for key in ("mean", "std", "n")} for name, found in figures.items()}
+    return {name: {key: figure[key] for key in ("mean", "std", "n")} for name, figure in figures.items()}

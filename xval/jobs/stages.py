@@ -18,11 +18,7 @@ from xval.settings.model_address import is_address
 
 
 def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Return the jobs in stages, each in the order in which they came.
-
-    Raises:
-        SettingsError: Jobs wait for each other.
-    """
+    """Return the jobs in stages, each in the order in which they came; jobs that wait for each other are refused."""
     reads = [_read(job) for job in jobs]
     if not any(reads):
         return [list(jobs)] if jobs else []

@@ -17,12 +17,9 @@ from xval.settings.schema import NEUTRAL
 
 
 def read_instance(folder: ExperimentFolder, number: int) -> Instance:
-    """Return an instance as its settings.json has it.
+    """Return an instance as its settings.json has it; an ensemble, which has no settings of its own, is refused.
 
-    Raises:
-        SettingsError: It is an ensemble, which has no settings of its own.
-        ResultsError: There is no such instance; or its settings.json was edited, or written by a version with other
-            parameters, or names a part of the user's own that is not found.
+    So is a file that was edited, that a version with other parameters wrote, or that names a missing part of the user's own.
     """
     written = folder.settings(number)
     path = folder.instance_folder(number) / "settings.json"
@@ -53,9 +50,6 @@ def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:
     """Return an instance that is searched with values of its space in the place of the search.
 
     Options that nobody has set are those of the architecture, which may be searched too.
-
-    Raises:
-        SettingsError: The values contradict each other.
     """
     try:
         settings, _ = from_parameters({**instance.parameters, "search": None, **values}, together=True)

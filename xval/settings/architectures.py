@@ -57,11 +57,7 @@ def trains_network(name: str) -> bool:
 
 
 def architecture_names() -> tuple[str, ...]:
-    """Return the names of all networks, the files of architectures/, of the project and of the user's study.
-
-    Raises:
-        SettingsError: A file of the study has the name of one of the project.
-    """
+    """Return the names of all networks, the files of architectures/, of the project and of the user's study."""
     built_in, own = ({path.stem for path in files} for files in (_files(ROOT / "architectures"), own_architectures()))
     if twice := sorted((built_in | _WITHOUT_NETWORK.keys()) & own):
         raise SettingsError(
@@ -152,9 +148,6 @@ def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, archi
 
     Returns:
         conv: (n_frames, n_bins, channels); rnn: (n_frames, n_features); none: as stored.
-
-    Raises:
-        SettingsError: The stored shape cannot be given this form.
     """
     form = find_architecture(architecture).reshaping_type if reshaping_type == "auto" else reshaping_type
     if form == "none":
@@ -184,18 +177,14 @@ def _literal(default: ast.expr | None) -> object:
 
 
 def _declared(module: user_code.Module) -> dict[str, object]:
-    """Return those of `_DECLARED` that a module assigns at its top level.
-
-    Raises:
-        SettingsError: One of them is no literal.
-    """
-    found: dict[str, object] = {}
+    """Return those of `_DECLARED` that a module assigns at its top level."""
+    declared: dict[str, object] = {}
     for node in module.tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None
         if isinstance(target, ast.Name) and target.id in _DECLARED and (value := getattr(node, "value", None)):
             try:
-                found[target.id] = read_literal(value)
+                declared[target.id] = read_literal(value)
             except ValueError as error:
-                what = f"{module.file}, line {node.lineno}: {source_of(node)}"
-                raise SettingsError(f"{what}: a literal is wanted, which is read without running the file.") from error
-    return found
+                place = f"{module.file}, line {node.lineno}: {source_of(node)}"
+                raise SettingsError(f"{place}: a literal is wanted, which is read without running the file.") from error
+    return declared

@@ -9,17 +9,9 @@ from xval.base.literals import read_literal
 def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
     """Read the older form of an instance, a list of ``'name="value"'`` texts; nothing is executed.
 
-    Args:
-        assignments: The texts; the values are Python literals.
-        where: Who is named in errors.
-
-    Returns:
-        The names with their values.
-
-    Raises:
-        SettingsError: A text is no assignment of a literal, or a name comes twice.
+    The values are Python literals; `where` is named in errors.
     """
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for text in assignments:
         name, equals, literal = str(text).partition("=")
         name = name.strip()
@@ -31,7 +23,7 @@ def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, objec
             raise SettingsError(
                 f'{where}: the value of {text!r} is no literal; write a number or a quoted text: {name}="...".'
             ) from error
-        if name in found:
+        if name in values:
             raise SettingsError(f"{where}: '{name}' comes twice.")
-        found[name] = value
-    return found
+        values[name] = value
+    return values

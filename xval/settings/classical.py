@@ -35,8 +35,8 @@ def _estimator(name: str, task_types: tuple[str, ...], *options: Option) -> Arch
 
 # The first of equally good settings is taken, so the simpler ones stand first.
 CLASSICAL: Mapping[str, Architecture] = {
-    each.name: each
-    for each in (
+    architecture.name: architecture
+    for architecture in (
         _estimator("svm", (_CLASSES,), Option("C", "tuple[float, ...]", (0.1, 1.0, 10.0, 100.0)), *_KERNEL),
         _estimator("logistic", (_CLASSES,), Option("C", "tuple[float, ...]", (0.001, 0.01, 0.1, 1.0, 10.0))),
         _estimator(
@@ -80,7 +80,7 @@ def grid_of(options: Mapping[str, Any]) -> dict[str, list[Any]]:
     searched = {name: list(values) for name, values in options.items() if isinstance(values, tuple) and name != "pooling"}
     for name, words in WORDS.items():
         if name in searched:
-            searched[name] = [each if each in words else float(each) for each in searched[name]]
+            searched[name] = [value if value in words else float(value) for value in searched[name]]
     if options.get("kernel") == "linear":
         searched["gamma"] = ["scale"]  # it has no effect
     return searched

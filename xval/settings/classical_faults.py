@@ -18,30 +18,20 @@ _POSITIVE = ("C", "shrinkage")
 
 
 def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with an instance.
-
-    Args:
-        name: Of the estimator.
-        options: All of them.
-        settings: Those of the instance.
-        sources: Where each came from.
-
-    Returns:
-        Sentences without the place of the instance.
-    """
-    found = network_faults(name, sources)
+    """Return what is wrong with an instance, as sentences without its place; `sources`: where each setting came from."""
+    lines = network_faults(name, sources)
     if settings.features == "waveform":
-        found.append(
+        lines.append(
             f"architecture '{name}' reads stored features, and features=waveform stores samples; set features to logmel, mfcc "
             "or stft"
         )
     if name == "knn" and settings.class_weights != "none":
-        found.append("class_weights='balanced' has no effect on knn, whose neighbours have no weights of classes; set none")
-    if unknown := [each for each in options["pooling"] if each not in STATISTICS]:
-        found.append(f"pooling: received '{unknown[0]}'; allowed: {', '.join(STATISTICS)}")
+        lines.append("class_weights='balanced' has no effect on knn, whose neighbours have no weights of classes; set none")
+    if unknown := [statistic for statistic in options["pooling"] if statistic not in STATISTICS]:
+        lines.append(f"pooling: received '{unknown[0]}'; allowed: {', '.join(STATISTICS)}")
     for option, value in options.items():
-        found += value_faults(option, value)
-    return found
+        lines += value_faults(option, value)
+    return lines
 
 
 def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
@@ -54,7 +44,7 @@ def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
 
 
 def value_faults(option: str, value: Any) -> list[str]:
-    """Return what is wrong with the values of an option."""
+    """Return what is wrong with the values of an option: none, one twice, or one out of range."""
     values: Sequence[Any] = value if isinstance(value, tuple) else (value,)
     if not values:
         return [f"{option}: is empty; one value or more is wanted"]
@@ -67,7 +57,7 @@ def value_faults(option: str, value: Any) -> list[str]:
         return [f"{option}: received {min(values):g}; allowed: above 0"]
     if option in WORDS:
         most = 1.0 if option == "max_features" else float("inf")
-        wrong = [each for each in values if each not in WORDS[option] and not 0 < _number(each) <= most]
+        wrong = [text for text in values if text not in WORDS[option] and not 0 < _number(text) <= most]
         allowed = f"{', '.join(WORDS[option])}, or a number above 0{' and at most 1' * (most == 1)}"
         return [f"{option}: received '{wrong[0]}'; allowed: {allowed}"] if wrong else []
     return []

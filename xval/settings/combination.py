@@ -33,23 +33,19 @@ class CombinationOptions:
 
 
 def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with an instance.
-
-    Returns:
-        Sentences without the place of the instance.
-    """
-    found = network_faults("feature_combination", sources)
+    """Return what is wrong with an instance, as sentences without its place."""
+    lines = network_faults("feature_combination", sources)
     models = options.models
     if not models and not options.basic_features:
-        found.append("nothing to combine: models is empty and basic_features is false; give one of them, or both")
+        lines.append("nothing to combine: models is empty and basic_features is false; give one of them, or both")
     if not models and sources["layers_dropped"] == "instance":
-        found.append("layers_dropped counts layers of models, and models is empty; leave it out, or give models")
-    found += value_faults("layers_dropped", options.layers_dropped) + value_faults("pca_components", options.pca_components)
+        lines.append("layers_dropped counts layers of models, and models is empty; leave it out, or give models")
+    lines += value_faults("layers_dropped", options.layers_dropped) + value_faults("pca_components", options.pca_components)
     for path in models:
         if not path.endswith(".keras"):
-            found.append(f"models: received '{path}'; the path of a model.keras is wanted, as a run leaves it in fold_<k>/")
+            lines.append(f"models: received '{path}'; the path of a model.keras is wanted, as a run leaves it in fold_<k>/")
         if set("{}") & set(path.replace(_FOLD, "")):
-            found.append(f"models: received '{path}'; {_FOLD} is the only thing in braces that is replaced")
+            lines.append(f"models: received '{path}'; {_FOLD} is the only thing in braces that is replaced")
     if len(set(models)) < len(models):
-        found.append("models: a path comes twice; its features would count twice")
-    return found
+        lines.append("models: a path comes twice; its features would count twice")
+    return lines

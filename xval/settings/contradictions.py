@@ -44,9 +44,9 @@ _CHECKED = TypeAdapter(Annotated[Settings, AfterValidator(_check_together)])
 def _check_secrets(settings: Settings) -> None:
     """Refuse a password, which would be written into records; it is not repeated here."""
     url = settings.search_storage or ""
-    user, at, _ = url.partition("://")[2].rpartition("@")
+    user, separator, _ = url.partition("://")[2].rpartition("@")
     named = re.findall(r"[?&]([^=&]*(?:pass|pwd|secret|token|key)[^=&]*)=(?!\$\{\w+\}(?:&|$))", url, re.IGNORECASE)
-    if named or (at and ":" in user and not re.fullmatch(r"\$\{\w+\}", user.partition(":")[2])):
+    if named or (separator and ":" in user and not re.fullmatch(r"\$\{\w+\}", user.partition(":")[2])):
         raise ValueError(
             "search_storage has a password in it, and settings are written into records. Name an environment variable that "
             "holds it: postgresql://me:${PASSWORD}@host/db, or ${URL} for all of it"

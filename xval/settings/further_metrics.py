@@ -34,67 +34,49 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
         SettingsError: A metric is unknown, has a name that is taken, does not say which direction is better, or cannot be
             called with targets and predictions; or the task takes none.
     """
-    found: dict[str, bool] = {}
+    higher_is_better: dict[str, bool] = {}
     names = split_names(text)
     task = find_task(task_type)
     if names and not task.takes_further_metrics:
-        those = ", ".join(metrics.metric_names(task_type))
-        raise SettingsError(f"metric '{names[0]}': a representation is measured by {those} alone; leave it out.")
+        allowed = ", ".join(metrics.metric_names(task_type))
+        raise SettingsError(f"metric '{names[0]}': a representation is measured by {allowed} alone; leave it out.")
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
     for name in names:
         own = user_code.is_dotted(name)
         if (known := metrics.canonical_name(task_type, name)) != name:
             raise SettingsError(f"metric '{name}': it is '{known}', which is computed already; leave it out.")
         short, higher = _own_direction(name) if own else _keras_direction(task, name)
-        if short in found or short in taken:
+        if short in higher_is_better or short in taken:
             raise SettingsError(f"metric '{name}': '{short}' is computed already; {'rename it' if own else 'leave it out'}.")
-        found[short] = higher
-    return found
+        higher_is_better[short] = higher
+    return higher_is_better
 
 
 def followed(task_type: str, text: str) -> list[str]:
-    """Return the metrics that the validation of every epoch has: the main one of the tables, and the further ones.
-
-    Raises:
-        SettingsError: As `directions`.
-    """
+    """Return the metrics that the validation of every epoch has: the main one of the tables, and the further ones."""
     task = find_task(task_type)
     return [task.main_metrics[0], *directions(task_type, text)] if task.takes_further_metrics else [task.training_metric]
 
 
 def monitor_is_maximised(monitor: str, task_type: str, text: str) -> bool:
-    """Return whether more of a monitored value is better.
-
-    Args:
-        monitor: Its name, such as ``val_loss``.
-        task_type: Of the experiment.
-        text: The parameter ``metrics``.
-
-    Raises:
-        SettingsError: As `directions`.
-    """
+    """Return whether more of a monitored value, such as ``val_loss``, is better; `text`: the parameter ``metrics``."""
     name, further = monitor.removeprefix("val_"), directions(task_type, text)
     return further[name] if name in further else metrics.higher_is_better(task_type, name)
 
 
 def load(task_type: str, text: str) -> dict[str, Metric]:
-    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here.
-
-    Raises:
-        SettingsError: As `directions`, or the user's module turns out not to hold what it seemed to.
-        Exception: Whatever the user's module raises while it is imported.
-    """
-    task, found = find_task(task_type), {}
+    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here."""
+    task, further = find_task(task_type), {}
     for written, (name, higher) in zip(split_names(text), directions(task_type, text).items(), strict=True):
         if user_code.is_dotted(written):
             function = user_code.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
                 raise SettingsError(f"metric '{written}' is no function that says whether more is better; {_HOW_TO_SAY}.")
             declared = getattr(function, "metric", None)
-            found[name] = declared._replace(function=function) if isinstance(declared, Metric) else Metric(function, higher)
+            further[name] = declared._replace(function=function) if isinstance(declared, Metric) else Metric(function, higher)
         else:
-            found[name] = Metric(_KerasFunction(task.keras_metrics[name].class_name), higher)
-    return found
+            further[name] = Metric(_KerasFunction(task.keras_metrics[name].class_name), higher)
+    return further
 
 
 class _KerasFunction:
@@ -119,11 +101,11 @@ class _KerasFunction:
 
 
 def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
-    found = keras_names.match(name, task.keras_metrics)
-    if found is None:
+    keras_name = keras_names.match(name, task.keras_metrics)
+    if keras_name is None:
         known = suggestion(name, ["auto", *task.keras_metrics])
         raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {user_code.HOW_TO_NAME}")
-    return found, task.keras_metrics[found].higher_is_better
+    return keras_name, task.keras_metrics[keras_name].higher_is_better
 
 
 def _own_direction(path: str) -> tuple[str, bool]:

@@ -25,7 +25,7 @@ class ModelAddress(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """The name of the file."""
+        """The last part of the path, without its percent signs."""
         return unquote(urlsplit(self.url).path).rpartition("/")[2]
 
 
@@ -35,17 +35,13 @@ def is_address(text: str) -> bool:
 
 
 def parse_address(text: str) -> ModelAddress:
-    """Return the parts of an address.
-
-    Raises:
-        SettingsError: It is of another form, or has no checksum.
-    """
-    found = _ADDRESS.fullmatch(text)
-    if found is None or not unquote(text).isprintable():
+    """Return the parts of an address; one without a checksum is refused."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not unquote(text).isprintable():
         raise SettingsError(
             f"initial_model={text!r}: a model from elsewhere is wanted as http://, https:// or file://, its path ending in "
             ".keras, with its checksum behind it: #sha256=<64 hexadecimal digits> (sha256sum FILE prints them)"
         )
     if set("{}") & set(text):
         raise SettingsError(f"initial_model={text!r}: one address has one checksum, so that {{fold}} cannot stand in it")
-    return ModelAddress(found["url"], found["sha256"].lower())
+    return ModelAddress(match["url"], match["sha256"].lower())

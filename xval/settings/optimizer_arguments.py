@@ -56,11 +56,7 @@ def join_arguments(text: object, given: Mapping[str, object]) -> str | None:
 
 
 def split_arguments(text: str | None) -> dict[str, object]:
-    """Return the arguments in a text of `join_arguments`.
-
-    Raises:
-        SettingsError: It is none.
-    """
+    """Return the arguments in a text of `join_arguments`."""
     try:
         call = parse_expression(f"f({text or ''})")
         if isinstance(call, ast.Call) and not call.args:
@@ -71,14 +67,11 @@ def split_arguments(text: str | None) -> dict[str, object]:
 
 
 def check_arguments(optimizer: str, text: str | None) -> None:
-    """Refuse arguments that an optimizer does not have, or that are of another kind.
+    """Refuse arguments that an optimizer does not have, that have a setting of their own, or that are of another kind.
 
     Args:
         optimizer: A name of `keras_names.OPTIMIZERS`, or a dotted path.
         text: Of `join_arguments`.
-
-    Raises:
-        SettingsError: An argument is unknown, has a setting of its own, or is no number (or true or false) where one is wanted.
     """
     arguments = split_arguments(text)
     signature = _signature(optimizer) if arguments else Signature()
@@ -120,7 +113,7 @@ def _signature(optimizer: str) -> Signature:
         path = f"keras.src.optimizers.{module}.{OPTIMIZERS[optimizer]}"  # Keras says it publicly only once it is loaded
     node: ast.stmt | None = user_code.find_definition(path).node
     if isinstance(node, ast.ClassDef):
-        node = next((each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"), None)
+        node = next((member for member in node.body if isinstance(member, ast.FunctionDef) and member.name == "__init__"), None)
     if not isinstance(node, ast.FunctionDef):
         return Signature(takes_others=True)
     takes_others = node.args.kwarg is not None and user_code.is_dotted(optimizer)  # of Keras's own it takes names of old

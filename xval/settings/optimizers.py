@@ -22,8 +22,7 @@ OPTIMIZER_OPTIONS = {
 def optimizer_name(name: str) -> str:
     """Return the name of an optimizer in `keras_names.OPTIMIZERS`, or the dotted path of one of the user's own.
 
-    Raises:
-        SettingsError: There is no such optimizer; or it is a function that does not take a learning rate alone.
+    A function takes a learning rate alone.
     """
     return _known_name("optimizer(learning_rate)", name, match_name(name, OPTIMIZERS), OPTIMIZERS)
 
@@ -31,8 +30,7 @@ def optimizer_name(name: str) -> str:
 def schedule_name(name: str) -> str:
     """Return the name of a schedule, one of Keras's translated, or the dotted path of one of the user's own.
 
-    Raises:
-        SettingsError: There is no such schedule; or it is no function of epoch and learning rate.
+    That is a function of epoch and learning rate.
     """
     return _known_name("schedule(epoch, learning_rate)", name, SCHEDULES.get(name), SCHEDULES)
 

@@ -31,9 +31,7 @@ class Option:
     """One keyword-only option of an architecture.
 
     Attributes:
-        name: Its name.
         annotation: Its type as written in the source.
-        default: Its default value.
     """
 
     name: str

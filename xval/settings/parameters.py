@@ -82,11 +82,11 @@ class _DamagedSettings(Settings):
 
 def settings_faults(parameters: Mapping[str, object]) -> str:
     """Return the first settings among the parameters that are of a wrong type; empty: there are none."""
-    there = {name: value for name, value in parameters.items() if value is not None}  # NaN is null in these files
+    known_values = {name: value for name, value in parameters.items() if value is not None}  # NaN is null in these files
     try:
-        _types().__pydantic_validator__.validate_python(there)
+        _types().__pydantic_validator__.validate_python(known_values)
     except ValidationError as error:
-        return describe_values(there, list(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))[:3])
+        return describe_values(known_values, list(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))[:3])
     return ""
 
 
@@ -114,8 +114,8 @@ def describe_faults(error: ValidationError) -> str:
 
 def that_change_results(parameters: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters that can change a result, without those that are as before they could be set."""
-    found = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
-    return {name: value for name, value in found.items() if NEUTRAL.get(name, ...) != value}
+    hashed = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
+    return {name: value for name, value in hashed.items() if NEUTRAL.get(name, ...) != value}
 
 
 def hash_parameters(parameters: Mapping[str, object]) -> str:

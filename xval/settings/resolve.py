@@ -110,7 +110,10 @@ def resolve(
     if faults:
         # What is wrong in config.ini, the experiment or --set names its place itself.
         shared = tuple(_place(declaration, source) for source in _SHARED_SOURCES)
-        lines = [fault if fault.startswith(shared) else f"{_where(declaration, of)}: {fault}" for fault, of in faults.items()]
+        lines = [
+            fault if fault.startswith(shared) else f"{_where(declaration, instance_numbers)}: {fault}"
+            for fault, instance_numbers in faults.items()
+        ]
         raise SettingsError("\n".join(lines))
     return instances
 
@@ -173,13 +176,13 @@ def _resolve_one(
     options = with_tuples(options)
     if not faults and not trains_network(architecture.name):
         if architecture.name == COMBINATION:
-            found = combination.faults(combination.CombinationOptions.of(options), sources)
+            part_faults = combination.faults(combination.CombinationOptions.of(options), sources)
         else:
-            found = classical_faults.faults(architecture.name, options, settings, sources)
-        faults += [f"{where}: {fault}." for fault in found]
+            part_faults = classical_faults.faults(architecture.name, options, settings, sources)
+        faults += [f"{where}: {fault}." for fault in part_faults]
     if not faults and settings.search_plan:
-        found = space_faults(settings, architecture, sources, partial(resolve_values, declaration, number, overrides))
-        faults += [f"{where}: {fault.replace(f'{where}: ', '')}" for fault in found]
+        part_faults = space_faults(settings, architecture, sources, partial(resolve_values, declaration, number, overrides))
+        faults += [f"{where}: {fault.replace(f'{where}: ', '')}" for fault in part_faults]
         sources.update(dict.fromkeys(settings.search_plan.space, "search"))
     if faults:
         raise SettingsError("\n".join(faults))

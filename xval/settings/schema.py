@@ -220,9 +220,9 @@ class Settings(FeatureSettings):
         """Return the modules of the user's own that the settings name."""
         names = [self.fold_strategy, self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
         names += further_metrics.split_names(self.callbacks or "auto")
-        found = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
+        modules = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
         is_own = user_code.is_dotted(self.architecture)
-        return found | ({architectures.find_architecture(self.architecture).source} if is_own else set())
+        return modules | ({architectures.find_architecture(self.architecture).source} if is_own else set())
 
     @property
     def search_plan(self) -> SearchPlan | None:

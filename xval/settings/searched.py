@@ -26,16 +26,9 @@ def space_faults(
     sources: Mapping[str, str],
     try_values: Callable[[Mapping[str, object]], object],
 ) -> list[str]:
-    """Return what is wrong with the space of a search.
+    """Return what is wrong with the space of a search, a line per fault.
 
-    Args:
-        settings: Of the instance.
-        architecture: Its architecture.
-        sources: Where each of its parameters came from.
-        try_values: Resolves the instance with some values of the space.
-
-    Returns:
-        A line per fault; values at the ends of the space are tried if there is no other.
+    Values at the ends of the space are tried if there is no other fault: `try_values` resolves the instance with them.
     """
     plan = settings.search_plan
     if plan is None:
@@ -50,13 +43,13 @@ def space_faults(
         return ["search: restore_best_weights=false keeps the last epoch, and trials are scored by their best; set it to true"]
     if not settings.monitor.startswith("val_"):
         return [f"search: monitor='{settings.monitor}' is no validation figure, and trials are scored by it"]
-    found = [
+    refusals = [
         f"search: '{name}' {why}"
         for name, drawn in plan.space.items()
         if (why := _refusal(name, drawn, settings, architecture, sources))
     ]
-    if found:
-        return found
+    if refusals:
+        return refusals
     if (n_stores := len(list(plan.feature_choices()))) > _MOST_STORES:
         names = ", ".join(name for name in plan.space if name in FeatureSettings.model_fields)
         why = "the features of each are computed and stored before the first trial"

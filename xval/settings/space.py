@@ -23,8 +23,6 @@ class Interval:
     """Numbers from `low` to `high`, both included.
 
     Attributes:
-        low: The smallest.
-        high: The largest.
         log: Drawn evenly over the logarithm.
         whole: Whole numbers alone.
     """
@@ -48,7 +46,7 @@ class Choice:
 
     @property
     def corners(self) -> tuple[object, ...]:
-        """All of them."""
+        """All of its options."""
         return self.options
 
 
@@ -92,10 +90,10 @@ def choice(options: Sequence[object]) -> Choice:
         SettingsError: There are fewer than two, or two are the same.
     """
     is_list = isinstance(options, Sequence) and not isinstance(options, str)
-    found = tuple(tuple(each) if isinstance(each, list) else each for each in options) if is_list else ()
-    if len(found) < 2 or len(set(map(option_text, found))) < len(found):
+    values = tuple(tuple(option) if isinstance(option, list) else option for option in options) if is_list else ()
+    if len(values) < 2 or len(set(map(option_text, values))) < len(values):
         raise SettingsError(f"choice({options!r:.80}): a list of two different values or more is wanted.")
-    return Choice(found)
+    return Choice(values)
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,7 @@ _LONGEST_SHOWN = 200
 def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool) -> str:
     """Return that no parameter has this name, and which one was perhaps meant.
 
-    Args:
-        name: The name.
-        architecture: That of the instance, whose options are known too.
-        is_of_instance: The instance itself set it, not something that holds for several instances.
+    An instance sets options of its own architecture; something that holds for several instances sets those of theirs.
     """
     near = suggestion(name, [*Settings.model_fields, *architecture.options]).partition(" Did you mean")
     if near[2]:
@@ -36,13 +33,7 @@ def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool
 
 
 def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str:
-    """Turn one error of pydantic into a line.
-
-    Args:
-        fault: The error.
-        where: The instance.
-        place: Says where a setting was set.
-    """
+    """Turn one error of pydantic into a line; `where` is the instance, `place` says where a setting was set."""
     reason = (
         str(fault["msg"])
         .removeprefix("Value error, ")
@@ -77,11 +68,11 @@ def describe_option(value: object, error: ValidationError | SettingsError) -> st
 
 def _sections_around(missing: str) -> list[str]:
     """Return the sections of config.ini that have the neighbours of a key which it lacks, in the order of the settings."""
-    of_key = {key: section for section, values in read_defaults().items() for key in values}
+    section_of_key = {key: section for section, values in read_defaults().items() for key in values}
     names = list(Settings.model_fields)
     place = names.index(missing)
-    before = [of_key[name] for name in names[:place] if name in of_key]
-    after = [of_key[name] for name in names[place + 1 :] if name in of_key]
+    before = [section_of_key[name] for name in names[:place] if name in section_of_key]
+    after = [section_of_key[name] for name in names[place + 1 :] if name in section_of_key]
     return list(dict.fromkeys([*before[-1:], *after[:1]]))
 
 

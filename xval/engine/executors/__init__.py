@@ -39,25 +39,12 @@ class Executor(Protocol):
 
 
 def find_executor(name: str) -> Executor:
-    """Return the executor of a name that the settings have accepted.
-
-    Raises:
-        SettingsError: What it is built on is not installed.
-    """
+    """Return the executor of a name that the settings have accepted."""
     return cast("Executor", import_module(f"{__name__}.{'processes' if name == 'auto' else name}"))
 
 
 def make_slots(executor: Executor, settings: Settings, n_jobs: int | None = None) -> tuple[Sequence[Slot], str]:
-    """Return where the jobs of an executor run, and a sentence that says so.
-
-    Args:
-        executor: What runs them.
-        settings: Those of the run.
-        n_jobs: How many there are at most; None: not known.
-
-    Raises:
-        SettingsError: There is no such device.
-    """
+    """Return where the jobs of an executor run, `n_jobs` at most (None: not known), and a sentence that says so."""
     elsewhere: Callable[[Settings], tuple[Sequence[Slot], str]] | None = getattr(executor, "make_slots", None)
     if elsewhere is not None:
         return elsewhere(settings)

@@ -37,9 +37,6 @@ def slot_of_each(executor: str, package: str, *, n_gpus: float, threads: int) ->
         package: What the extra installs.
         n_gpus: GPUs of a job.
         threads: CPU threads of a job.
-
-    Raises:
-        SettingsError: The package is not installed.
     """
     if find_spec(package) is None:
         raise SettingsError(f"executor '{executor}' needs {package}: {how_to_install(executor)}.")
@@ -68,21 +65,10 @@ class Engine(Protocol):
 def run_launched(
     jobs: Sequence[Job], slot: Slot, report: Report, engine: Engine, *, n_at_once: int | None = None
 ) -> Iterator[JobOutcome]:
-    """Run jobs by an engine.
-
-    Args:
-        jobs: What to run, the first ones first.
-        slot: What each job gets.
-        report: Called with what progresses.
-        engine: What launches them.
-        n_at_once: Launch no more than so many at a time; None: all, and the engine lets them wait.
+    """Run jobs by an engine, the first ones first, `n_at_once` at a time; None: all, and the engine lets them wait.
 
     Yields:
         An outcome per job. When the iterator is closed, waiting and running jobs are cancelled and what they left is removed.
-
-    Raises:
-        SettingsError: A model cannot be built, or the engine refuses what the settings ask for.
-        WorkerError: The process that builds the models died.
     """
     check_models_apart(jobs, Slot("cpu", slot.threads))
     running: dict[Path, Job] = {}

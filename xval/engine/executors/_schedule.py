@@ -23,12 +23,7 @@ _MUCH_LONGER = 1.5
 
 
 class Schedule:
-    """The jobs of a run that no worker has yet.
-
-    Args:
-        jobs: In their declared order.
-        n_workers: How many workers ask.
-    """
+    """The jobs of a run that no worker has yet, in their declared order."""
 
     def __init__(self, jobs: Sequence[Job], *, n_workers: int) -> None:
         self._n_workers = n_workers
@@ -88,11 +83,7 @@ class Schedule:
             self._work_done[key] = self._work_done.get(key, 0.0) + _n_epochs(job) * max(1, n_items)
 
     def learn_from_records(self) -> None:
-        """Take note of how long the finished jobs of the waiting instances took; a few of each are read.
-
-        Raises:
-            ResultsError: A record is damaged.
-        """
+        """Take note of how long the finished jobs of the waiting instances took; a few of each are read."""
         for job in {job.instance: job for jobs in self._waiting.values() for job in jobs}.values():
             folder = ExperimentFolder(Path(job.experiment_folder))
             for key in islice(folder.jobs(job.instance), _RECORDS_PER_INSTANCE):
@@ -105,22 +96,21 @@ class Schedule:
         return 0 if self._n_workers == 1 else job.instance
 
     def _choose(self, worker: int) -> int | None:
-        """Return what a worker goes on with."""
         warm = self._places.get(worker)
         if not self._waiting or (warm in self._waiting and len(self._waiting) == 1):
             return warm if self._waiting else None
-        at = Counter(self._places.values())
+        n_workers_at = Counter(self._places.values())
         seconds = {key: self._work[key] * self._seconds_per_work(key) for key in self._waiting}
-        cold = [key for key in self._waiting if not at[key]]
+        cold = [key for key in self._waiting if not n_workers_at[key]]
         if warm is not None and warm in self._waiting:
             chosen = warm
         elif cold:
             chosen = max(cold, key=seconds.__getitem__)
         else:
-            chosen = max(self._waiting, key=lambda key: seconds[key] / at[key])
+            chosen = max(self._waiting, key=lambda key: seconds[key] / n_workers_at[key])
         if cold:
             # What would end last, if it began only after the chosen one, goes first.
-            longest_s, longest = max(((self._next_seconds(key), key) for key in cold), key=lambda found: found[0])
+            longest_s, longest = max(((self._next_seconds(key), key) for key in cold), key=lambda candidate: candidate[0])
             chosen_s = self._next_seconds(chosen)
             if longest_s > _MUCH_LONGER * chosen_s and longest_s + chosen_s > sum(seconds.values()) / self._n_workers:
                 return longest

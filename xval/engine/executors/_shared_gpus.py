@@ -19,9 +19,6 @@ _MARGIN = 1.25  # of what a worker is seen to take, because it may take more in 
 class SharedGpus:
     """The slots of a run.
 
-    Args:
-        slots: As of `make_slots`.
-
     Attributes:
         slots: A slot for each worker, by its number, with the share of memory that it has now.
         active: The numbers of those that are in use.
@@ -36,10 +33,10 @@ class SharedGpus:
         self._of_others_mb: dict[str, float] = {}  # device -> what was in use at the start
         self._trained: set[int] = set()  # slots whose workers have trained an epoch since their GPU was asked last
         for device in self._shared_devices():
-            if found := read_gpu(device):
-                self._memory_mb[device], self._of_others_mb[device] = found.memory_mb, found.used_mb
-                share_mb = found.memory_mb * self.slots[self.of(device)[0]].memory_share
-                self._keep(device, count_room(found, share_mb), is_final=False)
+            if reading := read_gpu(device):
+                self._memory_mb[device], self._of_others_mb[device] = reading.memory_mb, reading.used_mb
+                share_mb = reading.memory_mb * self.slots[self.of(device)[0]].memory_share
+                self._keep(device, count_room(reading, share_mb), is_final=False)
 
     def of(self, device: str) -> list[int]:
         """Return the numbers of the active slots of a device."""
@@ -58,23 +55,19 @@ class SharedGpus:
     def add_after_epoch(self, number: int) -> bool:
         """Use one slot more of a GPU, if all of its workers have trained an epoch and leave room for what they take.
 
-        Args:
-            number: The slot of a worker that has trained an epoch.
-
-        Returns:
-            Whether there is one more.
+        The worker of the slot `number` has trained an epoch. Returns whether there is one slot more.
         """
         device = self.slots[number].device
-        unused = [each for each, slot in enumerate(self.slots) if slot.device == device and each not in self.active]
+        unused = [place for place, slot in enumerate(self.slots) if slot.device == device and place not in self.active]
         if not unused or device not in self._of_others_mb or not self.takes_work(number):
             return False
         self._trained.add(number)
         workers = set(self.of(device))
-        if not workers <= self._trained or (found := read_gpu(device)) is None:
+        if not workers <= self._trained or (reading := read_gpu(device)) is None:
             return False
         self._trained -= workers
-        worker_mb = max(CONTEXT_MB, (found.used_mb - self._of_others_mb[device]) / len(workers))
-        if found.memory_mb - found.used_mb < _MARGIN * worker_mb:
+        worker_mb = max(CONTEXT_MB, (reading.used_mb - self._of_others_mb[device]) / len(workers))
+        if reading.memory_mb - reading.used_mb < _MARGIN * worker_mb:
             return False
         self.active.add(unused[0])
         return True
@@ -87,13 +80,9 @@ class SharedGpus:
         self._alone[device].append(job)
 
     def next_alone(self, busy: set[int]) -> tuple[int, Job] | None:
-        """Return a job that is to have a GPU to itself and the number of its slot, if no other worker computes there.
-
-        Args:
-            busy: The slots whose workers have jobs.
-        """
+        """Return a job that is to have a GPU to itself and the number of its slot, if no `busy` slot is of that GPU."""
         for device, jobs in self._alone.items():
-            if jobs and device not in self._has_alone and not any(self.slots[each].device == device for each in busy):
+            if jobs and device not in self._has_alone and not any(self.slots[other].device == device for other in busy):
                 self._has_alone[device] = self.of(device)[0]
                 return self._has_alone[device], jobs.popleft()
         return None
@@ -104,11 +93,9 @@ class SharedGpus:
         return slot if self._has_alone.get(slot.device) != number else replace(slot, memory_share=1.0)
 
     def end_alone(self, number: int, gpu_memory_mb: float) -> bool:
-        """Take note that the worker of a slot has ended its job; return whether that had a GPU to itself.
+        """Take note that the worker of a slot has ended its job, which took `gpu_memory_mb` (0: not known).
 
-        Args:
-            number: The slot.
-            gpu_memory_mb: What the job took; 0: not known.
+        Returns whether that had a GPU to itself.
         """
         device = self.slots[number].device
         if self._has_alone.get(device) != number:

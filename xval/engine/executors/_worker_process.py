@@ -145,12 +145,7 @@ class Worker:
 
 
 def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MODULE) -> None:
-    """Build the model of every instance once to check it, for each backend in a process of its own.
-
-    Raises:
-        SettingsError: A model cannot be built.
-        WorkerError: The process died of it.
-    """
+    """Build the model of every instance once to check it, for each backend in a process of its own."""
     for backend in dict.fromkeys(job.settings.backend for job in jobs):
         of_backend = [job for job in jobs if job.settings.backend == backend]
         messages: Messages = queue.Queue()
@@ -162,12 +157,7 @@ def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MOD
 
 
 def build_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> None:
-    """Have a worker build the model of every instance once; they are for the backend that it has loaded.
-
-    Raises:
-        SettingsError: A model cannot be built.
-        WorkerError: The worker died of it.
-    """
+    """Have a worker build the model of every instance once; they are for the backend that it has loaded."""
     worker.check(list({job.instance: job for job in jobs}.values()))
     sender, answer = messages.get()
     while sender is not worker:

@@ -30,9 +30,6 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], _report: Report) -> Iterator
 
     Yields:
         Nothing: what becomes of the jobs is found in the results folder.
-
-    Raises:
-        OSError: The disk is full or not writable.
     """
     check_models_apart(jobs, Slot("cpu", slots[0].threads))
     for job, slot in zip(jobs, cycle(slots), strict=False):

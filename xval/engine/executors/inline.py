@@ -21,25 +21,15 @@ from xval.settings.schema import Settings
 
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
-    """Return where this process runs jobs, and a sentence that says so.
-
-    Raises:
-        SettingsError: There is no such device.
-    """
+    """Return where this process runs jobs, and a sentence that says so."""
     return devices.make_slots(settings.gpu_ID.partition(",")[0], workers=1, threads=settings.threads_per_job)
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:
     """Run jobs in their order; one that ran out of memory is tried once more. See `Executor.run`.
 
-    Args:
-        jobs: What to run.
-        slots: The first one is used.
-        report: Called with what progresses.
-        raise_errors: Let the first error through instead of recording it.
-
-    Raises:
-        SettingsError: Also where the jobs want more than one backend, or another than the one that this process has loaded.
+    All want the same backend, that which this process has loaded, if any. With `raise_errors` the first error is let through
+    instead of being recorded.
     """
     backends = sorted({job.settings.backend for job in jobs})
     if len(backends) > 1:

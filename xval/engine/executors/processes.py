@@ -29,11 +29,8 @@ def run(
 ) -> Iterator[JobOutcome]:
     """Run jobs after all models have been built once; see `Executor.run`.
 
-    Args:
-        jobs: What to run; with one slot in their order, with more as `_schedule` has it.
-        slots: A worker each.
-        report: Called with what progresses.
-        worker_module: What a worker process runs; it speaks as `xval.engine.worker.serve` does.
+    With one slot they run in their order, with more as `_schedule` has it. What a worker process runs, `worker_module`, speaks
+    as `xval.engine.worker.serve` does.
     """
     workers = _Workers(jobs, slots, report, worker_module)
     with shared_time(slots), watched_gpus([slot.device for slot in slots]), warnings_to(workers.warn):
@@ -66,12 +63,7 @@ class _Workers:
         return any(worker.has for worker in self._workers.values())
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """Start the workers, have all models built (the first worker builds those of its backend), then give each a job.
-
-        Raises:
-            SettingsError: A model cannot be built.
-            WorkerError: The worker died of it.
-        """
+        """Start the workers, have all models built (the first worker builds those of its backend), then give each a job."""
         if len(self._gpus.slots) > 1:
             self._schedule.learn_from_records()
         first_jobs = {number: job for number in sorted(self._gpus.active) if (job := self._schedule.take(number))}
@@ -151,12 +143,11 @@ class _Workers:
         while alone := self._gpus.next_alone({number for number, worker in self._workers.items() if worker.has}):
             number, job = alone
             device = self._gpus.slots[number].device
-            for other in [each for each in self._workers if self._gpus.slots[each].device == device]:
+            for other in [worker_number for worker_number in self._workers if self._gpus.slots[worker_number].device == device]:
                 self._end(other)
             self._give(number, job)
 
     def _end(self, number: int) -> None:
-        """End the worker of a slot."""
         self._workers.pop(number).end()
         self._schedule.forget(number)
 

@@ -25,11 +25,7 @@ _SECONDS_TO_CONNECT = 10.0
 
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
-    """Return the slot of a job, and a line on the cluster that runs it.
-
-    Raises:
-        SettingsError: Ray is not installed.
-    """
+    """Return the slot of a job, and a line on the cluster that runs it."""
     n_gpus, threads = settings.ray_gpus_per_job, settings.threads_per_job
     slot = slot_of_each("ray", "ray", n_gpus=n_gpus, threads=threads)
     where = f"Running on Ray, address {settings.ray_address}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
@@ -37,11 +33,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Have a cluster run jobs, each with the first slot, and wait for their outcomes; see `Executor.run`.
-
-    Raises:
-        SettingsError: Also where there is no such cluster, or none of its machines has what a job asks for.
-    """
+    """Have a cluster run jobs, each with the first slot, and wait for their outcomes; see `Executor.run`."""
     settings = jobs[0].settings
     with _connection(settings.ray_address):
         engine = Cluster(n_cpus=slots[0].threads, n_gpus=settings.ray_gpus_per_job)
@@ -54,9 +46,6 @@ class Cluster:
     Args:
         n_cpus: CPU cores of a job.
         n_gpus: GPUs of a job; below 1 others share its GPU.
-
-    Raises:
-        SettingsError: No machine of the cluster has so much.
     """
 
     attempts_when_lost = 5
@@ -66,8 +55,10 @@ class Cluster:
         import ray
 
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if not any(each.get("CPU", 0) >= n_cpus and each.get("GPU", 0) >= n_gpus for each in machines):
-            listed = "; ".join(f"{each.get('CPU', 0):g} CPU core(s), {each.get('GPU', 0):g} GPU(s)" for each in machines)
+        if not any(machine.get("CPU", 0) >= n_cpus and machine.get("GPU", 0) >= n_gpus for machine in machines):
+            listed = "; ".join(
+                f"{machine.get('CPU', 0):g} CPU core(s), {machine.get('GPU', 0):g} GPU(s)" for machine in machines
+            )
             raise SettingsError(
                 f"executor 'ray': no machine of the cluster has {n_cpus} CPU core(s) and {n_gpus:g} GPU(s) (threads_per_job, "
                 f"ray_gpus_per_job). Its machines have: {listed}."
@@ -113,11 +104,6 @@ def run_job_file(path: str) -> int:
 
 @contextmanager
 def _connection(address: str) -> Iterator[None]:
-    """Be connected to a cluster.
-
-    Raises:
-        SettingsError: It cannot be reached.
-    """
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of our own reports to nobody

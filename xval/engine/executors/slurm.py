@@ -35,11 +35,7 @@ _SECONDS_FOR_SCHEDULER = 300.0
 
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
-    """Return the slot of a job, and a line on where it is submitted to.
-
-    Raises:
-        SettingsError: submitit is not installed, or this machine cannot submit jobs.
-    """
+    """Return the slot of a job, and a line on where it is submitted to."""
     n_gpus = settings.slurm_gpus_per_job
     slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=settings.threads_per_job)
     asked = (
@@ -59,11 +55,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
-    """Submit jobs, each with the first slot, and wait for their outcomes; see `Executor.run`.
-
-    Raises:
-        SettingsError: Also where Slurm refuses the jobs.
-    """
+    """Submit jobs, each with the first slot, and wait for their outcomes; see `Executor.run`."""
     settings = jobs[0].settings
     engine = Queue(Path(jobs[0].experiment_folder) / "jobs" / "submitit", settings)
     n_at_once = None  # Slurm itself lets them wait
@@ -148,11 +140,7 @@ class Queue:
         return note["id"] in self._listed
 
     def launch(self, paths: Sequence[Path]) -> None:
-        """Submit an array of jobs, and note which task runs which job.
-
-        Raises:
-            SettingsError: Slurm refuses it.
-        """
+        """Submit an array of jobs, and note which task runs which job."""
         for first in range(0, len(paths), _LARGEST_ARRAY):
             chunk = paths[first : first + _LARGEST_ARRAY]
             for path, job in zip(chunk, self._submit(chunk), strict=True):
@@ -162,20 +150,20 @@ class Queue:
 
     def end_of(self, path: Path) -> str:
         """Return how a submission ended; nothing while it waits or runs."""
-        name, when = self._submitted[path]
-        self._list(since=when)
-        if self._listed_at <= when or name in self._listed:
+        job_id, submitted_at = self._submitted[path]
+        self._list(since=submitted_at)
+        if self._listed_at <= submitted_at or job_id in self._listed:
             return ""
-        return f"job {name} left the queue without a word; its logs are {self._folder}/{name}*"
+        return f"job {job_id} left the queue without a word; its logs are {self._folder}/{job_id}*"
 
     def cancel(self, paths: Sequence[Path]) -> None:
         """End submissions, waiting or running."""
-        names = {self._submitted[path][0] for path in paths if path in self._submitted}
+        job_ids = {self._submitted[path][0] for path in paths if path in self._submitted}
         self._list(since=time.monotonic())
-        if alive := names & self._listed:
+        if alive := job_ids & self._listed:
             _CANCEL[self._cluster](sorted(alive))
         until = time.monotonic() + _SECONDS_TO_CANCEL
-        while names & self._listed and time.monotonic() < until:
+        while job_ids & self._listed and time.monotonic() < until:
             time.sleep(0.2)
             self._list(since=time.monotonic())
 
@@ -191,24 +179,24 @@ class Queue:
     def _submit(self, paths: Sequence[Path]) -> Sequence[Any]:
         import submitit
 
-        given = self._settings
+        settings = self._settings
         # A `Launcher` counts how often a job reaches its limit: only where it has come no further.
         any_number = {f"{self._cluster}_max_num_timeout": _ANY_NUMBER}
         executor = submitit.AutoExecutor(self._folder, cluster=self._cluster, **any_number)
         executor.update_parameters(
             name="xval",
-            timeout_min=given.slurm_time_limit_min,
-            cpus_per_task=_n_cpus(given),
-            mem_gb=given.slurm_memory_gb,
+            timeout_min=settings.slurm_time_limit_min,
+            cpus_per_task=_n_cpus(settings),
+            mem_gb=settings.slurm_memory_gb,
             slurm_additional_parameters={"requeue": True},
         )
-        if given.slurm_gpus_per_job:
-            executor.update_parameters(gpus_per_node=given.slurm_gpus_per_job)
-        if given.slurm_partition:
-            executor.update_parameters(slurm_partition=given.slurm_partition)
-        executor.update_parameters(slurm_array_parallelism=given.slurm_max_running or len(paths))
+        if settings.slurm_gpus_per_job:
+            executor.update_parameters(gpus_per_node=settings.slurm_gpus_per_job)
+        if settings.slurm_partition:
+            executor.update_parameters(slurm_partition=settings.slurm_partition)
+        executor.update_parameters(slurm_array_parallelism=settings.slurm_max_running or len(paths))
         try:
-            return list(executor.map_array(Launcher(given.slurm_time_limit_min), [str(path) for path in paths]))
+            return list(executor.map_array(Launcher(settings.slurm_time_limit_min), [str(path) for path in paths]))
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
             raise SettingsError(f"Slurm refuses the jobs: {error}. See the slurm_ settings.") from error
 
@@ -231,8 +219,8 @@ def _list_local() -> set[str]:
     """Return the process ids of submitit's stand-ins for jobs."""
     import psutil
 
-    found = psutil.process_iter(["pid", "cmdline"])
-    return {str(each.info["pid"]) for each in found if "submitit.local._local" in (each.info["cmdline"] or ())}
+    processes = psutil.process_iter(["pid", "cmdline"])
+    return {str(process.info["pid"]) for process in processes if "submitit.local._local" in (process.info["cmdline"] or ())}
 
 
 def _cancel_slurm(names: Iterable[str]) -> None:

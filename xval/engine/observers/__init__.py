@@ -17,13 +17,9 @@ def job_observers(claimed: ClaimedFold, report: Report) -> Observers:
     Args:
         claimed: The job.
         report: Called with what progresses: ``{"instance", "fold", "repeat", "epoch", "values"}``, or with a "note".
-
-    Raises:
-        SettingsError: One of the user's own is none.
-        Exception: Whatever the user's module raises.
     """
-    made = (import_module(f"{__name__}.{found.name}").watch(claimed, report) for found in iter_modules(__path__))
-    of_xval = [observer for observer in made if observer is not None]
+    watching = (import_module(f"{__name__}.{module.name}").watch(claimed, report) for module in iter_modules(__path__))
+    of_xval = [observer for observer in watching if observer is not None]
     if claimed.job.settings.callbacks is None:
         return Observers(of_xval)
     load_keras()

@@ -22,11 +22,9 @@ _SECONDS_BETWEEN = 1.0
 
 
 class EpochNote(Observer):
-    """Writes the progress of one job: notes at once, epochs at most once a second.
+    """Writes the progress of one job, of `epochs` at most, into a folder: notes at once, epochs at most once a second.
 
     Args:
-        folder: Where.
-        epochs: Most epochs that it will train.
         describe_gpu: Returns what is known of its GPU now.
     """
 
@@ -63,11 +61,11 @@ class EpochNote(Observer):
         if now < self._next:
             return
         self._next = now + _SECONDS_BETWEEN
-        new = self._path.with_suffix(".new")
+        temporary = self._path.with_suffix(".new")
         note = Note(self._started, self._epoch, self._epochs, self._describe_gpu(), self._remark)
         with suppress(OSError):
-            new.write_text(json.dumps(asdict(note)))
-            replace(new, self._path)
+            temporary.write_text(json.dumps(asdict(note)))
+            replace(temporary, self._path)
 
 
 def watch(claimed: ClaimedFold, _report: Report) -> EpochNote:

@@ -15,12 +15,12 @@ class Events(Observer):
         self._key, self._report = claimed.job.key._asdict(), report
 
     def epoch(self, values: Mapping[str, float]) -> None:
-        """Report an epoch."""
+        """Report the values of an epoch, to six digits."""
         followed = {name: value for name, value in rounded(values).items() if name != "epoch"}
         self._report({**self._key, "epoch": values["epoch"], "values": followed})
 
     def note(self, text: str) -> None:
-        """Report a note."""
+        """Report a note, beside what names the job."""
         self._report({**self._key, "note": text})
 
 

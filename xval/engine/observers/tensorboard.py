@@ -22,11 +22,7 @@ _VALIDATION = "val_"
 
 
 class TensorBoardLog(Observer):
-    """Writes the epochs of one job, in the place of what an earlier run has left.
-
-    Args:
-        folder: Where they go.
-    """
+    """Writes the epochs of one job, in the place of what an earlier run has left."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -76,8 +76,8 @@ def epoch_limits(
         bracket = _bracket(number, n_epochs)
         rivals = [trial for trial in earlier if _bracket(trial.number, n_epochs) == bracket and len(trial.curves) > inner]
         for rung in _rungs(bracket, n_epochs):
-            there = [trial for trial in rivals if len(trial.curves[inner]) >= rung or trial.state == COMPLETE]
-            best = sorted((max(sign * value for value in trial.curves[inner][:rung]) for trial in there), reverse=True)
+            rung_trials = [trial for trial in rivals if len(trial.curves[inner]) >= rung or trial.state == COMPLETE]
+            best = sorted((max(sign * value for value in trial.curves[inner][:rung]) for trial in rung_trials), reverse=True)
             if best:
                 limits[rung - 1] = sign * best[max(1, (len(best) + 1) // _FACTOR) - 1]
         return tuple(limits)

@@ -50,8 +50,6 @@ class FoldSearch:
         find_store: Returns where the features of a resolved instance are; None: all trials read those of the job.
 
     Attributes:
-        job: The job.
-        folds: As given.
         tried: The trials of the last look, of all generations that have ended.
     """
 
@@ -84,10 +82,6 @@ class FoldSearch:
 
         Args:
             failed: Trials that have failed in this run; those of earlier runs are tried again.
-
-        Raises:
-            ResultsError: A record is damaged.
-            SettingsError: Values of the space contradict each other.
         """
         import optuna
 
@@ -103,15 +97,15 @@ class FoldSearch:
             for inner in range(len(self.folds)):
                 if missing := self._read(generation, inner, failed):
                     return missing
-            for trial, found in zip(asked, generation, strict=True):
-                _tell(study, trial, found, self.job.settings.num_epochs)
+            for trial, tried in zip(asked, generation, strict=True):
+                _tell(study, trial, tried, self.job.settings.num_epochs)
             self.tried += generation
         return []
 
     def _read(self, generation: Sequence[Tried], inner: int, failed: Collection[JobKey]) -> list[Job]:
         """Add what the records of an inner fold say to the trials that have come so far; return the jobs without a record."""
         missing, ended = [], []
-        for trial in (each for each in generation if each.state == COMPLETE):
+        for trial in (tried for tried in generation if tried.state == COMPLETE):
             job = self._job(trial, inner)
             record: Record | None = self._folder.record(*job.key)
             if not record or not is_current(record, job.settings_hash, job.folds_hash):
@@ -140,7 +134,6 @@ class FoldSearch:
         return self._instances[key]
 
     def _job(self, trial: Tried, inner: int) -> Job:
-        """Return the job of a trial on an inner fold."""
         job, fold, instance = self.job, self.folds[inner], self._instance(trial.values)
         n_epochs = job.settings.num_epochs
         limits = epoch_limits(self._plan, trial.number, inner, self.tried, n_epochs, maximised=self._maximised)
@@ -161,23 +154,22 @@ class FoldSearch:
 
     def _values(self, suggested: Mapping[str, Any]) -> dict[str, object]:
         """Return the values that Optuna suggests, as the settings take them."""
-        found: dict[str, object] = {}
+        values: dict[str, object] = {}
         for name, drawn in self._plan.space.items():
             by_text = {option_text(option): option for option in drawn.options} if isinstance(drawn, Choice) else {}
-            found[name] = by_text.get(suggested[name], suggested[name]) if by_text else suggested[name]
-        return found
+            values[name] = by_text.get(suggested[name], suggested[name]) if by_text else suggested[name]
+        return values
 
     def choose(self, job: Job | None = None) -> Job | None:
         """Return a job of the fold with the settings of the best trial, the first of equal ones; None: no trial has a score.
 
-        Args:
-            job: Another repeat of the fold; None: the job of the search.
+        Another repeat of the fold is given as `job`; None: the job of the search.
         """
         sign = 1 if self._maximised else -1
         scored = [(sign * trial.score, -trial.number, trial) for trial in self.tried if trial.score is not None]
         if not scored:
             return None
-        best = max(scored, key=lambda found: found[:2])[2]
+        best = max(scored, key=lambda scored_trial: scored_trial[:2])[2]
         return replace(self._with(job or self.job, self._instance(best.values)), chosen=self._describe(best))
 
     def best_epochs(self, trial: Tried) -> list[int]:
@@ -217,8 +209,8 @@ class FoldSearch:
         if self._study is None or len(scores) < _FEWEST_FOR_IMPORTANCE or len(set(scores)) == 1:
             return {}
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        found = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
-        return {name: float(found[name]) for name in self._plan.space if name in found}
+        importances = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
+        return {name: float(importances[name]) for name in self._plan.space if name in importances}
 
     def copy_to(self, storage: "optuna.storages.BaseStorage") -> None:
         """Copy the study as it is into a data base, under the names of the experiment and the fold.
@@ -231,11 +223,7 @@ class FoldSearch:
             copy_study(self._study, storage, f"{experiment}, {self.job.key}")
 
     def write_journal(self) -> Path:
-        """Write the study as a journal of Optuna, for its own tools; nothing here reads it.
-
-        Raises:
-            OSError: The disk is full or not writable.
-        """
+        """Write the study as a journal of Optuna, for its own tools; nothing here reads it."""
         import optuna
         from optuna.storages.journal import JournalFileBackend
 

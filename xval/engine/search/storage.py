@@ -30,7 +30,7 @@ def open_storage(url: str) -> "optuna.storages.BaseStorage":
     if missing := [name for name in _VARIABLE.findall(url) if name not in environ]:
         raise SettingsError(f"search_storage={url}: the environment variable {missing[0]} is not set.")
     try:
-        return optuna.storages.RDBStorage(_VARIABLE.sub(lambda found: environ[found[1]], url))
+        return optuna.storages.RDBStorage(_VARIABLE.sub(lambda match: environ[match[1]], url))
     except Exception as error:  # noqa: BLE001 - whatever a driver of a data base raises
         reason = hide_values(url, str(error).partition("\n")[0])
         raise SettingsError(f"search_storage={url}: cannot be opened ({type(error).__name__}: {reason}).") from None
@@ -44,11 +44,7 @@ def hide_values(url: str, text: str) -> str:
 
 
 def copy_study(study: "optuna.Study", storage: "optuna.storages.BaseStorage", name: str) -> None:
-    """Write a study into a storage; it replaces an earlier copy of its name.
-
-    Raises:
-        Exception: What the driver of the data base raises.
-    """
+    """Write a study into a storage; it replaces an earlier copy of its name."""
     import optuna
 
     if name in optuna.get_all_study_names(storage):

@@ -23,9 +23,6 @@ from xval.settings.scope import Scope
 def check_models(jobs: Sequence[Job]) -> list[str]:
     """Build each different model of some jobs once, and use its loss and such, so that faults show before anything is trained.
 
-    Args:
-        jobs: Jobs of one experiment.
-
     Returns:
         A line per instance whose model cannot be built, or whose other parts cannot be used.
     """

@@ -25,9 +25,7 @@ from xval.training.own_callbacks import own_parts
 def check_parts(settings: Settings, n_outputs: int) -> None:
     """Load the loss, optimizer, schedule, metrics and callbacks of an instance and use them once, before anything is trained.
 
-    Args:
-        settings: The parameters of the instance.
-        n_outputs: Number of classes, or of values to predict.
+    The number of outputs is that of classes, or of values to predict.
 
     Raises:
         SettingsError: A part of the user's own is not what it is named for, or the monitored metric needs more classes.
@@ -48,8 +46,8 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     )
     if values not in (None, (len(targets),)):
         raise SettingsError(f"loss '{loss}' gave shape {values} for {len(targets)} examples; one value per example is wanted.")
-    for name, found in further.items():
-        value = found.function(targets, predictions)
+    for name, metric in further.items():
+        value = metric.function(targets, predictions)
         if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
             given = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
             raise SettingsError(f"metric '{name}' gave {given}; one number is wanted.")

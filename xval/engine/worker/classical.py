@@ -64,18 +64,11 @@ class PooledFeatures:
 def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     """Fit an estimator to one fold's training items, calibrate and test it, and write what it leaves.
 
-    Args:
-        job: The job.
-        folder: Where model.skops, model.json, the cut networks, grid.csv and predictions.parquet go.
+    That is model.skops, model.json, the cut networks, grid.csv and predictions.parquet.
 
     Returns:
         The part of the record that a trained network has too, and the models of a combination with what is known of their
         leakage.
-
-    Raises:
-        SettingsError: As `check_instance` and `cut_models`.
-        FoldsError: A model has heard what is tested or was trained on what validates; a side has no examples.
-        JobError: As `fit_estimator`.
     """
     settings = job.settings
     check_skops(settings.architecture)
@@ -99,7 +92,7 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
         tested = {"status": "done", **evaluation.figures}
     metric = "macro_f1" if fitted.has_classes else "mean_squared_error"
     _write_grid(folder / "grid.csv", fitted, metric)
-    best = next((each.score for each in fitted.grid if each.settings == fitted.settings), None)
+    best = next((point.score for point in fitted.grid if point.settings == fitted.settings), None)
     return {
         **tested,
         "n_parameters": None,
@@ -120,8 +113,8 @@ def _fit(
     settings, training = job.settings, data.training
     scaling = None
     if settings.scales_targets:
-        found = target_scaling(data.store, data.training_items, data.clips.get("training"))
-        scaling = found.mean, found.deviation
+        target_statistics = target_scaling(data.store, data.training_items, data.clips.get("training"))
+        scaling = target_statistics.mean, target_statistics.deviation
     validation = Part(sides["validation"], np.asarray(data.sides["validation"].targets)) if "validation" in sides else None
     fitted = fit_estimator(
         Part(source.of(training), np.asarray(training.targets)),
@@ -145,7 +138,7 @@ def _write_grid(path: Path, fitted: FittedEstimator, metric: str) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=[*fitted.settings, metric, "scored_on"])
         writer.writeheader()
-        writer.writerows(each.settings | {metric: each.score, "scored_on": fitted.searched_on} for each in fitted.grid)
+        writer.writerows(point.settings | {metric: point.score, "scored_on": fitted.searched_on} for point in fitted.grid)
 
 
 def loss_without_keras(settings: Settings, data: FoldData) -> Callable[[NDArray[Any], NDArray[np.float32]], float] | None:

@@ -82,26 +82,23 @@ class CombinedFeatures:
 
 
 def cut_models(job: Job, store: FeatureStore) -> list[Any]:
-    """Return the networks of a job, cut and checked to read what the store holds.
-
-    Raises:
-        SettingsError: A network reads other shapes, or has not so many layers.
-        ResultsError: A model cannot be loaded.
-    """
+    """Return the networks of a job, cut and checked to read what the store holds."""
     from xval.models.cut import cut_model
     from xval.models.saved.load import read_keras_model
 
-    options, found = CombinationOptions.of(job.options), []
+    options, networks = CombinationOptions.of(job.options), []
     settings = job.settings.feature_settings()
-    held = (example_lengths(store, settings).of_model,) if store.is_waveform else store.example_shape
+    stored = (example_lengths(store, settings).of_model,) if store.is_waveform else store.example_shape
     for path in options.model_paths(job.fold.number):
         model = read_keras_model(Path(path))
-        read = tuple(model.input.shape[1:])
-        fits = len(held) == len(read) and all(None in pair or pair[0] == pair[1] for pair in zip(held, read, strict=True))
+        wanted = tuple(model.input.shape[1:])
+        fits = len(stored) == len(wanted) and all(
+            None in pair or pair[0] == pair[1] for pair in zip(stored, wanted, strict=True)
+        )
         if not fits:
             raise SettingsError(
-                f"models: {path} reads examples of shape {read}, the feature store {store.folder} holds {held}. Clips are "
+                f"models: {path} reads examples of shape {wanted}, the feature store {store.folder} holds {stored}. Clips are "
                 "padded to the longest of their corpus: set clip_length_s in both instances, or take a model of this corpus"
             )
-        found.append(cut_model(model, options.layers_dropped, where=path))
-    return found
+        networks.append(cut_model(model, options.layers_dropped, where=path))
+    return networks

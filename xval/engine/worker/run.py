@@ -33,11 +33,6 @@ Work = Callable[[Job, Path, Observers], Mapping[str, Any]]
 def train_and_test(job: Job, temporary: Path, observers: Observers) -> dict[str, Any]:
     """Take one fold from the feature store to its record; this is the whole path of the data.
 
-    Args:
-        job: The job.
-        temporary: Where its files go.
-        observers: Of the job.
-
     Returns:
         The record, but for what only the end knows.
     """
@@ -83,9 +78,6 @@ def run_job(
 
     Returns:
         The outcome; a failure is an outcome, not an exception.
-
-    Raises:
-        FirstJobError: The job failed and `raise_errors` is set.
     """
     with ClaimedFold(job, device=device) as claimed:
         if claimed.outcome is not None:
@@ -104,9 +96,9 @@ def record_failure(job: Job, outcome: JobOutcome) -> None:
         OSError: The disk is full or gone.
     """
     folder = ExperimentFolder(Path(job.experiment_folder))
-    with folder.claim(*job.key) as ours:
+    with folder.claim(*job.key) as is_ours:
         finished = folder.record(*job.key)
-        if not ours or (finished and finished["status"] == "done"):
+        if not is_ours or (finished and finished["status"] == "done"):
             return
         temporary = folder.begin_fold(*job.key)
         record = _describe(job) | {
@@ -150,7 +142,6 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
 
 
 def _evaluate(setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
-    """Test a fitted model."""
     from xval.training.evaluation.fold import evaluate_model
 
     of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)

@@ -21,14 +21,6 @@ def train_and_score(job: Job, temporary: Path, observers: Observers) -> dict[str
 
     Training ends where the best value so far is worse than the limit of an epoch. A loss that is NaN or infinite is a result:
     the trial has diverged, as it would each time.
-
-    Args:
-        job: The job.
-        temporary: Where history.csv goes.
-        observers: Of the job.
-
-    Raises:
-        XvalError: As `set_up_fold`.
     """
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
@@ -48,9 +40,6 @@ def train_and_score(job: Job, temporary: Path, observers: Observers) -> dict[str
 
 class EpochLimits(Observer):
     """Follows the monitored value of a trial, and ends it where its best one so far is worse than a limit.
-
-    Args:
-        job: The trial.
 
     Attributes:
         is_reached: Whether training was ended.
