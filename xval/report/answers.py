@@ -88,8 +88,8 @@ def _answers(task: Task, options: FigureOptions, table: pd.DataFrame) -> pd.Data
     """Return the answers of one fold."""
     codes = pd.factorize(table["clip"])[0]
     by_clip = table.groupby(codes, sort=True)
-    found = by_clip.agg(clip=("clip", "first"), item=("item", "first"), start_s=("start_s", "min"), end_s=("end_s", "max"))
+    clips = by_clip.agg(clip=("clip", "first"), item=("item", "first"), start_s=("start_s", "min"), end_s=("end_s", "max"))
     answered = task.answer_clips(table, codes, options)
-    return found.assign(
+    return clips.assign(
         true=answered.true, answer=answered.answer, sure=answered.sure, error=answered.error, **answered.numbers
     )

@@ -41,9 +41,9 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     environment.filters["plain"] = in_markdown
     side, n_folds = SIDE_NAMES[record["expected_side"]], len(record["best_epochs_of_folds"])
     expected = [
-        (f"{side} {name}", format_figure(found, n_folds))
-        for name, found in record["expected"].items()
-        if found["mean"] is not None
+        (f"{side} {name}", format_figure(figure, n_folds))
+        for name, figure in record["expected"].items()
+        if figure["mean"] is not None
     ]
     template = environment.get_template("model_card.md")
     is_custom = record["store"] == CUSTOM

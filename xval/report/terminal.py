@@ -51,7 +51,7 @@ def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
-        others = set(folder.instances()) - {found["instance"] for found in metric_dicts}
+        others = set(folder.instances()) - {metric_dict["instance"] for metric_dict in metric_dicts}
         if others := {number for number in others if folder.jobs(number)}:
             line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
@@ -95,14 +95,14 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
 
 def instance_table(instances: Sequence[Instance]) -> "TextTable":
     """Return the instances with the parameters that differ between them."""
-    every = [instance.parameters for instance in instances]
-    names = list(dict.fromkeys(name for parameters in every for name in parameters))
+    all_parameters = [instance.parameters for instance in instances]
+    names = list(dict.fromkeys(name for parameters in all_parameters for name in parameters))
     comments = ("comment_1", "comment_2")
-    apart = [name for name in comments if any(parameters.get(name) for parameters in every)]
+    apart = [name for name in comments if any(parameters.get(name) for parameters in all_parameters)]
     differing = [
         name
         for name in names
-        if name not in (*comments, "search") and len({repr(parameters.get(name)) for parameters in every}) > 1
+        if name not in (*comments, "search") and len({repr(parameters.get(name)) for parameters in all_parameters}) > 1
     ]
     rows = [(str(instance.number), *(_shown(instance, name) for name in (*apart, *differing))) for instance in instances]
     return make_table(("instance", *apart, *differing), rows)
@@ -225,7 +225,7 @@ def _wrap(text: str, width: int) -> str:
     pieces = _PIECES.findall(text)
     lines = [""]
     for piece in (
-        part for each in pieces for part in ([each] if cell_len(each.rstrip()) <= width else re.findall(r"\S+\s*", each))
+        part for whole in pieces for part in ([whole] if cell_len(whole.rstrip()) <= width else re.findall(r"\S+\s*", whole))
     ):
         if lines[-1] and cell_len(f"{lines[-1]}{piece}".rstrip()) > width:
             lines.append("")

@@ -76,7 +76,7 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
         number: {row["clip"]: row for row in contents.answers[number].drop_duplicates("clip").to_dict("records")}
         for number in compared
     }
-    found = []
+    clips = []
     for row in own[own["error"] > 0].drop_duplicates("clip").head(MOST_CLIPS).to_dict("records"):
         clip, true = str(row["clip"]), task.describe_true(str(row["true"]))
         answers = [_answer(contents.errors_of, row, task)]
@@ -84,8 +84,8 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
         sound = contents.sounds.get(clip) if contents.sounds else Sound()
         time_line = _time_line(contents.events, clip, labels, row["end_s"]) if contents.events else None
         explained = contents.explanations.get(clip, str(row["job"])) if contents.explanations else ("", "")
-        found.append(WorstClip(clip, str(row["item"]), str(row["job"]), true, answers, sound, time_line, *explained))
-    return found
+        clips.append(WorstClip(clip, str(row["item"]), str(row["job"]), true, answers, sound, time_line, *explained))
+    return clips
 
 
 def event_labels(contents: PageContents) -> list[str]:

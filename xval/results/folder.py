@@ -122,7 +122,7 @@ class ExperimentFolder(JobLocks):
 
     def instances(self) -> list[int]:
         """Return the numbers of the instances that have a folder."""
-        return sorted(int(found.group(1)) for name in _names(self.path) if (found := _INSTANCE.fullmatch(name)))
+        return sorted(int(match.group(1)) for name in _names(self.path) if (match := _INSTANCE.fullmatch(name)))
 
     def has_begun(self, instance: int) -> bool:
         """Return whether an instance has settings or a job; with neither, a run is about to begin it, or was killed then."""
@@ -260,17 +260,17 @@ def find_experiment(path: Path) -> ExperimentFolder:
 
 def _nearby(path: Path) -> str:
     """Return a hint at experiments below a folder."""
-    found = sorted(each.parent for pattern in ("*/folds.json", "*/*/folds.json") for each in path.glob(pattern))
-    return f" Below it: {', '.join(map(str, found[:5]))}." if found else ""
+    experiments = sorted(file.parent for pattern in ("*/folds.json", "*/*/folds.json") for file in path.glob(pattern))
+    return f" Below it: {', '.join(map(str, experiments[:5]))}." if experiments else ""
 
 
 def file_state(path: Path | str) -> FileState | None:
     """Return a value that changes when a file is written: its time (ns), size (bytes) and number; None: there is no file."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - Path.stat takes twice as long
+        status = os.stat(path)  # noqa: PTH116 - Path.stat takes twice as long
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _jobs(folder: Path, instance: int) -> list[JobKey]:

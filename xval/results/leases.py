@@ -120,10 +120,10 @@ def living(folders: Iterable[Path], lease_s: float) -> set[Path]:
 
 def _becomes_free(path: Path, lease_s: float) -> bool:
     """Wait until the owner of a number is heard (False), or is known to have ended or lost it (True)."""
-    first = _read(path)
+    first_content = _read(path)
     until = time.monotonic() + lease_s
-    while not _is_over(now := _read(path)):
-        if now != first:
+    while not _is_over(content := _read(path)):
+        if content != first_content:
             return False
         if time.monotonic() >= until:
             return True

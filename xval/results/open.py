@@ -180,7 +180,7 @@ class OpenResults:
         if not names:
             return dict(records)
         return {
-            key: with_further(record, {name: of for name, of in self.further_of(key).items() if name in names})
+            key: with_further(record, {name: figures for name, figures in self.further_of(key).items() if name in names})
             for key, record in records.items()
         }
 

@@ -108,19 +108,19 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
     if written is None:
         raise ResultsError(f"{folder.folds_file}: missing.")
     try:
-        plan, whole = FoldPlan.from_dict(written), str(written["hash"])
-        found = WrittenFolds(plan, whole, tuple(map(str, written["deal_hashes"])) if plan.n_deals > 1 else (whole,))
-        names = [item for fold in found.plan.folds for side in SIDES for item in getattr(fold, side)]
-        if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, found.numbers)):
+        plan, hash_of_all = FoldPlan.from_dict(written), str(written["hash"])
+        folds = WrittenFolds(plan, hash_of_all, tuple(map(str, written["deal_hashes"])) if plan.n_deals > 1 else (hash_of_all,))
+        names = [item for fold in folds.plan.folds for side in SIDES for item in getattr(fold, side)]
+        if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, folds.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below
-        if len(found.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
-            raise ValueError(f"{len(plan.folds)} folds and {len(found.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301
+        if len(folds.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
+            raise ValueError(f"{len(plan.folds)} folds and {len(folds.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(
             f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or "
             "move the experiment's folder away and run it again."
         ) from error
-    return found
+    return folds
 
 
 def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
@@ -130,13 +130,13 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
         ResultsError: It is missing, no JSON, of a newer format, or something in it is missing or of a wrong type.
     """
     where = folder.instance_folder(instance) / "settings.json"
-    found = folder.settings(instance)
-    if found is None:
+    content = folder.settings(instance)
+    if content is None:
         raise ResultsError(f"{where}: missing. A run of the script writes it again, if the settings are still the same.")
     try:
-        written = WrittenInstance.model_validate(found | {"path": where})
+        written = WrittenInstance.model_validate(content | {"path": where})
     except ValidationError as error:
-        wrong = describe_values(found, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
+        wrong = describe_values(content, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
         raise ResultsError(
             f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again."
         ) from error
@@ -200,14 +200,14 @@ def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
             names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}
-        found = {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        columns = {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     except (ValueError, csv.Error) as error:
         raise ResultsError(f"{path}: damaged ({error}).") from error
-    if missing := [name for name in ("epoch", *needed) if name not in found]:
+    if missing := [name for name in ("epoch", *needed) if name not in columns]:
         raise ResultsError(f"{path}: damaged (no column '{missing[0]}').")
-    if found["epoch"] != list(range(1, len(rows) + 1)):
+    if columns["epoch"] != list(range(1, len(rows) + 1)):
         raise ResultsError(f"{path}: damaged (its epochs are not 1, 2, 3 ...).")
-    return found
+    return columns
 
 
 def _is_number(value: object) -> bool:

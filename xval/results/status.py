@@ -116,12 +116,12 @@ def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     written = {number: _read(partial(results.settings, number), faults) for number in folder.instances()}
     claimed = _read(folder.claimed, faults) or (lambda _: False)
     jobs = {number: _read_jobs(results, number, written[number], folds, claimed) for number in written}
-    every = [job for of_instance in jobs.values() for job in of_instance]
-    n_at_once = max(1, sum(job.state == "running" for job in every))
+    all_jobs = [job for of_instance in jobs.values() for job in of_instance]
+    n_at_once = max(1, sum(job.state == "running" for job in all_jobs))
     instances = []
     for number, of_instance in jobs.items():
         texts = _read(partial(_texts, written[number]), faults) or ("", "", "")
-        instances.append(InstanceStatus(number, *texts, tuple(of_instance), _seconds_left(of_instance, every, n_at_once)))
+        instances.append(InstanceStatus(number, *texts, tuple(of_instance), _seconds_left(of_instance, all_jobs, n_at_once)))
         if replaced := folder.replaced_jobs(number):
             listed = "; ".join(key.of_instance for key in replaced)
             faults.append(f"{folder.replaced_folder(number)}: old results of {listed} wait here for new ones.")
@@ -213,7 +213,7 @@ def _describe_trials(folder: ExperimentFolder, key: JobKey, written: WrittenInst
 def _running(folder: ExperimentFolder, key: JobKey) -> JobStatus:
     leftovers = folder.leftovers(*key)
     job = partial(JobStatus, key.fold, "running", repeat=key.repeat)
-    note = next((found for path in leftovers if (found := read_note(path))), None)
+    note = next((progress for path in leftovers if (progress := read_note(path))), None)
     if note is None:
         return job(since=max(map(_changed, leftovers), default=None))
     return job(since=note.started, epoch=note.epoch, epochs=note.epochs, gpu=note.gpu)
@@ -252,7 +252,7 @@ def as_json(status: ExperimentStatus) -> dict[str, Any]:
         **_counts(status),
         "seconds_left": status.seconds_left,
         "faults": list(status.faults),
-        "instances": [{**asdict(each), **_counts(each)} for each in status.instances],
+        "instances": [{**asdict(instance), **_counts(instance)} for instance in status.instances],
     }
 
 

@@ -85,7 +85,7 @@ def read_examples(
     for path in paths.values():
         table = _read(path)
         parts.append(_by_clip(_of_side(task, table, path, class_names, side), _average_of(table, clip_average)))
-    items, clips, targets, predictions = (np.concatenate(each) for each in zip(*parts, strict=True))
+    items, clips, targets, predictions = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     folds = np.repeat(list(paths), [len(part[0]) for part in parts])
     return TestedExamples(items, clips, folds, targets, predictions)
 
@@ -107,16 +107,16 @@ def read_fold(
         FileNotFoundError: It is missing.
     """
     table = _read(path)
-    found: dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]] = {"metrics": {}, "clip_metrics": {}}
+    examples_by_side: dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]] = {"metrics": {}, "clip_metrics": {}}
     for side in ("validation", "test"):
         examples = _of_side(task, table, path, class_names, side)
         if not len(examples[0]):
             raise ResultsError(f"{path}: damaged, it has no {side} examples. {REMEDY}")
         clips = _by_clip(examples, _average_of(table, clip_average))
-        found["metrics"][side], found["clip_metrics"][side] = (
+        examples_by_side["metrics"][side], examples_by_side["clip_metrics"][side] = (
             TestedExamples(*arrays[:2], np.full(len(arrays[0]), fold), *arrays[2:]) for arrays in (examples, clips)
         )
-    return found
+    return examples_by_side
 
 
 def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:

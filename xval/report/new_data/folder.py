@@ -87,7 +87,7 @@ def _tables(subject: Subject, outcome: Outcome) -> dict[str, pd.DataFrame]:
     figures = outcome.figures
     tables = {"predictions.csv": figures.predictions}
     if figures.item_metrics:
-        items = [{"item": item} | found for item, found in worst_items(figures, subject.task_type)]
+        items = [{"item": item} | metrics for item, metrics in worst_items(figures, subject.task_type)]
         tables["items.csv"] = pd.DataFrame(items)
     if len(outcome.left_out):
         tables["left_out.csv"] = outcome.left_out
@@ -121,7 +121,7 @@ def _content(subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescri
         "format_version": FORMAT_VERSION,
         "kind": _KIND,
         "model": subject.model,
-        "members": [each.model_dump(include={"dataset", "instance", "fold", "repeat"}) for each in descriptions],
+        "members": [member.model_dump(include={"dataset", "instance", "fold", "repeat"}) for member in descriptions],
         "data": subject.data,
         "task_type": subject.task_type,
         "class_names": list(subject.class_names),

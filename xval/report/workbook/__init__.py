@@ -32,7 +32,7 @@ def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Ma
     from xval.report.workbook.sheet import Book
 
     ordered = sorted(metric_dicts, key=lambda metric_dict: int(metric_dict["instance"]))
-    settings = {int(each["instance"]): settings_of(each) for each in ordered}
+    settings = {int(instance["instance"]): settings_of(instance) for instance in ordered}
     contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered), settings)
     book = Book()
     modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}

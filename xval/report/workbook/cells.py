@@ -67,7 +67,7 @@ def plain_text(text: str) -> str:
     """Return a text as a cell can hold it."""
     if len(text) <= LONGEST_TEXT and text.isascii() and text.isprintable():
         return text
-    visible = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    visible = _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
     units = visible.encode("utf-16-le")
     if len(units) <= 2 * LONGEST_TEXT:
         return visible

@@ -113,10 +113,10 @@ def _make_chart(
     limits: tuple[float, float, float],
 ) -> ChartLine:
     """Return a chart of two neighbouring columns, training and validation, over the epochs of another."""
-    every = ceil(n_epochs / _MOST_LABELS)
+    label_interval = ceil(n_epochs / _MOST_LABELS)
     chart = make_chart(
         sheet, title, points=_TITLE_POINTS, size_cm=(_CHART_WIDTH_CM, _CHART_HEIGHT_CM), below="epoch", beside=name,
-        limits=limits, interval_unit=every, interval_tick=every, num_format="0",
+        limits=limits, interval_unit=label_interval, interval_tick=label_interval, num_format="0",
     )  # fmt: skip
     for column, colour in enumerate(_COLOURS.values(), start=first_column - 1):
         line = {"color": f"#{colour}", "width": _LINE_WIDTH_POINTS}
