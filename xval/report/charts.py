@@ -24,14 +24,7 @@ _N_COLOURS = 6  # of events, in the style sheet
 
 
 class Row(NamedTuple):
-    """An instance in the picture of all.
-
-    Attributes:
-        number: Of the instance.
-        name: What it is called.
-        estimate: Its figure.
-        is_selected: Whether the validation figures select it.
-    """
+    """An instance in the picture of all; `is_selected` by its validation figures."""
 
     number: int
     name: str
@@ -69,9 +62,7 @@ def draw_instances(rows: Sequence[Row], title: str) -> Markup:
 def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str) -> Markup:
     """Draw a figure over the number of training items: its interval, the values of the folds (rings), chance (dashes).
 
-    Args:
-        points: Number of training items and the instance, the smallest first.
-        title: What it shows.
+    `points` are the number of training items and the instance, the smallest first.
     """
     estimates = [row.estimate for _, row in points]
     values = [
@@ -103,11 +94,8 @@ def draw_curves(
 ) -> Markup:
     """Draw the curves of all folds in one picture, training and validation, and a dot at the best epoch of each.
 
-    Args:
-        histories: By fold and repeat.
-        metric: The column of the training side; that of validation begins with ``val_``.
-        best_epochs: Likewise.
-        limits: The values of the picture; the same for all instances.
+    `metric` is the column of the training side; that of validation begins with ``val_``. The limits of the values are the same
+    for all instances.
     """
     last = max((history["epoch"][-1] for history in histories.values() if len(history["epoch"])), default=1.0)
     across = svg.Scale(0, max(last, 1.0), 48, _SMALL_WIDTH - 10)
@@ -149,10 +137,7 @@ def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:
 def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], duration_s: float) -> Markup:
     """Draw the events of a recording on a time line, a lane for what was annotated and one for each instance.
 
-    Args:
-        lanes: start_s, end_s and label of each event, by the name of the lane.
-        labels: All classes of events, which decide the colours.
-        duration_s: Of the recording.
+    `lanes` have start_s, end_s and label of each event, by their names; `labels`, all classes of events, decide the colours.
     """
     left, bottom = 130, 8 + (_LANE + 6) * len(lanes)
     across = svg.Scale(0, max(duration_s, 1e-3), left, _WIDTH - 10)

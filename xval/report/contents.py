@@ -51,10 +51,7 @@ class PageContents:
     """What the page of an experiment shows.
 
     Attributes:
-        folder: The results folder.
-        folds: The folds.
         metric_dicts: Of every instance, by number.
-        ranking: Of the instances.
         histories: Of the finished folds, by instance, fold and repeat.
         comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
         comparison_note: Why nothing is compared, or which instances are left out.
@@ -105,12 +102,7 @@ class PageContents:
 
 
 def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContents:
-    """Read what a page shows.
-
-    Raises:
-        ResultsError: folds.json or a file of an instance that is shown is damaged, no instance has settings, or the
-            request names an instance that has no finished fold.
-    """
+    """Read what a page shows; an instance that the request names has to have a finished fold."""
     folds = open_results(folder).folds
     metric_dicts = read_metric_dicts(folder, folder.instances())
     if not metric_dicts:

@@ -63,7 +63,6 @@ class MainColumn(NamedTuple):
 
     Attributes:
         side: ``test`` or ``clip_test``.
-        name: Of the metric.
         equal: Further main metrics that have the same figures in all instances, as accuracy has where classes are even.
     """
 

@@ -19,16 +19,7 @@ CARD_NAME = "model_card.md"
 
 
 def write_card(folder: Path, record: Mapping[str, Any], settings: Settings) -> None:
-    """Write the card into the folder of a final model.
-
-    Args:
-        folder: With the model.
-        record: record.json of the refit.
-        settings: Of the instance.
-
-    Raises:
-        OSError: The disk is full or not writable.
-    """
+    """Write the card of a refit, by its record.json, into the folder of its model."""
     write_atomically(folder / CARD_NAME, describe_model(record, settings).encode())
 
 

@@ -47,9 +47,6 @@ class InstanceRow(NamedTuple):
     """A row of the table of instances.
 
     Attributes:
-        number: Of the instance.
-        comment: Its comments.
-        architecture: Its architecture.
         parameters: Those that differ between instances, as text, by name.
         validation: The figure that ranks it; None: it has none.
         estimates: Its main test figures.
@@ -57,7 +54,6 @@ class InstanceRow(NamedTuple):
         time: h:mm:ss.
         folds: Finished of all.
         is_selected: Whether the validation figures select it.
-        has_section: Whether it has a section of its own.
     """
 
     number: int

@@ -33,11 +33,9 @@ class PaperTable(NamedTuple):
 
 
 def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Comparison]) -> PaperTable:
-    """Return the table of some instances.
+    """Return the table of some instances, in their order.
 
-    Args:
-        metric_dicts: Of the instances, in their order.
-        comparisons: Of each main metric, all with the same baseline; empty: nothing is compared.
+    `comparisons` of each main metric have the same baseline; empty: nothing is compared.
     """
     columns = main_columns(metric_dicts, find_task(metric_dicts[0]["task_type"]).main_metrics)
     rows = [
@@ -59,12 +57,7 @@ def to_markdown(table: PaperTable) -> str:
 
 
 def to_latex(table: PaperTable, *, label: str) -> str:
-    """Return the table as LaTeX, for a document that uses the package booktabs.
-
-    Args:
-        table: The table.
-        label: Of the table, for references.
-    """
+    """Return the table as LaTeX, for a document that uses the package booktabs; `label` is that for references."""
     needs = needs_of_latex("".join([table.note, *table.header, *(name for name, _ in table.rows)]))
     lines = [
         "% needs \\usepackage{booktabs}",

@@ -44,12 +44,9 @@ class Sound(NamedTuple):
 
 
 class Sounds:
-    """The clips of a corpus.
+    """The clips of a corpus, which are embedded until they take `most_bytes`; later ones have a note instead.
 
-    Args:
-        corpus: The corpus.
-        settings: The spectrogram is a log-mel spectrogram with the lengths of these settings.
-        most_bytes: Embed at most so much; later clips have a note instead.
+    The spectrogram is a log-mel spectrogram with the lengths of the settings.
     """
 
     def __init__(self, corpus: Corpus, settings: FeatureSettings, most_bytes: int) -> None:

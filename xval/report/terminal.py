@@ -115,9 +115,7 @@ def _shown(instance: Instance, name: str) -> str:
 def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":
     """Return the chosen folds: how many items train, and which validate and are tested, of hundreds the first few.
 
-    Args:
-        planned: The plan.
-        parts: What jobs use of their folds where that is not all; a fold has a row for each choice of items.
+    `parts` are what jobs use of their folds where that is not all; a fold has a row for each choice of items.
     """
     has_deals, rows = planned.folds.n_deals > 1, []
     for fold in planned.folds.folds:
@@ -164,9 +162,7 @@ def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> "TextTab
 def merge_equal(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Merge metrics of one side whose texts are the same in all rows: ``test balanced_accuracy = accuracy``.
 
-    Args:
-        header: As of `summary_table`: heads with a space are those of metrics, the side before the last space.
-        rows: The texts below.
+    Heads with a space are those of metrics, the side before the last space, as of `summary_table`.
     """
     merged: dict[tuple[object, ...], list[int]] = {}
     for column, name in enumerate(header):

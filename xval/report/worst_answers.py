@@ -23,11 +23,9 @@ class Answer(NamedTuple):
     """The answer of an instance on a clip.
 
     Attributes:
-        instance: Its number.
         answer: As text; empty for frames and reconstructions.
         sure: The probability of the answer, as text; empty without classes.
         error: How wrong it is, as text; empty for classes.
-        is_right: The class is the right one.
     """
 
     instance: int
@@ -41,12 +39,9 @@ class WorstClip(NamedTuple):
     """A clip that was answered wrongly.
 
     Attributes:
-        clip: Its name.
-        item: Whose it is.
         job: The fold (and repeat) that tested it.
         true: The true class, or the true numbers.
         answers: Of the instance whose errors these are, then of others.
-        sound: To listen to and to look at.
         time_line: Of recordings: annotated and found events.
         explanation: Data URI of a picture of what the answer rests on, where that is asked for.
         explanation_note: What it says in numbers, or why there is none.

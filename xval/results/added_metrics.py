@@ -43,15 +43,9 @@ class AddedMetric(NamedTuple):
 
 
 def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str, str]:
-    """Note that further metrics are wanted beside those of the records; return the name of each figure by the name asked for.
+    """Note which metrics are wanted besides those of the records; return the name of each figure by the name asked for.
 
-    Args:
-        folder: The results folder.
-        names: Metrics of the task, their aliases, or dotted paths of the user's own. Those that all records have are not noted.
-
-    Raises:
-        SettingsError: A metric is unknown, has a name that is taken, or cannot be computed from stored predictions.
-        ResultsError: No fold is finished, a file is damaged, or the user's module cannot be imported.
+    `names` are metrics of the task, their aliases, or dotted paths of the user's own; what all records have is not noted.
     """
     with folder.lock():
         results = open_results(folder)
@@ -107,12 +101,9 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
 
 
 def trained_with(task_type: str, text: str, damaged: list[str]) -> dict[str, Metric]:
-    """Return the functions of the user's own in the parameter ``metrics``, by the name of their figures.
+    """Return the functions of the user's own in the parameter ``metrics`` (`text`), by the name of their figures.
 
-    Args:
-        task_type: Of the instance.
-        text: The parameter ``metrics``.
-        damaged: Is given a line for each that cannot be loaded.
+    `damaged` is given a line for each that cannot be loaded.
     """
     own_metrics = {}
     for written in filter(user_code.is_dotted, further_metrics.split_names(text)):
@@ -153,11 +144,7 @@ def _read_done(results: OpenResults, instance: int) -> tuple[WrittenInstance, li
 
 
 def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) -> tuple[str, bool]:
-    """Return the written name of a metric, without alias, and whether all records of an instance have it.
-
-    Raises:
-        SettingsError: It cannot be computed.
-    """
+    """Return the written name of a metric, without alias, and whether all records of an instance have it."""
     task = find_task(instance.settings.task_type, str(instance.parameters.get("label_form", "multi_class")))
     canonical = metrics.canonical_name(task.name, name)
     short = canonical.rpartition(".")[2]

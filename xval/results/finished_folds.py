@@ -20,16 +20,9 @@ _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")
 
 
 def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | None = None) -> list[InstanceRecords]:
-    """Return the instances in a folder.
+    """Return the instances in a folder: of an experiment, of an instance or a fold in it, or of several experiments.
 
-    Args:
-        folder: Of an experiment, or of an instance or a fold in it, or of several experiments; an experiment that is open
-            already is not read again.
-        numbers: Read only these instances.
-
-    Raises:
-        ResultsError: There is no experiment, a number is unknown, a file is missing or damaged, or two folders hold the same
-            experiment.
+    An `ExperimentFolder` that is open already is not read again. Where `numbers` are given, only these instances are read.
     """
     places: list[tuple[Path, ExperimentFolder, list[int], JobKey | None]]
     if isinstance(folder, ExperimentFolder):

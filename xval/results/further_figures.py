@@ -16,9 +16,7 @@ PARTS = ("metrics", "clip_metrics")
 def with_further(record: Record, further: Mapping[str, Mapping[str, Any]]) -> Record:
     """Return a record with further figures beside its own.
 
-    Args:
-        record: Of a job.
-        further: Of that job, by metric: see `xval.results.estimates_file.Estimates`.
+    `further` are those of the same job, by metric: see `xval.results.estimates_file.Estimates`.
     """
     if not further or record["status"] != "done":
         return record

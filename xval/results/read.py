@@ -49,9 +49,8 @@ class WrittenFolds:
     """The content of folds.json.
 
     Attributes:
-        plan: The folds.
         hash: The hash in the file; if the folds have been edited, it is not theirs.
-        deal_hashes: Likewise, of each deal; records have that of the deal of their fold.
+        deal_hashes: The hash in the file of each deal; records have that of the deal of their fold.
     """
 
     plan: FoldPlan
@@ -73,9 +72,6 @@ class WrittenInstance(BaseModel):
     """The content of settings.json.
 
     Attributes:
-        path: Of the file.
-        instance: Number of the instance.
-        description: Of the experiment.
         settings_hash: Of the parameters.
         parameters: Every setting and every option of the architecture, by name.
         sources: Where each of them came from.
@@ -99,11 +95,7 @@ class WrittenInstance(BaseModel):
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:
-    """Return the folds of an experiment.
-
-    Raises:
-        ResultsError: folds.json is missing, no JSON, of a newer format, or lacks something.
-    """
+    """Return the folds of an experiment, checked but for their hashes."""
     written = read_json(folder.folds_file)
     if written is None:
         raise ResultsError(f"{folder.folds_file}: missing.")
@@ -124,11 +116,7 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
 
 
 def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
-    """Return settings.json of an instance.
-
-    Raises:
-        ResultsError: It is missing, no JSON, of a newer format, or something in it is missing or of a wrong type.
-    """
+    """Return settings.json of an instance, whose parameters are checked."""
     where = folder.instance_folder(instance) / "settings.json"
     content = folder.settings(instance)
     if content is None:
@@ -146,11 +134,7 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
 
 
 def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, str]:
-    """Return the record of a job, or None if the job has not ended; and what tells it from any other.
-
-    Raises:
-        ResultsError: It is no JSON, of a newer format or of another job, or something in it is missing or of a wrong type.
-    """
+    """Return the record of a job, or None if the job has not ended; and what tells it from any other."""
     where = folder.fold_folder(*key) / "record.json"
     record, record_hash = read_hashed_json(where)
     if record is None:
@@ -164,11 +148,7 @@ def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, s
 
 
 def requested_metrics(folder: ExperimentFolder) -> list[str]:
-    """Return the metrics that were asked for after the training: names of the task's, and dotted paths.
-
-    Raises:
-        ResultsError: added_metrics.json is damaged.
-    """
+    """Return the metrics that were asked for after the training: names of the task's, and dotted paths."""
     try:
         content = read_json(folder.added_metrics) or {"metrics": []}
     except ResultsError:
@@ -185,11 +165,7 @@ def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -
 
 
 def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
-    """Return the columns of a history.csv; none where there is no epoch.
-
-    Args:
-        path: The file.
-        needed: Columns that must be there, besides that of the epochs.
+    """Return the columns of a history.csv, none where there is no epoch; those that are needed must be there.
 
     Raises:
         OSError: The file is missing or cannot be read.

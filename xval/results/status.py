@@ -34,7 +34,6 @@ class JobStatus:
     """The status of one job.
 
     Attributes:
-        fold: Number of the fold.
         state: done; failed, as recorded; running: a process holds its lock (a lease: is heard); interrupted: a process died and
             left its temporary folder; stale: done with other settings or folds than the present ones; damaged: its record
             cannot be read; to do.
@@ -43,7 +42,6 @@ class JobStatus:
         epoch: The last finished epoch of a running job; 0: none.
         epochs: Most epochs that it will train.
         seconds: Wall-clock time of a finished job.
-        repeat: Number of the repeat.
         gpu: Of a running job, as of `Note`.
         checkpoint: The last finished epoch of its checkpoint, from which training goes on; None: it has none.
     """
@@ -62,13 +60,9 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class InstanceStatus:
-    """The status of one instance.
+    """The status of one instance; its comments and architecture are empty if its settings cannot be read.
 
     Attributes:
-        instance: Its number.
-        comment_1: Of its settings; empty if they cannot be read.
-        comment_2: Likewise.
-        architecture: Likewise.
         jobs: Every fold of the experiment with its repeats, and those that have a folder.
         seconds_left: Until its jobs have ended, with as many jobs at once as run now; None: unknown, nothing has finished yet.
     """
@@ -90,7 +84,6 @@ class ExperimentStatus:
     """The status of an experiment.
 
     Attributes:
-        path: Its folder.
         folds_total: Its number of folds; None if folds.json cannot be read.
         instances: Those that have a folder.
         faults: Files that cannot be read, and old results that are still kept; a line each.

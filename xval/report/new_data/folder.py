@@ -25,11 +25,7 @@ _KIND = "evaluation"
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that must not be replaced.
-
-    Raises:
-        ResultsError: It exists and `overwrite` is False, or it holds something else than an evaluation.
-    """
+    """Refuse a folder that is there, unless it holds an evaluation that `overwrite` allows to replace."""
     if not folder.exists():
         return
     if not overwrite:
@@ -47,12 +43,7 @@ def write_report(
     *,
     overwrite: bool,
 ) -> None:
-    """Write the folder; with `overwrite` in the place of an evaluation that is there.
-
-    Raises:
-        ResultsError: As `check_output`.
-        OSError: The disk is full or not writable; an old evaluation stays.
-    """
+    """Write the folder; with `overwrite` in the place of an evaluation that is there, which stays if the new one fails."""
     check_output(folder, overwrite=overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_stale_parts(folder.parent, folder.name)

@@ -25,8 +25,6 @@ class Subject(NamedTuple):
     Attributes:
         model: A description of the model.
         data: The path or name that the user gave.
-        task_type: Of the model.
-        class_names: Of the model.
     """
 
     model: str
@@ -59,8 +57,10 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
         calibration = figures.calibration
         lines += [
             "",
-            f"Calibration: ECE {calibration.ece:.3f}, MCE {calibration.mce:.3f} ({len(calibration.counts)} bins), "
-            f"Brier {calibration.brier:.3f}",
+            (
+                f"Calibration: ECE {calibration.ece:.3f}, MCE {calibration.mce:.3f} ({len(calibration.counts)} bins), "
+                f"Brier {calibration.brier:.3f}"
+            ),
         ]
     return lines
 

@@ -101,9 +101,7 @@ def header_width(name: str, *, lowest: float) -> float:
 def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> list[int]:
     """Return the first columns of pages with one side each: column 1, and the first column of each further side.
 
-    Args:
-        pairs: Side and metric of each block of columns.
-        columns: The first column of each.
+    `pairs` are side and metric of each block of columns, `columns` the first column of each.
     """
     return [1, *(columns[place] for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0])]
 

@@ -24,7 +24,7 @@ def is_needed(contents: Contents) -> bool:
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write the matrices of the best instances, as many as there is room for."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
     sheet.set_up_page()

@@ -27,7 +27,7 @@ _NOTES = (
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet; the metrics of the main test figures first."""
+    """Write a row per instance and metric, those of the main test figures first; fold what is equal in all rows."""
     metric_dicts = contents.metric_dicts
     main = test_side(metric_dicts)
     pairs = sorted((pair for pair in contents.columns if pair[0].endswith("test")), key=lambda pair: pair[0] != main)

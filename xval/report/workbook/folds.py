@@ -29,7 +29,7 @@ _WIDTHS = {
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per job, failed ones in red; fold what is equal in all rows."""
     metric_dicts = contents.metric_dicts
     pairs = contents.columns
     jobs = [job for metric_dict in metric_dicts for job in jobs_of(metric_dict).items()]

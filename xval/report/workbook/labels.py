@@ -23,7 +23,7 @@ def is_needed(contents: Contents) -> bool:
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per label of the best instances, as many as there is room for."""
     label_rows = {instance["instance"]: label_figures(instance) for instance in contents.metric_dicts}
     finished = {number: rows for number, rows in label_rows.items() if rows}
     if not finished:

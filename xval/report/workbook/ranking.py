@@ -26,7 +26,7 @@ _POINT_COLOUR, _CHANCE_COLOUR = "1F4E79", "C00000"
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per instance, those without a rank last, and chart the first of them."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts}
     numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]

@@ -27,7 +27,7 @@ def is_needed(contents: Contents) -> bool:
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per figure whose variance has components."""
     sheet.put_header(_HEADER, height=20)
     row = 1
     columns = [

@@ -19,7 +19,7 @@ _NOTES = (
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per parameter, those that differ first; fold the sources."""
     metric_dicts = contents.metric_dicts
     parameters = dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"])
     first = (

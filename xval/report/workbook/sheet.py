@@ -35,14 +35,8 @@ _EMPTY: _Cell = (None, "", ())
 class Sheet:
     """A sheet of a workbook; rows and columns count from 1.
 
-    Args:
-        book: The workbook.
-        name: Its name.
-
     Attributes:
-        book: As given.
         made: The sheet of XlsxWriter, for all but cells and columns.
-        name: As given.
     """
 
     def __init__(self, book: "Book", name: str) -> None:
@@ -155,13 +149,8 @@ class Sheet:
         """Print a wide table in blocks of columns, each as wide as a page, and notes below the first page.
 
         What a page would show at less than 60 % of its size goes on on the next one, which the following block may share.
-
-        Args:
-            blocks: The first column of each block; all columns have their widths.
-            last_row: Of the table.
-            last_column: Of the table.
-            title_columns: How many columns are repeated at the left of every page.
-            breaks: The columns before which a block may be broken.
+        `blocks` are the first column of each, `breaks` the columns before which one may be broken; all columns have their
+        widths. The first `title_columns` are repeated on every page.
         """
         self.made.repeat_columns(0, title_columns - 1)
         titles = self._shown_width(range(1, title_columns + 1))
@@ -248,11 +237,7 @@ class Book:
         return self._formats[key]
 
     def save(self, path: Path) -> None:
-        """Write all sheets into a file.
-
-        Raises:
-            OSError: The disk is full or not writable.
-        """
+        """Write all sheets into a file; nothing can be added after that."""
         self._write_last()
         self.made.close()
         path.write_bytes(self._content.getbuffer())

@@ -51,7 +51,7 @@ _NOTES = (
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per instance, mark the best of each column, and fold what is equal in all rows."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
     names = ("instance", "comment_1", "comment_2", "architecture", *differing)
