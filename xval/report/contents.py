@@ -211,7 +211,6 @@ def _measure_groups(
 
 
 def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Path]:
-    """Return the folder of each finished fold and repeat of an instance."""
     return {key: folder.fold_folder(*key) for key in done_jobs(metric_dict)}
 
 

@@ -85,7 +85,7 @@ class Shade(NamedTuple):
 
 
 def make_page(contents: PageContents) -> str:
-    """Return the page."""
+    """Return the text of report.html."""
     environment = make_environment()
     script = read_source("page.js")
     metric_dicts = contents.metric_dicts

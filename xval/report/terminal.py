@@ -187,7 +187,6 @@ class TextTable:
         self._lines = [tuple(header), *map(tuple, rows)]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Table]:
-        """Yield the table as wide as the console allows."""
         columns = list(zip(*self._lines, strict=True))
         widest = [max(map(cell_len, column)) for column in columns]
         longest = [max(cell_len(piece.rstrip()) for text in column for piece in _PIECES.findall(text)) for column in columns]

@@ -175,7 +175,7 @@ class ExperimentFolder(JobLocks):
         flush_all([final, final.parent])
 
     def replace(self, instance: int, jobs: Collection[JobKey]) -> None:
-        """Move results away, so that their jobs run again; no other process may run them. Results since replacing began are kept.
+        """Move results away, so that their jobs run again; no other process may run them. Later results are kept.
 
         Replacing begins with the first call and ends with `end_replacing`, also if runs are interrupted in between.
         """
@@ -235,7 +235,6 @@ def find_experiment(path: Path) -> ExperimentFolder:
 
 
 def _nearby(path: Path) -> str:
-    """Return a hint at experiments below a folder."""
     experiments = sorted(file.parent for pattern in ("*/folds.json", "*/*/folds.json") for file in path.glob(pattern))
     return f" Below it: {', '.join(map(str, experiments[:5]))}." if experiments else ""
 

@@ -133,7 +133,6 @@ def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
 
 
 def _texts(written: WrittenInstance | None) -> tuple[str, str, str] | None:
-    """Return both comments and the architecture."""
     if written is None:
         return None
     return written.settings.comment_1, written.settings.comment_2, written.settings.architecture
@@ -146,7 +145,6 @@ def _read_jobs(
     folds: WrittenFolds | None,
     claimed: Callable[[JobKey], bool],
 ) -> list[JobStatus]:
-    """Return the state of every job of an instance."""
     folder = results.folder
     records, damaged = results.records(instance)
     available = [] if folds is None else folds.numbers
