@@ -20,21 +20,12 @@ from xval.settings.schema import Settings
 
 
 def read_answers(task: Task, settings: Settings, class_names: Sequence[str], folders: Mapping[JobKey, Path]) -> pd.DataFrame:
-    """Return the answers on the test clips of some folds.
-
-    Args:
-        task: Of the instance, with its label_form.
-        settings: Of the instance.
-        class_names: Of the probabilities.
-        folders: Of each finished fold and repeat.
+    """Return the answers on the test clips of finished folds and repeats.
 
     Returns:
         A row per clip (and repeat), the worst answer first: clip, item, job (``fold 1``), start_s, end_s, true and answer
         (text; empty for frames and reconstructions), sure (probability of the answer; NaN without classes) and error, as
         `Task.answer_clips` and `Task.worst` say. For numbers also target_<name> and predicted_<name>.
-
-    Raises:
-        ResultsError: A file is damaged.
     """
     options = settings.figure_options(class_names)
     tables = [
@@ -48,11 +39,7 @@ def read_answers(task: Task, settings: Settings, class_names: Sequence[str], fol
 
 
 def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
-    """Return the annotated and found events of the test recordings: clip, source, start_s, end_s, label.
-
-    Raises:
-        ResultsError: A file is damaged.
-    """
+    """Return the annotated and found events of the test recordings: clip, source, start_s, end_s, label."""
     columns = ["clip", "source", "start_s", "end_s", "label"]
     tables = []
     for folder in folders.values():
@@ -85,11 +72,10 @@ def _answers_in(path: Path, task: Task, options: FigureOptions) -> pd.DataFrame:
 
 
 def _answers(task: Task, options: FigureOptions, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the answers of one fold."""
     codes = pd.factorize(table["clip"])[0]
     by_clip = table.groupby(codes, sort=True)
-    found = by_clip.agg(clip=("clip", "first"), item=("item", "first"), start_s=("start_s", "min"), end_s=("end_s", "max"))
+    clips = by_clip.agg(clip=("clip", "first"), item=("item", "first"), start_s=("start_s", "min"), end_s=("end_s", "max"))
     answered = task.answer_clips(table, codes, options)
-    return found.assign(
+    return clips.assign(
         true=answered.true, answer=answered.answer, sure=answered.sure, error=answered.error, **answered.numbers
     )

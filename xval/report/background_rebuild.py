@@ -38,12 +38,7 @@ class BackgroundRebuild:
         self._error: Exception | None = None
 
     def update(self) -> None:
-        """Start a rebuild if it is time for one, without waiting for it.
-
-        Raises:
-            ResultsError: The last rebuild found folds.json damaged.
-            OSError: The last rebuild could not write.
-        """
+        """Start a rebuild if it is time for one, without waiting for it; an error of the last one is raised here."""
         if self._thread is not None and not self._thread.is_alive():
             self._thread = None
             if self._error is not None:
@@ -57,10 +52,6 @@ class BackgroundRebuild:
 
         Returns:
             What is damaged and was left out, a line each.
-
-        Raises:
-            ResultsError: folds.json is damaged.
-            OSError: The disk is full or not writable; the old files stay.
         """
         if self._thread is not None:
             self._thread.join()

@@ -24,14 +24,7 @@ _N_COLOURS = 6  # of events, in the style sheet
 
 
 class Row(NamedTuple):
-    """An instance in the picture of all.
-
-    Attributes:
-        number: Of the instance.
-        name: What it is called.
-        estimate: Its figure.
-        is_selected: Whether the validation figures select it.
-    """
+    """An instance in the picture of all; `is_selected` by its validation figures."""
 
     number: int
     name: str
@@ -52,46 +45,47 @@ def draw_instances(rows: Sequence[Row], title: str) -> Markup:
     parts = [_grid(scale, 26, bottom)]
     for place, row in enumerate(rows):
         y = 26 + _ROW * (place + 0.5)
-        found = row.estimate
+        estimate = row.estimate
         mark = " selected" if row.is_selected else ""
         parts.append(svg.text(_LEFT - 12, y + 4, svg.shortened(f"{row.number}  {row.name}", 36), f"end{mark}"))
-        if found.chance is not None:
-            parts.append(svg.line(scale(found.chance), y - _ROW / 2, scale(found.chance), y + _ROW / 2, "chance"))
-        parts += [svg.element("circle", cx=scale(value), cy=y, r=3, class_="fold") for value in found.folds]
-        if found.low is not None and found.high is not None:
-            parts.append(svg.line(scale(found.low), y, scale(found.high), y, f"interval{mark}"))
-        if found.value is not None:
-            hint = svg.element("title", f"instance {row.number}: {found.text}, {found.of}")
-            parts.append(svg.element("circle", hint, cx=scale(found.value), cy=y, r=5, class_=f"mean{mark}"))
+        if estimate.chance is not None:
+            parts.append(svg.line(scale(estimate.chance), y - _ROW / 2, scale(estimate.chance), y + _ROW / 2, "chance"))
+        parts += [svg.element("circle", cx=scale(value), cy=y, r=3, class_="fold") for value in estimate.folds]
+        if estimate.low is not None and estimate.high is not None:
+            parts.append(svg.line(scale(estimate.low), y, scale(estimate.high), y, f"interval{mark}"))
+        if estimate.value is not None:
+            hint = svg.element("title", f"instance {row.number}: {estimate.text}, {estimate.of}")
+            parts.append(svg.element("circle", hint, cx=scale(estimate.value), cy=y, r=5, class_=f"mean{mark}"))
     return svg.picture(_WIDTH, bottom + 24, title, parts)
 
 
 def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str) -> Markup:
     """Draw a figure over the number of training items: its interval, the values of the folds (rings), chance (dashes).
 
-    Args:
-        points: Number of training items and the instance, the smallest first.
-        title: What it shows.
+    `points` are the number of training items and the instance, the smallest first.
     """
-    found = [row.estimate for _, row in points]
+    estimates = [row.estimate for _, row in points]
     values = [
-        value for each in found for value in (each.value, each.low, each.high, each.chance, *each.folds) if value is not None
+        value
+        for estimate in estimates
+        for value in (estimate.value, estimate.low, estimate.high, estimate.chance, *estimate.folds)
+        if value is not None
     ]
     across = svg.Scale(0, max(n_items for n_items, _ in points), 48, _SMALL_WIDTH - 14)
     up = svg.spanning(values, _SMALL_HEIGHT - 30, 12)
     parts = [_grid(across, 12, _SMALL_HEIGHT - 30, whole=True), _side_axis(up, 48, _SMALL_WIDTH - 14)]
-    if (chance := found[0].chance) is not None:
+    if (chance := estimates[0].chance) is not None:
         parts.append(svg.line(48, up(chance), _SMALL_WIDTH - 14, up(chance), "chance"))
     line = [(across(n_items), up(row.estimate.value)) for n_items, row in points if row.estimate.value is not None]
     parts.append(svg.curve(line, "curve training"))
     for n_items, row in points:
-        each, x = row.estimate, across(n_items)
-        parts += [svg.element("circle", cx=x, cy=up(value), r=3, class_="fold") for value in each.folds]
-        if each.low is not None and each.high is not None:
-            parts.append(svg.line(x, up(each.low), x, up(each.high), "interval"))
-        if each.value is not None:
-            hint = svg.element("title", f"instance {row.number}, {n_items:g} items: {each.text}, {each.of}")
-            parts.append(svg.element("circle", hint, cx=x, cy=up(each.value), r=5, class_="mean"))
+        estimate, x = row.estimate, across(n_items)
+        parts += [svg.element("circle", cx=x, cy=up(value), r=3, class_="fold") for value in estimate.folds]
+        if estimate.low is not None and estimate.high is not None:
+            parts.append(svg.line(x, up(estimate.low), x, up(estimate.high), "interval"))
+        if estimate.value is not None:
+            hint = svg.element("title", f"instance {row.number}, {n_items:g} items: {estimate.text}, {estimate.of}")
+            parts.append(svg.element("circle", hint, cx=x, cy=up(estimate.value), r=5, class_="mean"))
     return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, title, parts)
 
 
@@ -100,26 +94,23 @@ def draw_curves(
 ) -> Markup:
     """Draw the curves of all folds in one picture, training and validation, and a dot at the best epoch of each.
 
-    Args:
-        histories: By fold and repeat.
-        metric: The column of the training side; that of validation begins with ``val_``.
-        best_epochs: Likewise.
-        limits: The values of the picture; the same for all instances.
+    `metric` is the column of the training side; that of validation begins with ``val_``. The limits of the values are the same
+    for all instances.
     """
-    last = max((found["epoch"][-1] for found in histories.values() if len(found["epoch"])), default=1.0)
+    last = max((history["epoch"][-1] for history in histories.values() if len(history["epoch"])), default=1.0)
     across = svg.Scale(0, max(last, 1.0), 48, _SMALL_WIDTH - 10)
     up = svg.Scale(limits.low, limits.high, _SMALL_HEIGHT - 30, 12)
     parts = [_grid(across, 12, _SMALL_HEIGHT - 30, whole=True), _side_axis(up, 48, _SMALL_WIDTH - 10)]
     best = []
-    for key, found in histories.items():
-        chosen = _evenly(len(found["epoch"]))
+    for key, history in histories.items():
+        chosen = _evenly(len(history["epoch"]))
         for column, class_ in ((metric, "training"), (f"val_{metric}", "validation")):
-            if column in found:
-                points = [(across(found["epoch"][place]), _place(up, found[column][place])) for place in chosen]
+            if column in history:
+                points = [(across(history["epoch"][place]), _place(up, history[column][place])) for place in chosen]
                 parts.append(svg.curve(points, f"curve {class_}"))
         epoch = best_epochs.get(key)
-        if epoch and f"val_{metric}" in found and epoch <= len(found["epoch"]):
-            value = found[f"val_{metric}"][epoch - 1]
+        if epoch and f"val_{metric}" in history and epoch <= len(history["epoch"]):
+            value = history[f"val_{metric}"][epoch - 1]
             best += [(across(epoch), up(value))] if math.isfinite(value) else []
     parts.append(svg.dots(best, "dots validation"))
     return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, f"{metric} over epochs", parts)
@@ -129,13 +120,13 @@ def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:
     """Draw predicted against true values of one target, and the line where they are equal."""
     true, predicted = (answers[f"{kind}_{name}"].to_numpy() for kind in ("target", "predicted"))
     step = -(-len(true) // _MOST_DOTS) or 1
-    both = svg.spanning([*true, *predicted], 0, 1)
-    across = svg.Scale(both.low, both.high, 56, 376)
-    up = svg.Scale(both.low, both.high, 332, 12)
+    limits = svg.spanning([*true, *predicted], 0, 1)
+    across = svg.Scale(limits.low, limits.high, 56, 376)
+    up = svg.Scale(limits.low, limits.high, 332, 12)
     parts = [
         _grid(across, 12, 332),
         _side_axis(up, 56, 376),
-        svg.line(across(both.low), up(both.low), across(both.high), up(both.high), "chance"),
+        svg.line(across(limits.low), up(limits.low), across(limits.high), up(limits.high), "chance"),
         svg.dots([(across(x), up(y)) for x, y in zip(true[::step], predicted[::step], strict=True)], "dots faint"),
         svg.text(376, 374, "true", "end axis"),
         svg.text(56, 8, f"predicted {name}" if name != "0" else "predicted", "axis"),
@@ -146,10 +137,7 @@ def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:
 def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], duration_s: float) -> Markup:
     """Draw the events of a recording on a time line, a lane for what was annotated and one for each instance.
 
-    Args:
-        lanes: start_s, end_s and label of each event, by the name of the lane.
-        labels: All classes of events, which decide the colours.
-        duration_s: Of the recording.
+    `lanes` have start_s, end_s and label of each event, by their names; `labels`, all classes of events, decide the colours.
     """
     left, bottom = 130, 8 + (_LANE + 6) * len(lanes)
     across = svg.Scale(0, max(duration_s, 1e-3), left, _WIDTH - 10)
@@ -174,9 +162,9 @@ def curve_limits(histories: Iterable[Mapping[JobKey, Curves]], metric: str) -> s
     values = [
         value
         for of_folds in histories
-        for found in of_folds.values()
+        for history in of_folds.values()
         for column in (metric, f"val_{metric}")
-        for value in found.get(column, ())
+        for value in history.get(column, ())
         if math.isfinite(value)
     ]
     values.sort()

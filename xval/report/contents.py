@@ -51,10 +51,7 @@ class PageContents:
     """What the page of an experiment shows.
 
     Attributes:
-        folder: The results folder.
-        folds: The folds.
         metric_dicts: Of every instance, by number.
-        ranking: Of the instances.
         histories: Of the finished folds, by instance, fold and repeat.
         comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
         comparison_note: Why nothing is compared, or which instances are left out.
@@ -91,7 +88,7 @@ class PageContents:
     @cached_property
     def by_number(self) -> dict[int, MetricDict]:
         """The metric dicts by the number of the instance."""
-        return {found["instance"]: found for found in self.metric_dicts}
+        return {metric_dict["instance"]: metric_dict for metric_dict in self.metric_dicts}
 
     @cached_property
     def numbers(self) -> list[int]:
@@ -105,18 +102,13 @@ class PageContents:
 
 
 def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContents:
-    """Read what a page shows.
-
-    Raises:
-        ResultsError: folds.json or a file of an instance that is shown is damaged, no instance has settings, or the
-            request names an instance that has no finished fold.
-    """
+    """Read what a page shows; an instance that the request names has to have a finished fold."""
     folds = open_results(folder).folds
     metric_dicts = read_metric_dicts(folder, folder.instances())
     if not metric_dicts:
         raise ResultsError(f"{folder.path}: no instance has settings that can be read. Run the experiment first.")
     ranking = rank_instances(metric_dicts)
-    done = [found["instance"] for found in metric_dicts if found["folds_done"]]
+    done = [metric_dict["instance"] for metric_dict in metric_dicts if metric_dict["folds_done"]]
     best = [number for number in dict.fromkeys([*ranking.instances, *done]) if number in done]
     if request.instance is not None and request.instance not in done:
         raise ResultsError(
@@ -129,21 +121,23 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
     sounds = None
     if corpus is not None and corpus.is_custom:
         sound_note = "The examples of this corpus were handed in as arrays, so there is no audio to listen to."
-    elif not request.with_audio or any(found["parameters"].get("page") == "without_audio" for found in metric_dicts):
+    elif not request.with_audio or any(
+        metric_dict["parameters"].get("page") == "without_audio" for metric_dict in metric_dicts
+    ):
         sound_note = "This page has no audio."
     elif corpus is not None and errors_of is not None:
-        settings = settings_of(next(found for found in metric_dicts if found["instance"] == errors_of))
+        settings = settings_of(next(metric_dict for metric_dict in metric_dicts if metric_dict["instance"] == errors_of))
         sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
     shown = [number for number in dict.fromkeys([errors_of, *best]) if number is not None]
     answers, events = _read_answers(folder, metric_dicts, shown)
-    measured = next((found for found in metric_dicts if found["instance"] == errors_of), None)
+    measured = next((metric_dict for metric_dict in metric_dicts if metric_dict["instance"] == errors_of), None)
     groups, group_note = _measure_groups(folder, measured, corpus)
     return PageContents(
         folder=folder,
         folds=folds,
         metric_dicts=metric_dicts,
         ranking=ranking,
-        histories={found["instance"]: _read_histories(folder, found) for found in metric_dicts},
+        histories={metric_dict["instance"]: _read_histories(folder, metric_dict) for metric_dict in metric_dicts},
         comparisons=comparisons,
         comparison_note=comparison_note,
         errors_of=errors_of,
@@ -181,12 +175,12 @@ def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None
     compared = best[:MOST_COMPARED]
     baselines = [None if number == selected else number for number in compared]  # None: as validation selects
     try:
-        found = [compare_instances(folder, compared, baseline=baseline) for baseline in baselines]
+        comparisons = [compare_instances(folder, compared, baseline=baseline) for baseline in baselines]
     except UsageError as error:
         return [], str(error)
     left_out = len(best) - len(compared)
     note = f"The {len(compared)} best of {len(best)} instances by validation; compare names any others." if left_out else ""
-    return found, note
+    return comparisons, note
 
 
 def _open_corpus(metric_dict: MetricDict, folds: WrittenFolds, data_folder: Path | None) -> tuple[Corpus | None, str]:
@@ -217,7 +211,6 @@ def _measure_groups(
 
 
 def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Path]:
-    """Return the folder of each finished fold and repeat of an instance."""
     return {key: folder.fold_folder(*key) for key in done_jobs(metric_dict)}
 
 
@@ -234,7 +227,7 @@ def _read_answers(
     folder: ExperimentFolder, metric_dicts: Sequence[MetricDict], shown: Sequence[int]
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
     """Return the answers and events of the instances that are shown in detail."""
-    by_number = {found["instance"]: found for found in metric_dicts}
+    by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts}
     answers, events = {}, {}
     for place, number in enumerate(shown):
         settings = settings_of(by_number[number])

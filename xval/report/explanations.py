@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 
 class Explanations:
-    """The explanations of an instance.
-
-    Args:
-        folder: The results folder.
-        instance: Its number.
-        corpus: Of its clips.
-        method: integrated_gradients or occlusion.
-    """
+    """Explains the answers of an instance."""
 
     def __init__(self, folder: ExperimentFolder, instance: int, corpus: Corpus, method: ExplainMethod) -> None:
         self._folder, self._instance, self._corpus, self._method = folder, instance, corpus, method
@@ -36,9 +29,7 @@ class Explanations:
     def get(self, clip: str, job: str) -> tuple[str, str]:
         """Return the picture of a clip, and what it says in numbers; without a picture why there is none.
 
-        Args:
-            clip: Its name.
-            job: The fold that tested it, as `JobKey.of_instance` has it.
+        `job` is the fold that tested the clip, as `JobKey.of_instance` has it.
         """
         row = self._corpus.index[self._corpus.index["clip"] == clip].iloc[0]
         try:

@@ -47,10 +47,10 @@ def estimate(metric_dict: MetricDict, side: str, metric: str) -> Estimate:
     folds = tuple(fold_values(metric_dict, side, metric).values())
     level = chance_level([metric_dict], metric, side)
     chance = level.lowest if level else None
-    found = item_figure(metric_dict, side, metric)
-    if found is None or found[found["of"]] is None:
+    over_items = item_figure(metric_dict, side, metric)
+    if over_items is None or over_items[over_items["of"]] is None:
         return Estimate(figure(metric_dict, side, metric)["mean"], None, None, FOLDS, chance, folds)
-    return Estimate(found[found["of"]], found["low"], found["high"], _OF[found["of"]], chance, folds)
+    return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], _OF[over_items["of"]], chance, folds)
 
 
 def parameter_text(metric_dict: MetricDict, name: str) -> str:
@@ -63,7 +63,6 @@ class MainColumn(NamedTuple):
 
     Attributes:
         side: ``test`` or ``clip_test``.
-        name: Of the metric.
         equal: Further main metrics that have the same figures in all instances, as accuracy has where classes are even.
     """
 
@@ -83,9 +82,9 @@ def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> lis
     side = test_side(metric_dicts)
     columns: dict[tuple[object, ...], list[str]] = {}
     for name in main:
-        if any(figure(each, side, name)["n"] for each in metric_dicts):
-            found = [estimate(each, side, name) for each in metric_dicts]
-            shown = tuple((each.text, *map(fixed, (each.chance, *each.folds))) for each in found)
+        if any(figure(instance, side, name)["n"] for instance in metric_dicts):
+            estimates = [estimate(instance, side, name) for instance in metric_dicts]
+            shown = tuple((instance.text, *map(fixed, (instance.chance, *instance.folds))) for instance in estimates)
             columns.setdefault(shown, []).append(name)
     return [MainColumn(side, names[0], tuple(names[1:])) for names in columns.values()]
 

@@ -19,16 +19,7 @@ CARD_NAME = "model_card.md"
 
 
 def write_card(folder: Path, record: Mapping[str, Any], settings: Settings) -> None:
-    """Write the card into the folder of a final model.
-
-    Args:
-        folder: With the model.
-        record: record.json of the refit.
-        settings: Of the instance.
-
-    Raises:
-        OSError: The disk is full or not writable.
-    """
+    """Write the card of a refit, by its record.json, into the folder of its model."""
     write_atomically(folder / CARD_NAME, describe_model(record, settings).encode())
 
 
@@ -41,9 +32,9 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     environment.filters["plain"] = in_markdown
     side, n_folds = SIDE_NAMES[record["expected_side"]], len(record["best_epochs_of_folds"])
     expected = [
-        (f"{side} {name}", format_figure(found, n_folds))
-        for name, found in record["expected"].items()
-        if found["mean"] is not None
+        (f"{side} {name}", format_figure(figure, n_folds))
+        for name, figure in record["expected"].items()
+        if figure["mean"] is not None
     ]
     template = environment.get_template("model_card.md")
     is_custom = record["store"] == CUSTOM

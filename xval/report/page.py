@@ -47,9 +47,6 @@ class InstanceRow(NamedTuple):
     """A row of the table of instances.
 
     Attributes:
-        number: Of the instance.
-        comment: Its comments.
-        architecture: Its architecture.
         parameters: Those that differ between instances, as text, by name.
         validation: The figure that ranks it; None: it has none.
         estimates: Its main test figures.
@@ -57,7 +54,6 @@ class InstanceRow(NamedTuple):
         time: h:mm:ss.
         folds: Finished of all.
         is_selected: Whether the validation figures select it.
-        has_section: Whether it has a section of its own.
     """
 
     number: int
@@ -89,14 +85,14 @@ class Shade(NamedTuple):
 
 
 def make_page(contents: PageContents) -> str:
-    """Return the page."""
+    """Return the text of report.html."""
     environment = make_environment()
     script = read_source("page.js")
     metric_dicts = contents.metric_dicts
     settings = settings_of(metric_dicts[0])
     task = settings.task
     columns = main_columns(metric_dicts, task.main_metrics)
-    differing = differing_parameters([found["parameters"] for found in metric_dicts])
+    differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
     parameters = _that_fit(contents, differing, len(columns))
     sections = instance_sections(environment, contents, task)
     compared = contents.numbers[:_MOST_COLUMNS]
@@ -112,9 +108,9 @@ def make_page(contents: PageContents) -> str:
         style=Markup(read_source("page.css")),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - a file of this package
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        n_done=sum(found["folds_done"] for found in metric_dicts),
-        n_failed=sum(found["folds_failed"] for found in metric_dicts),
-        n_folds=sum(found["folds_total"] for found in metric_dicts),
+        n_done=sum(metric_dict["folds_done"] for metric_dict in metric_dicts),
+        n_failed=sum(metric_dict["folds_failed"] for metric_dict in metric_dicts),
+        n_folds=sum(metric_dict["folds_total"] for metric_dict in metric_dicts),
         answer=describe_answer(contents),
         columns=[column.title for column in columns],
         validation_column=f"{SIDE_NAMES[contents.ranking.side]} {contents.ranking.metric}",
@@ -149,7 +145,7 @@ def describe_answer(contents: PageContents) -> list[str]:
         describe_selection(contents.metric_dicts),
         *searched,
         *compared,
-        *(each.text for each in find_findings(contents.metric_dicts)),
+        *(finding.text for finding in find_findings(contents.metric_dicts)),
     ]
 
 
@@ -172,19 +168,21 @@ def _rows(
     sections: Mapping[int, Markup],
 ) -> list[InstanceRow]:
     rows = []
-    for found in contents.metric_dicts:
-        settings, number = settings_of(found), found["instance"]
+    for metric_dict in contents.metric_dicts:
+        settings, number = settings_of(metric_dict), metric_dict["instance"]
         rows.append(
             InstanceRow(
                 number=number,
                 comment=", ".join(filter(None, (settings.comment_1, settings.comment_2))),
-                architecture=parameter_text(found, "architecture"),
-                parameters={name: parameter_text(found, name) for name in differing},
-                validation=figure(found, contents.ranking.side, contents.ranking.metric)["mean"],
-                estimates=[estimate(found, column.side, column.name) for column in columns],
-                means=[format_figure(figure(found, each.side, each.name), found["folds_total"]) for each in columns],
-                time=format_time(found["seconds"]),
-                folds=format_folds(found),
+                architecture=parameter_text(metric_dict, "architecture"),
+                parameters={name: parameter_text(metric_dict, name) for name in differing},
+                validation=figure(metric_dict, contents.ranking.side, contents.ranking.metric)["mean"],
+                estimates=[estimate(metric_dict, column.side, column.name) for column in columns],
+                means=[
+                    format_figure(figure(metric_dict, main.side, main.name), metric_dict["folds_total"]) for main in columns
+                ],
+                time=format_time(metric_dict["seconds"]),
+                folds=format_folds(metric_dict),
                 is_selected=number == contents.ranking.selected,
                 has_section=number in sections,
             )
@@ -194,13 +192,17 @@ def _rows(
 
 def _that_fit(contents: PageContents, differing: Sequence[str], n_figures: int) -> list[str]:
     """Return the parameters whose columns fit on the page beside those of the figures, in their order."""
-    found = contents.metric_dicts
-    room = _ROOM - _ROOM_OF_FIGURE * n_figures - max(_longest_piece(parameter_text(each, "architecture")) for each in found)
-    room -= max(_longest_piece(format_folds(each)) for each in found)
+    metric_dicts = contents.metric_dicts
+    room = (
+        _ROOM
+        - _ROOM_OF_FIGURE * n_figures
+        - max(_longest_piece(parameter_text(metric_dict, "architecture")) for metric_dict in metric_dicts)
+    )
+    room -= max(_longest_piece(format_folds(metric_dict)) for metric_dict in metric_dicts)
     fitting = []
     for name in differing:
         # The arrow of sorting stands below a head, and the space between columns is that of two characters.
-        width = 2 + max(map(_longest_piece, (name, *(parameter_text(each, name) for each in found))))
+        width = 2 + max(map(_longest_piece, (name, *(parameter_text(metric_dict, name) for metric_dict in metric_dicts))))
         if width <= room:
             fitting.append(name)
             room -= width
@@ -227,7 +229,7 @@ def _picture(contents: PageContents, column: MainColumn) -> Markup:
 
 def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tuple[str, Markup]]:
     """Return a picture of each learning curve, with the instances in it."""
-    found = []
+    pictures = []
     for curve in learning_curves(contents.metric_dicts):
         points = [
             (
@@ -237,8 +239,8 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
             for point in curve
         ]
         listed = ", ".join(f"{point.instance} ({point.fraction:g})" for point in curve)
-        found.append((listed, charts.draw_learning_curve(points, f"{SIDE_NAMES[side]} {metric} over training items")))
-    return found
+        pictures.append((listed, charts.draw_learning_curve(points, f"{SIDE_NAMES[side]} {metric} over training items")))
+    return pictures
 
 
 def _matrix(comparisons: Sequence[Comparison]) -> list[tuple[str, list[Pair | None]]]:

@@ -33,15 +33,14 @@ class PaperTable(NamedTuple):
 
 
 def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Comparison]) -> PaperTable:
-    """Return the table of some instances.
+    """Return the table of some instances, in their order.
 
-    Args:
-        metric_dicts: Of the instances, in their order.
-        comparisons: Of each main metric, all with the same baseline; empty: nothing is compared.
+    `comparisons` of each main metric have the same baseline; empty: nothing is compared.
     """
     columns = main_columns(metric_dicts, find_task(metric_dicts[0]["task_type"]).main_metrics)
     rows = [
-        (_name(found), [_cell(found, column.side, column.name, comparisons) for column in columns]) for found in metric_dicts
+        (_name(metric_dict), [_cell(metric_dict, column.side, column.name, comparisons) for column in columns])
+        for metric_dict in metric_dicts
     ]
     table = PaperTable([_title(column, direction(metric_dicts, column.name)) for column in columns], rows)
     return table._replace(note=_note(table, metric_dicts[0], comparisons))
@@ -51,18 +50,14 @@ def to_markdown(table: PaperTable) -> str:
     """Return the table as Markdown."""
     lines = [["instance", *map(in_markdown, table.header)], ["---"] * (1 + len(table.header))]
     lines += [
-        [in_markdown(name), *(f"{found.text}{mark and f' {mark}'}" for found, mark in cells)] for name, cells in table.rows
+        [in_markdown(name), *(f"{estimated.text}{mark and f' {mark}'}" for estimated, mark in cells)]
+        for name, cells in table.rows
     ]
     return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", in_markdown(table.note), ""])
 
 
 def to_latex(table: PaperTable, *, label: str) -> str:
-    """Return the table as LaTeX, for a document that uses the package booktabs.
-
-    Args:
-        table: The table.
-        label: Of the table, for references.
-    """
+    """Return the table as LaTeX, for a document that uses the package booktabs; `label` is that for references."""
     needs = needs_of_latex("".join([table.note, *table.header, *(name for name, _ in table.rows)]))
     lines = [
         "% needs \\usepackage{booktabs}",
@@ -89,8 +84,8 @@ def _cell(metric_dict: MetricDict, side: str, metric: str, comparisons: Mapping[
     return estimate(metric_dict, side, metric), _MARKS.get(verdicts.get(str(metric_dict["instance"]), ""), "")
 
 
-def _latex_cell(found: Estimate, mark: str) -> str:
-    return in_latex(found.text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
+def _latex_cell(estimated: Estimate, mark: str) -> str:
+    return in_latex(estimated.text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
 
 
 def _name(metric_dict: MetricDict) -> str:
@@ -109,17 +104,17 @@ def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Compar
     """Return the caption of a table that has none yet."""
     kinds = []
     for column, title in enumerate(table.header):
-        of = sorted({cells[column][0].of for _, cells in table.rows})
-        chances = sorted({found.chance for _, cells in table.rows if (found := cells[column][0]).chance is not None})
+        figure_kinds = sorted({cells[column][0].of for _, cells in table.rows})
+        chances = sorted({estimated.chance for _, cells in table.rows if (estimated := cells[column][0]).chance is not None})
         chance = f", chance {' to '.join(dict.fromkeys(map(fixed, chances[:1] + chances[-1:])))}" if chances else ""
-        kinds.append(f"{title}: {' or '.join(of)}{chance}")
+        kinds.append(f"{title}: {' or '.join(figure_kinds)}{chance}")
     deals = f" ({first['deals']} deals of the items)" if "deals" in first else ""
     n_seeds = first.get("jobs_total", first["folds_total"]) // max(1, first["folds_total"])
     seeds = f", {n_seeds} seeds each" if n_seeds > 1 else ""
     text = f"{settings_of(first).dataset}, {counted(first['folds_total'], 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
-    if any(found.low is not None for _, cells in table.rows for found, _ in cells):
+    if any(estimated.low is not None for _, cells in table.rows for estimated, _ in cells):
         text += "; in brackets the 95 % interval over items"
-    n, baseline = max(((each.n_comparisons, each.baseline) for each in comparisons.values()), default=(0, ""))
+    n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
         text += (
             f". Better (+) or worse (-) than instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "

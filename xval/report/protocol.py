@@ -103,13 +103,13 @@ def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
     if verdicts is None:
         return "The leakage audit was not run for this page; python -m xval report runs it."
     states = [verdict.state for verdict in verdicts]
-    found = ", ".join(
+    tally = ", ".join(
         f"{states.count(state)} {state}" for state in ("ok", "warning", "not checkable", "FAILED") if state in states
     )
     failed = [verdict.rule for verdict in verdicts if verdict.state == "FAILED"]
     broken = f" Broken: {', '.join(failed)}." if failed else ""
     return (
-        f"Leakage and figures were audited by {counted(len(verdicts), 'rule')} on the files of the experiment: {found}.{broken}"
+        f"Leakage and figures were audited by {counted(len(verdicts), 'rule')} on the files of the experiment: {tally}.{broken}"
     )
 
 
@@ -143,10 +143,10 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
 def _describe_parts(metric_dicts: Sequence[MetricDict]) -> list[str]:
     """Return which instances used a part of their folds, a sentence for each kind."""
     kinds: dict[tuple[float, str | None, str | None], list[int]] = {}
-    for found in metric_dicts:
-        settings = settings_of(found)
+    for metric_dict in metric_dicts:
+        settings = settings_of(metric_dict)
         kind = (settings.train_fraction, settings.train_where, settings.test_where)
-        kinds.setdefault(kind, []).append(found["instance"])
+        kinds.setdefault(kind, []).append(metric_dict["instance"])
     sentences = []
     for (fraction, train_where, test_where), numbers in kinds.items():
         said = (
@@ -161,24 +161,24 @@ def _describe_parts(metric_dicts: Sequence[MetricDict]) -> list[str]:
 
 
 def _describe_training(contents: PageContents) -> str:
-    every = [settings_of(found) for found in contents.metric_dicts]
-    settings = [each for each in every if each.architecture != ENSEMBLE] or every
-    networks = [each for each in settings if trains_network(each.architecture)]
+    all_settings = [settings_of(metric_dict) for metric_dict in contents.metric_dicts]
+    trained = [settings for settings in all_settings if settings.architecture != ENSEMBLE] or all_settings
+    networks = [settings for settings in trained if trains_network(settings.architecture)]
     sentences = []
     if networks:
         stopping = ""
-        if any(each.early_stopping for each in networks):
-            stopping = f", stopped after {_epochs(each.patience for each in networks)} without improvement"
+        if any(settings.early_stopping for settings in networks):
+            stopping = f", stopped after {_epochs(settings.patience for settings in networks)} without improvement"
         kept = []
-        if best := [each.monitor for each in networks if each.restore_best_weights]:
+        if best := [settings.monitor for settings in networks if settings.restore_best_weights]:
             kept.append(f"the epoch with the best {_values(best)} was kept (val_: of the validation items)")
         if len(best) < len(networks):
             kept.append(f"{'in the others ' if best else ''}the last epoch was kept")
         sentences.append(
             "Networks were trained with Keras (Chollet et al., 2015) for at most "
-            f"{_epochs(each.num_epochs for each in networks)}{stopping}; {', and '.join(kept)}."
+            f"{_epochs(settings.num_epochs for settings in networks)}{stopping}; {', and '.join(kept)}."
         )
-    estimators = {each.architecture for each in settings if not trains_network(each.architecture)}
+    estimators = {settings.architecture for settings in trained if not trains_network(settings.architecture)}
     if names := sorted(estimators - {COMBINATION}):
         sentences.append(
             f"Baselines of scikit-learn (Pedregosa et al., 2011; {', '.join(names)}) were fitted to features pooled over time, "
@@ -187,27 +187,31 @@ def _describe_training(contents: PageContents) -> str:
         )
     if COMBINATION in estimators:
         sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
-    if len(settings) < len(every):
+    if len(trained) < len(all_settings):
         sentences.append(_describe_ensembles(contents.metric_dicts))
     scaled = {
-        found["instance"]: settings_of(found).normalization
-        for found in contents.metric_dicts
-        if trains_network(name := settings_of(found).architecture) and name != ENSEMBLE
+        metric_dict["instance"]: settings_of(metric_dict).normalization
+        for metric_dict in contents.metric_dicts
+        if trains_network(name := settings_of(metric_dict).architecture) and name != ENSEMBLE
     }
     for kinds, how in _SCALINGS.items():
         if numbers := [number for number, kind in scaled.items() if kind in kinds]:
-            of = "" if len(numbers) == len(scaled) else f" of instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
-            sentences.append(f"Features{of} were {how}.")
+            whose = "" if len(numbers) == len(scaled) else f" of instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
+            sentences.append(f"Features{whose} were {how}.")
     sentences.append(_describe_selected(contents))
-    sentences.append(f"Seed {_values(each.seed for each in settings)}, from which each fold derives its own.")
-    records: list[dict[str, Any]] = [record for found in contents.metric_dicts for record in done_records(found)]
+    sentences.append(f"Seed {_values(settings.seed for settings in trained)}, from which each fold derives its own.")
+    records: list[dict[str, Any]] = [record for metric_dict in contents.metric_dicts for record in done_records(metric_dict)]
     versions = sorted({f"{name} {value}" for record in records for name, value in record.get("versions", {}).items()})
     return " ".join([*filter(None, sentences), f"Software: {', '.join(versions)}." if versions else ""]).strip()
 
 
 def _describe_ensembles(metric_dicts: Sequence[MetricDict]) -> str:
     """Return how ensembles weigh their members, each way that there is."""
-    methods = {found["parameters"].get("method") for found in metric_dicts if settings_of(found).architecture == ENSEMBLE}
+    methods = {
+        metric_dict["parameters"].get("method")
+        for metric_dict in metric_dicts
+        if settings_of(metric_dict).architecture == ENSEMBLE
+    }
     ways = [text for method, text in _ENSEMBLES.items() if method in methods]
     return f"Ensembles combine the predictions of instances for the same fold: {'; or '.join(ways)}." if ways else ""
 
@@ -215,17 +219,17 @@ def _describe_ensembles(metric_dicts: Sequence[MetricDict]) -> str:
 def _describe_selected(contents: PageContents) -> str:
     """Return what the selected instance is: architecture and features, and how a network was trained."""
     selected = contents.ranking.selected
-    if selected is None or (found := settings_of(contents.by_number[selected])).architecture in (ENSEMBLE, COMBINATION):
+    if selected is None or (settings := settings_of(contents.by_number[selected])).architecture in (ENSEMBLE, COMBINATION):
         return ""
-    kind = found.features if found.frontend == "none" else f"{found.features}, {found.frontend} in the network"
+    kind = settings.features if settings.frontend == "none" else f"{settings.features}, {settings.frontend} in the network"
     is_custom = any(record["store"] == CUSTOM for record in done_records(contents.by_number[selected]))
-    features = "features handed in as arrays" if is_custom else f"features {kind} at {found.sample_rate_hz} Hz"
-    if not trains_network(found.architecture):
-        return f"The selected instance {selected} is {found.architecture} ({features})."
+    features = "features handed in as arrays" if is_custom else f"features {kind} at {settings.sample_rate_hz} Hz"
+    if not trains_network(settings.architecture):
+        return f"The selected instance {selected} is {settings.architecture} ({features})."
     return (
-        f"The selected instance {selected} is the network {found.architecture} ({features}), trained by {found.optimizer} with "
-        f"a learning rate of {found.learning_rate:g} in batches of {found.batch_size} for at most "
-        f"{counted(found.num_epochs, 'epoch')}."
+        f"The selected instance {selected} is the network {settings.architecture} ({features}), trained by "
+        f"{settings.optimizer} with a learning rate of {settings.learning_rate:g} in batches of {settings.batch_size} for at "
+        f"most {counted(settings.num_epochs, 'epoch')}."
     )
 
 
@@ -242,12 +246,12 @@ def _describe_figures(contents: PageContents) -> str:
     side = SIDE_NAMES[test_side(contents.metric_dicts)]
     ranking = contents.ranking
     methods = {
-        found["method"]
+        item_figure["method"]
         for metric_dict in contents.metric_dicts
         if "over_items" in metric_dict
         for of_side in metric_dict["over_items"]["figures"].values()
-        for found in of_side.values()
-        if found["method"]
+        for item_figure in of_side.values()
+        if item_figure["method"]
     }
     kinds = []
     if any(method.startswith("t") for method in methods):

@@ -46,11 +46,7 @@ def _sources(folder: ExperimentFolder) -> str:
 
 
 def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
-    """Make the derived files again where the files of which they are have changed; return what was left out, as `rebuild`.
-
-    Raises:
-        OSError: The disk is full or not writable.
-    """
+    """Make the derived files again where the files of which they are have changed; return what was left out, as `rebuild`."""
     return rebuild(folder) if is_stale(folder) else []
 
 
@@ -65,18 +61,12 @@ def is_page_stale(folder: ExperimentFolder) -> bool:
 
 
 def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str]:
-    """Write metrics.json of every instance, and the workbook.
+    """Write metrics.json of every instance, and the workbook; old files stay where the disk is full.
 
-    Args:
-        folder: The results folder.
-        changed_only: Not metrics.json of instances that have not changed since this `ExperimentFolder` wrote it.
+    With `changed_only` metrics.json of instances that have not changed since this `ExperimentFolder` wrote it is left.
 
     Returns:
         The damaged files that were left out, a line each: records, settings of instances, histories.
-
-    Raises:
-        ResultsError: folds.json is damaged.
-        OSError: The disk is full or not writable; the old files stay.
     """
     from xval.report.workbook import write_workbook
 

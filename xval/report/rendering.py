@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).with_name("templates")
 
 
 def make_environment() -> Environment:
-    """Return the environment."""
+    """Return the environment, which raises an error for a name that a template does not get."""
     environment = Environment(
         loader=PackageLoader("xval.report"),
         autoescape=select_autoescape(["html"]),

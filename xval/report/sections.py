@@ -26,10 +26,10 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
     limits = {name: charts.curve_limits(contents.histories.values(), name) for name in ("loss", task.training_metric)}
     columns = [(side, name) for side, name in metric_columns(contents.metric_dicts) if side.endswith("test")]
     directions = {name: direction(contents.metric_dicts, name) for _, name in columns}
-    differing = differing_parameters([found["parameters"] for found in contents.metric_dicts])
+    differing = differing_parameters([shown["parameters"] for shown in contents.metric_dicts])
     selected = contents.ranking.selected
     reference = None if selected is None else tables.confusion(contents.by_number[selected])
-    found: dict[int, Markup] = {}
+    shown: dict[int, Markup] = {}
     n_bytes = 0
     for number in contents.numbers:
         metric_dict = contents.by_number[number]
@@ -69,8 +69,8 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
         n_bytes += len(html)
         if n_bytes > _MOST_BYTES:
             break
-        found[number] = Markup(html)  # noqa: S704 - of a template that escapes
-    return found
+        shown[number] = Markup(html)  # noqa: S704 - of a template that escapes
+    return shown
 
 
 def _curves(contents: PageContents, number: int, limits: dict[str, svg.Scale]) -> list[tuple[str, Markup]]:

@@ -44,12 +44,9 @@ class Sound(NamedTuple):
 
 
 class Sounds:
-    """The clips of a corpus.
+    """The clips of a corpus, which are embedded until they take `most_bytes`; later ones have a note instead.
 
-    Args:
-        corpus: The corpus.
-        settings: The spectrogram is a log-mel spectrogram with the lengths of these settings.
-        most_bytes: Embed at most so much; later clips have a note instead.
+    The spectrogram is a log-mel spectrogram with the lengths of the settings.
     """
 
     def __init__(self, corpus: Corpus, settings: FeatureSettings, most_bytes: int) -> None:
@@ -87,11 +84,11 @@ class Sounds:
         if self._settings.sample_rate_hz > 2 * _HIGHEST_RATE_HZ:
             notes.append(f"Heard up to {_HIGHEST_RATE_HZ / 2000:g} kHz.")
         try:
-            found = _make_sound(self._corpus.audio_folder / str(facts["path"]), start_s, end_s, self._settings)
+            sound = _make_sound(self._corpus.audio_folder / str(facts["path"]), start_s, end_s, self._settings)
         except (AudioError, SettingsError, OSError) as error:
             return Sound(note=str(error))
-        self._left_bytes -= len(found.audio) + len(found.spectrogram)
-        return found._replace(note=" ".join(notes))
+        self._left_bytes -= len(sound.audio) + len(sound.spectrogram)
+        return sound._replace(note=" ".join(notes))
 
 
 def _make_sound(path: Path, start_s: float, end_s: float | None, settings: FeatureSettings) -> Sound:
@@ -109,7 +106,7 @@ def _audio(samples: NDArray[np.float32], rate_hz: int) -> str:
 
     from preprocessing.audio.read import resample
 
-    wanted_hz = next(each for each in _MP3_RATES_HZ if each >= min(rate_hz, _HIGHEST_RATE_HZ))
+    wanted_hz = next(mp3_rate_hz for mp3_rate_hz in _MP3_RATES_HZ if mp3_rate_hz >= min(rate_hz, _HIGHEST_RATE_HZ))
     peak = max(float(np.abs(samples).max()), 1e-9)
     played = resample(samples, rate_hz, wanted_hz) / max(peak, 1.0)
     buffer = BytesIO()

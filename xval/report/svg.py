@@ -55,10 +55,7 @@ def ticks(scale: Scale) -> list[float]:
 def element(name: str, content: str = "", /, **attributes: object) -> Markup:
     """Return an element; ``_`` in the name of an attribute stands for ``-``, one at its end is dropped (``class_``).
 
-    Args:
-        name: Of the element.
-        content: Markup is kept as it is, text is escaped.
-        attributes: Numbers are rounded to a tenth of a pixel; all values are escaped.
+    Content that is markup is kept as it is, text is escaped, as are all attributes; numbers are rounded to a tenth of a pixel.
     """
     given = "".join(f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items())
     # What is put together here is escaped in `_value` and `escape`.
@@ -66,15 +63,7 @@ def element(name: str, content: str = "", /, **attributes: object) -> Markup:
 
 
 def picture(width: float, height: float, label: str, parts: Iterable[Markup], **attributes: object) -> Markup:
-    """Return an SVG picture that shrinks to its column.
-
-    Args:
-        width: Of the picture (px).
-        height: Of the picture (px).
-        label: What it shows, for who cannot see it.
-        parts: Its elements.
-        attributes: Further ones of the picture.
-    """
+    """Return an SVG picture of so many pixels, which shrinks to its column; its label is for who cannot see it."""
     shape = {"viewBox": f"0 0 {width:g} {height:g}", "width": width, "height": height, "role": "img", "aria_label": label}
     return element("svg", Markup("").join(parts), **shape, **attributes)
 

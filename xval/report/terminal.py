@@ -51,7 +51,7 @@ def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console
         if len(rows) < len(metric_dicts):
             console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
-        others = set(folder.instances()) - {found["instance"] for found in metric_dicts}
+        others = set(folder.instances()) - {metric_dict["instance"] for metric_dict in metric_dicts}
         if others := {number for number in others if folder.jobs(number)}:
             line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
@@ -95,14 +95,14 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
 
 def instance_table(instances: Sequence[Instance]) -> "TextTable":
     """Return the instances with the parameters that differ between them."""
-    every = [instance.parameters for instance in instances]
-    names = list(dict.fromkeys(name for parameters in every for name in parameters))
+    all_parameters = [instance.parameters for instance in instances]
+    names = list(dict.fromkeys(name for parameters in all_parameters for name in parameters))
     comments = ("comment_1", "comment_2")
-    apart = [name for name in comments if any(parameters.get(name) for parameters in every)]
+    apart = [name for name in comments if any(parameters.get(name) for parameters in all_parameters)]
     differing = [
         name
         for name in names
-        if name not in (*comments, "search") and len({repr(parameters.get(name)) for parameters in every}) > 1
+        if name not in (*comments, "search") and len({repr(parameters.get(name)) for parameters in all_parameters}) > 1
     ]
     rows = [(str(instance.number), *(_shown(instance, name) for name in (*apart, *differing))) for instance in instances]
     return make_table(("instance", *apart, *differing), rows)
@@ -115,9 +115,7 @@ def _shown(instance: Instance, name: str) -> str:
 def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":
     """Return the chosen folds: how many items train, and which validate and are tested, of hundreds the first few.
 
-    Args:
-        planned: The plan.
-        parts: What jobs use of their folds where that is not all; a fold has a row for each choice of items.
+    `parts` are what jobs use of their folds where that is not all; a fold has a row for each choice of items.
     """
     has_deals, rows = planned.folds.n_deals > 1, []
     for fold in planned.folds.folds:
@@ -164,9 +162,7 @@ def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> "TextTab
 def merge_equal(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Merge metrics of one side whose texts are the same in all rows: ``test balanced_accuracy = accuracy``.
 
-    Args:
-        header: As of `summary_table`: heads with a space are those of metrics, the side before the last space.
-        rows: The texts below.
+    Heads with a space are those of metrics, the side before the last space, as of `summary_table`.
     """
     merged: dict[tuple[object, ...], list[int]] = {}
     for column, name in enumerate(header):
@@ -191,7 +187,6 @@ class TextTable:
         self._lines = [tuple(header), *map(tuple, rows)]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Table]:
-        """Yield the table as wide as the console allows."""
         columns = list(zip(*self._lines, strict=True))
         widest = [max(map(cell_len, column)) for column in columns]
         longest = [max(cell_len(piece.rstrip()) for text in column for piece in _PIECES.findall(text)) for column in columns]
@@ -225,7 +220,7 @@ def _wrap(text: str, width: int) -> str:
     pieces = _PIECES.findall(text)
     lines = [""]
     for piece in (
-        part for each in pieces for part in ([each] if cell_len(each.rstrip()) <= width else re.findall(r"\S+\s*", each))
+        part for whole in pieces for part in ([whole] if cell_len(whole.rstrip()) <= width else re.findall(r"\S+\s*", whole))
     ):
         if lines[-1] and cell_len(f"{lines[-1]}{piece}".rstrip()) > width:
             lines.append("")

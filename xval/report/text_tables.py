@@ -40,11 +40,7 @@ class Output(NamedTuple):
 
 
 def read_output(text: str | None) -> Output:
-    """Read the option ``--output``; a bare ``xlsx`` stands for predictions.xlsx.
-
-    Raises:
-        SettingsError: The format is unknown.
-    """
+    """Read the option ``--output``; a bare ``xlsx`` stands for predictions.xlsx."""
     if text is None:
         return Output(None, None)
     path = Path(text)
@@ -80,12 +76,7 @@ def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None
 
 
 def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> None:
-    """Write a table to a file, or to standard output, where a terminal obeys nothing in it.
-
-    Raises:
-        SettingsError: The table has more rows than a sheet holds.
-        OSError: The file cannot be written.
-    """
+    """Write a table to a file, or to standard output, where a terminal obeys nothing in it."""
     if output.path is None:
         text = _text(table, output.kind)
         sys.stdout.write(visible(text) if sys.stdout.isatty() else text)

@@ -23,11 +23,9 @@ class Answer(NamedTuple):
     """The answer of an instance on a clip.
 
     Attributes:
-        instance: Its number.
         answer: As text; empty for frames and reconstructions.
         sure: The probability of the answer, as text; empty without classes.
         error: How wrong it is, as text; empty for classes.
-        is_right: The class is the right one.
     """
 
     instance: int
@@ -41,12 +39,9 @@ class WorstClip(NamedTuple):
     """A clip that was answered wrongly.
 
     Attributes:
-        clip: Its name.
-        item: Whose it is.
         job: The fold (and repeat) that tested it.
         true: The true class, or the true numbers.
         answers: Of the instance whose errors these are, then of others.
-        sound: To listen to and to look at.
         time_line: Of recordings: annotated and found events.
         explanation: Data URI of a picture of what the answer rests on, where that is asked for.
         explanation_note: What it says in numbers, or why there is none.
@@ -76,7 +71,7 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
         number: {row["clip"]: row for row in contents.answers[number].drop_duplicates("clip").to_dict("records")}
         for number in compared
     }
-    found = []
+    clips = []
     for row in own[own["error"] > 0].drop_duplicates("clip").head(MOST_CLIPS).to_dict("records"):
         clip, true = str(row["clip"]), task.describe_true(str(row["true"]))
         answers = [_answer(contents.errors_of, row, task)]
@@ -84,8 +79,8 @@ def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
         sound = contents.sounds.get(clip) if contents.sounds else Sound()
         time_line = _time_line(contents.events, clip, labels, row["end_s"]) if contents.events else None
         explained = contents.explanations.get(clip, str(row["job"])) if contents.explanations else ("", "")
-        found.append(WorstClip(clip, str(row["item"]), str(row["job"]), true, answers, sound, time_line, *explained))
-    return found
+        clips.append(WorstClip(clip, str(row["item"]), str(row["job"]), true, answers, sound, time_line, *explained))
+    return clips
 
 
 def event_labels(contents: PageContents) -> list[str]:

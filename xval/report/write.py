@@ -11,12 +11,7 @@ from xval.results.folder import ExperimentFolder
 
 
 def write_page(folder: ExperimentFolder, request: PageRequest) -> Path:
-    """Write the page; see `contents.read_contents`.
-
-    Raises:
-        ResultsError: As `read_contents`.
-        OSError: The disk is full or not writable; an old page stays.
-    """
+    """Write the page; see `contents.read_contents`."""
     from xval.report.contents import read_contents
     from xval.report.page import make_page
 

@@ -43,20 +43,14 @@ class AddedMetric(NamedTuple):
 
 
 def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str, str]:
-    """Note that further metrics are wanted beside those of the records; return the name of each figure by the name asked for.
+    """Note which metrics are wanted besides those of the records; return the name of each figure by the name asked for.
 
-    Args:
-        folder: The results folder.
-        names: Metrics of the task, their aliases, or dotted paths of the user's own. Those that all records have are not noted.
-
-    Raises:
-        SettingsError: A metric is unknown, has a name that is taken, or cannot be computed from stored predictions.
-        ResultsError: No fold is finished, a file is damaged, or the user's module cannot be imported.
+    `names` are metrics of the task, their aliases, or dotted paths of the user's own; what all records have is not noted.
     """
     with folder.lock():
         results = open_results(folder)
         known = results.requested_metrics
-        wanted, found = list(known), dict[str, str]()
+        wanted, figure_names = list(known), dict[str, str]()
         instances = [read for number in folder.instances() if (read := _read_done(results, number))[1]]
         if not instances:
             raise ResultsError(f"{folder.path}: no fold is finished, so there are no predictions. Run the experiment first.")
@@ -65,7 +59,7 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
             for instance, records in instances:
                 canonical, is_there = _resolve(instance, records, name)
                 short = canonical.rpartition(".")[2]
-                found[short if name in (canonical, short) else f"{name} ({short})"] = short
+                figure_names[short if name in (canonical, short) else f"{name} ({short})"] = short
                 if not is_there and canonical not in wanted:
                     load_metric(instance.settings.task_type, canonical)  # so that what cannot be imported is not noted
                     wanted.append(canonical)
@@ -75,7 +69,7 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
             raise SettingsError(f"--metrics: {paths} have one name; rename one of them, or delete {folder.added_metrics}.")
         if wanted != known:
             write_json(folder.added_metrics, {"format_version": FORMAT_VERSION, "metrics": wanted})
-    return found
+    return figure_names
 
 
 @cache
@@ -87,8 +81,8 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         ResultsError: The user's module cannot be imported.
     """
     if not user_code.is_dotted(written):
-        found = metrics.find(task_type, written)
-        return AddedMetric(written, found, _hash([Path(found.function.__code__.co_filename)]))
+        task_metric = metrics.find(task_type, written)
+        return AddedMetric(written, task_metric, _hash([Path(task_metric.function.__code__.co_filename)]))
     further_metrics.directions(task_type, written)
     module = user_code.find_definition(written).module
     version = _hash([module.file, *user_code.own_files([module.name], known=_PROJECT).values()])
@@ -107,20 +101,17 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
 
 
 def trained_with(task_type: str, text: str, damaged: list[str]) -> dict[str, Metric]:
-    """Return the functions of the user's own in the parameter ``metrics``, by the name of their figures.
+    """Return the functions of the user's own in the parameter ``metrics`` (`text`), by the name of their figures.
 
-    Args:
-        task_type: Of the instance.
-        text: The parameter ``metrics``.
-        damaged: Is given a line for each that cannot be loaded.
+    `damaged` is given a line for each that cannot be loaded.
     """
-    found = {}
+    own_metrics = {}
     for written in filter(user_code.is_dotted, further_metrics.split_names(text)):
         try:
-            found[written.rpartition(".")[2]] = load_metric(task_type, written).metric
+            own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
         except XvalError as error:
             damaged.append(f"{error} Pooled figure, interval within bounds and chance of this metric are missing.")
-    return found
+    return own_metrics
 
 
 def constant_chance(
@@ -153,11 +144,7 @@ def _read_done(results: OpenResults, instance: int) -> tuple[WrittenInstance, li
 
 
 def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) -> tuple[str, bool]:
-    """Return the written name of a metric, without alias, and whether all records of an instance have it.
-
-    Raises:
-        SettingsError: It cannot be computed.
-    """
+    """Return the written name of a metric, without alias, and whether all records of an instance have it."""
     task = find_task(instance.settings.task_type, str(instance.parameters.get("label_form", "multi_class")))
     canonical = metrics.canonical_name(task.name, name)
     short = canonical.rpartition(".")[2]
@@ -173,10 +160,10 @@ def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) ->
             )
         return canonical, False
     if reason := _why_not(task, canonical, records):
-        those = suggestion(canonical, _computable(task, records))
+        hint = suggestion(canonical, _computable(task, records))
         raise SettingsError(
             f"--metrics {name}: {reason}. From stored predictions come functions of your own (my_module.my_metric) and the "
-            f"metrics of the task. {those}"
+            f"metrics of the task. {hint}"
         )
     return canonical, False
 
@@ -203,10 +190,10 @@ def _computable(task: Task, records: Sequence[Record]) -> list[str]:
     if not task.takes_further_metrics:
         return []
     n_classes = len(records[0].get("class_names", []))
-    found = [
+    names = [
         name for name in metrics.metric_names(task.name) if not n_classes or metrics.least_outputs(task.name, name) <= n_classes
     ]
-    return [alias for name in found for alias in (name, *metrics.find(task.name, name).aliases)]
+    return [alias for name in names for alias in (name, *metrics.find(task.name, name).aliases)]
 
 
 def _guarded(name: str, function: Callable[[NDArray[Any], NDArray[Any]], T]) -> Callable[[NDArray[Any], NDArray[Any]], T]:

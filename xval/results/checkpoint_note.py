@@ -41,8 +41,8 @@ def remove_finished_checkpoints(folder: ExperimentFolder) -> None:
 
     One that is newer than the result of its job, which is being replaced, stays.
     """
-    found = (path for place in ("instance_*", "instance_*/search") for path in folder.path.glob(f"{place}/.*{_SUFFIX}"))
-    for path in found:
+    checkpoints = (path for place in ("instance_*", "instance_*/search") for path in folder.path.glob(f"{place}/.*{_SUFFIX}"))
+    for path in checkpoints:
         final = path.with_name(path.name.removeprefix(".").removesuffix(_SUFFIX))
         with suppress(ResultsError, OSError):
             is_done = (read_json(final / "record.json") or {}).get("status") == "done"

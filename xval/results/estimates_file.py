@@ -33,11 +33,7 @@ class Estimates(NamedTuple):
 
 
 def read_estimates(path: Path) -> Estimates:
-    """Return what is there.
-
-    Raises:
-        ResultsError: The file is damaged, or was edited.
-    """
+    """Return the estimates of a file, empty ones where there is none; one that is damaged or was edited is a `ResultsError`."""
     try:
         content = read_json(path)
     except ResultsError:
@@ -51,11 +47,7 @@ def read_estimates(path: Path) -> Estimates:
 
 
 def write_estimates(path: Path, estimates: Estimates) -> None:
-    """Write estimates; None instead of NaN.
-
-    Raises:
-        OSError: The disk is full or not writable; what stood there stays.
-    """
+    """Write estimates, with None in the place of NaN."""
     parts = without_nan(estimates._asdict())
     write_json(path, {"format_version": FORMAT_VERSION, **parts, "checksum": _checksum([*parts.values()])})
 
@@ -70,12 +62,7 @@ def source_of(job_folder: str, record_hash: str) -> JsonObject:
 def is_of(known: Mapping[str, Any], job_folder: str, record_hash: str) -> bool:
     """Return whether something was computed of a record and the predictions beside it; those that are gone are not asked for.
 
-    Files that have another time, as copies have, are read.
-
-    Args:
-        known: What `source_of` returned.
-        job_folder: Of the job.
-        record_hash: Of its record.
+    `known` is what `source_of` returned. Files that have another time, as copies have, are read.
     """
     return known["record"] == record_hash and all(_is_file(known["files"].get(name), f"{job_folder}/{name}") for name in _READ)
 

@@ -20,16 +20,9 @@ _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")
 
 
 def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | None = None) -> list[InstanceRecords]:
-    """Return the instances in a folder.
+    """Return the instances in a folder: of an experiment, of an instance or a fold in it, or of several experiments.
 
-    Args:
-        folder: Of an experiment, or of an instance or a fold in it, or of several experiments; an experiment that is open
-            already is not read again.
-        numbers: Read only these instances.
-
-    Raises:
-        ResultsError: There is no experiment, a number is unknown, a file is missing or damaged, or two folders hold the same
-            experiment.
+    An `ExperimentFolder` that is open already is not read again. Where `numbers` are given, only these instances are read.
     """
     places: list[tuple[Path, ExperimentFolder, list[int], JobKey | None]]
     if isinstance(folder, ExperimentFolder):
@@ -38,7 +31,7 @@ def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | N
         patterns = _BELOW[:1] if (folder / "folds.json").is_file() else _BELOW  # below an experiment lies none
         below = sorted({path.parent for pattern in patterns for path in folder.glob(pattern)}, key=_natural)
         places = [(path, *_find_jobs(path)) for path in below or [folder]]
-    found: list[InstanceRecords] = []
+    instance_records: list[InstanceRecords] = []
     for path, experiment, instances, chosen in places:
         if numbers is not None:
             begun = list(filter(experiment.has_begun, instances))
@@ -48,9 +41,9 @@ def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | N
             instances = [number for number in instances if number in numbers]
         results = open_results(experiment)
         _ = results.folds  # an error if it cannot be read, also where no instance has begun
-        found += [results.instance(number, chosen) for number in instances if experiment.has_begun(number)]
-    _refuse_same_experiment(found)
-    return found
+        instance_records += [results.instance(number, chosen) for number in instances if experiment.has_begun(number)]
+    _refuse_same_experiment(instance_records)
+    return instance_records
 
 
 def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:

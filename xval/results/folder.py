@@ -36,11 +36,8 @@ _BEGUN = "begun"
 class ExperimentFolder(JobLocks):
     """The folder of one experiment.
 
-    Args:
-        path: ``<experiment_folder>/<dataset>/experiment_<n>``; it need not exist yet.
-
     Attributes:
-        path: As given.
+        path: ``<experiment_folder>/<dataset>/experiment_<n>``; it need not exist yet.
         opened: What `xval.results.open.open_results` has read of it.
     """
 
@@ -50,11 +47,7 @@ class ExperimentFolder(JobLocks):
         self.opened: object = None
 
     def prepare(self, description: str) -> None:
-        """Make the folder, write the description, and remove what writers left that were killed.
-
-        Raises:
-            ResultsError: The folder cannot be made or written.
-        """
+        """Make the folder, write the description, and remove what writers left that were killed."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.remove_stale_parts()
@@ -122,7 +115,7 @@ class ExperimentFolder(JobLocks):
 
     def instances(self) -> list[int]:
         """Return the numbers of the instances that have a folder."""
-        return sorted(int(found.group(1)) for name in _names(self.path) if (found := _INSTANCE.fullmatch(name)))
+        return sorted(int(match.group(1)) for name in _names(self.path) if (match := _INSTANCE.fullmatch(name)))
 
     def has_begun(self, instance: int) -> bool:
         """Return whether an instance has settings or a job; with neither, a run is about to begin it, or was killed then."""
@@ -142,19 +135,11 @@ class ExperimentFolder(JobLocks):
         return (*shared, *((name, file_state(f"{folder}/{name}")) for name in names))
 
     def record(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> JsonObject | None:
-        """Return the record of a job, or None if the job has not ended.
-
-        Raises:
-            ResultsError: The record is no JSON, or of a newer format.
-        """
+        """Return the record of a job, or None if the job has not ended."""
         return read_json(self.fold_folder(instance, fold, repeat, trial) / "record.json")
 
     def settings(self, instance: int) -> JsonObject | None:
-        """Return settings.json of an instance, or None.
-
-        Raises:
-            ResultsError: The file is no JSON, or of a newer format.
-        """
+        """Return settings.json of an instance, or None."""
         return read_json(self.instance_folder(instance) / "settings.json")
 
     def begin_fold(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
@@ -190,12 +175,9 @@ class ExperimentFolder(JobLocks):
         flush_all([final, final.parent])
 
     def replace(self, instance: int, jobs: Collection[JobKey]) -> None:
-        """Move results away, so that their jobs run again; results since replacing began are kept.
+        """Move results away, so that their jobs run again; no other process may run them. Later results are kept.
 
         Replacing begins with the first call and ends with `end_replacing`, also if runs are interrupted in between.
-
-        Raises:
-            ResultsError: Another process is running one of the jobs.
         """
         for key in jobs:
             with self.claim(*key) as ours:
@@ -230,20 +212,14 @@ class ExperimentFolder(JobLocks):
     def end_replacing(self, instance: int, done: Collection[JobKey], available: Collection[JobKey]) -> None:
         """Delete the old results of an instance, once each of them has a new one.
 
-        Args:
-            instance: The instance.
-            done: The jobs that have a finished result with the present settings.
-            available: The jobs of the instance; old results of others need no new ones.
+        `done` are the jobs with a finished result of the present settings; old results of jobs not `available` need none.
         """
         if set(self.replaced_jobs(instance)) & set(available) <= set(done):
             shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
 
 
 def find_experiment(path: Path) -> ExperimentFolder:
-    """Return the results folder that a path lies in.
-
-    Args:
-        path: ``results/<dataset>/experiment_<n>``, or a folder or file in it.
+    """Return the results folder ``results/<dataset>/experiment_<n>`` that a path is or lies in.
 
     Raises:
         ResultsError: The path does not exist, or lies in no results folder.
@@ -259,18 +235,17 @@ def find_experiment(path: Path) -> ExperimentFolder:
 
 
 def _nearby(path: Path) -> str:
-    """Return a hint at experiments below a folder."""
-    found = sorted(each.parent for pattern in ("*/folds.json", "*/*/folds.json") for each in path.glob(pattern))
-    return f" Below it: {', '.join(map(str, found[:5]))}." if found else ""
+    experiments = sorted(file.parent for pattern in ("*/folds.json", "*/*/folds.json") for file in path.glob(pattern))
+    return f" Below it: {', '.join(map(str, experiments[:5]))}." if experiments else ""
 
 
 def file_state(path: Path | str) -> FileState | None:
     """Return a value that changes when a file is written: its time (ns), size (bytes) and number; None: there is no file."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - Path.stat takes twice as long
+        status = os.stat(path)  # noqa: PTH116 - Path.stat takes twice as long
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _jobs(folder: Path, instance: int) -> list[JobKey]:

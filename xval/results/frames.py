@@ -34,15 +34,9 @@ FIGURES = _KEY | {"side": "str", "item": "str", "metric": "str", "value": "float
 def frame_of_jobs(results: "OpenResults") -> pd.DataFrame:
     """Return a row for each job that has ended.
 
-    Args:
-        results: Of an experiment.
-
     Returns:
         instance, fold, repeat, deal (0: of none), status (``done``, ``failed``), settings_hash, folds_hash, code_hash, seconds,
         path, and counts: whether it was made with the present settings on the present folds. Damaged records are left out.
-
-    Raises:
-        ResultsError: folds.json or a settings.json is damaged.
     """
     plan, rows = results.folds.plan, []
     for instance in filter(results.folder.has_begun, results.folder.instances()):
@@ -59,14 +53,8 @@ def frame_of_jobs(results: "OpenResults") -> pd.DataFrame:
 def frame_of_figures(results: "OpenResults") -> pd.DataFrame:
     """Return a row for each figure of each finished job that counts, further metrics included.
 
-    Args:
-        results: Of an experiment.
-
     Returns:
         instance, fold, repeat, side (of `FIGURE_PLACES`), item (empty: all of the side), metric, value (NaN: undefined).
-
-    Raises:
-        ResultsError: A file is damaged.
     """
     numbers = filter(results.folder.has_begun, results.folder.instances())
     rows = (row for number in numbers for row in figure_rows(results.instance(number).done))
@@ -76,14 +64,8 @@ def frame_of_figures(results: "OpenResults") -> pd.DataFrame:
 def frame_of_estimates(results: "OpenResults") -> pd.DataFrame:
     """Return a row for each figure over the test items of an instance that is kept, as the last rebuild computed it.
 
-    Args:
-        results: Of an experiment.
-
     Returns:
         instance, side, metric; items, pooled, of, low, high, method, chance and strategy, as of an `ItemFigure`.
-
-    Raises:
-        ResultsError: An estimates.json is damaged.
     """
     rows = [
         {"instance": number, "side": side, "metric": metric} | figure
@@ -104,15 +86,7 @@ def figure_rows(records: Mapping[JobKey, Record], *, with_items: bool = True) ->
 
 
 def frame_of_predictions(path: Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return predictions.parquet of a job.
-
-    Args:
-        path: Of the file.
-        columns: Which of them; None: all.
-
-    Raises:
-        ResultsError: It is missing or damaged.
-    """
+    """Return some columns of predictions.parquet of a job; None: all."""
     names = prediction_columns(path) if columns is None else list(columns)
     try:
         return read_frame(path, {"item": "text"}, columns=names)[names]
@@ -121,11 +95,7 @@ def frame_of_predictions(path: Path, columns: Iterable[str] | None = None) -> pd
 
 
 def prediction_columns(path: Path) -> list[str]:
-    """Return the columns of predictions.parquet, reading no more than its footer.
-
-    Raises:
-        ResultsError: The file is missing or damaged.
-    """
+    """Return the columns of predictions.parquet, reading no more than its footer."""
     try:
         return column_names(path)
     except (OSError, ValueError) as error:

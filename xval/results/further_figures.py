@@ -16,26 +16,24 @@ PARTS = ("metrics", "clip_metrics")
 def with_further(record: Record, further: Mapping[str, Mapping[str, Any]]) -> Record:
     """Return a record with further figures beside its own.
 
-    Args:
-        record: Of a job.
-        further: Of that job, by metric: see `xval.results.estimates_file.Estimates`.
+    `further` are those of the same job, by metric: see `xval.results.estimates_file.Estimates`.
     """
     if not further or record["status"] != "done":
         return record
     merged = record | {
         part: {
-            side: figures | {name: of[part][side] for name, of in further.items() if side in of[part]}
+            side: figures | {name: added[part][side] for name, added in further.items() if side in added[part]}
             for side, figures in record[part].items()
         }
         for part in PARTS
     }
     items = {
-        item: figures | {name: of["item_metrics"][item] for name, of in further.items() if item in of["item_metrics"]}
+        item: figures | {name: added["item_metrics"][item] for name, added in further.items() if item in added["item_metrics"]}
         for item, figures in record["item_metrics"]["test"].items()
     }
-    directions = {name: of["higher_is_better"] for name, of in further.items()}
+    directions = {name: added["higher_is_better"] for name, added in further.items()}
     return merged | {
         "item_metrics": record["item_metrics"] | {"test": items},
         "further_metrics": record.get("further_metrics", {}) | directions,
-        "added_metrics": {name: of["version"] for name, of in further.items()},
+        "added_metrics": {name: added["version"] for name, added in further.items()},
     }

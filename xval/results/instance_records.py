@@ -11,15 +11,7 @@ from xval.results.read import Record, WrittenInstance
 
 @dataclass(frozen=True)
 class InstanceRecords:
-    """The jobs of an instance.
-
-    Attributes:
-        experiment: The experiment of the instance.
-        written: The content of its settings.json.
-        wanted: The jobs that were asked for.
-        done: The records of finished jobs.
-        failed: The records of failed jobs.
-    """
+    """The jobs of an instance: those that were asked for (`wanted`), and the records of those that have ended."""
 
     experiment: ExperimentFolder
     written: WrittenInstance

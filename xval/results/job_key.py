@@ -51,8 +51,8 @@ class JobKey(NamedTuple):
     @classmethod
     def of_folder(cls, instance: int, name: str) -> "JobKey | None":
         """Return the key of a folder of an instance, or None if its name is not that of a job."""
-        found = _FOLDER.fullmatch(name)
-        return cls(instance, int(found.group(1)), int(found.group(2) or 1)) if found else None
+        match = _FOLDER.fullmatch(name)
+        return cls(instance, int(match.group(1)), int(match.group(2) or 1)) if match else None
 
 
 class TrialKey(JobKey):

@@ -18,11 +18,7 @@ from xval.results.lock import hold, lease_folder, lock_file, read_lease_s, wait_
 
 
 class JobLocks(ABC):
-    """The locks of an `ExperimentFolder`, which this is a part of.
-
-    Attributes:
-        path: The folder.
-    """
+    """The locks of an `ExperimentFolder`, which this is a part of."""
 
     path: Path
 
@@ -34,11 +30,7 @@ class JobLocks(ABC):
         """Return the folder of one job."""
 
     def refuse_moved(self) -> None:
-        """Refuse to go on without the folder of the experiment; a second one must not be made in its place.
-
-        Raises:
-            ResultsError: The folder was moved, renamed or removed meanwhile.
-        """
+        """Refuse to go on without the folder of the experiment; a second one must not be made in its place."""
         if not self.path.is_dir():
             raise ResultsError(
                 f"{self.path}: the folder was moved, renamed or removed while the experiment runs, which stops here: the code "
@@ -55,9 +47,6 @@ class JobLocks(ABC):
 
         Yields:
             True: this process holds the job, and the leftovers of a dead process are removed. False: another process holds it.
-
-        Raises:
-            ResultsError: As `refuse_moved`.
         """
         key = (instance, fold, repeat, trial)
         self.refuse_moved()

@@ -30,12 +30,9 @@ _RELEASED = b"released"
 
 
 class Lease:
-    """A lease that this process has taken; a thread renews it until it is released.
+    """A lease that this process has taken by creating its number; a thread renews it until it is released.
 
-    Args:
-        folder: Of the lease.
-        number: The number that this process has created.
-        lease_s: How long it holds without a heartbeat (s).
+    Without a heartbeat it holds for `lease_s` seconds.
     """
 
     def __init__(self, folder: Path, number: int, lease_s: float) -> None:
@@ -49,11 +46,7 @@ class Lease:
         self._thread.start()
 
     def renew(self) -> bool:
-        """Return whether this process still has the lease; if so, it has it anew, from now on.
-
-        Raises:
-            OSError: The folder is not writable.
-        """
+        """Return whether this process still has the lease; if so, it has it anew, from now on."""
         with self._lock:
             if not _create(self._folder, self._number + 1):
                 return False
@@ -81,12 +74,7 @@ class Lease:
 def take(folder: Path, lease_s: float) -> Lease | None:
     """Take a lease, or return None as soon as its owner is seen to live; of an owner that is silent this waits for the end.
 
-    Args:
-        folder: Of the lease; it is made if it is missing, and stays.
-        lease_s: How long a lease holds without a heartbeat (s).
-
-    Raises:
-        OSError: The folder is not writable.
+    The folder of the lease is made if it is missing, and stays.
     """
     folder.mkdir(exist_ok=True)
     number = _newest(folder)
@@ -102,12 +90,7 @@ def take(folder: Path, lease_s: float) -> Lease | None:
 
 
 def living(folders: Iterable[Path], lease_s: float) -> set[Path]:
-    """Return those leases whose owner is heard within a few heartbeats; nothing is written.
-
-    Args:
-        folders: Of leases; all are watched at once.
-        lease_s: How long a lease holds without a heartbeat (s).
-    """
+    """Return those leases whose owner is heard within a few heartbeats; all are watched at once, and nothing is written."""
     newest = {folder: folder / str(number) for folder in folders if (number := _newest(folder))}
     first = {folder: content for folder, path in newest.items() if not _is_over(content := _read(path))}
     alive: set[Path] = set()
@@ -120,10 +103,10 @@ def living(folders: Iterable[Path], lease_s: float) -> set[Path]:
 
 def _becomes_free(path: Path, lease_s: float) -> bool:
     """Wait until the owner of a number is heard (False), or is known to have ended or lost it (True)."""
-    first = _read(path)
+    first_content = _read(path)
     until = time.monotonic() + lease_s
-    while not _is_over(now := _read(path)):
-        if now != first:
+    while not _is_over(content := _read(path)):
+        if content != first_content:
             return False
         if time.monotonic() >= until:
             return True

@@ -25,22 +25,13 @@ _LEASES = "leases.json"
 
 
 def choose_lock(folder: Path, lock: Literal["flock", "lease"], lease_s: float) -> None:
-    """Write leases.json into the folder of an experiment whose jobs are to be locked by leases; it stays when others are not.
-
-    Raises:
-        ResultsError: A file that is no JSON stands there.
-        OSError: The folder is not writable.
-    """
+    """Write leases.json into the folder of an experiment whose jobs are to be locked by leases; otherwise it stays."""
     if lock == "lease":
         write_if_changed(folder / _LEASES, {"lease_s": lease_s})
 
 
 def read_lease_s(folder: Path) -> float | None:
-    """Return how long a lease holds in the folder of an experiment (s), or None: it has locks of the system.
-
-    Raises:
-        ResultsError: leases.json is damaged.
-    """
+    """Return how long a lease holds in the folder of an experiment (s), or None: it has locks of the system."""
     written = read_json(folder / _LEASES)
     if written is None:
         return None

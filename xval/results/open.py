@@ -38,14 +38,11 @@ _Content = TypeVar("_Content")
 
 
 class OpenResults:
-    """What an experiment has left.
+    """What an experiment has left. Whoever asks for what is missing, damaged or of a newer format gets a `ResultsError`.
 
     Args:
         folder: Of the experiment.
         remembers: What was read; False where nothing is asked for twice, and thousands of records need not stay in memory.
-
-    Attributes:
-        folder: Of the experiment.
     """
 
     def __init__(self, folder: ExperimentFolder, *, remembers: bool = True) -> None:
@@ -57,10 +54,7 @@ class OpenResults:
     def once(self, name: object, state: object, make: Callable[[], _Content]) -> _Content:
         """Return what is made of some files, again only where they have changed; a `ResultsError` is raised each time.
 
-        Args:
-            name: Of what is made.
-            state: Of the files, as of `file_state`.
-            make: Reads them.
+        `state` is that of the files, as of `file_state`; `make` reads them.
         """
         known_state, content = self._known.get(name, (None, None))
         if known_state != state:
@@ -80,28 +74,16 @@ class OpenResults:
 
     @property
     def folds(self) -> WrittenFolds:
-        """The folds.
-
-        Raises:
-            ResultsError: As `read_folds`.
-        """
+        """The folds, as of `read_folds`."""
         return self._read(self.folder.folds_file, partial(read_folds, self.folder))
 
     def settings(self, instance: int) -> WrittenInstance:
-        """Return settings.json of an instance.
-
-        Raises:
-            ResultsError: As `read_settings`.
-        """
+        """Return settings.json of an instance."""
         path = self.folder.instance_folder(instance) / "settings.json"
         return self._read(path, partial(read_settings, self.folder, instance))
 
     def record(self, key: JobKey) -> Record | None:
-        """Return the record of a job, or None if the job has not ended.
-
-        Raises:
-            ResultsError: As `read_record`.
-        """
+        """Return the record of a job, or None if the job has not ended."""
         return self._hashed_record(key)[0]
 
     def history(self, key: JobKey) -> Curves:
@@ -115,37 +97,21 @@ class OpenResults:
         return self._read(path, partial(_read_curves, Path(path)))
 
     def source(self, key: JobKey) -> JsonObject:
-        """Return what tells record and predictions of a job from any others; see `source_of`.
-
-        Raises:
-            ResultsError: As `read_record`.
-        """
+        """Return what tells record and predictions of a job from any others; see `source_of`."""
         return source_of(self._place(key), self._hashed_record(key)[1])
 
     def is_source(self, known: Mapping[str, Any], key: JobKey) -> bool:
-        """Return whether `source` would return what is known, but for files that are gone; see `is_of`.
-
-        Raises:
-            ResultsError: As `read_record`.
-        """
+        """Return whether `source` would return what is known, but for files that are gone; see `is_of`."""
         return is_of(known, self._place(key), self._hashed_record(key)[1])
 
     def kept_estimates(self, instance: int) -> Estimates:
-        """Return what was computed from the predictions of an instance.
-
-        Raises:
-            ResultsError: estimates.json is damaged.
-        """
+        """Return what was computed from the predictions of an instance."""
         path = self.folder.estimates_file(instance)
         return self._read(path, partial(read_estimates, path))
 
     @property
     def requested_metrics(self) -> list[str]:
-        """The metrics that were asked for after the training: names of the task's, and dotted paths.
-
-        Raises:
-            ResultsError: added_metrics.json is damaged.
-        """
+        """The metrics that were asked for after the training: names of the task's, and dotted paths."""
         return self._read(self.folder.added_metrics, partial(requested_metrics, self.folder))
 
     def records(self, instance: int) -> tuple[dict[JobKey, Record], dict[JobKey, str]]:
@@ -162,52 +128,32 @@ class OpenResults:
         return records, damaged
 
     def done(self, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
-        """Return the records of those jobs that are finished.
-
-        Raises:
-            ResultsError: As `read_record`.
-        """
+        """Return the records of those jobs that are finished."""
         records = {key: self.record(key) for key in jobs}
         return {key: record for key, record in records.items() if record and record["status"] == "done"}
 
     def with_further(self, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
-        """Return records with the figures of the metrics that were asked for, where these are computed.
-
-        Raises:
-            ResultsError: An added_metrics.json or estimates.json is damaged.
-        """
+        """Return records with the figures of the metrics that were asked for, where these are computed."""
         names = {path.rpartition(".")[2] for path in self.requested_metrics}
         if not names:
             return dict(records)
         return {
-            key: with_further(record, {name: of for name, of in self.further_of(key).items() if name in names})
+            key: with_further(record, {name: figures for name, figures in self.further_of(key).items() if name in names})
             for key, record in records.items()
         }
 
     def further_of(self, key: JobKey) -> JsonObject:
-        """Return the figures of further metrics that were computed of this very record and its predictions, by name.
-
-        Raises:
-            ResultsError: A file is damaged.
-        """
+        """Return the figures of further metrics that were computed of this very record and its predictions, by name."""
         known = self.kept_estimates(key.instance).further.get(key.folder_name)
         return known["figures"] if known and self.is_source(known["of"], key) else {}
 
     def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
-        """Return the records of an instance that count: made with its present settings, on the present folds.
-
-        Raises:
-            ResultsError: folds.json or settings.json cannot be read.
-        """
+        """Return the records of an instance that count: made with its present settings, on the present folds."""
         folds, settings_hash = self.folds, self.settings(instance).settings_hash
         return {key: record for key, record in records.items() if is_current(record, settings_hash, folds.hash_of(key.fold))}
 
     def instance(self, number: int, chosen: JobKey | None = None) -> InstanceRecords:
-        """Return the jobs of an instance, or one of them.
-
-        Raises:
-            ResultsError: A file is missing or damaged.
-        """
+        """Return the jobs of an instance, or one of them."""
         folds, written = self.folds, self.settings(number)
         wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, written.settings.repeats))
         records: dict[JobKey, Record] = {}
@@ -246,11 +192,7 @@ class OpenResults:
         return frame_of_estimates(self)
 
     def predictions(self, key: JobKey) -> "pd.DataFrame":
-        """Return predictions.parquet of a job.
-
-        Raises:
-            ResultsError: It is missing or damaged.
-        """
+        """Return predictions.parquet of a job."""
         from xval.results.frames import frame_of_predictions
 
         return frame_of_predictions(self.folder.fold_folder(*key) / "predictions.parquet")
@@ -274,14 +216,7 @@ def _read_curves(path: Path) -> Curves:
 
 
 def open_results(place: ExperimentFolder | Path) -> OpenResults:
-    """Return the reader of an experiment: one for each `ExperimentFolder`, of which a command has one.
-
-    Args:
-        place: The experiment, or the path of its folder, or of a folder or file in it.
-
-    Raises:
-        ResultsError: The path lies in no experiment.
-    """
+    """Return the reader of the experiment that a path is or lies in: one for each `ExperimentFolder`."""
     folder = place if isinstance(place, ExperimentFolder) else find_experiment(place)
     if not isinstance(folder.opened, OpenResults):
         folder.opened = OpenResults(folder)

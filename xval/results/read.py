@@ -49,9 +49,8 @@ class WrittenFolds:
     """The content of folds.json.
 
     Attributes:
-        plan: The folds.
         hash: The hash in the file; if the folds have been edited, it is not theirs.
-        deal_hashes: Likewise, of each deal; records have that of the deal of their fold.
+        deal_hashes: The hash in the file of each deal; records have that of the deal of their fold.
     """
 
     plan: FoldPlan
@@ -73,9 +72,6 @@ class WrittenInstance(BaseModel):
     """The content of settings.json.
 
     Attributes:
-        path: Of the file.
-        instance: Number of the instance.
-        description: Of the experiment.
         settings_hash: Of the parameters.
         parameters: Every setting and every option of the architecture, by name.
         sources: Where each of them came from.
@@ -99,44 +95,36 @@ class WrittenInstance(BaseModel):
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:
-    """Return the folds of an experiment.
-
-    Raises:
-        ResultsError: folds.json is missing, no JSON, of a newer format, or lacks something.
-    """
+    """Return the folds of an experiment, checked but for their hashes."""
     written = read_json(folder.folds_file)
     if written is None:
         raise ResultsError(f"{folder.folds_file}: missing.")
     try:
-        plan, whole = FoldPlan.from_dict(written), str(written["hash"])
-        found = WrittenFolds(plan, whole, tuple(map(str, written["deal_hashes"])) if plan.n_deals > 1 else (whole,))
-        names = [item for fold in found.plan.folds for side in SIDES for item in getattr(fold, side)]
-        if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, found.numbers)):
+        plan, hash_of_all = FoldPlan.from_dict(written), str(written["hash"])
+        folds = WrittenFolds(plan, hash_of_all, tuple(map(str, written["deal_hashes"])) if plan.n_deals > 1 else (hash_of_all,))
+        names = [item for fold in folds.plan.folds for side in SIDES for item in getattr(fold, side)]
+        if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, folds.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below
-        if len(found.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
-            raise ValueError(f"{len(plan.folds)} folds and {len(found.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301
+        if len(folds.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
+            raise ValueError(f"{len(plan.folds)} folds and {len(folds.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(
             f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or "
             "move the experiment's folder away and run it again."
         ) from error
-    return found
+    return folds
 
 
 def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
-    """Return settings.json of an instance.
-
-    Raises:
-        ResultsError: It is missing, no JSON, of a newer format, or something in it is missing or of a wrong type.
-    """
+    """Return settings.json of an instance, whose parameters are checked."""
     where = folder.instance_folder(instance) / "settings.json"
-    found = folder.settings(instance)
-    if found is None:
+    content = folder.settings(instance)
+    if content is None:
         raise ResultsError(f"{where}: missing. A run of the script writes it again, if the settings are still the same.")
     try:
-        written = WrittenInstance.model_validate(found | {"path": where})
+        written = WrittenInstance.model_validate(content | {"path": where})
     except ValidationError as error:
-        wrong = describe_values(found, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
+        wrong = describe_values(content, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
         raise ResultsError(
             f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again."
         ) from error
@@ -146,11 +134,7 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
 
 
 def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, str]:
-    """Return the record of a job, or None if the job has not ended; and what tells it from any other.
-
-    Raises:
-        ResultsError: It is no JSON, of a newer format or of another job, or something in it is missing or of a wrong type.
-    """
+    """Return the record of a job, or None if the job has not ended; and what tells it from any other."""
     where = folder.fold_folder(*key) / "record.json"
     record, record_hash = read_hashed_json(where)
     if record is None:
@@ -164,11 +148,7 @@ def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, s
 
 
 def requested_metrics(folder: ExperimentFolder) -> list[str]:
-    """Return the metrics that were asked for after the training: names of the task's, and dotted paths.
-
-    Raises:
-        ResultsError: added_metrics.json is damaged.
-    """
+    """Return the metrics that were asked for after the training: names of the task's, and dotted paths."""
     try:
         content = read_json(folder.added_metrics) or {"metrics": []}
     except ResultsError:
@@ -185,11 +165,7 @@ def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -
 
 
 def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
-    """Return the columns of a history.csv; none where there is no epoch.
-
-    Args:
-        path: The file.
-        needed: Columns that must be there, besides that of the epochs.
+    """Return the columns of a history.csv, none where there is no epoch; those that are needed must be there.
 
     Raises:
         OSError: The file is missing or cannot be read.
@@ -200,14 +176,14 @@ def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
             names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}
-        found = {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        columns = {name: list(map(float, column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     except (ValueError, csv.Error) as error:
         raise ResultsError(f"{path}: damaged ({error}).") from error
-    if missing := [name for name in ("epoch", *needed) if name not in found]:
+    if missing := [name for name in ("epoch", *needed) if name not in columns]:
         raise ResultsError(f"{path}: damaged (no column '{missing[0]}').")
-    if found["epoch"] != list(range(1, len(rows) + 1)):
+    if columns["epoch"] != list(range(1, len(rows) + 1)):
         raise ResultsError(f"{path}: damaged (its epochs are not 1, 2, 3 ...).")
-    return found
+    return columns
 
 
 def _is_number(value: object) -> bool:

@@ -47,8 +47,6 @@ class _Record(_Part):
 
 
 class _Failed(_Record):
-    """The record of a job that failed."""
-
     status: Literal["failed"]
     error: str
 
@@ -88,8 +86,6 @@ class _Confusion(_Part):
 
 
 class _Done(_Record):
-    """The record of a finished job."""
-
     status: Literal["done"]
     metrics: _Metrics
     clip_metrics: _ClipMetrics
@@ -110,11 +106,7 @@ class _Done(_Record):
 
 
 def find_faults(content: Mapping[str, Any]) -> str:
-    """Return what is wrong with the content of a record.json, such as ``no class_names``; empty: nothing.
-
-    Args:
-        content: A record, of a job that ended well or failed.
-    """
+    """Return what is wrong with the content of a record.json, such as ``no class_names``; empty: nothing."""
     form = _Failed if content.get("status") == "failed" else _Done
     try:
         record = form.model_validate(dict(content))

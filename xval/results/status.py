@@ -34,7 +34,6 @@ class JobStatus:
     """The status of one job.
 
     Attributes:
-        fold: Number of the fold.
         state: done; failed, as recorded; running: a process holds its lock (a lease: is heard); interrupted: a process died and
             left its temporary folder; stale: done with other settings or folds than the present ones; damaged: its record
             cannot be read; to do.
@@ -43,7 +42,6 @@ class JobStatus:
         epoch: The last finished epoch of a running job; 0: none.
         epochs: Most epochs that it will train.
         seconds: Wall-clock time of a finished job.
-        repeat: Number of the repeat.
         gpu: Of a running job, as of `Note`.
         checkpoint: The last finished epoch of its checkpoint, from which training goes on; None: it has none.
     """
@@ -62,13 +60,9 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class InstanceStatus:
-    """The status of one instance.
+    """The status of one instance; its comments and architecture are empty if its settings cannot be read.
 
     Attributes:
-        instance: Its number.
-        comment_1: Of its settings; empty if they cannot be read.
-        comment_2: Likewise.
-        architecture: Likewise.
         jobs: Every fold of the experiment with its repeats, and those that have a folder.
         seconds_left: Until its jobs have ended, with as many jobs at once as run now; None: unknown, nothing has finished yet.
     """
@@ -90,7 +84,6 @@ class ExperimentStatus:
     """The status of an experiment.
 
     Attributes:
-        path: Its folder.
         folds_total: Its number of folds; None if folds.json cannot be read.
         instances: Those that have a folder.
         faults: Files that cannot be read, and old results that are still kept; a line each.
@@ -116,12 +109,12 @@ def read_status(folder: ExperimentFolder) -> ExperimentStatus:
     written = {number: _read(partial(results.settings, number), faults) for number in folder.instances()}
     claimed = _read(folder.claimed, faults) or (lambda _: False)
     jobs = {number: _read_jobs(results, number, written[number], folds, claimed) for number in written}
-    every = [job for of_instance in jobs.values() for job in of_instance]
-    n_at_once = max(1, sum(job.state == "running" for job in every))
+    all_jobs = [job for of_instance in jobs.values() for job in of_instance]
+    n_at_once = max(1, sum(job.state == "running" for job in all_jobs))
     instances = []
     for number, of_instance in jobs.items():
         texts = _read(partial(_texts, written[number]), faults) or ("", "", "")
-        instances.append(InstanceStatus(number, *texts, tuple(of_instance), _seconds_left(of_instance, every, n_at_once)))
+        instances.append(InstanceStatus(number, *texts, tuple(of_instance), _seconds_left(of_instance, all_jobs, n_at_once)))
         if replaced := folder.replaced_jobs(number):
             listed = "; ".join(key.of_instance for key in replaced)
             faults.append(f"{folder.replaced_folder(number)}: old results of {listed} wait here for new ones.")
@@ -140,7 +133,6 @@ def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
 
 
 def _texts(written: WrittenInstance | None) -> tuple[str, str, str] | None:
-    """Return both comments and the architecture."""
     if written is None:
         return None
     return written.settings.comment_1, written.settings.comment_2, written.settings.architecture
@@ -153,7 +145,6 @@ def _read_jobs(
     folds: WrittenFolds | None,
     claimed: Callable[[JobKey], bool],
 ) -> list[JobStatus]:
-    """Return the state of every job of an instance."""
     folder = results.folder
     records, damaged = results.records(instance)
     available = [] if folds is None else folds.numbers
@@ -213,7 +204,7 @@ def _describe_trials(folder: ExperimentFolder, key: JobKey, written: WrittenInst
 def _running(folder: ExperimentFolder, key: JobKey) -> JobStatus:
     leftovers = folder.leftovers(*key)
     job = partial(JobStatus, key.fold, "running", repeat=key.repeat)
-    note = next((found for path in leftovers if (found := read_note(path))), None)
+    note = next((progress for path in leftovers if (progress := read_note(path))), None)
     if note is None:
         return job(since=max(map(_changed, leftovers), default=None))
     return job(since=note.started, epoch=note.epoch, epochs=note.epochs, gpu=note.gpu)
@@ -252,7 +243,7 @@ def as_json(status: ExperimentStatus) -> dict[str, Any]:
         **_counts(status),
         "seconds_left": status.seconds_left,
         "faults": list(status.faults),
-        "instances": [{**asdict(each), **_counts(each)} for each in status.instances],
+        "instances": [{**asdict(instance), **_counts(instance)} for instance in status.instances],
     }
 
 

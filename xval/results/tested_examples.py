@@ -67,15 +67,11 @@ class TestedExamples:
 def read_examples(
     task: Task, paths: Mapping[int, Path], class_names: Sequence[str], clip_average: str | None, side: str = "test"
 ) -> TestedExamples:
-    """Return the test examples of some folds, or their validation examples.
+    """Return the examples of one side, test or validation, of some folds.
 
-    Args:
-        task: Of the instance.
-        paths: The predictions.parquet of each fold.
-        class_names: Of the columns; empty where there are no classes.
-        clip_average: Combine the examples of each clip so, as `combine_examples` does; None: the examples themselves. Frames
-            stay as they are, but those without weight are left out.
-        side: test or validation.
+    `paths` are the predictions.parquet of each fold; `class_names` are empty where there are no classes. The examples of each
+    clip are combined by `clip_average`, as `combine_clips` does; None: the examples themselves. Frames stay as they are, but
+    those without weight are left out.
 
     Raises:
         ResultsError: A file is damaged.
@@ -85,7 +81,7 @@ def read_examples(
     for path in paths.values():
         table = _read(path)
         parts.append(_by_clip(_of_side(task, table, path, class_names, side), _average_of(table, clip_average)))
-    items, clips, targets, predictions = (np.concatenate(each) for each in zip(*parts, strict=True))
+    items, clips, targets, predictions = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     folds = np.repeat(list(paths), [len(part[0]) for part in parts])
     return TestedExamples(items, clips, folds, targets, predictions)
 
@@ -95,41 +91,27 @@ def read_fold(
 ) -> dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]]:
     """Return the examples and the clips that a fold validates and tests, by the names that their figures have in a record.
 
-    Args:
-        task: As of `read_examples`.
-        fold: Its number.
-        path: Its predictions.parquet, which is read once.
-        class_names: As of `read_examples`.
-        clip_average: As of `read_examples`.
+    The arguments are those of `read_examples`; the predictions.parquet in `path` is read once.
 
     Raises:
         ResultsError: The file is damaged.
         FileNotFoundError: It is missing.
     """
     table = _read(path)
-    found: dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]] = {"metrics": {}, "clip_metrics": {}}
+    examples_by_side: dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]] = {"metrics": {}, "clip_metrics": {}}
     for side in ("validation", "test"):
         examples = _of_side(task, table, path, class_names, side)
         if not len(examples[0]):
             raise ResultsError(f"{path}: damaged, it has no {side} examples. {REMEDY}")
         clips = _by_clip(examples, _average_of(table, clip_average))
-        found["metrics"][side], found["clip_metrics"][side] = (
+        examples_by_side["metrics"][side], examples_by_side["clip_metrics"][side] = (
             TestedExamples(*arrays[:2], np.full(len(arrays[0]), fold), *arrays[2:]) for arrays in (examples, clips)
         )
-    return found
+    return examples_by_side
 
 
 def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
-    """Return the test frames and events in a fold folder.
-
-    Args:
-        folder: Of the fold.
-        labels: Those whose probabilities are wanted, too.
-
-    Raises:
-        ResultsError: A file is damaged.
-        FileNotFoundError: A file is missing.
-    """
+    """Return the test frames and events in a fold folder, with the probabilities of some labels."""
     numbers = ("start_s", "end_s", "weight", *(f"probability_{label}" for label in labels))
     predictions = _read(folder / "predictions.parquet", dict.fromkeys(numbers, "number"), columns=())
     table = to_frame(predictions.filter(pc.equal(predictions["side"], "test")))

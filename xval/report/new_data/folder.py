@@ -25,11 +25,7 @@ _KIND = "evaluation"
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that must not be replaced.
-
-    Raises:
-        ResultsError: It exists and `overwrite` is False, or it holds something else than an evaluation.
-    """
+    """Refuse a folder that is there, unless it holds an evaluation that `overwrite` allows to replace."""
     if not folder.exists():
         return
     if not overwrite:
@@ -47,12 +43,7 @@ def write_report(
     *,
     overwrite: bool,
 ) -> None:
-    """Write the folder; with `overwrite` in the place of an evaluation that is there.
-
-    Raises:
-        ResultsError: As `check_output`.
-        OSError: The disk is full or not writable; an old evaluation stays.
-    """
+    """Write the folder; with `overwrite` in the place of an evaluation that is there, which stays if the new one fails."""
     check_output(folder, overwrite=overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_stale_parts(folder.parent, folder.name)
@@ -87,7 +78,7 @@ def _tables(subject: Subject, outcome: Outcome) -> dict[str, pd.DataFrame]:
     figures = outcome.figures
     tables = {"predictions.csv": figures.predictions}
     if figures.item_metrics:
-        items = [{"item": item} | found for item, found in worst_items(figures, subject.task_type)]
+        items = [{"item": item} | metrics for item, metrics in worst_items(figures, subject.task_type)]
         tables["items.csv"] = pd.DataFrame(items)
     if len(outcome.left_out):
         tables["left_out.csv"] = outcome.left_out
@@ -121,7 +112,7 @@ def _content(subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescri
         "format_version": FORMAT_VERSION,
         "kind": _KIND,
         "model": subject.model,
-        "members": [each.model_dump(include={"dataset", "instance", "fold", "repeat"}) for each in descriptions],
+        "members": [member.model_dump(include={"dataset", "instance", "fold", "repeat"}) for member in descriptions],
         "data": subject.data,
         "task_type": subject.task_type,
         "class_names": list(subject.class_names),

@@ -27,10 +27,7 @@ _FEW_EXAMPLES = 10
 def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], unit: str) -> bytes:
     """Draw a confusion matrix: colours are shares of the true class, numbers are counts.
 
-    Args:
-        matrix: A row of counts per true class, a column per predicted class.
-        class_names: Of both.
-        unit: Of the counts.
+    `matrix` has a row of counts per true class and a column per predicted class; `unit` names what is counted.
     """
     from matplotlib.colors import PowerNorm
 

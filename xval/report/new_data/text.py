@@ -25,8 +25,6 @@ class Subject(NamedTuple):
     Attributes:
         model: A description of the model.
         data: The path or name that the user gave.
-        task_type: Of the model.
-        class_names: Of the model.
     """
 
     model: str
@@ -56,17 +54,20 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
     if len(figures.item_metrics) > 1:
         lines += ["", *_item_lines(figures, subject.task_type)]
     if figures.calibration is not None:
-        found = figures.calibration
+        calibration = figures.calibration
         lines += [
             "",
-            f"Calibration: ECE {found.ece:.3f}, MCE {found.mce:.3f} ({len(found.counts)} bins), Brier {found.brier:.3f}",
+            (
+                f"Calibration: ECE {calibration.ece:.3f}, MCE {calibration.mce:.3f} ({len(calibration.counts)} bins), "
+                f"Brier {calibration.brier:.3f}"
+            ),
         ]
     return lines
 
 
 def item_metric(figures: Figures, task_type: str) -> str:
     """Return the metric that compares items: the first main one that they have."""
-    known = {name for found in figures.item_metrics.values() for name in found}
+    known = {name for metrics in figures.item_metrics.values() for name in metrics}
     return next(name for name in find_task(task_type).main_metrics if name in known)
 
 
@@ -131,18 +132,18 @@ def _item_lines(figures: Figures, task_type: str) -> list[str]:
     metric = item_metric(figures, task_type)
     listed = worst_items(figures, task_type)
     shown = listed[:_MOST_ITEMS]
-    rows = [[name, number(found.get(metric, math.nan)), f"{found['n_clips']:.0f}"] for name, found in shown]
+    rows = [[name, number(metrics.get(metric, math.nan)), f"{metrics['n_clips']:.0f}"] for name, metrics in shown]
     rest = f"({len(shown)} of {len(listed)} items, the worst first; all are in items.csv)"
     return [*align(["item", metric, "clips"], rows), *([rest] if len(shown) < len(listed) else [])]
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return a table as lines: the first column to the left, the others to the right."""
-    every = [header, *rows]
-    widths = [max(len(row[column]) for row in every) for column in range(len(header))]
+    all_rows = [header, *rows]
+    widths = [max(len(row[column]) for row in all_rows) for column in range(len(header))]
     return [
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
-        for row in every
+        for row in all_rows
     ]
 
 

@@ -18,21 +18,15 @@ from xval.results.read import Curves
 
 
 def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[JobKey, Curves]) -> None:
-    """Write the workbook of an experiment; the same content for the same figures.
+    """Write the workbook of an experiment, over one that is there; the same content for the same figures.
 
-    Args:
-        path: The file; it is overwritten. Its links are relative to its folder, with the folders instance_<i>/fold_<k>.
-        metric_dicts: One per instance, at least one, in any order.
-        histories: Of finished jobs.
-
-    Raises:
-        OSError: The file cannot be written.
+    Its links are relative to its folder, with the folders instance_<i>/fold_<k>. There is at least one metric dict.
     """
     from xval.report.workbook.contents import Contents
     from xval.report.workbook.sheet import Book
 
     ordered = sorted(metric_dicts, key=lambda metric_dict: int(metric_dict["instance"]))
-    settings = {int(each["instance"]): settings_of(each) for each in ordered}
+    settings = {int(instance["instance"]): settings_of(instance) for instance in ordered}
     contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered), settings)
     book = Book()
     modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}

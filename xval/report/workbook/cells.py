@@ -67,7 +67,7 @@ def plain_text(text: str) -> str:
     """Return a text as a cell can hold it."""
     if len(text) <= LONGEST_TEXT and text.isascii() and text.isprintable():
         return text
-    visible = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    visible = _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
     units = visible.encode("utf-16-le")
     if len(units) <= 2 * LONGEST_TEXT:
         return visible
@@ -101,9 +101,7 @@ def header_width(name: str, *, lowest: float) -> float:
 def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> list[int]:
     """Return the first columns of pages with one side each: column 1, and the first column of each further side.
 
-    Args:
-        pairs: Side and metric of each block of columns.
-        columns: The first column of each.
+    `pairs` are side and metric of each block of columns, `columns` the first column of each.
     """
     return [1, *(columns[place] for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0])]
 

@@ -28,15 +28,8 @@ def make_chart(
 ) -> ChartLine:
     """Return a line chart without lines, which has titles (empty: none), grey grid lines, and the legend below.
 
-    Args:
-        sheet: A sheet of the workbook.
-        title: Of the chart.
-        points: The size of the title.
-        size_cm: Width and height.
-        below: The title of the axis below.
-        beside: The title of the axis beside.
-        limits: The ends of the axis beside, and its step.
-        **of_categories: Options of the axis below.
+    `points` is the size of the title; `below` and `beside` are titles of axes; `limits` are the ends of the axis beside and its
+    step. Further options are those of the axis below.
     """
     font = {"bold": True, "size": _AXIS_TITLE_POINTS}
     lowest, highest, step = limits

@@ -24,11 +24,11 @@ def is_needed(contents: Contents) -> bool:
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write the matrices of the best instances, as many as there is room for."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     finished = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if done_records(metric_dict)}
     sheet.set_up_page()
-    finished = {number: found for number, found in finished.items() if "confusion_matrix" in done_records(found)[0]}
+    finished = {number: instance for number, instance in finished.items() if "confusion_matrix" in done_records(instance)[0]}
     if not finished:
         has_done = any(done_records(metric_dict) for metric_dict in metric_dicts)
         reason = "No class is confused with another in this task." if has_done else "No fold is finished yet."

@@ -21,7 +21,6 @@ class Contents:
         findings: What has to be said beside the figures.
         histories: Columns of history.csv by job: epoch, loss, val_loss ...
         columns: Side and metric of each figure that some instance has, as of `metric_columns`.
-        settings: Those of each instance.
     """
 
     metric_dicts: Sequence[MetricDict]

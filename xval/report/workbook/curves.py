@@ -37,7 +37,7 @@ _COLOURS = {"training": "1F4E79", "validation": "ED7D31"}
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write the numbers of the best instances first, of which the charts are made then."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     sheet.set_up_page()
     recorded = {key.instance for key in contents.histories}
@@ -113,10 +113,10 @@ def _make_chart(
     limits: tuple[float, float, float],
 ) -> ChartLine:
     """Return a chart of two neighbouring columns, training and validation, over the epochs of another."""
-    every = ceil(n_epochs / _MOST_LABELS)
+    label_interval = ceil(n_epochs / _MOST_LABELS)
     chart = make_chart(
         sheet, title, points=_TITLE_POINTS, size_cm=(_CHART_WIDTH_CM, _CHART_HEIGHT_CM), below="epoch", beside=name,
-        limits=limits, interval_unit=every, interval_tick=every, num_format="0",
+        limits=limits, interval_unit=label_interval, interval_tick=label_interval, num_format="0",
     )  # fmt: skip
     for column, colour in enumerate(_COLOURS.values(), start=first_column - 1):
         line = {"color": f"#{colour}", "width": _LINE_WIDTH_POINTS}
@@ -140,12 +140,7 @@ def _values(sheet: Sheet, first_column: int, n_epochs: int) -> list[float]:
 
 
 def _limits(instances: Sequence[Sequence[float]], name: str) -> tuple[float, float, float]:
-    """Return the lowest and the highest value of an axis that all instances share, and its step.
-
-    Args:
-        instances: The numbers of each.
-        name: Accuracies always have 0 to 1.
-    """
+    """Return the ends of an axis that all instances share, and its step; accuracies always have 0 to 1."""
     known = [values for values in instances if values]
     if name == "accuracy" or not known:
         return 0, 1, 0.2

@@ -27,7 +27,7 @@ _NOTES = (
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet; the metrics of the main test figures first."""
+    """Write a row per instance and metric, those of the main test figures first; fold what is equal in all rows."""
     metric_dicts = contents.metric_dicts
     main = test_side(metric_dicts)
     pairs = sorted((pair for pair in contents.columns if pair[0].endswith("test")), key=lambda pair: pair[0] != main)
@@ -36,17 +36,17 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for side, metric in pairs:
         number_format = cells.metric_format(direction(metric_dicts, metric))
         for metric_dict in metric_dicts:
-            found = item_figure(metric_dict, side, metric)
-            if found is None:
+            over_items = item_figure(metric_dict, side, metric)
+            if over_items is None:
                 continue
             row += 1
             folds = figure(metric_dict, side, metric)
             n_items = metric_dict["over_items"]["n_items"]
             identity = (metric_dict["instance"], contents.settings[metric_dict["instance"]].comment_1, SIDE_NAMES[side], metric)
             values = (
-                *identity, folds["mean"], folds["std"], folds["n"], found["items"], n_items, found["pooled"],
-                found["low"], found["high"], found["of"] if found["low"] is not None else None, found["method"],
-                found["chance"], found["strategy"],
+                *identity, folds["mean"], folds["std"], folds["n"], over_items["items"], n_items, over_items["pooled"],
+                over_items["low"], over_items["high"], over_items["of"] if over_items["low"] is not None else None,
+                over_items["method"], over_items["chance"], over_items["strategy"],
             )  # fmt: skip
             for column, (name, value) in enumerate(zip(_HEADER, values, strict=True), start=1):
                 sheet.put(row, column, value, number_format if name in _NUMBERS else "")

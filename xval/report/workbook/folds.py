@@ -29,7 +29,7 @@ _WIDTHS = {
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per job, failed ones in red; fold what is equal in all rows."""
     metric_dicts = contents.metric_dicts
     pairs = contents.columns
     jobs = [job for metric_dict in metric_dicts for job in jobs_of(metric_dict).items()]
@@ -88,11 +88,11 @@ def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:
 
 def _earlier_models(record: Record) -> str:
     """Return whether the models that a fold started from or combines have heard what it tests: unseen, or unknown and why."""
-    found = [(model.get("leakage"), model.get("leakage_reason", "")) for model in record.get("models", ())]
+    leakages = [(model.get("leakage"), model.get("leakage_reason", "")) for model in record.get("models", ())]
     if "initial_model_items" in record:
-        found.append((record["initial_model_items"], record.get("initial_model_reason", "")))
-    unknown = sorted({reason for state, reason in found if state == "unknown"})
-    said = f"unknown: {'; '.join(unknown)}" if unknown else "unseen" if found else ""
+        leakages.append((record["initial_model_items"], record.get("initial_model_reason", "")))
+    unknown = sorted({reason for state, reason in leakages if state == "unknown"})
+    said = f"unknown: {'; '.join(unknown)}" if unknown else "unseen" if leakages else ""
     copied, new = record.get("layers_copied", ()), record.get("layers_new", ())
     return f"{said}; {len(copied)} of {len(copied) + len(new)} layers copied, new: {', '.join(new)}" if new else said
 

@@ -23,9 +23,9 @@ def is_needed(contents: Contents) -> bool:
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
-    found = {each["instance"]: label_figures(each) for each in contents.metric_dicts}
-    finished = {number: rows for number, rows in found.items() if rows}
+    """Write a row per label of the best instances, as many as there is room for."""
+    label_rows = {instance["instance"]: label_figures(instance) for instance in contents.metric_dicts}
+    finished = {number: rows for number, rows in label_rows.items() if rows}
     if not finished:
         sheet.set_up_page()
         sheet.put_notes(1, ["No fold is finished yet."])
@@ -44,7 +44,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for name in _SCORES:
         column = names.index(name) + 2
         sheet.add_scale(range(2, row + 1), range(column, column + 1), cells.scale_to(1))
-    sheet.set_width(2, cells.text_width([each.label for each in finished[shown[0]]], lowest=14))
+    sheet.set_width(2, cells.text_width([instance.label for instance in finished[shown[0]]], lowest=14))
     for place in range(3, len(names) + 2):
         sheet.set_width(place, 11)
     notes = [

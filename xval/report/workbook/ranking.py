@@ -26,9 +26,9 @@ _POINT_COLOUR, _CHANCE_COLOUR = "1F4E79", "C00000"
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per instance, those without a rank last, and chart the first of them."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
-    by_number = {found["instance"]: found for found in metric_dicts}
+    by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts}
     numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]
     side, metric = test_side(metric_dicts), find_task(metric_dicts[0]["task_type"]).main_metrics[0]
     name, ranked_by = f"{SIDE_NAMES[side]} {metric}", f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
@@ -40,19 +40,19 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     formats = dict.fromkeys((*range(_FIGURE, _CHANCE + 1), _BELOW, _ABOVE), number_format)
     formats[_RANKED_BY] = cells.metric_format(direction(metric_dicts, ranking.metric))
     for place, number in enumerate(numbers, start=1):
-        found, row = by_number[number], _HEADER_ROW + place
+        metric_dict, row = by_number[number], _HEADER_ROW + place
         settings = contents.settings[number]
         label = cells.plain_text(f"{number}  {settings.comment_1 or settings.architecture}")
         identity = (place if number in ranking.instances else None, number, settings.comment_1)
-        value, low, high, figure_name = _estimate(found, side, metric)
-        chance = chance_level([found], metric, side)
+        value, low, high, figure_name = _estimate(metric_dict, side, metric)
+        chance = chance_level([metric_dict], metric, side)
         values = (
-            *identity, figure(found, ranking.side, ranking.metric)["mean"], value, low, high, chance and chance.lowest,
+            *identity, figure(metric_dict, ranking.side, ranking.metric)["mean"], value, low, high, chance and chance.lowest,
             figure_name, label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…",
             None if value is None or low is None else value - low, None if value is None or high is None else high - value,
         )  # fmt: skip
-        for column, each in enumerate(values, start=1):
-            sheet.put(row, column, each, formats.get(column, ""), *([cells.INDENTED] if isinstance(each, str) else []))
+        for column, cell in enumerate(values, start=1):
+            sheet.put(row, column, cell, formats.get(column, ""), *([cells.INDENTED] if isinstance(cell, str) else []))
         sheet.link(row, 2, f"instance_{number}")
     last_row = _HEADER_ROW + len(numbers)
     for column, text in enumerate(header, start=1):
@@ -82,10 +82,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
 
 def _estimate(metric_dict: MetricDict, side: str, metric: str) -> tuple[float | None, float | None, float | None, str]:
     """Return the figure that has an interval, or else the mean over folds; the ends of the interval; the kind of figure."""
-    found = item_figure(metric_dict, side, metric)
-    if found is None or found[found["of"]] is None:
+    figures = item_figure(metric_dict, side, metric)
+    if figures is None or figures[figures["of"]] is None:
         return figure(metric_dict, side, metric)["mean"], None, None, "mean over folds"
-    return found[found["of"]], found["low"], found["high"], "mean over items" if found["of"] == "items" else "pooled"
+    return figures[figures["of"]], figures["low"], figures["high"], "mean over items" if figures["of"] == "items" else "pooled"
 
 
 def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float]) -> ChartLine:

@@ -27,7 +27,7 @@ def is_needed(contents: Contents) -> bool:
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per figure whose variance has components."""
     sheet.put_header(_HEADER, height=20)
     row = 1
     columns = [
@@ -35,8 +35,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     ]
     for metric_dict in contents.metric_dicts:
         for side, metric, number_format in columns:
-            found = metric_dict.get("components", {}).get(side, {}).get(metric)
-            if found is None:
+            components = metric_dict.get("components", {}).get(side, {}).get(metric)
+            if components is None:
                 continue
             row += 1
             named = (
@@ -44,9 +44,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
                 contents.settings[metric_dict["instance"]].comment_1,
                 f"{SIDE_NAMES[side]} {metric}",
             )
-            deviations = (None if found[name] is None else sqrt(found[name]) for name in ("fold", "seed"))
-            figures = (found["mean"], figure(metric_dict, side, metric)["std"], *deviations)
-            for column, value in enumerate((*named, *figures, found["n_folds"], found["n_repeats"]), start=1):
+            deviations = (None if components[name] is None else sqrt(components[name]) for name in ("fold", "seed"))
+            figures = (components["mean"], figure(metric_dict, side, metric)["std"], *deviations)
+            for column, value in enumerate((*named, *figures, components["n_folds"], components["n_repeats"]), start=1):
                 is_figure = len(named) < column <= len(named) + len(figures)
                 sheet.put(row, column, value, number_format if is_figure else "")
     for column, width in enumerate((10, 24, 30, *[11] * 6), start=1):

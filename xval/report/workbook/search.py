@@ -24,9 +24,9 @@ def is_needed(contents: Contents) -> bool:
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
-    searches = {found["instance"]: fold_trials(found) for found in contents.metric_dicts}
-    names = list(dict.fromkeys(name for of_folds in searches.values() for each in of_folds for name in each.values))
+    """Write a row per trial, and below them the importance of the settings of each instance."""
+    searches = {metric_dict["instance"]: fold_trials(metric_dict) for metric_dict in contents.metric_dicts}
+    names = list(dict.fromkeys(name for of_folds in searches.values() for trials in of_folds for name in trials.values))
     sheet.put_header((*_HEADER, *names), height=20)
     row = 1
     for instance, of_folds in searches.items():

@@ -19,12 +19,17 @@ _NOTES = (
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per parameter, those that differ first; fold the sources."""
     metric_dicts = contents.metric_dicts
-    found = dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"])
-    first = ("comment_1", "comment_2", "architecture", *differing_parameters([each["parameters"] for each in metric_dicts]))
-    bold = [name for name in first if name in found]
-    names = list(dict.fromkeys([*bold, *found]))
+    parameters = dict.fromkeys(name for metric_dict in metric_dicts for name in metric_dict["parameters"])
+    first = (
+        "comment_1",
+        "comment_2",
+        "architecture",
+        *differing_parameters([instance["parameters"] for instance in metric_dicts]),
+    )
+    bold = [name for name in first if name in parameters]
+    names = list(dict.fromkeys([*bold, *parameters]))
     header = ["parameter"]
     for metric_dict in metric_dicts:
         header += [f"instance {metric_dict['instance']}", f"source {metric_dict['instance']}"]

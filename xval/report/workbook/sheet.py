@@ -35,14 +35,8 @@ _EMPTY: _Cell = (None, "", ())
 class Sheet:
     """A sheet of a workbook; rows and columns count from 1.
 
-    Args:
-        book: The workbook.
-        name: Its name.
-
     Attributes:
-        book: As given.
         made: The sheet of XlsxWriter, for all but cells and columns.
-        name: As given.
     """
 
     def __init__(self, book: "Book", name: str) -> None:
@@ -109,7 +103,7 @@ class Sheet:
         """Write lines below a table: the first note bold, then the findings, then the other notes grey."""
         lines = [
             *((note, cells.BOLD) for note in notes[:1]),
-            *((each, ()) for each in findings),
+            *((finding, ()) for finding in findings),
             *((note, cells.GREY) for note in notes[1:]),
         ]
         for offset, (line, look) in enumerate(lines):
@@ -155,13 +149,8 @@ class Sheet:
         """Print a wide table in blocks of columns, each as wide as a page, and notes below the first page.
 
         What a page would show at less than 60 % of its size goes on on the next one, which the following block may share.
-
-        Args:
-            blocks: The first column of each block; all columns have their widths.
-            last_row: Of the table.
-            last_column: Of the table.
-            title_columns: How many columns are repeated at the left of every page.
-            breaks: The columns before which a block may be broken.
+        `blocks` are the first column of each, `breaks` the columns before which one may be broken; all columns have their
+        widths. The first `title_columns` are repeated on every page.
         """
         self.made.repeat_columns(0, title_columns - 1)
         titles = self._shown_width(range(1, title_columns + 1))
@@ -187,23 +176,23 @@ class Sheet:
     def write(self) -> None:
         """Hand all cells and columns to XlsxWriter."""
         for rows, columns in self._merged:
-            found = self.book.find_format(*self._cells[rows[0]][columns[0]][1:])
-            self.made.merge_range(rows[0] - 1, columns[0] - 1, rows[-1] - 1, columns[-1] - 1, "", found)
+            cell_format = self.book.find_format(*self._cells[rows[0]][columns[0]][1:])
+            self.made.merge_range(rows[0] - 1, columns[0] - 1, rows[-1] - 1, columns[-1] - 1, "", cell_format)
         targets = {folder: _link_to(folder) for folder in set(self._links.values())}
         for (row, column), folder in self._links.items():
             self.made.write_url(row - 1, column - 1, targets[folder])
         number, string, find_format = self.made.write_number, self.made.write_string, self.book.find_format
         for row, in_row in self._cells.items():
             for column, (value, number_format, looks) in in_row.items():
-                found = find_format(number_format, looks)
+                cell_format = find_format(number_format, looks)
                 if isinstance(value, str) and value:
-                    string(row - 1, column - 1, value, found)
+                    string(row - 1, column - 1, value, cell_format)
                 elif not isinstance(value, int | float):
-                    self.made.write_blank(row - 1, column - 1, None, found)
+                    self.made.write_blank(row - 1, column - 1, None, cell_format)
                 elif isinstance(value, bool):
-                    self.made.write_boolean(row - 1, column - 1, value, found)
+                    self.made.write_boolean(row - 1, column - 1, value, cell_format)
                 else:
-                    number(row - 1, column - 1, value, found)
+                    number(row - 1, column - 1, value, cell_format)
         for column in {**self._widths, **dict.fromkeys(self._folded)}:
             pixels = _PIXELS_PER_CHARACTER * self._widths.get(column, _DEFAULT_WIDTH)
             options = {"level": 1, "hidden": True} if column in self._folded else {}
@@ -248,11 +237,7 @@ class Book:
         return self._formats[key]
 
     def save(self, path: Path) -> None:
-        """Write all sheets into a file.
-
-        Raises:
-            OSError: The disk is full or not writable.
-        """
+        """Write all sheets into a file; nothing can be added after that."""
         self._write_last()
         self.made.close()
         path.write_bytes(self._content.getbuffer())

@@ -51,7 +51,7 @@ _NOTES = (
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Fill an empty sheet."""
+    """Write a row per instance, mark the best of each column, and fold what is equal in all rows."""
     metric_dicts, ranking = contents.metric_dicts, contents.ranking
     differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
     names = ("instance", "comment_1", "comment_2", "architecture", *differing)
@@ -138,25 +138,25 @@ def _put_metric(
             intervals.append(format_interval(over_items, over_folds).strip(", "))
             sheet.put(row, last, intervals[-1] or "-", "", cells.RIGHT)
         if metric in metric_dict["summary"].get(side, {}):
-            found = figure(metric_dict, side, metric)
-            partial = f'" (n={found["n"]})"' if 0 < found["n"] < metric_dict["folds_total"] else ""
-            _put_figure(sheet, row, column, found, number_format, partial)
+            fold_figure = figure(metric_dict, side, metric)
+            partial = f'" (n={fold_figure["n"]})"' if 0 < fold_figure["n"] < metric_dict["folds_total"] else ""
+            _put_figure(sheet, row, column, fold_figure, number_format, partial)
             _mark_best(sheet, row, column, metric_dict["instance"], best)
-            width = max(width, len(f"{found['mean'] or 0:.3f}{partial}") + 2)
+            width = max(width, len(f"{fold_figure['mean'] or 0:.3f}{partial}") + 2)
     sheet.set_width(column, width)
     sheet.set_width(column + 1, max(len(metric) / 2 + 1, 8))
     if n_columns == 3:
         sheet.set_width(last, cells.text_width(intervals, lowest=10))
 
 
-def _put_figure(sheet: Sheet, row: int, column: int, found: Figure, number_format: str, partial: str) -> None:
+def _put_figure(sheet: Sheet, row: int, column: int, fold_figure: Figure, number_format: str, partial: str) -> None:
     """Write a mean, with the number of folds if some are missing, and its deviation."""
     mean_format = ";".join(f"{part}{partial}" for part in number_format.split(";"))
-    sheet.put(row, column, finite_or_nan(found["mean"]), mean_format)
-    if found["std"] is None:
+    sheet.put(row, column, finite_or_nan(fold_figure["mean"]), mean_format)
+    if fold_figure["std"] is None:
         sheet.put(row, column + 1, "-", "", cells.RIGHT)
     else:
-        sheet.put(row, column + 1, found["std"], number_format)
+        sheet.put(row, column + 1, fold_figure["std"], number_format)
 
 
 def _mark_best(sheet: Sheet, row: int, column: int, instance: int, best: Best) -> None:
