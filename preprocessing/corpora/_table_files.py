@@ -7,7 +7,7 @@ or an error that names the file and what is wrong with it, whatever a flipped by
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -21,9 +21,9 @@ from xval.base.table_bounds import (
     LARGEST_RATIO,
     LARGEST_TABLE_BYTES,
     LONGEST_CELL,
-    MOST_CELLS,
     MOST_CLIPS,
     MOST_COLUMNS,
+    Content,
     open_table,
     refuse,
     refuse_large,
@@ -65,15 +65,13 @@ def read_rows(table: Path, wanted: Wanted) -> Iterator[Row]:
     """
     read = {".xlsx": _read_sheet, ".parquet": _read_parquet}.get(table.suffix.lower(), _read_csv)
     is_read: list[bool] = []
-    n_cells = 0
+    content = Content(table)
     for number, cells in read(table, wanted):
+        content.add_cells(len(cells))
         if not any(cell.strip() for cell in cells):
             continue
         if (longest := max(map(len, cells))) > LONGEST_CELL:
             refuse(table, f"line {number} has a cell of {longest} characters, at most {LONGEST_CELL} are read; shorten it")
-        n_cells += len(cells)
-        if n_cells > MOST_CELLS:
-            refuse(table, f"it has more than {MOST_CELLS} cells; split it, or leave out columns that are not needed")
         if is_read and not all(is_read):
             cells = [cell if place >= len(is_read) or is_read[place] else "" for place, cell in enumerate(cells)]
         is_read = is_read or [wanted.is_read(cell.strip()) for cell in cells]
@@ -106,22 +104,27 @@ def _read_sheet(table: Path, _: Wanted) -> Iterator[Row]:
             sheet.reset_dimensions()  # a file may announce a million columns
             width = number = 0
             for number, row in enumerate(sheet.iter_rows(max_row=_MOST_SHEET_ROWS, max_col=MOST_COLUMNS, values_only=True), 1):
-                header = [_cell(value) for value in row]
+                header = _cells(row)
                 width = max((place for place, cell in enumerate(header, 1) if cell.strip()), default=0)
+                yield number, header[:width] if width else header
                 if width:
-                    yield number, header[:width]
                     break
             rows = (
                 sheet.iter_rows(min_row=number + 1, max_row=_MOST_SHEET_ROWS, max_col=width, values_only=True) if width else ()
             )
             for below, row in enumerate(rows, number + 1):
-                yield below, [_cell(value) for value in row]
+                yield below, _cells(row)
     except OSError:
         raise
     except Exception as error:  # whatever a damaged file makes of zipfile, zlib, expat or openpyxl
         raise CorpusError(
             f"{table} is no Excel file: {brief(error).rstrip('.')}. Save it again as .xlsx, or as csv in UTF-8."
         ) from error
+
+
+def _cells(row: Sequence[object]) -> list[str]:
+    """Return the cells of a row of a sheet; most rows of a damaged or forged one are empty, and cost little."""
+    return [""] * len(row) if row.count(None) == len(row) else [_cell(value) for value in row]
 
 
 def _refuse_bomb(table: Path, file: BinaryIO) -> None:

@@ -9,6 +9,7 @@ may expand to: a parquet file of 2 MB may have 200 million rows, an Excel file o
 
 import errno
 import io
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
@@ -52,6 +53,29 @@ def refuse_large(path: Path, *, n_rows: int = 0, n_bytes: int = 0, most_rows: in
             f"it takes about {n_bytes / _GB:.1f} GB of memory, and {free / _GB:.1f} GB are free; leave out rows or columns "
             "that are not needed, or use a larger machine",
         )
+
+
+@dataclass
+class Content:
+    """What was read of a table, counted row by row, whatever its file announces.
+
+    Attributes:
+        path: The table.
+        n_cells: Cells so far, empty ones included.
+    """
+
+    path: Path
+    n_cells: int = 0
+
+    def add_cells(self, n_cells: int) -> None:
+        """Count the cells of a row, and refuse the table when they are too many."""
+        self.n_cells += n_cells
+        if self.n_cells > MOST_CELLS:
+            refuse(
+                self.path,
+                f"it has more than {MOST_CELLS} cells, empty ones included; delete empty rows and columns, split it, "
+                "or leave out columns that are not needed",
+            )
 
 
 def open_table(path: Path, most_rows: int = MOST_ROWS) -> BufferedReader:

@@ -295,3 +295,32 @@ def test_what_does_not_fit_into_the_free_memory_is_refused(tmp_path: Path, monke
 
     with pytest.raises(CorpusError, match=r"it takes about 0\.6 GB of memory, and 0\.1 GB are free"):
         read_table(path, "path")
+
+
+def in_a_sheet(path: Path, rows: str) -> Path:
+    """Put rows of XML into the sheet of an Excel file."""
+
+    def replace(name: str, content: bytes) -> bytes:
+        before, _, behind = content.decode().partition("<sheetData>")
+        new = before + "<sheetData>" + rows + behind[behind.find("</sheetData>") :]
+        return new.encode() if name == SHEET else content
+
+    zip_again(path, replace)
+    return path
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '<row r="1"><c r="Z1" t="inlineStr"><is><t>path</t></is></c></row><row r="1000"/>',
+        '<row r="1000"><c r="A1000" t="inlineStr"><is><t>path</t></is></c></row>',
+    ],
+    ids=["below a wide header", "above the header"],
+)
+def test_the_cells_of_empty_rows_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: str) -> None:
+    path = in_a_sheet(written(tmp_path, ".xlsx"), rows)
+    assert len(read(path)[1]) == 0
+    monkeypatch.setattr("xval.base.table_bounds.MOST_CELLS", 20_000)
+
+    with pytest.raises(CorpusError, match="it has more than 20000 cells, empty ones included; delete empty rows and columns"):
+        read(path)
