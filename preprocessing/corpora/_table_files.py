@@ -74,6 +74,7 @@ def read_rows(table: Path, wanted: Wanted) -> Iterator[Row]:
             refuse(table, f"line {number} has a cell of {longest} characters, at most {LONGEST_CELL} are read; shorten it")
         if is_read and not all(is_read):
             cells = [cell if place >= len(is_read) or is_read[place] else "" for place, cell in enumerate(cells)]
+        content.add_characters(sum(map(len, cells)))
         is_read = is_read or [wanted.is_read(cell.strip()) for cell in cells]
         yield number, cells
 
@@ -168,16 +169,27 @@ def _is_single(kind: "pyarrow.DataType") -> bool:
     return not types.is_nested(held) and not is_bytes and not types.is_binary_view(held)
 
 
-def _texts(column: "pyarrow.ChunkedArray") -> list[str]:
-    """Return the cells of a column; of times that no calendar has, the numbers that the file has for them."""
+def _texts(column: "pyarrow.ChunkedArray | pyarrow.Array") -> list[str]:
+    """Return the cells of a column; of times that no calendar has, the numbers that the file has for them.
+
+    What a column with a dictionary holds once is one text for all of its rows.
+    """
+    from pyarrow import types
+
+    if types.is_dictionary(column.type):
+        return [text for chunk in column.chunks for text in _shared_texts(chunk)]
     try:
         return [_cell(value) for value in column.to_pylist()]
     except (OverflowError, ValueError):
-        from pyarrow import types
-
         if not types.is_temporal(column.type):
             raise
         return [_cell(value) for value in column.cast("int32" if column.type.bit_width == 32 else "int64").to_pylist()]
+
+
+def _shared_texts(chunk: "pyarrow.DictionaryArray") -> list[str]:
+    """Return the cells of a part of a column that holds each value once."""
+    texts = _texts(chunk.dictionary)
+    return ["" if place is None else texts[place] for place in chunk.indices.to_pylist()]
 
 
 def _cell(value: object) -> str:

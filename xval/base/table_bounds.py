@@ -29,12 +29,16 @@ MOST_CELLS = 200_000_000
 LONGEST_LINE_BYTES = 4 << 20
 LONGEST_CELL = 131_072
 """Characters, as Python's csv reader has it."""
+MOST_CHARACTERS = 2 << 30
+"""Of all cells of a table of text: a text that many rows share counts in each, as it is written out for each later on."""
 LARGEST_RATIO = 100
 """Of the unpacked size of an Excel file to its own: sheets reach about 20, sheets of one repeated row 60, zip bombs 1032."""
 BYTES_PER_CELL = 64
 """What Python takes for a short text and its place in a row."""
+LARGEST_UNASKED_BYTES = 256 << 20
+"""What is taken without a look at the free memory."""
 
-_LARGEST_UNASKED_BYTES = 256 << 20
+_BYTES_PER_CHARACTER = 3  # of a text that many rows share, at the peak of all that is made of it: measured
 _GB = 10**9
 
 
@@ -47,7 +51,7 @@ def refuse_large(path: Path, *, n_rows: int = 0, n_bytes: int = 0, most_rows: in
     """Refuse a table that has too many rows, or whose content of ``n_bytes`` needs more memory than is free."""
     if n_rows > most_rows:
         refuse(path, f"it has {n_rows} rows, at most {most_rows} are read; split it, or write it again if it should be smaller")
-    if n_bytes > _LARGEST_UNASKED_BYTES and n_bytes > (free := free_memory_bytes()):
+    if n_bytes > LARGEST_UNASKED_BYTES and n_bytes > (free := free_memory_bytes()):
         refuse(
             path,
             f"it takes about {n_bytes / _GB:.1f} GB of memory, and {free / _GB:.1f} GB are free; leave out rows or columns "
@@ -62,10 +66,13 @@ class Content:
     Attributes:
         path: The table.
         n_cells: Cells so far, empty ones included.
+        n_characters: Characters so far.
     """
 
     path: Path
     n_cells: int = 0
+    n_characters: int = 0
+    _n_asked_bytes: int = 0
 
     def add_cells(self, n_cells: int) -> None:
         """Count the cells of a row, and refuse the table when they are too many."""
@@ -76,6 +83,17 @@ class Content:
                 f"it has more than {MOST_CELLS} cells, empty ones included; delete empty rows and columns, split it, "
                 "or leave out columns that are not needed",
             )
+
+    def add_characters(self, n_characters: int) -> None:
+        """Count the characters of a row, and refuse the table when they are too many, or more than the free memory takes."""
+        self.n_characters += n_characters
+        if self.n_characters > MOST_CHARACTERS:
+            reason = f"it has more than {MOST_CHARACTERS} characters; shorten its texts, split it, or leave out columns"
+            refuse(self.path, reason)
+        n_bytes = self.n_characters * _BYTES_PER_CHARACTER
+        if n_bytes > self._n_asked_bytes + LARGEST_UNASKED_BYTES:  # to ask takes longer than to read a row
+            refuse_large(self.path, n_bytes=n_bytes)
+            self._n_asked_bytes = n_bytes
 
 
 def open_table(path: Path, most_rows: int = MOST_ROWS) -> BufferedReader:

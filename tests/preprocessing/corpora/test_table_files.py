@@ -324,3 +324,51 @@ def test_the_cells_of_empty_rows_count(tmp_path: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(CorpusError, match="it has more than 20000 cells, empty ones included; delete empty rows and columns"):
         read(path)
+
+
+def of_one_shared_text(path: Path) -> Path:
+    pd.DataFrame({"path": 300 * [1000 * "a"]}).to_excel(path.with_suffix(".xlsx"), index=False)
+    return path.with_suffix(".xlsx")
+
+
+def of_a_dictionary(path: Path) -> Path:
+    path = path.with_suffix(".parquet")
+    parquet.write_table(pa.table({"path": pa.DictionaryArray.from_arrays(pa.array(bytes(300), pa.int8()), [1000 * "a"])}), path)
+    return path
+
+
+@pytest.mark.parametrize("write", [of_one_shared_text, of_a_dictionary])
+def test_a_text_that_many_rows_share_counts_in_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], Path]
+) -> None:
+    path = write(tmp_path / "clips")
+    lines = read_table(path, "path")[1]
+    assert len(lines) == 300
+    assert lines[0][1][0] is lines[299][1][0]  # held once
+    monkeypatch.setattr("xval.base.table_bounds.MOST_CHARACTERS", 200_000)
+
+    with pytest.raises(CorpusError, match="it has more than 200000 characters; shorten its texts"):
+        read_table(path, "path")
+
+
+def test_texts_whose_use_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = of_one_shared_text(tmp_path / "clips")
+    monkeypatch.setattr("xval.base.table_bounds.LARGEST_UNASKED_BYTES", 100_000)
+    monkeypatch.setattr("xval.base.table_bounds.free_memory_bytes", lambda: 600_000)
+    monkeypatch.setattr("preprocessing.corpora._table_files._BYTES_PER_XML_BYTE", 0)
+
+    with pytest.raises(CorpusError, match=r"it takes about 0\.0 GB of memory, and 0\.0 GB are free"):
+        read_table(path, "path")
+
+
+@pytest.mark.parametrize("dictionary", [["x", "y"], pa.array([2**62, 0], pa.timestamp("us"))])
+def test_a_column_that_holds_each_value_once_has_the_cells_of_a_plain_one(
+    tmp_path: Path, dictionary: "list[str] | pa.Array"
+) -> None:
+    path = tmp_path / "clips.parquet"
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 0], pa.int8()), dictionary)
+    parquet.write_table(pa.table({"path": list("abcd"), "label": column}), path)
+    kept = read_table(path, "path")[1]
+    parquet.write_table(pa.table({"path": list("abcd"), "label": column.dictionary_decode()}), path)
+
+    assert kept == read_table(path, "path")[1]
