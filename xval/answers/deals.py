@@ -7,8 +7,9 @@ differ.
 from statistics import fmean
 from typing import Any
 
+from xval.answers.metric_dict import MetricDict
 from xval.answers.repeats import average
-from xval.answers.summary import MetricDict, done_records, fold_values
+from xval.answers.summary import done_records, fold_values
 from xval.results.read import Record
 
 

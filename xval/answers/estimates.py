@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from xval.answers.item_figures import OVER_ITEMS_VERSION, OverItems
+from xval.answers.metric_dict import MetricDict
 from xval.answers.repeats import done_jobs
-from xval.answers.summary import MetricDict
 from xval.base.errors import ResultsError, XvalError
 from xval.base.json_files import JsonObject
 from xval.base.numbers import finite_or_none

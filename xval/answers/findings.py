@@ -8,17 +8,11 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from xval.answers.fitted_validation import comparable, fitted_to_own_items
+from xval.answers.metric_dict import MetricDict
 from xval.answers.nested_selection import describe_nested
 from xval.answers.ranking import Ranking, find_ties, rank_instances, test_side
 from xval.answers.repeats import describe_seed_twins, jobs_of, parameters_of, seed_twins
-from xval.answers.summary import (
-    SIDE_NAMES,
-    MetricDict,
-    direction,
-    done_records,
-    figure,
-    item_figure,
-)
+from xval.answers.summary import SIDE_NAMES, direction, done_records, figure, item_figure
 from xval.base.errors import first_of
 from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
 from xval.measures.task import find_task

@@ -7,7 +7,8 @@ cannot.
 
 from collections.abc import Sequence
 
-from xval.answers.summary import MetricDict, done_records
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import done_records
 
 _FITTED = ("choose", "stack")
 

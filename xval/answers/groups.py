@@ -16,10 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval.answers.group_columns import GroupColumn
+from xval.answers.metric_dict import MetricDict
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.over_items import whole_repeats
 from xval.answers.repeats import done_jobs
-from xval.answers.summary import MetricDict, done_records, has_windows, settings_of
+from xval.answers.summary import done_records, has_windows, settings_of
 from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.base.numbers import finite_or_none

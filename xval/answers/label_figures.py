@@ -7,8 +7,8 @@ import math
 from statistics import fmean
 from typing import NamedTuple
 
+from xval.answers.metric_dict import MetricDict
 from xval.answers.repeats import done_jobs
-from xval.answers.summary import MetricDict
 from xval.base.numbers import finite_or_none
 from xval.measures.label_counts import random_average_precision
 

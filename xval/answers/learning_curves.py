@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from xval.answers.summary import MetricDict, done_records
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import done_records
 from xval.settings.parameters import hash_parameters
 
 

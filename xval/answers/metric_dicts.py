@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from functools import partial
 
 from xval.answers.estimates import over_items_of, update_further
-from xval.answers.summary import MetricDict, make_metric_dict
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import make_metric_dict
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
 from xval.results.folder import ExperimentFolder, file_state

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import Ranking, test_side
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import MetricDict, direction, done_records, figure, fold_values
+from xval.answers.summary import direction, done_records, figure, fold_values
 from xval.measures.statistics.selection import select_nested
 from xval.measures.task import find_task
 

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from xval.answers.deals import deals_of, item_means
 from xval.answers.events_over_items import measure_events
 from xval.answers.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
+from xval.answers.metric_dict import MetricDict
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.repeats import jobs_of
-from xval.answers.summary import MetricDict, done_records, has_windows, settings_of
+from xval.answers.summary import done_records, has_windows, settings_of
 from xval.base.numbers import finite_or_nan
 from xval.measures import metrics
 from xval.measures.label_counts import decide

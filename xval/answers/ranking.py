@@ -12,12 +12,11 @@ import numpy as np
 
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_figures import ItemFigure
+from xval.answers.metric_dict import Figure, MetricDict
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import (
     SIDE_NAMES,
     ChanceLevel,
-    Figure,
-    MetricDict,
     chance_level,
     direction,
     done_records,

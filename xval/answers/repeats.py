@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from xval.answers.summary import MetricDict
+    from xval.answers.metric_dict import MetricDict
 
 _OF_FIRST = ("items", "n_examples")  # train_fraction trains each repeat on other items, as many
 _FIGURES = ("metrics", "clip_metrics", "item_metrics", "chance", "confusion_matrix")

@@ -9,7 +9,8 @@ from statistics import fmean
 from typing import NamedTuple
 
 from xval.answers.deals import item_means
-from xval.answers.summary import MetricDict, done_records
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import done_records
 from xval.base.numbers import finite_or_nan
 from xval.measures.task import find_task
 

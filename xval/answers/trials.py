@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from xval.answers.summary import MetricDict, done_records
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import done_records
 from xval.settings.space import option_text
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from rich.console import Console
 
+from xval.answers.metric_dict import MetricDict
 from xval.answers.metric_dicts import read_metric_dicts
-from xval.answers.summary import MetricDict
 from xval.base.errors import one_line
 from xval.base.numbers import finite_or_none
 from xval.experiment.trackers import Entry, Tracker, find_tracker

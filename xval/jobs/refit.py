@@ -24,7 +24,7 @@ from xval.settings.space import option_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xval.answers.summary import MetricDict
+    from xval.answers.metric_dict import MetricDict
 
 # These lead from the first to the last of num_epochs epochs, and to nothing behind it.
 _SPANNING = ("cosine", "linear", "logarithmic")

@@ -21,10 +21,11 @@ from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.group_columns import find_groups, group_columns
 from xval.answers.groups import Groups, measure_groups, read_answers_of
+from xval.answers.metric_dict import MetricDict
 from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import done_jobs, jobs_of
-from xval.answers.summary import MetricDict, settings_of
+from xval.answers.summary import settings_of
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.report.answers import read_answers, read_events
 from xval.report.request import PageRequest

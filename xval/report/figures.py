@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.text import decimals
+from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import test_side
-from xval.answers.summary import SIDE_NAMES, MetricDict, chance_level, figure, fold_values, item_figure, shown_parameter
+from xval.answers.summary import SIDE_NAMES, chance_level, figure, fold_values, item_figure, shown_parameter
 from xval.report.workbook.cells import parameter_value
 
 FOLDS = "mean over folds"

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import LEVEL, Comparison
-from xval.answers.summary import MetricDict, direction, settings_of
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import direction, settings_of
 from xval.base.errors import counted
 from xval.measures.task import find_task
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex

@@ -9,8 +9,9 @@ from typing import Any
 from preprocessing.corpus import CUSTOM
 from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.text import describe_methods
+from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import test_side
-from xval.answers.summary import SIDE_NAMES, MetricDict, done_records, settings_of
+from xval.answers.summary import SIDE_NAMES, done_records, settings_of
 from xval.base.errors import counted
 from xval.measures.task import find_task
 from xval.report.contents import PageContents

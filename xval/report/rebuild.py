@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
+from xval.answers.metric_dict import MetricDict
 from xval.answers.metric_dicts import gather
 from xval.answers.repeats import jobs_of
-from xval.answers.summary import MetricDict
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
 from xval.base.json_files import hash_text, part_of, read_json, write_if_changed, write_json

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.summary import MetricDict, done_records
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import done_records
 
 MOST_CLASSES = 25
 """With more classes the most frequent confusions are listed in the place of a matrix."""

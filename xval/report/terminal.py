@@ -15,9 +15,10 @@ from rich.text import Text
 from xval.answers import ranking
 from xval.answers.deals import describe_deals
 from xval.answers.findings import find_findings
+from xval.answers.metric_dict import MetricDict
 from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.repeats import describe_components, done_jobs
-from xval.answers.summary import SIDE_NAMES, MetricDict
+from xval.answers.summary import SIDE_NAMES
 from xval.answers.trials import describe_search
 from xval.base.errors import counted
 from xval.folds.plan import Fold

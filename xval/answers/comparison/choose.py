@@ -15,9 +15,10 @@ from xval.answers.comparison.compare import compare
 from xval.answers.comparison.figures import metric_names, read_competitor
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.fitted_validation import fitted_to_own_items
+from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import rank_instances
 from xval.answers.repeats import seed_twins
-from xval.answers.summary import SIDE_NAMES, MetricDict, direction, has_windows, make_metric_dict
+from xval.answers.summary import SIDE_NAMES, direction, has_windows, make_metric_dict
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.folds.plan import FoldPlan
 from xval.measures.metrics import canonical_name, find

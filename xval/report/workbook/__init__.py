@@ -11,8 +11,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from xval.answers.findings import find_findings
+from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import rank_instances
-from xval.answers.summary import MetricDict, metric_columns, settings_of
+from xval.answers.summary import metric_columns, settings_of
 from xval.results.job_key import JobKey
 from xval.results.read import Curves
 

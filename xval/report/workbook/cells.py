@@ -7,7 +7,8 @@ XlsxWriter.
 import re
 from collections.abc import Sequence
 
-from xval.answers.summary import MetricDict, settings_of
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import settings_of
 
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80

@@ -6,8 +6,9 @@ with a colour scale, and the recall of each class. If there are too many matrice
 
 from collections.abc import Sequence
 
+from xval.answers.metric_dict import MetricDict
 from xval.answers.repeats import repeat_of
-from xval.answers.summary import MetricDict, done_records, has_windows
+from xval.answers.summary import done_records, has_windows
 from xval.measures.task import find_task
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents

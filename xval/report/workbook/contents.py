@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xval.answers.findings import Finding
+from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import Ranking
-from xval.answers.summary import MetricDict
 from xval.results.job_key import JobKey
 from xval.results.read import Curves
 from xval.settings.schema import Settings

@@ -7,8 +7,9 @@ there are too many instances, only the best are charted.
 from xlsxwriter.chart_line import ChartLine
 from xlsxwriter.utility import xl_range_abs
 
+from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import test_side
-from xval.answers.summary import SIDE_NAMES, MetricDict, chance_level, direction, figure, item_figure
+from xval.answers.summary import SIDE_NAMES, chance_level, direction, figure, item_figure
 from xval.measures.task import find_task
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits

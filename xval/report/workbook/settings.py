@@ -5,7 +5,8 @@ Comes in: metric dicts. Goes out: a row per parameter, and two columns per insta
 
 from collections.abc import Sequence
 
-from xval.answers.summary import MetricDict, differing_parameters, shown_parameter
+from xval.answers.metric_dict import MetricDict
+from xval.answers.summary import differing_parameters, shown_parameter
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet

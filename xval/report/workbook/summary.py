@@ -8,19 +8,10 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from textwrap import wrap
 
+from xval.answers.metric_dict import Figure, MetricDict
 from xval.answers.ranking import Best, describe_selection, find_best, format_chance, format_folds, format_interval
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import (
-    SIDE_NAMES,
-    Figure,
-    MetricDict,
-    chance_level,
-    differing_parameters,
-    direction,
-    figure,
-    item_figure,
-    shown_parameter,
-)
+from xval.answers.summary import SIDE_NAMES, chance_level, differing_parameters, direction, figure, item_figure, shown_parameter
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import describe
 from xval.measures.task import find_task
