@@ -26,8 +26,8 @@ from preprocessing.store.layout import array_name
 from xval.backend.devices import Slot
 from xval.engine.executors import processes
 from xval.folds.plan import Fold
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
+from xval.jobs.outcome import JobOutcome
 from xval.settings.resolve import Declaration, resolve
 
 ITEMS = tuple(f"item {number}" for number in range(10))

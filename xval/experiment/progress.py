@@ -21,9 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from xval.experiment.time_left import Pace, TimeLeft, describe_duration
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer
+from xval.jobs.outcome import JobOutcome
 from xval.settings.further_metrics import followed
 
 _LONG_FOLD_S = 120

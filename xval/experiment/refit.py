@@ -31,8 +31,9 @@ from xval.experiment.refit_plan import is_there, plan_refit
 from xval.experiment.search import feature_variants
 from xval.experiment.search_all_items import Chosen, search_all_items
 from xval.folds.plan import FoldPlan
-from xval.jobs.claim import FAILED, JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job, Refit, job_seed
+from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds
 from xval.jobs.written_settings import read_instance, with_values
 from xval.models.saved.initial import find_initial_model, has_changed, name_model

@@ -26,11 +26,11 @@ from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
 from xval.folds.plan import Fold
-from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
+from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan, make_plan
 from xval.jobs.stages import in_stages
 from xval.report import rebuild

@@ -21,10 +21,11 @@ from xval.engine.search.storage import hide_values, open_storage
 from xval.experiment.feature_stores import SCALING
 from xval.experiment.progress import JobProgress
 from xval.folds.inner import inner_folds
-from xval.jobs.claim import FAILED, JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.fold_part import choose_clips
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
+from xval.jobs.outcome import FAILED, JobOutcome
 from xval.results.job_key import JobKey
 from xval.settings.resolve import Declaration, Instance, resolve_values
 from xval.settings.space import SearchPlan

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from xval.base.errors import JobError
 from xval.experiment.search import RunJobs, check_search, make_search, run_searches
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
+from xval.jobs.outcome import JobOutcome
 from xval.jobs.written_settings import with_values
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_history

@@ -19,8 +19,8 @@ from xval.answers.metric_dicts import read_metric_dicts
 from xval.base.errors import one_line
 from xval.base.numbers import finite_or_none
 from xval.experiment.trackers import Entry, Tracker, find_tracker
-from xval.jobs.claim import FAILED, JobOutcome
 from xval.jobs.observers import Observer
+from xval.jobs.outcome import FAILED, JobOutcome
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.open import open_results

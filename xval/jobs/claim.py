@@ -8,10 +8,9 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from xval.base.errors import CorpusError, DivergenceError, FirstJobError, one_line
 from xval.base.json_files import name_refused, write_json
@@ -19,64 +18,17 @@ from xval.base.operating_system import memory_mb, peak_memory_mb
 from xval.base.user_code import describe_place
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
+from xval.jobs.outcome import JobOutcome, Status
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.folder import ExperimentFolder
-from xval.results.job_key import JobKey
 from xval.results.read import is_current
 
 Report = Callable[[Mapping[str, Any]], None]
-Status = Literal["done", "failed", "crashed", "elsewhere"]
-FAILED = ("failed", "crashed")
 # TensorFlow, torch, JAX; and what their libraries say that find no memory for themselves.
 _OUT_OF_MEMORY = (
     "ResourceExhausted", "OutOfMemory", "RESOURCE_EXHAUSTED", "CUDA out of memory", "OOM when allocating",
     "CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "Dst tensor is not initialized",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class JobOutcome:
-    """What became of a job.
-
-    Attributes:
-        instance: Number of the instance.
-        fold: Number of the fold.
-        status: done; failed; crashed (ended by memory or by force, worth another try); elsewhere (another process has it).
-        error: One line on what went wrong.
-        details: The traceback.
-        seconds: Wall-clock time.
-        test_metrics: Of a done job; none where no items are left to test.
-        memory_mb: Resident memory of the process after the job.
-        repeat: Number of the repeat.
-        history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
-        out_of_memory: Of a crashed job: it found too little memory.
-        gpu_memory_mb: The most that arrays of its process took on its GPU (MB); 0: not known.
-        trial: Number of the trial of a search, whose `test_metrics` hold the validation figure that scores it; 0: none.
-    """
-
-    instance: int
-    fold: int
-    status: Status
-    error: str = ""
-    details: str = ""
-    seconds: float = 0.0
-    test_metrics: dict[str, float] = field(default_factory=dict)
-    memory_mb: float = 0.0
-    repeat: int = 1
-    history: list[dict[str, float]] = field(default_factory=list)
-    trial: int = 0
-    out_of_memory: bool = False
-    gpu_memory_mb: float = 0.0
-
-    @classmethod
-    def of(cls, key: JobKey, status: Status, **found: Any) -> Self:
-        """Return the outcome of a job."""
-        return cls(status=status, **key._asdict(), **found)
-
-    @property
-    def key(self) -> JobKey:
-        """What names the job."""
-        return JobKey.of_numbers(self.instance, self.fold, self.repeat, self.trial)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

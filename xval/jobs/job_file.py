@@ -27,8 +27,8 @@ from xval.backend.devices import Slot
 from xval.base.errors import ResultsError
 from xval.base.json_files import FORMAT_VERSION, read_json, write_json
 from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, end_processes, has_ended, open_regular
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
+from xval.jobs.outcome import JobOutcome
 from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults
 

@@ -10,8 +10,8 @@ from xval.base.errors import one_line
 from xval.results.job_key import JobKey
 
 if TYPE_CHECKING:
-    from xval.jobs.claim import JobOutcome
     from xval.jobs.job import Job
+    from xval.jobs.outcome import JobOutcome
 
 METHODS = ("begin", "epoch", "note", "end")
 """What each observer has; one of the user's own need not be an `Observer`."""

@@ -22,7 +22,7 @@ from xval.answers.summary import SIDE_NAMES
 from xval.answers.trials import describe_search
 from xval.base.errors import counted
 from xval.folds.plan import Fold
-from xval.jobs.claim import FAILED, JobOutcome
+from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan
 from xval.measures.task import find_task
 from xval.report.workbook.cells import parameter_value

@@ -5,9 +5,9 @@ from rich.console import Console
 
 from xval.experiment.progress import JobProgress
 from xval.folds.plan import Fold
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
+from xval.jobs.outcome import JobOutcome
 
 
 @pytest.fixture

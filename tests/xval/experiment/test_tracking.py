@@ -11,7 +11,7 @@ from xval.base.errors import SettingsError
 from xval.experiment import trackers
 from xval.experiment.trackers import Entry, MlflowTracker, WandbTracker, find_tracker
 from xval.experiment.tracking import Tracking, read_fold, track
-from xval.jobs.claim import JobOutcome
+from xval.jobs.outcome import JobOutcome
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import read_history

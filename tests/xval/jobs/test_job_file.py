@@ -11,9 +11,9 @@ from xval.backend.devices import Slot
 from xval.base.errors import ResultsError
 from xval.folds.plan import Fold
 from xval.jobs import job_file as job_files
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess, describe_exit, job_file, outcome_file, read_job_file, read_outcome, write_job_file
+from xval.jobs.outcome import JobOutcome
 
 
 @pytest.fixture

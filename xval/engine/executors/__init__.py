@@ -12,8 +12,9 @@ from typing import Protocol, cast
 
 from xval.backend import devices
 from xval.backend.devices import Slot
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
+from xval.jobs.outcome import JobOutcome
 from xval.settings.schema import Settings
 
 

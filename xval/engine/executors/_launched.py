@@ -17,9 +17,10 @@ from xval.backend.devices import Slot
 from xval.base.errors import SettingsError, how_to_install
 from xval.engine.executors._schedule import ATTEMPTS
 from xval.engine.executors._worker_process import check_models_apart
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
+from xval.jobs.outcome import JobOutcome
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder

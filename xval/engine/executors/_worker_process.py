@@ -19,9 +19,9 @@ from typing import IO, Any, cast
 from xval.backend.devices import Slot, environment
 from xval.base.errors import SettingsError, WorkerError
 from xval.base.operating_system import end_processes
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, with_code_first
+from xval.jobs.outcome import JobOutcome
 from xval.settings.architectures import trains_network
 from xval.settings.parameters import to_parameters
 

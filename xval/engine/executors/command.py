@@ -12,9 +12,10 @@ from itertools import cycle
 from xval.backend.devices import Slot
 from xval.base.operating_system import quote
 from xval.engine.executors._worker_process import check_models_apart
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import command_line, write_job_file
+from xval.jobs.outcome import JobOutcome
 from xval.settings.schema import Settings
 
 

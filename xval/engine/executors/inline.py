@@ -15,8 +15,9 @@ from xval.base.errors import SettingsError
 from xval.engine.executors._warnings import warnings_to
 from xval.engine.worker.check_models import check_models
 from xval.engine.worker.run import run_job
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
+from xval.jobs.outcome import JobOutcome
 from xval.settings.schema import Settings
 
 

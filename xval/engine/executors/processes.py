@@ -18,9 +18,10 @@ from xval.engine.executors._schedule import ATTEMPTS, Schedule
 from xval.engine.executors._shared_gpus import SharedGpus
 from xval.engine.executors._warnings import warnings_to
 from xval.engine.executors._worker_process import WORKER_MODULE, Messages, Worker, build_models, check_models_apart
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import remove_leftovers
+from xval.jobs.outcome import JobOutcome
 from xval.results.job_key import JobKey
 
 

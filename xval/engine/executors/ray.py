@@ -15,9 +15,10 @@ from typing import Any
 from xval.backend.devices import Slot
 from xval.base.errors import SettingsError, brief
 from xval.engine.executors._launched import run_launched, slot_of_each
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
+from xval.jobs.outcome import JobOutcome
 from xval.settings.schema import Settings
 
 _SECONDS_TO_CANCEL = 10.0

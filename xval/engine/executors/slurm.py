@@ -21,9 +21,10 @@ from xval.backend.devices import Slot
 from xval.base.errors import SettingsError
 from xval.base.json_files import read_json, write_json
 from xval.engine.executors._launched import checkpointed_epoch, run_launched, slot_of_each
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess, read_job_file, write_outcome
+from xval.jobs.outcome import JobOutcome
 from xval.settings.schema import Settings
 
 _MOST_IN_VAIN = 3

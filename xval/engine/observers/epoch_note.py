@@ -13,9 +13,10 @@ from pathlib import Path
 
 from xval.backend.gpu_readings import describe_now
 from xval.base.operating_system import replace
-from xval.jobs.claim import ClaimedFold, JobOutcome, Report
+from xval.jobs.claim import ClaimedFold, Report
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer
+from xval.jobs.outcome import JobOutcome
 from xval.results.epoch_note import NOTE_NAME, Note
 
 _SECONDS_BETWEEN = 1.0

@@ -18,8 +18,8 @@ from xval.backend.gpu_readings import watched_gpus
 from xval.base.operating_system import WARNING_SIGNALS
 from xval.engine.worker.run import record_failure, run_job
 from xval.jobs.checkpoints import write_latest
-from xval.jobs.claim import FAILED
 from xval.jobs.job_file import read_job_file, write_outcome
+from xval.jobs.outcome import FAILED
 from xval.settings.architectures import trains_network
 
 

@@ -12,10 +12,11 @@ from xval.backend.devices import load_keras
 from xval.base.json_files import write_json
 from xval.engine.observers import job_observers
 from xval.folds.predefined import SIDES
-from xval.jobs.claim import ClaimedFold, JobOutcome, Report
+from xval.jobs.claim import ClaimedFold, Report
 from xval.jobs.job import Job
 from xval.jobs.model_files import save_model
 from xval.jobs.observers import Observers
+from xval.jobs.outcome import JobOutcome
 from xval.jobs.record import describe_job, describe_untested, versions, write_history
 from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import trains_network

@@ -21,9 +21,10 @@ from xval.base.operating_system import WARNING_SIGNALS
 from xval.engine.worker.check_models import check_models
 from xval.engine.worker.run import run_job
 from xval.jobs.checkpoints import write_latest
-from xval.jobs.claim import JobOutcome, Report
+from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK
+from xval.jobs.outcome import JobOutcome
 from xval.settings.architectures import trains_network
 from xval.settings.parameters import from_parameters
 from xval.settings.schema import Settings

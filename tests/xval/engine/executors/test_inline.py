@@ -5,8 +5,8 @@ import pytest
 from xval.backend.devices import Slot
 from xval.engine.executors import inline
 from xval.folds.plan import Fold
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
+from xval.jobs.outcome import JobOutcome
 
 
 def test_jobs_run_in_turn_and_a_crashed_one_again(monkeypatch, make_settings):

@@ -14,9 +14,9 @@ from xval.engine.executors._launched import run_launched, slot_of_each
 from xval.engine.observers.epoch_note import EpochNote
 from xval.folds.plan import Fold
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
-from xval.jobs.claim import JobOutcome
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, write_job_file, write_outcome
+from xval.jobs.outcome import JobOutcome
 from xval.results.folder import ExperimentFolder
 
 CPU = Slot("cpu", 1)

@@ -17,7 +17,7 @@ WORKER = """
 import json, os, signal, time
 from pathlib import Path
 from xval.engine.worker.serve import WorkerTasks, main
-from xval.jobs.claim import JobOutcome
+from xval.jobs.outcome import JobOutcome
 
 def note(job, *more):
     folder = Path(job.experiment_folder)

@@ -10,9 +10,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from xval.base.errors import DivergenceError
 from xval.engine.worker.run import record_failure, run_job
 from xval.folds.plan import Fold
-from xval.jobs.claim import ClaimedFold, JobOutcome
+from xval.jobs.claim import ClaimedFold
 from xval.jobs.job import Job
 from xval.jobs.job_file import read_outcome, write_outcome
+from xval.jobs.outcome import JobOutcome
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_history
 from xval.settings.resolve import Declaration, resolve

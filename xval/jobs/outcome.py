@@ -1,0 +1,54 @@
+"""What became of a job."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from xval.results.job_key import JobKey
+
+Status = Literal["done", "failed", "crashed", "elsewhere"]
+FAILED = ("failed", "crashed")
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What became of a job.
+
+    Attributes:
+        instance: Number of the instance.
+        fold: Number of the fold.
+        status: done; failed; crashed (ended by memory or by force, worth another try); elsewhere (another process has it).
+        error: One line on what went wrong.
+        details: The traceback.
+        seconds: Wall-clock time.
+        test_metrics: Of a done job; none where no items are left to test.
+        memory_mb: Resident memory of the process after the job.
+        repeat: Number of the repeat.
+        history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
+        out_of_memory: Of a crashed job: it found too little memory.
+        gpu_memory_mb: The most that arrays of its process took on its GPU (MB); 0: not known.
+        trial: Number of the trial of a search, whose `test_metrics` hold the validation figure that scores it; 0: none.
+    """
+
+    instance: int
+    fold: int
+    status: Status
+    error: str = ""
+    details: str = ""
+    seconds: float = 0.0
+    test_metrics: dict[str, float] = field(default_factory=dict)
+    memory_mb: float = 0.0
+    repeat: int = 1
+    history: list[dict[str, float]] = field(default_factory=list)
+    trial: int = 0
+    out_of_memory: bool = False
+    gpu_memory_mb: float = 0.0
+
+    @classmethod
+    def of(cls, key: JobKey, status: Status, **found: Any) -> Self:
+        """Return the outcome of a job."""
+        return cls(status=status, **key._asdict(), **found)
+
+    @property
+    def key(self) -> JobKey:
+        """What names the job."""
+        return JobKey.of_numbers(self.instance, self.fold, self.repeat, self.trial)
