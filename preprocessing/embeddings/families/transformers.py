@@ -1,9 +1,9 @@
 """``transformers:NAME_OR_FOLDER``: wav2vec2, HuBERT, WavLM, Whisper's encoder, AST and CLAP of Hugging Face transformers.
 
 The weights are a folder, or lie in the cache of the hub under the model's name; they are safetensors, never a pickle. Its
-identity is every .json and .safetensors file, in folders below too. transformers reads no others here: pickles, texts,
-tokenizers and code (trust_remote_code is off) change no embedding. Layer 0
-is what enters the first block, layer N what the model gives (its last block, normalised where the model does so).
+identity is every .json and .safetensors file, in folders below and hidden ones too. transformers reads no others here:
+pickles, texts, tokenizers and code (trust_remote_code is off) change no embedding. Layer 0 is what enters
+the first block, layer N what the model gives (its last block, normalised where the model does so).
 
 | model | frames | longest stretch |
 |---|---|---|
@@ -63,8 +63,10 @@ def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG0
     logging.disable_progress_bar()
     safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        kind = AutoConfig.from_pretrained(folder, **safely).model_type
+        config = AutoConfig.from_pretrained(folder, **safely)
+        kind = config.model_type
         _check_kind(name, kind)
+        _check_weights(name, folder, getattr(config, "transformers_weights", None))
         extractor = AutoFeatureExtractor.from_pretrained(folder, **safely)
         model, report = AutoModel.from_pretrained(
             folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safely
@@ -145,6 +147,18 @@ def _check_kind(name: str, kind: str) -> None:
         raise SettingsError(
             f"embedding_model=transformers:{name}: is a model of type '{kind}', from which no embeddings are taken. Allowed: "
             f"{', '.join(allowed)}."
+        )
+
+
+def _check_weights(name: str, folder: Path, named: Any) -> None:
+    """Refuse weights that the config names and that do not count as the model's."""
+    if named is None:
+        return
+    file = Path(str(named)).as_posix()
+    if file not in list_files(folder, _READ) or not file.endswith((".safetensors", _INDEX)):
+        raise SettingsError(
+            f"embedding_model=transformers:{name}: {folder / _CONFIG} names '{named}' as transformers_weights, which is no "
+            ".safetensors file of the folder nor an index of them. Remove that entry, or download the model again."
         )
 
 
