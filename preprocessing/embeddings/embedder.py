@@ -178,7 +178,7 @@ def read_rate(path: Path, *keys: str) -> int | None:
         value = json.loads(path.read_bytes())
         for key in keys:
             value = value[key]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return value if type(value) is int and value > 0 else None
 

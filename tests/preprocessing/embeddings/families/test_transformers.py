@@ -205,6 +205,52 @@ def test_weights_that_the_config_names_and_that_do_not_count_are_refused(
         load_embedder(settings(f"transformers:{folder}"))
 
 
+@pytest.mark.parametrize(
+    ("file", "changes", "error"),
+    [
+        ("model.safetensors", None, "SafetensorError"),
+        ("config.json", {"num_attention_heads": 0}, "ZeroDivisionError"),
+        ("config.json", {"hidden_size": 0}, "[A-Za-z]+Error"),
+        ("config.json", {"conv_kernel": ["a", "b"]}, "Strict[A-Za-z]+Error"),
+        ("config.json", {"conv_kernel": [10, 3, 3]}, "Strict[A-Za-z]+Error"),
+        (
+            "preprocessor_config.json",
+            {"feature_extractor_type": "WhisperFeatureExtractor", "hop_length": 0},
+            "ZeroDivisionError",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_damaged_files_are_a_line_that_names_the_folder_and_the_error(
+    file: str,
+    changes: dict[str, Any] | None,
+    error: str,
+    saved: Callable[..., Any],
+    settings: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("wav2vec2")[0], folder)
+    content = (folder / file).read_bytes()
+    (folder / file).write_bytes(content[:-100] if changes is None else json.dumps(json.loads(content) | changes).encode())
+    with pytest.raises(
+        SettingsError, match=rf"^embedding_model=transformers:.*model cannot be loaded \({error}: .+\)\. A file is damaged"
+    ):
+        load_embedder(settings(f"transformers:{folder}"))
+
+
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json"])
+def test_json_that_is_nested_too_deeply_is_refused(
+    file: str, saved: Callable[..., Any], settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("wav2vec2")[0], folder)
+    (folder / file).write_text("[" * 200_000)
+    match = {"config.json": "cannot be loaded .RecursionError", "preprocessor_config.json": "names no sampling_rate"}[file]
+    with pytest.raises(SettingsError, match=match):
+        load_embedder(settings(f"transformers:{folder}"))
+
+
 def name_weights(folder: Path, named: object) -> None:
     """Have the config of a model name the file of its weights."""
     config = json.loads((folder / "config.json").read_text())
