@@ -25,7 +25,6 @@ from xval.base.errors import SettingsError, XvalError, one_line
 EMBEDDINGS_VERSION = 1
 
 _FAMILIES = "preprocessing.embeddings.families"
-_UNREAD_FOLDERS = (".git", ".cache")
 _BYTES = 1 << 20
 _MOST = 1 << 24
 
@@ -179,7 +178,7 @@ def read_rate(path: Path, *keys: str) -> int | None:
         value = json.loads(path.read_bytes())
         for key in keys:
             value = value[key]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return value if type(value) is int and value > 0 else None
 
@@ -194,7 +193,7 @@ def hash_files(paths: Iterable[Path], *facts: object) -> str:
 
 
 def list_files(folder: Path, patterns: Iterable[str]) -> list[str]:
-    """Return the files of a folder and of those below, by their names from there on, sorted; .git and .cache are left out.
+    """Return the files of a folder and of those below, hidden ones too, by their names from there on, sorted.
 
     A link to a file is one where it leads to a file inside the folder, or to a blob of the hub's cache that the folder is in.
 
@@ -209,7 +208,6 @@ def list_files(folder: Path, patterns: Iterable[str]) -> list[str]:
     allowed = [root, *([root.parents[1] / "blobs"] if root.parent.name == "snapshots" else [])]
     names = []
     for parent, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in _UNREAD_FOLDERS]
         linked = [name for name in folders if Path(parent, name).is_symlink()]
         for name in [*linked, *(name for name in files if any(fnmatchcase(name, pattern) for pattern in patterns))]:
             path = Path(parent, name)

@@ -1,9 +1,9 @@
 """``transformers:NAME_OR_FOLDER``: wav2vec2, HuBERT, WavLM, Whisper's encoder, AST and CLAP of Hugging Face transformers.
 
 The weights are a folder, or lie in the cache of the hub under the model's name; they are safetensors, never a pickle. Its
-identity is every .json and .safetensors file, in folders below too. transformers reads no others here: pickles, texts,
-tokenizers and code (trust_remote_code is off) change no embedding. Layer 0
-is what enters the first block, layer N what the model gives (its last block, normalised where the model does so).
+identity is every .json and .safetensors file, in folders below and hidden ones too. transformers reads no others here:
+pickles, texts, tokenizers and code (trust_remote_code is off) change no embedding. Layer 0 is what enters
+the first block, layer N what the model gives (its last block, normalised where the model does so).
 
 | model | frames | longest stretch |
 |---|---|---|
@@ -17,6 +17,7 @@ Gong et al. 2021 (AST), Wu et al. 2023 (CLAP).
 """
 
 import json
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import Identity, hash_files, list_files, read_rate
-from xval.base.errors import SettingsError, brief, how_to_install
+from xval.base.errors import SettingsError, XvalError, brief, how_to_install, one_line
 from xval.base.operating_system import read_regular
 
 _SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
@@ -44,10 +45,10 @@ _UNUSED = ("masked_spec_embed",)
 def identify(name: str) -> Identity:
     """Return the identity of a model: the content of its files, and its rate."""
     folder = _find_folder(name)
+    names = list_files(folder, _READ)
     rate_hz = read_rate(folder / _PREPROCESSOR, "sampling_rate")
     if rate_hz is None:
         raise SettingsError(f"embedding_model=transformers:{name}: {folder / _PREPROCESSOR} names no sampling_rate.")
-    names = list_files(folder, _READ)
     _check_reach(name, folder, names)
     return Identity(hash_files([folder / each for each in names], names), rate_hz)
 
@@ -63,22 +64,24 @@ def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG0
     logging.disable_progress_bar()
     safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        kind = AutoConfig.from_pretrained(folder, **safely).model_type
+        config = AutoConfig.from_pretrained(folder, **safely)
+        kind = config.model_type
         _check_kind(name, kind)
+        _check_weights(name, folder, getattr(config, "transformers_weights", None))
         extractor = AutoFeatureExtractor.from_pretrained(folder, **safely)
         model, report = AutoModel.from_pretrained(
             folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safely
         )
-    except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError) as error:
-        raise SettingsError(f"embedding_model=transformers:{name}: {folder} cannot be loaded ({brief(error, 300)}).") from error
-    missing = sorted(key for key in report["missing_keys"] if not key.endswith(_UNUSED))
-    if missing:
+        _check_complete(name, report["missing_keys"])
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return TransformersEmbedder(model, extractor, kind, device)
+    except XvalError:
+        raise
+    except Exception as error:  # whatever damaged files and settings that do not fit make of the libraries
         raise SettingsError(
-            f"embedding_model=transformers:{name}: its files lack {len(missing)} of the model's weights ({missing[0]} ...), "
-            "which would be random. Download it again, or name the model that they belong to."
-        )
-    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    return TransformersEmbedder(model, extractor, kind, device)
+            f"embedding_model=transformers:{name}: {folder} cannot be loaded ({one_line(error)[:300]}). A file is damaged, or "
+            "the model needs more memory than there is. Download it again, or name another model."
+        ) from error
 
 
 class TransformersEmbedder:
@@ -145,6 +148,27 @@ def _check_kind(name: str, kind: str) -> None:
         raise SettingsError(
             f"embedding_model=transformers:{name}: is a model of type '{kind}', from which no embeddings are taken. Allowed: "
             f"{', '.join(allowed)}."
+        )
+
+
+def _check_complete(name: str, missing_keys: Iterable[str]) -> None:
+    missing = sorted(key for key in missing_keys if not key.endswith(_UNUSED))
+    if missing:
+        raise SettingsError(
+            f"embedding_model=transformers:{name}: its files lack {len(missing)} of the model's weights ({missing[0]} ...), "
+            "which would be random. Download it again, or name the model that they belong to."
+        )
+
+
+def _check_weights(name: str, folder: Path, named: Any) -> None:
+    """Refuse weights that the config names and that do not count as the model's."""
+    if named is None:
+        return
+    file = Path(str(named)).as_posix()
+    if file not in list_files(folder, _READ) or not file.endswith((".safetensors", _INDEX)):
+        raise SettingsError(
+            f"embedding_model=transformers:{name}: {folder / _CONFIG} names '{named}' as transformers_weights, which is no "
+            ".safetensors file of the folder nor an index of them. Remove that entry, or download the model again."
         )
 
 

@@ -147,8 +147,7 @@ def test_every_file_that_may_be_loaded_counts_and_no_link_leads_out(
     hashes.append(identify(wanted).hash)
     assert len(set(hashes)) == len(hashes)
 
-    for unread in ("README.md", ".cache/other.json", "pytorch_model.bin", "modeling.py"):
-        (folder / unread).parent.mkdir(exist_ok=True)
+    for unread in ("README.md", "pytorch_model.bin", "modeling.py"):
         (folder / unread).write_text("{}")
     assert identify(wanted).hash == hashes[-1]
 
@@ -173,6 +172,89 @@ def test_every_file_that_may_be_loaded_counts_and_no_link_leads_out(
         (folder / link).unlink()
     os.mkfifo(folder / "a.json")
     refuses("a.json: .*no regular file")
+
+
+@pytest.mark.parametrize("hidden", [".cache", ".git"])
+def test_weights_in_a_hidden_folder_that_the_config_names_count(
+    hidden: str, saved: Callable[..., Any], settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("hubert")[0], folder)
+    wanted = settings(f"transformers:{folder}")
+    weights = folder / hidden / "w.safetensors"
+    weights.parent.mkdir()
+    (folder / "model.safetensors").rename(weights)
+    name_weights(folder, f"{hidden}/w.safetensors")
+    noise = np.random.default_rng(0).normal(size=(1, 4000)).astype(np.float32)
+    first_hash, first = identify(wanted).hash, load_embedder(wanted).embed(noise, 16000, (0,))
+    doubled = {name: 2 * value for name, value in load_file(weights).items()}
+    save_file(doubled, weights, metadata={"format": "pt"})
+    assert identify(wanted).hash != first_hash
+    assert not np.allclose(load_embedder(wanted).embed(noise, 16000, (0,)), first)
+
+
+@pytest.mark.parametrize("named", ["adapter_model.bin", "../model.safetensors", "W.safetensors", "config.json", 7])
+def test_weights_that_the_config_names_and_that_do_not_count_are_refused(
+    named: object, saved: Callable[..., Any], settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("hubert")[0], folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "adapter_model.bin")
+    name_weights(folder, named)
+    with pytest.raises(SettingsError, match=rf"config\.json names '{named}' as transformers_weights, which is no"):
+        load_embedder(settings(f"transformers:{folder}"))
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "error"),
+    [
+        ("model.safetensors", None, "SafetensorError"),
+        ("config.json", {"num_attention_heads": 0}, "ZeroDivisionError"),
+        ("config.json", {"hidden_size": 0}, "[A-Za-z]+Error"),
+        ("config.json", {"conv_kernel": ["a", "b"]}, "Strict[A-Za-z]+Error"),
+        ("config.json", {"conv_kernel": [10, 3, 3]}, "Strict[A-Za-z]+Error"),
+        (
+            "preprocessor_config.json",
+            {"feature_extractor_type": "WhisperFeatureExtractor", "hop_length": 0},
+            "ZeroDivisionError",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_damaged_files_are_a_line_that_names_the_folder_and_the_error(
+    file: str,
+    changes: dict[str, Any] | None,
+    error: str,
+    saved: Callable[..., Any],
+    settings: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("wav2vec2")[0], folder)
+    content = (folder / file).read_bytes()
+    (folder / file).write_bytes(content[:-100] if changes is None else json.dumps(json.loads(content) | changes).encode())
+    with pytest.raises(
+        SettingsError, match=rf"^embedding_model=transformers:.*model cannot be loaded \({error}: .+\)\. A file is damaged"
+    ):
+        load_embedder(settings(f"transformers:{folder}"))
+
+
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json"])
+def test_json_that_is_nested_too_deeply_is_refused(
+    file: str, saved: Callable[..., Any], settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("wav2vec2")[0], folder)
+    (folder / file).write_text("[" * 200_000)
+    match = {"config.json": "cannot be loaded .RecursionError", "preprocessor_config.json": "names no sampling_rate"}[file]
+    with pytest.raises(SettingsError, match=match):
+        load_embedder(settings(f"transformers:{folder}"))
+
+
+def name_weights(folder: Path, named: object) -> None:
+    """Have the config of a model name the file of its weights."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"transformers_weights": named}))
 
 
 def test_the_layout_of_the_hubs_cache_is_the_folder_itself(
