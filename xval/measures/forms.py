@@ -18,11 +18,6 @@ from xval.measures.metrics import Metric
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xval.measures.answered import Answered
-    from xval.measures.events.recordings import AnsweredRecordings
-
-Side: TypeAlias = "Answered | AnsweredRecordings"
-"""What was answered on a side, or on a part of it."""
 Array: TypeAlias = NDArray[Any]
 Known: TypeAlias = NDArray[Any] | None
 """None: not known."""

@@ -32,10 +32,10 @@ from xval.measures.forms import (
     Known,
     Names,
     Renames,
-    Side,
     SideFigures,
 )
 from xval.measures.labels import LabelledData, TrueLabels
+from xval.measures.side import Side
 from xval.measures.task_facts import TargetForm as TargetForm
 from xval.measures.task_facts import TaskFacts
 

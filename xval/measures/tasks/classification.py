@@ -29,10 +29,10 @@ from xval.measures.forms import (
     Known,
     Names,
     Renames,
-    Side,
 )
 from xval.measures.labels import LabelledData, TrueLabels, match_labels
 from xval.measures.metrics import Chance, metric
+from xval.measures.side import Side
 from xval.measures.task import Task
 
 if TYPE_CHECKING:

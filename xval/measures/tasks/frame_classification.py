@@ -34,12 +34,12 @@ from xval.measures.forms import (
     Known,
     Names,
     Renames,
-    Side,
 )
 from xval.measures.frame_counts import THRESHOLD, Predictions, Targets, all_classes, count_frames, first_event
 from xval.measures.label_counts import made_up_labels
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import metric
+from xval.measures.side import Side
 from xval.measures.task import Task, constant_answer
 
 if TYPE_CHECKING:

@@ -33,7 +33,6 @@ from xval.measures.forms import (
     Known,
     Names,
     Renames,
-    Side,
 )
 from xval.measures.label_counts import (
     THRESHOLD,
@@ -50,6 +49,7 @@ from xval.measures.label_counts import (
 )
 from xval.measures.labels import LabelledData, TrueLabels, match_label_sets
 from xval.measures.metrics import Chance, find, metric
+from xval.measures.side import Side
 from xval.measures.statistics import thresholds as label_thresholds
 from xval.measures.task import Task
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from xval.base.errors import JobError
 from xval.measures.answered import Answered
-from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, FigureOptions, Known, Names, Renames, Side
+from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, FigureOptions, Known, Names, Renames
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import Chance, metric
+from xval.measures.side import Side
 from xval.measures.task import Task
 
 if TYPE_CHECKING:

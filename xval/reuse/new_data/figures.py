@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from xval.measures import metrics
 from xval.measures.answered import Answered
-from xval.measures.forms import FigureOptions, Side
+from xval.measures.forms import FigureOptions
 from xval.measures.label_counts import decide
+from xval.measures.side import Side
 from xval.measures.statistics.intervals import MOST_LEFT_OUT, MOST_VALUES_OF_INTERVAL, Interval, figure_interval
 from xval.measures.task import Task
 from xval.measures.tasks.multilabel_classification import TUNED_METRICS

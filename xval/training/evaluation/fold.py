@@ -19,7 +19,8 @@ from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
 from xval.measures.answered import Answered
 from xval.measures.events.recordings import answer_recordings
-from xval.measures.forms import FigureOptions, Side
+from xval.measures.forms import FigureOptions
+from xval.measures.side import Side
 from xval.measures.task import Task
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
