@@ -102,12 +102,18 @@ def test_splits_are_no_folders_elsewhere(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("name", ["../private/data-00000-of-00001.arrow", "link.arrow"])
+@pytest.mark.parametrize(
+    "name",
+    ["../private/data-00000-of-00001.arrow", "link.arrow", "link/../data-00000-of-00001.arrow", "sub\\x.arrow"],
+)
 def test_tables_of_other_folders_are_refused(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "words"
     for place in (folder, tmp_path / "private"):
         dataset([{"bytes": encoded(0), "path": "0.wav"}]).save_to_disk(str(place))
     (folder / "link.arrow").symlink_to(tmp_path / "private" / "data-00000-of-00001.arrow")
+    (folder / "sub\\x.arrow").symlink_to(tmp_path / "private" / "data-00000-of-00001.arrow")
+    (tmp_path / "private" / "in").mkdir()
+    (folder / "link").symlink_to(tmp_path / "private" / "in")
     state = json.loads((folder / "state.json").read_text())
     (folder / "state.json").write_text(json.dumps(state | {"_data_files": [{"filename": name}]}))
     with pytest.raises(CorpusError, match=r"state\.json names '.*\.arrow', which leads out of .*words"):
@@ -183,11 +189,12 @@ def test_a_card_may_name_files_inside(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_link_to_a_table_elsewhere_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["train.parquet", "train\\a.parquet"])
+def test_a_link_to_a_table_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "words").mkdir()
     dataset([{"bytes": encoded(0), "path": "0.wav"}]).to_parquet(str(tmp_path / "private.parquet"))
-    (tmp_path / "words" / "train.parquet").symlink_to(tmp_path / "private.parquet")
-    with pytest.raises(CorpusError, match=r"words: .*train\.parquet leads out of .*words"):
+    (tmp_path / "words" / name).symlink_to(tmp_path / "private.parquet")
+    with pytest.raises(CorpusError, match=r"words: .*train.*\.parquet leads out of .*words"):
         list_clips(tmp_path / "audio", source=str(tmp_path / "words"))
 
 
