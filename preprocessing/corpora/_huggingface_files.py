@@ -41,7 +41,7 @@ def load_splits(source: str, config: str) -> tuple[dict[str, Any], Boundary]:
     folder = Path(source)
     was_saved = any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
     try:
-        with _offline():
+        with offline():
             if was_saved:
                 _check_saved(folder)
                 loaded = datasets.load_from_disk(source)
@@ -161,7 +161,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 @contextmanager
-def _offline() -> Iterator[None]:
+def offline() -> Iterator[None]:
     """Keep the library from the network; its environment variables count only before it is imported."""
     import datasets
     from huggingface_hub import constants

@@ -144,6 +144,48 @@ def requests() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
+@pytest.mark.parametrize("kind", ["Image", "Video", "Pdf", "Audio"])
+@pytest.mark.parametrize("is_list", [False, True])
+def test_columns_that_the_library_would_decode_are_refused(
+    tmp_path: Path, requests: tuple[str, list[str]], kind: str, is_list: bool
+) -> None:
+    """Their cells name files and addresses, which it opens; those that are not chosen are not looked at."""
+    address, asked = requests
+    folder = tmp_path / "words"
+    save_with_features(folder, f"{address}/x.png", {"_type": kind}, is_list)
+    for option in ({"label": "picture"}, {"item": "picture"}):
+        with pytest.raises(CorpusError, match=rf"words, split train: the column picture holds {kind}, which is no label or item"):
+            list_clips(tmp_path / "audio", source=str(folder), audio="audio", **option)
+    assert list_clips(tmp_path / "audio", source=str(folder), audio="audio")["label"].tolist() == ["a"]
+    assert asked == []
+
+
+def save_with_features(folder: Path, path: str, feature: dict[str, Any], is_list: bool) -> None:
+    """Write a dataset with one row and one more column, ``picture``, of which dataset_info.json says what it is."""
+    import datasets
+
+    cell = {"bytes": None, "path": path}
+    dataset([{"bytes": encoded(0), "path": "0.wav"}]).add_column(
+        "picture",
+        [[cell] if is_list else cell],
+        feature=(datasets.List if is_list else dict)({"bytes": datasets.Value("binary"), "path": datasets.Value("string")}),
+    ).save_to_disk(str(folder))
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info["features"]["picture"] = {"_type": "List", "feature": feature} if is_list else feature
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+
+
+def test_splits_of_other_columns_are_refused_by_name(tmp_path: Path) -> None:
+    import datasets
+
+    part = dataset([{"bytes": encoded(0), "path": "0.wav"}])
+    datasets.DatasetDict({"train": part}).save_to_disk(str(tmp_path / "words"))
+    part.rename_column("label", "word").save_to_disk(str(tmp_path / "words" / "test"))
+    (tmp_path / "words" / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
+    with pytest.raises(CorpusError, match=r"words, split test: no column label, which another split has\. Available: audio, word"):
+        list_clips(tmp_path / "audio", source=str(tmp_path / "words"))
+
+
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize(
     "form", ["- config_name: a\n  data_files: {}", "- config_name: a\n  data_files:\n  - split: train\n    path: [{}]"]
