@@ -70,7 +70,9 @@ def list_clips(
         rows = [
             {"path": path, "file": path, **values, **({"phase": _PHASES.get(split)} if len(parts) > 1 else {})}
             for split, part in parts.items()
-            for path, values in _write_audio(part.select_columns([column, *kept]), split, column, audio_folder, source, boundary)
+            for path, values in _write_audio(
+                part.select_columns([column, *kept]), split, column, audio_folder, source, boundary
+            )
         ]
     facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such beside missing ones
     labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
@@ -110,14 +112,13 @@ def _find_audio(features: Any, audio: str) -> str:
 
 
 def _refuse_decoded(features: Any, columns: list[str], where: str) -> None:
-    """Refuse labels and items that the library would decode: it opens the files and addresses that their cells name."""
+    """Refuse labels and items, the columns after that of the audio, that the library would decode: it opens the files and addresses that their cells name."""
     import datasets
 
-    audio, *others = columns
     for name in columns:
         if name not in features:
             raise CorpusError(f"{where}: no column {name}, which another split has. Available: {', '.join(features)}.")
-    for name in others:
+    for name in columns[1:]:
         inner = features[name]
         while isinstance(inner, (datasets.List, datasets.LargeList)):
             inner = inner.feature

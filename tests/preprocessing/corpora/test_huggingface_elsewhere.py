@@ -47,19 +47,6 @@ def save_with_paths(folder: Path, paths: list[str]) -> None:
         (folder / name).write_text((folder.with_name("form") / name).read_text())
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache of the library, empty."""
-    import datasets
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "DOWNLOADED_DATASETS_PATH", tmp_path / "cache" / "downloads")
-    monkeypatch.setattr(datasets.config, "EXTRACTED_DATASETS_PATH", tmp_path / "cache" / "downloads" / "extracted")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "cache"
-
-
 @pytest.mark.parametrize("path", ["{root}/key", "../key", "audio/../../key", "link.wav", "above/key"])
 def test_files_outside_are_refused_by_row_and_not_copied(tmp_path: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "key").write_text("secret")
@@ -154,7 +141,9 @@ def test_columns_that_the_library_would_decode_are_refused(
     folder = tmp_path / "words"
     save_with_features(folder, f"{address}/x.png", {"_type": kind}, is_list)
     for option in ({"label": "picture"}, {"item": "picture"}):
-        with pytest.raises(CorpusError, match=rf"words, split train: the column picture holds {kind}, which is no label or item"):
+        with pytest.raises(
+            CorpusError, match=rf"words, split train: the column picture holds {kind}, which is no label or item"
+        ):
             list_clips(tmp_path / "audio", source=str(folder), audio="audio", **option)
     assert list_clips(tmp_path / "audio", source=str(folder), audio="audio")["label"].tolist() == ["a"]
     assert asked == []
@@ -182,7 +171,9 @@ def test_splits_of_other_columns_are_refused_by_name(tmp_path: Path) -> None:
     datasets.DatasetDict({"train": part}).save_to_disk(str(tmp_path / "words"))
     part.rename_column("label", "word").save_to_disk(str(tmp_path / "words" / "test"))
     (tmp_path / "words" / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
-    with pytest.raises(CorpusError, match=r"words, split test: no column label, which another split has\. Available: audio, word"):
+    with pytest.raises(
+        CorpusError, match=r"words, split test: no column label, which another split has\. Available: audio, word"
+    ):
         list_clips(tmp_path / "audio", source=str(tmp_path / "words"))
 
 
