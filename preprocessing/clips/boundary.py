@@ -16,22 +16,30 @@ class Boundary:
 
     def __init__(self, *folders: Path) -> None:
         """Note the folders; relative names start at the first."""
-        self._start = os.path.abspath(folders[0])  # noqa: PTH100 - resolve() would follow links before '..' is taken away
         self._folders = tuple(os.path.realpath(folder) for folder in folders)
         self._places: dict[str, str] = {}
 
     def find(self, name: str) -> Path | None:
-        """Return where a file lies that the corpus names, whether or not it is there; None: outside of the folders."""
-        whole = os.path.normpath(os.path.join(self._start, name.replace("\\", "/")))  # noqa: PTH118 - Path keeps '..'
-        if "\0" in whole:  # which no file has
+        """Return where a file lies that the corpus names, whether or not it is there; None: outside of the folders.
+
+        Whoever opens the name may take a backslash for a part of it or for '/', and may follow links before or after '..' is
+        taken away. A name must stay inside in all of these readings.
+        """
+        if "\0" in name:  # which no file has
             return None
-        real = self._resolve(whole)
-        is_inside = any(real.startswith(os.path.join(folder, "")) for folder in self._folders)  # noqa: PTH118
-        return Path(real) if is_inside else None
+        literal = os.path.join(self._folders[0], name)  # noqa: PTH118 - Path drops './'
+        posix = os.path.join(self._folders[0], name.replace("\\", "/"))  # noqa: PTH118
+        places = [self._resolve(path) for path in dict.fromkeys((os.path.normpath(posix), posix, literal))]
+        return Path(places[0]) if all(map(self._is_inside, places)) else None
+
+    def _is_inside(self, real: str) -> bool:
+        return any(real.startswith(os.path.join(folder, "")) for folder in self._folders)  # noqa: PTH118
 
     def _resolve(self, path: str) -> str:
         """Return a path without links; each folder is asked once, for a corpus has many files in few."""
         above, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            return os.path.realpath(path)
         if above not in self._places:
             self._places[above] = os.path.realpath(above)
         file = os.path.join(self._places[above], name)  # noqa: PTH118

@@ -191,7 +191,7 @@ def _unzip(path: Path, into: Path) -> None:
         for member in archive.infolist():
             is_link = stat.S_ISLNK(member.external_attr >> 16)
             _refuse_unsafe(path, member.filename, "a link" if is_link else "")
-        _refuse_bomb(path, sum(member.file_size for member in archive.infolist()))
+        refuse_bomb(path, sum(member.file_size for member in archive.infolist()))
         archive.extractall(into)  # noqa: S202 - every member was checked
 
 
@@ -201,11 +201,11 @@ def _untar(path: Path, into: Path) -> None:
         for member in archive:
             _refuse_unsafe(path, member.name, "" if member.isfile() or member.isdir() else "a link or a device")
             n_bytes += tarfile.BLOCKSIZE + member.size
-            _refuse_bomb(path, n_bytes)
+            refuse_bomb(path, n_bytes)
         archive.extractall(into, filter="data")
 
 
-def _refuse_bomb(path: Path, n_bytes: int) -> None:
+def refuse_bomb(path: Path, n_bytes: int) -> None:
     """Refuse an archive that unpacks to far more than it has, or than the disk has room for."""
     free_bytes, own_bytes = shutil.disk_usage(path.parent).free, path.stat().st_size
     if n_bytes > max(_UNCHECKED_BYTES, _LARGEST_RATIO * own_bytes):

@@ -8,12 +8,15 @@ Comes in: a folder, or the name of a dataset in the cache. Goes out: its splits,
 """
 
 import re
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from preprocessing.clips.boundary import Boundary
+from preprocessing.clips.listing import AUDIO_SUFFIXES
+from preprocessing.corpora._download import refuse_bomb
 from preprocessing.corpora._plain_yaml import parse_plain
 from xval.base.errors import CorpusError, how_to_install
 from xval.base.json_files import read_json
@@ -24,6 +27,8 @@ KINDS = ("arrow", "audiofolder", "cache", "csv", "json", "parquet", "webdataset"
 _SPLIT = re.compile(r"\w[\w.-]*")
 _OTHER_PLACE = re.compile(r"://|::")
 """An address, or a file in an archive."""
+_ARCHIVES = {"audiofolder": ("tar", "zip"), "webdataset": ("tar",)}
+"""The formats that each reader needs."""
 _LARGEST_CARD_BYTES = 32 << 20
 
 
@@ -41,7 +46,7 @@ def load_splits(source: str, config: str) -> tuple[dict[str, Any], Boundary]:
     folder = Path(source)
     was_saved = any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
     try:
-        with _offline():
+        with offline():
             if was_saved:
                 _check_saved(folder)
                 loaded = datasets.load_from_disk(source)
@@ -123,8 +128,26 @@ def _build(source: str, config: str | None) -> Any:
                 _check_inside(boundary, str(file), f"{folder}: {file}", folder)
     if kind not in KINDS:
         raise CorpusError(f"{source}: files of the kind {kind} are not read here; allowed: {', '.join(KINDS)}.")
+    if folder.is_dir():
+        _refuse_compressed(builder.config.data_files or {}, kind)
     builder.download_and_prepare()
     return builder.as_dataset()
+
+
+def _refuse_compressed(data_files: Mapping[str, Iterable[str]], kind: str) -> None:
+    """Refuse files that the library would unpack, to any size; it goes by their first bytes, not by their names."""
+    from datasets.utils.extract import Extractor
+
+    for file in (str(name) for names in data_files.values() for name in names):
+        if kind == "audiofolder" and Path(file).suffix.lower() in AUDIO_SUFFIXES:
+            continue  # never unpacked, and there may be many
+        names = sorted(Extractor.extractors, key=lambda name: name in ("tar", "zip"))  # a packed tar counts as tar, too
+        packed = next((name for name in names if Extractor.extractors[name].is_extractable(file)), None)
+        if packed and packed not in _ARCHIVES.get(kind, ()):
+            raise CorpusError(f"{file}: compressed ({packed}); such files can unpack to any size. Unpack it, and remove it.")
+        if packed == "zip":
+            with zipfile.ZipFile(file) as archive:
+                refuse_bomb(Path(file), sum(member.file_size for member in archive.infolist()))
 
 
 def _patterns_of_card(folder: Path) -> Iterator[str]:
@@ -161,7 +184,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 @contextmanager
-def _offline() -> Iterator[None]:
+def offline() -> Iterator[None]:
     """Keep the library from the network; its environment variables count only before it is imported."""
     import datasets
     from huggingface_hub import constants

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from preprocessing.clips.boundary import Boundary
 from preprocessing.clips.listing import AUDIO_SUFFIXES
-from preprocessing.corpora._huggingface_files import load_splits
+from preprocessing.corpora._huggingface_files import load_splits, offline
 from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
 from preprocessing.file_replacement import replace_file
@@ -64,11 +64,16 @@ def list_clips(
     if task_type == "auto" and all(str(getattr(features[name], "dtype", "")).startswith("float") for name in names):
         raise CorpusError(f"--label {label}: numbers. To predict them, give --task-type regression.")
     kept = dict.fromkeys([*names, *([] if item == "file" else [item])])
-    rows = [
-        {"path": path, "file": path, **values, **({"phase": _PHASES.get(split)} if len(parts) > 1 else {})}
-        for split, part in parts.items()
-        for path, values in _write_audio(part.select_columns([column, *kept]), split, column, audio_folder, source, boundary)
-    ]
+    for split, part in parts.items():
+        _refuse_decoded(part.features, [column, *kept], f"{source}, split {split}")
+    with offline():
+        rows = [
+            {"path": path, "file": path, **values, **({"phase": _PHASES.get(split)} if len(parts) > 1 else {})}
+            for split, part in parts.items()
+            for path, values in _write_audio(
+                part.select_columns([column, *kept]), split, column, audio_folder, source, boundary
+            )
+        ]
     facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such beside missing ones
     labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
     if labelled.empty:
@@ -104,6 +109,24 @@ def _find_audio(features: Any, audio: str) -> str:
             f"--audio {audio}: {what} Columns of audio: {', '.join(columns) or 'none'}; all: {', '.join(features)}."
         )
     return audio
+
+
+def _refuse_decoded(features: Any, columns: list[str], where: str) -> None:
+    """Refuse labels and items, the columns after that of the audio, that the library would decode: it opens the files and addresses that their cells name."""
+    import datasets
+
+    for name in columns:
+        if name not in features:
+            raise CorpusError(f"{where}: no column {name}, which another split has. Available: {', '.join(features)}.")
+    for name in columns[1:]:
+        inner = features[name]
+        while isinstance(inner, (datasets.List, datasets.LargeList)):
+            inner = inner.feature
+        if not isinstance(inner, (datasets.Value, datasets.ClassLabel)):
+            raise CorpusError(
+                f"{where}: the column {name} holds {type(inner).__name__}, which is no label or item; allowed: Value, "
+                "ClassLabel, or lists of these."
+            )
 
 
 def _write_audio(

@@ -52,6 +52,19 @@ def test_a_way_through_a_link_and_back_is_that_of_its_name(folder: Path) -> None
     assert Boundary(folder).find("link/../evil") is None
 
 
+def test_a_way_through_a_link_and_back_is_also_that_of_the_system(folder: Path) -> None:
+    (folder.parent / "private" / "in").mkdir(parents=True)
+    (folder / "link").symlink_to(folder.parent / "private" / "in")
+    (folder / "table").write_text("own")
+    assert Boundary(folder).find("link/../table") is None
+    assert Boundary(folder).find("link\\..\\table") is None
+
+
+def test_a_backslash_may_be_a_part_of_the_name(folder: Path) -> None:
+    (folder / "audio\\a.wav").symlink_to(folder.parent / "key")
+    assert Boundary(folder).find("audio\\a.wav") is None
+
+
 def test_a_folder_that_is_a_link_itself_is_the_users_choice(folder: Path) -> None:
     (folder.parent / "other").symlink_to(folder)
     assert Boundary(folder.parent / "other").find("audio/a.wav") == (folder / "audio" / "a.wav").resolve()

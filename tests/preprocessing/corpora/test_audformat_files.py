@@ -186,6 +186,15 @@ def test_audio_of_other_folders_is_refused_by_its_path(folder: Path, tmp_path: P
     assert path in str(refusal.value)
 
 
+def test_a_backslash_in_the_name_of_a_link_does_not_hide_it(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "private.wav").write_bytes(b"RIFF")
+    (folder / "audio\\1.wav").symlink_to(tmp_path / "private.wav")
+    table = folder / "db.files.csv"
+    table.write_text(table.read_text().replace(FILES[1], "audio\\1.wav"))
+    with pytest.raises(CorpusError, match=r"table files: 'audio.*1\.wav' leads out of .*database"):
+        list_clips(folder, label="emotion")
+
+
 def test_attachments_and_media_open_no_file(folder: Path) -> None:
     header = yaml.safe_load((folder / "db.yaml").read_text())
     header["attachments"] = {"notes": {"path": "../../notes.txt"}, "more": {"path": "missing"}}

@@ -47,19 +47,6 @@ def save_with_paths(folder: Path, paths: list[str]) -> None:
         (folder / name).write_text((folder.with_name("form") / name).read_text())
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache of the library, empty."""
-    import datasets
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "DOWNLOADED_DATASETS_PATH", tmp_path / "cache" / "downloads")
-    monkeypatch.setattr(datasets.config, "EXTRACTED_DATASETS_PATH", tmp_path / "cache" / "downloads" / "extracted")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "cache"
-
-
 @pytest.mark.parametrize("path", ["{root}/key", "../key", "audio/../../key", "link.wav", "above/key"])
 def test_files_outside_are_refused_by_row_and_not_copied(tmp_path: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "key").write_text("secret")
@@ -102,12 +89,18 @@ def test_splits_are_no_folders_elsewhere(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("name", ["../private/data-00000-of-00001.arrow", "link.arrow"])
+@pytest.mark.parametrize(
+    "name",
+    ["../private/data-00000-of-00001.arrow", "link.arrow", "link/../data-00000-of-00001.arrow", "sub\\x.arrow"],
+)
 def test_tables_of_other_folders_are_refused(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "words"
     for place in (folder, tmp_path / "private"):
         dataset([{"bytes": encoded(0), "path": "0.wav"}]).save_to_disk(str(place))
     (folder / "link.arrow").symlink_to(tmp_path / "private" / "data-00000-of-00001.arrow")
+    (folder / "sub\\x.arrow").symlink_to(tmp_path / "private" / "data-00000-of-00001.arrow")
+    (tmp_path / "private" / "in").mkdir()
+    (folder / "link").symlink_to(tmp_path / "private" / "in")
     state = json.loads((folder / "state.json").read_text())
     (folder / "state.json").write_text(json.dumps(state | {"_data_files": [{"filename": name}]}))
     with pytest.raises(CorpusError, match=r"state\.json names '.*\.arrow', which leads out of .*words"):
@@ -136,6 +129,52 @@ def requests() -> Iterator[tuple[str, list[str]]]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.mark.parametrize("kind", ["Image", "Video", "Pdf", "Audio"])
+@pytest.mark.parametrize("is_list", [False, True])
+def test_columns_that_the_library_would_decode_are_refused(
+    tmp_path: Path, requests: tuple[str, list[str]], kind: str, is_list: bool
+) -> None:
+    """Their cells name files and addresses, which it opens; those that are not chosen are not looked at."""
+    address, asked = requests
+    folder = tmp_path / "words"
+    save_with_features(folder, f"{address}/x.png", {"_type": kind}, is_list)
+    for option in ({"label": "picture"}, {"item": "picture"}):
+        with pytest.raises(
+            CorpusError, match=rf"words, split train: the column picture holds {kind}, which is no label or item"
+        ):
+            list_clips(tmp_path / "audio", source=str(folder), audio="audio", **option)
+    assert list_clips(tmp_path / "audio", source=str(folder), audio="audio")["label"].tolist() == ["a"]
+    assert asked == []
+
+
+def save_with_features(folder: Path, path: str, feature: dict[str, Any], is_list: bool) -> None:
+    """Write a dataset with one row and one more column, ``picture``, of which dataset_info.json says what it is."""
+    import datasets
+
+    cell = {"bytes": None, "path": path}
+    dataset([{"bytes": encoded(0), "path": "0.wav"}]).add_column(
+        "picture",
+        [[cell] if is_list else cell],
+        feature=(datasets.List if is_list else dict)({"bytes": datasets.Value("binary"), "path": datasets.Value("string")}),
+    ).save_to_disk(str(folder))
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info["features"]["picture"] = {"_type": "List", "feature": feature} if is_list else feature
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+
+
+def test_splits_of_other_columns_are_refused_by_name(tmp_path: Path) -> None:
+    import datasets
+
+    part = dataset([{"bytes": encoded(0), "path": "0.wav"}])
+    datasets.DatasetDict({"train": part}).save_to_disk(str(tmp_path / "words"))
+    part.rename_column("label", "word").save_to_disk(str(tmp_path / "words" / "test"))
+    (tmp_path / "words" / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
+    with pytest.raises(
+        CorpusError, match=r"words, split test: no column label, which another split has\. Available: audio, word"
+    ):
+        list_clips(tmp_path / "audio", source=str(tmp_path / "words"))
 
 
 @pytest.mark.usefixtures("cache")
@@ -183,11 +222,12 @@ def test_a_card_may_name_files_inside(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_link_to_a_table_elsewhere_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["train.parquet", "train\\a.parquet"])
+def test_a_link_to_a_table_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "words").mkdir()
     dataset([{"bytes": encoded(0), "path": "0.wav"}]).to_parquet(str(tmp_path / "private.parquet"))
-    (tmp_path / "words" / "train.parquet").symlink_to(tmp_path / "private.parquet")
-    with pytest.raises(CorpusError, match=r"words: .*train\.parquet leads out of .*words"):
+    (tmp_path / "words" / name).symlink_to(tmp_path / "private.parquet")
+    with pytest.raises(CorpusError, match=r"words: .*train.*\.parquet leads out of .*words"):
         list_clips(tmp_path / "audio", source=str(tmp_path / "words"))
 
 
