@@ -112,7 +112,10 @@ def _find_audio(features: Any, audio: str) -> str:
 
 
 def _refuse_decoded(features: Any, columns: list[str], where: str) -> None:
-    """Refuse labels and items, the columns after that of the audio, that the library would decode: it opens the files and addresses that their cells name."""
+    """Refuse labels and items that the library would decode: it opens the files and addresses that their cells name.
+
+    The first of the columns is that of the audio.
+    """
     import datasets
 
     for name in columns:
