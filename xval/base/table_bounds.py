@@ -38,7 +38,7 @@ BYTES_PER_CELL = 64
 LARGEST_UNASKED_BYTES = 256 << 20
 """What is taken without a look at the free memory."""
 
-_BYTES_PER_CHARACTER = 3  # of a text that many rows share, at the peak of all that is made of it: measured
+_BYTES_PER_CHARACTER = 3  # 11 GB were taken for 3.9 billion characters of a text that many rows share
 _GB = 10**9
 
 
