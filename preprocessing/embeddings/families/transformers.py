@@ -50,7 +50,7 @@ def identify(name: str) -> Identity:
     if rate_hz is None:
         raise SettingsError(f"embedding_model=transformers:{name}: {folder / _PREPROCESSOR} names no sampling_rate.")
     _check_reach(name, folder, names)
-    return Identity(hash_files([folder / each for each in names], names), rate_hz)
+    return Identity(hash_files([folder / file for file in names], names), rate_hz)
 
 
 def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG001
@@ -184,7 +184,7 @@ def _check_reach(name: str, folder: Path, names: list[str]) -> None:
             f"{where}: {folder / _ADAPTER} names another model to be loaded. Merge the adapter into its model and save that; "
             "or remove the file, if the folder holds all weights."
         )
-    for index in (each for each in names if each.endswith(_INDEX)):
+    for index in (file for file in names if file.endswith(_INDEX)):
         try:
             shards = set(json.loads(read_regular(folder / index))["weight_map"].values())
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:

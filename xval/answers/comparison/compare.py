@@ -84,7 +84,7 @@ def _compare_pair(
     of_folds = {fold: _mean(own[fold]) - _mean(other[fold]) for fold in folds}
     own, other = {fold: own[fold] for fold in folds}, {fold: other[fold] for fold in folds}
     of_items = _item_differences(own, other)
-    ratio = fmean(max(each.ratio for each in (*own[fold].values(), *other[fold].values())) for fold in folds)
+    ratio = fmean(max(figure.ratio for figure in (*own[fold].values(), *other[fold].values())) for fold in folds)
     differences = np.array(list(of_folds.values()))
     notes = [f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}."] if left_out else []
     figures = {figure.value for by_fold in (own, other) for by_repeat in by_fold.values() for figure in by_repeat.values()}
@@ -97,7 +97,7 @@ def _compare_pair(
     components = _components(own, other, differences)
     tested = [next(iter(by_repeat.values())).tested for by_repeat in own.values()]
     n_items = len({item for items in tested for item in items})
-    n_repeats = tuple(sorted({len(by_repeat) for each in (own, other) for by_repeat in each.values()}))
+    n_repeats = tuple(sorted({len(by_repeat) for by_fold in (own, other) for by_repeat in by_fold.values()}))
     notes += _describe_limits(test, flips, n_repeats)
     return Pair(
         instance=instance.name,

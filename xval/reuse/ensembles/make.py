@@ -140,7 +140,7 @@ def read_description(folder: ExperimentFolder) -> str:
 
 def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, number: int | None) -> Instance:
     """Return the instance: the settings of the first member (where others differ, the sources say so), members and method."""
-    first, *others = (read_instance(folder, each).settings for each in numbers)
+    first, *others = (read_instance(folder, member).settings for member in numbers)
     settings = first.model_copy(
         update={
             "architecture": ENSEMBLE,
@@ -156,14 +156,15 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
     sources = dict.fromkeys((*type(settings).model_fields, *options), "python -m xval ensemble")
     for name in type(settings).model_fields:
         if getattr(settings, name) == getattr(first, name) and any(
-            getattr(each, name) != getattr(first, name) for each in others
+            getattr(other, name) != getattr(first, name) for other in others
         ):
             sources[name] = MEMBERS_DIFFER
     unnumbered = Instance(0, settings, options=options, sources=sources)
-    known = {each: folder.settings(each) or {} for each in folder.instances()}
-    same = (each for each, written in known.items() if written.get("settings_hash") == unnumbered.settings_hash)
-    taken = {each for each, written in known.items() if written or folder.jobs(each)}  # without: left by a try that was killed
-    free = next(each for each in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if each not in taken)
+    known = {instance: folder.settings(instance) or {} for instance in folder.instances()}
+    same = (instance for instance, written in known.items() if written.get("settings_hash") == unnumbered.settings_hash)
+    # Without settings and jobs: left by a try that was killed.
+    taken = {instance for instance, written in known.items() if written or folder.jobs(instance)}
+    free = next(unused for unused in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if unused not in taken)
     chosen = number or next(same, free)
     if known.get(chosen, {}).get("settings_hash", unnumbered.settings_hash) != unnumbered.settings_hash:
         raise SettingsError(f"instance {chosen} is there and is another one; choose a free number, such as {free}.")
