@@ -18,7 +18,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from preprocessing.audio.open import check_channel, check_size, find_stretch, open_audio
+from preprocessing.audio.open import OpenAudio, check_channel, check_size, find_stretch, open_audio
 from xval.base.errors import AudioError
 
 # A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
@@ -47,25 +47,6 @@ class AudioFacts:
     sample_rate_hz: int
     n_channels: int
     audio_hash: str
-
-
-@dataclass(frozen=True)
-class AudioHeader:
-    """What the header of a file says.
-
-    Attributes:
-        duration_s: Its length; NaN where it is known only when the file has been decoded.
-        sample_rate_hz: Its rate.
-        n_channels: Its channels.
-        subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``MPEG_LAYER_III``, ``AAC``.
-        n_bytes: Size of the file.
-    """
-
-    duration_s: float
-    sample_rate_hz: int
-    n_channels: int
-    subtype: str
-    n_bytes: int
 
 
 @dataclass(frozen=True)
@@ -186,14 +167,10 @@ def read_blocks(
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
 
-def read_header(path: Path) -> AudioHeader:
-    """Return what the header of a file says, without decoding it.
-
-    Raises:
-        AudioError: The file is missing, empty or no audio, or ends before its header says.
-    """
+def read_header(path: Path) -> OpenAudio:
+    """Return a file, closed again, for what its header says; it is not decoded. Errors are those of `open_audio`."""
     with closing(open_audio(path)) as audio:
-        return AudioHeader(audio.duration_s, audio.sample_rate_hz, audio.n_channels, audio.subtype, path.stat().st_size)
+        return audio
 
 
 def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ Comes in: a checked list of clips and the folder of their audio. Goes out: the l
 clip that cannot be read stands in the columns ``broken`` and ``reason``; it never stops the others.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.open import END_TOLERANCE_S
-from preprocessing.audio.read import AudioHeader, decode, read_header
+from preprocessing.audio.read import decode, read_header
 from preprocessing.clips.facts import Stretch, implausible_rates, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.quality.near_duplicates import fingerprint
@@ -52,20 +53,16 @@ def read_headers(
 
     Returns:
         The clips with duration_s (float64, of the stretch where the clip is one; NaN where the header does not say),
-        sample_rate_hz and n_channels (Int64),
-        subtype, n_bytes (Int64, of the file), and broken and reason.
+        sample_rate_hz and n_channels (Int64), subtype, broken and reason.
     """
     import pandas as pd
 
     paths = list(dict.fromkeys(clips["path"]))
-    headers = list(
-        map_in_processes(
-            _read_header, [Path(audio_folder) / path for path in paths], n_processes=n_processes, progress=progress
-        )
-    )
-    columns = [*HEADER_COLUMNS, "n_bytes", "broken", "reason"]
+    files = [Path(audio_folder) / path for path in paths]
+    headers = list(map_in_processes(_read_header, files, n_processes=n_processes, progress=progress))
+    columns = [*HEADER_COLUMNS, "broken", "reason"]
     table = pd.DataFrame(headers, index=pd.Index(paths), columns=columns).astype(
-        {"duration_s": "float64", "sample_rate_hz": "Int64", "n_channels": "Int64", "n_bytes": "Int64", **_TEXTS}
+        {"duration_s": "float64", "sample_rate_hz": "Int64", "n_channels": "Int64", **_TEXTS}
     )
     facts = clips.reset_index(drop=True).join(table, on="path")
     for row, reason in implausible_rates(facts["sample_rate_hz"].where(facts["broken"].isna())).items():
@@ -148,16 +145,15 @@ def _read_header(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():
             return {"broken": MISSING, "reason": "no such file"}
-        n_bytes = path.stat().st_size
-        if not n_bytes:
-            return {"n_bytes": 0, "broken": EMPTY, "reason": "the file is empty (0 bytes)"}
+        if not path.stat().st_size:
+            return {"broken": EMPTY, "reason": "the file is empty (0 bytes)"}
     except OSError as error:
         return {"broken": DOES_NOT_OPEN, "reason": f"cannot be opened ({error.strerror})"}
     try:
-        header: AudioHeader = read_header(path)
+        header = read_header(path)
     except AudioError as error:
-        return {"n_bytes": n_bytes, "broken": DOES_NOT_OPEN, "reason": _reason(error, path)}
-    columns: dict[str, Any] = {column: getattr(header, column) for column in (*HEADER_COLUMNS, "n_bytes")}
+        return {"broken": DOES_NOT_OPEN, "reason": _reason(error, path)}
+    columns: dict[str, Any] = {column: getattr(header, column) for column in HEADER_COLUMNS}
     if not header.duration_s:
         columns |= {"broken": EMPTY, "reason": "holds no samples"}
     return columns
@@ -165,11 +161,13 @@ def _read_header(path: Path) -> dict[str, Any]:
 
 def _measure(clip: Stretch) -> dict[str, Any]:
     try:
-        decoded = decode(clip.path, start_s=clip.start_s, end_s=clip.end_s, with_hash=True)
+        read = partial(decode, clip.path, start_s=clip.start_s, end_s=clip.end_s)
+        decoded = read(with_hash=True)
         share = clipped_share(decoded.samples)
         if decoded.n_channels > 1:
             # The mean of the channels has no flat tops any more.
-            share = max(clipped_share(_channel(clip, number)) for number in range(decoded.n_channels))
+            channels = (read(channel=number).samples for number in range(decoded.n_channels))
+            share = max(map(clipped_share, channels))
     except AudioError as error:
         reason = _reason(error, clip.path)
         return {"broken": NOT_FINITE if "NaN" in reason else DOES_NOT_DECODE, "reason": reason}
@@ -183,10 +181,6 @@ def _measure(clip: Stretch) -> dict[str, Any]:
         "fingerprint": fingerprint(samples, decoded.sample_rate_hz),
         "duration_s": samples.size / decoded.sample_rate_hz,
     }
-
-
-def _channel(clip: Stretch, number: int) -> NDArray[np.float32]:
-    return decode(clip.path, start_s=clip.start_s, end_s=clip.end_s, channel=number).samples
 
 
 def _reason(error: AudioError, path: Path) -> str:

@@ -81,7 +81,7 @@ FAULTS = (
         "refused",
         "The same decoded audio stands under several items: a model that trains on one is tested on the other (leakage).",
         "Give both clips the same item, or leave one of them out of the corpus.",
-        rules.audio_across_items,
+        rules.same_audio("item"),
     ),
     Fault(
         "overlapping across items",
@@ -126,7 +126,7 @@ FAULTS = (
         "doubtful",
         "The same decoded audio has several labels.",
         "Listen, and correct the wrong label; leave out clips that are ambiguous.",
-        rules.audio_with_other_label,
+        rules.same_audio("label"),
     ),
     *(Fault(kind, "left out", meaning, advice, rules.broken_clips(kind)) for kind, (meaning, advice) in _UNREADABLE.items()),
     Fault(
@@ -157,7 +157,7 @@ FAULTS = (
         "doubtful",
         "The same decoded audio is there more than once, under one item.",
         "Leave one out; it counts twice in training and in the test.",
-        rules.audio_within_item,
+        rules.same_audio(None),
     ),
     Fault(
         "nearly identical",

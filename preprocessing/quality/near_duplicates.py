@@ -14,8 +14,9 @@ that were 12 dB softer, in Vorbis or Opus, or padded with zeros, 99.9 % of those
 ends (benchmarks/near_duplicates.py). What lies above 4 kHz and behind the first minute is not compared.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +49,6 @@ _PARTIAL_WEIGHT = 0.5
 FILE_NAME = "near_duplicates.csv"
 MOST_COMPARED = 5000
 """Of larger corpora only ``check`` compares the clips: its time grows with the square of their number."""
-
-
-class _Pair(NamedTuple):
-    first: Stretch
-    second: Stretch
 
 
 def fingerprint(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
@@ -106,9 +102,8 @@ def find_near_duplicates(
     compared = compared.drop_duplicates("audio_hash")
     pairs = find_candidates(compared["fingerprint"])
     items, stretches = facts["item"].tolist(), list_stretches(facts, audio_folder)
-    tasks = [_Pair(stretches[first], stretches[second]) for first, second in pairs]
-    judged = zip(pairs, map_in_processes(_judge, tasks, n_processes=n_processes, progress=progress), strict=True)
-    alike = [(items[i] != items[j], peak, i, j) for (i, j), peak in judged if peak >= SMALLEST_LIKENESS]
+    judged = _judge_pairs(pairs, stretches, n_processes=n_processes, progress=progress)
+    alike = [(items[first] != items[second], peak, first, second) for first, second, peak in judged]
     with_twins = facts.assign(twin=None, likeness=np.nan).astype({"twin": "Int64"})
     for _, peak, first, second in sorted(alike):  # the last one stays: of another item if there is such, the most alike
         with_twins.loc[first, ["twin", "likeness"]] = second, peak
@@ -138,9 +133,8 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
     prints = pd.Series(list(map_in_processes(_fingerprint_of, stretches, n_processes=n_processes, progress=progress)))
     items, names = clips["item"].tolist(), clips["clip"].tolist()
     pairs = [(first, second) for first, second in find_candidates(prints.dropna()) if items[first] != items[second]]
-    tasks = [_Pair(stretches[first], stretches[second]) for first, second in pairs]
-    judged = zip(pairs, map_in_processes(_judge, tasks, n_processes=n_processes), strict=True)
-    rows = [(names[i], items[i], names[j], items[j], peak) for (i, j), peak in judged if peak >= SMALLEST_LIKENESS]
+    judged = _judge_pairs(pairs, stretches, n_processes=n_processes)
+    rows = [(names[first], items[first], names[second], items[second], peak) for first, second, peak in judged]
     alike = pd.DataFrame(rows, columns=["clip", "item", "other_clip", "other_item", "likeness"])
     alike = alike.sort_values("likeness", ascending=False, kind="stable", ignore_index=True)
     table = alike.assign(index_hash=corpus.index_hash)
@@ -193,12 +187,19 @@ def _fingerprint_of(clip: Stretch) -> NDArray[np.float32] | None:
     return values if values.any() else None
 
 
-def _judge(pair: _Pair) -> float:
+def _judge_pairs(
+    pairs: Sequence[tuple[int, int]], stretches: Sequence[Stretch], *, n_processes: int, progress: Progress | None = None
+) -> Iterator[tuple[int, int, float]]:
+    """Yield the pairs that hold one recording, with how alike they are."""
+    tasks = [(stretches[first], stretches[second]) for first, second in pairs]
+    peaks = map_in_processes(_judge, tasks, n_processes=n_processes, progress=progress)
+    yield from ((*pair, peak) for pair, peak in zip(pairs, peaks, strict=True) if peak >= SMALLEST_LIKENESS)
+
+
+def _judge(pair: tuple[Stretch, Stretch]) -> float:
     """Return how alike two clips are; 0 if one can no longer be read."""
     try:
-        first, second = (
-            _prepare(*read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s)) for clip in (pair.first, pair.second)
-        )
+        first, second = (_prepare(*read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s)) for clip in pair)
     except AudioError:
         return 0.0
     return likeness(first, second)

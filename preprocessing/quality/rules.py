@@ -6,7 +6,7 @@ item or sample rate that has the fault.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.clips.label_sets import MULTI_LABEL
@@ -74,9 +74,27 @@ def count_by_class_and_item(facts: "pd.DataFrame", task_type: str) -> "pd.DataFr
     return pd.DataFrame(rows, columns=["label", "item", "clips"])
 
 
-def audio_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
-    """Find clips whose decoded audio stands under another item too."""
-    return {row: text for group in _same_audio(facts) if group["item"].nunique() > 1 for row, text in _others(group, "item")}
+def same_audio(differing: Literal["item", "label"] | None) -> Rule:
+    """Return a function that finds clips whose decoded audio is there again.
+
+    Args:
+        differing: What is another one there; None: it is there under the same item, and under no other.
+    """
+
+    def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+        if "audio_hash" not in facts:
+            return {}
+        labels = facts[label_columns(facts.columns)].map(str).agg(", ".join, axis=1)
+        audible = facts.assign(label=labels)[facts["audio_hash"].notna() & (facts["peak_dbfs"] >= SILENCE_PEAK_DBFS)]
+        repeated = audible[audible["audio_hash"].duplicated(keep=False)]
+        return {
+            row: text
+            for _, group in repeated.groupby("audio_hash", sort=False)
+            if (group[differing or "item"].nunique() > 1) is (differing is not None)
+            for row, text in _others(group, differing)
+        }
+
+    return find
 
 
 def copies_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
@@ -102,20 +120,6 @@ def overlaps_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     }
 
 
-def audio_with_other_label(facts: "pd.DataFrame", _: Criteria) -> Reasons:
-    """Find clips whose decoded audio has another label elsewhere."""
-    targets = label_columns(facts.columns)
-    described = facts.assign(label=facts[targets].map(str).agg(", ".join, axis=1))
-    return {
-        row: text for group in _same_audio(described) if group["label"].nunique() > 1 for row, text in _others(group, "label")
-    }
-
-
-def audio_within_item(facts: "pd.DataFrame", _: Criteria) -> Reasons:
-    """Find clips whose decoded audio is there again under the same item, and under no other."""
-    return {row: text for group in _same_audio(facts) if group["item"].nunique() == 1 for row, text in _others(group, None)}
-
-
 def nearly_identical(*, across_items: bool) -> Rule:
     """Return a function that finds clips that hold the recording of another clip, of another item or of the same one."""
 
@@ -131,15 +135,6 @@ def nearly_identical(*, across_items: bool) -> Rule:
         }
 
     return find
-
-
-def _same_audio(facts: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
-    """Yield the rows of each group of clips with the same audio; silence is not compared."""
-    if "audio_hash" not in facts:
-        return
-    audible = facts[facts["audio_hash"].notna() & (facts["peak_dbfs"] >= SILENCE_PEAK_DBFS)]
-    repeated = audible[audible["audio_hash"].duplicated(keep=False)]
-    yield from (group for _, group in repeated.groupby("audio_hash", sort=False))
 
 
 def _others(group: "pd.DataFrame", differing: str | None) -> Iterator[tuple[int, str]]:

@@ -85,7 +85,6 @@ def test_lossless_sound_is_exact(tmp_path: Path, encode: Encode, name: str, code
     header = read_header(path)
     assert (header.sample_rate_hz, header.n_channels, header.subtype) == (RATE_HZ, 2, subtype)
     assert header.duration_s == pytest.approx(1, abs=0.002)
-    assert header.n_bytes == path.stat().st_size
 
 
 def test_the_header_of_an_m4a_file(tmp_path: Path, encode: Encode) -> None:

@@ -428,7 +428,7 @@ def test_the_header_of_a_file(tmp_path: Path, name: str, options: dict[str, str]
     path = write(tmp_path / name, np.stack([sine()] * n_channels, axis=1), **options)
     header = read_header(path)
     assert (header.duration_s, header.sample_rate_hz, header.n_channels) == (0.5, RATE_HZ, n_channels)
-    assert (header.subtype, header.n_bytes) == (subtype, path.stat().st_size)
+    assert header.subtype == subtype
 
 
 def test_the_header_of_a_file_that_cannot_be_read(tmp_path: Path) -> None:
