@@ -40,7 +40,8 @@ class AudioFacts:
         duration_s: Length of the clip.
         sample_rate_hz: Rate of the file, before any resampling.
         n_channels: Channels of the file, before the mix to mono.
-        audio_hash: As `audio_hash` gives it.
+        audio_hash: 32 hex digits by which identical audio is recognised, whatever its file is called: BLAKE2b, 128 bits, of
+            the rate and the mono float32 samples.
     """
 
     duration_s: float
@@ -57,7 +58,7 @@ class Decoded:
         samples: float32 (n_samples,), mono, at the file's own rate, full scale is -1 to 1.
         sample_rate_hz: That rate.
         n_channels: Channels of the file, before the mix to mono.
-        audio_hash: `audio_hash` of the mean of all channels, whichever was chosen; None where it was not asked for.
+        audio_hash: As of `AudioFacts`, of the mean of all channels, whichever was chosen; None where it was not asked for.
     """
 
     samples: NDArray[np.float32]
@@ -117,7 +118,7 @@ def decode(
         rate_hz = audio.sample_rate_hz
         check_channel(path, audio, channel)
         first, stop = find_stretch(path, audio, start_s, end_s)
-        digest = _new_digest(rate_hz) if with_hash else None
+        digest = blake2b(str(rate_hz).encode(), digest_size=16) if with_hash else None
         samples = np.empty(0, np.float32)
         n_samples = 0
         for block in audio.read(first, stop):
@@ -193,26 +194,6 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
     if not resampled.size:
         raise AudioError(f"too short to resample: {samples.size} samples at {from_hz} Hz, to {to_hz} Hz.")
     return resampled
-
-
-def audio_hash(samples: NDArray[np.float32], sample_rate_hz: int) -> str:
-    """Return the hash by which identical audio is recognised, whatever its file is called.
-
-    Args:
-        samples: float32 (n_samples,), mono, at the file's own rate.
-        sample_rate_hz: That rate.
-
-    Returns:
-        32 hex digits: BLAKE2b of the rate and the samples, 128 bits.
-    """
-    digest = _new_digest(sample_rate_hz)
-    digest.update(np.ascontiguousarray(samples, dtype="<f4").data)
-    return digest.hexdigest()
-
-
-def _new_digest(sample_rate_hz: int) -> blake2b:
-    """Return the hash that samples of this rate are added to."""
-    return blake2b(str(sample_rate_hz).encode(), digest_size=16)
 
 
 def describe_audio(path: Path, start_s: float | None = None, end_s: float | None = None) -> AudioFacts:
