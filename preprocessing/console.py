@@ -125,20 +125,36 @@ def make_console(*, is_error: bool = False, least_width: int = 0) -> "Console":
 
 @contextmanager
 def progress_bar(console: "Console", title: str, noun: str = "clips") -> Iterator[Callable[[int, int], None]]:
-    """Show progress: a bar in a terminal, a few lines elsewhere.
+    """Show progress: a bar in a terminal, a line for every fifth elsewhere.
+
+    Args:
+        console: Where to show it.
+        title: What is done.
+        noun: What is counted; ``bytes``: those of a file, whose total may be 0, not known.
 
     Yields:
         A function to be called with (done, total).
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich import progress
+
+    in_bytes, before = noun == "bytes", 0
+
+    def print_fifths(done: int, total: int) -> None:
+        nonlocal before
+        begun = before if before < done else done - 1  # of another pass
+        if total and done * _N_LINES // total > begun * _N_LINES // total:
+            amount = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if in_bytes else f"{done} of {total} {noun}"
+            console.print(f"{title}: {amount}")
+        before = done
 
     if not console.is_terminal:
-        yield lambda done, total: _print_fifths(console, title, noun, done, total)
+        yield print_fifths
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bars:
-        bar = bars.add_task(title, visible=False)
-        yield lambda done, total: bars.update(bar, completed=done, total=total, visible=True)
+    counts = (progress.DownloadColumn(), progress.TransferSpeedColumn()) if in_bytes else (progress.MofNCompleteColumn(),)
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), *counts, progress.TimeRemainingColumn())
+    with progress.Progress(*columns, console=console) as bars:
+        bar = bars.add_task(title, total=None, visible=in_bytes)
+        yield lambda done, total: bars.update(bar, completed=done, total=total or None, visible=True)
 
 
 @contextmanager
@@ -168,9 +184,3 @@ def _signals_as_ctrl_c() -> Iterator[list[int]]:
 
 def _prefixed(text: str) -> str:
     return "\n".join(line if line.startswith(" ") else f"error: {line}" for line in text.split("\n"))
-
-
-def _print_fifths(console: "Console", title: str, noun: str, done: int, total: int) -> None:
-    """Print a line for every fifth of the work."""
-    if done * _N_LINES // total > (done - 1) * _N_LINES // total:
-        console.print(f"{title}: {done} of {total} {noun}")

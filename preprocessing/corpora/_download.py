@@ -14,13 +14,13 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from preprocessing.console import progress_bar
 from xval.base.errors import CorpusError, brief
 from xval.base.operating_system import read_regular
 
@@ -31,7 +31,6 @@ WORK_FOLDER = ".download"
 _HASH = re.compile(r"md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _CHUNK_BYTES = 1 << 16
-_N_LINES = 5
 _DAMAGES = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -136,8 +135,8 @@ def _fetch(archive: Archive, into: Path, folder: Path, console: "Console") -> Pa
 
     pooch.get_logger().setLevel("WARNING")
     try:
-        with _show_progress(console, archive.file_name) as bar:
-            downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK_BYTES)
+        with progress_bar(console, f"Fetching {archive.file_name}", "bytes") as show:
+            downloader = pooch.HTTPDownloader(progressbar=_Bar(show), chunk_size=_CHUNK_BYTES)
             known_hash = archive.hash.lower()
             return Path(pooch.retrieve(archive.url, known_hash, fname=archive.file_name, path=into, downloader=downloader))
     except requests.HTTPError as error:
@@ -246,40 +245,12 @@ class _Bar:
         self._show = show
 
     def update(self, n_bytes: int) -> None:
-        """Show that more has come; the last piece is counted as a whole one."""
-        self._done = min(self._done + n_bytes, self.total)
-        self._show(self._done, self.total)
-
-    def reset(self) -> None:
-        """Begin again, as pooch does before it tells the whole."""
-        self._done = 0
+        """Show that more has come; the last piece is counted as a whole one, and at the end pooch tells the whole again."""
+        if self._done < self.total:
+            self._done = min(self._done + n_bytes, self.total)
+            self._show(self._done, self.total)
 
     def close(self) -> None:
         """Nothing is to be closed."""
 
-
-@contextmanager
-def _show_progress(console: "Console", name: str) -> Iterator[_Bar]:
-    """Yield a progress bar for one file: a bar in a terminal, a few lines elsewhere."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    if not console.is_terminal:
-        yield _Bar(_print_fifths(console, name))
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bars:
-        bar = bars.add_task(f"Fetching {name}", total=None)
-        yield _Bar(lambda done, total: bars.update(bar, completed=done, total=total or None))
-
-
-def _print_fifths(console: "Console", name: str) -> Callable[[int, int], None]:
-    """Return a function that prints a line for every fifth of a file."""
-    fifths: set[int] = set()
-
-    def show(done: int, total: int) -> None:
-        fifth = done * _N_LINES // total if total else 0
-        if fifth and fifth not in fifths:
-            fifths.add(fifth)
-            console.print(f"Fetching {name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
-
-    return show
+    reset = close

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, NamedTuple
 
 from preprocessing.clips.label_sets import MULTI_LABEL, refuse_several
 from preprocessing.clips.listing import AudioFiles
@@ -98,7 +98,9 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
     columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), **kinds)
-    targets = _find_targets(table, columns, task_type)
+    named_targets = [column for column in columns if column.startswith(NAMED)]
+    _check_targets(table, columns, named_targets, task_type)
+    targets = named_targets or ["label"]
     needed = ["path", *(["item"] if chosen else []), *(targets if task_type != "representation" else [])]
     for role in (role for role in needed if role not in columns):
         told = hint(role, header, lines, audio_folder) if chosen else ""
@@ -113,8 +115,8 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
             if not column:
                 continue
             try:
-                read = _number if column in targets and task_type == "regression" else _READERS.get(column, _optional_text)
-                row[column] = text if column == "label" and task_type in _MAY_BE_EMPTY else read(text)
+                kind = _NUMBER if column in targets and task_type == "regression" else _KINDS.get(column, _FURTHER)
+                row[column] = text if column == "label" and task_type in _MAY_BE_EMPTY else _read(kind, text)
             except ValueError as error:
                 faults.append(f"line {line}, column {written.get(column, column)}: received '{text}'; allowed: {error}")
         rows.append(row)
@@ -145,13 +147,6 @@ def default_dataset(*, table: Path, **_: object) -> str:
     return table.stem
 
 
-def _find_targets(table: Path, columns: list[str], task_type: str) -> list[str]:
-    named = [column for column in columns if column.startswith(NAMED)]
-    if named:
-        _check_targets(table, columns, named, task_type)
-    return named or ["label"]
-
-
 def _check_header(table: Path, columns: list[str], targets: list[str], written: dict[str, str]) -> None:
     """Refuse a column that stands there twice, or is misspelt."""
     known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *targets)
@@ -165,74 +160,62 @@ def _check_header(table: Path, columns: list[str], targets: list[str], written: 
 
 def _check_targets(table: Path, columns: list[str], named: list[str], task_type: str) -> None:
     """Refuse columns of targets with names that are no such columns, or where a class is wanted."""
-    if task_type != "regression":
+    if named and task_type != "regression":
         raise CorpusError(
             f"{table}, line 1: {', '.join(named)}: numbers to be predicted; give --task-type regression, or one column 'label' "
             "for classification."
         )
-    if "label" in columns or NAMED in named:
+    if named and ("label" in columns or NAMED in named):
         raise CorpusError(
             f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in named)}; allowed: "
             f"one column 'label', or one or more '{NAMED}' with a name behind it."
         )
 
 
-def _text(text: str) -> str:
-    """Read a cell that must not be empty."""
-    if not text:
-        raise ValueError("any text, but not nothing")
-    return text
+class _Kind(NamedTuple):
+    """What the cells of a column hold: the rule in words, as a test and as a value; and the value of an empty cell."""
+
+    allowed: str
+    is_allowed: Callable[[str], object]
+    value: Callable[[str], object]
+    empty: object = None
+    may_be_empty: bool = True
 
 
-def _optional_text(text: str) -> str | None:
-    """Read a cell that may be empty."""
-    return text or None
+def _read(kind: _Kind, text: str) -> object:
+    if not text and kind.may_be_empty:
+        return kind.empty
+    if not kind.is_allowed(text):
+        raise ValueError(kind.allowed)
+    return kind.value(text)
 
 
-def _phase(text: str) -> str | None:
-    """Read a phase by any of its names."""
-    if text and text.lower() not in PHASES:
-        raise ValueError(f"{PHASE_NAMES} or nothing")
-    return PHASES[text.lower()] if text else None
+def _is_finite(text: str) -> bool:
+    return bool(NUMBER.fullmatch(text)) and math.isfinite(float(text))
 
 
-def _fold(text: str) -> int | None:
-    """Read the number of a fold; 1.0 is 1."""
-    if text and not re.fullmatch(r"\d+(\.0*)?", text):
-        raise ValueError("a whole number from 0, or nothing")
-    return int(text.split(".")[0]) if text else None
-
-
-def _number(text: str) -> float:
-    """Read a finite number."""
-    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
-        raise ValueError("a number, with a point and without a unit")
-    return float(text)
-
-
-def _seconds(text: str) -> float:
-    """Read a time; an empty cell is NaN."""
-    if text and (not NUMBER.fullmatch(text) or not 0 <= float(text) < math.inf):
-        raise ValueError("seconds, 0 or more, with a point and without a unit, or nothing")
-    return float(text) if text else math.nan
-
-
-def _truth(text: str) -> bool:
-    """Read true or false; an empty cell is false."""
-    if text and text.lower() not in _TRUTHS:
-        raise ValueError("true (yes, 1), false (no, 0) or nothing")
-    return bool(text) and _TRUTHS[text.lower()]
-
-
-_READERS: dict[str, Callable[[str], object]] = {
-    "path": _text,
-    "item": _text,
-    "label": _text,
-    "clip": _text,
-    "phase": _phase,
-    "fold": _fold,
-    "start_s": _seconds,
-    "end_s": _seconds,
-    "source_clip": _optional_text,
-    "augmented": _truth,
+_NAME = _Kind("any text, but not nothing", bool, str, may_be_empty=False)
+_NUMBER = _Kind("a number, with a point and without a unit", _is_finite, float, may_be_empty=False)
+_FURTHER = _Kind("any text, or nothing", bool, str)
+_SECONDS = _Kind(
+    "seconds, 0 or more, with a point and without a unit, or nothing",
+    lambda text: _is_finite(text) and float(text) >= 0,
+    float,
+    math.nan,
+)
+_KINDS = {
+    **dict.fromkeys(("path", "item", "label", "clip"), _NAME),
+    **dict.fromkeys(("start_s", "end_s"), _SECONDS),
+    "phase": _Kind(f"{PHASE_NAMES} or nothing", lambda text: text.lower() in PHASES, lambda text: PHASES[text.lower()]),
+    "fold": _Kind(
+        "a whole number from 0, or nothing",
+        re.compile(r"\d+(\.0*)?").fullmatch,
+        lambda text: int(text.split(".")[0]),  # 1.0 is 1
+    ),
+    "augmented": _Kind(
+        "true (yes, 1), false (no, 0) or nothing",
+        lambda text: text.lower() in _TRUTHS,
+        lambda text: _TRUTHS[text.lower()],
+        empty=False,
+    ),
 }

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 # Examples written at once: they are copied, and the whole array of an item might not fit twice.
 _BLOCK_EXAMPLES = 256
 
+WITHOUT_AUDIO: dict[str, Any] = {
+    "path": "", "start_s": np.nan, "end_s": np.nan, "phase": None, "fold": None, "source_clip": None, "augmented": False,
+}  # fmt: skip
+"""The columns of the index that are alike in all examples of a script."""
+
 
 @dataclass(frozen=True)
 class CheckedArrays:
@@ -114,7 +119,10 @@ def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> P
             examples = [Example(f"{item}#{row}", np.nan, np.nan) for row in rows]
             writer.append(item, block, arrays.targets[item][first : first + len(block)], examples)
             hashes += [blake2b(example.tobytes(), digest_size=16).hexdigest() for example in block]
-        publish(writer, _index(arrays, hashes), folder, arrays.task_type, arrays.class_names)
+        clips = [(f"{item}#{row}", item, label) for item, labels in arrays.labels.items() for row, label in enumerate(labels)]
+        index = pd.DataFrame(clips, columns=["clip", "item", "label"])
+        index = index.assign(duration_s=np.nan, sample_rate_hz=0, audio_hash=hashes, **WITHOUT_AUDIO)
+        publish(writer, index, folder, arrays.task_type, arrays.class_names)
     return writer.folder
 
 
@@ -142,24 +150,6 @@ def _blocks(predictors: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, int, 
             # What is too large for float32 becomes infinite, which the writer refuses.
             with np.errstate(over="ignore"):
                 yield item, first, values[first : first + _BLOCK_EXAMPLES].astype(np.float32)
-
-
-def _index(arrays: CheckedArrays, hashes: Sequence[str]) -> "pd.DataFrame":
-    """Return the rows of the index: one for each example, in the order of the hashes."""
-    import pandas as pd
-
-    rows = [(item, row, label) for item in arrays.predictors for row, label in enumerate(arrays.labels[item])]
-    index = pd.DataFrame(rows, columns=["item", "row", "label"])
-    index["clip"] = [f"{item}#{row}" for item, row, _ in rows]
-    index["path"] = ""
-    for column in ("start_s", "end_s", "duration_s"):
-        index[column] = np.nan
-    index["sample_rate_hz"] = 0
-    for column in ("phase", "fold", "source_clip"):
-        index[column] = None
-    index["augmented"] = False
-    index["audio_hash"] = hashes
-    return index
 
 
 def as_array(values: ArrayLike, what: str) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.clips.table import check_names
 from preprocessing.corpus import CUSTOM
 from preprocessing.corpus_folder import corpus_folder
-from preprocessing.store.arrays import as_array, check_items, number_classes, publish
+from preprocessing.store.arrays import WITHOUT_AUDIO, as_array, check_items, number_classes, publish
 from preprocessing.store.layout import TARGETS_DTYPES
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import CorpusError
@@ -80,10 +80,8 @@ def write_frame_arrays(
                 hashed = blake2b(values.tobytes(), digest_size=16).hexdigest()
                 rows.append((clip, item, "+".join(heard) or BACKGROUND, duration_s, hashed))
                 events += of_clip or [(clip, math.nan, math.nan, "")]
-        index = pd.DataFrame(rows, columns=["clip", "item", "label", "duration_s", "audio_hash"]).assign(
-            path="", start_s=math.nan, end_s=math.nan, sample_rate_hz=rate_hz, phase=None, fold=None, source_clip=None,
-            augmented=False,
-        )  # fmt: skip
+        index = pd.DataFrame(rows, columns=["clip", "item", "label", "duration_s", "audio_hash"])
+        index = index.assign(sample_rate_hz=rate_hz, **WITHOUT_AUDIO)
         table = pd.DataFrame(events, columns=["clip", "start_s", "end_s", "label"]).assign(annotator="")
         table = table.sort_values(["clip", "start_s", "end_s", "label"], kind="stable", ignore_index=True)
         writer.annotations = table

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -63,6 +64,7 @@ class _Item:
         self.sums = ItemSums(n_bins)
 
 
+@dataclass(eq=False)
 class StoreWriter:
     """A feature store that is being built; a context manager.
 
@@ -82,31 +84,22 @@ class StoreWriter:
         example_shape: Of one example; empty before the first.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        task_type: str,
-        class_names: Sequence[str],
-        feature_settings: FeatureSettings | None = None,
-        clip_samples: int | None = None,
-        target_names: Sequence[str] = (),
-        is_waveform: bool = False,
-        annotations: "pd.DataFrame | None" = None,
-        own_frames: tuple[int, int] | None = None,
-    ) -> None:
-        self.folder = folder
-        self.annotations = annotations
-        self._own_frames = own_frames
-        self._task_type = task_type
-        self._class_names = tuple(class_names)
-        self._feature_settings = feature_settings
-        self._clip_samples = clip_samples
-        self._target_names = tuple(target_names)
-        self._is_waveform = is_waveform
-        self.example_shape: tuple[int, ...] = ()
-        self._lock = FileLock(folder.parent / f".{folder.name}.lock", fallback_to_soft=False)
-        self._temporary = folder.parent / f".{folder.name}.{process_name()}.{secrets.token_hex(4)}.tmp"
+    folder: Path
+    _: KW_ONLY
+    task_type: str
+    class_names: Sequence[str]
+    feature_settings: FeatureSettings | None = None
+    clip_samples: int | None = None
+    target_names: Sequence[str] = ()
+    is_waveform: bool = False
+    annotations: "pd.DataFrame | None" = None
+    own_frames: tuple[int, int] | None = None
+    example_shape: tuple[int, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        beside, name = self.folder.parent, self.folder.name
+        self._lock = FileLock(beside / f".{name}.lock", fallback_to_soft=False)
+        self._temporary = beside / f".{name}.{process_name()}.{secrets.token_hex(4)}.tmp"
         self._items: dict[str, _Item] = {}
         self._target_shape: tuple[int, ...] = ()
         self._left_out: list[tuple[str, str, str]] = []
@@ -147,22 +140,22 @@ class StoreWriter:
             examples: What is known about each of them.
         """
         x = np.ascontiguousarray(predictors, dtype=layout.PREDICTORS_DTYPE)
-        y = np.ascontiguousarray(targets, dtype=layout.TARGETS_DTYPES[self._task_type])
+        y = np.ascontiguousarray(targets, dtype=layout.TARGETS_DTYPES[self.task_type])
         if not self._items:
             self.example_shape, self._target_shape = x.shape[1:], y.shape[1:]
-        if self._is_waveform and x.ndim == 2 and len(x) == 1:
+        if self.is_waveform and x.ndim == 2 and len(x) == 1:
             self.example_shape = (max(x.size, *self.example_shape),)
-        example_shape = x.shape[1:] if self._is_waveform else self.example_shape
+        example_shape = x.shape[1:] if self.is_waveform else self.example_shape
         wanted = ((len(examples), *example_shape), (len(examples), *self._target_shape))
         if (x.shape, y.shape) != wanted or x.ndim < 2 or not x.size:
             raise CorpusError(
                 f"Item '{item}': received predictors of shape {x.shape} and targets of shape {y.shape} for {len(examples)} "
                 f"examples; expected {wanted[0]} and {wanted[1]}, at least one example, and the same shape for every example."
             )
-        if self._is_waveform:
+        if self.is_waveform:
             x = x.reshape(-1)
-        known = self._items.get(item) or _Item(1 if self._is_waveform else x.shape[-1])
-        if not (known.sums.add(x[:, np.newaxis] if self._is_waveform else x) and np.isfinite(y).all()):
+        known = self._items.get(item) or _Item(1 if self.is_waveform else x.shape[-1])
+        if not (known.sums.add(x[:, np.newaxis] if self.is_waveform else x) and np.isfinite(y).all()):
             raise CorpusError(f"Item '{item}', clip '{examples[0].clip}': predictors or targets are NaN or infinite.")
         with self._writing():
             self._files.append(item, x, y)
@@ -216,9 +209,9 @@ class StoreWriter:
         items = sorted(self._items)
         for item in items:
             n_examples = len(self._items[item].examples)
-            shape = (sum(self._items[item].lengths),) if self._is_waveform else (n_examples, *self.example_shape)
+            shape = (sum(self._items[item].lengths),) if self.is_waveform else (n_examples, *self.example_shape)
             self._files.finish(layout.PREDICTORS_NAME, item, layout.PREDICTORS_DTYPE, shape)
-            targets_dtype = layout.TARGETS_DTYPES[self._task_type]
+            targets_dtype = layout.TARGETS_DTYPES[self.task_type]
             self._files.finish(layout.TARGETS_NAME, item, targets_dtype, (n_examples, *self._target_shape))
         self._write_examples(items)
         if self.annotations is not None:
@@ -227,23 +220,23 @@ class StoreWriter:
         with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
             rows = (map(guard, row) for row in self._left_out)
             csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *rows])
-        settings = self._feature_settings
+        settings = self.feature_settings
         made_of = embedder or settings
         description = layout.StoreDescription(
             format_version=layout.FORMAT_VERSION,
-            task_type=self._task_type,
-            class_names=self._class_names,
-            target_names=self._target_names,
+            task_type=self.task_type,
+            class_names=tuple(self.class_names),
+            target_names=tuple(self.target_names),
             index_hash=index_hash,
             feature_settings=None if settings is None else settings.stored(),
-            sample_rate_hz=self._own_frames[0] if self._own_frames else made_of.sample_rate_hz if made_of else None,
-            clip_samples=self._clip_samples,
+            sample_rate_hz=self.own_frames[0] if self.own_frames else made_of.sample_rate_hz if made_of else None,
+            clip_samples=self.clip_samples,
             example_shape=self.example_shape,
             target_shape=self._target_shape,
             item_counts={item: len(self._items[item].examples) for item in items},
-            item_samples={item: sum(self._items[item].lengths) for item in items} if self._is_waveform else None,
+            item_samples={item: sum(self._items[item].lengths) for item in items} if self.is_waveform else None,
             embedder=embedder,
-            frame_samples=self._own_frames[1] if self._own_frames else None,
+            frame_samples=self.own_frames[1] if self.own_frames else None,
         )
         (self._temporary / layout.DESCRIPTION_NAME).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
         write_checksums(self._temporary)
@@ -258,7 +251,7 @@ class StoreWriter:
         types = (pyarrow.string(), pyarrow.int64(), pyarrow.string(), pyarrow.float64(), pyarrow.float64(), pyarrow.bool_())
         arrays = [pyarrow.array(values, type=kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
         table = pyarrow.table(arrays, names=columns)
-        if self._is_waveform:
+        if self.is_waveform:
             stops = [np.cumsum(self._items[item].lengths) for item in items]
             firsts = [np.concatenate([[0], ends[:-1]]) for ends in stops]
             for name, values in (("first", firsts), ("stop", stops)):
