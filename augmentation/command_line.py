@@ -109,7 +109,6 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
 
 
 def _add_options(parser: Parser) -> None:
-    """Add the options that both commands have."""
     parser.add_argument("--seed", default="1", metavar="NUMBER", help="the same seed gives the same files (default: 1)")
     add_settings_argument(parser, "a setting other than in config.ini; may be repeated")
     add_workers_argument(parser, "")

@@ -116,7 +116,6 @@ def _copy_metadata(wanted: Augmentation, sources: Sources) -> None:
 
 
 def _report(wanted: Augmentation, sources: Sources, outcomes: list[CopyOutcome], seconds: float, console: "Console") -> None:
-    """Say what was made, what was kept, and what was not."""
     n_used = sum(outcome.reason is None for outcome in outcomes)
     n_files, n_made = n_used * (1 + wanted.n_copies), sum(outcome.n_made for outcome in outcomes)
     kept = f" ({n_files - n_made} were there already)" if n_made < n_files else ""

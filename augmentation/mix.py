@@ -171,7 +171,6 @@ def _check_events(
 
 
 def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted: Mixing, console: "Console") -> list[Mixture]:
-    """Return all mixtures, and say how the backgrounds are dealt."""
     settings = wanted.settings
     try:
         rates_hz = {read_header(wanted.events_folder / path).sample_rate_hz for path in {event.path for event in events}}
@@ -194,7 +193,6 @@ def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted
 
 
 def _describe_deal(backgrounds: dict[str, tuple[Stretch, ...]], durations_s: dict[str, float]) -> str:
-    """Return how the backgrounds are dealt to the items."""
     used = [stretch.path for stretches in backgrounds.values() for stretch in stretches]
     short = len(durations_s) - len(set(used))
     passed = f" ({short} shorter than a mixture, or not needed)" if short else ""

@@ -199,7 +199,6 @@ def _join(group: Sequence[Event]) -> Event:
 
 
 def _groups(queue: Sequence[Event], settings: MixingSettings, rng: np.random.Generator) -> Iterator[list[Event]]:
-    """Yield the events of one mixture after the other."""
     group: list[Event] = []
     wanted, used_s = 0, 0.0
     for event in queue:

@@ -88,7 +88,6 @@ def own_process() -> Iterator[Callable[..., Any]]:
 
 
 def _map_here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-    """Call the function in this process."""
     with threadpool_limits(limits=1, user_api="blas"), interrupts_noted() as interrupts:
         for task in tasks:
             result = function(task)

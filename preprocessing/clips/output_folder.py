@@ -264,7 +264,6 @@ def _remove(folder: Path, name: str) -> None:
 
 
 def _differences(noted: dict[str, Any], settings: dict[str, Any], prefix: str = "") -> list[str]:
-    """Return a line per value that differs."""
     lines: list[str] = []
     for key in dict.fromkeys([*noted, *settings]):
         before, now = noted.get(key), settings.get(key)

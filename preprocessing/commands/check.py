@@ -150,7 +150,6 @@ def _as_listed(clips: "pd.DataFrame", targets: Sequence[str], task_type: str) ->
 def _write(
     folder: Path, subject: "Subject", facts: "pd.DataFrame", findings: "Sequence[Finding]", criteria: "Criteria"
 ) -> None:
-    """Write the tables, the page and the pictures."""
     from preprocessing.clips.table import label_columns
     from preprocessing.file_replacement import replace_file
     from preprocessing.quality.charts import draw_charts

@@ -155,7 +155,6 @@ def _write_index(chosen: CorpusChoice, console: "Console", n_processes: int) -> 
 def _report(
     console: "Console", corpus: "Corpus", store: "FeatureStore", left_out: "pd.DataFrame", left_out_later: "pd.DataFrame"
 ) -> None:
-    """Say what is there now, what is missing, and what to do next."""
     n_clips = len(corpus.index)
     if corpus.task_type == "representation":
         targets = "no targets"

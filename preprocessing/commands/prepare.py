@@ -5,8 +5,8 @@ Comes in: where the clips or examples are, and what belongs together. Goes out: 
 """
 
 import tempfile
+from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from preprocessing import corpora
 from preprocessing.clips.label_sets import MULTI_LABEL, join_labels
-from preprocessing.commands.command_line import CorpusChoice
+from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
 from preprocessing.corpus_folder import corpus_folder
@@ -99,8 +99,8 @@ def prepare(
             source = table
         if not isinstance(source, str | Path | None):
             raise SettingsError("targets: predictors were given without targets.")
-        chosen = _choose(source, corpus, dataset, audio_folder, place, task_type, options)
-        chosen = replace(chosen, speech_table=None if speech_table is None else Path(speech_table))
+        table_of_words = None if speech_table is None else Path(speech_table)
+        chosen = _choose(source, corpus, dataset, audio_folder, place, task_type, table_of_words, options)
         console = make_console()
         console.quiet = quiet
         n_processes = workers or count_cores()
@@ -114,6 +114,7 @@ def _choose(
     audio_folder: str | Path | None,
     data_folder: Path,
     task_type: str | None,
+    speech_table: Path | None,
     options: Mapping[str, object],
 ) -> CorpusChoice:
     """Return which corpus is meant, as a command line would name it."""
@@ -146,14 +147,9 @@ def _choose(
         raise SettingsError(
             f"task_type: received '{task_type}', but with these options corpus '{reader.name}' is of {found_type}."
         )
-    return CorpusChoice(
-        reader=reader,
-        options=given,
-        audio_folder=Path(reader.default_audio_folder(data_folder, **given) if audio_folder is None else audio_folder),
-        dataset=reader.default_dataset(**given) if dataset is None else dataset,
-        data_folder=data_folder,
-        task_type=found_type,
-    )
+    places = {"audio_folder": None if audio_folder is None else Path(audio_folder), "data_folder": data_folder}
+    values = Namespace(**{"task_type": found_type, **given}, dataset=dataset, speech_table=speech_table, **places)
+    return read_corpus_choice(values, reader)
 
 
 def _named(dataset: str | None, what: str) -> str:

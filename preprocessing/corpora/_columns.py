@@ -113,7 +113,6 @@ def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -
 
 
 def _column_of_files(header: Sequence[str], lines: Lines, audio_folder: Path) -> str | None:
-    """Return the first column whose cells are files in a folder."""
     files = AudioFiles(audio_folder)
     for place, column in enumerate(header):
         names = [cells[place].strip() for _, cells in lines[:_N_LOOKED_AT]]

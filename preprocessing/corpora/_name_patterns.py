@@ -80,7 +80,6 @@ def _split(name: str, separator: str) -> list[str]:
 
 
 def _pattern(separator: str, number: int, n_parts: int) -> str:
-    """Return a pattern whose group is one part of a name."""
     between = "[.]" if separator == "." else separator
     if number == n_parts - 1:
         return f"{between}([^{separator}]+)[.][^.]+$"

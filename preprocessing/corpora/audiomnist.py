@@ -85,7 +85,6 @@ def list_clips(
 
 
 def _read_meta(audio_folder: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    """Return what is known of each of these speakers."""
     path = _layout.find_file(audio_folder, _META, f", in data/ or beside it. {', '.join(_FROM_META)} stand there.")
     try:
         speakers = json.loads(read_regular(path))

@@ -152,7 +152,6 @@ def default_dataset(*, annotation: Path, **_: object) -> str:
 
 
 def _columns(item: str, label: str) -> tuple[str, list[str]]:
-    """Return the plain names of the columns of item and label."""
     column = plain_name(item)
     return "recording" if column == "path" else column, [plain_name(name) for name in label.split(",")]
 

@@ -99,7 +99,6 @@ def default_dataset(*, label: str, **_: object) -> str:
 
 
 def _find_table(metadata: Path, audio_folder: Path) -> Path:
-    """Return the path of tracks.csv."""
     place = find_beside(metadata, audio_folder, default=_METADATA)
     table = place / "tracks.csv" if place is not None and place.is_dir() else place
     if table is None or not table.is_file():

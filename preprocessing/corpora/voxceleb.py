@@ -151,7 +151,6 @@ def _read_split(path: Path) -> dict[_Key, str]:
 
 
 def _read_phases(path: Path) -> dict[_Key, str]:
-    """Read a csv file with the columns phase, path, id, context."""
     needed = {"phase", "path", "id", "context"}.__contains__
     columns, lines = read_table(path, "phase, path, id, context", needed=needed, others=False)
     for column in ("phase", "path"):

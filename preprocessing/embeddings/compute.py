@@ -134,7 +134,6 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _describe(settings: FeatureSettings) -> tuple[int, str]:
-    """Return how many layers are stored, and the device."""
     embedder = load_embedder(settings)
     return len(chosen_layers(settings, embedder.n_layers)), embedder.device
 

@@ -163,7 +163,6 @@ def _draw_windows(
 
 
 def _length_text(whole: ClipExamples, settings: FeatureSettings, last_s: float) -> str:
-    """Return what was done to the length of the clip, for the title."""
     if settings.stretch_frames is not None:
         return ", stretched in time"
     step_s = settings.hop_length / settings.sample_rate_hz
@@ -212,7 +211,6 @@ def _describe(settings: FeatureSettings) -> str:
 
 
 def _value_label(settings: FeatureSettings) -> str:
-    """Return what the colours mean, with the unit."""
     if settings.features == "mfcc":
         return "Coefficient (dB); number 0 may be below the scale"
     if settings.scale == "linear":

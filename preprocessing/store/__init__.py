@@ -6,9 +6,9 @@ arrays stay on disk until they are used.
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -114,20 +114,12 @@ class FeatureStore:
         Raises:
             CorpusError: examples.parquet is missing or damaged.
         """
-        path = self.folder / layout.EXAMPLES_NAME
-        try:
-            return read_examples(path, self.description)
-        except (OSError, ValueError) as error:
-            raise _damaged(path, self.folder, str(error)) from error
+        return self._table(layout.EXAMPLES_NAME, partial(read_examples, description=self.description))
 
     @cached_property
     def annotations(self) -> "pd.DataFrame":
         """Return the events of a store for frame classification: clip, start_s, end_s (in the clip), label, annotator."""
-        path = self.folder / layout.ANNOTATIONS_NAME
-        try:
-            return read_annotations(path)
-        except (OSError, ValueError) as error:
-            raise _damaged(path, self.folder, str(error)) from error
+        return self._table(layout.ANNOTATIONS_NAME, read_annotations)
 
     def moments(self, items: Iterable[str], clips: Collection[str] | None = None) -> Moments:
         """Return the sums over all examples of some items, original and augmented, added in the order of sorted items.
@@ -147,6 +139,12 @@ class FeatureStore:
                 sums.add(self.predictors(str(item))[of_item["row"].to_numpy()])
             return sums.moments()
         return read_moments(self.folder / layout.MOMENTS_NAME, self.items, items, n_bins=n_bins)
+
+    def _table(self, name: str, read: "Callable[[Path], pd.DataFrame]") -> "pd.DataFrame":
+        try:
+            return read(self.folder / name)
+        except (OSError, ValueError) as error:
+            raise _damaged(self.folder / name, self.folder, str(error)) from error
 
     def _count(self, item: str) -> int:
         if item not in self.description.item_counts:
@@ -240,11 +238,8 @@ def write(
     check_task(task_type, has_targets=targets is not None)
     if task_type == "frame_classification":
         frames: Any = (predictors, targets)
-        return open_store(
-            write_frame_arrays(
-                *frames, frame_s=frame_s, class_names=class_names, dataset=dataset, data_folder=Path(data_folder)
-            )
-        )
+        place: dict[str, Any] = {"dataset": dataset, "data_folder": Path(data_folder)}
+        return open_store(write_frame_arrays(*frames, frame_s=frame_s, class_names=class_names, **place))
     if frame_s != 1.0:
         raise CorpusError(
             f"frame_s={frame_s:g}: examples of {task_type} have no frames with labels of their own; leave it out."

@@ -218,7 +218,6 @@ def _moments_path(store: FeatureStore, settings: FeatureSettings) -> Path:
 
 
 def _clip_sums(clip: _Stretch, *, folder: Path, settings: FeatureSettings, padded: int | None, longest: int | None) -> ItemSums:
-    """Return the sums over the features of one clip."""
     stop = clip.stop if longest is None else min(clip.stop, clip.first + longest)
     samples: NDArray[np.float32] = np.asarray(_open(os.fspath(folder)).predictors(clip.item)[clip.first : stop])
     sums = ItemSums(n_bins(settings))
