@@ -7,12 +7,13 @@ a note of the settings. ``python -m preprocessing events OUTPUT/annotation.csv -
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from augmentation.mixing import Event, Mixture, Stretch, deal_backgrounds, join_overlapping, longest_event_s, plan_mixtures
-from augmentation.mixture import ANNOTATION_COLUMNS, BACKGROUND_LABEL, MixTask, annotation_rows, make_mixture
+from augmentation.mixture import ANNOTATION_COLUMNS, BACKGROUND_LABEL, annotation_rows, make_mixture
 from augmentation.recordings import check_recordings, describe_stretch, fingerprint, refuse_equal
 from augmentation.settings import MixingSettings
 from augmentation.sources import refuse_shared
@@ -87,9 +88,14 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
         mixtures = _plan(events, backgrounds, wanted, console)
         # Of what a mixture is made, the settings say.
         folder.begin({mixture.path: Source((), (mixture.path,)) for mixture in mixtures}, lists=(ANNOTATION_NAME,))
-        tasks = [MixTask(mixture, wanted.events_folder, wanted.backgrounds_folder, output) for mixture in mixtures]
+        make = partial(
+            make_mixture,
+            events_folder=wanted.events_folder,
+            backgrounds_folder=wanted.backgrounds_folder,
+            output_folder=output,
+        )
         with progress_bar(console, "Mixing", "mixtures") as progress:
-            outcomes = list(map_in_processes(make_mixture, tasks, n_processes=wanted.n_processes, progress=progress))
+            outcomes = list(map_in_processes(make, mixtures, n_processes=wanted.n_processes, progress=progress))
         faults += [(mixture.path, "", "", reason) for mixture, (_, reason) in zip(mixtures, outcomes, strict=True) if reason]
         write_table(output / LEFT_OUT_NAME, ("path", "start_s", "end_s", "reason"), faults)
         made = [mixture for mixture, (_, reason) in zip(mixtures, outcomes, strict=True) if reason is None]

@@ -3,7 +3,6 @@
 Comes in: a `Mixture`. Goes out: a wav file; rows of annotation.csv.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,27 +29,15 @@ _FADE_S = 0.005
 _SHORTEST_BACKGROUND_S = 0.1
 
 
-@dataclass(frozen=True)
-class MixTask:
-    """A mixture and where everything lies."""
-
-    mixture: Mixture
-    events_folder: Path
-    backgrounds_folder: Path
-    output_folder: Path
-
-
-def make_mixture(task: MixTask) -> tuple[bool, str | None]:
-    """Write one mixture, if it is not there yet.
-
-    Returns:
-        Whether it was written now; and why there is none, or None.
-    """
-    path = task.output_folder / task.mixture.path
+def make_mixture(
+    mixture: Mixture, *, events_folder: Path, backgrounds_folder: Path, output_folder: Path
+) -> tuple[bool, str | None]:
+    """Write a mixture, if it is not there yet; return whether it was written now, and why there is none, or None."""
+    path = output_folder / mixture.path
     if read_size(path) is not None:
         return False, None
     try:
-        write_wav(path, mix(task.mixture, task.events_folder, task.backgrounds_folder), task.mixture.sample_rate_hz)
+        write_wav(path, mix(mixture, events_folder, backgrounds_folder), mixture.sample_rate_hz)
     except AudioError as error:
         return False, str(error)
     return True, None

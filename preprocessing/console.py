@@ -1,7 +1,6 @@
-"""Where commands print, and how they end: a console, a progress bar that is a few lines outside a terminal, exit codes.
+"""From a command to what it prints (a console, a bar or a few lines of progress) and to how it ends.
 
-Comes in: a title and numbers; a command. Goes out: text, and 0 done, 1 failed, 2 wrong usage or input, 130 interrupted (143 by
-SIGTERM, 129 by SIGHUP).
+It ends by 0 done, 1 failed, 2 wrong usage or input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
 """
 
 import atexit

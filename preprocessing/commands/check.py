@@ -1,8 +1,6 @@
-"""``python -m preprocessing check CORPUS ...``: report what is wrong with a corpus before anything is trained on it.
+"""``python -m preprocessing check CORPUS ...``: from a corpus to data/<dataset>/quality/, a report on what is wrong with it.
 
-Comes in: a corpus and where it lies. Goes out: quality.csv with a row per clip, class_item.csv with the clips of each class and
-item, quality.html, and its pictures, in data/<dataset>/quality/. The headers of all files are read first, which is fast; then
-every clip is decoded.
+There are quality.csv with a row per clip, class_item.csv with the clips of each class and item, quality.html, and its pictures.
 """
 
 import argparse

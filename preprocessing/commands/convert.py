@@ -1,9 +1,6 @@
-"""``python -m preprocessing convert IN OUT``: write mono wav copies of the audio files in a folder, subfolders kept.
+"""``python -m preprocessing convert IN OUT``: from a folder of any audio files to mono wav copies, subfolders kept.
 
-With a table of words or phonemes, the silence before, behind and between them is left out.
-
-Comes in: a folder of audio files of any kind that audio/read.py reads. Goes out: a wav file for each, and left_out.csv for
-those that cannot be decoded.
+With a table of words or phonemes, silence before, behind and between them is left out. left_out.csv has what cannot be decoded.
 """
 
 import argparse

@@ -1,8 +1,4 @@
-"""Prepare a corpus from Python: class folders, a table, a DataFrame, arrays, or a corpus that has a reader.
-
-Comes in: where the clips or examples are, and what belongs together. Goes out: data/<dataset>/ and its feature store, as
-``python -m preprocessing`` makes them; the store is opened, and errors are raised.
-"""
+"""From Python: from class folders, a table, a DataFrame, arrays or a corpus with a reader to data/<dataset>/ and its store."""
 
 import tempfile
 from argparse import Namespace

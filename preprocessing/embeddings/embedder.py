@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -103,9 +104,8 @@ class Embedder(Protocol):
 def identify(settings: FeatureSettings) -> Identity:
     """Return the identity of the embedder of the settings."""
     family, name = _split(settings)
-    identity: Identity = load_file(
-        _FAMILIES, family, kind="family of embedding_model", wanted=("identify", "load"), error=SettingsError
-    ).identify(name)
+    kind, wanted = "family of embedding_model", ("identify", "load")
+    identity: Identity = load_file(_FAMILIES, family, kind=kind, wanted=wanted, error=SettingsError).identify(name)
     return identity
 
 
@@ -227,9 +227,7 @@ def _split(settings: FeatureSettings) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def _load(family: str, name: str, is_pooled: bool, _hash: str) -> Embedder:
-    embedder: Embedder = load_file(_FAMILIES, family, kind="family", wanted=("load",), error=SettingsError).load(
-        name, is_pooled=is_pooled
-    )
+    embedder: Embedder = import_module(f"{_FAMILIES}.{family}").load(name, is_pooled=is_pooled)
     return embedder
 
 
