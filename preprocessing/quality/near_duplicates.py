@@ -16,7 +16,7 @@ ends (benchmarks/near_duplicates.py). What lies above 4 kHz and behind the first
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray

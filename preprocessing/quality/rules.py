@@ -6,7 +6,7 @@ item or sample rate that has the fault.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.clips.label_sets import MULTI_LABEL
