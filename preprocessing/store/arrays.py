@@ -111,6 +111,8 @@ def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> P
 
     The store names the index it belongs to: if this is killed between the two, make_store says so.
     """
+    import pandas as pd
+
     folder = corpus_folder(dataset, data_folder)
     with StoreWriter(folder / "features" / CUSTOM, task_type=arrays.task_type, class_names=arrays.class_names) as writer:
         hashes: list[str] = []
