@@ -115,11 +115,6 @@ def join_decided(decided: NDArray[Any], class_names: Sequence[str]) -> list[str]
     return [";".join(name for name, is_on in zip(class_names, row, strict=True) if is_on) for row in decided > 0]
 
 
-def made_up_labels(n_examples: int, n_outputs: int) -> Targets:
-    """Return float32 (n_examples, n_outputs) targets: one label in turn, and then none."""
-    return np.asarray(np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs), np.float32)
-
-
 def ranking_precision(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
     """Return the label ranking average precision of each example, float64 (n_examples,)."""
     from scipy.stats import rankdata  # here, because it takes a second and most uses of this module need no value

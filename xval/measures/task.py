@@ -19,6 +19,8 @@ from preprocessing.clips.table import TASK_TYPES
 from xval.base.errors import SettingsError, suggestion
 from xval.measures import metrics
 from xval.measures.answered import Answered
+from xval.measures.columns import PROBABILITY, decode_outputs, encode_outputs
+from xval.measures.confusion import class_metrics, confusion_matrix
 from xval.measures.forms import (
     AnswerText,
     Array,
@@ -36,6 +38,7 @@ from xval.measures.forms import (
 )
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.side import Side
+from xval.measures.task_facts import Activation as Activation
 from xval.measures.task_facts import TargetForm as TargetForm
 from xval.measures.task_facts import TaskFacts
 
@@ -99,9 +102,9 @@ class Task(TaskFacts, ABC):
     def _compute(self, targets: NDArray[Any], predictions: NDArray[np.float32], options: FigureOptions) -> Figures:
         return metrics.compute(self.name, targets, predictions, options.further)
 
-    @abstractmethod
     def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
-        """Return targets in which every class occurs and is missing, or numbers, to try parts of the user's own with."""
+        """Return targets to try parts of the user's own with: normal numbers; classes that each occur and are missing."""
+        return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
 
     def evaluate(self, side: Side, options: FigureOptions, *, by_item: bool = True) -> SideFigures:
         """Return all figures of a side, with those of each item if they are wanted; for folds and for new data alike."""
@@ -170,6 +173,67 @@ class Task(TaskFacts, ABC):
             CorpusError: No label is a class of the model, or a target is missing.
         """
         raise NotImplementedError
+
+
+class ClassTask(Task):
+    """A task in which one of several classes is right: targets are class numbers, int64 (n,)."""
+
+    has_classes = True
+    activation: Activation = "softmax"
+    training_metric = "accuracy"
+
+    def encode(
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
+        """Return target, predicted and probability_<class>."""
+        classes = np.array(names, dtype=object)
+        true = {} if targets is None else {"target": classes[targets]}
+        return true | {"predicted": classes[predictions.argmax(axis=1)]} | encode_outputs(PROBABILITY, predictions, names)
+
+    def decode(self, columns: Columns, names: Names) -> Decoded:
+        """Return class numbers and probabilities."""
+        probabilities = decode_outputs(PROBABILITY, columns, names)
+        if "target" not in columns:
+            return Decoded(None, probabilities)
+        numbers = {name: number for number, name in enumerate(names)}
+        return Decoded(np.array([numbers[name] for name in columns["target"].to_numpy().tolist()], np.int64), probabilities)
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
+        """Return each class in turn."""
+        return np.arange(n_examples) % n_outputs
+
+    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+        """Return the figures of each class and the confusion matrix."""
+        targets, predictions = side.counted()
+        return {
+            "class_metrics": class_metrics(targets, predictions, options.class_names),
+            "confusion_matrix": confusion_matrix(targets, predictions),
+        }
+
+
+class LabelsTask(Task):
+    """A task in which any number of labels is right: targets are 0 or 1, float32 (n, n_classes)."""
+
+    has_classes = True
+    activation: Activation = "sigmoid"
+    training_metric = "accuracy"
+
+    def encode(
+        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
+    ) -> Encoded:
+        """Return target_<label> and probability_<label>."""
+        true = {} if targets is None else encode_outputs("target", targets, names)
+        return true | encode_outputs(PROBABILITY, predictions, names)
+
+    def decode(self, columns: Columns, names: Names) -> Decoded:
+        """Return 0 or 1, and the probability, of each label."""
+        is_known = any(f"target_{name}" in columns for name in names)
+        targets = decode_outputs("target", columns, names) if is_known else None
+        return Decoded(targets, decode_outputs(PROBABILITY, columns, names))
+
+    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
+        """Return one label in turn, and then none."""
+        return np.asarray(np.arange(n_examples)[:, None] % (n_outputs + 1) == np.arange(n_outputs), np.float32)
 
 
 def constant_answer(targets: NDArray[Any], n_classes: int) -> NDArray[np.float32]:

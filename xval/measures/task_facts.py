@@ -14,6 +14,7 @@ from xval.base.keras_names import KerasMetric
 from xval.measures import metrics
 
 TargetForm = Literal["class", "one_hot", "multi_hot", "number", "input", "frames"]
+Activation = Literal["softmax", "sigmoid", "linear"]
 
 
 class TaskFacts:
@@ -59,7 +60,7 @@ class TaskFacts:
 
     target: Literal["clip", "frame", "input"] = "clip"
     has_classes: bool
-    activation: Literal["softmax", "sigmoid", "linear"]
+    activation: Activation
     losses: Mapping[str, TargetForm]
     training_metric: str
     training_metric_classes: Mapping[TargetForm, str]

@@ -15,25 +15,12 @@ from xval.base.errors import JobError
 from xval.base.keras_names import KerasMetric
 from xval.measures.answered import combine_clips
 from xval.measures.arrays import area_under_roc, equal_error_rate, mean_of_defined
-from xval.measures.columns import decode_classes, encode_classes
-from xval.measures.confusion import Predictions, Targets, class_metrics, confusion_matrix, per_class
-from xval.measures.forms import (
-    AnswerText,
-    Array,
-    ClipAnswers,
-    Columns,
-    Decoded,
-    DrawnFigure,
-    Encoded,
-    FigureOptions,
-    Known,
-    Names,
-    Renames,
-)
+from xval.measures.confusion import Predictions, Targets, per_class
+from xval.measures.forms import AnswerText, Array, ClipAnswers, DrawnFigure, FigureOptions, Names, Renames
 from xval.measures.labels import LabelledData, TrueLabels, match_labels
 from xval.measures.metrics import Chance, metric
 from xval.measures.side import Side
-from xval.measures.task import Task
+from xval.measures.task import ClassTask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,11 +135,9 @@ def check(targets: Targets, predictions: Predictions) -> None:
         )
 
 
-class Classification(Task):
+class Classification(ClassTask):
     """Classes of clips."""
 
-    has_classes = True
-    activation = "softmax"
     losses = {
         "sparse_categorical_crossentropy": "class",
         "categorical_crossentropy": "one_hot",
@@ -163,7 +148,6 @@ class Classification(Task):
         "binary_focal_crossentropy": "one_hot",
         "mean_squared_error": "one_hot",
     }
-    training_metric = "accuracy"
     training_metric_classes = {"class": "SparseCategoricalAccuracy", "one_hot": "CategoricalAccuracy"}
     main_metrics = ("balanced_accuracy", "accuracy")
     item_metric = "accuracy"
@@ -184,28 +168,6 @@ class Classification(Task):
     deals_classes = True
     refused = {}
     worst_first = "Wrong answers only; first those that are surest of the wrong class and least of the right one."
-
-    def encode(
-        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
-    ) -> Encoded:
-        """Return target, predicted and probability_<class>."""
-        return encode_classes(targets, predictions, names)
-
-    def decode(self, columns: Columns, names: Names) -> Decoded:
-        """Return class numbers and probabilities."""
-        return decode_classes(columns, names)
-
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
-        """Return each class in turn."""
-        return np.arange(n_examples) % n_outputs
-
-    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
-        """Return the figures of each class and the confusion matrix."""
-        targets, predictions = side.counted()
-        return {
-            "class_metrics": class_metrics(targets, predictions, options.class_names),
-            "confusion_matrix": confusion_matrix(targets, predictions),
-        }
 
     def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
         """Return accuracy and balanced accuracy.

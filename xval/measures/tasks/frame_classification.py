@@ -10,7 +10,7 @@ the background, which most frames are, does not lift them.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,29 +18,14 @@ from numpy.typing import NDArray
 from xval.base.errors import JobError
 from xval.measures import frame_chance
 from xval.measures.arrays import check_zeros_and_ones, divide, mean_of_defined
-from xval.measures.columns import PROBABILITY, decode_classes, decode_labels, encode_classes, encode_outputs
-from xval.measures.confusion import class_metrics, confusion_matrix
+from xval.measures.columns import PROBABILITY
 from xval.measures.events.figure_names import EVENT_FIGURES, EVENT_METRICS, SCORE_METRICS
-from xval.measures.forms import (
-    AnswerText,
-    Array,
-    ClipAnswers,
-    Columns,
-    Decoded,
-    DrawnFigure,
-    Encoded,
-    FigureOptions,
-    Figures,
-    Known,
-    Names,
-    Renames,
-)
+from xval.measures.forms import AnswerText, Array, ClipAnswers, DrawnFigure, FigureOptions, Figures, Names, Renames
 from xval.measures.frame_counts import THRESHOLD, Predictions, Targets, all_classes, count_frames, first_event
-from xval.measures.label_counts import made_up_labels
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import metric
 from xval.measures.side import Side
-from xval.measures.task import Task, constant_answer
+from xval.measures.task import ClassTask, LabelsTask, constant_answer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,14 +136,11 @@ def check(targets: Targets, predictions: Predictions) -> None:
         check_zeros_and_ones(targets, "frame_classification")
 
 
-class FrameClassification(Task):
+class FrameClassification(ClassTask):
     """Classes of frames, one each; its clips are recordings, and what it finds in them are events."""
 
     target = "frame"
-    has_classes = True
-    activation: Literal["softmax", "sigmoid", "linear"] = "softmax"
     losses = {"sparse_categorical_crossentropy": "frames"}
-    training_metric = "accuracy"
     training_metric_classes = {"frames": "SparseCategoricalAccuracy"}
     main_metrics = ("macro_f1", "event_f1")
     item_metric = "macro_f1"
@@ -179,33 +161,11 @@ class FrameClassification(Task):
         """The figures of segments and events that records have."""
         return EVENT_FIGURES
 
-    def encode(
-        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
-    ) -> Encoded:
-        """Return target, predicted and probability_<class>."""
-        return encode_classes(targets, predictions, names)
-
-    def decode(self, columns: Columns, names: Names) -> Decoded:
-        """Return class numbers and probabilities of all frames, those without weight too."""
-        return decode_classes(columns, names)
-
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
-        """Return each class in turn."""
-        return np.arange(n_examples) % n_outputs
-
     def measure(self, side: Side, options: FigureOptions) -> Figures:
         """Return the metrics of frames, segments and events; without a frame that counts, those of events alone."""
         targets, predictions = side.counted()
         of_frames = self._compute(targets, predictions, options) if len(targets) else {}
         return of_frames | cast("AnsweredRecordings", side).event_figures()
-
-    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
-        """Return the figures of the frames of each class, and their confusion matrix."""
-        targets, predictions = side.counted()
-        return {
-            "class_metrics": class_metrics(targets, predictions, options.class_names),
-            "confusion_matrix": confusion_matrix(targets, predictions),
-        }
 
     def class_rows(self, side: Side, figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the figures of the frames and of the events of each class."""
@@ -257,27 +217,11 @@ class FrameClassification(Task):
         return TrueLabels(annotated, kept, annotated.labels, [f"not annotated ({policy})"] * len(kept))
 
 
-class MultilabelFrameClassification(FrameClassification):
+class MultilabelFrameClassification(LabelsTask, FrameClassification):
     """Labels of frames, any number each."""
 
-    activation = "sigmoid"
     losses = {"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"}
     training_metric_classes = {"frames": "BinaryAccuracy"}
-
-    def encode(
-        self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
-    ) -> Encoded:
-        """Return target_<label> and probability_<label>."""
-        true = {} if targets is None else encode_outputs("target", targets, names)
-        return true | encode_outputs(PROBABILITY, predictions, names)
-
-    def decode(self, columns: Columns, names: Names) -> Decoded:
-        """Return 0 or 1, and the probability, of each label of all frames, those without weight too."""
-        return decode_labels(columns, names)
-
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
-        """Return one label in turn, and then none."""
-        return made_up_labels(n_examples, n_outputs)
 
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
         """Return nothing: figures of labels are those of their events."""

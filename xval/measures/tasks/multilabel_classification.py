@@ -20,20 +20,7 @@ from xval.base.errors import JobError
 from xval.base.keras_names import KerasMetric
 from xval.data.clip_average import combine_examples
 from xval.measures.arrays import area_under_roc, check_zeros_and_ones, divide, mean_of_defined
-from xval.measures.columns import PROBABILITY, decode_labels, encode_outputs
-from xval.measures.forms import (
-    AnswerText,
-    Array,
-    ClipAnswers,
-    Columns,
-    Decoded,
-    Encoded,
-    FigureOptions,
-    Figures,
-    Known,
-    Names,
-    Renames,
-)
+from xval.measures.forms import AnswerText, Array, ClipAnswers, Encoded, FigureOptions, Figures, Known, Names, Renames
 from xval.measures.label_counts import (
     THRESHOLD,
     Predictions,
@@ -43,7 +30,6 @@ from xval.measures.label_counts import (
     decide,
     join_decided,
     label_metrics,
-    made_up_labels,
     random_average_precision,
     ranking_precision,
 )
@@ -51,7 +37,7 @@ from xval.measures.labels import LabelledData, TrueLabels, match_label_sets
 from xval.measures.metrics import Chance, find, metric
 from xval.measures.side import Side
 from xval.measures.statistics import thresholds as label_thresholds
-from xval.measures.task import Task
+from xval.measures.task import LabelsTask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,13 +181,10 @@ def check(targets: NDArray[Any], predictions: Predictions) -> None:
     check_zeros_and_ones(targets, "multilabel_classification")
 
 
-class MultilabelClassification(Task):
+class MultilabelClassification(LabelsTask):
     """Labels of clips."""
 
-    has_classes = True
-    activation = "sigmoid"
     losses = {"binary_crossentropy": "multi_hot", "binary_focal_crossentropy": "multi_hot"}
-    training_metric = "accuracy"
     training_metric_classes = {"multi_hot": "BinaryAccuracy"}
     main_metrics = ("mean_average_precision", "tuned_macro_f1")
     item_metric = "lrap"
@@ -237,16 +220,7 @@ class MultilabelClassification(Task):
             decided = predictions if clip_of is None else combine_examples(predictions, clip_of, "probabilities")
             labels = np.array(join_decided(decide(decided, thresholds), names), dtype=object)
             predicted = {"predicted": labels if clip_of is None else labels[clip_of]}
-        target_columns = {} if targets is None else encode_outputs("target", targets, names)
-        return true | predicted | target_columns | encode_outputs(PROBABILITY, predictions, names)
-
-    def decode(self, columns: Columns, names: Names) -> Decoded:
-        """Return 0 or 1, and the probability, of each label."""
-        return decode_labels(columns, names)
-
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
-        """Return one label in turn, and then none."""
-        return made_up_labels(n_examples, n_outputs)
+        return true | predicted | super().encode(targets, predictions, names)
 
     def _compute(self, targets: Targets, predictions: Predictions, options: FigureOptions) -> Figures:
         figures = super()._compute(targets, predictions, options)

@@ -184,10 +184,6 @@ class Regression(Task):
         targets = decode_outputs("target", columns, outputs) if is_known else None
         return Decoded(targets, decode_outputs("predicted", columns, outputs))
 
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
-        """Return normal numbers."""
-        return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
-
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return the means over the examples of each clip, as text and as columns."""
         names = _names_behind("target_", table)

@@ -100,10 +100,6 @@ class Representation(Task):
         """Return the losses and the training metric: others need the features besides, which are not kept between epochs."""
         return ("val_loss", "loss", self.training_metric, f"val_{self.training_metric}")
 
-    def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
-        """Return normal numbers."""
-        return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
-
     def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
         """Return what a model answers that always rebuilds the mean of the training features."""
         return Answered(side.rows, side.targets, side.targets)

@@ -9,14 +9,14 @@ Wolpert 1992.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import ResultsError
+from xval.measures.task import Activation
 
-Activation: TypeAlias = Literal["softmax", "sigmoid", "linear"]
 Score: TypeAlias = Callable[[NDArray[Any], NDArray[np.float32]], tuple[float, float]]
 """From targets and answers to what is to be large: the main metric, and less the loss, which decides between equal ones."""
 Fit: TypeAlias = Callable[[NDArray[np.float32], NDArray[Any]], "Combiner"]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xval.base.errors import ResultsError
 from xval.base.json_files import FORMAT_VERSION, read_json
+from xval.measures.task import Activation
 from xval.models.saved.initial import hash_member
 from xval.reuse.ensembles.combine import Combiner
 
@@ -51,7 +52,7 @@ class EnsembleFile(BaseModel):
 
     format_version: int = FORMAT_VERSION
     combined: Literal["examples", "clips"]
-    activation: Literal["softmax", "sigmoid", "linear"]
+    activation: Activation
     members: tuple[Member, ...] = Field(min_length=1, max_length=1000)
     coefficients: tuple[tuple[float, ...], ...] | None = None
     intercepts: tuple[float, ...] | None = None

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xval.base.errors import JobError
+from xval.measures.confusion import class_metrics, confusion_matrix
 from xval.measures.metrics import compute
-from xval.measures.tasks.classification import class_metrics, confusion_matrix
 
 
 def one_hot(predicted, n_classes):
