@@ -1,42 +1,75 @@
-"""Counts of each pair of true and predicted class, and the figures of a class that follow from them.
+"""How often each class or label is true, predicted, and both or instead of another, and the figures that follow.
 
-Comes in: targets, int64 (n,), class numbers; predictions, float32 (n, n_classes), probabilities. Goes out: counts, and
-figures of each class.
+Comes in: targets and predictions, as the metrics of a task with classes take them. Goes out: `ClassCounts`, tables, figures of
+each class.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.measures.arrays import divide
+
 Targets = NDArray[np.int64]
 Predictions = NDArray[np.float32]
 
-
-class ClassMetrics(TypedDict):
-    """The figures of one class on clips; NaN where there is nothing to divide by."""
-
-    precision: float
-    recall: float
-    f1: float
-    n_clips: int
+THRESHOLD = 0.5
+"""From which probability on a label is predicted."""
 
 
-class PerClass(NamedTuple):
-    """float64 (n_classes,) each; NaN where there is nothing to divide by."""
+class ClassCounts(NamedTuple):
+    """Examples or frames of each class, int64 (n_classes,); the figures are float64 (n_classes,), NaN over 0."""
 
-    precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    f1: NDArray[np.float64]
+    n_true: NDArray[np.int64]
+    n_predicted: NDArray[np.int64]
+    n_correct: NDArray[np.int64]
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """NaN for a class that is never predicted."""
+        return divide(self.n_correct, self.n_predicted)
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """NaN for a class that is never true."""
+        return divide(self.n_correct, self.n_true)
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        """NaN for a class that is neither true nor predicted."""
+        return divide(2 * self.n_correct, self.n_true + self.n_predicted)
+
+    @property
+    def total(self) -> "ClassCounts":
+        """The counts of all classes together, whose figures are micro averages; arrays without axes."""
+        return ClassCounts(self.n_true.sum(), self.n_predicted.sum(), self.n_correct.sum())
 
 
-def per_class(targets: Targets, predictions: Predictions) -> PerClass:
-    """Return precision, recall and F1 score of each class."""
+def all_classes(targets: NDArray[Any], predictions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which classes are true and which predicted: bool (n, n_classes), of frames the background too.
+
+    Args:
+        targets: int64 (n,) class numbers, of which the most probable one is predicted; or (n, n_classes), 0 or 1.
+        predictions: float32 (n, n_classes), probabilities.
+    """
+    if targets.ndim > 1:
+        return targets > THRESHOLD, predictions >= THRESHOLD
+    numbers = np.arange(predictions.shape[1])
+    return targets[:, np.newaxis] == numbers, np.argmax(predictions, axis=1)[:, np.newaxis] == numbers
+
+
+def count_classes(targets: NDArray[Any], predictions: NDArray[np.float32]) -> ClassCounts:
+    """Count what `all_classes` tells apart."""
+    true, predicted = all_classes(targets, predictions)
+    return ClassCounts(true.sum(axis=0), predicted.sum(axis=0), (true & predicted).sum(axis=0))
+
+
+def per_class(targets: Targets, predictions: Predictions) -> ClassCounts:
+    """Count each class, which for many classes is faster than `count_classes`."""
     counts = _count(targets, predictions)
-    n_correct, n_true, n_predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    with np.errstate(invalid="ignore"):  # 0/0 is NaN; a numerator above 0 has a denominator above 0
-        return PerClass(precision=n_correct / n_predicted, recall=n_correct / n_true, f1=2 * n_correct / (n_true + n_predicted))
+    return ClassCounts(counts.sum(axis=1), counts.sum(axis=0), np.diag(counts))
 
 
 def _count(targets: Targets, predictions: Predictions) -> NDArray[np.int64]:
@@ -52,19 +85,19 @@ def confusion_matrix(targets: Targets, predictions: Predictions) -> list[list[in
     return counts
 
 
-def class_metrics(targets: Targets, predictions: Predictions, class_names: Sequence[str]) -> dict[str, ClassMetrics]:
+def class_metrics(targets: Targets, predictions: Predictions, class_names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return precision, recall, F1 score and number of clips by class name.
 
     Precision is NaN for a class that is never predicted, recall for one that is never true, F1 for one that is neither.
     """
-    figures = per_class(targets, predictions)
-    n_clips = np.bincount(targets, minlength=len(class_names))
+    counts = per_class(targets, predictions)
+    figures = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1, "n_clips": counts.n_true}
+    return by_class(figures, class_names)
+
+
+def by_class(figures: Mapping[str, NDArray[Any]], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the figures of each class by its name, from arrays (n_classes,) by the name of the figure."""
     return {
-        name: ClassMetrics(
-            precision=float(figures.precision[number]),
-            recall=float(figures.recall[number]),
-            f1=float(figures.f1[number]),
-            n_clips=int(n_clips[number]),
-        )
-        for number, name in enumerate(class_names)
+        class_name: {name: values[number].item() for name, values in figures.items()}
+        for number, class_name in enumerate(class_names)
     }

@@ -4,12 +4,14 @@ Comes in: targets of frames, and their weights. Goes out: a `Chance` for each me
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.measures.frame_counts import Targets
 from xval.measures.metrics import Chance, ChanceFunction
+
+Targets = NDArray[Any]
 
 _MOST_FREQUENT, _ALL_EVENTS = "always the most frequent event", "always all events"
 _GUESS_EVENTS = "always some event, each as often as it occurs, never the background"

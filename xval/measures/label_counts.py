@@ -5,51 +5,15 @@ counts and figures of each label.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.measures.arrays import divide
+from xval.measures.confusion import THRESHOLD, by_class, count_classes
 
 Targets = NDArray[np.float32]
 Predictions = NDArray[np.float32]
-
-THRESHOLD = 0.5
-
-
-class LabelMetrics(TypedDict):
-    """The figures of one label on clips; NaN where there is nothing to divide by."""
-
-    n_clips: int
-    threshold: float
-    average_precision: float
-    precision: float
-    recall: float
-    f1: float
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
-
-
-class Counts(NamedTuple):
-    """Examples by label, int64 (n_classes,) each."""
-
-    n_true: NDArray[np.int64]
-    n_predicted: NDArray[np.int64]
-    n_right: NDArray[np.int64]
-
-    @property
-    def f1(self) -> NDArray[np.float64]:
-        """F1 score of each label; NaN where it is neither true nor predicted."""
-        return divide(2 * self.n_right, self.n_true + self.n_predicted)
-
-
-def count_labels(targets: Targets, predictions: Predictions) -> Counts:
-    """Count the examples that have each label, that get it from the probability 0.5 on, and both."""
-    true, predicted = targets > THRESHOLD, predictions >= THRESHOLD
-    return Counts(true.sum(axis=0), predicted.sum(axis=0), (true & predicted).sum(axis=0))
 
 
 def average_precisions(targets: Targets, predictions: Predictions) -> NDArray[np.float64]:
@@ -80,29 +44,26 @@ def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[n
 
 def label_metrics(
     targets: Targets, predictions: Predictions, class_names: Sequence[str], thresholds: NDArray[np.float64]
-) -> dict[str, LabelMetrics]:
+) -> dict[str, dict[str, float]]:
     """Return the figures of each label by its name, counted from the label's threshold on, float64 (n_classes,).
 
     Average precision and recall are NaN for a label that no clip has, precision for one that is never predicted, F1 for one
     that is neither.
     """
-    counts = count_labels(targets, decide(predictions, thresholds))
-    areas = average_precisions(targets, predictions)
-    return {
-        name: LabelMetrics(
-            n_clips=int(counts.n_true[number]),
-            threshold=float(thresholds[number]),
-            average_precision=float(areas[number]),
-            precision=float(divide(counts.n_right[number], counts.n_predicted[number])),
-            recall=float(divide(counts.n_right[number], counts.n_true[number])),
-            f1=float(counts.f1[number]),
-            true_positives=int(counts.n_right[number]),
-            false_positives=int(counts.n_predicted[number] - counts.n_right[number]),
-            false_negatives=int(counts.n_true[number] - counts.n_right[number]),
-            true_negatives=int(len(targets) - counts.n_true[number] - counts.n_predicted[number] + counts.n_right[number]),
-        )
-        for number, name in enumerate(class_names)
+    counts = count_classes(targets, decide(predictions, thresholds))
+    figures = {
+        "n_clips": counts.n_true,
+        "threshold": thresholds,
+        "average_precision": average_precisions(targets, predictions),
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "f1": counts.f1,
+        "true_positives": counts.n_correct,
+        "false_positives": counts.n_predicted - counts.n_correct,
+        "false_negatives": counts.n_true - counts.n_correct,
+        "true_negatives": len(targets) - counts.n_true - counts.n_predicted + counts.n_correct,
     }
+    return by_class(figures, class_names)
 
 
 def decide(predictions: Predictions, thresholds: NDArray[np.float64]) -> Predictions:

@@ -19,9 +19,9 @@ from xval.base.errors import JobError
 from xval.measures import frame_chance
 from xval.measures.arrays import check_zeros_and_ones, divide, mean_of_defined
 from xval.measures.columns import PROBABILITY
+from xval.measures.confusion import THRESHOLD, ClassCounts, all_classes, count_classes
 from xval.measures.events.figure_names import EVENT_FIGURES, EVENT_METRICS, SCORE_METRICS
 from xval.measures.forms import AnswerText, Array, ClipAnswers, DrawnFigure, FigureOptions, Figures, Names, Renames
-from xval.measures.frame_counts import THRESHOLD, Predictions, Targets, all_classes, count_frames, first_event
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import metric
 from xval.measures.side import Side
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from xval.measures.events.recordings import AnsweredRecordings
 
+
+Targets = NDArray[Any]
+Predictions = NDArray[np.float32]
 
 _WANTED = (
     "A model that labels frames is tested on recordings with annotated events: prepare them with "
@@ -66,43 +69,37 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
 @metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_f1))
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
-    counts = count_frames(targets, predictions)
-    return float(divide(2 * counts.n_correct.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
+    return float(_count_events(targets, predictions).total.f1)
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision))
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
-    counts = count_frames(targets, predictions)
-    return float(divide(counts.n_correct.sum(), counts.n_predicted.sum()))
+    return float(_count_events(targets, predictions).total.precision)
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_recall))
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
-    counts = count_frames(targets, predictions)
-    return float(divide(counts.n_correct.sum(), counts.n_true.sum()))
+    return float(_count_events(targets, predictions).total.recall)
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_macro_f1))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
-    counts = count_frames(targets, predictions)
-    return mean_of_defined(divide(2 * counts.n_correct, counts.n_true + counts.n_predicted))
+    return mean_of_defined(_count_events(targets, predictions).f1)
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision))
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
-    counts = count_frames(targets, predictions)
-    return mean_of_defined(divide(counts.n_correct, counts.n_predicted))
+    return mean_of_defined(_count_events(targets, predictions).precision)
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_macro_recall))
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
-    counts = count_frames(targets, predictions)
-    return mean_of_defined(divide(counts.n_correct, counts.n_true))
+    return mean_of_defined(_count_events(targets, predictions).recall)
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.mean_share))
@@ -115,7 +112,7 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     from sklearn.metrics import average_precision_score  # here, because it takes seconds and most uses need no value
 
     true, _ = all_classes(targets, predictions)
-    present = [number for number in range(first_event(targets), true.shape[1]) if true[:, number].any()]
+    present = [number for number in range(_first_event(targets), true.shape[1]) if true[:, number].any()]
     return mean_of_defined(np.array([average_precision_score(true[:, number], predictions[:, number]) for number in present]))
 
 
@@ -134,6 +131,17 @@ def check(targets: Targets, predictions: Predictions) -> None:
         )
     if targets.ndim > 1:
         check_zeros_and_ones(targets, "frame_classification")
+
+
+def _first_event(targets: Targets) -> int:
+    """Return the number of the first class of events: behind the background, where there is one."""
+    return 1 if targets.ndim == 1 else 0
+
+
+def _count_events(targets: Targets, predictions: Predictions) -> ClassCounts:
+    """Count the frames of each class of events."""
+    first = _first_event(targets)
+    return ClassCounts(*(n_frames[first:] for n_frames in count_classes(targets, predictions)))
 
 
 class FrameClassification(ClassTask):

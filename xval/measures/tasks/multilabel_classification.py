@@ -19,14 +19,13 @@ from preprocessing.clips.label_sets import split_labels
 from xval.base.errors import JobError
 from xval.base.keras_names import KerasMetric
 from xval.data.clip_average import combine_examples
-from xval.measures.arrays import area_under_roc, check_zeros_and_ones, divide, mean_of_defined
+from xval.measures.arrays import area_under_roc, check_zeros_and_ones, mean_of_defined
+from xval.measures.confusion import THRESHOLD, count_classes
 from xval.measures.forms import AnswerText, Array, ClipAnswers, Encoded, FigureOptions, Figures, Known, Names, Renames
 from xval.measures.label_counts import (
-    THRESHOLD,
     Predictions,
     Targets,
     average_precisions,
-    count_labels,
     decide,
     join_decided,
     label_metrics,
@@ -137,15 +136,14 @@ def lrap(targets: Targets, predictions: Predictions) -> float:
 @metric(higher_is_better=True, bounds=(0, 1), chance=_best_macro_f1, aliases=("f1_macro",))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the labels that some target has, each predicted from 0.5 on."""
-    counts = count_labels(targets, predictions)
+    counts = count_classes(targets, predictions)
     return mean_of_defined(counts.f1[counts.n_true > 0])
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_best_micro_f1, aliases=("f1_micro",))
 def micro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all labels together, each predicted from 0.5 on; NaN where none is true or predicted."""
-    counts = count_labels(targets, predictions)
-    return float(divide(2 * counts.n_right.sum(), counts.n_true.sum() + counts.n_predicted.sum()))
+    return float(count_classes(targets, predictions).total.f1)
 
 
 @metric(higher_is_better=False, bounds=(0, 1), is_mean=True, chance=_best_hamming)
