@@ -5,20 +5,21 @@ Comes in: targets, and the predictions of the model. Goes out: `Figures`.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from xval.answers.metric_over_items import MetricOverItems
 from xval.measures import metrics
 from xval.measures.answered import Answered
 from xval.measures.forms import FigureOptions
 from xval.measures.label_counts import decide
 from xval.measures.side import Side
-from xval.measures.statistics.intervals import MOST_LEFT_OUT, MOST_VALUES_OF_INTERVAL, Interval, figure_interval
+from xval.measures.statistics.intervals import Interval, figure_interval
 from xval.measures.task import Task
 from xval.measures.tasks.multilabel_classification import TUNED_METRICS
+from xval.results.tested_examples import TestedExamples
 from xval.reuse.new_data.calibration import Calibration, measure_calibration
 
 
@@ -61,19 +62,21 @@ def measure(
         predictions: A row per clip or frame.
         knows_training: What the metrics of a task that compare with training data need is known.
     """
-    rows = list(_rows_by_item(side.counted_items()).values())
+    items = side.counted_items()
+    n_items = len(np.unique(items))
     # If every clip is an item of its own, the predictions have all of this.
-    evaluation = task.evaluate(side, options, by_item=len(rows) < len(predictions))
+    evaluation = task.evaluate(side, options, by_item=n_items < len(predictions))
     left_out = () if knows_training else task.relative_metrics
     figures = _without(evaluation.metrics, left_out)
     targets, answers = side.counted()
     known = [name for name in metrics.metric_names(task.name) if name in figures]
-    intervals = metric_intervals(task, known, rows, targets, answers)
+    answered = partial(TestedExamples, items, items, np.zeros(len(items), np.int64), targets)  # clips and folds do not matter
+    intervals = _metric_intervals(task, known, answered(answers))
     if options.thresholds is not None:
         plain = [name.removeprefix("tuned_") for name in TUNED_METRICS]
-        tuned = metric_intervals(task, plain, rows, targets, decide(answers, options.thresholds))
+        tuned = _metric_intervals(task, plain, answered(decide(answers, options.thresholds)))
         intervals |= {f"tuned_{name}": interval for name, interval in tuned.items()}
-    intervals |= _defined({name: figure_interval(len(rows), compute) for name, compute in task.counted_figures(side).items()})
+    intervals |= _defined({name: figure_interval(n_items, compute) for name, compute in task.counted_figures(side).items()})
     by_class = task.class_rows(side, evaluation.classes)
     matrix = evaluation.classes.get("confusion_matrix")
     return Figures(
@@ -116,44 +119,21 @@ def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, flo
     return {name: value for name, value in figures.items() if name not in names}
 
 
-def _rows_by_item(items: NDArray[Any]) -> dict[str, NDArray[np.intp]]:
-    order = np.argsort(items, kind="stable")
-    names, first = np.unique(items[order], return_index=True)
-    return dict(zip(map(str, names), np.split(order, first[1:]), strict=True))
-
-
-def metric_intervals(
-    task: Task,
-    names: Iterable[str],
-    rows: Sequence[NDArray[np.intp]],
-    targets: NDArray[Any],
-    predictions: NDArray[np.float32],
-) -> dict[str, Interval]:
+def _metric_intervals(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, Interval]:
     """Return the intervals of metrics, by name, by the jackknife over items.
 
     From 20 items on, those of the main metrics of numbers are by the bootstrap. Other metrics of very many examples have none:
     they would take minutes.
-
-    Args:
-        task: Of the metrics.
-        names: Of the metrics.
-        rows: Of each item the places of its examples, int64 (n,).
-        targets: (n_examples, ...), as the metrics take them.
-        predictions: float32 (n_examples, ...), as the metrics take them.
     """
-
-    def over_items(name: str) -> Interval | None:
+    intervals = {}
+    for name in names:
         metric = metrics.find(task.name, name)
-
-        def compute(drawn: NDArray[np.intp]) -> float:
-            clips = np.concatenate([rows[item] for item in drawn])
-            return metric.function(targets[clips], predictions[clips])
-
-        return figure_interval(len(rows), compute, bounds=metric.bounds, bootstrap=name in slow)
-
-    slow = () if task.has_classes else task.main_metrics
-    is_quick = predictions.size * min(len(rows), MOST_LEFT_OUT) <= MOST_VALUES_OF_INTERVAL
-    return _defined({name: over_items(name) for name in names if is_quick or name in slow})
+        over_items = MetricOverItems(metric, [examples], is_mean=False)
+        if task.has_classes or name not in task.main_metrics:
+            intervals[name] = over_items.interval()
+        else:
+            intervals[name] = figure_interval(len(over_items.items), over_items.figure, bounds=metric.bounds)
+    return _defined(intervals)
 
 
 def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:
