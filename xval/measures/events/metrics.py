@@ -113,20 +113,6 @@ class Counts:
         }
 
 
-def segment_metrics(
-    recordings: Iterable[RecordingEvents], labels: Sequence[str], *, segment_s: float = 1.0
-) -> dict[str, float]:
-    """Return segment_f1, segment_precision, ...: `Counts.figures` of `count_segments`."""
-    return count_segments(recordings, labels, segment_s=segment_s).figures("segment")
-
-
-def event_metrics(
-    recordings: Iterable[RecordingEvents], labels: Sequence[str], *, collar_s: float = 0.2, offset_share: float = 0.5
-) -> dict[str, float]:
-    """Return event_f1, event_precision, ...: `Counts.figures` of `count_events`."""
-    return count_events(recordings, labels, collar_s=collar_s, offset_share=offset_share).figures("event")
-
-
 def count_segments(recordings: Iterable[RecordingEvents], labels: Sequence[str], *, segment_s: float = 1.0) -> Counts:
     """Count the segments of time in which each label is annotated and found.
 
@@ -146,10 +132,10 @@ def count_segments(recordings: Iterable[RecordingEvents], labels: Sequence[str],
         edges = np.append(np.arange(0, duration_ns, segment_ns, dtype=np.int64), duration_ns)
         heard = np.zeros((2, len(edges) - 1, len(labels)), dtype=bool)
         for number, label in enumerate(labels):
-            ignored = _intervals(recording.ignored, label)
+            ignored = _covered(recording.ignored, label)
             is_known = intervals.covered(ignored, edges) < _IGNORED_SHARE * np.diff(edges)
             for side, events in enumerate((recording.reference, recording.estimated)):
-                kept = intervals.subtract(_intervals(events, label), ignored)
+                kept = intervals.subtract(_covered(events, label), ignored)
                 heard[side, :, number] = (intervals.covered(kept, edges) > 0) & is_known
         reference, estimated = heard
         n_missed, n_wrong = (reference & ~estimated).sum(axis=1), (estimated & ~reference).sum(axis=1)
@@ -212,7 +198,7 @@ def _pieces(events: pd.DataFrame, labels: Sequence[str], ignored: pd.DataFrame |
     """Return the events without what is ignored of their label."""
     edges = intervals.from_seconds(events["start_s"], events["end_s"])
     classes = np.array([labels.index(label) for label in events["label"]], dtype=np.intp)
-    stretches = [_intervals(ignored, label) for label in labels]
+    stretches = [_covered(ignored, label) for label in labels]
     parts = [
         intervals.subtract(edge[np.newaxis], stretches[number]) if len(stretches[number]) else edge[np.newaxis]
         for edge, number in zip(edges, classes, strict=True)
@@ -240,12 +226,17 @@ def _checked(recordings: Iterable[RecordingEvents], labels: Sequence[str]) -> It
         yield recording
 
 
-def _intervals(events: pd.DataFrame | None, label: str) -> Intervals:
-    """Return what the events of a label cover: int64 (n, 2), ns."""
+def label_intervals(events: pd.DataFrame | None, label: str) -> Intervals:
+    """Return the events of a label: int64 (n, 2), ns."""
     if events is None:
         return np.empty((0, 2), dtype=np.int64)
     events_of_label = events[events["label"] == label]
-    return intervals.union(intervals.from_seconds(events_of_label["start_s"], events_of_label["end_s"]))
+    return intervals.from_seconds(events_of_label["start_s"], events_of_label["end_s"])
+
+
+def _covered(events: pd.DataFrame | None, label: str) -> Intervals:
+    """Return what the events of a label cover: int64 (n, 2), ns."""
+    return intervals.union(label_intervals(events, label))
 
 
 def _ratio(numerator: float, denominator: float) -> float:

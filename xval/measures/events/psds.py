@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from preprocessing.annotations import intervals
 from preprocessing.annotations.intervals import NS_PER_S, Intervals
+from xval.measures.events.metrics import label_intervals
 
 _Numbers = NDArray[np.float64]
 _Counts = NDArray[np.int64]
@@ -98,7 +99,7 @@ class Runs(NamedTuple):
 def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Runs, ...]:
     """Return the runs of each label, of which there are at most as many as frames; labels name the columns of the scores."""
     edges = np.rint(np.arange(len(recording.scores) + 1) * recording.frame_s * NS_PER_S).astype(np.int64)
-    events = [_intervals(recording.reference, label) for label in labels]
+    events = [label_intervals(recording.reference, label) for label in labels]
     heard = np.array([_until(events_of_label, edges) for events_of_label in events]).reshape(len(labels), len(edges))
     if recording.median_frames > 1 and len(recording.scores):
         from scipy.ndimage import median_filter
@@ -130,7 +131,7 @@ def _tabulate(
 ) -> Runs:
     """Return the runs of a label; of `heard`, int64 (n_labels, n_frames + 1), is counted what is not ignored for it."""
     first, stop, highest, lowest = _find_runs(recording.scores[:, number])
-    ignored = _intervals(recording.ignored, label)
+    ignored = label_intervals(recording.ignored, label)
     counted = edges
     parts = [event[np.newaxis] for event in events[number]]
     if len(ignored):
@@ -219,11 +220,3 @@ def _steps(runs: Runs, scenario: Scenario, price: float, prices: _Numbers) -> tu
         np.concatenate([cost, -cost, np.zeros(len(levels))]),
         np.concatenate([none, none, changes]),
     )
-
-
-def _intervals(events: pd.DataFrame | None, label: str) -> Intervals:
-    """Return the events of a label: int64 (n, 2), ns."""
-    if events is None:
-        return np.empty((0, 2), dtype=np.int64)
-    events_of_label = events[events["label"] == label]
-    return intervals.from_seconds(events_of_label["start_s"], events_of_label["end_s"])

@@ -17,7 +17,7 @@ from preprocessing.annotations.settings import FrameSettings
 from xval.data.frames import Recording
 from xval.measures.events.figure_names import EVENT_FIGURES
 from xval.measures.events.finding import find_events
-from xval.measures.events.metrics import RecordingEvents, count_events, event_metrics, segment_metrics
+from xval.measures.events.metrics import RecordingEvents, count_events, count_segments
 from xval.measures.events.psds import Runs, ScoredRecording, psds_figures, tabulate_runs
 from xval.measures.forms import FigureOptions
 
@@ -107,8 +107,8 @@ class AnsweredRecordings:
 
     def event_figures(self) -> dict[str, float]:
         """Return the metrics of segments, of events, and of events at all thresholds."""
-        figures = segment_metrics(self.events, self.labels, segment_s=self.settings.segment_s)
-        figures |= event_metrics(self.events, self.labels) | psds_figures(self.runs)
+        figures = count_segments(self.events, self.labels, segment_s=self.settings.segment_s).figures("segment")
+        figures |= count_events(self.events, self.labels).figures("event") | psds_figures(self.runs)
         return {name: figures[name] for name in EVENT_FIGURES}
 
     def class_events(self) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from xval.base.errors import JobError
 from xval.measures.events.figure_names import EVENT_METRICS
-from xval.measures.events.metrics import count_events, count_segments, event_metrics, segment_metrics
+from xval.measures.events.metrics import count_events, count_segments
 
 PAIRS = json.loads(Path(__file__).with_name("sed_eval_pairs.json").read_text())
 LABELS = PAIRS["labels"]
@@ -31,6 +31,14 @@ def events(*rows):
 
 def recording(pair):
     return events(*pair["reference"]), events(*pair["estimated"]), pair["duration_s"]
+
+
+def segment_metrics(recordings, labels):
+    return count_segments(recordings, labels).figures("segment")
+
+
+def event_metrics(recordings, labels, **options):
+    return count_events(recordings, labels, **options).figures("event")
 
 
 def assert_equal(found, wanted, *, n_reference, n_estimated, name):
