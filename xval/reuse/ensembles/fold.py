@@ -58,9 +58,12 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     settings = job.settings
     same_examples = are_same_examples(members)
     data = _read_data(job, members, same_examples=same_examples)
-    answers = {side: answers_of(members, side, same_examples=same_examples)[1] for side in KEPT_SIDES}
-    combiner, validated = _fit(job, data, answers["validation"], method)
-    by_side = {"validation": validated, "test": combiner.combine(answers["test"])}
+    rows, answers = answers_of(members, "validation", same_examples=same_examples)
+    combiner, validated = _fit(job, data, rows, answers, method)
+    by_side = {
+        "validation": validated,
+        "test": combiner.combine(answers_of(members, "test", same_examples=same_examples)[1]),
+    }
     for side, values in by_side.items():
         examples = data.sides[side]
         by_side[side] = examples.split(values) if isinstance(examples, FrameExamples) else values
@@ -134,25 +137,20 @@ def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> F
     return replace(data, sides=sides)
 
 
-def _fit(job: Job, data: FoldData, answers: NDArray[np.float32], method: str) -> tuple[Combiner, NDArray[np.float32]]:
+def _fit(
+    job: Job, data: FoldData, rows: pd.DataFrame, answers: NDArray[np.float32], method: str
+) -> tuple[Combiner, NDArray[np.float32]]:
     """Return the combiner of a fold, and answers for the validation rows, of combiners that were not fitted to them."""
     task, examples = job.settings.task, data.sides["validation"]
     if method == "mean":
         combiner = mean_of(len(answers), task.activation)
         return combiner, combiner.combine(answers)
     if isinstance(examples, FrameExamples):
-        of_recordings = [
-            (recording.targets, recording.weights, recording.item, recording.clip) for recording in examples.recordings
-        ]
-        targets = np.concatenate([recording[0] for recording in of_recordings])
-        counted = np.concatenate([recording[1] for recording in of_recordings]) > 0
-        items, clips = (
-            np.repeat([recording[n] for recording in of_recordings], [len(recording[1]) for recording in of_recordings])
-            for n in (2, 3)
-        )
+        targets = np.concatenate([recording.targets for recording in examples.recordings])
+        counted = np.concatenate([recording.weights for recording in examples.recordings]) > 0
     else:
         targets, counted = examples.targets, np.ones(len(examples), bool)
-        items, clips = (examples.table[name].to_numpy() for name in ("item", "clip"))
+    items, clips = rows["item"].to_numpy(), rows["clip"].to_numpy()
     metric = metrics.find(task.name, task.main_metrics[0])
 
     def score(targets: NDArray[Any], predictions: NDArray[np.float32]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ Comes in: the model.ensemble of one fold or of several. Goes out: an `EnsembleMo
 folds answer with their mean.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +20,8 @@ from xval.reuse.ensembles.combine import Combiner
 from xval.reuse.ensembles.model_file import member_paths, read_ensemble
 from xval.reuse.inference.batches import Answers
 from xval.reuse.inference.members import Answer, load_member
-from xval.reuse.inference.model import Per, SavedModel
-from xval.reuse.inference.sources import Audio, LeftOut, Source
+from xval.reuse.inference.model import Per, Request, SavedModel
+from xval.reuse.inference.sources import LeftOut, Source
 
 
 class _Fold(NamedTuple):
@@ -58,31 +58,21 @@ class EnsembleModel(SavedModel):
         self.thresholds = mean_thresholds(descriptions)
         self._groups, self._folds, self._of_clips = groups, folds, of_clips
 
-    def _collect(
-        self,
-        audio: Audio | Iterable[Audio],
-        answers: list[Answer],
-        per: Per,
-        every_s: float | None,
-        sample_rate_hz: int | None,
-        skip_unreadable: bool,
-    ) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
+    def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return what `SavedModel._collect` does, each group of models with features of its own."""
-        audio = list(audio) if isinstance(audio, Iterator) else audio
-        if self._of_clips and per == "example":
+        if isinstance(request.audio, Iterator):
+            request = request._replace(audio=list(request.audio))
+        if self._of_clips and request.per == "example":
             raise SettingsError(
                 f"{self.path}: its members cut clips into other windows, and only their answers for clips are combined; "
                 "per='file' and per='segment' (--segments) give these."
             )
-        collected = [
-            group.model._collect(
-                audio, [answers[place] for place in group.places], per, every_s, sample_rate_hz, skip_unreadable
-            )
-            for group in self._groups
-        ]
+        collected = [group.model._collect(request, [answers[place] for place in group.places]) for group in self._groups]
         readable = set.intersection(*(set(of_source) for of_source, _, _ in collected))
         left_out = {unread.number: unread for _, _, of_group in collected for unread in of_group}
-        joined = {number: self._join([of_source[number] for of_source, _, _ in collected], per) for number in sorted(readable)}
+        joined = {
+            number: self._join([of_source[number] for of_source, _, _ in collected], request.per) for number in sorted(readable)
+        }
         return joined, collected[0][1], [left_out[number] for number in sorted(left_out)]
 
     def _tabulate(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,16 @@ from xval.reuse.inference.members import Answer, Member
 from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources
 
 Per = Literal["file", "example", "segment"]
+
+
+class Request(NamedTuple):
+    """What audio is answered, and how; see `SavedModel.predict`."""
+
+    audio: Audio | Iterable[Audio]
+    per: Per
+    every_s: float | None
+    sample_rate_hz: int | None
+    skip_unreadable: bool
 
 
 class SavedModel:
@@ -115,7 +125,8 @@ class SavedModel:
             SettingsError: `per` or `every_s` does not fit the model, or a rate is missing.
             CorpusError: A folder holds no audio.
         """
-        of_source, sources, left_out = self._collect(audio, self._predictors, per, every_s, sample_rate_hz, skip_unreadable)
+        request = Request(audio, per, every_s, sample_rate_hz, skip_unreadable)
+        of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], source_answers, per) for number, source_answers in of_source.items()]
         return self._joined(tables, of_source, left_out)
 
@@ -156,7 +167,8 @@ class SavedModel:
         if layer is not None and layers_dropped is not None:
             raise SettingsError("give layers_dropped or layer, not both.")
         answers = [self._members[0].embedder(layers_dropped, layer)]
-        of_source, sources, left_out = self._collect(audio, answers, per, every_s, sample_rate_hz, skip_unreadable)
+        request = Request(audio, per, every_s, sample_rate_hz, skip_unreadable)
+        of_source, sources, left_out = self._collect(request, answers)
         tables = []
         for number, source_answers in of_source.items():
             values, start_s, end_s = source_answers.values[0], source_answers.inputs.start_s, source_answers.inputs.end_s
@@ -166,16 +178,9 @@ class SavedModel:
             tables.append(_table(sources[number], start_s, end_s, columns))
         return self._joined(tables, of_source, left_out)
 
-    def _collect(
-        self,
-        audio: Audio | Iterable[Audio],
-        answers: list[Answer],
-        per: Per,
-        every_s: float | None,
-        sample_rate_hz: int | None,
-        skip_unreadable: bool,
-    ) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
+    def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return the answers for each readable source by its number, all sources, and what is left out."""
+        audio, per, every_s, sample_rate_hz, skip_unreadable = request
         self._check(per, every_s)
         sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
         failed: dict[int, AudioError] = {}
