@@ -67,7 +67,7 @@ def count_classes(targets: NDArray[Any], predictions: NDArray[np.float32]) -> Cl
 
 
 def per_class(targets: Targets, predictions: Predictions) -> ClassCounts:
-    """Count each class, which for many classes is faster than `count_classes`."""
+    """Count each class, faster than `count_classes` does."""
     counts = _count(targets, predictions)
     return ClassCounts(counts.sum(axis=1), counts.sum(axis=0), np.diag(counts))
 

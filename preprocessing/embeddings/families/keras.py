@@ -11,7 +11,7 @@ from preprocessing.embeddings.embedder import Embedder, Identity, find_file, has
 from xval.base.errors import SettingsError
 
 # By its name, as tasks name their evaluation: saved models are read above this room, which knows only what an embedder is.
-_OPEN = "xval.reuse.inference.embedder"
+_MODULE = "xval.reuse.inference.embedder"
 
 
 def identify(name: str) -> Identity:
@@ -26,5 +26,5 @@ def identify(name: str) -> Identity:
 
 def load(name: str, *, is_pooled: bool) -> Embedder:  # noqa: ARG001
     """Return the model."""
-    embedder: Embedder = import_module(_OPEN).open_embedder(find_file("keras", name))
+    embedder: Embedder = import_module(_MODULE).KerasEmbedder(find_file("keras", name))
     return embedder

@@ -18,6 +18,10 @@ class KerasEmbedder:
     Attributes:
         n_layers: Its layers with a kernel; number N is what comes behind N of them.
         device: Where it runs.
+
+    Raises:
+        SettingsError: It reads no audio.
+        ResultsError: The model or its .json file is missing, damaged or not safe to load.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,13 +51,3 @@ class KerasEmbedder:
         )
         values = table.filter(regex=r"^embedding_\d+$").to_numpy(np.float32)
         return values.reshape(len(waveforms), 1, -1, values.shape[1])
-
-
-def open_embedder(path: Path) -> KerasEmbedder:
-    """Return a saved model as an embedder.
-
-    Raises:
-        SettingsError: It reads no audio.
-        ResultsError: The model or its .json file is missing, damaged or not safe to load.
-    """
-    return KerasEmbedder(path)
