@@ -60,7 +60,8 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     for position, layer in enumerate(chain):
         if isinstance(layer, keras.Model) and layer.name not in PARTS_BEFORE:
-            if not _is_functional(layer) or any(isinstance(inner, keras.Model) for inner in layer.layers):
+            is_functional = isinstance(getattr(layer, "input", None), keras.KerasTensor)
+            if not is_functional or any(isinstance(inner, keras.Model) for inner in layer.layers):
                 raise SettingsError(
                     f"{where}: the layers of its network '{layer.name}' cannot be counted, because it is no plain functional "
                     "Keras model. Set layers_dropped=0 for its predictions."
@@ -116,7 +117,3 @@ def _producer(network: keras.Model, tensor: keras.KerasTensor) -> keras.layers.L
 def _single(tensors: Any) -> Any:
     """Return the one tensor of a layer with one input or output; the first of several."""
     return tensors[0] if isinstance(tensors, list | tuple) else tensors
-
-
-def _is_functional(model: keras.Model) -> bool:
-    return isinstance(getattr(model, "input", None), keras.KerasTensor)

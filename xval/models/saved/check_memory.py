@@ -45,7 +45,8 @@ def check_memory(config: dict[str, Any], path: Path, n_values: int) -> None:
             raise UnsafeModelError(f"{path}: refused, its layers want {wanted} weights, and {n_values} are there.")
         length = _TRIED_LENGTHS[0]
         _check_outputs(built, path, length)
-        for length in _TRIED_LENGTHS if _has_any_length(config) else ():
+        has_any_length = any(None in settings["batch_shape"][1:] for settings in _inputs(config))
+        for length in _TRIED_LENGTHS if has_any_length else ():
             try:
                 tried = _build(_with_length(config, length))
             except Exception:  # noqa: BLE001, S112 - what is too short for some layer fails anywhere
@@ -68,10 +69,6 @@ def _inputs(config: dict[str, Any]) -> list[dict[str, Any]]:
         layer.get("config") for layer in layers if isinstance(layer, dict) and layer.get("class_name") == "InputLayer"
     ]
     return [settings for settings in candidates if isinstance(settings, dict) and isinstance(settings.get("batch_shape"), list)]
-
-
-def _has_any_length(config: dict[str, Any]) -> bool:
-    return any(None in settings["batch_shape"][1:] for settings in _inputs(config))
 
 
 def _with_length(config: dict[str, Any], length: int) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +61,7 @@ class Member:
 def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, list[Member]]:
     """Return the members of each fold: every finished job of the numbered instances, repeats included."""
     if len(set(numbers)) < len(numbers):
-        raise SettingsError(f"instances {_listed(numbers)}: each once, please.")
+        raise SettingsError(f"instances {', '.join(map(str, numbers))}: each once, please.")
     instances = {instance.number: instance for instance in find_instances(folder, numbers)}
     chosen = [instances[number] for number in numbers]
     for instance in chosen:
@@ -164,7 +163,3 @@ def _is_same(one: pd.DataFrame, two: pd.DataFrame) -> bool:
         return False
     times = ["start_s", "end_s"]
     return np.allclose(one[times].to_numpy(float), two[times].to_numpy(float), atol=1e-6, equal_nan=True)
-
-
-def _listed(numbers: Sequence[Any]) -> str:
-    return ", ".join(map(str, numbers))

@@ -40,7 +40,7 @@ def without_rfft(model: keras.Model, keeps: Callable[[int], bool]) -> keras.Mode
 
     def replace(operation: Any) -> Any:
         if _is_rfft(operation):
-            return FourierMatrices(name=operation.name) if not keeps(_n_fft(operation)) else operation
+            return FourierMatrices(name=operation.name) if not keeps(int(operation.input.shape[-1])) else operation
         return without_rfft(operation, keeps) if _has_rfft(operation) else operation
 
     return keras.models.clone_model(model, clone_function=replace) if _has_rfft(model) else model
@@ -49,10 +49,6 @@ def without_rfft(model: keras.Model, keeps: Callable[[int], bool]) -> keras.Mode
 def _is_rfft(operation: Any) -> bool:
     # Keras names the class of keras.ops.rfft nowhere in its public interface.
     return type(operation).__name__ == "RFFT"
-
-
-def _n_fft(operation: Any) -> int:
-    return int(operation.input.shape[-1])
 
 
 def _has_rfft(operation: Any) -> bool:

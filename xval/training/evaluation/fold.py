@@ -6,6 +6,7 @@ record and the table of predictions.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,11 @@ def _evaluate(
     if thresholds is not None:
         constant_thresholds = task.find_thresholds(task.answer_constantly(clips["validation"], trained, options))
     options = replace(options, thresholds=thresholds)
-    compute_loss = loss or _keras_loss(settings, data)
+    if loss is None:
+        from xval.models.losses import data_loss
+
+        loss = partial(data_loss, settings=settings, data=data)
+    compute_loss = loss
 
     def with_loss(side: Side, figures: dict[str, float]) -> dict[str, float]:
         return {"loss": figures[task.loss_metric] if task.loss_metric else compute_loss(*side.counted())} | figures
@@ -200,12 +205,6 @@ def _trained_targets(data: FoldData) -> NDArray[Any]:
     if isinstance(training, FrameExamples):
         return np.asarray(training.targets[training.weights > 0])
     return data.training.targets
-
-
-def _keras_loss(settings: Settings, data: FoldData) -> Loss:
-    from xval.models.losses import data_loss
-
-    return lambda targets, predictions: data_loss(targets, predictions, settings, data)
 
 
 def _tabulate(task: Task, answered: Side, names: Sequence[str], thresholds: NDArray[np.float64] | None) -> pd.DataFrame:
