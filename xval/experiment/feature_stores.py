@@ -23,7 +23,7 @@ MOST_CHECKED_MB = 64 << 10
 """Of a store whose checksums a run compares: a core takes 10 s for it, a slow disk some minutes."""
 
 
-def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *, where: str, quiet: bool) -> FeatureStore:
+def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *, where: str) -> FeatureStore:
     """Make the feature store of an instance, if it is not there, and check that its architecture can read it.
 
     Of a combination the basic features too. `where` is named in errors about settings: ``experiments/exp1.py, instance 3``.
@@ -33,23 +33,23 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
     from xval.training.combination.basic_features import make_basic_features
 
     features = instance.settings.feature_settings()
-    with task_progress(console, f"features of instance {instance.number}", quiet=quiet) as advance:
+    with task_progress(console, f"features of instance {instance.number}") as advance:
         store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
     has_network = trains_network(instance.settings.architecture)
     if has_network and store.is_waveform and instance.settings.normalization in SCALING:
         title = f"statistics of instance {instance.number}"
-        with task_progress(console, title, quiet=quiet) as advance, name_in_errors(where):
+        with task_progress(console, title) as advance, name_in_errors(where):
             make_moments(store, features, n_processes=count_cores(), progress=advance)
     if instance.settings.architecture == COMBINATION and instance.options["basic_features"]:
         title = f"basic features of instance {instance.number}"
-        with task_progress(console, title, quiet=quiet) as advance:
+        with task_progress(console, title) as advance:
             make_basic_features(corpus, store, features, n_processes=count_cores(), progress=advance)
-    if len(left_out) and not quiet:
+    if len(left_out):
         console.print(
             f"{counted(len(left_out), 'clip')} left out of the features of instance {instance.number}: "
             f"{store.folder}/left_out.csv"
         )
-    if store.description.embedder is not None and not quiet:
+    if store.description.embedder is not None:
         console.print(
             f"Embeddings of instance {instance.number}: {store.description.embedder.describe()}", soft_wrap=True, markup=False
         )
@@ -58,7 +58,7 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
     return store
 
 
-def check_store(store: FeatureStore, console: Console, *, quiet: bool) -> None:
+def check_store(store: FeatureStore, console: Console) -> None:
     """Compare the files of a feature store with their checksums, once in a run, before anything is trained.
 
     A store larger than `MOST_CHECKED_MB` is left to ``python -m xval check``.
@@ -68,9 +68,9 @@ def check_store(store: FeatureStore, console: Console, *, quiet: bool) -> None:
     if store_mb(store) > MOST_CHECKED_MB:
         note: str | None = f"{store.folder} is too large to be checked for damage in each run: python -m xval check does it."
     else:
-        with task_progress(console, "checksums", quiet=quiet) as advance:
+        with task_progress(console, "checksums") as advance:
             note = refuse_damage(store.folder, advance)
-    if note and not quiet:
+    if note:
         console.print(note, soft_wrap=True, markup=False)
 
 

@@ -26,20 +26,11 @@ if TYPE_CHECKING:
 
 
 def prepare_jobs(
-    planned: Plan,
-    declaration: Declaration,
-    console: Console,
-    *,
-    overrides: Mapping[str, object],
-    quiet: bool,
-    in_python: bool,
+    planned: Plan, declaration: Declaration, console: Console, *, overrides: Mapping[str, object], in_python: bool
 ) -> tuple[list[Job], "Corpus"]:
-    """Check the instances and write what their jobs read.
+    """Check the instances and write what their jobs read; return these and the corpus.
 
     The overrides are over everything else; `in_python`: advice names parameters of Python functions.
-
-    Returns:
-        The jobs, and the corpus.
     """
     from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
@@ -52,11 +43,10 @@ def prepare_jobs(
     for declared in planned.instances:
         variants[declared.number] = feature_variants(declared, partial(resolve_values, declaration, declared.number, overrides))
     for instance in planned.instances:
-        with name_in_errors(place_of(declaration, instance)):
+        with name_in_errors(declaration.place(instance.number)):
             warnings = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]
         for warning in dict.fromkeys(warnings):
-            if not quiet:
-                console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
+            console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     numbers = {key.instance for key in planned.to_do}
     to_run = [instance for instance in planned.instances if instance.number in numbers]
     stores: dict[int, Path] = {}
@@ -65,16 +55,15 @@ def prepare_jobs(
     for instance in to_run:
         cautions_found = []
         for variant in variants[instance.number]:
-            store = make_instance_store(corpus, variant, console, where=place_of(declaration, instance), quiet=quiet)
+            store = make_instance_store(corpus, variant, console, where=declaration.place(instance.number))
             if store.folder not in checked:
-                check_store(store, console, quiet=quiet)
+                check_store(store, console)
             checked.add(store.folder)
             stores[instance.number] = store.folder
             cautions_found += cautions.find_cautions(corpus, variant.settings.feature_settings())
         cautions_of[instance.number] = list(dict.fromkeys(cautions_found))
     for text in dict.fromkeys(text for texts in cautions_of.values() for text in texts):
-        if not quiet:
-            console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
+        console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
     if settings.overwrite_results:
         _set_aside(planned, sorted(numbers))
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
@@ -99,11 +88,6 @@ def restore_settings(planned: Plan, declaration: Declaration) -> bool:
             write_settings(planned.folder, instance, declaration.description, declaration.script, cautions)
             is_restored = True
     return is_restored
-
-
-def place_of(declaration: Declaration, instance: Instance) -> str:
-    """Return who is named in errors about the settings of an instance."""
-    return f"{declaration.script}, instance {instance.number}"
 
 
 def _set_aside(planned: Plan, numbers: Sequence[int]) -> None:

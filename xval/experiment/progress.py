@@ -166,13 +166,13 @@ def describe_time_left(left: TimeLeft | None) -> str:
 
 
 @contextmanager
-def task_progress(console: Console, name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how far a task is: a bar on a terminal, nothing elsewhere or when quiet.
+def task_progress(console: Console, name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how far a task is: a bar on a terminal, nothing elsewhere or on a quiet console.
 
     Yields:
         A function that takes (done, total), or None where nothing is shown.
     """
-    if quiet or not console.is_terminal:
+    if console.quiet or not console.is_terminal:
         yield None
         return
     with Progress(*Progress.get_default_columns(), console=console, transient=True) as bar:

@@ -196,8 +196,8 @@ def _make_job(
     except SettingsError as error:
         raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
     for variant in feature_variants(instance, partial(with_values, instance)):
-        store = make_instance_store(corpus, variant, console, where=f"instance {instance.number}", quiet=False)
-        check_store(store, console, quiet=False)
+        store = make_instance_store(corpus, variant, console, where=f"instance {instance.number}")
+        check_store(store, console)
     code_folder = folder.path / "code"
     ran = sorted({str(record["code_hash"]) for record in records.values()})
     scripts = sorted((code_folder / ran[-1] / "script").glob("*.py"))  # none: it is among the experiments of the project

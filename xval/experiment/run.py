@@ -21,7 +21,7 @@ from xval.engine.worker.run import record_failure
 from xval.experiment.checks import find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
 from xval.experiment.feature_stores import name_in_errors
-from xval.experiment.prepare import place_of, prepare_jobs, restore_settings
+from xval.experiment.prepare import prepare_jobs, restore_settings
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
@@ -124,7 +124,7 @@ def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:
         if uses_part(instance.settings):
             from preprocessing.corpus import open_corpus
 
-            with name_in_errors(place_of(declaration, instance)):
+            with name_in_errors(declaration.place(instance.number)):
                 corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
                 parts |= find_parts(planned, instance, corpus)
     return parts
@@ -149,14 +149,12 @@ def _run(
     run = partial(inline.run, raise_errors=True) if settings.debug_mode else executor.run
     is_search = any(instance.settings.search for instance in planned.instances)  # its trials are jobs too, known later
     slots, where = make_slots(executor, settings, None if is_search else len(planned.to_do))
-    if not command.quiet:
-        console.print(where)
-        for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
-            console.print(describe_seed_twins(group), soft_wrap=True)
+    notes = Console(quiet=True) if command.quiet else console
+    notes.print(where)
+    for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
+        notes.print(describe_seed_twins(group), soft_wrap=True)
     check_search(planned.instances)
-    jobs, corpus = prepare_jobs(
-        planned, declaration, console, overrides=command.overrides, quiet=command.quiet, in_python=command.in_python
-    )
+    jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)
     searches = make_searches(jobs, declaration, command.overrides, corpus)
     searched = run_searches(
         jobs,

@@ -43,6 +43,10 @@ class Declaration:
     parameters: dict[str, object] = field(default_factory=dict)
     instances: dict[int, dict[str, object]] = field(default_factory=dict)
 
+    def place(self, *numbers: int) -> str:
+        """Return what errors call instances: ``experiments/exp1.py, instance 3``, or ``instances 3-5``."""
+        return f"{self.script}, instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -106,12 +110,12 @@ def resolve(
             instances.append(_resolve_one(declaration, number, defaults, dict(overrides or {})))
         except SettingsError as error:
             for fault in str(error).splitlines():
-                faults.setdefault(fault.removeprefix(f"{_where(declaration, [number])}: "), []).append(number)
+                faults.setdefault(fault.removeprefix(f"{declaration.place(number)}: "), []).append(number)
     if faults:
         # What is wrong in config.ini, the experiment or --set names its place itself.
         shared = tuple(_place(declaration, source) for source in _SHARED_SOURCES)
         lines = [
-            fault if fault.startswith(shared) else f"{_where(declaration, instance_numbers)}: {fault}"
+            fault if fault.startswith(shared) else f"{declaration.place(*instance_numbers)}: {fault}"
             for fault, instance_numbers in faults.items()
         ]
         raise SettingsError("\n".join(lines))
@@ -145,7 +149,7 @@ def describe_numbers(numbers: Iterable[int]) -> str:
 def _resolve_one(
     declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
 ) -> Instance:
-    where = _where(declaration, [number])
+    where = declaration.place(number)
     merged, sources = _merge_layers(declaration, number, defaults, overrides)
     architecture = _architecture(merged.get("architecture", ""))
     _join_optimizer_arguments(merged, sources, architecture)
@@ -196,7 +200,7 @@ def _merge_layers(
     own = declaration.instances[number]
     if misplaced := next((name for name in own if name in EXPERIMENT_KEYS), None):
         raise SettingsError(
-            f"{_where(declaration, [number])}: '{misplaced}' belongs to the whole experiment, because its instances share "
+            f"{declaration.place(number)}: '{misplaced}' belongs to the whole experiment, because its instances share "
             f"folds and folders. Set it in Experiment({misplaced}=...)."
         )
     layers: dict[str, Mapping[str, object]] = {
@@ -240,11 +244,6 @@ def _architecture(name: object) -> Architecture:
         return find_architecture(str(name))
     except SettingsError:
         return Architecture(str(name), {}, "none", (), "")
-
-
-def _where(declaration: Declaration, numbers: Sequence[int]) -> str:
-    """Return ``experiments/exp1.py, instance 3``, or ``instances 3-5``."""
-    return f"{declaration.script}, instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
 
 
 def _place(declaration: Declaration, source: str, where: str = "") -> str:

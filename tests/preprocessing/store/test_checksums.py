@@ -49,10 +49,10 @@ def test_a_run_refuses_a_damaged_store_and_says_how_to_make_it_again(
     path = store.folder / "predictors" / "a.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
     with pytest.raises(CorpusError, match=r"predictors/a\.npy: not as it was written .* Run the script that writes it"):
-        check_store(store, Console(), quiet=True)
+        check_store(store, Console(quiet=True))
 
     monkeypatch.setattr(feature_stores, "MOST_CHECKED_MB", 0)
-    check_store(store, Console(soft_wrap=True), quiet=False)
+    check_store(store, Console(soft_wrap=True))
     assert "too large to be checked for damage in each run: python -m xval check does it" in capsys.readouterr().out
 
 
