@@ -124,7 +124,7 @@ def plan_jobs(folder: Path, declaration: Declaration, name: str) -> list[Job]:
     for instance in instances:
         write_settings(results, instance, declaration.description)
     (store,) = (path for path in (folder / "data" / "tones" / "features").iterdir() if path.is_dir())
-    return make_jobs(make_plan(results, instances, folds), folder / "code", dict.fromkeys(declaration.instances, store))
+    return make_jobs(make_plan(results, instances, folds), folder / "code", dict.fromkeys(declaration.instances, store), {})
 
 
 def plan_anew(folder: Path, declaration: Declaration) -> None:
@@ -133,7 +133,7 @@ def plan_anew(folder: Path, declaration: Declaration) -> None:
     instances = resolve(declaration)
     folds = load_folds(results, instances[0].settings)
     planned = make_plan(results, instances, folds)
-    jobs = in_stages(make_jobs(planned, folder / "code", dict.fromkeys(declaration.instances, folder / "store")))
+    jobs = in_stages(make_jobs(planned, folder / "code", dict.fromkeys(declaration.instances, folder / "store"), {}))
     if not jobs or planned.done:
         raise RuntimeError(f"{len(jobs)} stages of jobs planned, {len(planned.done)} done")
 

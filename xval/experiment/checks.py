@@ -4,7 +4,7 @@ Comes in: a plan and the corpus. Goes out: warnings, or an error that names what
 resolved (settings/), what only Keras can tell in the process that will train (worker/check_models.py).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -48,20 +48,21 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
         if name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1:
             check_training_items(folds)
     warnings = [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
-    warnings += check_embedder(instance.settings, folds, corpus.folder)
-    return [*warnings, *_check_part(planned, instance, corpus)]
+    return [*warnings, *check_embedder(instance.settings, folds, corpus.folder)]
 
 
-def _check_part(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
-    """Refuse conditions and shares that leave a side of a fold empty; say which items a condition leaves out."""
+def describe_parts(planned: Plan, instance: Instance, parts: Mapping[JobKey, Fold]) -> list[str]:
+    """Return which items the conditions of an instance leave out, a line for each fold; `parts` as of `find_parts`."""
     folds = {fold.number: fold for fold in planned.folds.folds}
-    parts = find_parts(planned, instance, corpus)
-    left_out = [describe_left_out(folds[key.fold], parts[key], instance.settings) for key in planned.to_do if key in parts]
-    return list(dict.fromkeys(filter(None, left_out)))
+    left_out = (describe_left_out(folds[key.fold], parts[key], instance.settings) for key in planned.to_do if key in parts)
+    return [line for line in left_out if line]
 
 
 def find_parts(planned: Plan, instance: Instance, corpus: Corpus) -> dict[JobKey, Fold]:
-    """Return what an instance uses of the fold of each of its jobs; empty where it uses all."""
+    """Return what an instance uses of the fold of each of its jobs; empty where it uses all.
+
+    Conditions and shares that leave a side of a fold empty are refused.
+    """
     settings = instance.settings
     if not uses_part(settings):
         return {}

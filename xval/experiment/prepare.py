@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from xval.experiment import snapshot
-from xval.experiment.checks import check_instance
+from xval.experiment.checks import check_instance, describe_parts, find_parts
 from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
 from xval.experiment.search import feature_variants
+from xval.folds.plan import Fold
 from xval.jobs.folds_file import write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import Plan, make_jobs, write_settings
+from xval.results.job_key import JobKey
 from xval.settings.resolve import Declaration, Instance, resolve_values
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ def prepare_jobs(
 
     The overrides are over everything else; `in_python`: advice names parameters of Python functions.
     """
-    from preprocessing.clips.columns import with_columns
     from preprocessing.corpus import open_corpus
     from preprocessing.quality import cautions
 
@@ -42,9 +43,13 @@ def prepare_jobs(
     variants: dict[int, list[Instance]] = {}
     for declared in planned.instances:
         variants[declared.number] = feature_variants(declared, partial(resolve_values, declaration, declared.number, overrides))
+    parts: dict[JobKey, Fold] = {}
     for instance in planned.instances:
         with name_in_errors(declaration.place(instance.number)):
             warnings = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]
+            own_parts = find_parts(planned, instance, corpus)
+            warnings += describe_parts(planned, instance, own_parts)
+            parts |= own_parts
         for warning in dict.fromkeys(warnings):
             console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     numbers = {key.instance for key in planned.to_do}
@@ -72,7 +77,7 @@ def prepare_jobs(
         code_folder = snapshot.take_snapshot(planned.folder.path / "code", script, sorted(own))
     for instance in to_run:
         write_settings(planned.folder, instance, declaration.description, declaration.script, cautions_of[instance.number])
-    return make_jobs(planned, code_folder, stores, with_columns(corpus.index, corpus.folder)), corpus
+    return make_jobs(planned, code_folder, stores, parts), corpus
 
 
 def restore_settings(planned: Plan, declaration: Declaration) -> bool:

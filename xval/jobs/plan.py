@@ -7,12 +7,10 @@ contradicts what the folder holds is refused here, before anything is trained.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from xval.base.errors import FoldsError, ResultsError
 from xval.base.json_files import FORMAT_VERSION, write_if_changed
 from xval.folds.plan import Fold, FoldPlan
-from xval.jobs.fold_part import part_of_fold, uses_part
 from xval.jobs.folds_file import SPLITTER_CHANGES
 from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
@@ -23,9 +21,6 @@ from xval.results.open import open_results
 from xval.results.read import is_current
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -118,32 +113,22 @@ def make_plan(
     return plan
 
 
-def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], clips: "pd.DataFrame | None" = None) -> list[Job]:
+def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], parts: Mapping[JobKey, Fold]) -> list[Job]:
     """Return the frozen jobs of a plan, in the order in which they are run.
 
-    `stores` has the feature store of each instance; `clips` are those of `preprocessing.clips.columns.with_columns`, not needed
-    where all instances use whole folds.
+    `stores` has the feature store of each instance, `parts` what jobs use of their folds where that is not all.
     """
     instances = {instance.number: instance for instance in plan.instances}
     folds = {fold.number: fold for fold in plan.folds.folds}
     experiment, code = str(plan.folder.path.resolve()), str(code_folder.resolve())
     store_folders = {number: str(folder.resolve()) for number, folder in stores.items()}
-
-    def items_of(number: int, fold: int, repeat: int) -> Fold:
-        settings = instances[number].settings
-        if not uses_part(settings):
-            return folds[fold]
-        if clips is None:
-            raise ValueError("train_where, test_where and train_fraction need the clips of the corpus")
-        return part_of_fold(folds[fold], settings, clips, job_seed(settings.seed, fold, repeat))
-
     return [
         Job(
             experiment_folder=experiment,
             code_folder=code,
             store_folder=store_folders[number],
             instance=number,
-            fold=items_of(number, fold, repeat),
+            fold=parts.get(JobKey(number, fold, repeat), folds[fold]),
             settings=instances[number].settings,
             options=instances[number].options,
             settings_hash=instances[number].settings_hash,

@@ -85,7 +85,7 @@ def test_raising_the_repeats_adds_the_new_ones_behind_what_there_is(made, finish
 def test_the_first_repeat_is_the_job_that_there_is_without_repeats(made):
     once, twice = made([{}]), made([{}], repeats=2)
     (job, *_), jobs = (
-        make_jobs(planned, made.folder.path / "code" / "abc", {1: made.data_folder}) for planned in (once, twice)
+        make_jobs(planned, made.folder.path / "code" / "abc", {1: made.data_folder}, {}) for planned in (once, twice)
     )
 
     first, second = jobs[0], jobs[3]
@@ -104,7 +104,7 @@ def test_raising_and_lowering_the_deals_keeps_what_is_finished(made, finish):
 
     twice = made([{}], fold_repeats=2)
     assert (twice.done, twice.to_do) == ([(1, 1, 1), (1, 2, 1), (1, 3, 1)], [(1, 4, 1), (1, 5, 1), (1, 6, 1)])
-    jobs = make_jobs(twice, made.folder.path / "code" / "abc", {1: made.data_folder})
+    jobs = make_jobs(twice, made.folder.path / "code" / "abc", {1: made.data_folder}, {})
     assert {job.folds_hash for job in jobs} == {twice.folds.deal_hashes[1]}
     assert made([{}], fold_repeats=3, fold_numbers=[8]).to_do == [(1, 8, 1)]
     finish(made([{}], fold_repeats=2), (1, 4))
@@ -248,7 +248,7 @@ def test_folds_are_written_once_with_their_hash(made):
 
 
 def test_jobs_survive_json_and_share_the_seed_of_their_fold(made):
-    jobs = make_jobs(made([{}, {"learning_rate": 0.1}]), Path("code/abc"), {1: Path("s"), 2: Path("s")})
+    jobs = make_jobs(made([{}, {"learning_rate": 0.1}]), Path("code/abc"), {1: Path("s"), 2: Path("s")}, {})
 
     assert [Job.from_dict(json.loads(json.dumps(job.to_dict()))).fold for job in jobs] == [job.fold for job in jobs]
     seeds = {(job.instance, job.fold.number): job.seed for job in jobs}

@@ -99,7 +99,7 @@ def make_jobs_of(folder, space=None, storage=None, **plan):
     corpus = open_corpus("toy", folder / "data")
     planned = make_plan(results, instances, load_folds(results, instances[0].settings))
     features, _ = make_store(corpus, instances[0].settings.feature_settings())
-    jobs = make_jobs(planned, folder / "code" / "abc", {1: features.folder})
+    jobs = make_jobs(planned, folder / "code" / "abc", {1: features.folder}, {})
     return jobs, make_searches(jobs, declaration, {}, corpus)
 
 
