@@ -5,12 +5,11 @@ Comes in: the results folder of an experiment and the number of an instance, all
 machine; its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
@@ -23,7 +22,7 @@ from xval.answers.summary import SIDE_NAMES
 from xval.backend import devices
 from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.base.operating_system import quote
-from xval.engine.executors import inline, processes
+from xval.engine.executors import Executor, find_executor
 from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot
 from xval.experiment.feature_stores import check_store, make_instance_store
@@ -31,9 +30,8 @@ from xval.experiment.refit_plan import is_there, plan_refit
 from xval.experiment.search import feature_variants
 from xval.experiment.search_all_items import Chosen, search_all_items
 from xval.folds.plan import FoldPlan
-from xval.jobs.claim import Report
 from xval.jobs.job import Job, Refit, job_seed
-from xval.jobs.outcome import FAILED, JobOutcome
+from xval.jobs.outcome import FAILED
 from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds
 from xval.jobs.written_settings import read_instance, with_values
 from xval.models.saved.initial import find_initial_model, has_changed, name_model
@@ -157,18 +155,15 @@ def _make_slots(instance: Instance, request: Request, console: Console, n_worker
     return slots
 
 
-def _executor(settings: Settings) -> ModuleType:
-    return inline if settings.executor == "inline" else processes
+def _executor(settings: Settings) -> Executor:
+    return find_executor("inline" if settings.executor == "inline" else "processes")
 
 
 def _search(job: Job, corpus: "Corpus", instance: Instance, request: Request, console: Console) -> Chosen:
     """Search settings on all items, on as many workers as the instance has."""
     slots = _make_slots(instance, request, console, instance.settings.workers)
-
-    def run(jobs: Sequence[Job], report: Report) -> Iterator[JobOutcome]:
-        return cast("Iterator[JobOutcome]", _executor(instance.settings).run(jobs, slots, report))
-
-    return search_all_items(job, instance, corpus, run, record_failure, console)
+    run = _executor(instance.settings).run
+    return search_all_items(job, instance, corpus, lambda jobs, report: run(jobs, slots, report), record_failure, console)
 
 
 def _make_job(
@@ -232,7 +227,7 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
             elif event["epoch"]:
                 advance(event["epoch"], n_epochs)
 
-        with closing(cast("Generator[JobOutcome]", run([job], [slot], report))) as outcomes:
+        with closing(run([job], [slot], report)) as outcomes:
             outcome = next(outcomes)
     if outcome.status == "elsewhere":
         raise ResultsError(f"instance {job.instance}: another process is training its final model; wait until it has ended.")

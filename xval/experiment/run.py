@@ -4,12 +4,11 @@ Comes in: a declaration and a command. Goes out: finished fold folders, the deri
 Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are kept up to date.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from rich.console import Console
 
@@ -175,7 +174,7 @@ def _run(
                 console.print(f"{further}. Run this command again when they are done.", soft_wrap=True)
                 break
             n_begun += len(stage)
-            with closing(cast("Generator[JobOutcome]", run(stage, slots, watched.report))) as endings:
+            with closing(run(stage, slots, watched.report)) as endings:
                 for outcome in endings:
                     planned.folder.refuse_moved()
                     if outcome.status in FAILED:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -25,17 +25,15 @@ from xval.jobs.claim import Report
 from xval.jobs.fold_part import choose_clips
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
-from xval.jobs.outcome import FAILED, JobOutcome
+from xval.jobs.outcome import FAILED, JobOutcome, Outcomes
 from xval.results.job_key import JobKey
 from xval.settings.resolve import Declaration, Instance, resolve_values
 from xval.settings.space import SearchPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from preprocessing.corpus import Corpus
 
-RunJobs = Callable[[Sequence[Job], Report], Iterator[JobOutcome]]
+RunJobs = Callable[[Sequence[Job], Report], Outcomes]
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ def _copy(searches: Iterable[FoldSearch], console: Console) -> None:
 def _run_stage(stage: Sequence[Job], run: RunJobs, console: Console, *, quiet: bool) -> "Iterator[JobOutcome]":
     with JobProgress(console, stage, quiet=quiet) as progress:
         watched = WatchedJobs(stage, progress.watch)
-        with closing(cast("Generator[JobOutcome]", run(stage, watched.report))) as endings:
+        with closing(run(stage, watched.report)) as endings:
             for outcome in endings:
                 watched.end(outcome)
                 yield outcome

@@ -1,12 +1,15 @@
 """What became of a job."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from xval.results.job_key import JobKey
 
 Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
+Outcomes: TypeAlias = Generator["JobOutcome", None, None]
+"""Of jobs that run, in the order in which they end; when it is closed, what runs or waits is ended."""
 
 
 @dataclass(frozen=True)

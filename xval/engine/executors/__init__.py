@@ -1,12 +1,12 @@
 """Run jobs somewhere: one file per executor, found by its name.
 
-Each has ``run(jobs, slots, report) -> Iterator[JobOutcome]``. One whose jobs run on other machines, or in turn, also has
+Each has ``run(jobs, slots, report) -> Outcomes``. One whose jobs run on other machines, or in turn, also has
 ``make_slots(settings)``; the others get the devices of this one. A job that is only handed on has no outcome.
 (processes.py starts workers by _worker_process.py, and _schedule.py decides which of them gets which job; _launched.py is what
 ray.py and slurm.py have in common.)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -14,14 +14,14 @@ from xval.backend import devices
 from xval.backend.devices import Slot
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
-from xval.jobs.outcome import JobOutcome
+from xval.jobs.outcome import Outcomes
 from xval.settings.schema import Settings
 
 
 class Executor(Protocol):
     """What a file of this package holds."""
 
-    def run(self, jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
+    def run(self, jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Outcomes:
         """Run jobs.
 
         Args:

@@ -7,7 +7,7 @@ driver that was killed may be started again: what its engine still runs is waite
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,7 @@ from xval.engine.executors._worker_process import check_models_apart
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
-from xval.jobs.outcome import JobOutcome
+from xval.jobs.outcome import JobOutcome, Outcomes
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
@@ -63,9 +63,7 @@ class Engine(Protocol):
         """End jobs, waiting or running; they run no longer when this returns."""
 
 
-def run_launched(
-    jobs: Sequence[Job], slot: Slot, report: Report, engine: Engine, *, n_at_once: int | None = None
-) -> Iterator[JobOutcome]:
+def run_launched(jobs: Sequence[Job], slot: Slot, report: Report, engine: Engine, *, n_at_once: int | None = None) -> Outcomes:
     """Run jobs by an engine, the first ones first, `n_at_once` at a time; None: all, and the engine lets them wait.
 
     Yields:

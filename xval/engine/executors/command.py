@@ -6,7 +6,7 @@ not run again.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import cycle
 
 from xval.backend.devices import Slot
@@ -15,7 +15,7 @@ from xval.engine.executors._worker_process import check_models_apart
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import command_line, write_job_file
-from xval.jobs.outcome import JobOutcome
+from xval.jobs.outcome import Outcomes
 from xval.settings.schema import Settings
 
 
@@ -26,7 +26,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     return slots, "One line for each job goes to the standard output; nothing is run here."
 
 
-def run(jobs: Sequence[Job], slots: Sequence[Slot], _report: Report) -> Iterator[JobOutcome]:
+def run(jobs: Sequence[Job], slots: Sequence[Slot], _report: Report) -> Outcomes:
     """Print the lines; the jobs take the slots in turn. See `Executor.run`.
 
     Yields:

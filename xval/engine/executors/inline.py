@@ -5,7 +5,7 @@ Comes in: frozen jobs and slots, of which the first is used. Goes out: an outcom
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xval.backend import devices
@@ -17,7 +17,7 @@ from xval.engine.worker.check_models import check_models
 from xval.engine.worker.run import run_job
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
-from xval.jobs.outcome import JobOutcome
+from xval.jobs.outcome import Outcomes
 from xval.settings.schema import Settings
 
 
@@ -26,7 +26,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     return devices.make_slots(settings.gpu_ID.partition(",")[0], workers=1, threads=settings.threads_per_job)
 
 
-def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Iterator[JobOutcome]:
+def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Outcomes:
     """Run jobs in their order; one that ran out of memory is tried once more. See `Executor.run`.
 
     All want the same backend, that which this process has loaded, if any. With `raise_errors` the first error is let through

@@ -8,7 +8,7 @@ GPU that several share has it to itself then, and fewer share it afterwards.
 import queue
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from xval.backend.devices import Slot
@@ -21,13 +21,11 @@ from xval.engine.executors._worker_process import WORKER_MODULE, Messages, Worke
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import remove_leftovers
-from xval.jobs.outcome import JobOutcome
+from xval.jobs.outcome import JobOutcome, Outcomes
 from xval.results.job_key import JobKey
 
 
-def run(
-    jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, worker_module: str = WORKER_MODULE
-) -> Iterator[JobOutcome]:
+def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, worker_module: str = WORKER_MODULE) -> Outcomes:
     """Run jobs after all models have been built once; see `Executor.run`.
 
     With one slot they run in their order, with more as `_schedule` has it. What a worker process runs, `worker_module`, speaks

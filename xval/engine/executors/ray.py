@@ -18,7 +18,7 @@ from xval.engine.executors._launched import run_launched, slot_of_each
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess
-from xval.jobs.outcome import JobOutcome
+from xval.jobs.outcome import Outcomes
 from xval.settings.schema import Settings
 
 _SECONDS_TO_CANCEL = 10.0
@@ -33,7 +33,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     return [slot], where
 
 
-def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
+def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Outcomes:
     """Have a cluster run jobs, each with the first slot, and wait for their outcomes; see `Executor.run`."""
     settings = jobs[0].settings
     with _connection(settings.ray_address):

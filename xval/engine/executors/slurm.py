@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from xval.engine.executors._launched import checkpointed_epoch, run_launched, sl
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import JobProcess, read_job_file, write_outcome
-from xval.jobs.outcome import JobOutcome
+from xval.jobs.outcome import JobOutcome, Outcomes
 from xval.settings.schema import Settings
 
 _MOST_IN_VAIN = 3
@@ -55,7 +55,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     return [slot], f"Submitting to Slurm, partition {partition}: {asked}. Ctrl-C cancels the jobs; a lost connection does not."
 
 
-def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Iterator[JobOutcome]:
+def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Outcomes:
     """Submit jobs, each with the first slot, and wait for their outcomes; see `Executor.run`."""
     settings = jobs[0].settings
     engine = Queue(Path(jobs[0].experiment_folder) / "jobs" / "submitit", settings)
