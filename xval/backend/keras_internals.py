@@ -175,20 +175,11 @@ def has_drawn_seeds(seed: int) -> bool:
     return bool(random_seed._graph_to_seed_dict) or context.context()._rng.getstate() != Random(seed).getstate()  # noqa: S311
 
 
-def scale_updates(optimizer: "keras.optimizers.Optimizer") -> None:
-    """Have an optimizer, not built yet, change each variable by a share of its update; `ScaledUpdates` has the shares.
+def mix_in(mixin: Any, optimizer: Any) -> None:
+    """Have an optimizer, not built yet, do what `ScaledUpdates` or `RateByBatch` does besides.
 
     What a subclass made anew would lose, torch's own update of many variables at once, the optimizer keeps.
     """
-    _mix(ScaledUpdates, optimizer)
-
-
-def move_rate_by_batch(optimizer: "keras.optimizers.Optimizer") -> None:
-    """Have an optimizer, not built yet, move its learning rate from batch to batch; see `RateByBatch`."""
-    _mix(RateByBatch, optimizer)
-
-
-def _mix(mixin: Any, optimizer: Any) -> None:
     optimizer.__class__ = _mixed(mixin, optimizer.__class__)
 
 
@@ -198,7 +189,7 @@ def _mixed(mixin: Any, optimizer_class: Any) -> Any:
 
 
 class RateByBatch(_Optimizer):  # type: ignore[misc]
-    """What an optimizer is made by `move_rate_by_batch`: its learning rate follows a straight line over the batches.
+    """A mixin of optimizers: the learning rate follows a straight line over the batches.
 
     A `LearningRateSchedule` of Keras has its numbers in what is compiled, and the folds of one compiled model may differ in
     their batches. Keras has no public place for a learning rate of variables.
@@ -229,7 +220,7 @@ class RateByBatch(_Optimizer):  # type: ignore[misc]
 
 
 class ScaledUpdates(_Optimizer):  # type: ignore[misc]
-    """What an optimizer is made by `scale_updates`.
+    """A mixin of optimizers: each variable changes by a share of its update.
 
     The update is scaled, not the gradient, of whose scale Adam and others take no notice; the decay of weights counts as a part
     of it. At a share of 0 the gradient counts as 0 too, so that neither the norm that is clipped nor any moment knows of it.

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.backend.keras_internals import scale_updates
+from xval.backend.keras_internals import ScaledUpdates, mix_in
 from xval.base.errors import SettingsError
 from xval.models.transfer import blocks_to_freeze, network_blocks
 from xval.settings.schema import Settings
@@ -29,7 +29,7 @@ def prepare_layer_rates(optimizer: "keras.optimizers.Optimizer", settings: Setti
         raise SettingsError(
             f"{name}: optimizer '{settings.optimizer}' has an apply() of its own, which cannot be scaled by layer"
         )
-    scale_updates(optimizer)
+    mix_in(ScaledUpdates, optimizer)
 
 
 def set_layer_rates(model: keras.Model, fitted: keras.Model, settings: Settings, epoch: int) -> None:

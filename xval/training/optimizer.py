@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from xval.backend.keras_internals import move_rate_by_batch
+from xval.backend.keras_internals import RateByBatch, mix_in
 from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.base.keras_names import OPTIMIZERS
@@ -33,7 +33,7 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise SettingsError(f"optimizer '{name}' gave {type(optimizer).__name__}; a keras.optimizers.Optimizer is wanted.")
     if settings.schedule_unit == "batch":
-        move_rate_by_batch(optimizer)
+        mix_in(RateByBatch, optimizer)
     return optimizer
 
 

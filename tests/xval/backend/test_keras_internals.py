@@ -16,6 +16,8 @@ import pytest
 
 from xval.backend.keras_internals import (
     TRIED_WITH,
+    RateByBatch,
+    ScaledUpdates,
     all_layers,
     drop_kernels,
     forget_traced_gradients,
@@ -23,9 +25,8 @@ from xval.backend.keras_internals import (
     has_drawn_seeds,
     kernels_kept,
     leave_tensorflow_alone,
-    move_rate_by_batch,
+    mix_in,
     optimizer_variables,
-    scale_updates,
     set_global_seed_state,
     shapes_alone,
     weight_averages,
@@ -152,7 +153,7 @@ def test_each_variable_takes_its_share_of_the_update_of_any_optimizer(name):
         variables = [keras.Variable(values) for values in start]
         optimizer = getattr(keras.optimizers, OPTIMIZERS[name])(0.05, weight_decay=0.1, clipvalue=0.5)
         if shares is not None:
-            scale_updates(optimizer)
+            mix_in(ScaledUpdates, optimizer)
         optimizer.build(variables)
         if shares is not None:
             optimizer.shares.assign(shares)
@@ -178,9 +179,9 @@ def test_a_rate_that_moves_by_batch_is_the_one_that_each_update_takes(name, both
         variable = keras.Variable(np.ones(2, np.float32))
         optimizer = getattr(keras.optimizers, OPTIMIZERS[name])(0.5, weight_decay=0.1)
         if by_batch:
-            move_rate_by_batch(optimizer)
+            mix_in(RateByBatch, optimizer)
         if both:
-            scale_updates(optimizer)
+            mix_in(ScaledUpdates, optimizer)
         optimizer.build([variable])
         for step, gradient in enumerate(gradients):
             if not by_batch:
@@ -197,10 +198,10 @@ def test_a_rate_that_moves_by_batch_is_the_one_that_each_update_takes(name, both
 
 FITTED_BY_BATCH = """
 import keras, numpy as np
-from xval.backend.keras_internals import move_rate_by_batch
+from xval.backend.keras_internals import RateByBatch, mix_in
 model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
 optimizer = keras.optimizers.SGD(0.1)
-move_rate_by_batch(optimizer)
+mix_in(RateByBatch, optimizer)
 model.compile(optimizer, "mean_squared_error")
 optimizer.build(model.trainable_variables)
 optimizer.follow_line(0.0, 0.3, 3)
@@ -217,7 +218,7 @@ def test_jax_which_gives_the_buffers_of_variables_away_trains_with_a_rate_that_m
 def test_gradients_of_what_is_not_changed_do_not_count_in_the_norm_that_is_clipped():
     variables = [keras.Variable(np.zeros(2, np.float32)) for _ in range(2)]
     optimizer = keras.optimizers.SGD(1.0, global_clipnorm=1.0)
-    scale_updates(optimizer)
+    mix_in(ScaledUpdates, optimizer)
     optimizer.build(variables)
     optimizer.shares.assign([0, 1])
 
