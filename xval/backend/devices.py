@@ -24,6 +24,7 @@ from xval.backend.jax_cache import jax_cache
 from xval.backend.keras_internals import leave_tensorflow_alone
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 from xval.base.errors import SettingsError
+from xval.base.garbage_collection import without_collector
 
 _GIB_PER_WORKER = 3.0
 CONTEXT_MB = 800
@@ -254,16 +255,13 @@ def _nothing_unneeded() -> Iterator[None]:
     backend = os.environ.get("KERAS_BACKEND")
     hidden = [name for name in _OPTIONAL_FOR_KERAS if name not in sys.modules and name != backend]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: an import of it fails as if it were not there
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()  # what was loaded stays; looking through it for garbage takes 0.2 s each time
-        if was_enabled:
-            gc.enable()
-        for name in hidden:
-            sys.modules.pop(name, None)
+    with without_collector():
+        try:
+            yield
+        finally:
+            gc.freeze()  # what was loaded stays; looking through it for garbage takes 0.2 s each time
+            for name in hidden:
+                sys.modules.pop(name, None)
 
 
 def default_workers(threads: int) -> int:

@@ -23,14 +23,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from xval.base.errors import ResultsError
+from xval.base.errors import REMEDY, ResultsError
 from xval.base.operating_system import IrregularFileError, flush, read_regular, replace
 
 FORMAT_VERSION = 1
 LARGEST_JSON_BYTES = 256 << 20
 """Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
 size of the text."""
-MOVE_AWAY = "Move its folder away to run that part again."  # what to do about a damaged file of a job
 
 JsonObject = dict[str, Any]
 _OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)}
@@ -93,9 +92,9 @@ def read_hashed_json(path: Path) -> tuple[JsonObject | None, str]:
     except RecursionError:
         raise ResultsError(f"{path}: its JSON is nested too deeply to be a file of results.") from None
     except ValueError as error:
-        raise ResultsError(f"{path}: not readable as JSON ({error}). {MOVE_AWAY}") from error
+        raise ResultsError(f"{path}: not readable as JSON ({error}). {REMEDY}") from error
     if not isinstance(content, dict):
-        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. {MOVE_AWAY}")
+        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. {REMEDY}")
     version = content.get("format_version", FORMAT_VERSION)
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")

@@ -222,7 +222,8 @@ def _find_spec(name: str) -> ModuleSpec | None:
     spec: ModuleSpec | None = None
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
-        spec = _ask_finders(".".join(parts[:count]), locations)
+        answers = (finder.find_spec(".".join(parts[:count]), locations) for finder in sys.meta_path)
+        spec = next(filter(None, answers), None)
         if spec is None and count == 1:
             spec = PathFinder.find_spec(parts[0], _places())
         if spec is None:
@@ -233,14 +234,6 @@ def _find_spec(name: str) -> ModuleSpec | None:
         if locations is None and count < len(parts):
             return None
     return spec
-
-
-def _ask_finders(name: str, locations: Sequence[str] | None) -> ModuleSpec | None:
-    for finder in sys.meta_path:
-        spec = finder.find_spec(name, locations)
-        if spec is not None:
-            return spec
-    return None
 
 
 def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, runtime_checkable
 
+from xval.base.code_hash import hash_code
 from xval.base.errors import ResultsError, brief
 from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS
 from xval.jobs.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
@@ -242,10 +243,5 @@ def _bind(job: Job, belongings: Mapping[str, object]) -> dict[str, str]:
 @cache
 def _hash_code(folder: str) -> str:
     """Return a hash of a copy of the code without what only declares experiments: a script may get another instance."""
-    digest = blake2b(digest_size=16)
-    paths = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*.py")}
-    for name in sorted(paths):
-        if name.partition("/")[0] not in _NO_TRAINING:
-            content = paths[name].read_bytes()
-            digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
+    paths = {path.relative_to(folder): path for path in Path(folder).rglob("*.py")}
+    return hash_code({name.as_posix(): path for name, path in paths.items() if name.parts[0] not in _NO_TRAINING})

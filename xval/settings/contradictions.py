@@ -59,9 +59,11 @@ def _check_names(settings: Settings) -> None:
         settings.task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further_metrics.directions(settings.task_type, settings.metrics)
-        _check_splitter(settings)
+        if user_code.is_dotted(settings.fold_strategy):
+            user_code.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
         _check_callbacks(settings)
-        _check_address(settings)
+        if settings.initial_model is not None and model_address.is_address(settings.initial_model):
+            model_address.parse_address(settings.initial_model)
     except SettingsError as error:
         raise ValueError(str(error)) from error
     if settings.task_type not in architecture.task_types:
@@ -115,21 +117,11 @@ def _check_training(settings: Settings) -> None:
         )
 
 
-def _check_splitter(settings: Settings) -> None:
-    if user_code.is_dotted(settings.fold_strategy):
-        user_code.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
-
-
 def _check_callbacks(settings: Settings) -> None:
     for name in further_metrics.split_names(settings.callbacks or "auto"):
         if not user_code.is_dotted(name):
             raise SettingsError(f"callbacks: '{name}' is no dotted path. {user_code.HOW_TO_NAME}")
         user_code.find_definition(name).check_signature(0, "callback()")
-
-
-def _check_address(settings: Settings) -> None:
-    if settings.initial_model is not None and model_address.is_address(settings.initial_model):
-        model_address.parse_address(settings.initial_model)
 
 
 def _check_task(settings: Settings) -> None:

@@ -50,8 +50,7 @@ class Option:
             raise SettingsError(f"received {value}; {self.annotation} is wanted.")
         if isinstance(value, str) and self.annotation.startswith("tuple"):
             value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
-        strict_text = wanted is str and not isinstance(value, str)
-        if strict_text:
+        if wanted is str and not isinstance(value, str):
             raise SettingsError(f"received {value!r}; text is wanted.")
         return TypeAdapter(wanted, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
 

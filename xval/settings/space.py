@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, product
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import SettingsError, suggestion
@@ -183,7 +183,10 @@ class SearchPlan:
 
 def option_text(value: object) -> str:
     """Return an option of a choice as Optuna and files name it."""
-    return value if isinstance(value, str) else _text(value)
+    try:
+        return value if isinstance(value, str) else json.dumps(value)
+    except TypeError:
+        raise SettingsError(f"choice: {value!r:.60} is none of text, number, True, False, None or a tuple of these.") from None
 
 
 def _interval(name: str, low: object, high: object, *, log: bool = False, whole: bool = False) -> Interval:
@@ -193,13 +196,6 @@ def _interval(name: str, low: object, high: object, *, log: bool = False, whole:
     if not low < high:  # type: ignore[operator]
         raise SettingsError(f"{name}({low!r}, {high!r}): the lower end comes first, and the ends differ.")
     return Interval(low, high, log, whole)  # type: ignore[arg-type]
-
-
-def _text(value: Any) -> str:
-    try:
-        return json.dumps(value)
-    except TypeError:
-        raise SettingsError(f"choice: {value!r:.60} is none of text, number, True, False, None or a tuple of these.") from None
 
 
 def _tuples(value: object) -> object:

@@ -32,7 +32,7 @@ class SharedGpus:
         self._memory_mb: dict[str, float] = {}
         self._of_others_mb: dict[str, float] = {}  # device -> what was in use at the start
         self._trained: set[int] = set()  # slots whose workers have trained an epoch since their GPU was asked last
-        for device in self._shared_devices():
+        for device in dict.fromkeys(slot.device for slot in slots if slot.memory_share < 1):
             if reading := read_gpu(device):
                 self._memory_mb[device], self._of_others_mb[device] = reading.memory_mb, reading.used_mb
                 share_mb = reading.memory_mb * self.slots[self.of(device)[0]].memory_share
@@ -104,9 +104,6 @@ class SharedGpus:
         if gpu_memory_mb and (memory_mb := self._memory_mb.get(device)):
             self._keep(device, int(memory_mb / (gpu_memory_mb + CONTEXT_MB)))
         return True
-
-    def _shared_devices(self) -> list[str]:
-        return list(dict.fromkeys(slot.device for slot in self.slots if slot.memory_share < 1))
 
     def _keep(self, device: str, most: int, *, is_final: bool = True) -> None:
         """Limit the slots of a device, to at least one and at most as many as before; no slot is added to it later."""

@@ -14,14 +14,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from xval.backend.devices import load_keras
 from xval.base.operating_system import WARNING_SIGNALS
 from xval.engine.worker.check_models import check_models
 from xval.engine.worker.run import run_job
 from xval.jobs.checkpoints import write_latest
-from xval.jobs.claim import Report
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK
 from xval.jobs.outcome import JobOutcome
@@ -30,24 +29,17 @@ from xval.settings.parameters import from_parameters
 from xval.settings.schema import Settings
 
 
-class RunJob(Protocol):
-    """What runs a job, as `xval.engine.worker.run.run_job` does."""
-
-    def __call__(self, job: Job, report: Report, *, device: str) -> JobOutcome:
-        """Run a job, and return its outcome."""
-
-
 @dataclass(frozen=True)
 class WorkerTasks:
     """What a worker does with jobs.
 
     Attributes:
-        run: Runs one.
+        run: Runs one, as `xval.engine.worker.run.run_job` does.
         check: Returns a line for each model among them that cannot be built.
         preload: Loads a feature store for a job with these settings, so that it is in memory when the job begins.
     """
 
-    run: RunJob
+    run: Callable[..., JobOutcome]
     check: Callable[[Sequence[Job]], list[str]]
     preload: Callable[[Path, Settings], None]
 
