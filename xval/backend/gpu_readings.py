@@ -59,11 +59,7 @@ class Readings:
 
 
 def read_gpu(device: str) -> Reading | None:
-    """Return what a GPU does now, or None where the driver does not say.
-
-    Args:
-        device: The number of a GPU among those that this process sees, as of a `Slot`.
-    """
+    """Return what a GPU, one of those that this process sees, does now, or None where the driver does not say."""
     with suppress(Exception):  # whatever NVML or nvidia-smi cannot do: nothing depends on it
         return _read(_identity(device))
     return None
@@ -78,8 +74,7 @@ def count_room(found: Reading, worker_mb: float) -> int:
 def watched_gpus(devices: Sequence[str]) -> Iterator[None]:
     """Read GPUs every few seconds within this block, for the processes that are started meanwhile and for this one.
 
-    Args:
-        devices: Numbers of GPUs; cpu is left out, as is what another block watches already.
+    The cpu is left out, as is what another block watches already.
     """
     gpus = [device for device in dict.fromkeys(devices) if device != "cpu"]
     if not gpus or _FOLDER in os.environ:
@@ -117,11 +112,7 @@ def note_data_share(share: float | None) -> None:
 
 
 def describe_now(device: str) -> dict[str, float]:
-    """Return what the progress of a job says of its GPU.
-
-    Returns:
-        ``utilisation`` (percent) and ``used_mb`` as now, and ``data_share``; each where it is known. Nothing of the CPU.
-    """
+    """Return ``utilisation`` (percent) and ``used_mb`` of a GPU now, and ``data_share``; each where it is known."""
     if device == "cpu":
         return {}
     watched = readings(device)

@@ -110,9 +110,7 @@ def torch_generators_by(make: Callable[[Any], Any]) -> AbstractContextManager[No
     """Have `keras.random` on torch draw from other generators within this block.
 
     Keras makes a generator for each draw, with a seed that it fetches from the device; there is no public way to give it one.
-
-    Args:
-        make: From what is given as ``seed`` to a `torch.Generator`.
+    `make` returns a `torch.Generator` for what is given as ``seed``.
     """
     from keras.src.backend.torch import random
 

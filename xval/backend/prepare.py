@@ -16,7 +16,7 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
         seed: Of Python, NumPy and the backend.
         precision: float32, tensorfloat32, or another dtype policy of Keras.
         deterministic: Use operations that give the same numbers each time.
-        threads: Of the job.
+        threads: CPU threads.
         keep_kernels: Those of TensorFlow, see `kernels_kept`; the job runs the functions of the last one.
     """
     _keep_what_is_loaded()

@@ -79,10 +79,8 @@ class LoopedSteps:
     def _run(self, name: str, function: Callable[..., Any], *values: NDArray[Any]) -> list[Any]:
         """Run a function, which is traced at its first call, on the values of some steps; return what its loops return.
 
-        Args:
-            name: Of the function.
-            function: Its arguments are values of steps, one step behind the other.
-            values: (n_all, ...) each; n_all is a multiple of the size of a batch where shapes are constant.
+        The values are (n_all, ...) each, one step behind the other; n_all is a multiple of the size of a batch where shapes are
+        constant.
         """
         # TensorFlow keeps int32 that a function gets in the memory of the host.
         wide = [array.astype(np.int64) if array.dtype == np.int32 else array for array in values]

@@ -31,11 +31,7 @@ class _Draw:
 
 
 class Draws(TorchFunctionMode):  # type: ignore[misc]
-    """The draws of one step, in their order.
-
-    Args:
-        device: Where numbers are drawn.
-    """
+    """The draws of one step on a device, in their order."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
@@ -54,11 +50,7 @@ class Draws(TorchFunctionMode):  # type: ignore[misc]
             yield
 
     def fill(self, states: States) -> None:
-        """Draw the numbers of the next step.
-
-        Args:
-            states: Of the seeds that are known by now; completed, and changed as the step changes them.
-        """
+        """Draw the numbers of the next step; the states of the seeds are completed, and changed as the step changes them."""
         for draw in self._draws:
             if isinstance(draw.seed, int):
                 number = draw.seed

@@ -56,9 +56,6 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
 
     The project's own has the changes of the user's study; relative folders of corpora and results are then those of the study.
     A key stands in one section alone, and a study changes keys but adds none.
-
-    Returns:
-        The sections in the order of the file.
     """
     sections = _read(path)
     study = find_study() if path == CONFIG_PATH else None

@@ -191,10 +191,7 @@ def has_died(name: str) -> bool:
 def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:
     """Remove what killed writers left in a folder under temporary names of `part_path`, as far as that is allowed.
 
-    Args:
-        folder: It is listed, and nothing below it; it need not exist.
-        name: What they were to be called; None: whatever.
-        folders: Remove folders too.
+    The folder is listed, and nothing below it; it need not exist. `name` is what they were to be called; None: whatever.
     """
     try:
         names = os.listdir(folder)  # noqa: PTH208 - Path.iterdir takes three times as long

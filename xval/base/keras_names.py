@@ -42,14 +42,9 @@ class KerasMetric(NamedTuple):
 
 
 def match(name: str, known: Iterable[str]) -> str | None:
-    """Return which known name a user means, whether written as a class, a function or in Keras's short form.
+    """Return which known name a user means, whether written as a class, a function or in Keras's short form; None: none.
 
-    Args:
-        name: Such as ``Huber``, ``huber``; ``MSE``, ``mse``, ``mean_squared_error``.
-        known: The names that the engine uses.
-
-    Returns:
-        The known name; None where there is none.
+    Such as ``Huber``, ``huber``; ``MSE``, ``mse``, ``mean_squared_error``.
     """
     plain = {_plain(known_name): known_name for known_name in known}
     return plain.get(_plain(_SHORT.get(name.lower(), name)))

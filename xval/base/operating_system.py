@@ -114,12 +114,7 @@ def end_processes(children: Iterable[Process]) -> None:
 
 
 def become(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Let another program take the place of this one; on Windows, where none can, run it and return its exit code.
-
-    Args:
-        command: The path of the program and its arguments.
-        variables: Its environment.
-    """
+    """Let another program take the place of this one; on Windows, where none can, run it and return its exit code."""
     if not IS_WINDOWS:
         os.execve(command[0], list(command), dict(variables))  # noqa: S606 - no shell is wanted
     return subprocess.run(command, env=dict(variables), check=False).returncode
@@ -179,11 +174,7 @@ def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
 
 
 def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:
-    """Return the bytes of a file; what another process appends meanwhile, no further than the limit.
-
-    Raises:
-        OSError: As `open_regular`.
-    """
+    """Return the bytes of a file, as of `open_regular`; what another process appends meanwhile, no further than the limit."""
     try:
         with open_regular(path, most_bytes) as file:
             return file.read(most_bytes)

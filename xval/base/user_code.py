@@ -75,10 +75,7 @@ def is_dotted(name: str) -> bool:
 
 
 def find_definition(path: str) -> Definition:
-    """Find what a dotted path means, without running anything.
-
-    Args:
-        path: ``module.function`` or ``package.module.function``; a class may stand for the function.
+    """Find what a dotted path means, a function or a class, without running anything.
 
     Raises:
         SettingsError: There is no such module, or nothing of this name in it; or the module has a syntax error.
@@ -143,11 +140,8 @@ def load(path: str) -> Any:
 def describe_place(error: BaseException) -> str:
     """Return the line of an architecture or of the user's own code that an error comes from; empty: it comes from elsewhere.
 
-    Args:
-        error: As it was caught; the last such line of its traceback counts.
-
-    Returns:
-        Such as ``architectures/own_cnn.py, line 12: ``, to stand before the error. Errors of xval say themselves where.
+    ``architectures/own_cnn.py, line 12: ``, the last such line of the traceback, to stand before the error. Errors of xval say
+    themselves where.
     """
     if isinstance(error, XvalError):
         return ""
@@ -162,14 +156,8 @@ def describe_place(error: BaseException) -> str:
 def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Path]:
     """Return the files of the user's own modules, and of the user's modules that they import, in turn.
 
-    What is installed (the standard library, site-packages) is no file of the user's own. A package counts whole.
-
-    Args:
-        modules: Dotted paths of modules.
-        known: Packages that are left out, because they are copied anyway.
-
-    Returns:
-        The files by their path below a folder from which they can be imported under the same names.
+    They are given by their path below a folder from which they can be imported under the same names. What is installed (the
+    standard library, site-packages) is no file of the user's own; `known` packages are copied anyway. A package counts whole.
     """
     waiting, seen, own = [*modules], set(known), dict[str, Path]()
     while waiting:

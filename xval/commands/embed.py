@@ -46,11 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Embed, and write the table.
-
-    Returns:
-        0, or 1 when a file could not be read.
-    """
+    """Embed, and write the table; return 1 when a file could not be read."""
     output: Path = options.output
     if output.suffix not in _FORMATS or not output.absolute().parent.is_dir():
         raise SettingsError(

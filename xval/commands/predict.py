@@ -38,11 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Predict, and print or write the table.
-
-    Returns:
-        0, or 1 when a file could not be read.
-    """
+    """Predict, and print or write the table; return 1 when a file could not be read."""
     output = read_output(options.output)
     console = make_console()
     messages = make_console(is_error=True) if output.is_printed else console
@@ -67,15 +63,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) -> "pd.DataFrame":
-    """Return a table of predictions with the most probable classes alone.
+    """Return a table of predictions with the most probable classes alone; None: three of them, where there are classes.
 
-    Args:
-        table: Of `SavedModel.predict`.
-        model: It names the classes.
-        n_classes: How many of them; None: three, where there are classes.
-
-    Returns:
-        The table, with class_1, probability_1, class_2, ... instead of the probability of each class.
+    class_1, probability_1, class_2, ... stand instead of the probability of each class.
     """
     import numpy as np
 

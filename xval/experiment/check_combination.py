@@ -4,7 +4,7 @@ Comes in: an instance, its corpus and the folds to run. Goes out: warnings, or a
 loaded here; whether models can be cut as asked is checked with all other models, in worker/check_models.py.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from preprocessing.corpus import Corpus
@@ -21,16 +21,12 @@ from xval.training.classical.checks import check_skops, check_training_items
 from xval.training.combination.checks import check_files, check_made_for
 
 
-def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
-    """Check an instance of a plan that combines features, as `check_combined_models` does; others are not looked at.
+def check_combination(planned: Plan, instance: Instance, corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
+    """Check the folds to do of an instance that combines features, as `check_combined_models` does; others are not looked at.
 
     Models that jobs of the same plan are going to write need not be there.
     """
-    if instance.settings.architecture != COMBINATION:
-        return []
-    to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
-    chosen = [fold for fold in planned.folds.folds if fold.number in to_do]
-    if not chosen:
+    if instance.settings.architecture != COMBINATION or not folds:
         return []
     settings = {other.number: other.settings for other in planned.instances}
     to_come = {
@@ -39,7 +35,7 @@ def check_combination(planned: Plan, instance: Instance, corpus: Corpus) -> list
         if settings[key.instance].architecture != COMBINATION
     }
     return check_combined_models(
-        CombinationOptions.of(instance.options), settings[instance.number].feature_settings(), corpus, chosen, to_come
+        CombinationOptions.of(instance.options), settings[instance.number].feature_settings(), corpus, folds, to_come
     )
 
 
@@ -52,16 +48,8 @@ def check_combined_models(
 ) -> list[str]:
     """Check what an instance needs: skops, fitting models that have heard nothing of what is tested, audio for basic features.
 
-    Args:
-        options: Its options.
-        features: Its feature settings.
-        corpus: The corpus.
-        folds: The folds that are to run.
-        to_come: The models that jobs of the same run will write before, by their resolved paths, with the feature settings of
-            their instances.
-
-    Returns:
-        A warning for each model of which is not known all that it has heard.
+    `to_come` has the models that jobs of the same run will write before, by their resolved paths, with the feature settings of
+    their instances. A warning is returned for each model of which is not known all that it has heard.
     """
     check_skops(COMBINATION)
     if corpus.is_custom and options.basic_features:

@@ -34,11 +34,7 @@ from xval.training.classical.checks import check_skops, check_training_items
 
 
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
-    """Check an instance of a plan: its features, its models, its folds.
-
-    Returns:
-        A warning for each thing that can be run, but that its user ought to know.
-    """
+    """Check the features, models and folds of an instance; return a warning for what can be run, but its user ought to know."""
     check_features(corpus, instance)
     name = instance.settings.architecture
     to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
@@ -47,7 +43,10 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
         check_skops(name)
         if name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1:
             check_training_items(folds)
-    warnings = [*check_initial_models(instance.settings, folds, corpus.folder), *check_combination(planned, instance, corpus)]
+    warnings = [
+        *check_initial_models(instance.settings, folds, corpus.folder),
+        *check_combination(planned, instance, corpus, folds),
+    ]
     return [*warnings, *check_embedder(instance.settings, folds, corpus.folder)]
 
 
@@ -146,10 +145,9 @@ def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
 
 
 def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
-    """Check that an embedder that xval has trained has not heard test items of the folds; nothing is known of other embedders.
+    """Refuse an embedder that xval has trained and that has heard test items of the folds; return a line where it is not known.
 
-    Returns:
-        A line where it is not known.
+    Nothing is known of other embedders.
     """
     path = own_embedder(settings)
     if path is None:
@@ -170,8 +168,7 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
 def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
     """Check the initial model of each fold to be trained, as `find_initial_model` does; the faults of all folds in one message.
 
-    Returns:
-        A line per model of which is not known all that it has heard.
+    A line is returned for each model of which is not known all that it has heard.
     """
     faults: dict[str, list[int]] = {}
     unknown = {}

@@ -25,11 +25,7 @@ _WIDTH_OF_FILES = 160
 
 
 def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
-    """Run an experiment script's command line.
-
-    Returns:
-        The exit code.
-    """
+    """Run an experiment script's command line; return the exit code."""
     return carry_out(
         lambda: run_experiment(
             declaration, _command(_parser(declaration).parse_all(arguments), declaration), make_wide_console()

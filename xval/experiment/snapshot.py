@@ -28,9 +28,7 @@ _FILES = ("pyproject.toml", "constraints.txt")
 def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]:
     """Return the files that a snapshot holds, by their path in it: the code, the script, and the parts of the user's study.
 
-    Args:
-        script: The experiment script; below ``script/`` when it lies outside the project.
-        own_modules: Dotted paths of the user's own modules that instances name; they come with those that they import.
+    A script outside the project is below ``script/``. Modules of the user's own come with those that they import.
     """
     files = {"config.ini": CONFIG_PATH} | {name: ROOT / name for name in _FILES}
     for package in _PACKAGES:
@@ -52,13 +50,8 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
 def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = ()) -> Path:
     """Copy the code, the git commit, the uncommitted changes and the environment; of the user's study commit and changes, too.
 
-    Args:
-        code_folder: ``experiment_<n>/code``.
-        script: The experiment script; what is no file: there is none.
-        own_modules: Dotted paths of the user's own modules that instances name.
-
-    Returns:
-        ``code/<hash>``; its name is the hash of the code alone.
+    Where `script` is no file, there is none; `own_modules` are the dotted paths that instances name. Returned is
+    ``code/<hash>``, whose name is the hash of the code alone.
     """
     remove_stale_parts(code_folder)
     files = code_files(script, own_modules)

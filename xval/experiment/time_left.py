@@ -93,14 +93,7 @@ class Pace:
         job.epoch, job.last_at = epoch, now
 
     def end(self, key: JobKey, seconds: float, now: float, *, is_done: bool) -> None:
-        """Take note that a job has ended.
-
-        Args:
-            key: The job.
-            seconds: Its share of the time, as its record has it.
-            now: The time.
-            is_done: It counts; a job that failed or ran elsewhere does not.
-        """
+        """Take note that a job has ended, after `seconds` by its record; one that failed or ran elsewhere does not count."""
         if key not in self._begun:
             self._begun.add(key)  # another process had finished or begun it
             self._waiting[key.instance] -= 1

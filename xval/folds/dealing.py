@@ -67,16 +67,10 @@ def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: 
 
 
 def draw(items: Sequence[Item], n_drawn: int, rng: np.random.Generator, *, keep_labels: bool = False) -> set[str]:
-    """Draw items whose labels together are close to those of all.
+    """Draw items whose labels together are close to those of all; return their names.
 
-    Args:
-        items: What is drawn from.
-        n_drawn: How many; fewer where `keep_labels` forbids more.
-        rng: It decides between items that fit equally well.
-        keep_labels: Never draw the last item that has a label.
-
-    Returns:
-        The names of the drawn items.
+    With `keep_labels` the last item that has a label is never drawn, and so perhaps fewer than wanted. `rng` decides between
+    items that fit equally well.
     """
     labels = sorted({label for item in items for label in item.labels})
     order = [items[position] for position in rng.permutation(len(items))]

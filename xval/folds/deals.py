@@ -26,12 +26,7 @@ def add_deals(
 
     A deal depends on its number, the seed and the deals before it, so that more of them change none that is there. Each has
     another set of folds than all before it. A deal that cannot be (a label that no training item has) is dealt again.
-
-    Args:
-        first: The folds of the first deal, numbered from 1.
-        n_deals: How many deals there are to be, the first included.
-        seed: fold_seed.
-        make: Returns the folds of a deal, numbered from 1, or raises `FoldsError`.
+    `make` returns the folds of a deal, numbered from 1 as the `first` ones are, or raises `FoldsError`.
     """
     folds, known = list(first), {_test_sets(first)}
     for number in range(2, n_deals + 1):

@@ -23,13 +23,9 @@ class Split(NamedTuple):
 
 
 def read_predefined(index: "pd.DataFrame") -> list[Split]:
-    """Read the column fold (each number is tested once), or else the column phase (one fold).
+    """Return the folds of the column fold (each number is tested once), or the one fold of the column phase with all its sides.
 
-    Args:
-        index: One row per clip: clip, item, and fold or phase.
-
-    Returns:
-        Each fold; with a column phase all its sides are given.
+    The index has a row per clip.
     """
     for column in ("fold", "phase"):
         if column in index and index[column].notna().any():

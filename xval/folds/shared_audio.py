@@ -13,13 +13,9 @@ if TYPE_CHECKING:
 
 
 def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFrame"]]:
-    """Yield groups of clips of two or more items that share audio.
+    """Yield groups of clips of two or more items that share audio: what they share, and the rows of the index.
 
-    Args:
-        index: One row per clip: clip, item, source_clip, audio_hash, and path, start_s, end_s where there are files.
-
-    Yields:
-        What they share, and the rows of the index.
+    The index has a row per clip: clip, item, source_clip, audio_hash, and path, start_s, end_s where there are files.
     """
     kinds: dict[str, list[str]] = {
         "identical audio": index["audio_hash"].fillna("").tolist(),

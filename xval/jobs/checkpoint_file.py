@@ -52,15 +52,9 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint under a temporary name, flush it, and rename it.
+    """Write a checkpoint under a temporary name, flush it, and rename it; where an `OSError` is raised, what stood there stays.
 
-    Args:
-        path: The file.
-        checkpoint: What to write.
-        folder: Where it lies until it is whole: on the same file system, and removed with the job.
-
-    Raises:
-        OSError: The disk is full or not writable; what stood there stays.
+    Until it is whole it lies in a folder that is on the same file system, and is removed with the job.
     """
     arrays: list[NDArray[Any]] = []
     content = {

@@ -148,8 +148,7 @@ class FoldCheckpoints(Observer):
     def write(self, *, is_quiet: bool = False) -> None:
         """Write the state that is kept in memory, if any; a full disk costs the checkpoint, not the training.
 
-        Args:
-            is_quiet: Do not say that it failed: a signal may have come in the middle of a report.
+        That it failed is not said where a signal may have come in the middle of a report (`is_quiet`).
         """
         latest = self._latest
         if latest is None:

@@ -146,10 +146,7 @@ class Job:
 def job_seed(seed: int, fold: int, repeat: int = 1) -> int:
     """Derive the seed of a job from that of the settings; a number that every backend and NumPy take.
 
-    Args:
-        seed: Of the settings.
-        fold: Number of the fold; 0: of all items.
-        repeat: From 1; the first has the seed of a fold without repeats.
+    The first repeat has the seed of a fold without repeats; fold 0 is of all items.
     """
     text = f"{seed}/{fold}" if repeat == 1 else f"{seed}/{fold}/{repeat}"
     return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") % (2**31)

@@ -17,15 +17,12 @@ class JobOutcome:
     """What became of a job.
 
     Attributes:
-        instance: Number of the instance.
-        fold: Number of the fold.
         status: done; failed; crashed (ended by memory or by force, worth another try); elsewhere (another process has it).
         error: One line on what went wrong.
         details: The traceback.
         seconds: Wall-clock time.
         test_metrics: Of a done job; none where no items are left to test.
         memory_mb: Resident memory of the process after the job.
-        repeat: Number of the repeat.
         history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
         out_of_memory: Of a crashed job: it found too little memory.
         gpu_memory_mb: The most that arrays of its process took on its GPU (MB); 0: not known.

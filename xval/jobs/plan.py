@@ -28,11 +28,9 @@ class Plan:
     """What a command will do.
 
     Attributes:
-        folder: The results folder.
-        folds: The folds of the experiment.
-        instances: The chosen instances.
-        chosen_folds: The numbers of the folds to run.
-        to_do: The jobs that are not done.
+        folds: Of the experiment; `chosen_folds` are the numbers of those to run.
+        instances: The chosen ones.
+        to_do: Their jobs in the chosen folds that are not done.
         done: Those that are.
     """
 
@@ -74,16 +72,9 @@ def make_plan(
     fold_numbers: Collection[int] | None = None,
     overwrite: bool = False,
 ) -> Plan:
-    """Find which jobs are done and which are to do; nothing is written.
+    """Find which jobs of some instances are done and which are to do, of all folds or of some; nothing is written.
 
-    Finished results that were made with other settings or folds are refused, unless they are to be replaced.
-
-    Args:
-        folder: The results folder.
-        instances: The chosen instances.
-        folds: The folds of the experiment.
-        fold_numbers: Only these folds; all when omitted.
-        overwrite: Finished results of the chosen jobs are to be replaced.
+    Finished results that were made with other settings or folds are refused, unless they are to be replaced (`overwrite`).
     """
     available = [fold.number for fold in folds.folds]
     chosen = sorted(available if fold_numbers is None else set(fold_numbers))

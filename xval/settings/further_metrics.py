@@ -80,11 +80,7 @@ def load(task_type: str, text: str) -> dict[str, Metric]:
 
 
 class _KerasFunction:
-    """A metric of Keras as a function of targets and predictions.
-
-    Args:
-        class_name: Its class in keras.metrics.
-    """
+    """A metric of Keras, a class in keras.metrics, as a function of targets and predictions."""
 
     def __init__(self, class_name: str) -> None:
         import keras

@@ -41,14 +41,9 @@ def is_argument(name: str) -> bool:
 
 
 def join_arguments(text: object, given: Mapping[str, object]) -> str | None:
-    """Return one text of all arguments, in the order of their names.
+    """Return one text of all arguments, in the order of their names; none: no arguments.
 
-    Args:
-        text: Such a text, of a layer that has it; none: no arguments.
-        given: Settings of `is_argument`; they win.
-
-    Raises:
-        SettingsError: The text is no list of arguments.
+    The text of a layer is joined with settings of `is_argument`, which win. What is no list of arguments is refused.
     """
     arguments = split_arguments(None if text is None or str(text).strip().lower() in ("", "none") else str(text))
     arguments |= {name.removeprefix(PREFIX): _value(value) for name, value in given.items()}
@@ -69,9 +64,7 @@ def split_arguments(text: str | None) -> dict[str, object]:
 def check_arguments(optimizer: str, text: str | None) -> None:
     """Refuse arguments that an optimizer does not have, that have a setting of their own, or that are of another kind.
 
-    Args:
-        optimizer: A name of `keras_names.OPTIMIZERS`, or a dotted path.
-        text: Of `join_arguments`.
+    The optimizer is a name of `keras_names.OPTIMIZERS`, or a dotted path; the text is that of `join_arguments`.
     """
     arguments = split_arguments(text)
     signature = _signature(optimizer) if arguments else Signature()

@@ -78,15 +78,9 @@ class Instance:
 def resolve(
     declaration: Declaration, numbers: Sequence[int] | None = None, overrides: Mapping[str, object] | None = None
 ) -> list[Instance]:
-    """Resolve and check the chosen instances.
+    """Resolve and check the chosen instances, all when omitted; return them in the order of their numbers.
 
-    Args:
-        declaration: What the script says.
-        numbers: Instance numbers; all of them when omitted.
-        overrides: Parameters of ``--set``, over everything else.
-
-    Returns:
-        The instances in the order of their numbers.
+    The overrides are those of ``--set``, over everything else.
 
     Raises:
         SettingsError: Anything unknown, of the wrong type or out of range; all faults of all chosen instances in one message.

@@ -33,11 +33,7 @@ _SECONDS_TO_END = 20.0  # Ray kills its own process of a job; the one below that
 def slot_of_each(executor: str, package: str, *, n_gpus: float, threads: int) -> Slot:
     """Return what each job gets on its machine: the first GPU that the engine gives it, or a share of it; or the CPU.
 
-    Args:
-        executor: Its name, and that of its extra.
-        package: What the extra installs.
-        n_gpus: GPUs of a job.
-        threads: CPU threads of a job.
+    `package` is what the extra of the executor installs, which has its name.
     """
     if find_spec(package) is None:
         raise SettingsError(f"executor '{executor}' needs {package}: {how_to_install(executor)}.")
@@ -66,8 +62,7 @@ class Engine(Protocol):
 def run_launched(jobs: Sequence[Job], slot: Slot, report: Report, engine: Engine, *, n_at_once: int | None = None) -> Outcomes:
     """Run jobs by an engine, the first ones first, `n_at_once` at a time; None: all, and the engine lets them wait.
 
-    Yields:
-        An outcome per job. When the iterator is closed, waiting and running jobs are cancelled and what they left is removed.
+    When the iterator is closed, waiting and running jobs are cancelled and what they left is removed.
     """
     check_models_apart(jobs, Slot("cpu", slot.threads))
     running: dict[Path, Job] = {}

@@ -70,13 +70,7 @@ class Schedule:
         self._places.pop(worker, None)
 
     def learn(self, job: Job, seconds: float, *, n_training_items: int | None = None) -> None:
-        """Take note of how long a job took.
-
-        Args:
-            job: It, or another fold of its instance.
-            seconds: Wall-clock time.
-            n_training_items: Of the fold that took this time; None: the job itself.
-        """
+        """Take note of how long a job took (s), or another fold of its instance with so many training items."""
         if seconds > 0:
             key, n_items = self._key(job), len(job.fold.training) if n_training_items is None else n_training_items
             self._seconds[key] = self._seconds.get(key, 0.0) + seconds

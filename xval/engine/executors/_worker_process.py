@@ -42,7 +42,6 @@ class Worker:
         module: What the process runs.
 
     Attributes:
-        slot: Where it runs.
         has: The job that it runs and that has no outcome yet; None: it is free.
         backend: What it has loaded.
         is_deterministic: Whether XLA was told to use repeatable operations alone; a process is told once.
@@ -81,9 +80,7 @@ class Worker:
     def give(self, job: Job, upcoming: Job | None) -> None:
         """Send a job; a worker that has died meanwhile is noticed by its end.
 
-        Args:
-            job: What it runs now.
-            upcoming: What it will probably run next; its data are loaded meanwhile, where they are others.
+        The data of what it will probably run next, `upcoming`, are loaded meanwhile, where they are others.
         """
         self.has = job
         order: dict[str, Any] = {"job": job.to_dict(), "next_store": None}

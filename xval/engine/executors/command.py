@@ -27,11 +27,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], _report: Report) -> Outcomes:
-    """Print the lines; the jobs take the slots in turn. See `Executor.run`.
-
-    Yields:
-        Nothing: what becomes of the jobs is found in the results folder.
-    """
+    """Print the lines; the jobs take the slots in turn. See `Executor.run`; what becomes of them is in the results folder."""
     check_models_apart(jobs, Slot("cpu", slots[0].threads))
     for job, slot in zip(jobs, cycle(slots), strict=False):
         sys.stdout.write(" ".join(map(quote, command_line(write_job_file(job, slot)))) + "\n")

@@ -12,12 +12,7 @@ from xval.jobs.observers import Observers
 
 
 def job_observers(claimed: ClaimedFold, report: Report) -> Observers:
-    """Return what watches a job: all of this package, and those of the user's own.
-
-    Args:
-        claimed: The job.
-        report: Called with what progresses: ``{"instance", "fold", "repeat", "epoch", "values"}``, or with a "note".
-    """
+    """Return what watches a job: all of this package, and those of the user's own; `report` is as of `run_job`."""
     watching = (import_module(f"{__name__}.{module.name}").watch(claimed, report) for module in iter_modules(__path__))
     of_xval = [observer for observer in watching if observer is not None]
     if claimed.job.settings.callbacks is None:

@@ -23,11 +23,7 @@ _SECONDS_BETWEEN = 1.0
 
 
 class EpochNote(Observer):
-    """Writes the progress of one job, of `epochs` at most, into a folder: notes at once, epochs at most once a second.
-
-    Args:
-        describe_gpu: Returns what is known of its GPU now.
-    """
+    """Writes the progress of one job, of `epochs` at most, into a folder: notes at once, epochs at most once a second."""
 
     def __init__(self, folder: Path, epochs: int, describe_gpu: Callable[[], dict[str, float]] = dict) -> None:
         self._describe_gpu = describe_gpu

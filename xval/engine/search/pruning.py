@@ -49,18 +49,15 @@ class Tried:
 def epoch_limits(
     plan: SearchPlan, number: int, inner: int, earlier: Sequence[Tried], n_epochs: int, *, maximised: bool
 ) -> tuple[float | None, ...]:
-    """Return the limit of each epoch of a trial.
+    """Return the limit of each epoch of a trial but the last; None: no limit. Empty: no limit at all.
 
     Args:
         plan: Of the search.
         number: Of the trial.
         inner: Place of the inner fold that it trains, from 0.
         earlier: All trials of earlier generations.
-        n_epochs: How many epochs a trial trains at most.
-        maximised: Whether more of the monitored value is better.
-
-    Returns:
-        A limit for each epoch but the last; None: no limit. Empty: no limit at all.
+        n_epochs: The most of a trial.
+        maximised: More of the monitored value is better.
     """
     sign = 1 if maximised else -1
     if plan.pruning == "median":

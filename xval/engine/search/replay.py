@@ -78,11 +78,7 @@ class FoldSearch:
         return self._plan.n_trials
 
     def next_jobs(self, failed: Collection[JobKey] = ()) -> list[Job]:
-        """Return the trials that are to run now; none where the search has ended.
-
-        Args:
-            failed: Trials that have failed in this run; those of earlier runs are tried again.
-        """
+        """Return the trials that are to run now, without those that `failed` in this run; none where the search has ended."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -213,11 +209,7 @@ class FoldSearch:
         return {name: float(importances[name]) for name in self._plan.space if name in importances}
 
     def copy_to(self, storage: "optuna.storages.BaseStorage") -> None:
-        """Copy the study as it is into a data base, under the names of the experiment and the fold.
-
-        Raises:
-            Exception: What the driver of the data base raises.
-        """
+        """Copy the study as it is into a data base, whose driver may raise anything, under the names of experiment and fold."""
         if self._study is not None:
             experiment = "/".join(self._folder.path.resolve().parts[-2:])
             copy_study(self._study, storage, f"{experiment}, {self.job.key}")

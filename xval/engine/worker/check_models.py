@@ -21,11 +21,7 @@ from xval.settings.scope import Scope
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
-    """Build each different model of some jobs once, and use its loss and such, so that faults show before anything is trained.
-
-    Returns:
-        A line per instance whose model cannot be built, or whose other parts cannot be used.
-    """
+    """Build each different model of some jobs once, and use its loss and such; return a line per instance where that fails."""
     faults: dict[str, str] = {}
     names = names_of(Scope.MODEL)
     for job in jobs:

@@ -24,11 +24,7 @@ from xval.settings.architectures import trains_network
 
 
 def main(path: Path, *, is_tied: bool) -> int:
-    """Run the job of a file.
-
-    Args:
-        path: The job file.
-        is_tied: End when the launcher closes the standard input of this process.
+    """Run the job of a file; `is_tied`: end when the launcher closes the standard input of this process.
 
     Returns:
         0: the job is done. 1: it failed, or another process is running it. 2: the file is none of a job. 130: interrupted.

@@ -32,11 +32,7 @@ Work = Callable[[Job, Path, Observers], Mapping[str, Any]]
 
 
 def train_and_test(job: Job, temporary: Path, observers: Observers) -> dict[str, Any]:
-    """Take one fold from the feature store to its record; this is the whole path of the data.
-
-    Returns:
-        The record, but for what only the end knows.
-    """
+    """Take one fold from the feature store to its record, but for what only the end knows: the whole path of the data."""
     if job.trial:
         load_keras()
         from xval.engine.worker.trial import train_and_score
@@ -68,7 +64,7 @@ def train_and_test(job: Job, temporary: Path, observers: Observers) -> dict[str,
 def run_job(
     job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False, work: Work = train_and_test
 ) -> JobOutcome:
-    """Train and test one fold, and publish its folder.
+    """Train and test one fold, and publish its folder; a failure is an outcome, not an exception.
 
     Args:
         job: What to run.
@@ -76,9 +72,6 @@ def run_job(
         device: Named in the record.
         raise_errors: Raise the error of the job instead of recording it.
         work: What is done; another than the job itself is for measuring what is done around it.
-
-    Returns:
-        The outcome; a failure is an outcome, not an exception.
     """
     with ClaimedFold(job, device=device) as claimed:
         if claimed.outcome is not None:
@@ -91,11 +84,7 @@ def run_job(
 
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:
-    """Publish the record of a job that failed for good.
-
-    Raises:
-        OSError: The disk is full or gone.
-    """
+    """Publish the record of a job that failed for good; an `OSError` is raised where the disk is full or gone."""
     folder = ExperimentFolder(Path(job.experiment_folder))
     with folder.claim(*job.key) as is_ours:
         finished = folder.record(*job.key)

@@ -62,11 +62,7 @@ def preload_next(folder: Path, settings: Settings) -> None:
 
 
 def main(load: Callable[[], WorkerTasks] = load_training) -> None:
-    """Run jobs until the standard input ends.
-
-    Args:
-        load: Called once the orders are read and the answers can be written; it returns what is done with jobs.
-    """
+    """Run jobs until the standard input ends; `load` is called once orders are read and answers can be written."""
     for number in (signal.SIGINT, *WARNING_SIGNALS):  # they reach the whole group; the executor decides what ends
         signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -39,11 +39,7 @@ def train_and_score(job: Job, temporary: Path, observers: Observers) -> dict[str
 
 
 class EpochLimits(Observer):
-    """Follows the monitored value of a trial, and ends it where its best one so far is worse than a limit.
-
-    Attributes:
-        is_reached: Whether training was ended.
-    """
+    """Follows the monitored value of a trial, and ends it where its best one so far is worse than a limit (`is_reached`)."""
 
     def __init__(self, job: Job) -> None:
         settings = job.settings
@@ -61,11 +57,7 @@ class EpochLimits(Observer):
         return self.is_reached
 
     def describe(self, state: str) -> dict[str, Any]:
-        """Return the part of the record that says how the trial ended.
-
-        Returns:
-            state; score: the monitored value of the best epoch, None of a trial that diverged; values: of each epoch.
-        """
+        """Return what the record says of the end: the values of all epochs, the best one as score (None: it diverged)."""
         score = None if state == DIVERGED else self._best()
         figures = {} if score is None else {self._monitor: score}
         return {
