@@ -9,7 +9,6 @@ exit code: 0 done; 1 failed (it is recorded), or another process is running it; 
 """
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from xval.backend import devices
 from xval.base.errors import ResultsError
 from xval.base.operating_system import become
-from xval.jobs.job_file import code_folder, enter_folder, read_job_file, with_code_first
+from xval.jobs.job_file import code_folder, enter_folder, read_job_file, variables_of
 
 _PROGRAM = "xval.engine.worker.job_process"
 SUMMARY = "run one job of an experiment, for schedulers"
@@ -41,8 +40,7 @@ def run(options: argparse.Namespace) -> int:
     sys.stdout.write(f"{job.key}: {where}\n")
     sys.stdout.flush()
     slot = replace(slot, memory_share=wanted.memory_share)
-    variables = os.environ | devices.environment(slot, job.settings.backend, deterministic=job.settings.deterministic)
-    variables |= {"PYTHONPATH": with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1", "XVAL_DEVICE": slot.device}
+    variables = variables_of(job, slot)
     tied = ["--tied"] if options.tied else []
     enter_folder(path)
     # The C library and the backends read their variables when a process begins, so another program takes this one's place.

@@ -9,16 +9,14 @@ from pathlib import Path
 
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
-from xval.base.errors import FoldsError, SettingsError
+from xval.base.errors import SettingsError
 from xval.folds.plan import Fold
 from xval.jobs.plan import Plan
-from xval.models.saved.leakage import judge
-from xval.models.saved.seen import read_seen
 from xval.settings.architectures import COMBINATION
 from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
 from xval.training.classical.checks import check_skops, check_training_items
-from xval.training.combination.checks import check_files, check_made_for
+from xval.training.combination.checks import check_files, check_made_for, judge_model
 
 
 def check_combination(planned: Plan, instance: Instance, corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
@@ -68,9 +66,7 @@ def check_combined_models(
                 check_made_for(path, written.model_dump(mode="json"), features, is_custom=corpus.is_custom)
                 continue
             check_files(path, features, is_custom=corpus.is_custom)
-            verdict = judge(read_seen(path), fold, corpus.dataset, corpus.folder)
-            if verdict.state == "leaked":
-                raise FoldsError(f"fold {fold.number}: models: {path} {verdict.reason}")
+            verdict = judge_model(path, fold, corpus.dataset, corpus.folder)
             if verdict.state == "unknown":
                 unclear.setdefault((pattern, verdict.reason), []).append(fold.number)
     return [_warning(pattern, reason, numbers) for (pattern, reason), numbers in unclear.items()]

@@ -7,7 +7,6 @@ and the epochs that were best for it. The nested figures of the folds estimate t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,7 +16,6 @@ from xval.experiment.search import RunJobs, check_search, make_search, run_searc
 from xval.jobs.job import Job
 from xval.jobs.outcome import JobOutcome
 from xval.jobs.written_settings import with_values
-from xval.results.folder import ExperimentFolder
 from xval.results.read import read_history
 from xval.settings.resolve import Instance
 
@@ -63,7 +61,7 @@ def search_all_items(
         errors = "; ".join(dict.fromkeys(outcome.error for outcome in ended.outcomes))
         reason = "another process has its trials; wait until they have ended" if ended.n_waiting else errors
         raise JobError(f"instance {instance.number}: the search on all items has chosen nothing: {reason}.")
-    chosen, folder = ended.jobs[0], ExperimentFolder(Path(job.experiment_folder))
+    chosen = ended.jobs[0]
     best = search.tried[(chosen.chosen or {})["trial"] - 1]
-    paths = [folder.fold_folder(*place, number, best.number) / "history.csv" for number in range(1, len(search.folds) + 1)]
+    paths = [job.folder.fold_folder(*place, number, best.number) / "history.csv" for number in range(1, len(search.folds) + 1)]
     return Chosen(chosen, search.best_epochs(best), [read_history(path, "learning_rate")["learning_rate"] for path in paths])

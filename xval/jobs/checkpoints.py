@@ -29,7 +29,6 @@ from xval.jobs.job import Job
 from xval.jobs.observers import Observer, Observers
 from xval.jobs.record import describe_job, versions
 from xval.results.checkpoint_note import checkpoint_path
-from xval.results.folder import ExperimentFolder
 
 _SHARE_IN_MEMORY = 0.01  # of the time that may go into states that are kept in memory
 _SECONDS_BEFORE_FIRST = 1.0  # a fold that is trained sooner costs nothing
@@ -66,7 +65,7 @@ class FoldCheckpoints(Observer):
         self._job = job
         self._temporary = temporary
         self._observers = observers
-        self._path = checkpoint_path(ExperimentFolder(Path(job.experiment_folder)), job.key)
+        self._path = checkpoint_path(job.folder, job.key)
         self._interval_s = 60 * job.settings.checkpoint_minutes
         self._binding = _bind(job, belongings) if self._interval_s else {}
         self._started = self._written = time.monotonic()

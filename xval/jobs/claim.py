@@ -20,7 +20,6 @@ from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome, Status
 from xval.results.checkpoint_note import checkpoint_path
-from xval.results.folder import ExperimentFolder
 from xval.results.read import is_current
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -49,7 +48,7 @@ class ClaimedFold:
 
     def __init__(self, job: Job, *, device: str) -> None:
         self.job, self.device = job, device
-        self._folder = ExperimentFolder(Path(job.experiment_folder))
+        self._folder = job.folder
         self._started = time.monotonic()
         self._stack = ExitStack()
         self.outcome: JobOutcome | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xval.folds.plan import Fold
+from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.settings.parameters import from_parameters, to_parameters
 from xval.settings.schema import Settings
@@ -93,6 +94,11 @@ class Job:
     def key(self) -> JobKey:
         """What names it."""
         return JobKey.of_numbers(self.instance, self.fold.number, self.repeat, self.trial.number if self.trial else 0)
+
+    @property
+    def folder(self) -> ExperimentFolder:
+        """Where its results go."""
+        return ExperimentFolder(Path(self.experiment_folder))
 
     @property
     def code_hash(self) -> str:

@@ -23,13 +23,12 @@ from typing import IO, Any, cast
 from pydantic import ValidationError
 
 from preprocessing.console import EXIT_INTERRUPTED
-from xval.backend.devices import Slot
+from xval.backend.devices import Slot, environment
 from xval.base.errors import ResultsError
 from xval.base.json_files import FORMAT_VERSION, read_json, write_json
 from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, end_processes, has_ended, open_regular
 from xval.jobs.job import Job
 from xval.jobs.outcome import JobOutcome
-from xval.results.folder import ExperimentFolder
 from xval.settings.parameters import describe_faults
 
 FIRST_JOB, NO_NETWORK = "XVAL_FIRST_JOB", "no_network"
@@ -46,7 +45,7 @@ _INTERRUPTED = (
 
 def job_file(job: Job) -> Path:
     """Return where the file of a job lies, whether it is written or not."""
-    return Path(job.experiment_folder) / "jobs" / f"instance_{job.instance}_{job.key.folder_name.replace('/', '_')}.json"
+    return job.folder.path / "jobs" / f"instance_{job.instance}_{job.key.folder_name.replace('/', '_')}.json"
 
 
 def write_job_file(job: Job, slot: Slot) -> Path:
@@ -123,7 +122,14 @@ def command_line(path: Path) -> list[str]:
     return [sys.executable, "-P", "-m", "xval", "run-job", str(path.resolve())]
 
 
-def with_code_first(code: str) -> str:
+def variables_of(job: Job, slot: Slot) -> dict[str, str]:
+    """Return the environment of a process that runs a job, or others like it, at a slot, on their copy of the code."""
+    bound = environment(slot, job.settings.backend, deterministic=job.settings.deterministic)
+    code = {"PYTHONPATH": _with_code_first(job.code_folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **bound, **code, "XVAL_DEVICE": slot.device}
+
+
+def _with_code_first(code: str) -> str:
     """Return the PYTHONPATH of this process with a folder in front."""
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return os.pathsep.join([code, *(part for part in inherited if part and part != code)])
@@ -138,7 +144,7 @@ class JobProcess:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._ended_by_us = False
-        variables = os.environ | {"PYTHONPATH": with_code_first(code_folder(path))}
+        variables = os.environ | {"PYTHONPATH": _with_code_first(code_folder(path))}
         with log_file(path).open("wb") as log:
             self._process = subprocess.Popen(
                 [*command_line(path), "--tied"], stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=variables
@@ -197,9 +203,8 @@ def remove_leftovers(job: Job, *, until: float = 0.0) -> None:
 
     A process that still has the job, and was told to end, is waited for `until` then (monotonic s).
     """
-    folder = ExperimentFolder(Path(job.experiment_folder))
     while True:
-        with folder.claim(*job.key) as is_ours:  # which removes it
+        with job.folder.claim(*job.key) as is_ours:  # which removes it
             if is_ours or time.monotonic() > until:
                 return
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from xval.base.errors import SettingsError
 from xval.jobs.job import Job
-from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import COMBINATION
 from xval.settings.combination import CombinationOptions
 from xval.settings.model_address import is_address
@@ -39,7 +38,7 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 def _written(job: Job) -> Path:
-    return ExperimentFolder(Path(job.experiment_folder)).fold_folder(*job.key).resolve() / "model.keras"
+    return job.folder.fold_folder(*job.key).resolve() / "model.keras"
 
 
 def _read(job: Job) -> set[Path]:

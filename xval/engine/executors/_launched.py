@@ -23,7 +23,6 @@ from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_lef
 from xval.jobs.outcome import JobOutcome, Outcomes
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
-from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 
 _SECONDS_BETWEEN_POLLS = 0.5
@@ -114,7 +113,7 @@ def run_launched(jobs: Sequence[Job], slot: Slot, report: Report, engine: Engine
 
 def checkpointed_epoch(job: Job) -> int:
     """Return the last finished epoch of the checkpoint of a job; 0: it has none."""
-    return read_position(checkpoint_path(ExperimentFolder(Path(job.experiment_folder)), job.key)) or 0
+    return read_position(checkpoint_path(job.folder, job.key)) or 0
 
 
 def _is_adopted(job: Job, engine: Engine) -> bool:
@@ -144,8 +143,7 @@ class _Display:
             return
         now: dict[JobKey, int] = {}
         for job in jobs:
-            folder = ExperimentFolder(Path(job.experiment_folder))
-            notes = [note for leftover in folder.leftovers(*job.key) if (note := read_note(leftover))]
+            notes = [note for leftover in job.folder.leftovers(*job.key) if (note := read_note(leftover))]
             if notes:
                 now[job.key] = notes[-1].epoch
                 if notes[-1].remark:

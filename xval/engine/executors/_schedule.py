@@ -9,10 +9,8 @@ most is left for each worker. With one worker the declared order stays.
 from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import islice
-from pathlib import Path
 
 from xval.jobs.job import Job
-from xval.results.folder import ExperimentFolder
 from xval.results.read import is_current
 
 ATTEMPTS = 2
@@ -79,7 +77,7 @@ class Schedule:
     def learn_from_records(self) -> None:
         """Take note of how long the finished jobs of the waiting instances took; a few of each are read."""
         for job in {job.instance: job for jobs in self._waiting.values() for job in jobs}.values():
-            folder = ExperimentFolder(Path(job.experiment_folder))
+            folder = job.folder
             for key in islice(folder.jobs(job.instance), _RECORDS_PER_INSTANCE):
                 record = folder.record(*key)
                 if record and record["status"] == "done" and is_current(record, job.settings_hash, job.folds_hash):

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Any, cast
 
-from xval.backend.devices import Slot, environment
+from xval.backend.devices import Slot
 from xval.base.errors import SettingsError, WorkerError
 from xval.base.operating_system import end_processes
 from xval.jobs.job import Job
-from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, with_code_first
+from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, variables_of
 from xval.jobs.outcome import JobOutcome
 from xval.settings.architectures import trains_network
 from xval.settings.parameters import to_parameters
@@ -57,13 +57,7 @@ class Worker:
         self.started = time.monotonic()
         self.backend, self.is_deterministic = job.settings.backend, job.settings.deterministic
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        variables = os.environ | environment(slot, self.backend, deterministic=self.is_deterministic)
-        variables |= {
-            "PYTHONPATH": with_code_first(job.code_folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "XVAL_DEVICE": slot.device,
-            FIRST_JOB: "network" if trains_network(job.settings.architecture) else NO_NETWORK,
-        }
+        first_job = "network" if trains_network(job.settings.architecture) else NO_NETWORK
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module],
             stdin=subprocess.PIPE,
@@ -71,7 +65,7 @@ class Worker:
             stderr=self._log,
             text=True,
             encoding="utf-8",
-            env=variables,
+            env=variables_of(job, slot) | {FIRST_JOB: first_job},
         )
         self._input = cast("IO[str]", self._process.stdin)
         self._answers = cast("IO[str]", self._process.stdout)

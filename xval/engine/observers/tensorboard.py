@@ -16,7 +16,6 @@ from pathlib import Path
 
 from xval.jobs.claim import ClaimedFold, Report
 from xval.jobs.observers import Observer
-from xval.results.folder import ExperimentFolder
 
 _VALIDATION = "val_"
 
@@ -73,4 +72,4 @@ def watch(claimed: ClaimedFold, _report: Report) -> TensorBoardLog | None:
     if not job.settings.tensorboard:
         return None
     kind = BatchLog if job.settings.tensorboard_batches else TensorBoardLog
-    return kind(ExperimentFolder(Path(job.experiment_folder)).tensorboard_folder(*job.key))
+    return kind(job.folder.tensorboard_folder(*job.key))

@@ -25,7 +25,6 @@ from xval.engine.search.pruning import Tried, epoch_limits, is_behind
 from xval.engine.search.storage import copy_study
 from xval.folds.plan import Fold
 from xval.jobs.job import COMPLETE, FAILED, PRUNED, Job, Trial, job_seed
-from xval.results.folder import ExperimentFolder
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.read import Record, is_current
 from xval.settings.further_metrics import monitor_is_maximised
@@ -66,7 +65,7 @@ class FoldSearch:
         self.job, self.folds = job, folds
         self.tried: list[Tried] = []
         self._plan, self._resolve, self._find_store = plan, resolve, find_store
-        self._folder = ExperimentFolder(Path(job.experiment_folder))
+        self._folder = job.folder
         settings = job.settings
         self._maximised = monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
         self._study: optuna.Study | None = None

@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import example_lengths
-from xval.base.errors import FoldsError, SettingsError
+from xval.base.errors import SettingsError
 from xval.data.fold import Examples, FoldData
 from xval.jobs.job import Job
 from xval.models.saved.initial import hash_model
-from xval.models.saved.leakage import judge
 from xval.models.saved.seen import read_seen
 from xval.settings.combination import CombinationOptions
 from xval.training.classical.estimators import EstimatorSpec
 from xval.training.classical.saved import save_network
 from xval.training.combination.basic_features import all_examples, read_basic_features
-from xval.training.combination.checks import check_files
+from xval.training.combination.checks import check_files, judge_model
 
 
 class CombinedFeatures:
@@ -75,9 +74,7 @@ class CombinedFeatures:
         """Return the entry of a model in the record: its path and hash, and whether it may have heard test items."""
         fold, store = self._job.fold, self._store
         check_files(path, self._features, is_custom=store.description.feature_settings is None)
-        verdict = judge(read_seen(path), fold, self._job.settings.dataset, store.folder.parents[1])
-        if verdict.state == "leaked":
-            raise FoldsError(f"fold {fold.number}: models: {path} {verdict.reason}")
+        verdict = judge_model(path, fold, self._job.settings.dataset, store.folder.parents[1])
         return {"path": str(path), "hash": hash_model(path), "leakage": verdict.state, "leakage_reason": verdict.reason}
 
 

@@ -18,7 +18,6 @@ from xval.jobs.model_files import save_model
 from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome
 from xval.jobs.record import describe_job, describe_untested, versions, write_history
-from xval.results.folder import ExperimentFolder
 from xval.settings.architectures import trains_network
 from xval.settings.schema import Settings
 
@@ -85,7 +84,7 @@ def run_job(
 
 def record_failure(job: Job, outcome: JobOutcome) -> None:
     """Publish the record of a job that failed for good; an `OSError` is raised where the disk is full or gone."""
-    folder = ExperimentFolder(Path(job.experiment_folder))
+    folder = job.folder
     with folder.claim(*job.key) as is_ours:
         finished = folder.record(*job.key)
         if not is_ours or (finished and finished["status"] == "done"):

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.features.settings import FeatureSettings
-from xval.base.errors import SettingsError
+from xval.base.errors import FoldsError, SettingsError
 from xval.base.json_files import read_json
+from xval.folds.plan import Fold
+from xval.models.saved.leakage import Leakage, judge
+from xval.models.saved.seen import read_seen
 
 
 def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> dict[str, Any]:
@@ -28,6 +31,14 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> di
         )
     check_made_for(path, described["feature_settings"], features, is_custom=is_custom)
     return described
+
+
+def judge_model(path: Path, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
+    """Return what is known of a model and a fold, as `judge` does; refuse one that has heard what is tested."""
+    verdict = judge(read_seen(path), fold, dataset, corpus_folder)
+    if verdict.state == "leaked":
+        raise FoldsError(f"fold {fold.number}: models: {path} {verdict.reason}")
+    return verdict
 
 
 def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSettings, *, is_custom: bool) -> None:
