@@ -208,6 +208,14 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
     return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
 
 
+def bind(slot: Slot, backend: str, *, deterministic: bool = True) -> str:
+    """Bind this process to a slot and a backend, unless Keras is loaded; return the backend that it is bound to."""
+    if "keras" in sys.modules:
+        return str(importlib.import_module("keras").backend.backend())
+    os.environ.update(environment(slot, backend, deterministic=deterministic))
+    return backend
+
+
 def _memory_limits(slot: Slot) -> dict[str, str]:
     """Return the variables that hold a process to its share of a GPU's memory, what the driver takes for it left out."""
     gpus = find_gpus()

@@ -16,8 +16,6 @@ exit code: 0; 2 when instances do not fit together
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,13 +91,10 @@ def _read_numbers(words: Sequence[str]) -> list[int]:
 
 def _load_backend(written: dict[str, object]) -> None:
     """Load Keras on the CPU, on the backend that trained the first member; losses are computed with it."""
-    if "keras" in sys.modules:
-        return
     from preprocessing.parallel import count_cores
-    from xval.backend.devices import environment, load_keras, make_slots
+    from xval.backend.devices import Slot, bind, load_keras
 
     parameters = written.get("parameters")
     backend = parameters.get("backend", "tensorflow") if isinstance(parameters, dict) else "tensorflow"
-    slots, _ = make_slots("cpu", workers=1, threads=count_cores())
-    os.environ.update(environment(slots[0], str(backend)))
+    bind(Slot("cpu", count_cores()), str(backend))
     load_keras()

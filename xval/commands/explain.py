@@ -91,20 +91,16 @@ def _find(clip: str, fold: Path, data_folder: Path | None) -> "Audio":
         return clip
     from preprocessing.corpus import open_corpus
     from xval.base.errors import CorpusError
+    from xval.base.json_files import read_json
     from xval.models.saved.description import read_description
     from xval.reuse.inference.sources import Stretch
 
     model = next((path for path in fold.glob("model.*") if path.suffix != ".json"), fold / "model.keras")
-    corpus = open_corpus(read_description(model).dataset, data_folder or _data_folder(fold))
+    written = read_json(fold.parent / "settings.json") or {}
+    stated = Path(str(written.get("parameters", {}).get("data_folder", "data")))
+    corpus = open_corpus(read_description(model).dataset, data_folder or stated)
     matches = corpus.index[corpus.index["clip"] == clip]
     if matches.empty:
         raise CorpusError(f"{clip}: no such file, and no clip of {corpus.folder}.")
     row = matches.iloc[0]
     return Stretch(corpus.audio_folder / str(row["path"]), row["start_s"], row["end_s"])
-
-
-def _data_folder(fold: Path) -> Path:
-    from xval.base.json_files import read_json
-
-    written = read_json(fold.parent / "settings.json") or {}
-    return Path(str(written.get("parameters", {}).get("data_folder", "data")))

@@ -74,11 +74,7 @@ class Request:
 
 
 def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
-    """Train the final model of an instance, unless it is there.
-
-    Returns:
-        The path of its model.keras or model.skops.
-    """
+    """Train the final model of an instance, unless it is there; return the path of its model.keras or model.skops."""
     instance = read_instance(folder, request.instance or _select(folder, console))
     refuse_what_needs_folds(instance, request.epochs)
     folds = open_results(folder).folds.plan

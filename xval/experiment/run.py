@@ -53,8 +53,7 @@ class RunRequest:
         numbers: Instance numbers; None: all.
         overrides: Parameters over everything else.
         fold_numbers: Only these folds; None: all.
-        list_only: Show the instances and end.
-        dry_run: Show the jobs and end.
+        list_only, dry_run: Show the instances or the jobs, and end.
         quiet: Print failures and the closing table only.
         in_python: It was asked for by a Python function, whose parameters advice names.
     """

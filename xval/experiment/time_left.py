@@ -61,12 +61,7 @@ class _Ended:
 
 
 class Pace:
-    """Follows the jobs of a run.
-
-    Args:
-        n_jobs: How many jobs each instance has, by its number.
-        n_epochs: The most epochs of a job of each instance.
-    """
+    """Follows the jobs of a run: how many each instance has, and the most epochs of one of them, by its number."""
 
     def __init__(self, n_jobs: Mapping[int, int], n_epochs: Mapping[int, int]) -> None:
         self._waiting = Counter(n_jobs)

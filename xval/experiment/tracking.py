@@ -33,10 +33,7 @@ _SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: silently at the e
 class Tracking(Observer):
     """Hands the jobs of a run, all of which it watches, to a tracker without keeping the run waiting.
 
-    Args:
-        folder: The results folder.
-        make_tracker: Called in the thread that uses the tracker; its library takes seconds to load.
-        console: Where an error is printed.
+    `make_tracker` is called in the thread that uses the tracker, since its library takes seconds to load.
     """
 
     def __init__(self, folder: ExperimentFolder, make_tracker: Callable[[], Tracker], console: Console) -> None:

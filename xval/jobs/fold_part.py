@@ -71,11 +71,7 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
     stays, rounded, at least one: the first of an order that depends on the seed, so that those of a smaller share are among
     those of a larger one. The order begins with items that together have every label.
 
-    Args:
-        fold: As dealt; a side may be empty.
-        settings: Of the instance.
-        clips: As of `preprocessing.clips.columns.with_columns`.
-        seed: Of the job.
+    A side of the fold may be empty, `clips` are as of `preprocessing.clips.columns.with_columns`, the seed is that of the job.
 
     Raises:
         SettingsError: As `choose_clips`.

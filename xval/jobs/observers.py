@@ -118,11 +118,9 @@ class Observers:
 
 
 class WatchedJobs:
-    """The jobs of a run, watched in the process that waits for them.
+    """All jobs of a run, watched in the process that waits for them.
 
-    Args:
-        jobs: All jobs of the run.
-        watch: Each returns what watches a job that a worker runs, given the number of that.
+    Each `watch` returns what watches a job that a worker runs, given the number of that.
     """
 
     def __init__(self, jobs: Iterable["Job"], *watch: Callable[["Job", int], Observer]) -> None:

@@ -3,13 +3,11 @@
 Comes in: frozen jobs and slots, of which the first is used. Goes out: an outcome per job.
 """
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xval.backend import devices
-from xval.backend.devices import Slot, environment
+from xval.backend.devices import Slot
 from xval.backend.gpu_readings import watched_gpus
 from xval.base.errors import SettingsError
 from xval.engine.executors._warnings import warnings_to
@@ -36,7 +34,9 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     if len(backends) > 1:
         raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
     slot = slots[0]
-    _bind(slot, backends[0], deterministic=jobs[0].settings.deterministic)
+    loaded = devices.bind(slot, backends[0], deterministic=jobs[0].settings.deterministic)
+    if loaded != backends[0]:
+        raise SettingsError(f"this process has loaded {loaded}, the jobs want {backends[0]}. Use --executor processes.")
     faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:
         raise SettingsError("\n".join(faults))
@@ -55,15 +55,3 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
                 show_begin(job)
                 outcome = run_job(job, show, device=slot.device)
             yield outcome
-
-
-def _bind(slot: Slot, backend: str, *, deterministic: bool) -> None:
-    """Bind this process to a device and a backend; later calls must want the same backend."""
-    if "keras" not in sys.modules:
-        os.environ.update(environment(slot, backend, deterministic=deterministic))
-        return  # the first job that trains a network loads it
-    import keras
-
-    loaded = keras.backend.backend()
-    if loaded != backend:
-        raise SettingsError(f"this process has loaded {loaded}, the jobs want {backend}. Use --executor processes.")

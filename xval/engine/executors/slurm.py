@@ -68,9 +68,7 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Outcomes:
 class Launcher:
     """What submitit runs for a job file, on the machine that Slurm chose.
 
-    Args:
-        limit_min: The time limit of the job.
-        n_in_vain: How often it has reached that without getting any further.
+    `n_in_vain` is how often the job has reached its time limit without getting any further.
     """
 
     def __init__(self, limit_min: int, n_in_vain: int = 0) -> None:
@@ -115,9 +113,7 @@ class Launcher:
 class Queue:
     """The jobs of one driver in Slurm's queue, or in submitit's stand-in on this machine.
 
-    Args:
-        folder: For the files of submitit: batch scripts, logs, and pickles that hold a `Launcher` and the path of a job file.
-        settings: Of the experiment.
+    The folder is for the files of submitit: batch scripts, logs, and pickles that hold a `Launcher` and the path of a job file.
     """
 
     attempts_when_lost = 2

@@ -17,10 +17,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def open_storage(url: str) -> "optuna.storages.BaseStorage":
-    """Open a data base; its tables are made where they are not there.
-
-    Args:
-        url: As settings have it: ``sqlite:///search.db``, ``postgresql://me:${PASSWORD}@host/searches``.
+    """Open a data base of a URL such as ``postgresql://me:${PASSWORD}@host/searches``; tables are made that are not there.
 
     Raises:
         SettingsError: A variable is not set, or the data base cannot be opened; the message has no value of a variable.

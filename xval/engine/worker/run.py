@@ -19,10 +19,8 @@ from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome
 from xval.jobs.record import describe_job, describe_untested, versions, write_history
 from xval.settings.architectures import trains_network
-from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
-    from xval.training.evaluation.fold import Evaluation
     from xval.training.fit import History
     from xval.training.setup import FoldSetup
 
@@ -110,12 +108,15 @@ def _describe(job: Job) -> dict[str, Any]:
 def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> dict[str, Any]:
     """Test a fitted model, write the files of its fold, and return the record."""
     from xval.models.build import class_names, count_parameters
+    from xval.training.evaluation.fold import evaluate_model
 
     model = setup.compiled.whole
     if job.refit:
         tested = describe_untested(job, setup.data, class_names(setup.store, job.settings))
     else:
-        evaluation = _evaluate(setup, job.settings, history)
+        settings = job.settings
+        of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
+        evaluation = evaluate_model(model, setup.data, settings, known=history.predictions, of_training=of_training)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
     save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial, tested.get("thresholds"))
@@ -128,10 +129,3 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
         "n_parameters": count_parameters(model),
         "versions": versions(),
     }
-
-
-def _evaluate(setup: "FoldSetup", settings: Settings, history: "History") -> "Evaluation":
-    from xval.training.evaluation.fold import evaluate_model
-
-    of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
-    return evaluate_model(setup.compiled.whole, setup.data, settings, known=history.predictions, of_training=of_training)

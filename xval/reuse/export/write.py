@@ -5,17 +5,15 @@ model. The export gets its name only if its outputs for random inputs of several
 its format, are those of the Keras model.
 """
 
-import os
 import re
 import shutil
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.parallel import count_cores
-from xval.backend.devices import Slot, environment, load_keras
+from xval.backend.devices import Slot, bind, load_keras
 from xval.base.errors import ExportError, ResultsError, SettingsError, first_of
 from xval.base.json_files import part_path, remove_stale_parts, write_atomically
 from xval.base.operating_system import read_regular, refusal
@@ -136,13 +134,8 @@ def _begin(target: Path) -> Path:
 
 def _bind_backend() -> None:
     """Choose the backend that writes all formats; models of every backend load on it."""
-    if "keras" not in sys.modules:
-        os.environ.update(environment(Slot("cpu", count_cores()), _BACKEND))
-        load_keras()
-        return
-    import keras
-
-    loaded = keras.backend.backend()
+    loaded = bind(Slot("cpu", count_cores()), _BACKEND)
+    load_keras()
     if loaded != _BACKEND:
         raise SettingsError(
             f"exports need the backend {_BACKEND}, this process has loaded {loaded}. Export in another process."

@@ -91,14 +91,14 @@ def _bind(backend: str, gpu: str | None) -> None:
     if importlib.util.find_spec(chosen) is None:
         chosen = "tensorflow"
     from preprocessing.parallel import count_cores
-    from xval.backend.devices import environment, load_keras, make_slots
+    from xval.backend.devices import bind, load_keras, make_slots
 
     if gpu is None:
         os.environ["KERAS_BACKEND"] = chosen
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     else:
         slots, _ = make_slots(gpu, workers=1, threads=count_cores())
-        os.environ.update(environment(slots[0], chosen))
+        bind(slots[0], chosen)
     load_keras()
     # TensorFlow warns that each model and each shape is traced again.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

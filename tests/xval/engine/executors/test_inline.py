@@ -21,7 +21,7 @@ def test_jobs_run_in_turn_and_a_crashed_one_again(monkeypatch, make_settings):
         report({"instance": 1, "fold": job.fold.number, "epoch": 1, "values": {}})
         return JobOutcome(1, job.fold.number, fates[job.fold.number].pop(0))
 
-    monkeypatch.setattr(inline, "_bind", lambda slot, backend, deterministic: None)
+    monkeypatch.setattr(inline.devices, "bind", lambda slot, backend, deterministic: backend)
     monkeypatch.setattr(inline, "check_models", lambda jobs: [])
     monkeypatch.setattr(inline, "run_job", run_job)
     events = []
@@ -44,7 +44,7 @@ def test_jobs_run_in_turn_and_a_crashed_one_again(monkeypatch, make_settings):
 
 
 def test_an_unbuildable_model_is_said_before_anything_runs(monkeypatch, make_settings):
-    monkeypatch.setattr(inline, "_bind", lambda slot, backend, deterministic: None)
+    monkeypatch.setattr(inline.devices, "bind", lambda slot, backend, deterministic: backend)
     monkeypatch.setattr(inline, "check_models", lambda jobs: ["instance 1: no"])
     job = Job("", "", "", 1, Fold(1, ("a",), (), ()), make_settings(backend="tensorflow"), {}, "hash", "folds", 1)
 
