@@ -32,6 +32,7 @@ from xval.experiment.search_all_items import Chosen, search_all_items
 from xval.folds.plan import FoldPlan
 from xval.jobs.job import Job, Refit, job_seed
 from xval.jobs.outcome import FAILED
+from xval.jobs.plan import done_jobs
 from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds
 from xval.jobs.written_settings import read_instance, with_values
 from xval.models.saved.initial import find_initial_model, has_changed, name_model
@@ -40,7 +41,7 @@ from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
-from xval.results.read import Record, is_current
+from xval.results.read import Record
 from xval.settings.architectures import trains_network
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
@@ -119,11 +120,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
     """Return the records of all folds and repeats, which must be there and have started from the models that lie there now."""
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], instance.settings.repeats)
-    records = {
-        key: record
-        for key, record in open_results(folder).done(sorted({*wanted, *folder.jobs(instance.number)})).items()
-        if is_current(record, instance.settings_hash, folds.hash_of(key.fold))
-    }
+    records = done_jobs(folder, instance, folds, sorted({*wanted, *folder.jobs(instance.number)}))
     missing = [key.of_instance for key in wanted if key not in records]
     if missing:
         given = [name for name, source in instance.sources.items() if source == "--set"]

@@ -30,7 +30,7 @@ from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
 from xval.jobs.outcome import FAILED, JobOutcome
-from xval.jobs.plan import Plan, make_plan
+from xval.jobs.plan import Plan, done_jobs, make_plan
 from xval.jobs.stages import in_stages
 from xval.report import rebuild
 from xval.report import terminal as tables
@@ -39,8 +39,6 @@ from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
-from xval.results.open import open_results
-from xval.results.read import is_current
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 
@@ -154,7 +152,7 @@ def _run(
     check_search(planned.instances)
     jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)
     searches = make_searches(jobs, declaration, command.overrides, corpus)
-    searched = run_searches(
+    jobs, search_outcomes, n_waiting = run_searches(
         jobs,
         searches,
         lambda trials, report: run(trials, slots, report),
@@ -162,9 +160,9 @@ def _run(
         console,
         quiet=command.quiet,
     )
-    jobs, outcomes, n_begun = searched.jobs, list[JobOutcome](), 0
-    if searched.n_waiting:
-        console.print(f"Folds whose search waits for trials: {searched.n_waiting}. Run this command again when these are done.")
+    outcomes, n_begun = list[JobOutcome](), 0
+    if n_waiting:
+        console.print(f"Folds whose search waits for trials: {n_waiting}. Run this command again when these are done.")
     with JobProgress(console, jobs, quiet=command.quiet) as progress:
         watched = WatchedJobs(jobs, progress.watch, *([lambda *_: tracking] if tracking else []))
         for stage in in_stages(jobs):
@@ -182,7 +180,7 @@ def _run(
                     outcomes.append(outcome)
                     watched.end(outcome)
                     derived.update()
-    return [*searched.outcomes, *outcomes]
+    return [*search_outcomes, *outcomes]
 
 
 def _end_replacing(planned: Plan) -> None:
@@ -191,12 +189,7 @@ def _end_replacing(planned: Plan) -> None:
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
             available = job_keys(instance.number, folds, instance.settings.repeats)
-            records = open_results(planned.folder).done(available)
-            done = [
-                key
-                for key, record in records.items()
-                if is_current(record, instance.settings_hash, planned.folds.hash_of(key.fold))
-            ]
+            done = done_jobs(planned.folder, instance, planned.folds, available)
             planned.folder.end_replacing(instance.number, done, available)
 
 

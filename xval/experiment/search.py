@@ -6,7 +6,6 @@ have chosen. Trials are jobs that any executor runs; xval/engine/search/replay.p
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from itertools import groupby
@@ -34,21 +33,6 @@ if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
 
 RunJobs = Callable[[Sequence[Job], Report], Outcomes]
-
-
-@dataclass(frozen=True)
-class Searched:
-    """What a run of searches leads to.
-
-    Attributes:
-        jobs: Those of the run that can go on, with what is chosen.
-        outcomes: Of the trials that failed, and of the folds that no trial of has a score.
-        n_waiting: Folds whose trials are not done, because another process or a scheduler has them.
-    """
-
-    jobs: list[Job]
-    outcomes: list[JobOutcome]
-    n_waiting: int
 
 
 def check_search(instances: Sequence[Instance]) -> None:
@@ -119,8 +103,13 @@ def run_searches(
     console: Console,
     *,
     quiet: bool,
-) -> Searched:
-    """Run the trials of all searches that are not done, as executors run jobs, and put what is chosen into the jobs."""
+) -> tuple[list[Job], list[JobOutcome], int]:
+    """Run the trials of all searches that are not done, as executors run jobs, and put what is chosen into the jobs.
+
+    Returns:
+        The jobs that can go on; the outcomes of trials that failed, and of folds that no trial of has a score; and how many
+        folds wait for trials that another process or a scheduler has.
+    """
     failed: dict[JobKey, JobOutcome] = {}
     waiting: dict[tuple[int, int], FoldSearch] = dict(searches)
     open_keys: set[JobKey] = set()
@@ -154,7 +143,7 @@ def run_searches(
                 record_failure(job, outcome)
                 outcomes.append(outcome)
     _copy(searches.values(), console)
-    return Searched(ready_jobs, outcomes, len(waiting))
+    return ready_jobs, outcomes, len(waiting)
 
 
 def _copy(searches: Iterable[FoldSearch], console: Console) -> None:

@@ -56,12 +56,12 @@ def search_all_items(
         raise ValueError(f"instance {instance.number} is not searched")
     search = make_search(job, plan, corpus, partial(with_values, instance))
     place = (instance.number, job.fold.number)
-    ended = run_searches([job], {place: search}, run, record_failure, console, quiet=False)
-    if not ended.jobs:
-        errors = "; ".join(dict.fromkeys(outcome.error for outcome in ended.outcomes))
-        reason = "another process has its trials; wait until they have ended" if ended.n_waiting else errors
+    jobs, outcomes, n_waiting = run_searches([job], {place: search}, run, record_failure, console, quiet=False)
+    if not jobs:
+        errors = "; ".join(dict.fromkeys(outcome.error for outcome in outcomes))
+        reason = "another process has its trials; wait until they have ended" if n_waiting else errors
         raise JobError(f"instance {instance.number}: the search on all items has chosen nothing: {reason}.")
-    chosen = ended.jobs[0]
+    chosen = jobs[0]
     best = search.tried[(chosen.chosen or {})["trial"] - 1]
     paths = [job.folder.fold_folder(*place, number, best.number) / "history.csv" for number in range(1, len(search.folds) + 1)]
     return Chosen(chosen, search.best_epochs(best), [read_history(path, "learning_rate")["learning_rate"] for path in paths])

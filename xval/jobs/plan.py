@@ -4,7 +4,7 @@ Comes in: resolved instances, the fold plan, and the results folder. Goes out: a
 contradicts what the folder holds is refused here, before anything is trained.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from xval.models.saved.initial import has_changed
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
-from xval.results.read import is_current
+from xval.results.read import Record, is_current
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
 
@@ -44,6 +44,15 @@ class Plan:
     def jobs_of(self, instance: int) -> list[JobKey]:
         """Return the chosen jobs of an instance, done or to do."""
         return [key for key in (*self.done, *self.to_do) if key.instance == instance]
+
+
+def done_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
+    """Return the records of those jobs that are finished, with the settings of an instance and on these folds."""
+    return {
+        key: record
+        for key, record in open_results(folder).done(jobs).items()
+        if is_current(record, instance.settings_hash, folds.hash_of(key.fold))
+    }
 
 
 def write_settings(

@@ -6,7 +6,6 @@ hold, and the arguments in it, checked against the signature of the optimizer wi
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
@@ -20,19 +19,6 @@ _OTHER_SETTINGS = {
     "use_ema": "weight_average", "ema_momentum": "weight_average", "ema_overwrite_frequency": "weight_average",
 }  # fmt: skip
 _WORDS = {"none": None, "true": True, "false": False}
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The arguments of an optimizer behind its learning rate.
-
-    Attributes:
-        defaults: By their names.
-        takes_others: Whether there may be more, which only running it tells.
-    """
-
-    defaults: dict[str, object] = field(default_factory=dict)
-    takes_others: bool = False
 
 
 def is_argument(name: str) -> bool:
@@ -67,16 +53,16 @@ def check_arguments(optimizer: str, text: str | None) -> None:
     The optimizer is a name of `keras_names.OPTIMIZERS`, or a dotted path; the text is that of `join_arguments`.
     """
     arguments = split_arguments(text)
-    signature = _signature(optimizer) if arguments else Signature()
+    defaults, takes_others = _read_signature(optimizer) if arguments else ({}, False)
     for name, value in arguments.items():
         if name in _OTHER_SETTINGS:
             raise SettingsError(f"{PREFIX}{name}: it is the setting {_OTHER_SETTINGS[name]}; set that")
-        if name not in signature.defaults:
-            if signature.takes_others:
+        if name not in defaults:
+            if takes_others:
                 continue
-            known = suggestion(name, set(signature.defaults) - set(_OTHER_SETTINGS))
+            known = suggestion(name, set(defaults) - set(_OTHER_SETTINGS))
             raise SettingsError(f"{PREFIX}{name}: optimizer '{optimizer}' has no argument '{name}'. {known}")
-        default = signature.defaults[name]
+        default = defaults[name]
         for kind, wanted in ((bool, "true or false"), (int | float, "a number"), (str, "text")):
             if isinstance(default, kind):
                 if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
@@ -98,8 +84,8 @@ def _value(value: object) -> object:
         return value
 
 
-def _signature(optimizer: str) -> Signature:
-    """Read the signature of an optimizer in its source."""
+def _read_signature(optimizer: str) -> tuple[dict[str, object], bool]:
+    """Return the arguments of an optimizer in its source with their defaults; and whether only running it tells all of them."""
     path = optimizer
     if not user_code.is_dotted(optimizer):
         module = "schedule_free_adamw" if optimizer == "schedulefreeadamw" else optimizer
@@ -108,12 +94,13 @@ def _signature(optimizer: str) -> Signature:
     if isinstance(node, ast.ClassDef):
         node = next((member for member in node.body if isinstance(member, ast.FunctionDef) and member.name == "__init__"), None)
     if not isinstance(node, ast.FunctionDef):
-        return Signature(takes_others=True)
+        return {}, True
     takes_others = node.args.kwarg is not None and user_code.is_dotted(optimizer)  # of Keras's own it takes names of old
     positional = node.args.args[len(node.args.args) - len(node.args.defaults) :]
     named = [*zip(positional, node.args.defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
-    defaults = {argument.arg: _literal(default) for argument, default in named if argument.arg not in ("name", "self")}
-    return Signature(defaults, takes_others)
+    return {
+        argument.arg: _literal(default) for argument, default in named if argument.arg not in ("name", "self")
+    }, takes_others
 
 
 def _literal(default: ast.expr | None) -> object:

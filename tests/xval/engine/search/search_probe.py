@@ -118,8 +118,8 @@ def search(folder, seed=0, *, work=train, n_jobs=10**6, on_end=lambda _: None, *
             on_end(outcome)
             yield outcome
 
-    ended = run_searches(jobs, searches, run, record_failure, Console(quiet=True), quiet=True)
-    return ended.jobs
+    jobs, _, _ = run_searches(jobs, searches, run, record_failure, Console(quiet=True), quiet=True)
+    return jobs
 
 
 def chosen_of(jobs):
