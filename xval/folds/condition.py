@@ -50,11 +50,7 @@ class Condition:
     text: str
 
     def __post_init__(self) -> None:
-        """Refuse what is no condition.
-
-        Raises:
-            SettingsError: The text is no expression, or has something in it that is not allowed.
-        """
+        """Refuse a text that is no expression, or has something in it that is not allowed."""
         try:
             self._check(self._parse()[0])
         except RecursionError as error:

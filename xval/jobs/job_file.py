@@ -184,9 +184,14 @@ class JobProcess:
 
     def _printed(self) -> str:
         with suppress(OSError), open_regular(log_file(self._path)) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL))
-            return file.read().decode(errors="replace")
+            return read_tail(file)
         return ""
+
+
+def read_tail(log: IO[bytes]) -> str:
+    """Return the last of what a process has printed."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+    return log.read().decode(errors="replace")
 
 
 def describe_exit(code: int) -> str:

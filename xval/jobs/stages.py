@@ -21,7 +21,7 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
     reads = [_read(job) for job in jobs]
     if not any(reads):
         return [list(jobs)] if jobs else []
-    writers = {_written(job): place for place, job in enumerate(jobs)}
+    writers = {job.folder.fold_folder(*job.key).resolve() / "model.keras": place for place, job in enumerate(jobs)}
     sorter = TopologicalSorter({place: {writers[path] for path in read & writers.keys()} for place, read in enumerate(reads)})
     with suppress(CycleError):  # what waits for no circle is sorted all the same
         sorter.prepare()
@@ -35,10 +35,6 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
         listed = ", ".join(sorted({str(jobs[place].instance) for place in waiting}))
         raise SettingsError(f"instances {listed} wait for each other's models; give one of them models that are there.")
     return stages
-
-
-def _written(job: Job) -> Path:
-    return job.folder.fold_folder(*job.key).resolve() / "model.keras"
 
 
 def _read(job: Job) -> set[Path]:

@@ -47,13 +47,7 @@ def _known_name(signature: str, name: str, known: str | None, names: Iterable[st
 
 
 def check_options(settings: Settings) -> None:
-    """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it.
-
-    Raises:
-        SettingsError: The optimizer has no momentum, or is a function, which takes the learning rate alone; the schedule needs
-            a final learning rate, or has none; or it leaves no epoch after those of the warm-up, or cannot have any; as
-            `check_arguments`.
-    """
+    """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it."""
     optimizer, schedule = optimizer_name(settings.optimizer), schedule_name(settings.schedule)
     check_arguments(optimizer, settings.optimizer_arguments)
     given = [name for name in OPTIMIZER_OPTIONS if getattr(settings, name) is not None]

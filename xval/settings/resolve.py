@@ -119,11 +119,7 @@ def resolve(
 def resolve_values(
     declaration: Declaration, number: int, overrides: Mapping[str, object], values: Mapping[str, object]
 ) -> Instance:
-    """Resolve an instance that is searched with values of its space in the place of the search.
-
-    Raises:
-        SettingsError: As `resolve`.
-    """
+    """Resolve an instance that is searched with values of its space in the place of the search."""
     own = {**declaration.instances[number], **values, "search": None}
     others = {name: value for name, value in overrides.items() if name != "search"}
     return resolve(replace(declaration, instances={number: own}), [number], others)[0]

@@ -116,11 +116,7 @@ class SearchPlan:
     pruning: Pruning = "median"
 
     def __post_init__(self) -> None:
-        """Check types and ranges.
-
-        Raises:
-            SettingsError: One of them is wrong.
-        """
+        """Refuse wrong types and ranges."""
         if not isinstance(self.space, Mapping) or not self.space:
             raise SettingsError(
                 f"the space is a dict such as {{'learning_rate': log_uniform(1e-4, 1e-2)}}; received {self.space!r:.60}."

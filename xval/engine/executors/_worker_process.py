@@ -5,7 +5,6 @@ models can be built.
 """
 
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -20,13 +19,12 @@ from xval.backend.devices import Slot
 from xval.base.errors import SettingsError, WorkerError
 from xval.base.operating_system import end_processes
 from xval.jobs.job import Job
-from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, variables_of
+from xval.jobs.job_file import FIRST_JOB, NO_NETWORK, describe_exit, read_tail, variables_of
 from xval.jobs.outcome import JobOutcome
 from xval.settings.architectures import trains_network
 from xval.settings.parameters import to_parameters
 
 WORKER_MODULE = "xval.engine.worker.serve"
-_LOG_TAIL = 4000
 
 Messages = queue.Queue[tuple["Worker", dict[str, Any] | None]]
 
@@ -98,9 +96,7 @@ class Worker:
     def describe_end(self) -> tuple[str, str]:
         """Wait for the end of a dead worker; return one line on how it ended and the last of what it printed."""
         code = self._process.wait()
-        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _LOG_TAIL))
-        printed = self._log.read().decode(errors="replace")
-        return describe_exit(code), printed
+        return describe_exit(code), read_tail(self._log)
 
     def outcome_of_lost(self, job: Job) -> JobOutcome:
         """Return the outcome of the job that a dead worker had."""
