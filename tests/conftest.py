@@ -30,7 +30,9 @@ hypothesis_settings.register_profile("random", deadline=None)
 hypothesis_settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("repeatable")
 
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes that tests start would each compile the project anew
+# Each process of the session, and each that a test starts, would compile tests and project anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 gc.disable()  # an import leaves no garbage; on again in `pytest_collection_finish`
 
