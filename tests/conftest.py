@@ -35,6 +35,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 gc.disable()  # an import leaves no garbage; on again in `pytest_collection_finish`
+gc.set_threshold(50_000, 20, 20)  # what is traced of a network is much and stays: a search for each 700 objects finds nothing
 
 os.fsync = lambda _: None  # where the power fails, the tests are run again
 
@@ -373,7 +374,7 @@ def in_process(project, monkeypatch, capfd):
     from xval.reuse import inference
 
     def prepare(*, seed, precision, **_):
-        keras.backend.clear_session()
+        keras.backend.clear_session(free_memory=False)  # the search for garbage takes as long as a small network trains
         keras.config.set_dtype_policy(precision)
         keras.utils.set_random_seed(seed)
 
