@@ -109,6 +109,7 @@ def train(tmp_path_factory) -> Callable[[str], Trained]:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         jit_compile = "auto" if keras.backend.backend() == "jax" else False
         model.compile(keras.optimizers.Adam(0.005), loss, jit_compile=jit_compile)
+        model.optimizer.build(model.trainable_variables)  # TensorFlow traces a step twice that makes variables
         model.fit(inputs, classes, batch_size=16, epochs=4, verbose=0)
         predictions = model.predict(unseen, verbose=0)
         path = folder / f"{name}.keras"
