@@ -363,14 +363,23 @@ def project(tmp_path):
     made.end_processes()
 
 
+@pytest.fixture(scope="session")
+def described_environment():
+    """Return what a snapshot says of the environment, for which it reads a file of each of some 240 packages."""
+    from xval.experiment import snapshot
+
+    return snapshot._describe_environment()
+
+
 @pytest.fixture
-def in_process(project, monkeypatch, capfd):
+def in_process(project, described_environment, monkeypatch, capfd):
     """Let the project's `run`, `run_script` and `run_module` work in this process, which has loaded TensorFlow already.
 
     Jobs run one after the other (``--executor inline``); the threads of the backend, which has started, stay as they are.
     """
     import keras
 
+    from xval.experiment import snapshot
     from xval.reuse import inference
 
     def prepare(*, seed, precision, **_):
@@ -403,6 +412,7 @@ def in_process(project, monkeypatch, capfd):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr("xval.jobs.prepare.prepare_backend", prepare)
+    monkeypatch.setattr(snapshot, "_describe_environment", lambda: described_environment)
     monkeypatch.setattr(inference, "_bind", lambda *_: None)
     monkeypatch.setattr(project, "run", lambda *arguments: run_script("exp.py", *arguments))
     monkeypatch.setattr(project, "run_script", run_script)
