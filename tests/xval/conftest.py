@@ -1,4 +1,4 @@
-"""Fold records and metric dicts as a run leaves them, for the tests of what is derived from them; and a saved model."""
+"""Fold records and instances as a run leaves them, for the tests of what is derived from them; and a saved model."""
 
 import sys
 import tempfile
@@ -14,11 +14,12 @@ import soundfile
 from preprocessing.corpus import make_corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store.make import make_store
-from xval.answers.summary import make_metric_dict
 from xval.base import json_files
 from xval.base.config_file import read_section
 from xval.base.json_files import write_json
 from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
+from xval.results.job_key import JobKey
 from xval.results.read import WrittenInstance
 
 RATE_HZ = 8000
@@ -102,7 +103,7 @@ def make_failure():
 
 @pytest.fixture
 def make_instance():
-    """Return a function that makes a metric dict from test metrics (dicts, or accuracies) or whole records, one per fold."""
+    """Return a function that makes an instance from test metrics (dicts, or accuracies) or whole records, one per fold."""
 
     def make(number, folds, *, folds_total=None, sources=None, **parameters):
         records = []
@@ -119,7 +120,10 @@ def make_instance():
             parameters=PARAMETERS | parameters,
             sources=dict.fromkeys(PARAMETERS | parameters, "config.ini") | (sources or {}),
         )
-        return make_metric_dict(written, records, folds_total=folds_total or len(records))
+        jobs = {JobKey(number, record["fold"], record.get("repeat", 1)): record for record in records}
+        return InstanceResults(
+            ExperimentFolder(Path("results")), written, dict(sorted(jobs.items())), folds_total or len(records)
+        )
 
     return make
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import pandas as pd
 
-from xval.answers.metric_dicts import gather_metrics
-from xval.answers.summary import differing_parameters, figure
+from xval.answers.read import read_instance
+from xval.answers.summary import differing_parameters
 from xval.base.errors import ResultsError, counted, suggestion
 from xval.base.garbage_collection import without_collector
 from xval.results.finished_folds import find_instances
-from xval.results.frames import figure_rows, frame_of_predictions, prediction_columns
-from xval.results.instance_records import InstanceRecords
+from xval.results.frames import frame_of_predictions, prediction_columns
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 
 _DTYPES = {
@@ -105,14 +105,14 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
     if JobKey.of_folder(0, path.name):
         raise ResultsError(f"{folder}: figures over items are of all folds; name the folder of the instance, {path.parent}.")
     rows = []
-    for instance in instances:
-        metric_dict = gather_metrics(instance.experiment, instance.number)
-        if metric_dict is None or "over_items" not in metric_dict:
+    for place in instances:
+        instance = read_instance(place.experiment, place.number)
+        if instance is None or instance.over_items is None:
             continue
-        over_items = metric_dict["over_items"]
+        over_items = instance.over_items
         for side, figures in over_items["figures"].items():
             for metric, item_figure in figures.items():
-                folds = figure(metric_dict, side, metric)
+                folds = instance.over_folds(side, metric)
                 of_folds = {"mean": folds["mean"], "std": folds["std"], "n_folds": folds["n"]}
                 names = {"side": side, "metric": metric, "n_items": over_items["n_items"]}
                 rows.append(instance.keys | names | of_folds | item_figure)
@@ -166,15 +166,15 @@ def load_predictions(
     return predictions
 
 
-def _rows(instance: InstanceRecords, *, with_items: bool) -> Iterator[tuple[Any, ...]]:
+def _rows(instance: InstanceResults, *, with_items: bool) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of an instance, in the order of `_DTYPES`, then perhaps the item; without its parameters."""
     dataset, experiment = instance.keys["dataset"], instance.keys["experiment"]
-    for *key, side, item, metric, value in figure_rows(instance.done, with_items=with_items):
+    for *key, side, item, metric, value in instance.rows(with_items=with_items):
         row = (dataset, experiment, *key, _ITEM_SIDE if item else side, metric, value)
         yield (*row, item or math.nan) if with_items else row
 
 
-def _parameter_columns(instances: Sequence[InstanceRecords], taken: Collection[str]) -> dict[str, str]:
+def _parameter_columns(instances: Sequence[InstanceResults], taken: Collection[str]) -> dict[str, str]:
     """Return the names of columns with the parameters that they show."""
     if not instances:
         return {}
@@ -188,7 +188,7 @@ def _plain(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _not_done(instances: Iterable[InstanceRecords]) -> list[dict[str, Any]]:
+def _not_done(instances: Iterable[InstanceResults]) -> list[dict[str, Any]]:
     """Return the jobs that are not done, and warn of them."""
     jobs = [job for instance in instances for job in instance.not_done()]
     if jobs:

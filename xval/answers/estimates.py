@@ -9,9 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from xval.answers.item_figures import OVER_ITEMS_VERSION, OverItems
-from xval.answers.metric_dict import MetricDict
-from xval.answers.repeats import done_jobs
 from xval.base.errors import ResultsError, XvalError
 from xval.base.json_files import JsonObject
 from xval.base.numbers import finite_or_none
@@ -20,6 +17,8 @@ from xval.measures.metrics import Metric
 from xval.measures.task import find_task
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with
 from xval.results.estimates_file import Estimates, write_estimates
+from xval.results.instance import InstanceResults
+from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults
 from xval.results.read import Record, WrittenInstance
@@ -83,7 +82,7 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
 
 def over_items_of(
     results: OpenResults,
-    metric_dict: MetricDict,
+    instance: InstanceResults,
     state: object,
     damaged: list[str],
     further: Mapping[str, Metric] | None,
@@ -94,24 +93,24 @@ def over_items_of(
 
     Args:
         results: Of the experiment.
-        metric_dict: Of an instance, without figures over items.
+        instance: Without figures over items.
         state: Of the files of the instance before its records were read, as of `ExperimentFolder.state`.
         damaged: Is given a line for what cannot be computed.
         further: The metrics that were asked for, to keep what is computed; None: nothing is written, and neither these nor the
             user's own are computed.
     """
-    instance, done = metric_dict["instance"], done_jobs(metric_dict)
-    old = _kept(results, instance)
+    number, done = instance.number, instance.done
+    old = _kept(results, number)
     if old.over_items and _is_known(results, old.over_items["of"], done):
         return cast("OverItems", old.over_items["figures"])
     if further is None:
-        computed, faults = results.once(("over items", instance), state, partial(_compute, results, metric_dict, None))
+        computed, faults = results.once(("over items", number), state, partial(_compute, instance, None))
     else:
         jobs = {key.folder_name: results.source(key) | {"further": _further(record)} for key, record in done.items()}
-        computed, faults = _compute(results, metric_dict, further)
+        computed, faults = _compute(instance, further)
         if computed:
             over_items = {"of": {"version": OVER_ITEMS_VERSION, "jobs": jobs}, "figures": computed}
-            _keep(results, instance, state, Estimates(old.further, over_items))
+            _keep(results, number, state, Estimates(old.further, over_items))
     damaged += faults
     return computed
 
@@ -135,25 +134,21 @@ def _further(record: Record) -> JsonObject:
     return record.get("added_metrics", {})  # type: ignore[no-any-return]
 
 
-def _compute(
-    results: OpenResults, metric_dict: MetricDict, further: Mapping[str, Metric] | None
-) -> tuple[OverItems | None, list[str]]:
+def _compute(instance: InstanceResults, further: Mapping[str, Metric] | None) -> tuple[OverItems | None, list[str]]:
     """Return the figures over items of an instance, and what is wrong."""
     from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
 
     faults: list[str] = []
-    done = done_jobs(metric_dict)
-    folders = {key: results.folder.fold_folder(*key) for key in done}
-    tested = [record["metrics"].get("test", {}) for record in done.values()]
+    tested = [record["metrics"].get("test", {}) for record in instance.done.values()]
     if further is not None:
-        own = trained_with(metric_dict["task_type"], str(metric_dict["parameters"].get("metrics")), faults)
+        own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), faults)
         further = {name: metric for name, metric in {**own, **further}.items() if all(name in of_job for of_job in tested)}
     for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
         try:
-            return measure_over_items(metric_dict, folders, chosen), faults
+            return measure_over_items(instance, chosen), faults
         except (XvalError, OSError) as error:
             whose = f"{', '.join(chosen)} of " if chosen else ""
-            faults.append(f"{error} The pooled figures of {whose}instance {metric_dict['instance']} are missing.")
+            faults.append(f"{error} The pooled figures of {whose}instance {instance.number} are missing.")
     return None, faults
 
 

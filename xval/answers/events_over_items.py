@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.annotations.settings import FrameSettings
-from xval.answers.item_figures import ItemFigure, make_figure
 from xval.measures.events.figure_names import EVENT_METRICS, SCORE_METRICS
 from xval.measures.events.metrics import Counts, RecordingEvents, count_events, count_segments
 from xval.measures.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
 from xval.measures.metrics import Chance
 from xval.measures.statistics.intervals import figure_interval
+from xval.results.item_figures import ItemFigure, make_figure
 from xval.results.tested_examples import Frames, read_frames
 
 _COLUMNS = ["start_s", "end_s", "label"]

@@ -1,6 +1,6 @@
 """What has to be said beside the figures of some instances, each in a sentence with what to do.
 
-Comes in: metric dicts. Goes out: `Finding`s, which the end of a run, the workbook and ``refit`` show. Nothing is read here, and
+Comes in: instances. Goes out: `Finding`s, which the end of a run, the workbook and ``refit`` show. Nothing is read here, and
 no slow library loaded.
 """
 
@@ -8,14 +8,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from xval.answers.fitted_validation import comparable, fitted_to_own_items
-from xval.answers.metric_dict import MetricDict
 from xval.answers.nested_selection import describe_nested
-from xval.answers.ranking import Ranking, find_ties, rank_instances, test_side
-from xval.answers.repeats import describe_seed_twins, jobs_of, parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, direction, done_records, figure, item_figure
+from xval.answers.ranking import Ranking, find_ties, rank_instances
+from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
+from xval.answers.summary import SIDE_NAMES, direction, test_side
 from xval.base.errors import first_of
 from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
-from xval.measures.task import find_task
+from xval.results.instance import InstanceResults
 
 Kind = Literal[
     "random split", "folds missing", "repeats missing", "few items", "few validation items", "folds lacking classes", "seeds",
@@ -38,9 +37,9 @@ class Finding(NamedTuple):
     instances: tuple[int, ...] = ()
 
 
-def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
+def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
     """Return what has to be said of some instances (at least one) of one experiment, the weightiest first."""
-    done = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"]]
+    done = [instance for instance in instances if instance.folds]
     if not done:
         return []
     ranking, at_chance = rank_instances(done), _not_above_chance(done)
@@ -48,7 +47,7 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
         *_cautions(done),
         _random_split(done),
         _other_clips(done),
-        _folds_missing(metric_dicts),
+        _folds_missing(instances),
         _repeats_missing(done),
         _few_items(done),
         _few_validation_items(done),
@@ -68,19 +67,19 @@ def find_findings(metric_dicts: Sequence[MetricDict]) -> list[Finding]:
     return [finding for finding in findings if finding is not None]
 
 
-def _cautions(done: Sequence[MetricDict]) -> Iterable[Finding]:
+def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
     """Say once what is to be known about the corpus with the features of some instances."""
     concerned: dict[str, list[int]] = {}
-    for metric_dict in done:
-        for text in metric_dict.get("cautions", []):
-            concerned.setdefault(text, []).append(metric_dict["instance"])
+    for instance in done:
+        for text in instance.written.cautions:
+            concerned.setdefault(text, []).append(instance.number)
     for text, numbers in concerned.items():
         whose = "" if len(numbers) == len(done) else f" ({_instances(numbers)})"
         yield Finding("corpus", f"The corpus{whose}: {text}.", tuple(numbers) if whose else ())
 
 
-def _random_split(done: Sequence[MetricDict]) -> Finding | None:
-    items = [item_metrics for record in done_records(done[0]) for item_metrics in record["item_metrics"]["test"].values()]
+def _random_split(done: Sequence[InstanceResults]) -> Finding | None:
+    items = [item_metrics for record in done[0].folds.values() for item_metrics in record["item_metrics"]["test"].values()]
     if any(item_metrics["n_clips"] > 1 for item_metrics in items):
         return None
     return Finding(
@@ -90,12 +89,10 @@ def _random_split(done: Sequence[MetricDict]) -> Finding | None:
     )
 
 
-def _other_clips(done: Sequence[MetricDict]) -> Finding | None:
+def _other_clips(done: Sequence[InstanceResults]) -> Finding | None:
     """Say when instances are tested, or ranked by validation figures, on other clips."""
     wrong = {"test_where": "test figures", "train_where": "validation figures, which rank them,"}
-    differing = {
-        name: what for name, what in wrong.items() if len({metric_dict["parameters"].get(name) for metric_dict in done}) > 1
-    }
+    differing = {name: what for name, what in wrong.items() if len({instance.parameters.get(name) for instance in done}) > 1}
     if not differing:
         return None
     return Finding(
@@ -105,15 +102,12 @@ def _other_clips(done: Sequence[MetricDict]) -> Finding | None:
     )
 
 
-def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
-    lacking = [metric_dict for metric_dict in metric_dicts if metric_dict["folds_done"] < metric_dict["folds_total"]]
+def _folds_missing(instances: Sequence[InstanceResults]) -> Finding | None:
+    lacking = [instance for instance in instances if len(instance.folds) < instance.n_folds]
     if not lacking:
         return None
-    listed = first_of(
-        f"instance {metric_dict['instance']} ({metric_dict['folds_done']} of {metric_dict['folds_total']} done)"
-        for metric_dict in lacking
-    )
-    has_failed = any(record["status"] == "failed" for metric_dict in lacking for record in jobs_of(metric_dict).values())
+    listed = first_of(f"instance {instance.number} ({len(instance.folds)} of {instance.n_folds} done)" for instance in lacking)
+    has_failed = any(record["status"] == "failed" for instance in lacking for record in instance.jobs.values())
     advice = (
         "Run the command again when what failed is mended; the sheet folds has the errors."
         if has_failed
@@ -122,44 +116,43 @@ def _folds_missing(metric_dicts: Sequence[MetricDict]) -> Finding | None:
     return Finding(
         "folds missing",
         f"Folds are missing of {listed}: the means leave items out, perhaps the hard ones, and do not compare. {advice}",
-        tuple(metric_dict["instance"] for metric_dict in lacking),
+        tuple(instance.number for instance in lacking),
     )
 
 
-def _repeats_missing(done: Sequence[MetricDict]) -> Finding | None:
-    whole = [metric_dict for metric_dict in done if metric_dict["folds_done"] == metric_dict["folds_total"]]
-    lacking = [metric_dict for metric_dict in whole if metric_dict.get("jobs_done") != metric_dict.get("jobs_total")]
+def _repeats_missing(done: Sequence[InstanceResults]) -> Finding | None:
+    whole = [instance for instance in done if len(instance.folds) == instance.n_folds]
+    lacking = [instance for instance in whole if len(instance.done) != instance.n_jobs]
     if not lacking:
         return None
     listed = first_of(
-        f"instance {metric_dict['instance']} ({metric_dict['jobs_done']} of {metric_dict['jobs_total']} jobs done)"
-        for metric_dict in lacking
+        f"instance {instance.number} ({len(instance.done)} of {instance.n_jobs} jobs done)" for instance in lacking
     )
     return Finding(
         "repeats missing",
         f"Repeats are missing of {listed}: means over folds and items are of those that are there, pooled figures of repeats "
         "that have every fold. Run the command again.",
-        tuple(metric_dict["instance"] for metric_dict in lacking),
+        tuple(instance.number for instance in lacking),
     )
 
 
-def _few_items(done: Sequence[MetricDict]) -> Finding | None:
-    n_items = max(len(_items(metric_dict)) for metric_dict in done)
+def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
+    n_items = max(len(_items(instance)) for instance in done)
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
         return None
     what = Interval(0, 1, n_items, "").caution
     return Finding("few items", f"{what[:1].upper()}{what[1:]}. Record more items before you rely on a figure.")
 
 
-def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
+def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     """Say when several instances are ranked by validation figures of less than half of the items."""
-    records = done_records(max(done, key=lambda metric_dict: metric_dict["folds_done"]))
+    records = max(done, key=lambda instance: len(instance.folds)).folds.values()
     validated = {item for record in records for item in record["items"]["validation"]}
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
     if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
         return None
-    n_folds = done[0]["folds_total"] // done[0].get("deals", 1)
-    can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0]["parameters"].get("validation") != "next_fold"
+    n_folds = done[0].n_folds // done[0].n_deals
+    can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0].parameters.get("validation") != "next_fold"
     return Finding(
         "few validation items",
         f"The validation figures, which rank instances and choose epochs, are of {len(validated)} of the {n_items} items: "
@@ -168,7 +161,7 @@ def _few_validation_items(done: Sequence[MetricDict]) -> Finding | None:
     )
 
 
-def _fitted_validation(done: Sequence[MetricDict]) -> Finding | None:
+def _fitted_validation(done: Sequence[InstanceResults]) -> Finding | None:
     """Say which ensembles are not selected, because their validation figures are of items that they were fitted to."""
     numbers = fitted_to_own_items(done)
     if not numbers:
@@ -181,31 +174,24 @@ def _fitted_validation(done: Sequence[MetricDict]) -> Finding | None:
     )
 
 
-def _items(metric_dict: MetricDict) -> set[str]:
+def _items(instance: InstanceResults) -> set[str]:
     """Return the items that the finished folds of an instance have tested."""
-    return {item for record in done_records(metric_dict) for item in record["item_metrics"]["test"]}
+    return {item for record in instance.folds.values() for item in record["item_metrics"]["test"]}
 
 
-def _folds_lacking_classes(done: Sequence[MetricDict]) -> Finding | None:
-    folds = sorted(
-        {
-            fold
-            for metric_dict in done
-            if "over_items" in metric_dict
-            for fold in metric_dict["over_items"]["folds_lacking_classes"]
-        }
-    )
+def _folds_lacking_classes(done: Sequence[InstanceResults]) -> Finding | None:
+    folds = sorted({fold for instance in done if instance.over_items for fold in instance.over_items["folds_lacking_classes"]})
     if not folds:
         return None
-    what = find_task(done[0]["task_type"]).uneven_folds.format(folds=first_of(folds))
+    what = done[0].task.uneven_folds.format(folds=first_of(folds))
     text = f"{what}. Read the pooled ones, of all folds together."
     return Finding("folds lacking classes", text)
 
 
-def _untuned_labels(done: Sequence[MetricDict]) -> Finding | None:
+def _untuned_labels(done: Sequence[InstanceResults]) -> Finding | None:
     """Say which labels no validation clip of some fold has, so that nothing chose their threshold."""
     folds: dict[str, set[int]] = {}
-    for record in (record for metric_dict in done for record in done_records(metric_dict)):
+    for record in (record for instance in done for record in instance.folds.values()):
         for label in record.get("untuned_labels", ()):
             folds.setdefault(label, set()).add(record["fold"])
     if not folds:
@@ -214,10 +200,8 @@ def _untuned_labels(done: Sequence[MetricDict]) -> Finding | None:
     return Finding("thresholds", f"No validation clip has the label {listed}: its threshold there is 0.5, chosen by nothing.")
 
 
-def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:
-    missing = {
-        metric_dict["instance"]: metric_dict["over_items"]["missing"] for metric_dict in done if "over_items" in metric_dict
-    }
+def _no_pooled_figures(done: Sequence[InstanceResults]) -> Finding | None:
+    missing = {instance.number: instance.over_items["missing"] for instance in done if instance.over_items}
     missing = {number: reason for number, reason in missing.items() if reason}
     if not missing:
         return None
@@ -230,15 +214,15 @@ def _no_pooled_figures(done: Sequence[MetricDict]) -> Finding | None:
     )
 
 
-def _seeds(done: Sequence[MetricDict]) -> Iterable[Finding]:
+def _seeds(done: Sequence[InstanceResults]) -> Iterable[Finding]:
     for group in seed_twins(parameters_of(done)):
         yield Finding("seeds", describe_seed_twins(group), group)
 
 
-def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
-    side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
+def _not_above_chance(done: Sequence[InstanceResults]) -> Finding | None:
+    side, metric = test_side(done), done[0].task.main_metrics[0]
     sign = 1 if direction(done, metric) else -1
-    numbers = [metric_dict["instance"] for metric_dict in done if not _is_above(metric_dict, side, metric, sign)]
+    numbers = [instance.number for instance in done if not _is_above(instance, side, metric, sign)]
     if not numbers:
         return None
     return Finding(
@@ -250,23 +234,23 @@ def _not_above_chance(done: Sequence[MetricDict]) -> Finding | None:
     )
 
 
-def _is_above(metric_dict: MetricDict, side: str, metric: str, sign: int) -> bool:
+def _is_above(instance: InstanceResults, side: str, metric: str, sign: int) -> bool:
     """Return whether the test figure is better than chance and the validation loss than that of guessing, if known."""
-    over_items = item_figure(metric_dict, side, metric)
+    over_items = instance.item_figure(side, metric)
     if over_items and over_items["chance"] is not None:
         worst = over_items["low"] if sign > 0 else over_items["high"]
         # No interval: all items have the same figure, or there are few.
         worst = over_items[over_items["of"]] if worst is None else worst
         if worst is not None and sign * (worst - over_items["chance"]) <= 0:
             return False
-    loss, guessing = (figure(metric_dict, side, "loss")["mean"] for side in ("validation", "chance"))
+    loss, guessing = (instance.over_folds(side, "loss")["mean"] for side in ("validation", "chance"))
     return loss is None or guessing is None or loss <= guessing
 
 
-def _tie(done: Sequence[MetricDict], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
+def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
     """Say which instances may be as good as the selected one, without those that are not above chance."""
     hopeless = at_chance.instances if at_chance else ()
-    by_number = {metric_dict["instance"]: metric_dict for metric_dict in done}
+    by_number = {instance.number: instance for instance in done}
     if ranking.selected is None or ranking.selected in hopeless:
         return None
     best = by_number[ranking.selected]
@@ -284,7 +268,7 @@ def _tie(done: Sequence[MetricDict], ranking: Ranking, at_chance: Finding | None
     )
 
 
-def _nested(done: Sequence[MetricDict], ranking: Ranking) -> Finding | None:
+def _nested(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:
     text = describe_nested(comparable(done), ranking)
     return Finding("nested", text) if text else None
 

@@ -16,11 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xval.answers.group_columns import GroupColumn
-from xval.answers.metric_dict import MetricDict
 from xval.answers.metric_over_items import MetricOverItems
-from xval.answers.over_items import whole_repeats
-from xval.answers.repeats import done_jobs
-from xval.answers.summary import done_records, has_windows, settings_of
+from xval.answers.over_items import read_repeats, whole_repeats
 from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.base.numbers import finite_or_none
@@ -30,8 +27,8 @@ from xval.measures.statistics.differences import cut_difference, independent_dif
 from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Bounds, Interval, figure_interval
 from xval.measures.task import Task
 from xval.results.added_metrics import load_metric
-from xval.results.folder import ExperimentFolder
-from xval.results.tested_examples import TestedExamples, read_examples
+from xval.results.instance import InstanceResults
+from xval.results.tested_examples import TestedExamples
 
 _LEVEL = 0.05
 _MOST_VALUES = 20_000_000  # probabilities that are read for the groups; more would take minutes
@@ -103,29 +100,29 @@ class Groups(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_answers_of(folder: ExperimentFolder, metric_dict: MetricDict) -> Answers:
+def read_answers_of(instance: InstanceResults) -> Answers:
     """Read the stored predictions of an instance.
 
     Raises:
         ResultsError: No fold is finished, predictions are missing or damaged, or there are too many.
     """
-    records, settings, number = done_records(metric_dict), settings_of(metric_dict), metric_dict["instance"]
-    where = folder.instance_folder(number)
+    records = list(instance.folds.values())
+    where = instance.experiment.instance_folder(instance.number)
     if not records:
         raise ResultsError(f"{where}: no fold is finished, so there are no predictions.")
-    repeats = whole_repeats(metric_dict, {key: folder.fold_folder(*key) for key in done_jobs(metric_dict)})
-    class_names = records[0].get("class_names", [])
-    n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, len(class_names))
+    repeats = whole_repeats(instance)
+    n_classes = len(records[0].get("class_names", []))
+    n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, n_classes)
     if n_values > _MOST_VALUES:
         raise ResultsError(f"{where}: the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES}).")
-    clip_average = settings.clip_average if has_windows([metric_dict]) else None
+    clip_average = instance.settings.clip_average if instance.has_windows else None
     try:
-        read = [read_examples(settings.task, paths, class_names, clip_average) for paths in repeats]
+        read = read_repeats(instance, repeats, clip_average)
     except FileNotFoundError as error:
         raise ResultsError(f"{error.filename}: missing. Move its folder away to run that part again.") from error
     if not read:
         raise ResultsError(f"{where}: no repeat has all the folds that are finished; run the rest first.")
-    return Answers(number, settings.task, tuple(read))
+    return Answers(instance.number, instance.task, tuple(read))
 
 
 def measure_groups(tested: Answers, column: GroupColumn, metric: str | None = None) -> Groups:

@@ -7,10 +7,9 @@ import math
 from statistics import fmean
 from typing import NamedTuple
 
-from xval.answers.metric_dict import MetricDict
-from xval.answers.repeats import done_jobs
 from xval.base.numbers import finite_or_none
 from xval.measures.label_counts import random_average_precision
+from xval.results.instance import InstanceResults
 
 _COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 
@@ -52,9 +51,9 @@ class LabelFigures(NamedTuple):
     n_untuned: int
 
 
-def label_figures(metric_dict: MetricDict) -> list[LabelFigures]:
+def label_figures(instance: InstanceResults) -> list[LabelFigures]:
     """Return the figures of the labels of an instance; none where clips have one class, or no fold is finished."""
-    records = [record for record in done_jobs(metric_dict).values() if record.get("thresholds")]
+    records = [record for record in instance.done.values() if record.get("thresholds")]
     return [_of_label(str(name), records) for name in (records[0]["thresholds"] if records else ())]
 
 

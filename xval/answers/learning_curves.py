@@ -1,14 +1,13 @@
 """Instances that differ in train_fraction alone: the points of a learning curve over items.
 
-Comes in: metric dicts. Goes out: the instances of each curve, with how many items trained them.
+Comes in: instances. Goes out: the instances of each curve, with how many items trained them.
 """
 
 from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from xval.answers.metric_dict import MetricDict
-from xval.answers.summary import done_records
+from xval.results.instance import InstanceResults
 from xval.settings.parameters import hash_parameters
 
 
@@ -25,15 +24,15 @@ class CurvePoint(NamedTuple):
     n_items: float
 
 
-def learning_curves(metric_dicts: Sequence[MetricDict]) -> list[tuple[CurvePoint, ...]]:
+def learning_curves(instances: Sequence[InstanceResults]) -> list[tuple[CurvePoint, ...]]:
     """Return the learning curves among some instances: two or more that differ in train_fraction alone, the smallest first."""
     curves: dict[str, dict[float, CurvePoint]] = {}
-    for metric_dict in metric_dicts:
-        if records := done_records(metric_dict):
-            others = {name: value for name, value in metric_dict["parameters"].items() if name != "train_fraction"}
-            fraction = float(str(metric_dict["parameters"].get("train_fraction", 1.0)))
+    for instance in instances:
+        if records := instance.folds.values():
+            others = {name: value for name, value in instance.parameters.items() if name != "train_fraction"}
+            fraction = float(str(instance.parameters.get("train_fraction", 1.0)))
             n_items = fmean(len(record["items"]["training"]) for record in records)
-            point = CurvePoint(metric_dict["instance"], fraction, n_items)
+            point = CurvePoint(instance.number, fraction, n_items)
             curves.setdefault(hash_parameters(others), {}).setdefault(fraction, point)
     return [
         tuple(by_fraction[fraction] for fraction in sorted(by_fraction))

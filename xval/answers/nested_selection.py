@@ -1,6 +1,6 @@
 """What choosing among instances reaches, as nested selection estimates it.
 
-Comes in: metric dicts and their ranking. Goes out: a few sentences; see `xval.measures.statistics.selection`.
+Comes in: instances and their ranking. Goes out: a few sentences; see `xval.measures.statistics.selection`.
 """
 
 from collections.abc import Sequence
@@ -8,30 +8,30 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.metric_dict import MetricDict
-from xval.answers.ranking import Ranking, test_side
+from xval.answers.ranking import Ranking
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import direction, done_records, figure, fold_values
+from xval.answers.summary import direction, test_side
 from xval.measures.statistics.selection import select_nested
-from xval.measures.task import find_task
+from xval.results.instance import InstanceResults
 
 
-def describe_nested(done: Sequence[MetricDict], ranking: Ranking) -> str:
+def describe_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
     """Say what choosing in each fold by that fold's own validation figure yields, with the seeds of a method averaged.
 
     Empty where there is nothing to choose.
     """
     groups = seed_twins(parameters_of(done))
     twins = {number for group in groups for number in group}
-    groups += [(metric_dict["instance"],) for metric_dict in done if metric_dict["instance"] not in twins]
+    groups += [(instance.number,) for instance in done if instance.number not in twins]
     if ranking.selected is None or len(groups) < 2:
         return ""
-    side, metric = test_side(done), find_task(done[0]["task_type"]).main_metrics[0]
-    folds = sorted({record["fold"] for metric_dict in done for record in done_records(metric_dict)})
+    side, metric = test_side(done), done[0].task.main_metrics[0]
+    folds = sorted({record["fold"] for instance in done for record in instance.folds.values()})
     validation = _by_fold(done, groups, folds, ranking.side, ranking.metric)
     test = _by_fold(done, groups, folds, side, metric)
     nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
-    own = figure(next(metric_dict for metric_dict in done if metric_dict["instance"] == ranking.selected), side, metric)["mean"]
+    selected = next(instance for instance in done if instance.number == ranking.selected)
+    own = selected.over_folds(side, metric)["mean"]
     if len(folds) < 2 or np.isnan(nested.test_mean) or own is None:
         return ""
     chosen, reached = f"{own:.3f}", f"{nested.test_mean:.3f}"
@@ -48,8 +48,8 @@ def describe_nested(done: Sequence[MetricDict], ranking: Ranking) -> str:
 
 
 def _by_fold(
-    done: Sequence[MetricDict], groups: Sequence[tuple[int, ...]], folds: Sequence[int], side: str, metric: str
+    done: Sequence[InstanceResults], groups: Sequence[tuple[int, ...]], folds: Sequence[int], side: str, metric: str
 ) -> NDArray[np.float64]:
     """Return float64 (n_groups, n_folds), the mean of each group in each fold; NaN where one has no value."""
-    values = {metric_dict["instance"]: fold_values(metric_dict, side, metric) for metric_dict in done}
+    values = {instance.number: instance.fold_values(side, metric) for instance in done}
     return np.array([[np.mean([values[number].get(fold, np.nan) for number in group]) for fold in folds] for group in groups])

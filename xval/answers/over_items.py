@@ -1,6 +1,6 @@
 """The figures of an instance over all its test items, beside the means over folds: mean over items, pooled, interval, chance.
 
-Comes in: the metric dict of an instance and its predictions.parquet files. Goes out: `OverItems`, which
+Comes in: an instance and its predictions.parquet files. Goes out: `OverItems`, which
 `xval.answers.estimates` keeps.
 
 Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
@@ -9,28 +9,26 @@ they are those of each deal, averaged, and the figures of an item are averaged o
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.deals import deals_of, item_means
+from xval.answers.deals import folds_of_deals
 from xval.answers.events_over_items import measure_events
-from xval.answers.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
-from xval.answers.metric_dict import MetricDict
 from xval.answers.metric_over_items import MetricOverItems
-from xval.answers.repeats import jobs_of
-from xval.answers.summary import done_records, has_windows, settings_of
+from xval.answers.tested_items import item_means
 from xval.base.numbers import finite_or_nan
 from xval.measures import metrics
 from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
 from xval.measures.statistics.intervals import mean_interval
-from xval.measures.task import Task, find_task
+from xval.measures.task import Task
 from xval.measures.tasks.multilabel_classification import TUNED_METRICS
 from xval.results.added_metrics import constant_chance
+from xval.results.instance import InstanceResults
+from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import TestedExamples, read_examples
 
@@ -39,20 +37,17 @@ _NO_CHANCE = Chance(math.nan, "")  # not known
 _Values = dict[str, NDArray[np.float64]]
 
 
-def measure_over_items(
-    metric_dict: MetricDict, folders: Mapping[JobKey, Path], further: Mapping[str, Metric] | None = None
-) -> OverItems:
+def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] | None = None) -> OverItems:
     """Compute all figures over items. Pooled figures are those of each deal and repeat that is whole, averaged.
 
     Args:
-        metric_dict: Of the instance.
-        folders: The folder of each finished job.
+        instance: With its finished jobs.
         further: Metrics beside those of the task, by name.
 
     Raises:
         ResultsError: A predictions.parquet is damaged.
     """
-    records = done_records(metric_dict)
+    records = list(instance.folds.values())
     over_items: OverItems = {
         "version": OVER_ITEMS_VERSION,
         "n_items": 0,
@@ -62,31 +57,32 @@ def measure_over_items(
     }
     if not records:
         return over_items
-    by_item = item_means(metric_dict)
+    by_item = item_means(instance)
     over_items["n_items"] = len(by_item)
     names = {name for values in by_item.values() for name in values} - {"n_clips"}
     of_record = {name: np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
-    settings = settings_of(metric_dict)
-    task = find_task(metric_dict["task_type"], str(metric_dict["parameters"].get("label_form", "multi_class")))
-    clip_side = "clip_test" if has_windows([metric_dict]) else "test"
-    repeats = whole_repeats(metric_dict, folders)
+    settings, task = instance.settings, instance.task
+    clip_side = "clip_test" if instance.has_windows else "test"
+    repeats = whole_repeats(instance)
     class_names = records[0].get("class_names", [])
-    n_examples = {int(record["fold"]): record["n_examples"]["test"] for record in records}
-    n_values = sum(n_examples[fold] for paths in repeats for fold in paths) * max(1, len(class_names))
+    n_examples = {fold: record["n_examples"]["test"] for fold, record in instance.folds.items()}
+    n_values = sum(n_examples[fold] for jobs in repeats for fold in jobs) * max(1, len(class_names))
     if not repeats:
         over_items["missing"] = "no repeat has all the folds that are finished"
-    elif absent := [path.parent.name for paths in repeats for path in paths.values() if not path.exists()]:
+    elif absent := [
+        key.folder_name for jobs in repeats for key in jobs.values() if not instance.predictions_file(key).exists()
+    ]:
         over_items["missing"] = f"{', '.join(absent)}: no predictions.parquet"
     elif n_values > _MOST_VALUES:
         over_items["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
     for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
         clip_average = settings.clip_average if side == "clip_test" else None
-        examples = [read_examples(task, paths, class_names, clip_average) for paths in repeats]
+        examples = read_repeats(instance, repeats, clip_average)
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         over_items["figures"][side] = _measure(task, examples, known, further or {})
         if records[0].get("thresholds"):
             over_items["figures"][side] |= _measure_decided(
-                task, [_decided(metric_dict, folders, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
+                task, [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
             )
         over_items["folds_lacking_classes"] = sorted(
             {fold for of_repeat in examples for fold in _lacking_folds(task, of_repeat)}
@@ -96,28 +92,36 @@ def measure_over_items(
     over_items["figures"][clip_side] = known_figures | of_clips
     if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
-        of_all = [path.parent for paths in repeats for path in paths.values()]
+        of_all = [instance.folder(key) for jobs in repeats for key in jobs.values()]
         over_items["figures"]["test"].update(measure_events(of_all, class_names, frames, over_items["figures"]["test"]))
     return over_items
 
 
-def whole_repeats(metric_dict: MetricDict, folders: Mapping[JobKey, Path]) -> list[dict[int, Path]]:
-    """Return the predictions.parquet by fold, of each repeat of a deal that has all finished folds of the deal.
+def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
+    """Return the jobs by fold, of each repeat of a deal that has all finished folds of the deal.
 
     All of them have the same items: those of the deal that has tested most so far.
     """
-    deals = deals_of(metric_dict).values()
-    items = [{item for record in records for item in record["item_metrics"]["test"]} for records in deals]
+    deals = folds_of_deals(instance).values()
+    items = [{item for fold in folds for item in instance.folds[fold]["item_metrics"]["test"]} for folds in deals]
     whole = []
-    for records, tested in zip(deals, items, strict=True):
-        folds = {int(record["fold"]) for record in records}
-        by_repeat: dict[int, dict[int, Path]] = {}
-        for key, folder in folders.items():
+    for folds, tested in zip(deals, items, strict=True):
+        by_repeat: dict[int, dict[int, JobKey]] = {}
+        for key in instance.done:
             if key.fold in folds:
-                by_repeat.setdefault(key.repeat, {})[key.fold] = folder / "predictions.parquet"
+                by_repeat.setdefault(key.repeat, {})[key.fold] = key
         if tested == max(items, key=len):
-            whole += [paths for _, paths in sorted(by_repeat.items()) if paths.keys() == folds]
+            whole += [jobs for _, jobs in sorted(by_repeat.items()) if jobs.keys() == set(folds)]
     return whole
+
+
+def read_repeats(
+    instance: InstanceResults, repeats: Iterable[Mapping[int, JobKey]], clip_average: str | None
+) -> list[TestedExamples]:
+    """Return all that was tested in each repeat; the arguments are those of `whole_repeats` and `read_examples`."""
+    class_names = next(iter(instance.folds.values())).get("class_names", [])
+    files = [{fold: instance.predictions_file(key) for fold, key in jobs.items()} for jobs in repeats]
+    return [read_examples(instance.task, paths, class_names, clip_average) for paths in files]
 
 
 def _measure(
@@ -187,15 +191,11 @@ def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[A
     return float(np.mean([level.value for level in levels if level]))
 
 
-def _decided(
-    metric_dict: MetricDict, folders: Mapping[JobKey, Path], paths: Mapping[int, Path], examples: TestedExamples
-) -> TestedExamples:
+def _decided(instance: InstanceResults, jobs: Mapping[int, JobKey], examples: TestedExamples) -> TestedExamples:
     """Return examples with 0 and 1 for probabilities: whether they reach the thresholds of the job that predicted them."""
-    records = jobs_of(metric_dict)
-    job_of = {folder: records[key] for key, folder in folders.items() if key in records}
-    jobs = {fold: job_of[path.parent] for fold, path in paths.items()}
-    of_fold = {fold: np.array([job["thresholds"][name] for name in job["class_names"]]) for fold, job in jobs.items()}
-    decided = decide(examples.predictions, np.array([of_fold[fold] for fold in examples.folds.tolist()]))
+    records = {fold: instance.done[key] for fold, key in jobs.items()}
+    thresholds = {fold: [record["thresholds"][name] for name in record["class_names"]] for fold, record in records.items()}
+    decided = decide(examples.predictions, np.array([thresholds[fold] for fold in examples.folds.tolist()]))
     names = np.array(examples.names, dtype=object)[examples.items]
     return TestedExamples(names, examples.clips, examples.folds, examples.targets, decided)
 

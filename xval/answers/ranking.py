@@ -1,6 +1,6 @@
 """Rank instances, and find the best of each column of a table.
 
-Comes in: metric dicts. Goes out: the best means and deviations of a metric, the ranking of the instances, the table at the end
+Comes in: instances. Goes out: the best means and deviations of a metric, the ranking of the instances, the table at the end
 of a run. Test figures are never used for ranking.
 """
 
@@ -10,24 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time
 from xval.answers.fitted_validation import comparable
-from xval.answers.item_figures import ItemFigure
-from xval.answers.metric_dict import Figure, MetricDict
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import (
-    SIDE_NAMES,
-    ChanceLevel,
-    chance_level,
-    direction,
-    done_records,
-    figure,
-    fold_values,
-    has_windows,
-    item_figure,
-    settings_of,
-)
+from xval.answers.summary import SIDE_NAMES, chance_level, direction, has_windows, test_side
 from xval.measures.statistics.comparison import are_ties
-from xval.measures.task import find_task
+from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
 
 
@@ -71,7 +59,7 @@ class Ranking(NamedTuple):
 
 
 def find_best(
-    metric_dicts: Sequence[MetricDict], side: str, metric: str, twins: Iterable[tuple[int, ...]] | None = None
+    instances: Sequence[InstanceResults], side: str, metric: str, twins: Iterable[tuple[int, ...]] | None = None
 ) -> Best:
     """Return the best instances in a metric of a side.
 
@@ -81,22 +69,19 @@ def find_best(
     """
     from scipy.special import fdtri  # here, because a run with nothing to do needs no deviations
 
-    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in comparable(metric_dicts, side)}
-    if sum(over_folds["n"] > 0 for over_folds in figures.values()) < 2 or direction(metric_dicts, metric) is None:
+    figures = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances, side)}
+    if sum(over_folds["n"] > 0 for over_folds in figures.values()) < 2 or direction(instances, metric) is None:
         return Best()
     most = max(over_folds["n"] for over_folds in figures.values())
     means = {number: over_folds["mean"] for number, over_folds in figures.items() if over_folds["n"] == most}
     deviations = {number: over_folds["std"] for number, over_folds in figures.items() if over_folds["n"] == most > 1}
-    sign = _sign(metric_dicts, metric)
-    twins = seed_twins(parameters_of(metric_dicts)) if twins is None else twins
+    sign = _sign(instances, metric)
+    twins = seed_twins(parameters_of(instances)) if twins is None else twins
     signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
     spread = {number: deviation for number, deviation in deviations.items() if deviation is not None}
     best = _smallest(signed)
-    first, others = (
-        [metric_dict for metric_dict in metric_dicts if (metric_dict["instance"] in best) == is_best]
-        for is_best in (True, False)
-    )
-    competing = [metric_dict for metric_dict in others if metric_dict["instance"] in means]
+    first, others = ([instance for instance in instances if (instance.number in best) == is_best] for is_best in (True, False))
+    competing = [instance for instance in others if instance.number in means]
     widest = min(spread.values(), default=0.0) * float(fdtri(most - 1, most - 1, 0.975)) ** 0.5 if most > 1 else 0.0
     return Best(
         mean=best,
@@ -106,18 +91,18 @@ def find_best(
     )
 
 
-def find_ties(first: MetricDict, others: Iterable[MetricDict], side: str, metric: str) -> list[int]:
+def find_ties(first: InstanceResults, others: Iterable[InstanceResults], side: str, metric: str) -> list[int]:
     """Return the numbers of instances whose difference to the first lies within its 95 % interval (corrected t over folds).
 
     Instances that have not the same folds, and all if there are fewer than two folds, are no ties.
     """
-    ours = fold_values(first, side, metric)
+    ours = first.fold_values(side, metric)
     part = "validation" if side.endswith("validation") else "test"
-    items = [record["items"] for record in done_records(first) if record["fold"] in ours]
+    items = [record["items"] for record in first.folds.values() if record["fold"] in ours]
     if len(ours) < 2 or not all(sides[part] and sides["training"] for sides in items):
         return []
     ratio = fmean(len(sides[part]) / len(sides["training"]) for sides in items)
-    values = {other["instance"]: fold_values(other, side, metric) for other in others}
+    values = {other.number: other.fold_values(side, metric) for other in others}
     alike = {number: theirs for number, theirs in values.items() if theirs.keys() == ours.keys()}
     if not alike:
         return []
@@ -125,7 +110,7 @@ def find_ties(first: MetricDict, others: Iterable[MetricDict], side: str, metric
     return [number for number, is_tie in zip(alike, are_ties(differences, ratio), strict=True) if is_tie]
 
 
-def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
+def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     """Rank instances by the mean of the validation figure that all of them share.
 
     That figure is the monitored one (``val_accuracy``: the validation accuracy) if all instances monitor the same. The
@@ -135,146 +120,90 @@ def rank_instances(metric_dicts: Sequence[MetricDict]) -> Ranking:
     go first; equal ones are sorted by number. Those that differ in their seed alone all have their common mean, so that no
     seed is chosen.
     """
-    metric = _shared_metric(metric_dicts)
-    side = "clip_validation" if has_windows(metric_dicts) and metric != "loss" else "validation"
-    sign = _sign(metric_dicts, metric)
-    figures = {metric_dict["instance"]: figure(metric_dict, side, metric) for metric_dict in comparable(metric_dicts)}
+    metric = _shared_metric(instances)
+    side = "clip_validation" if has_windows(instances) and metric != "loss" else "validation"
+    sign = _sign(instances, metric)
+    figures = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances)}
     signed = {number: sign * over_folds["mean"] for number, over_folds in figures.items() if over_folds["mean"] is not None}
-    together = _together(signed, seed_twins(parameters_of(metric_dicts)))
+    together = _together(signed, seed_twins(parameters_of(instances)))
     return Ranking(tuple(sorted(together, key=lambda number: (-figures[number]["n"], together[number], number))), side, metric)
 
 
-def describe_selection(metric_dicts: Sequence[MetricDict]) -> str:
+def describe_selection(instances: Sequence[InstanceResults]) -> str:
     """Return one or two sentences on the selected one of at least one instance: the reason, and its test figures."""
-    ranking = rank_instances(metric_dicts)
+    ranking = rank_instances(instances)
     figure_name = f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
     if ranking.selected is None:
-        is_done = any(metric_dict["folds_done"] for metric_dict in metric_dicts)
+        is_done = any(len(instance.folds) for instance in instances)
         return f"No instance is selected: none has a {figure_name}." if is_done else "No fold is finished yet."
-    selected = next(candidate for candidate in metric_dicts if candidate["instance"] == ranking.selected)
-    side = test_side(metric_dicts)
+    selected = next(candidate for candidate in instances if candidate.number == ranking.selected)
+    side = test_side(instances)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
-    for metric in find_task(selected["task_type"]).main_metrics:
+    for metric in selected.task.main_metrics:
         shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
         reached.setdefault(shown, []).append(metric)
     listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
-    mean = format_figure(figure(selected, ranking.side, ranking.metric), selected["folds_total"])
-    alone = len(metric_dicts) == 1
+    mean = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
+    alone = len(instances) == 1
     reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
     return f"Instance {ranking.selected} {reason}. On the test items it reaches {listed}."
 
 
 def summary_table(
-    metric_dicts: Sequence[MetricDict], *, most: int | None = None
+    instances: Sequence[InstanceResults], *, most: int | None = None
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the header and the rows of the table at the end of a run, as text.
 
     Args:
-        metric_dicts: At least one.
+        instances: At least one.
         most: Show at most so many of the best instances; None: all.
 
     Returns:
         Per instance its number (``*``: selected), first comment, architecture, the ranking validation figure, the main test
         figures as of `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds.
     """
-    ranking = rank_instances(metric_dicts)
-    sides = dict.fromkeys((test_side(metric_dicts), "test"))
-    main = find_task(metric_dicts[0]["task_type"]).main_metrics
+    ranking = rank_instances(instances)
+    sides = dict.fromkeys((test_side(instances), "test"))
+    main = instances[0].task.main_metrics
     columns = [(ranking.side, ranking.metric), *((side, metric) for side in sides for metric in main)]
     header = (
         "instance", "comment_1", "architecture", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
-    numbers = [metric_dict["instance"] for metric_dict in metric_dicts]
+    numbers = [instance.number for instance in instances]
     shown = set(numbers if most is None else ranking.best_of(numbers, most))
     rows = [
         (
-            f"{metric_dict['instance']}{' *' if metric_dict['instance'] == ranking.selected else ''}",
-            settings_of(metric_dict).comment_1,
-            settings_of(metric_dict).architecture,
-            format_figure(figure(metric_dict, ranking.side, ranking.metric), metric_dict["folds_total"]),
-            *(format_test(metric_dict, side, metric) for side in sides for metric in main),
-            format_time(metric_dict["seconds"]),
-            format_folds(metric_dict),
+            f"{instance.number}{' *' if instance.number == ranking.selected else ''}",
+            instance.settings.comment_1,
+            instance.settings.architecture,
+            format_figure(instance.over_folds(ranking.side, ranking.metric), instance.n_folds),
+            *(format_test(instance, side, metric) for side in sides for metric in main),
+            format_time(instance.seconds),
+            format_folds(instance),
         )
-        for metric_dict in metric_dicts
-        if metric_dict["instance"] in shown
+        for instance in instances
+        if instance.number in shown
     ]
     return header, rows
 
 
-def format_figure(found: Figure, folds_total: int) -> str:
-    """Return ``0.612 ± 0.051``, with the number of folds if some have no value."""
-    if found["mean"] is None:
-        return "-"
-    deviation = "" if found["std"] is None else f" ± {found['std']:.3f}"
-    folds = "" if found["n"] == folds_total else f" ({found['n']} of {folds_total} folds)"
-    return f"{found['mean']:.3f}{deviation}{folds}"
-
-
-def format_test(metric_dict: MetricDict, side: str, metric: str) -> str:
-    """Return ``0.612 ± 0.051 [0.480, 0.730]``: mean and deviation over folds, and the 95 % interval over items.
-
-    Where the interval is that of another figure, it stands behind that one; see `format_interval`.
-    """
-    over_folds, over_items = figure(metric_dict, side, metric), item_figure(metric_dict, side, metric)
-    folds = format_figure(over_folds, metric_dict["folds_total"])
-    return folds if over_items is None else f"{folds}{format_interval(over_items, over_folds['mean'])}"
-
-
-def format_interval(found: ItemFigure, mean: float | None) -> str:
-    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``, ``, over items 0.614 [0.480, 0.730]``.
-
-    Args:
-        found: The figure over items.
-        mean: That over folds, before it: the figure that the interval is of is named unless it has the same three decimals.
-    """
-    value = found[found["of"]]
-    interval = "" if found["low"] is None or found["high"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
-    if value is None:
-        return "" if found["of"] == "items" else ", pooled NaN"
-    if (mean is not None and f"{mean:.3f}" == f"{value:.3f}") or (found["of"] == "items" and not interval):
-        return interval
-    return f", {'over items' if found['of'] == 'items' else 'pooled'} {value:.3f}{interval}"
-
-
-def format_chance(chance: ChanceLevel | None) -> str:
-    """Return ``chance 0.100``; ``chance 0.098 to 0.102`` if instances differ, ``chance NaN`` if it is undefined."""
-    if chance is None:
-        return "chance NaN"
-    lowest, highest = f"{chance.lowest:.3f}", f"{chance.highest:.3f}"
-    return f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}"
-
-
-def format_time(seconds: float) -> str:
-    """Return a duration as ``h:mm:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
-def format_folds(metric_dict: MetricDict) -> str:
-    """Return ``5/6``, or ``4/6, 1 failed``; with repeats ``5/6, 16/18 jobs``."""
-    failed = f", {metric_dict['folds_failed']} failed" if metric_dict["folds_failed"] else ""
-    jobs = f", {metric_dict['jobs_done']}/{metric_dict['jobs_total']} jobs" if "jobs_total" in metric_dict else ""
-    return f"{metric_dict['folds_done']}/{metric_dict['folds_total']}{jobs}{failed}"
-
-
-def _shared_metric(metric_dicts: Sequence[MetricDict]) -> str:
+def _shared_metric(instances: Sequence[InstanceResults]) -> str:
     """Return the metric that all instances monitor, or the main one if its values cannot be compared."""
-    monitors = {str(metric_dict["monitor"]) for metric_dict in metric_dicts}
+    monitors = {str(instance.settings.monitor) for instance in instances}
     monitored = min(monitors)
     metric = monitored.removeprefix("val_")
-    first = metric_dicts[0]["parameters"]
-    task = find_task(metric_dicts[0]["task_type"])
+    first = instances[0].parameters
+    task = instances[0].task
     names = names_of_loss(task)
-    same_loss = all(metric_dict["parameters"].get(name) == first.get(name) for metric_dict in metric_dicts for name in names)
+    same_loss = all(instance.parameters.get(name) == first.get(name) for instance in instances for name in names)
     needs_same = metric in task.loss_metrics
     shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
-    return metric if shared and direction(metric_dicts, metric) is not None else task.main_metrics[0]
+    return metric if shared and direction(instances, metric) is not None else task.main_metrics[0]
 
 
-def _sign(metric_dicts: Sequence[MetricDict], metric: str) -> int:
+def _sign(instances: Sequence[InstanceResults], metric: str) -> int:
     """Return the factor that makes the better of two values the smaller one."""
-    return -1 if direction(metric_dicts, metric) else 1
+    return -1 if direction(instances, metric) else 1
 
 
 def _together(values: Mapping[int, float], groups: Iterable[tuple[int, ...]]) -> dict[int, float]:
@@ -290,8 +219,3 @@ def _together(values: Mapping[int, float], groups: Iterable[tuple[int, ...]]) ->
 def _smallest(values: dict[int, float]) -> frozenset[int]:
     least = min(values.values(), default=None)
     return frozenset(number for number, value in values.items() if value == least)
-
-
-def test_side(metric_dicts: Sequence[MetricDict]) -> str:
-    """Return the side of the main test figures: that of clips if clips are cut into windows."""
-    return "clip_test" if has_windows(metric_dicts) else "test"

@@ -10,9 +10,8 @@ from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import open_corpus
 from xval.answers.group_columns import find_groups, group_columns
 from xval.answers.groups import Groups, measure_groups, read_answers_of
-from xval.answers.metric_dicts import gather_finished
 from xval.answers.ranking import rank_instances
-from xval.answers.summary import settings_of
+from xval.answers.read import read_finished
 from xval.base.errors import CorpusError, ResultsError
 from xval.results.folder import ExperimentFolder
 from xval.results.open import open_results
@@ -35,15 +34,15 @@ def read_groups(
         metric: A test metric; None: the first main metric of the task.
         data_folder: The folder of corpora; None: that of the experiment's settings.
     """
-    metric_dicts = {metric_dict["instance"]: metric_dict for metric_dict in gather_finished(folder, over_items=False)}
-    number = rank_instances(list(metric_dicts.values())).selected if instance is None else instance
+    instances = {finished.number: finished for finished in read_finished(folder, over_items=False)}
+    number = rank_instances(list(instances.values())).selected if instance is None else instance
     if number is None:
         raise ResultsError(f"{folder.path}: no instance has a validation figure to be selected by; name the one that you want.")
-    if number not in metric_dicts:
-        listed = ", ".join(map(str, metric_dicts))
+    if number not in instances:
+        listed = ", ".join(map(str, instances))
         raise ResultsError(f"{folder.path}: no instance {number} with a finished fold. Available: {listed}.")
-    chosen = metric_dicts[number]
-    settings = settings_of(chosen)
+    chosen = instances[number]
+    settings = chosen.settings
     corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
     if corpus.index_hash != open_results(folder).folds.plan.index_hash:
         raise CorpusError(f"The corpus in {corpus.folder} is not the one that the folds were made from. Give --data-folder.")
@@ -54,5 +53,5 @@ def read_groups(
             f"{corpus.folder}: no further column puts its clips into 2 to 20 groups. Add one (gender, age, recorder ...) to "
             "the table and prepare the corpus again, which leaves folds and results as they are; or name a column with --by."
         )
-    tested = read_answers_of(folder, chosen)
+    tested = read_answers_of(chosen)
     return [measure_groups(tested, find_groups(table, name), metric) for name in columns]

@@ -1,18 +1,15 @@
 """One metric of each test item by each instance: which items are hard, and for whom.
 
-Comes in: metric dicts. Goes out: an `ItemRow` per item, the hardest first.
+Comes in: instances. Goes out: the figures of their items; an `ItemRow` per item, the hardest first.
 """
 
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Collection, Mapping, Sequence
+from math import isfinite, nan
 from statistics import fmean
 from typing import NamedTuple
 
-from xval.answers.deals import item_means
-from xval.answers.metric_dict import MetricDict
-from xval.answers.summary import done_records
 from xval.base.numbers import finite_or_nan
-from xval.measures.task import find_task
+from xval.results.instance import InstanceResults, mean_of
 
 
 class ItemRow(NamedTuple):
@@ -33,24 +30,44 @@ class ItemRow(NamedTuple):
     values: list[float | None]
 
 
-def rank_items(metric_dicts: Sequence[MetricDict]) -> tuple[str, bool, list[ItemRow]]:
+def item_means(instance: InstanceResults, folds: Collection[int] | None = None) -> dict[str, dict[str, float]]:
+    """Return n_clips and the metrics of each item that some folds test, averaged over repeats, then over deals.
+
+    `folds` are their numbers; None: all that are finished. NaN: undefined.
+    """
+    of_items: dict[str, dict[int, list[Mapping[str, object]]]] = {}
+    for key, record in instance.done.items():
+        if folds is not None and key.fold not in folds:
+            continue
+        for item, figures in record["item_metrics"]["test"].items():
+            of_items.setdefault(item, {}).setdefault(key.fold, []).append(figures)
+    return {item: _means([_means(of_repeats) for of_repeats in of_folds.values()]) for item, of_folds in of_items.items()}
+
+
+def _means(rows: Sequence[Mapping[str, object]]) -> dict[str, float]:
+    """Return the mean of each figure over the rows in which it is defined."""
+    means = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        defined = [value for row in rows if isfinite(value := finite_or_nan(row.get(name)))]
+        means[name] = mean_of(defined) if defined else nan
+    return means
+
+
+def rank_items(instances: Sequence[InstanceResults]) -> tuple[str, bool, list[ItemRow]]:
     """Return the metric of items, whether higher is better, and a row per item, the hardest first."""
-    task = find_task(metric_dicts[0]["task_type"])
+    task = instances[0].task
     metric, higher = task.item_metric, task.higher_is_better(task.item_metric)
-    by_instance = [item_means(metric_dict) for metric_dict in metric_dicts]
+    by_instance = [item_means(instance) for instance in instances]
     items = list(dict.fromkeys(item for tested in by_instance for item in tested))
     complete = [len(tested) == len(items) for tested in by_instance]
     rows = []
     for item in items:
         tester = next(number for number, tested in enumerate(by_instance) if item in tested)
-        values = [finite_or_nan(tested[item].get(metric)) if item in tested else None for tested in by_instance]
+        values = [tested[item].get(metric, nan) if item in tested else None for tested in by_instance]
         counted = [value for value, is_whole in zip(values, complete, strict=True) if is_whole or not any(complete)]
         defined = [value for value in counted if value is not None and isfinite(value)]
-        folds = _testing_folds(metric_dicts[tester], item)
-        rows.append(ItemRow(item, folds, by_instance[tester][item]["n_clips"], fmean(defined) if defined else None, values))
+        folds = tuple(fold for fold, record in instances[tester].folds.items() if item in record["item_metrics"]["test"])
+        n_clips = int(by_instance[tester][item]["n_clips"])
+        rows.append(ItemRow(item, folds, n_clips, fmean(defined) if defined else None, values))
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if higher else -1), row.item))
     return metric, higher, rows
-
-
-def _testing_folds(metric_dict: MetricDict, item: str) -> tuple[int, ...]:
-    return tuple(record["fold"] for record in done_records(metric_dict) if item in record["item_metrics"]["test"])

@@ -1,6 +1,6 @@
 """What the searches of an instance have tried and chosen, as the records of its folds say.
 
-Comes in: a metric dict. Goes out: a `FoldTrials` for each fold, and sentences on them.
+Comes in: an instance. Goes out: a `FoldTrials` for each fold, and sentences on them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from xval.answers.metric_dict import MetricDict
-from xval.answers.summary import done_records
+from xval.results.instance import InstanceResults
 from xval.settings.space import option_text
 
 
@@ -43,7 +42,7 @@ class FoldTrials:
         return sum(trial["state"] == state for trial in self.trials)
 
 
-def fold_trials(metric_dict: MetricDict) -> list[FoldTrials]:
+def fold_trials(instance: InstanceResults) -> list[FoldTrials]:
     """Return the searches of the finished folds of an instance, by fold; none where nothing was searched."""
     return [
         FoldTrials(
@@ -57,7 +56,7 @@ def fold_trials(metric_dict: MetricDict) -> list[FoldTrials]:
             search["trials"],
             float(search["seconds"]),
         )
-        for record in done_records(metric_dict)
+        for record in instance.folds.values()
         if (search := record.get("search"))
     ]
 
@@ -69,15 +68,15 @@ def mean_importance(searches: Sequence[FoldTrials]) -> dict[str, float]:
     return dict(sorted(means.items(), key=lambda pair: -pair[1]))
 
 
-def describe_search(metric_dict: MetricDict) -> str:
+def describe_search(instance: InstanceResults) -> str:
     """Return what readers have to know about the figures of an instance that was searched; empty for others."""
-    searches = fold_trials(metric_dict)
+    searches = fold_trials(instance)
     if not searches:
         return ""
     score = fmean(search.score for search in searches)
     n_trials = max(len(search.trials) for search in searches)
     return (
-        f"Instance {metric_dict['instance']} was searched anew in each fold ({n_trials} trials), by items that the fold does "
+        f"Instance {instance.number} was searched anew in each fold ({n_trials} trials), by items that the fold does "
         f"not test. The chosen trials reach {searches[0].monitor} {score:.3f} on the items that chose them, which is too good; "
         "the test figures are nested: they estimate search and training together."
     )

@@ -18,9 +18,9 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.answers.metric_dicts import read_metric_dicts
-from xval.answers.ranking import format_test, test_side
-from xval.answers.summary import SIDE_NAMES
+from xval.answers.figure_text import format_test
+from xval.answers.read import read_instances
+from xval.answers.summary import SIDE_NAMES, test_side
 from xval.base.errors import counted
 from xval.base.terminal import write_line
 from xval.report.rebuild import rebuild
@@ -58,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"Written from {counted(len(written), 'instance')}: metrics.json of each, {folder.workbook}")
     else:
         console.print(f"{folder.path}: no instance has settings, so there is nothing to write.")
-    for metric_dict in read_metric_dicts(folder, written if figures else []):
-        side = test_side([metric_dict])
-        test_figures = [f"{label} {format_test(metric_dict, side, name)}" for label, name in figures.items()]
-        console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {'; '.join(test_figures)}", markup=False)
+    for instance in read_instances(folder, written if figures else []):
+        side = test_side([instance])
+        test_figures = [f"{label} {format_test(instance, side, name)}" for label, name in figures.items()]
+        console.print(f"instance {instance.number}: {SIDE_NAMES[side]} {'; '.join(test_figures)}", markup=False)
     return EXIT_FAILED if damaged else 0

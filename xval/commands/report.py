@@ -14,11 +14,10 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.ranking import rank_instances
+from xval.answers.read import read_instances
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.terminal import write_line
-from xval.measures.task import find_task
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.write import write_page
@@ -84,8 +83,8 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     from xval.report.figures import main_columns
     from xval.report.paper_table import make_table, to_latex, to_markdown
 
-    metric_dicts = read_metric_dicts(folder, folder.instances())
-    done = [metric_dict["instance"] for metric_dict in metric_dicts if metric_dict["folds_done"]]
+    instances = read_instances(folder, folder.instances())
+    done = [instance.number for instance in instances if instance.folds]
     wanted = options.instances or done
     asked = [*wanted, *([] if options.baseline is None else [options.baseline])]
     if not done or set(asked) - set(done):
@@ -93,12 +92,12 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         raise ResultsError(
             f"{folder.path}: instances with finished folds are {listed}; received {', '.join(map(str, asked)) or 'none'}."
         )
-    chosen = [metric_dict for metric_dict in metric_dicts if metric_dict["instance"] in asked]
+    chosen = [instance for instance in instances if instance.number in asked]
     baseline = options.baseline or rank_instances(chosen).selected
     comparisons = {}
     if baseline is not None and len(chosen) > 1:
-        numbers = [metric_dict["instance"] for metric_dict in chosen]
-        for _, name, _ in main_columns(chosen, find_task(chosen[0]["task_type"]).main_metrics):
+        numbers = [instance.number for instance in chosen]
+        for _, name, _ in main_columns(chosen, chosen[0].task.main_metrics):
             comparisons[name] = compare_instances(folder, numbers, baseline=baseline, metric=name)
     table = make_table(chosen, comparisons)
     if options.latex:

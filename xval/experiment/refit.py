@@ -16,8 +16,9 @@ from rich.console import Console
 
 from preprocessing.console import progress_bar
 from xval.answers import ranking
+from xval.answers.figure_text import format_figure
 from xval.answers.findings import find_findings
-from xval.answers.metric_dicts import gather_finished
+from xval.answers.read import read_finished
 from xval.answers.summary import SIDE_NAMES
 from xval.backend import devices
 from xval.base.errors import JobError, ResultsError, SettingsError
@@ -105,14 +106,14 @@ def _model_path(folder: ExperimentFolder, instance: Instance) -> Path:
 
 def _select(folder: ExperimentFolder, console: Console) -> int:
     """Return the number of the instance that the validation figures select."""
-    metric_dicts = gather_finished(folder)
-    chosen = ranking.rank_instances(metric_dicts)
+    instances = read_finished(folder)
+    chosen = ranking.rank_instances(instances)
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
-    best = next(metric_dict for metric_dict in metric_dicts if metric_dict["instance"] == chosen.selected)
-    figure = ranking.format_figure(best["summary"][chosen.side][chosen.metric], best["folds_total"])
+    best = next(instance for instance in instances if instance.number == chosen.selected)
+    figure = format_figure(best.over_folds(chosen.side, chosen.metric), best.n_folds)
     console.print(f"Instance {chosen.selected} is selected: best mean {SIDE_NAMES[chosen.side]} {chosen.metric} ({figure}).")
-    for finding in find_findings(metric_dicts):
+    for finding in find_findings(instances):
         console.print(f"- {finding.text}", soft_wrap=True, markup=False)
     return chosen.selected
 
@@ -235,7 +236,7 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     path = _model_path(folder, instance)
     names = [name for name in instance.settings.task.main_metrics if name in record["expected"]]
     n_folds = len(record["best_epochs_of_folds"])
-    figures = ", ".join(f"{name} {ranking.format_figure(record['expected'][name], n_folds)}" for name in names)
+    figures = ", ".join(f"{name} {format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
         f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
         f"{record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"

@@ -6,8 +6,8 @@ Comes in: the records of the folds; of an instance that is searched, what the se
 
 from collections.abc import Mapping
 
-from xval.answers import ranking
-from xval.answers.metric_dicts import gather_metrics
+from xval.answers.read import read_instance
+from xval.answers.summary import test_side
 from xval.base.errors import ResultsError
 from xval.experiment.search_all_items import Chosen
 from xval.folds.plan import FoldPlan
@@ -40,12 +40,12 @@ def plan_refit(
         epochs: Those that were asked for; None: the folds, or the search, choose.
         chosen: By the search on all items; None: the instance is not searched.
     """
-    metric_dict = gather_metrics(folder, instance.number, over_items=False)
-    if metric_dict is None:
+    finished = read_instance(folder, instance.number, over_items=False)
+    if finished is None:
         raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
-    side = ranking.test_side([metric_dict])
+    side = test_side([finished])
     expected = {
-        "expected": expected_figures(metric_dict, side),
+        "expected": expected_figures(finished, side),
         "expected_side": side,
         "expected_note": _EXPECTED_NOTE,
     }

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.console import make_console
-from xval.answers.metric_dicts import gather_finished
 from xval.answers.ranking import rank_instances, summary_table
+from xval.answers.read import read_finished
 from xval.base.errors import ResultsError
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
@@ -58,7 +58,7 @@ class Results:
         """
         import pandas as pd
 
-        header, rows = summary_table(gather_finished(self._experiment))
+        header, rows = summary_table(read_finished(self._experiment))
         return pd.DataFrame(rows, columns=list(header)).set_index("instance")
 
     @property
@@ -95,7 +95,7 @@ class Results:
         Raises:
             ResultsError: No instance has a validation figure.
         """
-        selected = rank_instances(gather_finished(self._experiment)).selected
+        selected = rank_instances(read_finished(self._experiment)).selected
         if selected is None:
             raise ResultsError(f"{self.folder}: no instance has a validation figure to be selected by.")
         return selected

@@ -14,17 +14,17 @@ from typing import Any
 
 from rich.console import Console
 
-from xval.answers.metric_dict import MetricDict
-from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.read import read_instances
 from xval.base.errors import one_line
 from xval.base.numbers import finite_or_none
 from xval.experiment.trackers import Entry, Tracker, find_tracker
 from xval.jobs.observers import Observer
 from xval.jobs.outcome import FAILED, JobOutcome
 from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
-from xval.results.read import read_history
+from xval.results.read import FIGURE_PLACES, read_history
 from xval.settings.schema import Settings
 
 _SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: silently at the end, at all when the run is interrupted
@@ -139,20 +139,21 @@ def _draw(record: Mapping[str, Any], settings: Settings) -> dict[str, bytes]:
 def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterator[Entry]:
     """Yield the entries of instances and of the experiment, with the derived files."""
     for number in instances:
-        for metric_dict in read_metric_dicts(folder, [number]):
+        for instance in read_instances(folder, [number]):
             written = open_results(folder).settings(number)
             paths = [folder.metrics_file(number)]
-            figures = _over_folds(metric_dict)
+            figures = _over_folds(instance)
             yield Entry(
                 f"instance {number}", "instance", number, written.settings_hash, written.parameters, figures, paths=paths
             )
     yield Entry("results", "experiment", paths=[path for path in (folder.workbook, folder.page) if path.exists()])
 
 
-def _over_folds(metric_dict: MetricDict) -> dict[str, float]:
-    figures: dict[str, float] = {"folds_done": metric_dict["folds_done"], "folds_failed": metric_dict["folds_failed"]}
-    for side, metric_figures in metric_dict["summary"].items():
-        for name, figure in metric_figures.items():
+def _over_folds(instance: InstanceResults) -> dict[str, float]:
+    figures: dict[str, float] = {"folds_done": len(instance.folds), "folds_failed": len(instance.failed_folds)}
+    for side in FIGURE_PLACES:
+        for name in instance.metrics(side):
+            figure = instance.over_folds(side, name)
             values = {f"{side}_{name}": figure["mean"], f"{side}_{name}_std": figure["std"]}
             figures |= {key: value for key, value in values.items() if value is not None}
     return figures

@@ -15,6 +15,7 @@ from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import part_of_fold
 from xval.jobs.job import Refit
 from xval.results.folder import ALL_ITEMS
+from xval.results.instance import InstanceResults
 from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.optimizers import schedule_name
 from xval.settings.resolve import Instance
@@ -24,7 +25,6 @@ from xval.settings.space import option_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xval.answers.metric_dict import MetricDict
 
 # These lead from the first to the last of num_epochs epochs, and to nothing behind it.
 _SPANNING = ("cosine", "linear", "logarithmic")
@@ -120,10 +120,10 @@ def describe_choice(
     return f"Instance {instance}: folds chose epochs {listed}: {refit.epochs}."
 
 
-def expected_figures(metric_dict: "MetricDict", side: str) -> dict[str, dict[str, Any]]:
+def expected_figures(instance: InstanceResults, side: str) -> dict[str, dict[str, Any]]:
     """Return what cross-validation estimates: of each metric the mean and the deviation over the folds, and their number.
 
     The side is ``test`` or ``clip_test``.
     """
-    figures = metric_dict["summary"][side]
-    return {name: {key: figure[key] for key in ("mean", "std", "n")} for name, figure in figures.items()}
+    figures = {name: instance.over_folds(side, name) for name in instance.metrics(side)}
+    return {name: {"mean": figure["mean"], "std": figure["std"], "n": figure["n"]} for name, figure in figures.items()}

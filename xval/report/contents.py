@@ -21,16 +21,14 @@ from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.group_columns import find_groups, group_columns
 from xval.answers.groups import Groups, measure_groups, read_answers_of
-from xval.answers.metric_dict import MetricDict
-from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.repeats import done_jobs, jobs_of
-from xval.answers.summary import settings_of
+from xval.answers.read import read_instances
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.report.answers import read_answers, read_events
 from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
 from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.read import Curves, WrittenFolds
@@ -52,7 +50,7 @@ class PageContents:
     """What the page of an experiment shows.
 
     Attributes:
-        metric_dicts: Of every instance, by number.
+        instances: Of every instance, by number.
         histories: Of the finished folds, by instance, fold and repeat.
         comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
         comparison_note: Why nothing is compared, or which instances are left out.
@@ -70,7 +68,7 @@ class PageContents:
 
     folder: ExperimentFolder
     folds: WrittenFolds
-    metric_dicts: list[MetricDict]
+    instances: list[InstanceResults]
     ranking: Ranking
     histories: Mapping[int, Mapping[JobKey, Curves]]
     comparisons: Sequence[Comparison] = ()
@@ -87,9 +85,9 @@ class PageContents:
     explanations: "Explanations | None" = None
 
     @cached_property
-    def by_number(self) -> dict[int, MetricDict]:
-        """The metric dicts by the number of the instance."""
-        return {metric_dict["instance"]: metric_dict for metric_dict in self.metric_dicts}
+    def by_number(self) -> dict[int, InstanceResults]:
+        """The instances by the number of the instance."""
+        return {instance.number: instance for instance in self.instances}
 
     @cached_property
     def numbers(self) -> list[int]:
@@ -98,18 +96,18 @@ class PageContents:
 
     def name_of(self, instance: int) -> str:
         """Return what an instance is called: its first comment, or else its architecture."""
-        settings = settings_of(self.by_number[instance])
+        settings = self.by_number[instance].settings
         return settings.comment_1 or settings.architecture
 
 
 def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContents:
     """Read what a page shows; an instance that the request names has to have a finished fold."""
     folds = open_results(folder).folds
-    metric_dicts = read_metric_dicts(folder, folder.instances())
-    if not metric_dicts:
+    instances = read_instances(folder, folder.instances())
+    if not instances:
         raise ResultsError(f"{folder.path}: no instance has settings that can be read. Run the experiment first.")
-    ranking = rank_instances(metric_dicts)
-    done = [metric_dict["instance"] for metric_dict in metric_dicts if metric_dict["folds_done"]]
+    ranking = rank_instances(instances)
+    done = [instance.number for instance in instances if instance.folds]
     best = [number for number in dict.fromkeys([*ranking.instances, *done]) if number in done]
     if request.instance is not None and request.instance not in done:
         raise ResultsError(
@@ -118,27 +116,25 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         )
     errors_of = request.instance or next(iter(best), None)
     comparisons, comparison_note = _compare(folder, best, ranking.selected)
-    corpus, sound_note = _open_corpus(metric_dicts[0], folds, request.data_folder)
+    corpus, sound_note = _open_corpus(instances[0], folds, request.data_folder)
     sounds = None
     if corpus is not None and corpus.is_custom:
         sound_note = "The examples of this corpus were handed in as arrays, so there is no audio to listen to."
-    elif not request.with_audio or any(
-        metric_dict["parameters"].get("page") == "without_audio" for metric_dict in metric_dicts
-    ):
+    elif not request.with_audio or any(instance.parameters.get("page") == "without_audio" for instance in instances):
         sound_note = "This page has no audio."
     elif corpus is not None and errors_of is not None:
-        settings = settings_of(next(metric_dict for metric_dict in metric_dicts if metric_dict["instance"] == errors_of))
+        settings = next(instance for instance in instances if instance.number == errors_of).settings
         sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
     shown = [number for number in dict.fromkeys([errors_of, *best]) if number is not None]
-    answers, events = _read_answers(folder, metric_dicts, shown)
-    measured = next((metric_dict for metric_dict in metric_dicts if metric_dict["instance"] == errors_of), None)
-    groups, group_note = _measure_groups(folder, measured, corpus)
+    answers, events = _read_answers(folder, instances, shown)
+    measured = next((instance for instance in instances if instance.number == errors_of), None)
+    groups, group_note = _measure_groups(measured, corpus)
     return PageContents(
         folder=folder,
         folds=folds,
-        metric_dicts=metric_dicts,
+        instances=instances,
         ranking=ranking,
-        histories={metric_dict["instance"]: _read_histories(folder, metric_dict) for metric_dict in metric_dicts},
+        histories={instance.number: _read_histories(folder, instance) for instance in instances},
         comparisons=comparisons,
         comparison_note=comparison_note,
         errors_of=errors_of,
@@ -184,9 +180,9 @@ def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None
     return comparisons, note
 
 
-def _open_corpus(metric_dict: MetricDict, folds: WrittenFolds, data_folder: Path | None) -> tuple[Corpus | None, str]:
+def _open_corpus(instance: InstanceResults, folds: WrittenFolds, data_folder: Path | None) -> tuple[Corpus | None, str]:
     """Return the corpus that the folds were made from, or why it cannot be had."""
-    settings = settings_of(metric_dict)
+    settings = instance.settings
     try:
         corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
     except CorpusError as error:
@@ -196,47 +192,45 @@ def _open_corpus(metric_dict: MetricDict, folds: WrittenFolds, data_folder: Path
     return corpus, ""
 
 
-def _measure_groups(
-    folder: ExperimentFolder, metric_dict: MetricDict | None, corpus: Corpus | None
-) -> tuple[list[Groups], str]:
+def _measure_groups(instance: InstanceResults | None, corpus: Corpus | None) -> tuple[list[Groups], str]:
     """Return the figures of an instance by the groups of each further column, or why there are none in spite of columns."""
-    if metric_dict is None or corpus is None:
+    if instance is None or corpus is None:
         return [], ""
     try:
         clips = with_columns(corpus.index, corpus.folder)
         columns = group_columns(clips)
-        answers = read_answers_of(folder, metric_dict) if columns else None
+        answers = read_answers_of(instance) if columns else None
     except UsageError as error:
         return [], str(error)
     return [measure_groups(answers, find_groups(clips, name)) for name in columns] if answers else [], ""
 
 
-def _done_folders(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Path]:
-    return {key: folder.fold_folder(*key) for key in done_jobs(metric_dict)}
+def _done_folders(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Path]:
+    return {key: folder.fold_folder(*key) for key in instance.done}
 
 
-def _read_histories(folder: ExperimentFolder, metric_dict: MetricDict) -> dict[JobKey, Curves]:
+def _read_histories(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Curves]:
     """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is left out."""
     histories: dict[JobKey, Curves] = {}
-    for key in done_jobs(metric_dict):
+    for key in instance.done:
         with suppress(OSError, ResultsError):
             histories[key] = open_results(folder).history(key)
     return {key: curves for key, curves in histories.items() if curves}
 
 
 def _read_answers(
-    folder: ExperimentFolder, metric_dicts: Sequence[MetricDict], shown: Sequence[int]
+    folder: ExperimentFolder, instances: Sequence[InstanceResults], shown: Sequence[int]
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
     """Return the answers and events of the instances that are shown in detail."""
-    by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts}
+    by_number = {instance.number: instance for instance in instances}
     answers, events = {}, {}
     for place, number in enumerate(shown):
-        settings = settings_of(by_number[number])
+        settings = by_number[number].settings
         task = settings.task
         if place >= (_MOST_PREDICTED if task.draws_numbers else _MOST_SIDE_BY_SIDE):
             break
         folders = _done_folders(folder, by_number[number])
-        class_names = jobs_of(by_number[number])[next(iter(folders))].get("class_names", [])
+        class_names = by_number[number].jobs[next(iter(folders))].get("class_names", [])
         answers[number] = read_answers(task, settings, class_names, folders)
         if settings.frames:
             events[number] = read_events(folders)

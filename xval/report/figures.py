@@ -1,16 +1,14 @@
 """The figures of an instance that the page shows: a value, its interval, the values of the folds.
 
-Comes in: metric dicts. Goes out: an `Estimate` for an instance and a metric.
+Comes in: instances. Goes out: an `Estimate` for an instance and a metric.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xval.answers.comparison.text import decimals
-from xval.answers.metric_dict import MetricDict
-from xval.answers.ranking import test_side
-from xval.answers.summary import SIDE_NAMES, chance_level, figure, fold_values, item_figure, shown_parameter
-from xval.report.workbook.cells import parameter_value
+from xval.answers.figure_text import fixed
+from xval.answers.summary import SIDE_NAMES, chance_level, parameter_value, shown_parameter, test_side
+from xval.results.instance import InstanceResults
 
 FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
@@ -43,20 +41,20 @@ class Estimate(NamedTuple):
         return fixed(self.value) + (f" [{fixed(self.low)}, {fixed(self.high)}]" if self.low is not None else "")
 
 
-def estimate(metric_dict: MetricDict, side: str, metric: str) -> Estimate:
+def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
     """Return a test metric of an instance: the figure that has an interval, or else the mean over folds."""
-    folds = tuple(fold_values(metric_dict, side, metric).values())
-    level = chance_level([metric_dict], metric, side)
+    folds = tuple(instance.fold_values(side, metric).values())
+    level = chance_level([instance], metric, side)
     chance = level.lowest if level else None
-    over_items = item_figure(metric_dict, side, metric)
+    over_items = instance.item_figure(side, metric)
     if over_items is None or over_items[over_items["of"]] is None:
-        return Estimate(figure(metric_dict, side, metric)["mean"], None, None, FOLDS, chance, folds)
+        return Estimate(instance.over_folds(side, metric)["mean"], None, None, FOLDS, chance, folds)
     return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], _OF[over_items["of"]], chance, folds)
 
 
-def parameter_text(metric_dict: MetricDict, name: str) -> str:
+def parameter_text(instance: InstanceResults, name: str) -> str:
     """Return a parameter as text: None and lists as in config.ini, ``–`` for one that the instance does not have."""
-    return str(parameter_value(shown_parameter(metric_dict, name, "–")))
+    return str(parameter_value(shown_parameter(instance, name, "–")))
 
 
 class MainColumn(NamedTuple):
@@ -78,18 +76,13 @@ class MainColumn(NamedTuple):
         return f"{SIDE_NAMES[self.side]} {self.name}{equal}".replace("_", " ")
 
 
-def main_columns(metric_dicts: Sequence[MetricDict], main: Sequence[str]) -> list[MainColumn]:
+def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> list[MainColumn]:
     """Return the main metrics, by name, that some instance has; those with the same figures share a column."""
-    side = test_side(metric_dicts)
+    side = test_side(instances)
     columns: dict[tuple[object, ...], list[str]] = {}
     for name in main:
-        if any(figure(instance, side, name)["n"] for instance in metric_dicts):
-            estimates = [estimate(instance, side, name) for instance in metric_dicts]
+        if any(instance.over_folds(side, name)["n"] for instance in instances):
+            estimates = [estimate(instance, side, name) for instance in instances]
             shown = tuple((instance.text, *map(fixed, (instance.chance, *instance.folds))) for instance in estimates)
             columns.setdefault(shown, []).append(name)
     return [MainColumn(side, names[0], tuple(names[1:])) for names in columns.values()]
-
-
-def fixed(number: float | None) -> str:
-    """Return three decimals, or three digits where those would say too little or too much; ``–`` for none."""
-    return "–" if number is None else decimals(number)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from xval.answers.ranking import format_figure
+from xval.answers.figure_text import format_figure
 from xval.answers.summary import SIDE_NAMES
 from xval.base.json_files import write_atomically
 from xval.settings.schema import Settings

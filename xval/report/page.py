@@ -14,11 +14,12 @@ from markupsafe import Markup
 
 from xval.answers.comparison import text as comparison_text
 from xval.answers.comparison.outcome import LEVEL, Comparison, Pair
+from xval.answers.figure_text import format_figure, format_folds, format_time
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap
 from xval.answers.learning_curves import learning_curves
-from xval.answers.ranking import describe_selection, format_figure, format_folds, format_time
-from xval.answers.summary import SIDE_NAMES, differing_parameters, figure, settings_of
+from xval.answers.ranking import describe_selection
+from xval.answers.summary import SIDE_NAMES, differing_parameters
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
@@ -88,11 +89,11 @@ def make_page(contents: PageContents) -> str:
     """Return the text of report.html."""
     environment = make_environment()
     script = read_source("page.js")
-    metric_dicts = contents.metric_dicts
-    settings = settings_of(metric_dicts[0])
+    instances = contents.instances
+    settings = instances[0].settings
     task = settings.task
-    columns = main_columns(metric_dicts, task.main_metrics)
-    differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
+    columns = main_columns(instances, task.main_metrics)
+    differing = differing_parameters([instance.parameters for instance in instances])
     parameters = _that_fit(contents, differing, len(columns))
     sections = instance_sections(environment, contents, task)
     compared = contents.numbers[:_MOST_COLUMNS]
@@ -108,9 +109,9 @@ def make_page(contents: PageContents) -> str:
         style=Markup(read_source("page.css")),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - a file of this package
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        n_done=sum(metric_dict["folds_done"] for metric_dict in metric_dicts),
-        n_failed=sum(metric_dict["folds_failed"] for metric_dict in metric_dicts),
-        n_folds=sum(metric_dict["folds_total"] for metric_dict in metric_dicts),
+        n_done=sum(len(instance.folds) for instance in instances),
+        n_failed=sum(len(instance.failed_folds) for instance in instances),
+        n_folds=sum(instance.n_folds for instance in instances),
         answer=describe_answer(contents),
         columns=[column.title for column in columns],
         validation_column=f"{SIDE_NAMES[contents.ranking.side]} {contents.ranking.metric}",
@@ -119,7 +120,7 @@ def make_page(contents: PageContents) -> str:
         rows=_rows(contents, columns, differing, sections),
         pictures=[_picture(contents, column) for column in columns],
         learning_curves=_learning_curves(contents, columns[0].side, columns[0].name) if columns else [],
-        n_pictured=min(_MOST_PICTURED, len(metric_dicts)),
+        n_pictured=min(_MOST_PICTURED, len(instances)),
         matrix=_matrix(contents.comparisons),
         comparison_text=comparison_text,
         sections=list(sections.values()),
@@ -140,12 +141,12 @@ def make_page(contents: PageContents) -> str:
 def describe_answer(contents: PageContents) -> list[str]:
     """Return what the experiment says so far, in sentences."""
     compared = [_describe_verdicts(contents.comparisons[0])] if contents.comparisons else []
-    searched = filter(None, map(describe_search, contents.metric_dicts))
+    searched = filter(None, map(describe_search, contents.instances))
     return [
-        describe_selection(contents.metric_dicts),
+        describe_selection(contents.instances),
         *searched,
         *compared,
-        *(finding.text for finding in find_findings(contents.metric_dicts)),
+        *(finding.text for finding in find_findings(contents.instances)),
     ]
 
 
@@ -168,21 +169,19 @@ def _rows(
     sections: Mapping[int, Markup],
 ) -> list[InstanceRow]:
     rows = []
-    for metric_dict in contents.metric_dicts:
-        settings, number = settings_of(metric_dict), metric_dict["instance"]
+    for instance in contents.instances:
+        settings, number = instance.settings, instance.number
         rows.append(
             InstanceRow(
                 number=number,
                 comment=", ".join(filter(None, (settings.comment_1, settings.comment_2))),
-                architecture=parameter_text(metric_dict, "architecture"),
-                parameters={name: parameter_text(metric_dict, name) for name in differing},
-                validation=figure(metric_dict, contents.ranking.side, contents.ranking.metric)["mean"],
-                estimates=[estimate(metric_dict, column.side, column.name) for column in columns],
-                means=[
-                    format_figure(figure(metric_dict, main.side, main.name), metric_dict["folds_total"]) for main in columns
-                ],
-                time=format_time(metric_dict["seconds"]),
-                folds=format_folds(metric_dict),
+                architecture=parameter_text(instance, "architecture"),
+                parameters={name: parameter_text(instance, name) for name in differing},
+                validation=instance.over_folds(contents.ranking.side, contents.ranking.metric)["mean"],
+                estimates=[estimate(instance, column.side, column.name) for column in columns],
+                means=[format_figure(instance.over_folds(main.side, main.name), instance.n_folds) for main in columns],
+                time=format_time(instance.seconds),
+                folds=format_folds(instance),
                 is_selected=number == contents.ranking.selected,
                 has_section=number in sections,
             )
@@ -192,17 +191,17 @@ def _rows(
 
 def _that_fit(contents: PageContents, differing: Sequence[str], n_figures: int) -> list[str]:
     """Return the parameters whose columns fit on the page beside those of the figures, in their order."""
-    metric_dicts = contents.metric_dicts
+    instances = contents.instances
     room = (
         _ROOM
         - _ROOM_OF_FIGURE * n_figures
-        - max(_longest_piece(parameter_text(metric_dict, "architecture")) for metric_dict in metric_dicts)
+        - max(_longest_piece(parameter_text(instance, "architecture")) for instance in instances)
     )
-    room -= max(_longest_piece(format_folds(metric_dict)) for metric_dict in metric_dicts)
+    room -= max(_longest_piece(format_folds(instance)) for instance in instances)
     fitting = []
     for name in differing:
         # The arrow of sorting stands below a head, and the space between columns is that of two characters.
-        width = 2 + max(map(_longest_piece, (name, *(parameter_text(metric_dict, name) for metric_dict in metric_dicts))))
+        width = 2 + max(map(_longest_piece, (name, *(parameter_text(instance, name) for instance in instances))))
         if width <= room:
             fitting.append(name)
             room -= width
@@ -230,7 +229,7 @@ def _picture(contents: PageContents, column: MainColumn) -> Markup:
 def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tuple[str, Markup]]:
     """Return a picture of each learning curve, with the instances in it."""
     pictures = []
-    for curve in learning_curves(contents.metric_dicts):
+    for curve in learning_curves(contents.instances):
         points = [
             (
                 point.n_items,

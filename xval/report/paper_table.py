@@ -1,6 +1,6 @@
 """The table of instances for a paper, as LaTeX (booktabs) or Markdown: figures with intervals, marks of significance.
 
-Comes in: metric dicts, and a comparison with a baseline for each main metric. Goes out: text.
+Comes in: instances, and a comparison with a baseline for each main metric. Goes out: text.
 """
 
 import re
@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import LEVEL, Comparison
-from xval.answers.metric_dict import MetricDict
-from xval.answers.summary import direction, settings_of
+from xval.answers.figure_text import fixed
+from xval.answers.summary import direction
 from xval.base.errors import counted
-from xval.measures.task import find_task
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
-from xval.report.figures import Estimate, MainColumn, estimate, fixed, main_columns
+from xval.report.figures import Estimate, MainColumn, estimate, main_columns
+from xval.results.instance import InstanceResults
 
 _NOT_IN_LABELS = re.compile("[^A-Za-z0-9:._-]")
 _MARKS = {"better": "+", "worse": "-", "practically equal": "="}
@@ -33,18 +33,18 @@ class PaperTable(NamedTuple):
     note: str = ""
 
 
-def make_table(metric_dicts: Sequence[MetricDict], comparisons: Mapping[str, Comparison]) -> PaperTable:
+def make_table(instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]) -> PaperTable:
     """Return the table of some instances, in their order.
 
     `comparisons` of each main metric have the same baseline; empty: nothing is compared.
     """
-    columns = main_columns(metric_dicts, find_task(metric_dicts[0]["task_type"]).main_metrics)
+    columns = main_columns(instances, instances[0].task.main_metrics)
     rows = [
-        (_name(metric_dict), [_cell(metric_dict, column.side, column.name, comparisons) for column in columns])
-        for metric_dict in metric_dicts
+        (_name(instance), [_cell(instance, column.side, column.name, comparisons) for column in columns])
+        for instance in instances
     ]
-    table = PaperTable([_title(column, direction(metric_dicts, column.name)) for column in columns], rows)
-    return table._replace(note=_note(table, metric_dicts[0], comparisons))
+    table = PaperTable([_title(column, direction(instances, column.name)) for column in columns], rows)
+    return table._replace(note=_note(table, instances[0], comparisons))
 
 
 def to_markdown(table: PaperTable) -> str:
@@ -80,20 +80,20 @@ def to_latex(table: PaperTable, *, label: str) -> str:
     return "\n".join(lines)
 
 
-def _cell(metric_dict: MetricDict, side: str, metric: str, comparisons: Mapping[str, Comparison]) -> tuple[Estimate, str]:
+def _cell(instance: InstanceResults, side: str, metric: str, comparisons: Mapping[str, Comparison]) -> tuple[Estimate, str]:
     verdicts = {pair.instance: pair.verdict for pair in comparisons[metric].pairs} if metric in comparisons else {}
-    return estimate(metric_dict, side, metric), _MARKS.get(verdicts.get(str(metric_dict["instance"]), ""), "")
+    return estimate(instance, side, metric), _MARKS.get(verdicts.get(str(instance.number), ""), "")
 
 
 def _latex_cell(estimated: Estimate, mark: str) -> str:
     return in_latex(estimated.text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
 
 
-def _name(metric_dict: MetricDict) -> str:
-    settings = settings_of(metric_dict)
-    done, total = metric_dict["folds_done"], metric_dict["folds_total"]
+def _name(instance: InstanceResults) -> str:
+    settings = instance.settings
+    done, total = len(instance.folds), instance.n_folds
     unfinished = "" if done == total else f" ({done} of {total} folds)"
-    return f"{metric_dict['instance']} {settings.comment_1 or settings.architecture}{unfinished}"
+    return f"{instance.number} {settings.comment_1 or settings.architecture}{unfinished}"
 
 
 def _title(column: MainColumn, higher_is_better: bool | None) -> str:
@@ -101,7 +101,7 @@ def _title(column: MainColumn, higher_is_better: bool | None) -> str:
     return f"{column.title}{arrow}"
 
 
-def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Comparison]) -> str:
+def _note(table: PaperTable, first: InstanceResults, comparisons: Mapping[str, Comparison]) -> str:
     """Return the caption of a table that has none yet."""
     kinds = []
     for column, title in enumerate(table.header):
@@ -109,10 +109,9 @@ def _note(table: PaperTable, first: MetricDict, comparisons: Mapping[str, Compar
         chances = sorted({estimated.chance for _, cells in table.rows if (estimated := cells[column][0]).chance is not None})
         chance = f", chance {' to '.join(dict.fromkeys(map(fixed, chances[:1] + chances[-1:])))}" if chances else ""
         kinds.append(f"{title}: {' or '.join(figure_kinds)}{chance}")
-    deals = f" ({first['deals']} deals of the items)" if "deals" in first else ""
-    n_seeds = first.get("jobs_total", first["folds_total"]) // max(1, first["folds_total"])
-    seeds = f", {n_seeds} seeds each" if n_seeds > 1 else ""
-    text = f"{settings_of(first).dataset}, {counted(first['folds_total'], 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
+    deals = f" ({first.n_deals} deals of the items)" if first.n_deals > 1 else ""
+    seeds = f", {first.n_repeats} seeds each" if first.n_repeats > 1 else ""
+    text = f"{first.settings.dataset}, {counted(first.n_folds, 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
     if any(estimated.low is not None for _, cells in table.rows for estimated, _ in cells):
         text += "; in brackets the 95 % interval over items"
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))

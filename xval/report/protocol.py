@@ -9,12 +9,10 @@ from typing import Any
 from preprocessing.corpus import CUSTOM
 from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.text import describe_methods
-from xval.answers.metric_dict import MetricDict
-from xval.answers.ranking import test_side
-from xval.answers.summary import SIDE_NAMES, done_records, settings_of
+from xval.answers.summary import SIDE_NAMES, test_side
 from xval.base.errors import counted
-from xval.measures.task import find_task
 from xval.report.contents import PageContents
+from xval.results.instance import InstanceResults
 from xval.settings.architectures import COMBINATION, ENSEMBLE, trains_network
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
@@ -83,9 +81,9 @@ _BIBTEX = {
 
 def describe_protocol(contents: PageContents) -> list[str]:
     """Return the protocol, a paragraph per part."""
-    first = contents.metric_dicts[0]
-    settings = settings_of(contents.by_number[contents.ranking.selected or first["instance"]])
-    of_folds = " ".join([_describe_folds(contents, settings), *_describe_parts(contents.metric_dicts)])
+    first = contents.instances[0]
+    settings = contents.by_number[contents.ranking.selected or first.number].settings
+    of_folds = " ".join([_describe_folds(contents, settings), *_describe_parts(contents.instances)])
     parts = [of_folds, _describe_training(contents), _describe_figures(contents)]
     if contents.comparisons:
         parts.append(describe_methods(contents.comparisons[0]))
@@ -134,20 +132,20 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
     if len(plan.folds) == 1:
         how = f"on one split, with {counted(len(tested), 'test item')},"
     return (
-        f"Models of {counted(len(contents.metric_dicts), 'instance')} were tested {how} of the corpus '{settings.dataset}'"
+        f"Models of {counted(len(contents.instances), 'instance')} were tested {how} of the corpus '{settings.dataset}'"
         f"{clips}; {made}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). "
         f"No item is on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash "
         f"{contents.folds.hash})."
     )
 
 
-def _describe_parts(metric_dicts: Sequence[MetricDict]) -> list[str]:
+def _describe_parts(instances: Sequence[InstanceResults]) -> list[str]:
     """Return which instances used a part of their folds, a sentence for each kind."""
     kinds: dict[tuple[float, str | None, str | None], list[int]] = {}
-    for metric_dict in metric_dicts:
-        settings = settings_of(metric_dict)
+    for instance in instances:
+        settings = instance.settings
         kind = (settings.train_fraction, settings.train_where, settings.test_where)
-        kinds.setdefault(kind, []).append(metric_dict["instance"])
+        kinds.setdefault(kind, []).append(instance.number)
     sentences = []
     for (fraction, train_where, test_where), numbers in kinds.items():
         said = (
@@ -162,7 +160,7 @@ def _describe_parts(metric_dicts: Sequence[MetricDict]) -> list[str]:
 
 
 def _describe_training(contents: PageContents) -> str:
-    all_settings = [settings_of(metric_dict) for metric_dict in contents.metric_dicts]
+    all_settings = [instance.settings for instance in contents.instances]
     trained = [settings for settings in all_settings if settings.architecture != ENSEMBLE] or all_settings
     networks = [settings for settings in trained if trains_network(settings.architecture)]
     sentences = []
@@ -189,11 +187,11 @@ def _describe_training(contents: PageContents) -> str:
     if COMBINATION in estimators:
         sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
     if len(trained) < len(all_settings):
-        sentences.append(_describe_ensembles(contents.metric_dicts))
+        sentences.append(_describe_ensembles(contents.instances))
     scaled = {
-        metric_dict["instance"]: settings_of(metric_dict).normalization
-        for metric_dict in contents.metric_dicts
-        if trains_network(name := settings_of(metric_dict).architecture) and name != ENSEMBLE
+        instance.number: instance.settings.normalization
+        for instance in contents.instances
+        if trains_network(name := instance.settings.architecture) and name != ENSEMBLE
     }
     for kinds, how in _SCALINGS.items():
         if numbers := [number for number, kind in scaled.items() if kind in kinds]:
@@ -201,18 +199,14 @@ def _describe_training(contents: PageContents) -> str:
             sentences.append(f"Features{whose} were {how}.")
     sentences.append(_describe_selected(contents))
     sentences.append(f"Seed {_values(settings.seed for settings in trained)}, from which each fold derives its own.")
-    records: list[dict[str, Any]] = [record for metric_dict in contents.metric_dicts for record in done_records(metric_dict)]
+    records: list[dict[str, Any]] = [record for instance in contents.instances for record in instance.folds.values()]
     versions = sorted({f"{name} {value}" for record in records for name, value in record.get("versions", {}).items()})
     return " ".join([*filter(None, sentences), f"Software: {', '.join(versions)}." if versions else ""]).strip()
 
 
-def _describe_ensembles(metric_dicts: Sequence[MetricDict]) -> str:
+def _describe_ensembles(instances: Sequence[InstanceResults]) -> str:
     """Return how ensembles weigh their members, each way that there is."""
-    methods = {
-        metric_dict["parameters"].get("method")
-        for metric_dict in metric_dicts
-        if settings_of(metric_dict).architecture == ENSEMBLE
-    }
+    methods = {instance.parameters.get("method") for instance in instances if instance.settings.architecture == ENSEMBLE}
     ways = [text for method, text in _ENSEMBLES.items() if method in methods]
     return f"Ensembles combine the predictions of instances for the same fold: {'; or '.join(ways)}." if ways else ""
 
@@ -220,10 +214,10 @@ def _describe_ensembles(metric_dicts: Sequence[MetricDict]) -> str:
 def _describe_selected(contents: PageContents) -> str:
     """Return what the selected instance is: architecture and features, and how a network was trained."""
     selected = contents.ranking.selected
-    if selected is None or (settings := settings_of(contents.by_number[selected])).architecture in (ENSEMBLE, COMBINATION):
+    if selected is None or (settings := contents.by_number[selected].settings).architecture in (ENSEMBLE, COMBINATION):
         return ""
     kind = settings.features if settings.frontend == "none" else f"{settings.features}, {settings.frontend} in the network"
-    is_custom = any(record["store"] == CUSTOM for record in done_records(contents.by_number[selected]))
+    is_custom = any(record["store"] == CUSTOM for record in contents.by_number[selected].folds.values())
     features = "features handed in as arrays" if is_custom else f"features {kind} at {settings.sample_rate_hz} Hz"
     if not trains_network(settings.architecture):
         return f"The selected instance {selected} is {settings.architecture} ({features})."
@@ -244,13 +238,13 @@ def _values(values: Iterable[object]) -> str:
 
 
 def _describe_figures(contents: PageContents) -> str:
-    side = SIDE_NAMES[test_side(contents.metric_dicts)]
+    side = SIDE_NAMES[test_side(contents.instances)]
     ranking = contents.ranking
     methods = {
         item_figure["method"]
-        for metric_dict in contents.metric_dicts
-        if "over_items" in metric_dict
-        for of_side in metric_dict["over_items"]["figures"].values()
+        for instance in contents.instances
+        if instance.over_items
+        for of_side in instance.over_items["figures"].values()
         for item_figure in of_side.values()
         if item_figure["method"]
     }
@@ -260,10 +254,10 @@ def _describe_figures(contents: PageContents) -> str:
     if "BCa bootstrap" in methods:
         kinds.append("BCa bootstrap (Efron, 1987)")
     intervals = f"; 95 % intervals are over items, not clips ({' or '.join(kinds)})" if kinds else ""
-    has_labels = find_task(contents.metric_dicts[0]["task_type"]).has_thresholds
+    has_labels = contents.instances[0].task.has_thresholds
     thresholds = " Thresholds of labels are those of the largest F1 score on validation clips of each fold." * has_labels
     selected = ""
-    if len(contents.metric_dicts) > 1:
+    if len(contents.instances) > 1:
         figure = f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
         selected = f" An instance was selected by the best mean {figure}; test figures chose nothing."
         if len(contents.folds.plan.folds) > 1:

@@ -9,19 +9,19 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from xval.answers.metric_dict import MetricDict
-from xval.answers.metric_dicts import gather
-from xval.answers.repeats import jobs_of
+from xval.answers.read import read_what_can_be
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
 from xval.base.json_files import hash_text, part_of, read_json, write_if_changed, write_json
 from xval.base.operating_system import flush, replace
+from xval.report.metrics_file import metrics_content
 from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Curves
 
-_Read = tuple[MetricDict | None, Mapping[JobKey, Curves]]
+_Read = tuple[InstanceResults | None, Mapping[JobKey, Curves]]
 _MOST_AHEAD_NS = 60 * 10**9  # of the clock of a file server
 _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
 
@@ -82,12 +82,12 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
             for number in folder.instances():
                 results.forget(("metrics.json", number))
         read = [_write_instance(results, number, damaged) for number in folder.instances()]
-        metric_dicts = [metric_dict for metric_dict, _ in read if metric_dict]
-        if not metric_dicts:
+        instances = [instance for instance, _ in read if instance]
+        if not instances:
             return damaged
         histories = {key: curves for _, of_instance in read for key, curves in of_instance.items()}
         with part_of(folder.workbook) as temporary:
-            write_workbook(temporary, metric_dicts, histories)
+            write_workbook(temporary, instances, histories)
             flush(temporary)
             replace(temporary, folder.workbook)
         write_json(folder.derived_note, {"made_of": made_of})
@@ -95,7 +95,7 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
 
 
 def _write_instance(results: OpenResults, instance: int, damaged: list[str]) -> _Read:
-    """Write metrics.json of an instance where it has changed; return its metric dict and the histories of its finished jobs."""
+    """Write metrics.json of an instance where it has changed; return its instance and the histories of its finished jobs."""
     name, path = ("metrics.json", instance), results.folder.metrics_file(instance)
     if not path.exists():
         results.forget(name)
@@ -106,12 +106,12 @@ def _write_instance(results: OpenResults, instance: int, damaged: list[str]) -> 
     return read
 
 
-def _read_and_write(results: OpenResults, instance: int) -> tuple[_Read, list[str]]:
+def _read_and_write(results: OpenResults, number: int) -> tuple[_Read, list[str]]:
     faults: list[str] = []
-    metric_dict = gather(results.folder, instance, faults, writes=True)
-    if metric_dict is None:
+    instance = read_what_can_be(results.folder, number, faults, writes=True)
+    if instance is None:
         return (None, {}), faults
-    records, histories = jobs_of(metric_dict), dict[JobKey, Curves]()
+    records, histories = instance.jobs, dict[JobKey, Curves]()
     for key in records:
         try:
             if curves := results.history(key):
@@ -120,8 +120,8 @@ def _read_and_write(results: OpenResults, instance: int) -> tuple[_Read, list[st
             place = results.folder.fold_folder(*key) / "history.csv"
             named = f"{place}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
             faults.append(f"{named} Its curves are missing from the workbook.")
-    write_if_changed(results.folder.metrics_file(instance), {**metric_dict, **_history(histories)})
-    return (metric_dict, {key: curves for key, curves in histories.items() if records[key]["status"] == "done"}), faults
+    write_if_changed(results.folder.metrics_file(number), {**metrics_content(instance), **_history(histories)})
+    return (instance, {key: curves for key, curves in histories.items() if records[key]["status"] == "done"}), faults
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from xval.answers.figure_text import fixed
 from xval.base.errors import counted
-from xval.report.figures import fixed
 
 _FOLDER = Path(__file__).with_name("templates")
 

@@ -1,6 +1,6 @@
 """The tables that a user sees on the terminal: instances, jobs, and how a run ended.
 
-Comes in: instances, plans, outcomes and metric dicts. Goes out: rich tables and lines. run.py prints them.
+Comes in: instances, plans, outcomes and instances. Goes out: rich tables and lines. run.py prints them.
 """
 
 import re
@@ -15,18 +15,16 @@ from rich.text import Text
 from xval.answers import ranking
 from xval.answers.deals import describe_deals
 from xval.answers.findings import find_findings
-from xval.answers.metric_dict import MetricDict
-from xval.answers.metric_dicts import read_metric_dicts
-from xval.answers.repeats import describe_components, done_jobs
-from xval.answers.summary import SIDE_NAMES
+from xval.answers.read import read_instances
+from xval.answers.repeats import describe_components
+from xval.answers.summary import SIDE_NAMES, parameter_value, test_side
 from xval.answers.trials import describe_search
 from xval.base.errors import counted
 from xval.folds.plan import Fold
 from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan
-from xval.measures.task import find_task
-from xval.report.workbook.cells import parameter_value
 from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.settings.resolve import Instance, describe_numbers
 
@@ -41,41 +39,41 @@ _LEGEND = "*: selected by the validation figure. ±: standard deviation over fol
 _OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
 
 
-def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[MetricDict]:
-    """Print the table of some instances, which of them is selected and what has to be said; return their metric dicts."""
-    metric_dicts = read_metric_dicts(folder, numbers)
-    if metric_dicts:
-        header, rows = ranking.summary_table(metric_dicts, most=_MOST_ROWS)
+def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[InstanceResults]:
+    """Print the table of some instances, which of them is selected and what has to be said; return their instances."""
+    instances = read_instances(folder, numbers)
+    if instances:
+        header, rows = ranking.summary_table(instances, most=_MOST_ROWS)
         console.print(make_table(*merge_equal(header, rows)))
         of_windows = any(name.startswith("test clip ") for name in header)
         console.print(f"{_LEGEND}{_OF_WINDOWS if of_windows else ''}", soft_wrap=True, markup=False)
-        if len(rows) < len(metric_dicts):
-            console.print(f"The {len(rows)} best of {len(metric_dicts)} instances by validation; the workbook has all of them.")
-        console.print(Text(ranking.describe_selection(metric_dicts)), soft_wrap=True)
-        others = set(folder.instances()) - {metric_dict["instance"] for metric_dict in metric_dicts}
+        if len(rows) < len(instances):
+            console.print(f"The {len(rows)} best of {len(instances)} instances by validation; the workbook has all of them.")
+        console.print(Text(ranking.describe_selection(instances)), soft_wrap=True)
+        others = set(folder.instances()) - {instance.number for instance in instances}
         if others := {number for number in others if folder.jobs(number)}:
             line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
-        for finding in find_findings(metric_dicts):
+        for finding in find_findings(instances):
             console.print(Text(f"- {finding.text}"), soft_wrap=True)
-    return metric_dicts
+    return instances
 
 
 def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console) -> int:
     """Print the table, what went wrong and where everything is; return the exit code."""
-    metric_dicts = print_figures(planned.folder, [instance.number for instance in planned.instances], console)
-    side = ranking.test_side(metric_dicts)
-    for metric_dict in metric_dicts:
-        main = find_task(metric_dict["task_type"]).main_metrics[0]
-        for described in (describe_components(metric_dict, side, main), describe_deals(metric_dict, side, main)):
+    instances = print_figures(planned.folder, [instance.number for instance in planned.instances], console)
+    side = test_side(instances)
+    for instance in instances:
+        main = instance.task.main_metrics[0]
+        for described in (describe_components(instance, side, main), describe_deals(instance, side, main)):
             if described:
-                console.print(f"instance {metric_dict['instance']}: {SIDE_NAMES[side]} {described}", soft_wrap=True)
-        if searched := describe_search(metric_dict):
+                console.print(f"instance {instance.number}: {SIDE_NAMES[side]} {described}", soft_wrap=True)
+        if searched := describe_search(instance):
             console.print(searched, soft_wrap=True, markup=False)
-        codes = sorted({record["code_hash"] for record in done_jobs(metric_dict).values()})
+        codes = sorted({record["code_hash"] for record in instance.done.values()})
         if len(codes) > 1:
             listed = f"code/{', code/'.join(codes)}"
-            console.print(f"instance {metric_dict['instance']}: its folds ran on {len(codes)} versions of the code ({listed}).")
+            console.print(f"instance {instance.number}: its folds ran on {len(codes)} versions of the code ({listed}).")
     failures: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.status in FAILED:
@@ -84,7 +82,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console)
         more = " ..." if len(jobs) > _LISTED_JOBS else ""
         listed = "; ".join(jobs[:_LISTED_JOBS])
         console.print(Text(f"{counted(len(jobs), 'job')} failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
-    finished = {key for metric_dict in metric_dicts for key in done_jobs(metric_dict)}
+    finished = {key for instance in instances for key in instance.done}
     elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
     if elsewhere:
         console.print(f"Another process runs {counted(elsewhere, 'job')}, and adds what it finds to the workbook.")

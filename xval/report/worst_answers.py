@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 from markupsafe import Markup
 
+from xval.answers.figure_text import fixed
 from xval.measures.task import Task
 from xval.report.charts import draw_events
 from xval.report.contents import PageContents
-from xval.report.figures import fixed
 from xval.report.sounds import Sound
 
 MOST_CLIPS = 12

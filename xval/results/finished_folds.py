@@ -1,6 +1,6 @@
 """The instances in a folder that a user names.
 
-Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: an `InstanceRecords` for
+Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: an `InstanceResults` for
 each instance, with the records of its present settings and folds.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from xval.base.errors import ResultsError
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.instance_records import InstanceRecords
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 
@@ -19,7 +19,7 @@ from xval.results.open import open_results
 _BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")
 
 
-def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | None = None) -> list[InstanceRecords]:
+def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | None = None) -> list[InstanceResults]:
     """Return the instances in a folder: of an experiment, of an instance or a fold in it, or of several experiments.
 
     An `ExperimentFolder` that is open already is not read again. Where `numbers` are given, only these instances are read.
@@ -31,7 +31,7 @@ def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | N
         patterns = _BELOW[:1] if (folder / "folds.json").is_file() else _BELOW  # below an experiment lies none
         below = sorted({path.parent for pattern in patterns for path in folder.glob(pattern)}, key=_natural)
         places = [(path, *_find_jobs(path)) for path in below or [folder]]
-    instance_records: list[InstanceRecords] = []
+    instance_records: list[InstanceResults] = []
     for path, experiment, instances, chosen in places:
         if numbers is not None:
             begun = list(filter(experiment.has_begun, instances))
@@ -61,7 +61,7 @@ def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
     return experiment, [int(named.group(1))], chosen
 
 
-def _refuse_same_experiment(instances: Iterable[InstanceRecords]) -> None:
+def _refuse_same_experiment(instances: Iterable[InstanceResults]) -> None:
     """Refuse two folders of one experiment, whose folds would count twice."""
     folders: dict[tuple[str, int], Path] = {}
     for instance in instances:

@@ -3,17 +3,14 @@
 Comes in: an experiment that is open. Goes out: tables for pandas; every view, mean or comparison is a selection of these.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from preprocessing.clips.parquet_files import column_names, read_frame
 from xval.base.errors import ResultsError, brief
-from xval.base.numbers import finite_or_nan
-from xval.results.job_key import JobKey
-from xval.results.read import FIGURE_PLACES, Record
 
 if TYPE_CHECKING:
     from xval.results.open import OpenResults
@@ -57,7 +54,7 @@ def frame_of_figures(results: "OpenResults") -> pd.DataFrame:
         instance, fold, repeat, side (of `FIGURE_PLACES`), item (empty: all of the side), metric, value (NaN: undefined).
     """
     numbers = filter(results.folder.has_begun, results.folder.instances())
-    rows = (row for number in numbers for row in figure_rows(results.instance(number).done))
+    rows = (row for number in numbers for row in results.instance(number).rows())
     return pd.DataFrame(list(rows), columns=list(FIGURES)).astype(FIGURES)
 
 
@@ -74,15 +71,6 @@ def frame_of_estimates(results: "OpenResults") -> pd.DataFrame:
         for metric, figure in figures.items()
     ]
     return pd.DataFrame(rows, columns=list(_ESTIMATES)).astype(_ESTIMATES)
-
-
-def figure_rows(records: Mapping[JobKey, Record], *, with_items: bool = True) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of `frame_of_figures` of finished jobs, in their order: of all of a side first, then of its items."""
-    for key, record in records.items():
-        for side, (part, of_part) in FIGURE_PLACES.items():
-            yield from ((*key, side, "", name, finite_or_nan(value)) for name, value in record[part][of_part].items())
-        for item, figures in (record["item_metrics"]["test"] if with_items else {}).items():
-            yield from ((*key, "test", item, name, finite_or_nan(value)) for name, value in figures.items())
 
 
 def frame_of_predictions(path: Path, columns: Iterable[str] | None = None) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from xval.base.json_files import JsonObject
 from xval.results.estimates_file import Estimates, is_of, read_estimates, source_of
 from xval.results.folder import ExperimentFolder, file_state, find_experiment
 from xval.results.further_figures import with_further
-from xval.results.instance_records import InstanceRecords
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import (
     Curves,
@@ -114,10 +114,10 @@ class OpenResults:
         """The metrics that were asked for after the training: names of the task's, and dotted paths."""
         return self._read(self.folder.added_metrics, partial(requested_metrics, self.folder))
 
-    def records(self, instance: int) -> tuple[dict[JobKey, Record], dict[JobKey, str]]:
-        """Return the records of the jobs of an instance, and the reasons why others cannot be read."""
+    def records(self, instance: int, jobs: Iterable[JobKey] | None = None) -> tuple[dict[JobKey, Record], dict[JobKey, str]]:
+        """Return the records of jobs of an instance (None: of all), and the reasons why others cannot be read."""
         records, damaged = {}, {}
-        for key in self.folder.jobs(instance):
+        for key in self.folder.jobs(instance) if jobs is None else jobs:
             try:
                 record = self.record(key)
             except (ResultsError, OSError) as error:
@@ -152,23 +152,32 @@ class OpenResults:
         folds, settings_hash = self.folds, self.settings(instance).settings_hash
         return {key: record for key, record in records.items() if is_current(record, settings_hash, folds.hash_of(key.fold))}
 
-    def instance(self, number: int, chosen: JobKey | None = None) -> InstanceRecords:
-        """Return the jobs of an instance, or one of them."""
+    def instance(self, number: int, chosen: JobKey | None = None, damaged: list[str] | None = None) -> InstanceResults:
+        """Return an instance with its jobs, or with one of them.
+
+        Args:
+            number: Of the instance.
+            chosen: This job alone.
+            damaged: Is given a line for each file that cannot be read; None: the first of them is a `ResultsError`.
+        """
         folds, written = self.folds, self.settings(number)
         wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, written.settings.repeats))
-        records: dict[JobKey, Record] = {}
-        for key in self.folder.jobs(number):
-            if key not in wanted and (chosen or key.fold not in folds.numbers):
-                continue
-            record = self.record(key)
-            if record is None:
-                raise ResultsError(f"{self.folder.fold_folder(*key)}: has no record.json. {REMEDY}")
-            records[key] = record
-        current = self.with_further(self.current(number, records))
-        done, failed = (
-            {key: record for key, record in current.items() if record["status"] == status} for status in ("done", "failed")
+        jobs = [key for key in self.folder.jobs(number) if key in wanted or (not chosen and key.fold in folds.numbers)]
+        records, faults = self.records(number, jobs)
+        current = self.current(number, records)
+        try:
+            current = self.with_further(current)
+        except ResultsError as error:
+            faults[JobKey(number, 0)] = str(error)
+        if damaged is not None:
+            damaged += faults.values()
+        elif faults:
+            raise ResultsError(next(iter(faults.values())))
+        elif lacking := [key for key in jobs if key not in records]:
+            raise ResultsError(f"{self.folder.fold_folder(*lacking[0])}: has no record.json. {REMEDY}")
+        return InstanceResults(
+            self.folder, written, dict(sorted(current.items())), len(folds.numbers), folds.plan.n_deals, tuple(sorted(wanted))
         )
-        return InstanceRecords(self.folder, written, tuple(sorted(wanted)), done, failed)
 
     @property
     def jobs(self) -> "pd.DataFrame":

@@ -9,10 +9,10 @@ import pytest
 
 from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.text import describe_limits, describe_to_publish
-from xval.answers.deals import deals_of, describe_deals, item_means
+from xval.answers.deals import describe_deals, folds_of_deals
 from xval.answers.findings import find_findings
-from xval.answers.metric_dicts import read_metric_dicts
-from xval.answers.summary import figure, item_figure
+from xval.answers.read import read_instances
+from xval.answers.tested_items import item_means
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.measures import metrics
@@ -83,27 +83,27 @@ def make(make_results, tmp_path):
 
 def gather(folder):
     assert rebuild(folder) == []
-    return read_metric_dicts(folder, folder.instances())
+    return read_instances(folder, folder.instances())
 
 
 def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
     folder = make(RIGHT)
     (found,) = gather(folder)
 
-    accuracies = figure(found, "test", "accuracy")
-    assert (accuracies["mean"], accuracies["n"], found["folds_total"]) == (pytest.approx(0.6), 4, 4)
+    accuracies = found.over_folds("test", "accuracy")
+    assert (accuracies["mean"], accuracies["n"], found.n_folds) == (pytest.approx(0.6), 4, 4)
     assert accuracies["std"] == pytest.approx((0.02 / 3) ** 0.5)  # of 0.6, 0.6, 0.7, 0.5
     of_items = [0.6, 0.6, 0.8, 0.4]
     assert [each["accuracy"] for each in item_means(found).values()] == pytest.approx(of_items)
-    over_items = item_figure(found, "test", "accuracy")
-    assert found["over_items"]["n_items"] == 4
+    over_items = found.item_figure("test", "accuracy")
+    assert found.over_items["n_items"] == 4
     assert (over_items["items"], over_items["low"], over_items["high"]) == pytest.approx(
         (0.6, *mean_interval(np.array(of_items))[:2])
     )
     pooled = [auc_of(RIGHT[1], RIGHT[2]), auc_of(RIGHT[3], RIGHT[4])]
     assert pooled[0] != pooled[1]
-    assert item_figure(found, "test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
-    assert [[record["fold"] for record in records] for records in deals_of(found).values()] == [[1, 2], [3, 4]]
+    assert found.item_figure("test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
+    assert folds_of_deals(found) == {1: [1, 2], 2: [3, 4]}
     assert describe_deals(found, "test", "accuracy") == "accuracy deal 1 0.600, deal 2 0.600"
     sheet = openpyxl.load_workbook(folder.workbook)["items"]
     assert [[cell.value for cell in row[:3]] for row in sheet.iter_rows(min_row=2, max_row=5)] == [
@@ -114,7 +114,7 @@ def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
 def test_pooled_figures_leave_a_deal_out_that_is_not_whole(make):
     (found,) = gather(make({fold: RIGHT[fold] for fold in (1, 2, 3)}))
 
-    assert item_figure(found, "test", "auc")["pooled"] == pytest.approx(auc_of(RIGHT[1], RIGHT[2]))
+    assert found.item_figure("test", "auc")["pooled"] == pytest.approx(auc_of(RIGHT[1], RIGHT[2]))
     assert [each["accuracy"] for each in item_means(found).values()] == pytest.approx([0.6, 0.7, 0.8, 0.3])
     assert any(finding.kind == "folds missing" for finding in find_findings([found]))
 
@@ -128,8 +128,8 @@ def test_other_deals_than_those_of_folds_json_count_nowhere_and_are_kept(make):
 
     assert is_stale(folder)
     (found,) = gather(folder)
-    assert (found["folds_total"], found["folds_done"], len(folder.jobs(1))) == (2, 2, 4)
-    assert "deals" not in found
+    assert (found.n_folds, len(found.folds), len(folder.jobs(1))) == (2, 2, 4)
+    assert found.n_deals == 1
     assert [each["accuracy"] for each in item_means(found).values()] == [0.5, 0.7, 0.9, 0.3]
     assert describe_deals(found, "test", "accuracy") == ""
 

@@ -8,9 +8,9 @@ import pytest
 
 from preprocessing.annotations.settings import FrameSettings
 from xval.answers.events_over_items import measure_events
-from xval.answers.item_figures import make_figure
 from xval.measures.events.psds import ScoredRecording, psds_figures, tabulate_runs
 from xval.measures.metrics import Chance
+from xval.results.item_figures import make_figure
 
 OF_RECORD = make_figure(0.25, math.nan, "items", None, Chance(math.nan, ""))
 SETTINGS = FrameSettings(

@@ -1,12 +1,14 @@
 """What is said beside the figures."""
 
+from dataclasses import replace
+
 import pytest
 
 from xval.answers.findings import find_findings
 
 
-def texts(metric_dicts):
-    return {finding.kind: finding.text for finding in find_findings(metric_dicts)}
+def texts(instances):
+    return {finding.kind: finding.text for finding in find_findings(instances)}
 
 
 def with_sides(make_record, fold, validation, test, **changes):
@@ -33,7 +35,7 @@ def over_items(low, high, chance=0.5):
 def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(make_instance, make_record):
     validation = {1: [0.9, 0.2, 0.9], 2: [0.1, 0.8, 0.1]}
     test = {1: [0.5, 0.9, 0.6], 2: [0.9, 0.4, 0.9]}
-    metric_dicts = [
+    instances = [
         make_instance(
             number,
             [with_sides(make_record, fold, validation[number][fold - 1], test[number][fold - 1]) for fold in (1, 2, 3)],
@@ -41,22 +43,22 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
         )
         for number in (1, 2)
     ]
-    text = texts(metric_dicts)["nested"]
+    text = texts(instances)["nested"]
     assert text.startswith("0.500 is the mean test balanced_accuracy if each fold chooses among the 2 instances")
     assert "The 0.667 of instance 1" in text
     assert "reaches, report 0.500." in text
-    assert "nested" not in texts(metric_dicts[:1])
+    assert "nested" not in texts(instances[:1])
 
 
 def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_instance, make_record):
     values = {1: [(0.9, 0.5), (0.5, 0.5), (0.9, 0.5)], 2: [(0.1, 0.4), (0.8, 0.9), (0.1, 0.4)]}
-    metric_dicts = [
+    instances = [
         make_instance(
             number, [with_sides(make_record, fold, *of) for fold, of in enumerate(sides, start=1)], learning_rate=number
         )
         for number, sides in values.items()
     ]
-    text = texts(metric_dicts)["nested"]
+    text = texts(instances)["nested"]
     assert text.startswith("0.633 is the mean test balanced_accuracy")
     assert (
         "The 0.500 of instance 1 estimates this one instance, and such a figure is too good on average, though here it is the"
@@ -72,8 +74,8 @@ def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_
         )
         for number, values in ((1, folds), (2, sorted(folds)))
     ]
-    assert {"tie", "nested"} <= set(texts([each | {"over_items": over_items(0.55, 0.7)} for each in instances]))
-    found = texts([each | {"over_items": over_items(0.4, 0.7)} for each in instances])
+    assert {"tie", "nested"} <= set(texts([replace(each, over_items=over_items(0.55, 0.7)) for each in instances]))
+    found = texts([replace(each, over_items=over_items(0.4, 0.7)) for each in instances])
     assert "Do not rank these" in found["not above chance"]
     assert not {"tie", "nested"} & set(found)
 
@@ -105,13 +107,13 @@ def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_reco
     records = [with_sides(make_record, fold + 1, 0.5, 0.5) for fold in range(n_folds)]
     for record in records:
         record["items"] = {"training": ["a", "b"], "validation": ["c"], "test": ["d", "e"]}
-    metric_dicts = [make_instance(number, records, learning_rate=number, **changes) for number in (1, 2)]
-    assert said in texts(metric_dicts)["few validation items"]
+    instances = [make_instance(number, records, learning_rate=number, **changes) for number in (1, 2)]
+    assert said in texts(instances)["few validation items"]
 
 
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
-    metric_dicts = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
-    found = texts(metric_dicts)
+    instances = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
+    found = texts(instances)
     assert "Instances 1-3 differ in their seed alone" in found["seeds"]
     assert "repeats = 3" in found["seeds"]
     assert not {"tie", "nested"} & set(found)
@@ -128,7 +130,7 @@ def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instan
         "Instance 1 is not surely better than instance 2: the difference in validation accuracy"
     )
     assert "tie" not in texts(far)
-    at_chance = near[1] | {"over_items": over_items(0.45, 0.7)}
+    at_chance = replace(near[1], over_items=over_items(0.45, 0.7))
     assert "tie" not in texts([near[0], at_chance]), "it is not to be taken, however simple"
 
 
@@ -138,31 +140,31 @@ def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instan
 )
 def test_who_is_not_above_chance_is_named(make_instance, low, high, loss, is_named):
     """Guessing has the loss 0.5 in these records, and the validation loss is 0.1 above that of the test."""
-    found = make_instance(4, [{"balanced_accuracy": 0.6, "loss": loss}] * 6) | {"over_items": over_items(low, high)}
+    found = replace(make_instance(4, [{"balanced_accuracy": 0.6, "loss": loss}] * 6), over_items=over_items(low, high))
     assert ("Not above chance: instance 4" in texts([found]).get("not above chance", "")) == is_named
 
 
 @pytest.mark.parametrize(("value", "is_named"), [(0.5, True), (0.4, True), (0.6, False)])
 def test_a_figure_without_interval_is_compared_with_chance_itself(make_instance, value, is_named):
-    found = make_instance(4, [{"balanced_accuracy": value, "loss": 0.3}] * 6) | {"over_items": over_items(None, None)}
-    found["over_items"]["figures"]["test"]["balanced_accuracy"]["items"] = value
+    found = replace(make_instance(4, [{"balanced_accuracy": value, "loss": 0.3}] * 6), over_items=over_items(None, None))
+    found.over_items["figures"]["test"]["balanced_accuracy"]["items"] = value
     assert ("not above chance" in texts([found])) == is_named
 
 
 def test_an_error_is_better_than_chance_below_it(make_instance):
     figures = [{"rmse": 0.6}] * 6
     for low, high, is_named in ((0.2, 0.4, False), (0.4, 0.6, True)):
-        found = make_instance(1, figures, task_type="regression") | {"over_items": over_items(low, high)}
-        found["over_items"]["figures"]["test"]["rmse"] = found["over_items"]["figures"]["test"].pop("balanced_accuracy")
+        found = replace(make_instance(1, figures, task_type="regression"), over_items=over_items(low, high))
+        found.over_items["figures"]["test"]["rmse"] = found.over_items["figures"]["test"].pop("balanced_accuracy")
         assert ("not above chance" in texts([found])) == is_named
 
 
 def test_missing_folds_are_counted(make_instance, make_failure):
-    metric_dicts = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, make_failure(2)]), make_instance(3, [], folds_total=2)]
-    assert "missing of instance 2 (1 of 2 done), instance 3 (0 of 2 done)" in texts(metric_dicts)["folds missing"]
-    assert "when what failed is mended" in texts(metric_dicts)["folds missing"]
-    assert "failed" not in texts([metric_dicts[0], metric_dicts[2]])["folds missing"]
-    assert "folds missing" not in texts(metric_dicts[:1])
+    instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, make_failure(2)]), make_instance(3, [], folds_total=2)]
+    assert "missing of instance 2 (1 of 2 done), instance 3 (0 of 2 done)" in texts(instances)["folds missing"]
+    assert "when what failed is mended" in texts(instances)["folds missing"]
+    assert "failed" not in texts([instances[0], instances[2]])["folds missing"]
+    assert "folds missing" not in texts(instances[:1])
 
 
 def test_few_items_and_a_random_split_are_said(make_instance, make_record):
@@ -190,9 +192,11 @@ def test_instances_of_other_clips_do_not_compare(make_instance):
 
 
 def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_concern(make_instance):
-    metric_dicts = [make_instance(number, [0.5, 0.6], learning_rate=number) for number in (1, 2)]
-    metric_dicts[0]["cautions"], metric_dicts[1]["cautions"] = ["all are upsampled", "some are padded"], ["all are upsampled"]
-    found = {finding.text: finding.instances for finding in find_findings(metric_dicts) if finding.kind == "corpus"}
+    instances = [make_instance(number, [0.5, 0.6], learning_rate=number) for number in (1, 2)]
+    cautions = ["all are upsampled", "some are padded"], ["all are upsampled"]
+    for instance, of_instance in zip(instances, cautions, strict=True):
+        instance.written.cautions.extend(of_instance)
+    found = {finding.text: finding.instances for finding in find_findings(instances) if finding.kind == "corpus"}
     assert found == {"The corpus: all are upsampled.": (), "The corpus (instance 1): some are padded.": (1,)}
 
 

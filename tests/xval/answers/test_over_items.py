@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import openpyxl
@@ -9,11 +10,12 @@ import pandas as pd
 import pytest
 
 import xval
+from xval.answers.figure_text import format_test
 from xval.answers.findings import find_findings
-from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.over_items import _measure, measure_over_items
-from xval.answers.ranking import format_test, summary_table
-from xval.answers.summary import chance_level, item_figure
+from xval.answers.ranking import summary_table
+from xval.answers.read import read_instances
+from xval.answers.summary import chance_level
 from xval.base.json_files import read_json
 from xval.measures import metrics
 from xval.measures.statistics.intervals import mean_interval
@@ -44,7 +46,7 @@ def table(item, targets, probabilities, clips=None, **columns):
 
 @pytest.fixture
 def run(make_results, tmp_path):
-    """Return a function that leaves an experiment of one instance and returns its metric dict.
+    """Return a function that leaves an experiment of one instance and returns its instance.
 
     Each table is of a fold with one test item; the figures of the records are what an evaluation writes.
     """
@@ -67,7 +69,7 @@ def run(make_results, tmp_path):
             )  # fmt: skip
         assert rebuild(results.folder) == []
         make.results = results
-        return read_metric_dicts(results.folder, [1])[0]
+        return read_instances(results.folder, [1])[0]
 
     return make
 
@@ -84,12 +86,12 @@ def draw(n_folds=6, n_clips=20, seed=0):
 
 def test_pooled_figures_are_those_of_the_examples_of_all_folds(run):
     tables = draw()
-    metric_dict = run(tables)
+    instance = run(tables)
     whole = pd.concat(tables)
     wanted = compute(whole["target"], whole["probability_yes"].to_numpy())
-    assert {name: item_figure(metric_dict, "test", name)["pooled"] for name in wanted} == pytest.approx(wanted)
+    assert {name: instance.item_figure("test", name)["pooled"] for name in wanted} == pytest.approx(wanted)
     accuracies = [compute(each["target"], each["probability_yes"].to_numpy())["accuracy"] for each in tables]
-    found = item_figure(metric_dict, "test", "accuracy")
+    found = instance.item_figure("test", "accuracy")
     assert found["items"] == pytest.approx(np.mean(accuracies))
     assert (found["of"], found["low"], found["high"]) == ("items", *mean_interval(np.array(accuracies))[:2])
 
@@ -100,17 +102,17 @@ def test_where_a_fold_lacks_a_class_the_pooled_figure_stands_for_the_corpus_and_
     tables = [
         table(f"s{fold}", [fold % 2] * 30, np.clip(rng.normal(0.4 + 0.2 * (fold % 2), 0.2, 30), 0, 1)) for fold in range(6)
     ]
-    metric_dict = run(tables)
-    assert metric_dict["summary"]["test"]["auc"]["mean"] is None
+    instance = run(tables)
+    assert instance.over_folds("test", "auc")["mean"] is None
     whole = pd.concat(tables)
     wanted = compute(whole["target"], whole["probability_yes"].to_numpy())
     for name in ("auc", "eer", "macro_f1", "precision", "balanced_accuracy"):
-        found = item_figure(metric_dict, "test", name)
+        found = instance.item_figure("test", name)
         assert (found["of"], found["pooled"]) == ("pooled", pytest.approx(wanted[name]))
         assert found["low"] < found["pooled"] < found["high"]
         assert found["chance"] == 0.5
-    assert metric_dict["summary"]["test"]["macro_f1"]["mean"] < wanted["macro_f1"] - 0.2
-    texts = {finding.kind: finding.text for finding in find_findings([metric_dict])}
+    assert instance.over_folds("test", "macro_f1")["mean"] < wanted["macro_f1"] - 0.2
+    texts = {finding.kind: finding.text for finding in find_findings([instance])}
     assert "fold 1, 2, 3, 4, 5, 6" in texts["folds lacking classes"]
 
 
@@ -121,30 +123,28 @@ def test_chance_is_in_the_unit_of_the_figure(run):
         clips = [f"{fold} {number}" for number in range(4)]
         numbers = [0, 1, *[2] * 11, *[3] * 11]
         tables.append(table(f"s{fold}", [0, 0, *[1] * 22], np.linspace(0.1, 0.9, 24), [clips[number] for number in numbers]))
-    metric_dict = run(tables)
-    assert chance_level([metric_dict], "accuracy", "test").lowest == pytest.approx(22 / 24)
-    of_clips = chance_level([metric_dict], "accuracy", "clip_test")
+    instance = run(tables)
+    assert chance_level([instance], "accuracy", "test").lowest == pytest.approx(22 / 24)
+    of_clips = chance_level([instance], "accuracy", "clip_test")
     assert (of_clips.lowest, of_clips.strategy) == (pytest.approx(0.5), "always the most frequent class")
 
 
 def test_chance_of_one_class_per_item_is_that_of_all_tested_items(run):
     """What trains has fewer of the class that is tested: its majority is wrong in every fold, which is no chance level."""
-    metric_dict = run([table(f"s{fold}", [fold % 2] * 10, np.linspace(0.3, 0.7, 10)) for fold in range(6)])
-    assert metric_dict["summary"]["chance"]["accuracy"]["mean"] == 0
-    assert chance_level([metric_dict], "accuracy").lowest == pytest.approx(0.5)
+    instance = run([table(f"s{fold}", [fold % 2] * 10, np.linspace(0.3, 0.7, 10)) for fold in range(6)])
+    assert instance.over_folds("chance", "accuracy")["mean"] == 0
+    assert chance_level([instance], "accuracy").lowest == pytest.approx(0.5)
 
 
 def test_chance_counts_items_as_the_figure_does(run):
     """One speaker with very many clips of one class: a mean over items counts it once."""
-    metric_dict = run(
-        [table("s0", [0] * 90, np.full(90, 0.3)), *(table(f"s{fold}", [1, 1], [0.6, 0.7]) for fold in range(1, 4))]
-    )
-    found = item_figure(metric_dict, "test", "accuracy")
+    instance = run([table("s0", [0] * 90, np.full(90, 0.3)), *(table(f"s{fold}", [1, 1], [0.6, 0.7]) for fold in range(1, 4))])
+    found = instance.item_figure("test", "accuracy")
     assert (found["of"], found["items"], found["chance"]) == ("items", 1.0, 0.75)
 
 
 def numbers_of(make_results, path, targets, predicted):
-    """Return the metric dict of an experiment that predicts numbers, a fold for each row of them, of one item."""
+    """Return the instance of an experiment that predicts numbers, a fold for each row of them, of one item."""
     results = make_results(path, n_folds=len(targets))
     results.add_instance(1, task_type="regression", clip_average="probabilities")
     for fold, (true, answers) in enumerate(zip(targets, np.float32(predicted), strict=True), start=1):
@@ -156,12 +156,12 @@ def numbers_of(make_results, path, targets, predicted):
         changes = {"clip_metrics": {"validation": found, "test": found}, "item_metrics": items, "n_examples": counts}
         results.add_fold(1, fold, found, predictions, **changes)
     assert rebuild(results.folder) == []
-    return read_metric_dicts(results.folder, [1])[0]
+    return read_instances(results.folder, [1])[0]
 
 
 def test_chance_of_a_mean_over_items_is_what_the_answer_reaches_in_each(make_results, tmp_path):
     targets = np.array([[1.0, 3.0], [5.0, 7.0], [9.0, 11.0]])
-    figures = numbers_of(make_results, tmp_path, targets, targets + 1)["over_items"]["figures"]["test"]
+    figures = numbers_of(make_results, tmp_path, targets, targets + 1).over_items["figures"]["test"]
 
     assert {figures[name]["of"] for name in ("rmse", "r2", "ccc")} == {"items"}
     of_mean = [np.sqrt(np.mean((of_item - 6) ** 2)) for of_item in targets]
@@ -187,13 +187,13 @@ def test_chance_of_a_mean_over_recordings_is_that_of_one_answer_to_all_frames():
 def test_figures_of_numbers_that_do_not_vary_in_a_fold_are_pooled(make_results, tmp_path):
     """One age per speaker: the concordance is 0 in every fold, whatever is predicted."""
     ages = np.repeat([[20.0], [30.0], [40.0], [50.0]], 3, axis=1)
-    metric_dict = numbers_of(make_results, tmp_path, ages, ages + np.arange(-1, 2))
-    figures = metric_dict["over_items"]["figures"]["test"]
+    instance = numbers_of(make_results, tmp_path, ages, ages + np.arange(-1, 2))
+    figures = instance.over_items["figures"]["test"]
 
-    assert metric_dict["summary"]["test"]["ccc"]["mean"] == 0
+    assert instance.over_folds("test", "ccc")["mean"] == 0
     assert (figures["ccc"]["of"], figures["rmse"]["of"], figures["mae"]["of"]) == ("pooled", "pooled", "items")
     assert figures["ccc"]["pooled"] > 0.99
-    (text,) = [finding.text for finding in find_findings([metric_dict]) if finding.kind == "folds lacking classes"]
+    (text,) = [finding.text for finding in find_findings([instance]) if finding.kind == "folds lacking classes"]
     assert text.startswith("The true numbers do not vary in fold 1, 2, 3, 4: ")
 
 
@@ -201,51 +201,51 @@ def test_random_labels_are_at_the_chance_of_macro_figures(run):
     rng = np.random.default_rng(3)
     targets = rng.choice(2, p=[0.9, 0.1], size=(6, 600))
     guesses = rng.choice(2, p=[0.9, 0.1], size=(6, 600))
-    metric_dict = run([table(f"s{fold}", true, guess) for fold, (true, guess) in enumerate(zip(targets, guesses, strict=True))])
+    instance = run([table(f"s{fold}", true, guess) for fold, (true, guess) in enumerate(zip(targets, guesses, strict=True))])
     for name in ("macro_f1", "precision"):
-        found = item_figure(metric_dict, "test", name)
+        found = instance.item_figure("test", name)
         assert found["pooled"] == pytest.approx(found["chance"], abs=0.03)
         assert (found["chance"], found["strategy"]) == (0.5, "guessing each class as often as it occurs")
 
 
 def test_they_are_computed_once_and_again_when_a_record_changes(run):
-    before = run(draw())["over_items"]
+    before = run(draw()).over_items
     folder = run.results.folder
     for fold in range(1, 7):
         (folder.fold_folder(1, fold) / "predictions.parquet").unlink()
 
     assert rebuild(folder) == []
-    assert read_metric_dicts(folder, [1])[0]["over_items"] == before
+    assert read_instances(folder, [1])[0].over_items == before
 
     record = read_json(folder.fold_folder(1, 2) / "record.json")
     run.results.add_fold(1, 2, record["metrics"]["test"], draw(seed=1)[1], seconds=11.0)
     rebuild(folder)
-    after = read_metric_dicts(folder, [1])[0]
-    assert after["over_items"]["missing"] == "fold_1, fold_3, fold_4, fold_5, fold_6: no predictions.parquet"
+    after = read_instances(folder, [1])[0]
+    assert after.over_items["missing"] == "fold_1, fold_3, fold_4, fold_5, fold_6: no predictions.parquet"
     assert "no pooled figures" in {finding.kind for finding in find_findings([after])}
 
 
 def test_they_are_those_of_predictions_that_were_replaced(run):
-    before = run(draw())["over_items"]
+    before = run(draw()).over_items
     folder = run.results.folder
     path = folder.fold_folder(1, 2) / "predictions.parquet"
     mine, theirs = path.read_bytes(), (folder.fold_folder(1, 3) / "predictions.parquet").read_bytes()
 
     path.write_bytes(theirs)
-    assert read_metric_dicts(folder, [1])[0]["over_items"]["figures"] != before["figures"]
+    assert read_instances(folder, [1])[0].over_items["figures"] != before["figures"]
 
     path.write_bytes(mine)
-    assert read_metric_dicts(folder, [1])[0]["over_items"] == before
+    assert read_instances(folder, [1])[0].over_items == before
 
 
 def test_a_copy_with_other_times_has_them_without_computing(run, tmp_path, monkeypatch):
-    before = run(draw())["over_items"]
+    before = run(draw()).over_items
     copied = shutil.copytree(run.results.folder.path, tmp_path / "elsewhere", copy_function=shutil.copyfile)
     for path in copied.rglob("predictions.parquet"):
         os.utime(path, (0, 0))
     monkeypatch.delattr("xval.answers.over_items.measure_over_items")
 
-    assert read_metric_dicts(ExperimentFolder(copied), [1])[0]["over_items"] == before
+    assert read_instances(ExperimentFolder(copied), [1])[0].over_items == before
 
 
 def test_what_was_computed_while_a_fold_ended_is_not_kept(run, monkeypatch):
@@ -254,9 +254,9 @@ def test_what_was_computed_while_a_fold_ended_is_not_kept(run, monkeypatch):
     folder.estimates_file(1).unlink()
     record = read_json(folder.fold_folder(1, 2) / "record.json")
 
-    def measure(metric_dict, folders, further):
+    def measure(instance, further):
         run.results.add_fold(1, 2, record["metrics"]["test"], draw(seed=1)[1], seconds=11.0)
-        return measure_over_items(metric_dict, folders, further)
+        return measure_over_items(instance, further)
 
     monkeypatch.setattr("xval.answers.over_items.measure_over_items", measure)
     rebuild(folder)
@@ -284,7 +284,7 @@ def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run, damage)
     assert "fold_3/predictions.parquet: damaged" in line
     assert ("NaN or infinite values" in line) is (damage == "NaN")
     assert "The pooled figures of instance 1 are missing." in line
-    assert read_metric_dicts(folder, [1])[0]["summary"]["test"]["accuracy"]["n"] == 6
+    assert read_instances(folder, [1])[0].over_folds("test", "accuracy")["n"] == 6
 
 
 def test_they_are_a_table_for_pandas(run):
@@ -294,7 +294,7 @@ def test_they_are_a_table_for_pandas(run):
         table = xval.load_figures(run.results.folder.path)
     assert table.dtypes[["mean", "pooled", "low", "chance"]].tolist() == [np.dtype("float64")] * 4
     row = table.set_index(["instance", "side", "metric"]).loc[1, "test", "balanced_accuracy"]
-    found = item_figure(read_metric_dicts(run.results.folder, [1])[0], "test", "balanced_accuracy")
+    found = read_instances(run.results.folder, [1])[0].item_figure("test", "balanced_accuracy")
     assert row[list(found)].to_dict() == found
     assert (row["n_items"], row["n_folds"]) == (3, 3)
     assert len(table.attrs["not_done"]) == 3
@@ -302,20 +302,18 @@ def test_they_are_a_table_for_pandas(run):
 
 def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval(run):
     tables = [table(f"s{fold}", [fold % 2] * 30, np.linspace(0.1, 0.8, 30) + 0.05 * fold) for fold in range(4)]
-    metric_dict = run(tables, comment_1="gender")
+    instance = run(tables, comment_1="gender")
     header, *rows = openpyxl.load_workbook(run.results.folder.workbook)["figures"].iter_rows(values_only=True)
     by_metric = {row[3]: dict(zip(header, row, strict=True)) for row in rows if row[0] == 1}
-    auc, found = by_metric["auc"], item_figure(metric_dict, "test", "auc")
+    auc, found = by_metric["auc"], instance.item_figure("test", "auc")
     assert auc["mean over folds"] is None
     assert (auc["pooled"], auc["95 % low"], auc["interval of"]) == (found["pooled"], pytest.approx(found["low"]), "pooled")
     assert by_metric["accuracy"]["chance"] == pytest.approx(0.5)
     assert by_metric["accuracy"]["strategy of chance"] == "always the most frequent class"
-    _, (row,) = summary_table([metric_dict])
-    assert row[5] == format_test(metric_dict, "test", "accuracy")
+    _, (row,) = summary_table([instance])
+    assert row[5] == format_test(instance, "test", "accuracy")
     assert row[5].endswith("]")
-    assert f", pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in format_test(
-        metric_dict, "test", "auc"
-    )
+    assert f", pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in format_test(instance, "test", "auc")
     summary = openpyxl.load_workbook(run.results.folder.workbook)["summary"]
     texts = [str(cell.value) for column in summary.iter_cols() for cell in column]
     assert f"pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in texts
@@ -323,18 +321,19 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     assert any(text.startswith("Smallest deviation: over 4 folds") for text in texts)
 
 
-def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run, tmp_path):
+def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run):
     first, rng = draw(), np.random.default_rng(1)
     second = [table(of["item"].iloc[0], (of["target"] == "yes").astype(int), rng.random(len(of))) for of in first]
-    metric_dict = run(first)
-    folders = {JobKey(1, fold): run.results.folder.fold_folder(1, fold) for fold in range(1, 7)}
-    for fold, of in enumerate(second, start=1):
-        folders[JobKey(1, fold, 2)] = tmp_path / f"fold_{fold}_repeat_2"
-        folders[JobKey(1, fold, 2)].mkdir()
-        of.to_parquet(folders[JobKey(1, fold, 2)] / "predictions.parquet")
-    folders[JobKey(1, 3, 3)] = tmp_path / "fold_3_repeat_3"  # without the other folds, and without files
+    instance = run(first)
+    jobs = dict(instance.jobs)
+    for key, record in instance.jobs.items():
+        again = key._replace(repeat=2)
+        instance.folder(again).mkdir()
+        second[key.fold - 1].to_parquet(instance.predictions_file(again))
+        jobs[again] = record
+    jobs[JobKey(1, 3, 3)] = jobs[JobKey(1, 3)]  # without the other folds, and without files
 
-    found = measure_over_items(metric_dict, folders)["figures"]["test"]["auc"]
+    found = measure_over_items(replace(instance, jobs=jobs))["figures"]["test"]["auc"]
 
     wholes = [pd.concat(tables) for tables in (first, second)]
     aucs = [compute(whole["target"], whole["probability_yes"].to_numpy())["auc"] for whole in wholes]

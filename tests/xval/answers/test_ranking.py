@@ -2,23 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from xval.answers.figure_text import format_chance, format_interval, format_time
 from xval.answers.findings import find_findings
-from xval.answers.ranking import (
-    Best,
-    Ranking,
-    describe_selection,
-    find_best,
-    find_ties,
-    format_chance,
-    format_interval,
-    format_time,
-    rank_instances,
-    summary_table,
-)
+from xval.answers.ranking import Best, Ranking, describe_selection, find_best, find_ties, rank_instances, summary_table
 from xval.answers.summary import ChanceLevel
 from xval.measures.statistics.comparison import corrected_t
 
@@ -28,41 +18,41 @@ def with_windows(make_record, fold, metrics):
 
 
 def test_scores_are_best_when_high_and_losses_when_low_and_deviations_when_small(make_instance):
-    metric_dicts = [
+    instances = [
         make_instance(1, [{"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.9, "loss": 2.0}]),
         make_instance(2, [{"accuracy": 0.6, "loss": 0.5}, {"accuracy": 0.7, "loss": 1.6}]),
     ]
-    assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1}, {2})
-    assert find_best(metric_dicts, "test", "loss")[:2] == ({2}, {1})
-    assert find_best(metric_dicts, "training", "accuracy")[:2] == ({1}, {2})
+    assert find_best(instances, "test", "accuracy")[:2] == ({1}, {2})
+    assert find_best(instances, "test", "loss")[:2] == ({2}, {1})
+    assert find_best(instances, "training", "accuracy")[:2] == ({1}, {2})
 
 
 def test_errors_of_a_regression_are_best_when_low(make_instance):
-    metric_dicts = [make_instance(number, [{"rmse": number, "ccc": number}] * 2, task_type="regression") for number in (1, 2)]
-    assert find_best(metric_dicts, "test", "rmse").mean == {1}
-    assert find_best(metric_dicts, "test", "ccc").mean == {2}
+    instances = [make_instance(number, [{"rmse": number, "ccc": number}] * 2, task_type="regression") for number in (1, 2)]
+    assert find_best(instances, "test", "rmse").mean == {1}
+    assert find_best(instances, "test", "ccc").mean == {2}
 
 
 def test_all_equal_ones_are_best(make_instance):
-    metric_dicts = [make_instance(number, [0.5, 0.75]) for number in (1, 2, 3)] + [make_instance(4, [0.5, 0.5])]
-    assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1, 2, 3}, {4})
+    instances = [make_instance(number, [0.5, 0.75]) for number in (1, 2, 3)] + [make_instance(4, [0.5, 0.5])]
+    assert find_best(instances, "test", "accuracy")[:2] == ({1, 2, 3}, {4})
 
 
 def test_what_rounding_tells_apart_is_equal(make_instance):
-    metric_dicts = [make_instance(1, [0.3, 0.3]), make_instance(2, [0.1 + 0.2, 0.1 + 0.2])]
-    assert find_best(metric_dicts, "test", "accuracy").mean == {1, 2}
-    assert rank_instances(metric_dicts).selected == 1
+    instances = [make_instance(1, [0.3, 0.3]), make_instance(2, [0.1 + 0.2, 0.1 + 0.2])]
+    assert find_best(instances, "test", "accuracy").mean == {1, 2}
+    assert rank_instances(instances).selected == 1
 
 
 def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
-    metric_dicts = [
+    instances = [
         make_instance(1, [0.5, 0.6, 0.7]),
         make_instance(2, [0.9, 0.9, make_failure(3)]),
         make_instance(3, [0.95], folds_total=3),
         make_instance(4, [{"accuracy": 0.9}, {"accuracy": 0.9}, {"accuracy": None}]),
     ]
-    assert find_best(metric_dicts, "test", "accuracy")[:2] == ({1}, {1})
-    assert rank_instances(metric_dicts).instances == (1, 2, 4, 3)
+    assert find_best(instances, "test", "accuracy")[:2] == ({1}, {1})
+    assert rank_instances(instances).instances == (1, 2, 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -81,21 +71,21 @@ def test_validation_figures_of_the_one_item_that_an_ensemble_was_fitted_to_do_no
     items, names = {"training": ["x"], "validation": validation_items, "test": ["t"]}, ("accuracy", "balanced_accuracy")
     records = [make_record(fold, dict.fromkeys(names, 0.9), items=items, **facts) for fold in (1, 2)]
     ensemble = make_instance(901, records, architecture="ensemble")
-    metric_dicts = [make_instance(1, [dict.fromkeys(names, value) for value in (0.5, 0.6)]), ensemble]
+    instances = [make_instance(1, [dict.fromkeys(names, value) for value in (0.5, 0.6)]), ensemble]
 
-    assert rank_instances(metric_dicts).instances == ranked
+    assert rank_instances(instances).instances == ranked
     is_ranked = len(ranked) == 2
-    assert find_best(metric_dicts, "validation", "accuracy").mean == ({901} if is_ranked else set())
-    assert find_best(metric_dicts, "test", "accuracy").mean == {901}
-    said = {finding.kind: finding.text for finding in find_findings(metric_dicts)}
+    assert find_best(instances, "validation", "accuracy").mean == ({901} if is_ranked else set())
+    assert find_best(instances, "test", "accuracy").mean == {901}
+    said = {finding.kind: finding.text for finding in find_findings(instances)}
     assert ("Validation figures do not rank instance 901: " in said.get("fitted validation", "")) is not is_ranked
     assert ("nested" in said) is is_ranked
     assert rank_instances([ensemble]).selected == 901
 
 
 def test_while_no_instance_has_all_folds_the_furthest_ones_compete(make_instance):
-    metric_dicts = [make_instance(number, [0.1 * number] * 2, folds_total=6) for number in (1, 2)]
-    assert find_best(metric_dicts, "test", "accuracy").mean == {2}
+    instances = [make_instance(number, [0.1 * number] * 2, folds_total=6) for number in (1, 2)]
+    assert find_best(instances, "test", "accuracy").mean == {2}
 
 
 def test_nobody_is_best_alone_without_values_or_in_a_metric_of_unknown_direction(make_instance):
@@ -117,12 +107,12 @@ def test_one_fold_each_has_a_best_mean_and_no_smallest_deviation(make_instance):
 )
 def test_means_that_differ_by_less_than_their_interval_are_marked_with_the_best(make_instance, second, is_tied):
     first = make_instance(1, [0.6, 0.7, 0.55, 0.65, 0.52, 0.66])
-    metric_dicts = [first, make_instance(2, second)]
+    instances = [first, make_instance(2, second)]
     if len(second) == 6:
-        differences = np.array([fold["metrics"]["test"]["accuracy"] for fold in first["folds"].values()]) - second
+        differences = np.array([*first.fold_values("test", "accuracy").values()]) - second
         assert (corrected_t(differences, 1.0).low <= 0) == is_tied  # one item tests and one trains, in these records
-    assert find_best(metric_dicts, "test", "accuracy").mean_ties == ({2} if is_tied else set())
-    assert find_ties(first, metric_dicts[1:], "validation", "accuracy") == ([2] if is_tied else [])
+    assert find_best(instances, "test", "accuracy").mean_ties == ({2} if is_tied else set())
+    assert find_ties(first, instances[1:], "validation", "accuracy") == ([2] if is_tied else [])
 
 
 def test_deviations_that_an_f_test_does_not_tell_apart_are_marked_with_the_smallest(make_instance):
@@ -136,42 +126,37 @@ def test_deviations_that_an_f_test_does_not_tell_apart_are_marked_with_the_small
 
 
 def test_instances_that_differ_in_their_seed_alone_have_one_rank_and_are_best_together(make_instance):
-    metric_dicts = [
+    instances = [
         make_instance(1, [0.5, 0.6], seed=1, comment_1="a"),
         make_instance(2, [0.8, 0.9], seed=2, comment_1="b"),
         make_instance(3, [0.75, 0.79], seed=1, learning_rate=0.1),
     ]
-    assert rank_instances(metric_dicts).instances == (3, 1, 2)
-    assert find_best(metric_dicts, "test", "accuracy").mean == {3}
-    assert find_best(metric_dicts[:2], "test", "accuracy").mean == {1, 2}
+    assert rank_instances(instances).instances == (3, 1, 2)
+    assert find_best(instances, "test", "accuracy").mean == {3}
+    assert find_best(instances[:2], "test", "accuracy").mean == {1, 2}
 
 
-@settings(deadline=None)
-@given(st.lists(st.lists(st.sampled_from([0.1, 0.2, 0.3]), min_size=3, max_size=3), min_size=2, max_size=6))
-def test_the_best_have_the_extreme_values_and_nobody_else_has(folds):
-    metric_dicts = [
-        {"instance": number, "task_type": "classification", "parameters": {}, "folds": {}, "folds_done": 3,
-         "summary": {"test": {"accuracy": {"mean": sum(values) / 3, "std": max(values), "n": 3, "min": None, "max": None}}}}
-        for number, values in enumerate(folds)
-    ]  # fmt: skip
-    best = find_best(metric_dicts, "test", "accuracy")
-    means = [sum(values) / 3 for values in folds]
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.sampled_from([0.25, 0.5, 0.75]), min_size=3, max_size=3), min_size=2, max_size=6))
+def test_the_best_have_the_extreme_values_and_nobody_else_has(make_instance, folds):
+    best = find_best([make_instance(number, values) for number, values in enumerate(folds)], "test", "accuracy")
+    means, deviations = [sum(values) / 3 for values in folds], [np.std(values) for values in folds]
     assert best.mean == {number for number, mean in enumerate(means) if mean == pytest.approx(max(means), rel=1e-9)}
-    assert best.std == {number for number, values in enumerate(folds) if max(values) == min(map(max, folds))}
+    assert best.std == {number for number, std in enumerate(deviations) if std == pytest.approx(min(deviations), abs=1e-12)}
 
 
 def test_a_monitored_metric_that_all_share_ranks(make_instance):
-    metric_dicts = [make_instance(1, [{"accuracy": 0.5, "loss": 1.0}]), make_instance(2, [{"accuracy": 0.6, "loss": 2.0}])]
-    assert rank_instances(metric_dicts) == ((2, 1), "validation", "accuracy")
+    instances = [make_instance(1, [{"accuracy": 0.5, "loss": 1.0}]), make_instance(2, [{"accuracy": 0.6, "loss": 2.0}])]
+    assert rank_instances(instances) == ((2, 1), "validation", "accuracy")
 
 
 def test_a_validation_loss_ranks_instances_with_one_loss(make_instance):
     figures = {"balanced_accuracy": 0.5, "loss": 1.0}
-    metric_dicts = [
+    instances = [
         make_instance(1, [figures], monitor="val_loss", learning_rate=0.1),
         make_instance(2, [figures | {"loss": 2.0}], monitor="val_loss", learning_rate=0.2),
     ]
-    assert rank_instances(metric_dicts) == ((1, 2), "validation", "loss")
+    assert rank_instances(instances) == ((1, 2), "validation", "loss")
 
 
 @pytest.mark.parametrize(
@@ -183,11 +168,11 @@ def test_a_validation_loss_ranks_instances_with_one_loss(make_instance):
     ],
 )
 def test_what_cannot_be_compared_is_ranked_by_balanced_accuracy(make_instance, second):
-    metric_dicts = [
+    instances = [
         make_instance(1, [{"balanced_accuracy": 0.5, "accuracy": 0.9, "loss": 1.0}], monitor="val_loss"),
         make_instance(2, [{"balanced_accuracy": 0.6, "accuracy": 0.8, "loss": 2.0}], **second),
     ]
-    assert rank_instances(metric_dicts) == ((2, 1), "validation", "balanced_accuracy")
+    assert rank_instances(instances) == ((2, 1), "validation", "balanced_accuracy")
 
 
 @pytest.mark.parametrize("monitor", ["loss", "accuracy"])
@@ -202,25 +187,25 @@ def test_a_monitored_metric_that_exists_no_more_does_not_rank(make_instance):
 
 
 def test_a_regression_falls_back_on_the_rmse(make_instance):
-    metric_dicts = [
+    instances = [
         make_instance(number, [{"rmse": number, "loss": 1.0}], task_type="regression", monitor="val_loss", loss=loss)
         for number, loss in ((1, "huber"), (2, "log_cosh"))
     ]
-    assert rank_instances(metric_dicts) == ((1, 2), "validation", "rmse")
+    assert rank_instances(instances) == ((1, 2), "validation", "rmse")
 
 
 def test_test_figures_never_rank(make_instance, make_record):
     good_on_test = make_record(1, {"accuracy": 0.9})
     good_on_test["metrics"]["validation"]["accuracy"] = 0.1
-    metric_dicts = [make_instance(1, [good_on_test]), make_instance(2, [0.2])]
-    assert rank_instances(metric_dicts).selected == 2
+    instances = [make_instance(1, [good_on_test]), make_instance(2, [0.2])]
+    assert rank_instances(instances).selected == 2
 
 
 def test_clips_rank_where_they_are_cut_into_windows(make_instance, make_record):
     record = with_windows(make_record, 1, {"accuracy": 0.3})
     record["clip_metrics"]["validation"]["accuracy"] = 0.95
-    metric_dicts = [make_instance(1, [record]), make_instance(2, [0.5])]
-    assert rank_instances(metric_dicts) == ((1, 2), "clip_validation", "accuracy")
+    instances = [make_instance(1, [record]), make_instance(2, [0.5])]
+    assert rank_instances(instances) == ((1, 2), "clip_validation", "accuracy")
 
 
 def test_in_a_tie_the_lower_number_is_selected(make_instance):
@@ -228,10 +213,10 @@ def test_in_a_tie_the_lower_number_is_selected(make_instance):
 
 
 def test_without_any_finished_fold_nothing_is_selected(make_instance, make_failure):
-    metric_dicts = [make_instance(1, [make_failure(1)])]
-    assert rank_instances(metric_dicts).selected is None
-    assert describe_selection(metric_dicts) == "No fold is finished yet."
-    assert summary_table(metric_dicts)[1] == [("1", "", "cnn_small", "-", "-", "-", "0:00:05", "0/1, 1 failed")]
+    instances = [make_instance(1, [make_failure(1)])]
+    assert rank_instances(instances).selected is None
+    assert describe_selection(instances) == "No fold is finished yet."
+    assert summary_table(instances)[1] == [("1", "", "cnn_small", "-", "-", "-", "0:00:05", "0/1, 1 failed")]
     undefined = [make_instance(1, [{"accuracy": 0.5, "auc": None}], monitor="val_auc")]  # the validation items have one class
     assert describe_selection(undefined) == "No instance is selected: none has a validation auc."
 
@@ -244,11 +229,11 @@ def test_the_best_of_some_come_by_number_and_unranked_ones_only_where_there_is_r
 
 def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_instance, make_failure):
     figures = [{"accuracy": 0.5, "balanced_accuracy": 0.4}, {"accuracy": 0.7, "balanced_accuracy": 0.4}]
-    metric_dicts = [
+    instances = [
         make_instance(1, figures, comment_1="plain"),
         make_instance(2, [figures[0], make_failure(2)], comment_1="=1+1", architecture="crnn"),
     ]
-    header, rows = summary_table(metric_dicts)
+    header, rows = summary_table(instances)
     assert header == (
         "instance", "comment_1", "architecture",
         "validation accuracy", "test balanced_accuracy", "test accuracy", "time", "folds",
@@ -279,18 +264,18 @@ def test_the_table_has_clips_and_windows_side_by_side_where_clips_are_cut(make_i
 
 
 def test_a_metric_beside_those_of_the_task_ranks_and_is_best_by_its_own_direction(make_instance, make_record):
-    metric_dicts = [
+    instances = [
         make_instance(number, [make_record(1, {"worst": 0.1 * number}, further_metrics={"worst": False})], monitor="val_worst")
         for number in (1, 2)
     ]
-    assert rank_instances(metric_dicts) == ((1, 2), "validation", "worst")
-    assert find_best(metric_dicts, "test", "worst").mean == {1}
+    assert rank_instances(instances) == ((1, 2), "validation", "worst")
+    assert find_best(instances, "test", "worst").mean == {1}
 
 
 def test_the_selection_is_explained_with_chance(make_instance):
-    metric_dicts = [make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.4}]), make_instance(2, [{"accuracy": 0.3}])]
-    assert describe_selection(metric_dicts[:1]).startswith("Instance 1 has a mean validation accuracy of 0.600. On the test")
-    assert describe_selection(metric_dicts) == (
+    instances = [make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.4}]), make_instance(2, [{"accuracy": 0.3}])]
+    assert describe_selection(instances[:1]).startswith("Instance 1 has a mean validation accuracy of 0.600. On the test")
+    assert describe_selection(instances) == (
         "Instance 1 is selected: best mean validation accuracy (0.600). "
         "On the test items it reaches balanced_accuracy 0.400 (chance 0.500), accuracy 0.500 (chance 0.500)."
     )
@@ -317,12 +302,12 @@ def test_errors_of_reconstruction_rank_only_where_they_are_in_the_same_units(mak
 
 
 def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_instance):
-    metric_dicts = [make_instance(number, [accuracy]) for number, accuracy in enumerate((0.5, 0.9, 0.4, 0.8), start=1)]
+    instances = [make_instance(number, [accuracy]) for number, accuracy in enumerate((0.5, 0.9, 0.4, 0.8), start=1)]
 
-    _, rows = summary_table(metric_dicts, most=2)
+    _, rows = summary_table(instances, most=2)
 
     assert [row[0] for row in rows] == ["2 *", "4"]
-    assert len(summary_table(metric_dicts)[1]) == 4
+    assert len(summary_table(instances)[1]) == 4
 
 
 @pytest.mark.parametrize(

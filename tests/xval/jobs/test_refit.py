@@ -55,9 +55,9 @@ def test_schedules_that_end_with_num_epochs_have_no_rate_behind_it(schedule, mak
 
 
 def test_what_is_expected_are_the_test_figures_of_the_folds(make_instance):
-    metric_dict = make_instance(1, [0.5, 0.7, None], folds_total=3)
+    instance = make_instance(1, [0.5, 0.7, None], folds_total=3)
 
-    found = expected_figures(metric_dict, "test")["accuracy"]
+    found = expected_figures(instance, "test")["accuracy"]
 
     assert found == {"mean": pytest.approx(0.6), "std": pytest.approx(0.1414, abs=1e-4), "n": 2}
 

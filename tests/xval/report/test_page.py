@@ -19,15 +19,15 @@ from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
 from xval import load_predictions
 from xval.answers.audit.verdict import Verdict
-from xval.answers.metric_dicts import read_metric_dicts
 from xval.answers.ranking import rank_instances
+from xval.answers.read import read_instances
 from xval.answers.read_groups import read_groups
 from xval.report.protocol import _describe_training, describe_protocol
 from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
-from xval.results.read import read_folds
+from xval.results.read import WrittenInstance, read_folds
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SECTIONS = ("answer", "instances", "comparison", "details", "items", "errors", "settings", "protocol")
@@ -63,11 +63,10 @@ def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
     [("mean", "needs no fitting"), ("choose", "selection on its validation items"), ("stack", "a regression")],
 )
 def test_the_protocol_says_what_weighs_the_members_of_an_ensemble(finished, method, words):
-    first, second, _ = read_metric_dicts(ExperimentFolder(finished.results), [1, 2, 3])
-    second["parameters"] |= {"architecture": "ensemble", "method": method, "members": [1]}
-    contents = SimpleNamespace(
-        metric_dicts=[first, second], by_number={1: first, 2: second}, ranking=SimpleNamespace(selected=2)
-    )
+    first, second, _ = read_instances(ExperimentFolder(finished.results), [1, 2, 3])
+    changed = second.parameters | {"architecture": "ensemble", "method": method, "members": [1]}
+    second = dataclasses.replace(second, written=WrittenInstance(**dict(second.written) | {"parameters": changed}))
+    contents = SimpleNamespace(instances=[first, second], by_number={1: first, 2: second}, ranking=SimpleNamespace(selected=2))
 
     sentence = re.search(r"Ensembles combine [^.]*\.", _describe_training(contents))[0]
 
@@ -76,13 +75,13 @@ def test_the_protocol_says_what_weighs_the_members_of_an_ensemble(finished, meth
 
 
 def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(finished):
-    (first,) = read_metric_dicts(ExperimentFolder(finished.results), [1])
+    (first,) = read_instances(ExperimentFolder(finished.results), [1])
     folds = read_folds(ExperimentFolder(finished.results))
     (one, *_) = folds.plan.folds
     plan = dataclasses.replace(folds.plan, folds=(one,), settings={"fold_strategy": "holdout"})
-    for record in first["folds"].values():
+    for record in first.jobs.values():
         record["store"] = "custom"
-    of_one = {"metric_dicts": [first], "by_number": {1: first}, "ranking": rank_instances([first]), "corpus": None}
+    of_one = {"instances": [first], "by_number": {1: first}, "ranking": rank_instances([first]), "corpus": None}
     contents = SimpleNamespace(**of_one, folds=dataclasses.replace(folds, plan=plan), comparisons=(), verdicts=None)
 
     text = " ".join(describe_protocol(contents))
@@ -94,10 +93,10 @@ def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(f
 
 
 def test_the_protocol_names_a_splitter_of_ones_own(finished):
-    (first,) = read_metric_dicts(ExperimentFolder(finished.results), [1])
+    (first,) = read_instances(ExperimentFolder(finished.results), [1])
     folds = read_folds(ExperimentFolder(finished.results))
     plan = dataclasses.replace(folds.plan, settings={"fold_strategy": "my_folds.split", "fold_seed": 1})
-    of_one = {"metric_dicts": [first], "by_number": {1: first}, "ranking": rank_instances([first]), "corpus": None}
+    of_one = {"instances": [first], "by_number": {1: first}, "ranking": rank_instances([first]), "corpus": None}
     contents = SimpleNamespace(**of_one, folds=dataclasses.replace(folds, plan=plan), comparisons=(), verdicts=None)
 
     assert "; the folds are those of my_folds.split (seed 1). " in " ".join(describe_protocol(contents))

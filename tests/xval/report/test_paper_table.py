@@ -3,11 +3,12 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from xval.answers.comparison.compare import compare
-from xval.answers.comparison.figures import Competitor, FoldFigure
+from xval.answers.comparison.competitor import Competitor
 from xval.report.figures import Estimate, main_columns
 from xval.report.paper_table import PaperTable, make_table, to_latex, to_markdown
 
@@ -20,27 +21,18 @@ MAIN = ("balanced_accuracy", "accuracy")
 @pytest.fixture
 def table(make_instance):
     """Return a table of three instances, of which the first is the baseline."""
-    metric_dicts = [
+    instances = [
         make_instance(
             number, [{"accuracy": value, "balanced_accuracy": value} for value in values], dataset="toy", comment_1=name
         )
         for number, (name, values) in enumerate(zip(("best", "as good", NASTY), FIGURES, strict=True), start=1)
     ]
-    metric_dicts[0]["over_items"] = {"figures": {"test": {"accuracy": INTERVAL}}}
-    competitors = [
-        Competitor(
-            str(number),
-            "",
-            tuple(FoldFigure(fold, 1, value, (f"item {fold}",), 0.25, None) for fold, value in enumerate(values, start=1)),
-            {},
-        )
-        for number, values in enumerate(FIGURES, start=1)
-    ]
+    instances[0] = replace(instances[0], over_items={"figures": {"test": {"accuracy": INTERVAL}}})
     comparison = {"figure": "accuracy", "higher_is_better": True, "rope": 0.05}
     names = ("balanced_accuracy", "accuracy")
-    return make_table(
-        metric_dicts, {name: compare(competitors[1:], competitors[0], metric=name, **comparison) for name in names}
-    )
+    of_names = {name: [Competitor(str(instance.number), instance, name) for instance in instances] for name in names}
+    comparisons = {name: compare(others, first, metric=name, **comparison) for name, (first, *others) in of_names.items()}
+    return make_table(instances, comparisons)
 
 
 def test_marks_say_what_the_comparison_says(table):
@@ -57,11 +49,15 @@ def test_marks_say_what_the_comparison_says(table):
 
 
 def test_the_caption_claims_no_test_where_one_fold_allows_none(make_instance):
-    metric_dicts = [make_instance(number, [{"accuracy": 0.5, "balanced_accuracy": 0.5}], dataset="toy") for number in (1, 2)]
-    of_fold = [Competitor(str(n), "", (FoldFigure(1, 1, 0.5 + 0.1 * n, ("a",), 0.25, None),), {}) for n in (1, 2)]
+    figures = {1: 0.6, 2: 0.7}
+    instances = [
+        make_instance(number, [{"accuracy": value, "balanced_accuracy": value}], dataset="toy")
+        for number, value in figures.items()
+    ]
+    of_fold = [Competitor(str(instance.number), instance, "accuracy") for instance in instances]
     comparison = compare(of_fold[1:], of_fold[0], metric="accuracy", figure="accuracy", higher_is_better=True)
 
-    assert "Holm" not in make_table(metric_dicts, {"accuracy": comparison}).note
+    assert "Holm" not in make_table(instances, {"accuracy": comparison}).note
 
 
 def test_markdown_has_a_row_per_instance_and_no_broken_cells(table):
@@ -123,7 +119,7 @@ def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_ma
     shared = {"items": 0.6, "pooled": 0.6, "low": 0.5, "high": 0.7, "method": "t", "chance": 0.5, "strategy": "x"}
     figures = {"balanced_accuracy": shared | {"of": "pooled"}, "accuracy": shared | {"of": "items"}}
     over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": {"test": figures}}
-    found = [make_instance(1, [{"accuracy": 0.6, "balanced_accuracy": 0.6}] * 2, dataset="toy") | {"over_items": over_items}]
+    found = [replace(make_instance(1, [{"accuracy": 0.6, "balanced_accuracy": 0.6}] * 2, dataset="toy"), over_items=over_items)]
 
     table = make_table(found, {})
     assert table.header == ["test balanced accuracy (= accuracy) ↑"]

@@ -8,7 +8,7 @@ import time
 import openpyxl
 import pytest
 
-from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.read import read_instances
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.report.background_rebuild import BackgroundRebuild
@@ -95,8 +95,6 @@ def test_the_epochs_of_every_job_stand_in_its_metric_dict_as_long_as_they_are_wo
         },
         "fold_2": {"epoch": [1, 2], "loss": [0.123457, 1.5e-09], "val_loss": [None, 0.25]},
     }
-    (found,) = read_metric_dicts(folder, [1])
-    assert "history" not in found, "a thousand instances would fill the memory"
     monkeypatch.setattr("xval.report.rebuild._MOST_VALUES_OF_HISTORY", 8)
     rebuild(folder)
     assert "history" not in read_json(path)
@@ -136,8 +134,8 @@ def test_nothing_is_read_of_an_edited_metric_dict_and_a_rebuild_writes_it_again(
     whole = path.read_bytes()
     path.write_bytes(whole.replace(*edit, 1))
 
-    (found,) = read_metric_dicts(folder, [1])
-    assert found["summary"]["test"]["accuracy"]["mean"] == 0.5
+    (found,) = read_instances(folder, [1])
+    assert found.over_folds("test", "accuracy")["mean"] == 0.5
 
     rebuild(folder)
     assert json.loads(path.read_bytes()) == json.loads(whole)

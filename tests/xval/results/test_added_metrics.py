@@ -10,8 +10,8 @@ import pytest
 
 from xval import load_results
 from xval.answers.comparison.choose import compare_instances
-from xval.answers.metric_dicts import read_metric_dicts
-from xval.answers.summary import chance_level, direction, item_figure
+from xval.answers.read import read_instances
+from xval.answers.summary import chance_level, direction
 from xval.base.errors import ResultsError, SettingsError
 from xval.measures import metrics
 from xval.report.rebuild import rebuild
@@ -119,9 +119,9 @@ def write_own(tmp_path, monkeypatch):
 
 def figures_of(results, metric, instance=1):
     """Return mean over folds, pooled figure and chance."""
-    (metric_dict,) = read_metric_dicts(results.folder, [instance])
-    found = item_figure(metric_dict, "test", metric)
-    return metric_dict["summary"]["test"][metric]["mean"], found["pooled"], found["chance"]
+    (instance,) = read_instances(results.folder, [instance])
+    found = instance.item_figure("test", metric)
+    return instance.over_folds("test", metric)["mean"], found["pooled"], found["chance"]
 
 
 def records(folder):
@@ -142,8 +142,8 @@ def test_uar_of_finished_folds_is_what_the_stored_predictions_give_by_hand(exper
     by_side = {side: of["value"].tolist() for side, of in rows.groupby("side")}
     assert by_side["test"] == by_side["clip_test"] == by_side["item_test"] == pytest.approx([5 / 6, 5 / 8, 1 / 2])
     assert by_side["validation"] == by_side["clip_validation"] == [1, 1, 0.5]
-    metric_dicts = read_metric_dicts(experiment.folder, [1, 2])
-    assert chance_level(metric_dicts, "balanced_accuracy").lowest == 0.5
+    instances = read_instances(experiment.folder, [1, 2])
+    assert chance_level(instances, "balanced_accuracy").lowest == 0.5
     summary = openpyxl.load_workbook(experiment.folder.workbook)["figures"]
     assert pooled in [cell.value for column in summary.iter_cols() for cell in column]
     compared = compare_instances(experiment.folder.path, metric="uar", baseline=1)
@@ -160,10 +160,10 @@ def test_figures_are_those_that_the_record_would_have(make_results, tmp_path, na
             add(results, 1, fold, predictions, sorted(names))
     request_metrics(added.folder, [name])
     assert [rebuild(each.folder) for each in (trained, added)] == [[], []]
-    first, second = (read_metric_dicts(each.folder, [1])[0] for each in (trained, added))
+    first, second = (read_instances(each.folder, [1])[0] for each in (trained, added))
     for side in ("test", "validation", "clip_test", "clip_validation"):
-        assert second["summary"][side][name] == first["summary"][side][name]
-    assert item_figure(second, "test", name) == item_figure(first, "test", name)
+        assert second.over_folds(side, name) == first.over_folds(side, name)
+    assert second.item_figure("test", name) == first.item_figure("test", name)
 
 
 def test_clips_have_the_figures_of_their_combined_windows(make_results, tmp_path):
@@ -178,11 +178,11 @@ def test_clips_have_the_figures_of_their_combined_windows(make_results, tmp_path
     request_metrics(results.folder, ["uar"])
     assert rebuild(results.folder) == []
 
-    (metric_dict,) = read_metric_dicts(results.folder, [1])
-    found = {side: metric_dict["summary"][side]["balanced_accuracy"]["mean"] for side in ("test", "clip_test")}
+    (instance,) = read_instances(results.folder, [1])
+    found = {side: instance.over_folds(side, "balanced_accuracy")["mean"] for side in ("test", "clip_test")}
     assert found == {"test": 0.75, "clip_test": 1.0}
-    assert metric_dict["folds"]["1"]["item_metrics"]["test"]["speaker 1"]["balanced_accuracy"] == 1.0
-    pooled = {side: item_figure(metric_dict, side, "balanced_accuracy")["pooled"] for side in found}
+    assert instance.folds[1]["item_metrics"]["test"]["speaker 1"]["balanced_accuracy"] == 1.0
+    pooled = {side: instance.item_figure(side, "balanced_accuracy")["pooled"] for side in found}
     assert pooled == found
 
 
@@ -195,8 +195,8 @@ def test_frames_that_do_not_count_are_left_out(make_results, tmp_path):
     request_metrics(results.folder, ["uar"])
     rebuild(results.folder)  # without events.csv there are no pooled figures
 
-    (metric_dict,) = read_metric_dicts(results.folder, [1])
-    assert metric_dict["summary"]["test"]["balanced_accuracy"]["mean"] == 0.75
+    (instance,) = read_instances(results.folder, [1])
+    assert instance.over_folds("test", "balanced_accuracy")["mean"] == 0.75
     with pytest.raises(SettingsError, match="finished experiments have those of their records alone"):
         request_metrics(results.folder, ["event_macro_precision"])
 
@@ -213,9 +213,9 @@ def test_a_metric_of_the_users_own_has_direction_interval_and_chance(experiment,
     # Of the mean over items: 'no' has a share of 0.48, so that the shares of the classes answer 'yes'.
     of_no = (3 / 4 + 1 / 5 + 2 / 4) / 3
     assert figures_of(experiment, "mistakes") == pytest.approx(((1 / 4 + 3 / 5 + 2 / 4) / 3, 6 / 13, of_no))
-    metric_dicts = read_metric_dicts(experiment.folder, [1, 2])
-    assert direction(metric_dicts, "mistakes") is False
-    found = item_figure(metric_dicts[0], "test", "mistakes")
+    instances = read_instances(experiment.folder, [1, 2])
+    assert direction(instances, "mistakes") is False
+    found = instances[0].item_figure("test", "mistakes")
     assert (found["of"], found["strategy"]) == ("items", "always the shares of the classes")
     assert 0 < found["low"] < found["items"] < found["high"] < 1
 
@@ -240,7 +240,7 @@ def test_a_metric_that_a_run_trained_with_has_pooled_figure_bounds_and_chance_to
 
     assert rebuild(results.folder) == []
 
-    found = item_figure(read_metric_dicts(results.folder, [1])[0], "test", "mistakes")
+    found = read_instances(results.folder, [1])[0].item_figure("test", "mistakes")
     assert (found["method"], found["strategy"]) == ("t on the logit scale", "always the shares of the classes")
     assert found["pooled"] == pytest.approx(6 / 13)
 
@@ -255,10 +255,10 @@ def test_a_fault_of_a_metric_of_a_run_costs_its_own_pooled_figure_alone(make_res
     (line,) = rebuild(results.folder)
 
     assert fault in line
-    (metric_dict,) = read_metric_dicts(results.folder, [1])
-    found = item_figure(metric_dict, "test", "mistakes")
+    (instance,) = read_instances(results.folder, [1])
+    found = instance.item_figure("test", "mistakes")
     assert (found["items"], found["pooled"]) == (pytest.approx(9 / 20), None)
-    assert item_figure(metric_dict, "test", "accuracy")["pooled"] is not None
+    assert instance.item_figure("test", "accuracy")["pooled"] is not None
 
 
 def test_chance_is_what_the_users_metric_says_or_a_fault_of_the_users(experiment, write_own):
@@ -307,7 +307,7 @@ def test_another_source_is_another_metric_and_a_lost_one_keeps_its_figures(exper
 
     experiment.folder.added_metrics.unlink()
     assert rebuild(experiment.folder) == []
-    assert "mistakes" not in read_metric_dicts(experiment.folder, [1])[0]["summary"]["test"]
+    assert "mistakes" not in read_instances(experiment.folder, [1])[0].metrics("test")
     assert "mistakes" not in set(load_results(experiment.folder.path)["metric"])
 
 
@@ -340,11 +340,11 @@ def test_an_error_in_the_users_code_is_named_and_costs_this_metric_alone(experim
     assert "metric 'own_metrics.picky' fails" in line
     assert "one class only" in line
     assert "picky of instance 1, fold 2 is missing" in line
-    (metric_dict,) = read_metric_dicts(experiment.folder, [1])
-    assert {name: metric_dict["summary"]["test"][name]["n"] for name in ("picky", "balanced_accuracy")} == {
+    (instance,) = read_instances(experiment.folder, [1])
+    assert {name: instance.over_folds("test", name)["n"] for name in ("picky", "balanced_accuracy")} == {
         "picky": 2, "balanced_accuracy": 3,
     }  # fmt: skip
-    assert item_figure(metric_dict, "test", "balanced_accuracy")["pooled"] is not None
+    assert instance.item_figure("test", "balanced_accuracy")["pooled"] is not None
 
 
 @pytest.mark.parametrize("damage", ["cut off", "missing"])
@@ -357,8 +357,8 @@ def test_damaged_predictions_are_named_and_computed_when_they_are_whole_again(ex
     lines = rebuild(experiment.folder)
 
     assert any(f"{path}: {'missing' if damage == 'missing' else 'damaged'}" in line for line in lines)
-    (metric_dict,) = read_metric_dicts(experiment.folder, [1])
-    assert metric_dict["summary"]["test"]["balanced_accuracy"]["n"] == 2
+    (instance,) = read_instances(experiment.folder, [1])
+    assert instance.over_folds("test", "balanced_accuracy")["n"] == 2
     path.write_bytes(whole)
     assert rebuild(experiment.folder) == []
     assert figures_of(experiment, "balanced_accuracy")[0] == pytest.approx((5 / 6 + 5 / 8 + 1 / 2) / 3)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from xval.answers.metric_dicts import read_metric_dicts
+from xval.answers.read import read_instances
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.report.rebuild import rebuild
@@ -34,7 +34,7 @@ def test_every_record_is_read_once_whatever_is_asked_of_it(experiment, count_rea
     for instance in (1, 2):
         results.records(instance)
         results.instance(instance)
-    read_metric_dicts(folder, [1, 2])
+    read_instances(folder, [1, 2])
     _ = results.jobs, results.figures
 
     for name, n_files in (("record.json", 4), ("settings.json", 2), ("folds.json", 1)):
@@ -135,8 +135,8 @@ def test_what_is_kept_and_was_changed_is_not_believed_but_computed_anew(experime
 
     with pytest.raises(ResultsError, match=r"estimates\.json: damaged\. Delete it; python -m xval rebuild writes it again"):
         open_results(experiment.folder).kept_estimates(1)
-    (found,) = read_metric_dicts(experiment.folder, [1])
-    assert found["over_items"]["figures"]["test"]["accuracy"]["items"] == 0.5
+    (found,) = read_instances(experiment.folder, [1])
+    assert found.over_items["figures"]["test"]["accuracy"]["items"] == 0.5
 
     rebuild(experiment.folder)
     assert read_json(path) == whole
@@ -147,9 +147,9 @@ def test_a_figure_that_was_edited_in_what_is_kept_is_not_shown(experiment):
     path = experiment.folder.instance_folder(1) / "estimates.json"
     path.write_text(path.read_text().replace('"items": 0.5', '"items": 0.9'))
 
-    (found,) = read_metric_dicts(ExperimentFolder(experiment.folder.path), [1])
+    (found,) = read_instances(ExperimentFolder(experiment.folder.path), [1])
 
-    assert found["over_items"]["figures"]["test"]["accuracy"]["items"] == 0.5
+    assert found.over_items["figures"]["test"]["accuracy"]["items"] == 0.5
 
 
 def test_what_is_kept_of_another_instance_or_another_version_is_computed_anew(experiment):
@@ -157,18 +157,18 @@ def test_what_is_kept_of_another_instance_or_another_version_is_computed_anew(ex
     first, second = (experiment.folder.instance_folder(instance) / "estimates.json" for instance in (1, 2))
     second.write_bytes(first.read_bytes())
 
-    (found,) = read_metric_dicts(ExperimentFolder(experiment.folder.path), [2])
+    (found,) = read_instances(ExperimentFolder(experiment.folder.path), [2])
 
-    assert found["over_items"]["figures"]["test"]["accuracy"]["items"] == 1.0
+    assert found.over_items["figures"]["test"]["accuracy"]["items"] == 1.0
 
 
 def test_the_reader_loads_no_pandas(experiment):
     program = (
-        "import sys; from pathlib import Path; from xval.answers.metric_dicts import read_metric_dicts\n"
+        "import sys; from pathlib import Path; from xval.answers.read import read_instances\n"
         "from xval.results.folder import ExperimentFolder; from xval.results.open import open_results\n"
         "folder = ExperimentFolder(Path(sys.argv[1])); open_results(folder).instance(1)\n"
-        "found = read_metric_dicts(folder, [1])\n"
-        "print(sorted({'keras', 'pandas', 'pyarrow', 'scipy'} & set(sys.modules)), 'over_items' in found[0])"
+        "found = read_instances(folder, [1])\n"
+        "print(sorted({'keras', 'pandas', 'pyarrow', 'scipy'} & set(sys.modules)), found[0].over_items is not None)"
     )
     rebuild(experiment.folder)
 

@@ -6,39 +6,33 @@ Goes out: a `Comparison`. Nothing is trained, and nothing is written.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from xval.answers.comparison.compare import compare
-from xval.answers.comparison.figures import metric_names, read_competitor
+from xval.answers.comparison.competitor import Competitor, test_metrics
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.fitted_validation import fitted_to_own_items
-from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import rank_instances
 from xval.answers.repeats import seed_twins
-from xval.answers.summary import SIDE_NAMES, direction, has_windows, make_metric_dict
+from xval.answers.summary import SIDE_NAMES, direction, has_windows
 from xval.base.errors import ResultsError, SettingsError, suggestion
-from xval.folds.plan import FoldPlan
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
-from xval.measures.task import Task, find_task
+from xval.measures.task import Task
 from xval.results.finished_folds import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
-from xval.results.instance_records import InstanceRecords
+from xval.results.instance import InstanceResults
 from xval.results.open import open_results
 from xval.settings.schema import names_of_loss
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")
 
 
-class _Chosen(NamedTuple):
-    """An instance, and what it is called."""
-
-    name: str
-    records: InstanceRecords
+_Chosen = Mapping[str, InstanceResults]
+"""Instances by what they are called."""
 
 
 def compare_instances(
@@ -66,25 +60,25 @@ def compare_instances(
     """
     home = folder if isinstance(folder, ExperimentFolder) else find_experiment(Path(folder))
     chosen = _choose(home, list(instances), baseline)
-    folds = _check_folds(chosen)
+    _check_folds(chosen)
     _refuse_other_tasks(chosen)
     _refuse_seeds(chosen)
     _refuse_other_clips(chosen)
-    metric_dicts = _metric_dicts(chosen, folds)
+    names, numbered = list(chosen), _numbered(chosen)
     first, reason = 0, "as chosen"
     if baseline is None:
-        ranking = rank_instances(metric_dicts)
+        ranking = rank_instances(numbered)
         if ranking.selected is None:
             raise ResultsError(f"{home.path}: no instance has a validation figure to select a baseline by. Use --baseline.")
         of_these = " of these" if len(chosen) < len(home.instances()) else ""
         first, reason = ranking.selected, f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}{of_these}"
-        if fitted := [chosen[place].name for place in fitted_to_own_items(metric_dicts) if place != first]:
+        if fitted := [names[place] for place in fitted_to_own_items(numbered) if place != first]:
             reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
-    task = find_task(chosen[0].records.written.settings.task_type)
+    task = numbered[0].task
     metric = canonical_name(task.name, metric or task.main_metrics[0])
-    higher_is_better = _check_metric(metric, chosen, metric_dicts)
-    competitors = [read_competitor(records, name, metric) for name, records in chosen]
-    unit = "examples" if metric == "loss" and has_windows(metric_dicts) else task.unit
+    higher_is_better = _check_metric(metric, chosen)
+    competitors = [Competitor(name, instance, metric) for name, instance in chosen.items()]
+    unit = "examples" if metric == "loss" and has_windows(numbered) else task.unit
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     comparison = compare(
         [competitor for number, competitor in enumerate(competitors) if number != first],
@@ -109,7 +103,7 @@ def _bounds(task: Task, metric: str) -> Bounds | None:
     return (0, math.inf if metric.endswith("_rate") else 1) if metric in task.final_metrics else None
 
 
-def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> list[_Chosen]:
+def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> _Chosen:
     """Return the instances, each once, the baseline first if there is one; fewer than two are refused."""
     wanted: dict[tuple[Path, int], ExperimentFolder] = {}
     for name in [*([] if baseline is None else [baseline]), *(instances or filter(home.has_begun, home.instances()))]:
@@ -120,12 +114,12 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
             )
         experiment = find_experiment(Path(match["path"])) if match["path"] else home
         wanted.setdefault((experiment.path.resolve(), int(match["number"])), experiment)
-    read: dict[tuple[Path, int], _Chosen] = {}
+    read: dict[tuple[Path, int], tuple[str, InstanceResults]] = {}
     for path, experiment in {path: experiment for (path, _), experiment in wanted.items()}.items():
         prefix = "" if path == home.path.resolve() else f"{experiment.path}:"
-        for records in find_instances(experiment, [number for wanted_path, number in wanted if wanted_path == path]):
-            read[path, records.number] = _Chosen(f"{prefix}{records.number}", records)
-    chosen = [read[key] for key in wanted]
+        for instance in find_instances(experiment, [number for wanted_path, number in wanted if wanted_path == path]):
+            read[path, instance.number] = f"{prefix}{instance.number}", instance
+    chosen = dict(read[key] for key in wanted)
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
         told = f"{len(chosen)} instance to compare; wanted are two or more, or one and a baseline (--baseline)"
@@ -133,57 +127,54 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     return chosen
 
 
-def _metric_dicts(chosen: Sequence[_Chosen], folds: FoldPlan) -> list[MetricDict]:
-    """Return the metric dicts, each under its place among the chosen as number: experiments have the same numbers."""
-    metric_dicts = []
-    for place, (_, records) in enumerate(chosen):
-        every = [*records.done.values(), *records.failed.values()]
-        metric_dict = make_metric_dict(records.written, every, folds_total=len(folds.folds), deals=folds.n_deals)
-        metric_dict["instance"] = place
-        metric_dicts.append(metric_dict)
-    return metric_dicts
+def _numbered(chosen: _Chosen) -> list[InstanceResults]:
+    """Return the instances, each under its place among the chosen as number: experiments have the same numbers."""
+    return [
+        replace(instance, written=instance.written.model_copy(update={"instance": place}))
+        for place, instance in enumerate(chosen.values())
+    ]
 
 
-def _check_folds(chosen: Sequence[_Chosen]) -> FoldPlan:
-    """Refuse experiments whose common deals have different folds; return the folds of the first experiment.
+def _check_folds(chosen: _Chosen) -> None:
+    """Refuse experiments whose common deals have different folds.
 
     Deals that one lacks are left out of the comparison, as other missing folds are.
     """
-    first = chosen[0].records.experiment
-    wanted = open_results(first).folds
-    for path, experiment in {records.experiment.path: records.experiment for _, records in chosen}.items():
+    experiments = list({instance.experiment.path: instance.experiment for instance in chosen.values()}.values())
+    first, wanted = experiments[0], open_results(experiments[0]).folds
+    for experiment in experiments:
         folds = open_results(experiment).folds
         if any(deal_hash != wanted_hash for deal_hash, wanted_hash in zip(folds.deal_hashes, wanted.deal_hashes, strict=False)):
             same_corpus = folds.plan.index_hash == wanted.plan.index_hash
             differs = "the fold settings differ" if same_corpus else "the corpora differ"
             raise ResultsError(
-                f"{path}: has other folds than {first.path} ({folds.hash} and {wanted.hash}: {differs}), so that their folds "
-                "do not test the same items. Run one of them again, with the corpus and the fold settings of the other."
+                f"{experiment.path}: has other folds than {first.path} ({folds.hash} and {wanted.hash}: {differs}), so that "
+                "their folds do not test the same items. Run one of them again, with the corpus and the fold settings of the "
+                "other."
             )
-    return wanted.plan
 
 
-def _refuse_other_tasks(chosen: Sequence[_Chosen]) -> None:
-    tasks = {str(records.written.settings.task_type): name for name, records in chosen}
+def _refuse_other_tasks(chosen: _Chosen) -> None:
+    tasks = {instance.task.name: name for name, instance in chosen.items()}
     if len(tasks) > 1:
         listed = ", ".join(f"{name}: {task}" for task, name in tasks.items())
         raise ResultsError(f"instances of several tasks cannot be compared ({listed}).")
 
 
-def _refuse_seeds(chosen: Sequence[_Chosen]) -> None:
+def _refuse_seeds(chosen: _Chosen) -> None:
     """Refuse instances that differ in the seed alone."""
-    for group in seed_twins({place: instance.records.written.parameters for place, instance in enumerate(chosen)}):
-        names = ", ".join(chosen[place].name for place in group)
-        seeds = ", ".join(str(chosen[place].records.written.settings.seed) for place in group)
+    names, instances = list(chosen), list(chosen.values())
+    for group in seed_twins({place: instance.parameters for place, instance in enumerate(instances)}):
+        seeds = ", ".join(str(instances[place].settings.seed) for place in group)
         raise ResultsError(
-            f"instances {names} differ in the seed alone ({seeds}): they are repeats of one method, never competitors. Train "
-            f"one of them with repeats = {len(group)}, or name the instances to compare."
+            f"instances {', '.join(names[place] for place in group)} differ in the seed alone ({seeds}): they are repeats of "
+            f"one method, never competitors. Train one of them with repeats = {len(group)}, or name the instances to compare."
         )
 
 
-def _refuse_other_clips(chosen: Sequence[_Chosen]) -> None:
+def _refuse_other_clips(chosen: _Chosen) -> None:
     """Refuse instances that were tested on other clips of the same folds."""
-    conditions = {name: records.written.parameters.get("test_where") for name, records in chosen}
+    conditions = {name: instance.parameters.get("test_where") for name, instance in chosen.items()}
     if len(set(conditions.values())) > 1:
         listed = "; ".join(f"{name}: {text or 'none'}" for name, text in conditions.items())
         raise ResultsError(
@@ -192,21 +183,21 @@ def _refuse_other_clips(chosen: Sequence[_Chosen]) -> None:
         )
 
 
-def _check_metric(metric: str, chosen: Sequence[_Chosen], metric_dicts: Sequence[MetricDict]) -> bool:
+def _check_metric(metric: str, chosen: _Chosen) -> bool:
     """Return whether a higher value is better; refuse a metric that is unknown or not comparable between these instances."""
-    known = {name: metric_names(records.done.values()) for name, records in chosen if records.done}
+    instances = list(chosen.values())
+    known = {name: test_metrics(instance) for name, instance in chosen.items() if instance.done}
     every = sorted({metric_name for names in known.values() for metric_name in names})
     if not every:
-        raise ResultsError(f"{chosen[0].records.experiment.path}: no fold is finished yet.")
-    higher_is_better = direction(metric_dicts, metric)
+        raise ResultsError(f"{instances[0].experiment.path}: no fold is finished yet.")
+    higher_is_better = direction(instances, metric)
     if metric not in every or higher_is_better is None:
         raise SettingsError(f"--metric {metric}: unknown. {suggestion(metric, every)}")
     if lacking := [name for name, names in known.items() if metric not in names]:
         raise ResultsError(f"instance {', '.join(lacking)} has no {metric}; name the others without it.")
-    task = find_task(metric_dicts[0]["task_type"])
+    task = instances[0].task
     names = names_of_loss(task)
-    parameters = [records.written.parameters for _, records in chosen]
-    differing = [name for name in names if len({repr(of_instance.get(name)) for of_instance in parameters}) > 1]
+    differing = [name for name in names if len({repr(instance.parameters.get(name)) for instance in instances}) > 1]
     if metric in task.loss_metrics and differing:
         raise ResultsError(
             f"--metric {metric}: the instances measure different things with it, they differ in {', '.join(differing)}. "

@@ -17,7 +17,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.comparison.figures import Competitor, FoldFigure
+from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.outcome import LEVEL, ROPE, Comparison, Pair
 from xval.base.errors import ResultsError, counted
 from xval.measures.statistics.comparison import CorrectedT, SignFlip, bayesian_t, corrected_t, holm, sign_flip
@@ -25,7 +25,7 @@ from xval.measures.statistics.components import Components, variance_components
 from xval.measures.statistics.differences import cut_difference
 from xval.measures.statistics.intervals import Bounds
 
-_ByFold = Mapping[int, Mapping[int, FoldFigure]]
+_ByFold = Mapping[int, Mapping[int, float]]  # figures by fold and repeat
 
 
 def compare(
@@ -77,17 +77,18 @@ def _compare_pair(
     instance: Competitor, baseline: Competitor, left_out: str, rope: float, bounds: Bounds | None, *, higher_is_better: bool
 ) -> Pair | None:
     """Return the pair, with a p that is not adjusted yet; None: no fold in common."""
-    own, other = instance.by_fold(), baseline.by_fold()
-    folds = sorted(own.keys() & other.keys())
+    folds = sorted(instance.by_fold.keys() & baseline.by_fold.keys())
     if not folds:
         return None
-    of_folds = {fold: _mean(own[fold]) - _mean(other[fold]) for fold in folds}
-    own, other = {fold: own[fold] for fold in folds}, {fold: other[fold] for fold in folds}
-    of_items = _item_differences(own, other)
-    ratio = fmean(max(figure.ratio for figure in (*own[fold].values(), *other[fold].values())) for fold in folds)
+    own, other = ({fold: competitor.by_fold[fold] for fold in folds} for competitor in (instance, baseline))
+    means, baseline_means = ({fold: fmean(by_fold[fold].values()) for fold in folds} for by_fold in (own, other))
+    of_folds = {fold: means[fold] - baseline_means[fold] for fold in folds}
+    of_items = _item_differences(instance, baseline, folds)
+    ratios = [(key.fold, ratio) for competitor in (instance, baseline) for key, ratio in competitor.ratios.items()]
+    ratio = fmean(max(ratio for of_fold, ratio in ratios if of_fold == fold) for fold in folds)
     differences = np.array(list(of_folds.values()))
     notes = [f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}."] if left_out else []
-    figures = {figure.value for by_fold in (own, other) for by_repeat in by_fold.values() for figure in by_repeat.values()}
+    figures = {value for by_fold in (own, other) for by_repeat in by_fold.values() for value in by_repeat.values()}
     if len(figures) == 1 and len(folds) > 1:  # such as a correlation with numbers that do not vary
         notes.append(f"Both have {figures.pop():.3f} in every fold, which shows neither a difference nor equality.")
         differences = np.full(len(folds), math.nan)
@@ -95,15 +96,15 @@ def _compare_pair(
     low, high = cut_difference(test.low, test.high, bounds)
     flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
     components = _components(own, other, differences)
-    tested = [next(iter(by_repeat.values())).tested for by_repeat in own.values()]
+    tested = [instance.tested(fold) for fold in folds]
     n_items = len({item for items in tested for item in items})
     n_repeats = tuple(sorted({len(by_repeat) for by_fold in (own, other) for by_repeat in by_fold.values()}))
     notes += _describe_limits(test, flips, n_repeats)
     return Pair(
         instance=instance.name,
         comment=instance.comment,
-        mean=fmean(map(_mean, own.values())),
-        baseline_mean=fmean(map(_mean, other.values())),
+        mean=fmean(means.values()),
+        baseline_mean=fmean(baseline_means.values()),
         of_folds=of_folds,
         of_items=of_items,
         n_items=n_items,
@@ -120,22 +121,10 @@ def _compare_pair(
     )
 
 
-def _mean(repeats: Mapping[int, FoldFigure]) -> float:
-    return fmean(figure.value for figure in repeats.values())
-
-
-def _item_differences(own: _ByFold, other: _ByFold) -> dict[str, float]:
+def _item_differences(instance: Competitor, baseline: Competitor, folds: Sequence[int]) -> dict[str, float]:
     """Return the difference of each item, averaged over repeats and deals; empty where a fold has no figures of items."""
-    means: list[dict[str, float]] = []
-    for by_fold in (own, other):
-        values: dict[str, list[float]] = {}
-        for figure in (figure for by_repeat in by_fold.values() for figure in by_repeat.values()):
-            if figure.of_items is None:
-                return {}
-            for item, value in figure.of_items.items():
-                values.setdefault(item, []).append(value)
-        means.append({item: fmean(item_values) for item, item_values in values.items()})
-    return {item: value - means[1][item] for item, value in means[0].items() if item in means[1]}
+    own, other = instance.item_values(folds), baseline.item_values(folds)
+    return {item: value - other[item] for item, value in own.items() if item in other}
 
 
 def _components(own: _ByFold, other: _ByFold, differences: NDArray[np.float64]) -> Components:
@@ -145,7 +134,7 @@ def _components(own: _ByFold, other: _ByFold, differences: NDArray[np.float64]) 
         {repeat: (own[fold][repeat], other[fold][repeat]) for repeat in own[fold].keys() & other[fold].keys()} for fold in own
     ]
     rows = [
-        [by_repeat[repeat][0].value - by_repeat[repeat][1].value if repeat in by_repeat else math.nan for repeat in repeats]
+        [by_repeat[repeat][0] - by_repeat[repeat][1] if repeat in by_repeat else math.nan for repeat in repeats]
         for by_repeat in paired
     ]
     return variance_components(np.array(rows) if any(paired) else differences[:, np.newaxis])
@@ -154,15 +143,16 @@ def _components(own: _ByFold, other: _ByFold, differences: NDArray[np.float64]) 
 def _describe_left_out(instance: Competitor, baseline: Competitor) -> str:
     """Return the folds that one of the two lacks, and why; empty: none."""
     competitors = {
-        "": (instance, instance.by_fold()),
-        f" in the baseline, instance {baseline.name}": (baseline, baseline.by_fold()),
+        "": instance,
+        f" in the baseline, instance {baseline.name}": baseline,
     }
-    folds = sorted({fold for competitor, by_fold in competitors.values() for fold in (*by_fold, *competitor.left_out)})
+    left_out = {where: competitor.left_out for where, competitor in competitors.items()}
+    folds = sorted({fold for where in competitors for fold in (*competitors[where].by_fold, *left_out[where])})
     return ", ".join(
-        f"fold {fold} ({competitor.left_out.get(fold, 'missing')}{where})"
-        for where, (competitor, by_fold) in competitors.items()
+        f"fold {fold} ({left_out[where].get(fold, 'missing')}{where})"
+        for where, competitor in competitors.items()
         for fold in folds
-        if fold not in by_fold
+        if fold not in competitor.by_fold
     )
 
 

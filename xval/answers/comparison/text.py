@@ -6,6 +6,7 @@ Comes in: a `Comparison`. Goes out: text.
 import math
 
 from xval.answers.comparison.outcome import LEVEL, SURE, WANTED_POWER, Comparison, Pair
+from xval.answers.figure_text import ROUNDING, decimals
 from xval.base.errors import counted
 from xval.measures.statistics.comparison import MOST_ITEMS_OF_EXACT_TEST, N_DRAWS
 
@@ -23,7 +24,6 @@ SOURCES = {
     "Applications in Genetics and Molecular Biology 9(1), 39.",
 }
 _PLANNED_REPEATS = 5
-_ROUNDING = 1e-15  # what is left of a difference of equal means
 _VERDICTS = {
     "better": "it is better",
     "worse": "it is worse",
@@ -204,15 +204,8 @@ def _possible(differences: list[float], largest: float) -> str:
     return f"{decimals(least)}, in others none" if max(differences) > largest else _range(differences)
 
 
-def decimals(number: float) -> str:
-    """Return three decimals, or three digits where those would say too little or too much."""
-    if abs(number) < _ROUNDING:
-        return "0.000"
-    return f"{number:.3f}" if 0.001 <= abs(number) < 100 else f"{number:.3g}"
-
-
 def _signed(number: float) -> str:
-    return f"{'+' if number >= _ROUNDING else ''}{decimals(number)}"
+    return f"{'+' if number >= ROUNDING else ''}{decimals(number)}"
 
 
 def _p(p: float) -> str:

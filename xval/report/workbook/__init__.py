@@ -1,6 +1,6 @@
 """Write results.xlsx: the figures of all instances.
 
-Comes in: metric dicts and the histories of finished folds. Goes out: a workbook with a sheet for each file of this package
+Comes in: instances and the histories of finished folds. Goes out: a workbook with a sheet for each file of this package
 that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file. One
 with a function `is_needed(contents)` is left out where that says so.
 """
@@ -11,24 +11,23 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from xval.answers.findings import find_findings
-from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import rank_instances
-from xval.answers.summary import metric_columns, settings_of
+from xval.answers.summary import metric_columns
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import Curves
 
 
-def write_workbook(path: Path, metric_dicts: Sequence[MetricDict], histories: Mapping[JobKey, Curves]) -> None:
+def write_workbook(path: Path, instances: Sequence[InstanceResults], histories: Mapping[JobKey, Curves]) -> None:
     """Write the workbook of an experiment, over one that is there; the same content for the same figures.
 
-    Its links are relative to its folder, with the folders instance_<i>/fold_<k>. There is at least one metric dict.
+    Its links are relative to its folder, with the folders instance_<i>/fold_<k>. There is at least one instance.
     """
     from xval.report.workbook.contents import Contents
     from xval.report.workbook.sheet import Book
 
-    ordered = sorted(metric_dicts, key=lambda metric_dict: int(metric_dict["instance"]))
-    settings = {int(instance["instance"]): settings_of(instance) for instance in ordered}
-    contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered), settings)
+    ordered = sorted(instances, key=lambda instance: instance.number)
+    contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered))
     book = Book()
     modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}
     sheets = {name: module for name, module in modules.items() if hasattr(module, "POSITION")}

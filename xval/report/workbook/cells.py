@@ -7,8 +7,7 @@ XlsxWriter.
 import re
 from collections.abc import Sequence
 
-from xval.answers.metric_dict import MetricDict
-from xval.answers.summary import settings_of
+from xval.results.instance import InstanceResults
 
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80
@@ -80,13 +79,6 @@ def metric_format(higher_is_better: bool | None) -> str:
     return SCORE_FORMAT if higher_is_better else ERROR_FORMAT
 
 
-def parameter_value(value: object) -> object:
-    """Return a parameter for a cell: None and lists as in config.ini."""
-    if value is None:
-        return "none"
-    return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
-
-
 def text_width(values: Sequence[object], *, lowest: float = 8, highest: float = 40) -> float:
     """Return a column width that shows values, within limits."""
     shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
@@ -107,9 +99,9 @@ def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> lis
     return [1, *(columns[place] for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0])]
 
 
-def title_of(metric_dict: MetricDict) -> str:
+def title_of(instance: InstanceResults) -> str:
     """Return ``instance 3: reg 0.01, vgg_mini``; long comments are cut."""
-    settings = settings_of(metric_dict)
+    settings = instance.settings
     comments = ", ".join(plain_text(comment) for comment in (settings.comment_1, settings.comment_2) if comment)
-    title = f"instance {metric_dict['instance']}{': ' if comments else ''}{comments}"
+    title = f"instance {instance.number}{': ' if comments else ''}{comments}"
     return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"

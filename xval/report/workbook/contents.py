@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xval.answers.findings import Finding
-from xval.answers.metric_dict import MetricDict
 from xval.answers.ranking import Ranking
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import Curves
-from xval.settings.schema import Settings
 
 
 @dataclass(frozen=True)
@@ -16,16 +15,15 @@ class Contents:
     """The figures of an experiment.
 
     Attributes:
-        metric_dicts: By instance number, at least one.
+        instances: By instance number, at least one.
         ranking: Of these instances; where a sheet has no room for all, the best are shown.
         findings: What has to be said beside the figures.
         histories: Columns of history.csv by job: epoch, loss, val_loss ...
         columns: Side and metric of each figure that some instance has, as of `metric_columns`.
     """
 
-    metric_dicts: Sequence[MetricDict]
+    instances: Sequence[InstanceResults]
     ranking: Ranking
     findings: Sequence[Finding]
     histories: Mapping[JobKey, Curves]
     columns: Sequence[tuple[str, str]]
-    settings: Mapping[int, Settings]

@@ -1,6 +1,6 @@
 """The sheet *curves*: learning curves, two charts per instance, with their numbers to the right.
 
-Comes in: metric dicts, their ranking, and the histories of finished folds. Goes out: charts of the training and validation loss
+Comes in: instances, their ranking, and the histories of finished folds. Goes out: charts of the training and validation loss
 and of the metric that training follows, as means over folds, on common axes. If there are too many instances, only the best
 have charts.
 """
@@ -12,7 +12,6 @@ from statistics import fmean, median
 from xlsxwriter.chart_line import ChartLine
 
 from xval.base.numbers import finite_or_none
-from xval.measures.task import find_task
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits
 from xval.report.workbook.contents import Contents
@@ -38,13 +37,13 @@ _COLOURS = {"training": "1F4E79", "validation": "ED7D31"}
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write the numbers of the best instances first, of which the charts are made then."""
-    metric_dicts, ranking = contents.metric_dicts, contents.ranking
+    instances, ranking = contents.instances, contents.ranking
     sheet.set_up_page()
     recorded = {key.instance for key in contents.histories}
-    by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts if metric_dict["instance"] in recorded}
+    by_number = {instance.number: instance for instance in instances if instance.number in recorded}
     shown = ranking.best_of(by_number, MOST_CHARTED)
     if not shown:
-        finished = any(metric_dict["folds_done"] for metric_dict in metric_dicts)
+        finished = any(len(instance.folds) for instance in instances)
         sheet.put_notes(1, ["What is finished was not trained in epochs." if finished else "No fold is finished yet."])
         return
     notes = [
@@ -54,7 +53,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
     notes.append("All instances have the same axes; what lies far above most others is cut off.")
     sheet.put_notes(1, notes)
-    names = ("loss", find_task(metric_dicts[0]["task_type"]).training_metric)
+    names = ("loss", instances[0].task.training_metric)
     columns = [_FIRST_DATA_COLUMN + position * (3 + 2 * len(names)) for position in range(len(shown))]
     n_epochs = []
     for number, column in zip(shown, columns, strict=True):

@@ -1,10 +1,9 @@
 """The sheet *figures*: a row per instance and test metric, with every figure by its name.
 
-Comes in: metric dicts. Goes out: mean over folds, mean over items, pooled figure, interval over items, chance and its strategy.
+Comes in: instances. Goes out: mean over folds, mean over items, pooled figure, interval over items, chance and its strategy.
 """
 
-from xval.answers.ranking import test_side
-from xval.answers.summary import SIDE_NAMES, direction, figure, item_figure
+from xval.answers.summary import SIDE_NAMES, direction, test_side
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.folding import describe_folded, fold_equal
@@ -28,21 +27,21 @@ _NOTES = (
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per instance and metric, those of the main test figures first; fold what is equal in all rows."""
-    metric_dicts = contents.metric_dicts
-    main = test_side(metric_dicts)
+    instances = contents.instances
+    main = test_side(instances)
     pairs = sorted((pair for pair in contents.columns if pair[0].endswith("test")), key=lambda pair: pair[0] != main)
     sheet.put_header(_HEADER)
     row = 1
     for side, metric in pairs:
-        number_format = cells.metric_format(direction(metric_dicts, metric))
-        for metric_dict in metric_dicts:
-            over_items = item_figure(metric_dict, side, metric)
-            if over_items is None:
+        number_format = cells.metric_format(direction(instances, metric))
+        for instance in instances:
+            over_items = instance.item_figure(side, metric)
+            if over_items is None or instance.over_items is None:
                 continue
             row += 1
-            folds = figure(metric_dict, side, metric)
-            n_items = metric_dict["over_items"]["n_items"]
-            identity = (metric_dict["instance"], contents.settings[metric_dict["instance"]].comment_1, SIDE_NAMES[side], metric)
+            folds = instance.over_folds(side, metric)
+            n_items = instance.over_items["n_items"]
+            identity = (instance.number, instance.settings.comment_1, SIDE_NAMES[side], metric)
             values = (
                 *identity, folds["mean"], folds["std"], folds["n"], over_items["items"], n_items, over_items["pooled"],
                 over_items["low"], over_items["high"], over_items["of"] if over_items["low"] is not None else None,
@@ -53,7 +52,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for column, name in enumerate(_HEADER, start=1):
         sheet.set_width(column, _WIDTHS.get(name, 11))
     may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in (*_NUMBERS, "instance", "metric")]
-    folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(metric_dicts) > 1])
+    folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(instances) > 1])
     notes = (*_NOTES, *describe_folded(folded)) if row > 1 else ("No predictions of a finished fold have been read.",)
     sheet.put_notes(row + 2, notes)
     sheet.made.freeze_panes("E2")

@@ -1,17 +1,15 @@
 """The sheet *folds*: a row per job with its test items, figures and error.
 
-Comes in: metric dicts. Goes out: the fold records as a table.
+Comes in: instances. Goes out: the fold records as a table.
 """
 
-from xval.answers.repeats import jobs_of
 from xval.answers.summary import SIDE_NAMES, direction
-from xval.base.numbers import finite_or_nan
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.folding import describe_folded, fold_equal
 from xval.report.workbook.sheet import MOST_LINKS, Sheet
 from xval.results.job_key import JobKey
-from xval.results.read import FIGURE_PLACES, Record
+from xval.results.read import Record
 
 POSITION = 4
 
@@ -30,9 +28,11 @@ _WIDTHS = {
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per job, failed ones in red; fold what is equal in all rows."""
-    metric_dicts = contents.metric_dicts
+    instances = contents.instances
     pairs = contents.columns
-    jobs = [job for metric_dict in metric_dicts for job in jobs_of(metric_dict).items()]
+    comments = {instance.number: instance.settings.comment_1 for instance in instances}
+    values = [{key: value for instance in instances for key, value in instance.values(*pair).items()} for pair in pairs]
+    jobs = [job for instance in instances for job in instance.jobs.items()]
     earlier = [_EARLIER] if any(_earlier_models(record) for _, record in jobs) else []
     header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST, *earlier]
     sheet.put_header(header, height=48)
@@ -42,13 +42,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for column, name in enumerate(header, start=1):
         if name in _FIRST or name in _LAST or name in earlier:
             sheet.set_width(column, _WIDTHS.get(name, 10))
-    formats = [cells.metric_format(direction(metric_dicts, metric)) for _, metric in pairs]
+    formats = [cells.metric_format(direction(instances, metric)) for _, metric in pairs]
     for row, (key, record) in enumerate(jobs, start=2):
-        first, last = (
-            _first_values(key, contents.settings[key.instance].comment_1, record),
-            [record.get(name) for name in _LAST],
-        )
-        figures = [_metric(record, side, metric) for side, metric in pairs]
+        first, last = _first_values(key, comments[key.instance], record), [record.get(name) for name in _LAST]
+        figures = [of_pair.get(key) for of_pair in values]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
         said = [_earlier_models(record)] if earlier else []
         for column, value in enumerate([*first, *figures, *last, *said], start=1):
@@ -60,7 +57,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         if record["status"] == "failed":
             sheet.redden(row, len(header))
     shown = {"instance", "fold", "status", _EARLIER, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs)}
-    may_fold = [place for place, name in enumerate(header, start=1) if name not in shown and len(metric_dicts) > 1]
+    may_fold = [place for place, name in enumerate(header, start=1) if name not in shown and len(instances) > 1]
     folded = fold_equal(sheet, range(2, len(jobs) + 2), [range(place, place + 1) for place in may_fold])
     for note in describe_folded(folded):
         sheet.comment(1, 1, note)
@@ -95,10 +92,3 @@ def _earlier_models(record: Record) -> str:
     said = f"unknown: {'; '.join(unknown)}" if unknown else "unseen" if leakages else ""
     copied, new = record.get("layers_copied", ()), record.get("layers_new", ())
     return f"{said}; {len(copied)} of {len(copied) + len(new)} layers copied, new: {', '.join(new)}" if new else said
-
-
-def _metric(record: Record, side: str, metric: str) -> float | None:
-    """Return a metric of a record; None: not computed, NaN: undefined."""
-    part, of_part = FIGURE_PLACES[side]
-    values = record.get(part, {}).get(of_part, {})
-    return finite_or_nan(values[metric]) if metric in values else None

@@ -1,6 +1,6 @@
 """The sheet *items*: a metric of each test item by each instance, the worst items first.
 
-Comes in: metric dicts. Goes out: a row per item, a column per instance, and a colour scale. Where every clip is an item of its
+Comes in: instances. Goes out: a row per item, a column per instance, and a colour scale. Where every clip is an item of its
 own and either right or wrong, there is a row for all clips that equally many instances get right.
 """
 
@@ -24,12 +24,12 @@ _SCORE_COLOURS = ("F8696B", "FFEB84", "63BE7B")  # red, yellow, green
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per item; per share of instances that are right, where every clip is an item and right or wrong."""
-    metric_dicts = contents.metric_dicts
-    metric, scores, rows = rank_items(metric_dicts)
+    instances = contents.instances
+    metric, scores, rows = rank_items(instances)
     if rows and metric == "accuracy" and all(row.n_clips == 1 for row in rows):
         _fill_with_clips(sheet, rows)
         return
-    titles = [cells.title_of(metric_dict) for metric_dict in metric_dicts]
+    titles = [cells.title_of(instance) for instance in instances]
     sheet.put_header([*_FIRST, *titles], height=max(64, 18 * ceil(max(map(len, titles)) / 12)))
     number_format = cells.metric_format(scores)
     for number, row in enumerate(rows, start=2):
@@ -38,7 +38,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             sheet.put(number, column, value)
         for column, figure in enumerate((row.mean, *row.values), start=len(_FIRST)):
             sheet.put(number, column, figure, number_format)
-    last_row, last_column = len(rows) + 1, len(_FIRST) + len(metric_dicts)
+    last_row, last_column = len(rows) + 1, len(_FIRST) + len(instances)
     colours = _SCORE_COLOURS if scores else _SCORE_COLOURS[::-1]
     for first, last in ((len(_FIRST), len(_FIRST)), (len(_FIRST) + 1, last_column)):
         sheet.add_scale(range(2, max(last_row, 2) + 1), range(first, last + 1), _colour_scale(colours))

@@ -1,11 +1,10 @@
 """The sheet *labels*: the figures and the 2 x 2 counts of each label by each instance, where a clip may have several.
 
-Comes in: metric dicts and their ranking. Goes out: a row per instance and label, over all finished folds. If there are too many
+Comes in: instances and their ranking. Goes out: a row per instance and label, over all finished folds. If there are too many
 rows, only the best instances have theirs.
 """
 
 from xval.answers.label_figures import LabelFigures, label_figures
-from xval.measures.task import find_task
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -19,12 +18,12 @@ _FORMATS = dict.fromkeys(("share", "chance", *_SCORES, "lowest_threshold", "high
 
 def is_needed(contents: Contents) -> bool:
     """Return whether clips may have several labels."""
-    return find_task(contents.metric_dicts[0]["task_type"]).has_thresholds
+    return contents.instances[0].task.has_thresholds
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per label of the best instances, as many as there is room for."""
-    label_rows = {instance["instance"]: label_figures(instance) for instance in contents.metric_dicts}
+    label_rows = {instance.number: label_figures(instance) for instance in contents.instances}
     finished = {number: rows for number, rows in label_rows.items() if rows}
     if not finished:
         sheet.set_up_page()

@@ -1,16 +1,14 @@
 """The sheet *ranking*: a chart of all instances, best first by the validation figure, with intervals of the test figure.
 
-Comes in: metric dicts and their ranking. Goes out: a row per instance, and a chart of the rows: points, error bars, chance. If
+Comes in: instances and their ranking. Goes out: a row per instance, and a chart of the rows: points, error bars, chance. If
 there are too many instances, only the best are charted.
 """
 
 from xlsxwriter.chart_line import ChartLine
 from xlsxwriter.utility import xl_range_abs
 
-from xval.answers.metric_dict import MetricDict
-from xval.answers.ranking import test_side
-from xval.answers.summary import SIDE_NAMES, chance_level, direction, figure, item_figure
-from xval.measures.task import find_task
+from xval.answers.summary import SIDE_NAMES, direction, test_side
+from xval.report.figures import estimate
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits
 from xval.report.workbook.contents import Contents
@@ -28,28 +26,27 @@ _POINT_COLOUR, _CHANCE_COLOUR = "1F4E79", "C00000"
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per instance, those without a rank last, and chart the first of them."""
-    metric_dicts, ranking = contents.metric_dicts, contents.ranking
-    by_number = {metric_dict["instance"]: metric_dict for metric_dict in metric_dicts}
+    instances, ranking = contents.instances, contents.ranking
+    by_number = {instance.number: instance for instance in instances}
     numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]
-    side, metric = test_side(metric_dicts), find_task(metric_dicts[0]["task_type"]).main_metrics[0]
+    side, metric = test_side(instances), instances[0].task.main_metrics[0]
     name, ranked_by = f"{SIDE_NAMES[side]} {metric}", f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
     header = (
         "rank", "instance", "comment_1", ranked_by, name, "95 % low", "95 % high", "chance", "figure", "label", "below",
         "above",
     )  # fmt: skip
-    number_format = cells.metric_format(direction(metric_dicts, metric))
+    number_format = cells.metric_format(direction(instances, metric))
     formats = dict.fromkeys((*range(_FIGURE, _CHANCE + 1), _BELOW, _ABOVE), number_format)
-    formats[_RANKED_BY] = cells.metric_format(direction(metric_dicts, ranking.metric))
+    formats[_RANKED_BY] = cells.metric_format(direction(instances, ranking.metric))
     for place, number in enumerate(numbers, start=1):
-        metric_dict, row = by_number[number], _HEADER_ROW + place
-        settings = contents.settings[number]
+        instance, row = by_number[number], _HEADER_ROW + place
+        settings = instance.settings
         label = cells.plain_text(f"{number}  {settings.comment_1 or settings.architecture}")
         identity = (place if number in ranking.instances else None, number, settings.comment_1)
-        value, low, high, figure_name = _estimate(metric_dict, side, metric)
-        chance = chance_level([metric_dict], metric, side)
+        value, low, high, of, chance, _ = estimate(instance, side, metric)
         values = (
-            *identity, figure(metric_dict, ranking.side, ranking.metric)["mean"], value, low, high, chance and chance.lowest,
-            figure_name, label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…",
+            *identity, instance.over_folds(ranking.side, ranking.metric)["mean"], value, low, high, chance,
+            of, label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…",
             None if value is None or low is None else value - low, None if value is None or high is None else high - value,
         )  # fmt: skip
         for column, cell in enumerate(values, start=1):
@@ -79,14 +76,6 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         # Programs choose an axis for the points alone, which cuts error bars off.
         limits = round_limits(min(0.0, *numbers_shown), max(0.0, *numbers_shown))
         sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, name, limits))
-
-
-def _estimate(metric_dict: MetricDict, side: str, metric: str) -> tuple[float | None, float | None, float | None, str]:
-    """Return the figure that has an interval, or else the mean over folds; the ends of the interval; the kind of figure."""
-    figures = item_figure(metric_dict, side, metric)
-    if figures is None or figures[figures["of"]] is None:
-        return figure(metric_dict, side, metric)["mean"], None, None, "mean over folds"
-    return figures[figures["of"]], figures["low"], figures["high"], "mean over items" if figures["of"] == "items" else "pooled"
 
 
 def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float]) -> ChartLine:

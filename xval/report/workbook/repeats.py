@@ -1,11 +1,12 @@
 """The sheet *repeats*: how much each figure differs between folds, and how much between seeds; only where there are repeats.
 
-Comes in: metric dicts. Goes out: a row per instance and figure.
+Comes in: instances. Goes out: a row per instance and figure.
 """
 
-from math import sqrt
+from math import isfinite, sqrt
 
-from xval.answers.summary import SIDE_NAMES, direction, figure
+from xval.answers.repeats import components_of
+from xval.answers.summary import SIDE_NAMES, direction
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -23,30 +24,28 @@ _NOTES = (
 
 def is_needed(contents: Contents) -> bool:
     """Return whether some instance has repeats."""
-    return any("components" in metric_dict for metric_dict in contents.metric_dicts)
+    return any(instance.n_repeats > 1 for instance in contents.instances)
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per figure whose variance has components."""
     sheet.put_header(_HEADER, height=20)
     row = 1
-    columns = [
-        (side, metric, cells.metric_format(direction(contents.metric_dicts, metric))) for side, metric in contents.columns
-    ]
-    for metric_dict in contents.metric_dicts:
+    columns = [(side, metric, cells.metric_format(direction(contents.instances, metric))) for side, metric in contents.columns]
+    for instance in contents.instances:
         for side, metric, number_format in columns:
-            components = metric_dict.get("components", {}).get(side, {}).get(metric)
+            components = components_of(instance, side, metric)
             if components is None:
                 continue
             row += 1
             named = (
-                metric_dict["instance"],
-                contents.settings[metric_dict["instance"]].comment_1,
+                instance.number,
+                instance.settings.comment_1,
                 f"{SIDE_NAMES[side]} {metric}",
             )
-            deviations = (None if components[name] is None else sqrt(components[name]) for name in ("fold", "seed"))
-            figures = (components["mean"], figure(metric_dict, side, metric)["std"], *deviations)
-            for column, value in enumerate((*named, *figures, components["n_folds"], components["n_repeats"]), start=1):
+            deviations = (sqrt(variance) if isfinite(variance) else None for variance in (components.fold, components.seed))
+            figures = (components.mean, instance.over_folds(side, metric)["std"], *deviations)
+            for column, value in enumerate((*named, *figures, components.n_folds, components.n_repeats), start=1):
                 is_figure = len(named) < column <= len(named) + len(figures)
                 sheet.put(row, column, value, number_format if is_figure else "")
     for column, width in enumerate((10, 24, 30, *[11] * 6), start=1):

@@ -1,8 +1,9 @@
 """The sheet *search*: what each fold of a searched instance tried and chose; only where something was searched.
 
-Comes in: metric dicts. Goes out: a row per trial, those that were chosen in bold, and the importance of each setting below.
+Comes in: instances. Goes out: a row per trial, those that were chosen in bold, and the importance of each setting below.
 """
 
+from xval.answers.summary import parameter_value
 from xval.answers.trials import fold_trials, mean_importance
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
@@ -20,12 +21,12 @@ _NOTES = (
 
 def is_needed(contents: Contents) -> bool:
     """Return whether a fold of some instance was searched."""
-    return any(fold_trials(metric_dict) for metric_dict in contents.metric_dicts)
+    return any(fold_trials(instance) for instance in contents.instances)
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per trial, and below them the importance of the settings of each instance."""
-    searches = {metric_dict["instance"]: fold_trials(metric_dict) for metric_dict in contents.metric_dicts}
+    searches = {instance.number: fold_trials(instance) for instance in contents.instances}
     names = list(dict.fromkeys(name for of_folds in searches.values() for trials in of_folds for name in trials.values))
     sheet.put_header((*_HEADER, *names), height=20)
     row = 1
@@ -38,7 +39,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
                     trial["seconds"],
                 )  # fmt: skip
                 looks = [cells.BOLD] if trial["number"] == search.chosen else []
-                values = [cells.parameter_value(trial["values"].get(name, "")) for name in names]
+                values = [parameter_value(trial["values"].get(name, "")) for name in names]
                 for column, value in enumerate((*facts, *values), start=1):
                     sheet.put(row, column, value, "0.0000" if column == 5 else "", *looks)
     last_row = row

@@ -1,6 +1,6 @@
 """The sheet *summary*: a row per instance with its parameters and figures; the best of each column are marked.
 
-Comes in: metric dicts, their ranking and the findings. Goes out: a header of three rows (metric, chance level, mean and std, of
+Comes in: instances, their ranking and the findings. Goes out: a header of three rows (metric, chance level, mean and std, of
 test figures also the interval), a row per instance, the findings and notes.
 """
 
@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from textwrap import wrap
 
-from xval.answers.metric_dict import Figure, MetricDict
-from xval.answers.ranking import Best, describe_selection, find_best, format_chance, format_folds, format_interval
+from xval.answers.figure_text import format_chance, format_folds, format_interval
+from xval.answers.ranking import Best, describe_selection, find_best
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, chance_level, differing_parameters, direction, figure, item_figure, shown_parameter
+from xval.answers.summary import SIDE_NAMES, chance_level, differing_parameters, direction, parameter_value, shown_parameter
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import describe
-from xval.measures.task import find_task
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.folding import describe_folded, fold_equal
 from xval.report.workbook.sheet import Sheet
+from xval.results.instance import Figure, InstanceResults
 
 POSITION = 1
 
@@ -43,36 +43,36 @@ _NOTES = (
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per instance, mark the best of each column, and fold what is equal in all rows."""
-    metric_dicts, ranking = contents.metric_dicts, contents.ranking
-    differing = differing_parameters([metric_dict["parameters"] for metric_dict in metric_dicts])
+    instances, ranking = contents.instances, contents.ranking
+    differing = differing_parameters([instance.parameters for instance in instances])
     names = ("instance", "comment_1", "comment_2", "architecture", *differing)
     pairs = contents.columns
-    twins = seed_twins(parameters_of(metric_dicts))
-    firsts = list(accumulate((_n_columns(*pair, metric_dicts) for pair in pairs), initial=len(names) + 1))
+    twins = seed_twins(parameters_of(instances))
+    firsts = list(accumulate((_n_columns(*pair, instances) for pair in pairs), initial=len(names) + 1))
     first_last = firsts[-1]
     last_column = first_last + len(LAST_COLUMNS) - 1
-    for row, metric_dict in enumerate(metric_dicts, start=HEADER_ROWS + 1):
-        _put_identity(sheet, row, metric_dict, names)
-        sheet.put(row, first_last, metric_dict["seconds"], cells.COUNT_FORMAT)
-        sheet.put(row, first_last + 1, metric_dict["n_parameters"], cells.COUNT_FORMAT)
-        sheet.put(row, last_column, format_folds(metric_dict), "", cells.RIGHT)
-        if metric_dict["folds_failed"]:
+    for row, instance in enumerate(instances, start=HEADER_ROWS + 1):
+        _put_identity(sheet, row, instance, names)
+        sheet.put(row, first_last, instance.seconds, cells.COUNT_FORMAT)
+        sheet.put(row, first_last + 1, instance.n_parameters, cells.COUNT_FORMAT)
+        sheet.put(row, last_column, format_folds(instance), "", cells.RIGHT)
+        if instance.failed_folds:
             sheet.redden(row, last_column)
-        if metric_dict["instance"] == ranking.selected:
+        if instance.number == ranking.selected:
             sheet.style(row, 1, cells.SELECTED)
             for column in range(2, len(names) + 1):
                 sheet.style(row, column, cells.SELECTED_FILL)
     for column, name in [*enumerate(names, start=1), *enumerate(LAST_COLUMNS, start=first_last)]:
-        _put_tall_header(sheet, column, name, len(metric_dicts))
+        _put_tall_header(sheet, column, name, len(instances))
     for first, (side, metric) in zip(firsts, pairs, strict=False):
-        _put_metric(sheet, first, side, metric, metric_dicts, twins)
-    last_row = HEADER_ROWS + len(metric_dicts)
+        _put_metric(sheet, first, side, metric, instances, twins)
+    last_row = HEADER_ROWS + len(instances)
     said = [line for finding in contents.findings for line in wrap(finding.text, _LONGEST_LINE, subsequent_indent=" " * 8)]
-    main = find_task(metric_dicts[0]["task_type"]).main_metrics
+    main = instances[0].task.main_metrics
     blocks = [range(column, column + 1) for column in (*range(2, len(names) + 1), first_last + 1)]
     blocks += [range(*ends) for ends, (_, metric) in zip(pairwise(firsts), pairs, strict=True) if metric not in main]
     folded = describe_folded(fold_equal(sheet, range(HEADER_ROWS + 1, last_row + 1), blocks))
-    notes = (describe_selection(metric_dicts), *_deviation_note(metric_dicts), *folded, *_NOTES)
+    notes = (describe_selection(instances), *_deviation_note(instances), *folded, *_NOTES)
     sheet.put_notes(last_row + 2, notes, said)
     sheet.made.set_row(0, 32)
     sheet.made.freeze_panes(HEADER_ROWS, 2)
@@ -82,13 +82,13 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.split_pages(cells.side_blocks(pairs, firsts), last_row, last_column, title_columns=2, breaks=breaks)
 
 
-def _put_identity(sheet: Sheet, row: int, metric_dict: MetricDict, names: Sequence[str]) -> None:
-    number = metric_dict["instance"]
+def _put_identity(sheet: Sheet, row: int, instance: InstanceResults, names: Sequence[str]) -> None:
+    number = instance.number
     sheet.put(row, 1, number)
     sheet.link(row, 1, f"instance_{number}")
     for column, name in enumerate(names[1:], start=2):
-        if name in metric_dict["parameters"]:
-            sheet.put(row, column, cells.parameter_value(shown_parameter(metric_dict, name)), "", cells.LEFT)
+        if name in instance.parameters:
+            sheet.put(row, column, parameter_value(shown_parameter(instance, name)), "", cells.LEFT)
 
 
 def _put_tall_header(sheet: Sheet, column: int, name: str, n_rows: int) -> None:
@@ -104,35 +104,35 @@ def _put_metric(
     column: int,
     side: str,
     metric: str,
-    metric_dicts: Sequence[MetricDict],
+    instances: Sequence[InstanceResults],
     twins: Sequence[tuple[int, ...]],
 ) -> None:
     """Write the header, the means and the deviations of a metric of a side, and mark the best."""
-    level = format_chance(chance_level(metric_dicts, metric, side)) if side.endswith("test") else ""
-    n_columns = _n_columns(side, metric, metric_dicts)
+    level = format_chance(chance_level(instances, metric, side)) if side.endswith("test") else ""
+    n_columns = _n_columns(side, metric, instances)
     last = column + n_columns - 1
     header = cells.side_header(side)
     for row, text in ((1, f"{SIDE_NAMES[side]} {metric}"), (2, level)):
         sheet.merge(range(row, row + 1), range(column, last + 1))
         sheet.put(row, column, text, "", header)
-    if meaning := describe(metric_dicts[0]["task_type"], metric):
+    if meaning := describe(instances[0].task.name, metric):
         sheet.comment(1, column, meaning)
     for offset, text in enumerate(("mean", "std", "95 % over items")[:n_columns]):
         sheet.put(HEADER_ROWS, column + offset, text, "", header)
-    best = find_best(metric_dicts, side, metric, twins)
-    number_format = cells.metric_format(direction(metric_dicts, metric))
+    best = find_best(instances, side, metric, twins)
+    number_format = cells.metric_format(direction(instances, metric))
     width = max(len(metric) / 2 + 1, 8)
     intervals: list[str] = []
-    for row, metric_dict in enumerate(metric_dicts, start=HEADER_ROWS + 1):
-        over_items, over_folds = item_figure(metric_dict, side, metric), figure(metric_dict, side, metric)["mean"]
+    for row, instance in enumerate(instances, start=HEADER_ROWS + 1):
+        over_items, over_folds = instance.item_figure(side, metric), instance.over_folds(side, metric)["mean"]
         if over_items is not None and n_columns == 3:
             intervals.append(format_interval(over_items, over_folds).strip(", "))
             sheet.put(row, last, intervals[-1] or "-", "", cells.RIGHT)
-        if metric in metric_dict["summary"].get(side, {}):
-            fold_figure = figure(metric_dict, side, metric)
-            partial = f'" (n={fold_figure["n"]})"' if 0 < fold_figure["n"] < metric_dict["folds_total"] else ""
+        if metric in instance.metrics(side):
+            fold_figure = instance.over_folds(side, metric)
+            partial = f'" (n={fold_figure["n"]})"' if 0 < fold_figure["n"] < instance.n_folds else ""
             _put_figure(sheet, row, column, fold_figure, number_format, partial)
-            _mark_best(sheet, row, column, metric_dict["instance"], best)
+            _mark_best(sheet, row, column, instance.number, best)
             width = max(width, len(f"{fold_figure['mean'] or 0:.3f}{partial}") + 2)
     sheet.set_width(column, width)
     sheet.set_width(column + 1, max(len(metric) / 2 + 1, 8))
@@ -162,20 +162,20 @@ def _mark_best(sheet: Sheet, row: int, column: int, instance: int, best: Best) -
         sheet.style(row, column + 1, cells.BLUE_FONT)
 
 
-def _n_columns(side: str, metric: str, metric_dicts: Sequence[MetricDict]) -> int:
+def _n_columns(side: str, metric: str, instances: Sequence[InstanceResults]) -> int:
     """Return how many columns a metric of a side has: mean and deviation, and an interval.
 
     The interval is there for the main test figures, and for those that no fold has, with the pooled figure. All others are in
     the sheet figures.
     """
-    is_main = metric in find_task(metric_dicts[0]["task_type"]).main_metrics
-    needed = is_main or not any(figure(metric_dict, side, metric)["n"] for metric_dict in metric_dicts)
+    is_main = metric in instances[0].task.main_metrics
+    needed = is_main or not any(instance.over_folds(side, metric)["n"] for instance in instances)
     return 3 if side.endswith("test") and needed else 2
 
 
-def _deviation_note(metric_dicts: Sequence[MetricDict]) -> Iterator[str]:
+def _deviation_note(instances: Sequence[InstanceResults]) -> Iterator[str]:
     """Yield what the number of folds makes of a smallest deviation."""
-    n_folds = max(metric_dict["folds_done"] for metric_dict in metric_dicts)
+    n_folds = max(len(instance.folds) for instance in instances)
     if n_folds < 2:
         return
     from scipy.special import chdtri

@@ -18,7 +18,7 @@ from xval.base.errors import REMEDY, ResultsError, SettingsError, brief
 from xval.measures.answered import Answered
 from xval.results.finished_folds import find_instances
 from xval.results.folder import ExperimentFolder
-from xval.results.instance_records import InstanceRecords
+from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import PREDICTION_COLUMNS, Record
 from xval.settings.architectures import ENSEMBLE
@@ -116,7 +116,7 @@ def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> 
     return by_clip[0].rows, np.stack(values)
 
 
-def _check_instance(instance: InstanceRecords) -> None:
+def _check_instance(instance: InstanceResults) -> None:
     """Refuse an instance that is not finished or has nothing to combine."""
     settings = instance.written.settings
     if settings.architecture == ENSEMBLE:
@@ -130,7 +130,7 @@ def _check_instance(instance: InstanceRecords) -> None:
         )
 
 
-def _check_same_task(first: InstanceRecords, other: InstanceRecords) -> None:
+def _check_same_task(first: InstanceResults, other: InstanceResults) -> None:
     settings, other_settings = first.written.settings, other.written.settings
     names = ("task_type", "label_form", "label_frame_s", "frame_overlap", "annotation_policy") if settings.frames else (
         "task_type",

@@ -6,8 +6,8 @@ Comes in: a path. Goes out: the models, and a note on how they were chosen. No b
 from pathlib import Path
 from typing import NamedTuple
 
-from xval.answers.metric_dicts import gather_finished
 from xval.answers.ranking import rank_instances
+from xval.answers.read import read_finished
 from xval.answers.summary import SIDE_NAMES
 from xval.base.errors import ResultsError
 from xval.results.folder import ExperimentFolder
@@ -56,7 +56,7 @@ def find_members(path: Path) -> Found:
 
 def _selected(folder: ExperimentFolder) -> Found:
     """Return the models of the instance that validation selects."""
-    ranking = rank_instances(gather_finished(folder, over_items=False))
+    ranking = rank_instances(read_finished(folder, over_items=False))
     if ranking.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}; name the one that you want.")
     chosen = folder.instance_folder(ranking.selected)

@@ -85,15 +85,15 @@ def test_the_ratio_counts_the_items_that_really_trained(experiment):
 def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
     from dataclasses import replace
 
-    from xval.answers.comparison.figures import read_competitor
+    from xval.answers.comparison.competitor import Competitor
     from xval.results.finished_folds import find_instances
 
     (found,) = find_instances(experiment.folder.path, [1])
-    again = {(key, "again"): record | {"repeat": 2} for key, record in found.done.items()}
+    again = {key._replace(repeat=2): record | {"repeat": 2} for key, record in found.done.items()}
 
-    competitor = read_competitor(replace(found, done={**found.done, **again}), "1", "accuracy")
+    competitor = Competitor("1", replace(found, jobs={**found.jobs, **again}), "accuracy")
 
-    assert {fold: sorted(of) for fold, of in competitor.by_fold().items()} == {1: [1, 2], 2: [1, 2], 3: [1, 2]}
+    assert {fold: sorted(of) for fold, of in competitor.by_fold.items()} == {1: [1, 2], 2: [1, 2], 3: [1, 2]}
 
 
 def test_a_split_over_clips_is_noticed(experiment):

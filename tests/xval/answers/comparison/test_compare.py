@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import baycomp
 import numpy as np
@@ -10,9 +11,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from xval.answers.comparison.compare import compare
-from xval.answers.comparison.figures import Competitor, FoldFigure
+from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.text import (
-    decimals,
     describe_columns,
     describe_limits,
     describe_plans,
@@ -20,20 +20,41 @@ from xval.answers.comparison.text import (
     describe_to_publish,
     table_rows,
 )
+from xval.answers.figure_text import decimals
 from xval.base.errors import ResultsError, SettingsError
+from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
+from xval.results.job_key import JobKey
+from xval.results.read import WrittenInstance
 
 RATIO = 0.25
 NAN = math.nan
 
 
-def competitor(name, folds, *, ratio=RATIO, left_out=None, items=True):
-    """Return a competitor whose fold k tests the item sk; a fold is a figure, or a list of one per repeat."""
-    figures = [
-        FoldFigure(fold, repeat, value, (f"s{fold}",), ratio, {f"s{fold}": value} if items else None)
-        for fold, given in folds.items()
-        for repeat, value in enumerate(given if isinstance(given, list) else [given], start=1)
-    ]
-    return Competitor(name, f"comment {name}", tuple(figures), left_out or {})
+def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=(), n_clips=10):
+    """Return a competitor whose fold k tests the item sk; a fold is a figure, or a list of one per repeat.
+
+    `failed` are errors by fold; `no_items` are folds whose items have another metric.
+    """
+    number, jobs = int(name), {}
+    for fold, given in folds.items():
+        for repeat, value in enumerate(given if isinstance(given, list) else [given], start=1):
+            test = {"accuracy": value}
+            items = {"training": [f"t{place}" for place in range(round(1 / ratio))], "validation": ["v"], "test": [f"s{fold}"]}
+            of_items = {f"s{fold}": {"n_clips": n_clips, "f1" if fold in no_items else "accuracy": value}}
+            figures = {side: {"test": test, "validation": {}, "training": {}} for side in ("metrics", "clip_metrics")}
+            jobs[number, fold, repeat] = {"status": "done", "items": items, "item_metrics": {"test": of_items}} | figures
+    jobs |= {(number, fold, 1): {"status": "failed", "error": error} for fold, error in (failed or {}).items()}
+    wanted = [*jobs, *((number, fold, 1) for fold in missing)]
+    parameters = {"task_type": "classification", "comment_1": f"comment {name}", "dataset": "toy", "num_experiment": 1}
+    written = WrittenInstance(
+        path=Path("settings.json"), instance=number, description="", settings_hash="s", parameters=parameters, sources={}
+    )
+    records = {JobKey(*key): record for key, record in sorted(jobs.items())}
+    instance = InstanceResults(
+        ExperimentFolder(Path("results")), written, records, len(wanted), 1, [JobKey(*key) for key in wanted]
+    )
+    return Competitor(name, instance, "accuracy")
 
 
 def numbered(values):
@@ -81,7 +102,7 @@ def test_holm_adjusts_for_all_comparisons_with_the_baseline_and_no_others():
     rng = np.random.default_rng(1)
     baseline = competitor("1", numbered(rng.uniform(0.4, 0.5, 6)))
     others = [competitor(str(number), numbered(rng.uniform(0.4, 0.5 + number / 40, 6))) for number in range(2, 6)]
-    equal = competitor("6", {fold: each[1].value + 0.1 for fold, each in baseline.by_fold().items()})
+    equal = competitor("6", {fold: each[1] + 0.1 for fold, each in baseline.by_fold.items()})
 
     found = compare_accuracy([*others, equal], baseline)
 
@@ -247,24 +268,22 @@ def test_one_fold_is_not_tested():
 
 
 def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
-    own = competitor("2", {1: 0.7, 2: 0.8, 3: NAN}, left_out={3: "auc is undefined", 4: "failed: out of memory"})
-    baseline = competitor("1", {1: 0.5, 3: 0.5, 4: 0.6, 2: 0.4, 5: 0.5}, left_out={6: "missing"})
-    own_5 = FoldFigure(5, 1, 0.6, ("s5",), RATIO, {"s5": 0.6})
-    own = Competitor("2", "", (*own.figures, own_5), own.left_out)
+    own = competitor("2", {1: 0.7, 2: 0.8, 3: NAN, 5: 0.6}, failed={4: "out of memory"})
+    baseline = competitor("1", {1: 0.5, 3: 0.5, 4: 0.6, 2: 0.4, 5: 0.5}, missing=[6])
 
     found = compare_accuracy([own], baseline)
 
     assert list(found.pairs[0].of_folds) == [1, 2, 5]
     assert (found.pairs[0].mean, found.pairs[0].baseline_mean) == pytest.approx((0.7, 1.4 / 3))
     assert describe_limits(found)[0] == (
-        "Instance 2: Compared on 3 folds; left out: fold 3 (auc is undefined), fold 4 (failed: out of memory), "
+        "Instance 2: Compared on 3 folds; left out: fold 3 (accuracy is undefined), fold 4 (failed: out of memory), "
         "fold 6 (missing), fold 6 (missing in the baseline, instance 1)."
     )
 
 
 def test_an_instance_without_a_common_fold_is_left_out_and_alone_it_is_an_error():
     baseline = competitor("1", {1: 0.5, 2: 0.6})
-    other, empty = competitor("2", {1: 0.6, 2: 0.8}), competitor("3", {}, left_out={1: "failed: NaN", 2: "missing"})
+    other, empty = competitor("2", {1: 0.6, 2: 0.8}), competitor("3", {}, failed={1: "NaN"}, missing=[2])
 
     found = compare_accuracy([other, empty], baseline)
 
@@ -275,8 +294,7 @@ def test_an_instance_without_a_common_fold_is_left_out_and_alone_it_is_an_error(
 
 
 def test_a_figure_that_is_no_mean_over_items_in_one_fold_has_no_test_over_items():
-    own, other = competitor("2", {1: 0.7, 2: 0.5, 3: 0.6}), competitor("1", {1: 0.4, 2: 0.5, 3: 0.6})
-    without = Competitor("1", "", (other.figures[0]._replace(of_items=None), *other.figures[1:]), {})
+    own, without = competitor("2", {1: 0.7, 2: 0.5, 3: 0.6}), competitor("1", {1: 0.4, 2: 0.5, 3: 0.6}, no_items=[1])
 
     found = compare_accuracy([own], without)
 
@@ -298,10 +316,9 @@ def test_unequal_numbers_of_repeats_are_said():
 
 
 def test_folds_over_clips_are_said_to_be_no_independent_items():
-    made = [Competitor(each.name, "", each.figures, {}, has_items_of_one_clip=True) for each in (
-        competitor("1", {1: 0.5, 2: 0.7}), competitor("2", {1: 0.6, 2: 0.7}))]  # fmt: skip
+    first, second = competitor("1", {1: 0.5, 2: 0.7}, n_clips=1), competitor("2", {1: 0.6, 2: 0.7}, n_clips=1)
 
-    assert describe_limits(compare_accuracy(made[1:], made[0]))[0].startswith("Every item has one clip.")
+    assert describe_limits(compare_accuracy([second], first))[0].startswith("Every item has one clip.")
 
 
 def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():

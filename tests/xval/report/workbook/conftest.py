@@ -10,11 +10,11 @@ from xval.results.job_key import JobKey
 
 @pytest.fixture
 def workbook_of(tmp_path):
-    """Return a function that writes metric dicts and histories to a file and reads it with openpyxl."""
+    """Return a function that writes instances and histories to a file and reads it with openpyxl."""
 
-    def write(metric_dicts, histories=None):
+    def write(instances, histories=None):
         path = tmp_path / "results.xlsx"
-        write_workbook(path, metric_dicts, {JobKey(*key): history for key, history in (histories or {}).items()})
+        write_workbook(path, instances, {JobKey(*key): history for key, history in (histories or {}).items()})
         workbook = openpyxl.load_workbook(path)
         for sheet in workbook:
             _spread_columns(sheet)

@@ -1,5 +1,7 @@
 """The sheet *ranking*: one chart of all instances."""
 
+from dataclasses import replace
+
 import pytest
 
 from xval.report.workbook import ranking
@@ -20,11 +22,11 @@ def instances(make_instance):
         "chance": 0.25,
         "strategy": "x",
     }
-    made[0]["over_items"] = {
+    over_items = {
         "version": 1, "n_items": 2, "folds_lacking_classes": [], "missing": "",
         "figures": {"test": {"balanced_accuracy": figure}},
     }  # fmt: skip
-    return made
+    return [replace(made[0], over_items=over_items), *made[1:]]
 
 
 def test_rows_are_sorted_by_validation_with_the_interval_of_the_figure_that_is_shown(workbook_of, instances):

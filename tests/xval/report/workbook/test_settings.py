@@ -5,8 +5,8 @@ import pytest
 
 @pytest.fixture
 def read(workbook_of):
-    def write(metric_dicts):
-        sheet = workbook_of(metric_dicts)["settings"]
+    def write(instances):
+        sheet = workbook_of(instances)["settings"]
         return sheet, {row[0].value: row for row in sheet.iter_rows(min_row=2) if row[0].value}
 
     return write

@@ -21,8 +21,8 @@ def columns_of(sheet):
 def read(workbook_of):
     """Return a function that gives the sheet and a function (row, header) -> cell; instances stand from row 4 on."""
 
-    def write(metric_dicts):
-        sheet = workbook_of(metric_dicts)["summary"]
+    def write(instances):
+        sheet = workbook_of(instances)["summary"]
         columns = columns_of(sheet)
         return sheet, lambda row, header: sheet.cell(row, columns[header])
 
@@ -199,11 +199,11 @@ def test_the_header_of_a_metric_says_what_it_is(read, make_instance):
 def test_a_printed_page_has_no_more_columns_than_can_be_read_and_repeats_the_instance(read, make_instance):
     def pages(n_parameters):
         parameters = {f"a_parameter_of_the_network_{n}": n for n in range(n_parameters)}
-        metric_dicts = [
+        instances = [
             make_instance(number, [0.5, 0.6], **{name: value * number for name, value in parameters.items()})
             for number in (1, 2)
         ]
-        sheet, _ = read(metric_dicts)
+        sheet, _ = read(instances)
         assert (sheet.print_title_cols, sheet.print_title_rows) == ("$A:$B", "$1:$3")
         areas = [range_boundaries(area.split("!")[1]) for area in sheet.print_area.split(",")]
         assert [first for first, *_ in areas[1:]] == [last + 1 for _, _, last, _ in areas[:-1]], "no column is lost"

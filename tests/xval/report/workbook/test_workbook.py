@@ -34,11 +34,11 @@ def test_tables_have_a_frozen_header_a_filter_and_repeat_the_header_in_print(wor
 
 
 def test_the_same_figures_give_the_same_content_in_any_order(tmp_path, make_instance):
-    metric_dicts = [make_instance(number, [0.5, 0.6]) for number in (1, 2, 3)]
+    instances = [make_instance(number, [0.5, 0.6]) for number in (1, 2, 3)]
     histories = {JobKey(number, fold): history() for number in (1, 2, 3) for fold in (1, 2)}
     parts = []
     for order in (1, -1):
-        write_workbook(tmp_path / "results.xlsx", metric_dicts[::order], dict(list(histories.items())[::order]))
+        write_workbook(tmp_path / "results.xlsx", instances[::order], dict(list(histories.items())[::order]))
         with zipfile.ZipFile(tmp_path / "results.xlsx") as archive:
             parts.append({name: archive.read(name) for name in archive.namelist() if name != "docProps/core.xml"})
     assert parts[0] == parts[1]

@@ -12,7 +12,7 @@ import pytest
 from xval.__main__ import main
 from xval.answers.audit import audit
 from xval.answers.comparison.choose import compare_instances
-from xval.answers.metric_dicts import gather_metrics
+from xval.answers.read import read_instance
 from xval.answers.summary import shown_parameter
 from xval.base.errors import CorpusError, ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder
@@ -58,12 +58,12 @@ def test_the_mean_of_instances_is_an_instance_with_figures_predictions_and_a_cle
     values = [experiment.predictions(number)["probability_high"] for number in (1, 2, 3)]
     of_ensemble = experiment.predictions(901)
     np.testing.assert_allclose(of_ensemble["probability_high"], sum(values) / 3, atol=1e-6)
-    found = gather_metrics(experiment.folder, 901)
-    assert found["folds_done"] == 2
+    found = read_instance(experiment.folder, 901)
+    assert len(found.folds) == 2
     test = of_ensemble[of_ensemble["side"] == "test"]
     expected = float((test["target"] == test["predicted"]).mean())
     assert found["folds"]["1"]["metrics"]["test"]["accuracy"] == pytest.approx(expected)
-    assert found["over_items"]["figures"]["test"]["accuracy"]["pooled"] is not None
+    assert found.over_items["figures"]["test"]["accuracy"]["pooled"] is not None
     verdicts = {verdict.rule: verdict for verdict in audit(experiment.folder, experiment.data)}
     assert {rule: verdict.state for rule, verdict in verdicts.items() if verdict.state != "ok"} == {}
     assert verdicts["members"].n_checked == 2
@@ -123,7 +123,7 @@ def stopped_at_the_second(combine, error):
 def test_what_its_members_differ_in_is_not_shown_as_that_of_the_first(experiment):
     experiment.make(1, 2)
 
-    shown = gather_metrics(experiment.folder, 901)
+    shown = read_instance(experiment.folder, 901)
     assert [shown_parameter(shown, name) for name in ("features", "normalization", "n_mels", "architecture", "members")] == [
         "members differ", "members differ", 8, "ensemble", [1, 2]
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The figures of an instance over its test items, as they stand in metrics.json; xval/answers/over_items.py computes them."""
+"""The figures of an instance over its test items, as estimates.json has them; xval/answers/over_items.py computes them."""
 
 from typing import TYPE_CHECKING, Literal, TypedDict
 

@@ -1,0 +1,79 @@
+"""Figures as text, one way for all tables: means with deviations and intervals, chance, durations, counts of folds.
+
+Comes in: figures. Goes out: text.
+"""
+
+from xval.answers.summary import ChanceLevel
+from xval.results.instance import Figure, InstanceResults
+from xval.results.item_figures import ItemFigure
+
+ROUNDING = 1e-15
+"""What is left of a difference of equal means."""
+
+
+def format_figure(figure: Figure, folds_total: int) -> str:
+    """Return ``0.612 ± 0.051``, with the number of folds if some have no value."""
+    if figure["mean"] is None:
+        return "-"
+    deviation = "" if figure["std"] is None else f" ± {figure['std']:.3f}"
+    folds = "" if figure["n"] == folds_total else f" ({figure['n']} of {folds_total} folds)"
+    return f"{figure['mean']:.3f}{deviation}{folds}"
+
+
+def format_test(instance: InstanceResults, side: str, metric: str) -> str:
+    """Return ``0.612 ± 0.051 [0.480, 0.730]``: mean and deviation over folds, and the 95 % interval over items.
+
+    Where the interval is that of another figure, it stands behind that one; see `format_interval`.
+    """
+    over_folds, over_items = instance.over_folds(side, metric), instance.item_figure(side, metric)
+    folds = format_figure(over_folds, instance.n_folds)
+    return folds if over_items is None else f"{folds}{format_interval(over_items, over_folds['mean'])}"
+
+
+def format_interval(figure: ItemFigure, mean: float | None) -> str:
+    """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``, ``, over items 0.614 [0.480, 0.730]``.
+
+    Args:
+        figure: Over items.
+        mean: That over folds, before it: the figure that the interval is of is named unless it has the same three decimals.
+    """
+    value = figure[figure["of"]]
+    interval = "" if figure["low"] is None or figure["high"] is None else f" [{figure['low']:.3f}, {figure['high']:.3f}]"
+    if value is None:
+        return "" if figure["of"] == "items" else ", pooled NaN"
+    if (mean is not None and f"{mean:.3f}" == f"{value:.3f}") or (figure["of"] == "items" and not interval):
+        return interval
+    return f", {'over items' if figure['of'] == 'items' else 'pooled'} {value:.3f}{interval}"
+
+
+def format_chance(chance: ChanceLevel | None) -> str:
+    """Return ``chance 0.100``; ``chance 0.098 to 0.102`` if instances differ, ``chance NaN`` if it is undefined."""
+    if chance is None:
+        return "chance NaN"
+    lowest, highest = f"{chance.lowest:.3f}", f"{chance.highest:.3f}"
+    return f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}"
+
+
+def format_time(seconds: float) -> str:
+    """Return a duration as ``h:mm:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def format_folds(instance: InstanceResults) -> str:
+    """Return ``5/6``, or ``4/6, 1 failed``; with repeats ``5/6, 16/18 jobs``."""
+    failed = f", {len(instance.failed_folds)} failed" if instance.failed_folds else ""
+    jobs = f", {len(instance.done)}/{instance.n_jobs} jobs" if instance.n_repeats > 1 else ""
+    return f"{len(instance.folds)}/{instance.n_folds}{jobs}{failed}"
+
+
+def decimals(number: float) -> str:
+    """Return three decimals, or three digits where those would say too little or too much."""
+    if abs(number) < ROUNDING:
+        return "0.000"
+    return f"{number:.3f}" if 0.001 <= abs(number) < 100 else f"{number:.3g}"
+
+
+def fixed(number: float | None) -> str:
+    """Return three decimals, or three digits where those would say too little or too much; ``–`` for none."""
+    return "–" if number is None else decimals(number)

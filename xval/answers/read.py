@@ -1,0 +1,83 @@
+"""Read instances with all that their records and predictions say.
+
+Comes in: a results folder. Goes out: an `InstanceResults` for each instance. What is read is that of `open_results`, so that a
+command reads an instance once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from xval.answers.estimates import over_items_of, update_further
+from xval.base.errors import ResultsError
+from xval.base.garbage_collection import without_collector
+from xval.results.folder import ExperimentFolder, file_state
+from xval.results.instance import InstanceResults
+from xval.results.open import OpenResults, open_results
+
+
+def read_instances(folder: ExperimentFolder, numbers: Iterable[int]) -> list[InstanceResults]:
+    """Return instances, of what can be read of them: a rebuild names what cannot."""
+    with without_collector():
+        read = (read_what_can_be(folder, number, []) for number in numbers)
+        return [instance for instance in read if instance]
+
+
+def read_instance(folder: ExperimentFolder, number: int, *, over_items: bool = True) -> InstanceResults | None:
+    """Return an instance, or None if it has not been planned; nothing is written.
+
+    With ``over_items`` it has the figures over items, for which predictions may have to be read.
+
+    Raises:
+        ResultsError: A file is damaged.
+    """
+    damaged: list[str] = []
+    instance = read_what_can_be(folder, number, damaged, over_items=over_items)
+    if damaged:
+        raise ResultsError("\n".join(damaged))
+    return instance
+
+
+def read_finished(folder: ExperimentFolder, *, over_items: bool = True) -> list[InstanceResults]:
+    """Return the instances that have a finished fold, as `read_instance` does."""
+    read = (read_instance(folder, number, over_items=over_items) for number in folder.instances())
+    finished = [instance for instance in read if instance and instance.done]
+    if not finished:
+        raise ResultsError(f"{folder.path}: no fold is finished, so there is no best instance. Run the experiment first.")
+    return finished
+
+
+def read_what_can_be(
+    folder: ExperimentFolder, number: int, damaged: list[str], *, over_items: bool = True, writes: bool = False
+) -> InstanceResults | None:
+    """Return an instance with its readable records; None: it has not begun, or its settings are damaged.
+
+    Args:
+        folder: Of the experiment.
+        number: Of the instance.
+        damaged: Is given a line for each file that is damaged.
+        over_items: With the figures over items, for which predictions may have to be read.
+        writes: Compute the figures of further metrics that are not known yet, and keep what was computed.
+    """
+    if not folder.has_begun(number):
+        return None
+    results = open_results(folder)
+    _ = results.folds  # an error if it cannot be read
+    further = update_further(results, number, damaged) if writes else None
+    of_further = folder.added_metrics.exists() and file_state(folder.estimates_file(number))
+    state = folder.state(number)
+    instance, faults = results.once(("instance", number), (state, of_further), partial(_read, results, number))
+    damaged += faults
+    if instance is None or not over_items or not instance.done:
+        return instance
+    known = over_items_of(results, instance, state, damaged, further)
+    return replace(instance, over_items=known) if known else instance
+
+
+def _read(results: OpenResults, number: int) -> tuple[InstanceResults | None, list[str]]:
+    """Return an instance without figures over items, and what is wrong with its files."""
+    faults: list[str] = []
+    try:
+        return results.instance(number, damaged=faults), faults
+    except ResultsError as error:
+        return None, [str(error)]

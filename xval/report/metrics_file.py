@@ -1,0 +1,90 @@
+"""The content of metrics.json: all that an instance has reached, as one dict for scripts of one's own. Nothing reads it back.
+
+Comes in: an instance. Goes out: a dict that JSON takes.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from xval.answers.repeats import components_of
+from xval.base.json_files import FORMAT_VERSION
+from xval.results.instance import InstanceResults, mean_of
+from xval.results.read import FIGURE_PLACES, Record
+
+_OF_FIRST = ("items", "n_examples")  # train_fraction trains each repeat on other items, as many
+_AVERAGED = ("metrics", "clip_metrics", "item_metrics", "chance", "confusion_matrix")
+
+
+def metrics_content(instance: InstanceResults) -> dict[str, Any]:
+    """Return the content of metrics.json, but for the histories; docs/results.md has its entries."""
+    by_fold: dict[int, list[Record]] = {}
+    for key, record in instance.jobs.items():
+        by_fold.setdefault(key.fold, []).append(record)
+    over_folds = {side: {name: instance.over_folds(side, name) for name in instance.metrics(side)} for side in FIGURE_PLACES}
+    content = {
+        "format_version": FORMAT_VERSION,
+        "instance": instance.number,
+        "description": instance.written.description,
+        "task_type": instance.settings.task_type,
+        "monitor": instance.settings.monitor,
+        "further_metrics": instance.further_metrics,
+        "parameters": instance.parameters,
+        "sources": instance.written.sources,
+        "cautions": instance.written.cautions,
+        "folds_total": instance.n_folds,
+        "deals": instance.n_deals,
+        "folds_done": len(instance.folds),
+        "folds_failed": len(instance.failed_folds),
+        "folds": {str(fold): _mean_record(records) for fold, records in by_fold.items()},
+        "summary": over_folds,
+        "seconds": instance.seconds,
+        "n_parameters": instance.n_parameters,
+    }
+    if instance.n_deals == 1:
+        del content["deals"]
+    if instance.n_repeats > 1:
+        content |= {
+            "jobs_total": instance.n_jobs,
+            "jobs_done": len(instance.done),
+            "repeats": list(instance.jobs.values()),
+            "components": {side: _components(instance, side) for side in FIGURE_PLACES if side != "chance"},
+        }
+    return content | ({"over_items": instance.over_items} if instance.over_items else {})
+
+
+def _components(instance: InstanceResults, side: str) -> dict[str, dict[str, float | None]]:
+    of_metrics = {name: components_of(instance, side, name) for name in instance.metrics(side)}
+    return {
+        name: {part: value if isfinite(value) else None for part, value in components._asdict().items()}
+        for name, components in of_metrics.items()
+        if components
+    }
+
+
+def _mean_record(records: Sequence[Record]) -> Record:
+    """Return the record of a fold with repeats: figures and confusion counts averaged, each over those in which it is defined.
+
+    Those that are done count. The seconds of all are added; items and numbers of examples are those of the first; other facts
+    are kept where they agree.
+    """
+    if len(records) == 1:
+        return records[0]
+    counted = [record for record in records if record["status"] == "done"] or records[:1]
+    first = counted[0]
+    agreed = {name: value for name, value in first.items() if all(name in other and other[name] == value for other in counted)}
+    figures = {name: _mean([record[name] for record in counted]) for name in _AVERAGED if name in first}
+    of_first = {name: first[name] for name in _OF_FIRST if name in first}
+    return of_first | agreed | figures | {"seconds": sum(record["seconds"] for record in records)}
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """Return the mean of numbers that are defined; of dicts and lists that of each entry; of anything else the first."""
+    first = values[0]
+    if isinstance(first, Mapping):
+        names = dict.fromkeys(name for value in values for name in value)
+        return {name: _mean([value[name] for value in values if name in value]) for name in names}
+    if isinstance(first, list):
+        return [_mean(entries) for entries in zip(*values, strict=True)]
+    numbers = [value for value in values if isinstance(value, int | float) and isfinite(value)]
+    return mean_of(numbers) if numbers else first

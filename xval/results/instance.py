@@ -1,0 +1,225 @@
+"""An instance with the jobs of it that count, and the table of their figures.
+
+Comes in: settings.json and the records of the jobs. Goes out: an `InstanceResults`: columns of the table, their means over the
+repeats of a fold, and over folds. All tables, rankings, comparisons and pictures are made of these. Undefined are NaN here and
+None in files.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import fsum, isfinite, sqrt
+from pathlib import Path
+from statistics import fmean
+from typing import Any, TypedDict
+
+from xval.base.numbers import finite_or_nan
+from xval.measures.task import Task, find_task
+from xval.results.folder import ExperimentFolder
+from xval.results.item_figures import ItemFigure, OverItems
+from xval.results.job_key import JobKey
+from xval.results.read import FIGURE_PLACES, Record, WrittenInstance
+from xval.settings.schema import Settings
+
+
+class Figure(TypedDict):
+    """One metric over the folds of an instance.
+
+    Attributes:
+        mean: None when no fold has a value.
+        std: The sample standard deviation (over n - 1); None when fewer than two folds have a value.
+        n: How many folds have a value; a fold whose metric is NaN has none.
+        min: The smallest value of a fold.
+        max: The largest value of a fold.
+    """
+
+    mean: float | None
+    std: float | None
+    n: int
+    min: float | None
+    max: float | None
+
+
+@dataclass(frozen=True)
+class InstanceResults:
+    """An instance and what its jobs have left.
+
+    Attributes:
+        experiment: Its folder.
+        written: Its settings.json.
+        jobs: The records of its jobs that have ended and were made with its present settings on the present folds, done and
+            failed, by fold and repeat.
+        n_folds: Folds of the experiment, in all deals together.
+        n_deals: How many times the items are dealt into folds.
+        wanted: The jobs that were asked for.
+        over_items: Figures over items; None: they were not asked for, or the predictions cannot be read.
+    """
+
+    experiment: ExperimentFolder
+    written: WrittenInstance
+    jobs: Mapping[JobKey, Record]
+    n_folds: int
+    n_deals: int = 1
+    wanted: Sequence[JobKey] = ()
+    over_items: OverItems | None = None
+    _over_folds: dict[tuple[str, str], Figure] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def number(self) -> int:
+        """Number of the instance."""
+        return self.written.instance
+
+    @property
+    def settings(self) -> Settings:
+        """Its settings."""
+        return self.written.settings
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Every setting, and every option of the architecture, by name."""
+        return self.written.parameters
+
+    @property
+    def task(self) -> Task:
+        """What its models are trained for."""
+        return find_task(self.settings.task_type, str(self.parameters.get("label_form", "multi_class")))
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """The columns that identify the instance."""
+        return {"dataset": self.settings.dataset, "experiment": self.settings.num_experiment, "instance": self.number}
+
+    @cached_property
+    def done(self) -> dict[JobKey, Record]:
+        """The records of the finished jobs."""
+        return {key: record for key, record in self.jobs.items() if record["status"] == "done"}
+
+    @cached_property
+    def failed(self) -> dict[JobKey, Record]:
+        """The records of the failed jobs."""
+        return {key: record for key, record in self.jobs.items() if record["status"] == "failed"}
+
+    @cached_property
+    def folds(self) -> dict[int, Record]:
+        """The first finished job of each fold, for what repeats share: their items, classes and numbers of examples."""
+        first: dict[int, Record] = {}
+        for key, record in self.done.items():
+            first.setdefault(key.fold, record)
+        return first
+
+    @property
+    def failed_folds(self) -> set[int]:
+        """The folds of which a job failed."""
+        return {key.fold for key in self.failed}
+
+    @property
+    def n_repeats(self) -> int:
+        """How often each fold is trained."""
+        return max([self.settings.repeats, *(key.repeat for key in self.jobs)])
+
+    @property
+    def n_jobs(self) -> int:
+        """Folds times repeats."""
+        return self.n_folds * self.n_repeats
+
+    @property
+    def seconds(self) -> float:
+        """What all jobs took together."""
+        return float(sum(record["seconds"] for record in self.jobs.values()))
+
+    @property
+    def n_parameters(self) -> int | None:
+        """Of the model, of which each fold has one as large; None: not known."""
+        return next((int(number) for record in self.done.values() if (number := record["n_parameters"]) is not None), None)
+
+    @property
+    def further_metrics(self) -> dict[str, bool]:
+        """The metrics beside those of the task, and whether more of each is better."""
+        return {name: higher for record in self.done.values() for name, higher in record.get("further_metrics", {}).items()}
+
+    @cached_property
+    def has_windows(self) -> bool:
+        """Whether clips are cut into several examples. Sequences of frames are none: figures are those of all frames."""
+        return self.task.target != "frame" and any(
+            record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
+            for record in self.folds.values()
+        )
+
+    def not_done(self) -> list[dict[str, Any]]:
+        """Return the keys, status (failed or missing) and error of each wanted job that is not done."""
+        jobs = []
+        for key in self.wanted:
+            if key not in self.done:
+                status, error = ("failed", self.failed[key]["error"]) if key in self.failed else ("missing", None)
+                jobs.append(self.keys | key._asdict() | {"status": status, "error": error})
+        return jobs
+
+    def folder(self, key: JobKey) -> Path:
+        """Return the folder of a job."""
+        return self.experiment.fold_folder(*key)
+
+    def predictions_file(self, key: JobKey) -> Path:
+        """Return the predictions.parquet of a job."""
+        return self.folder(key) / "predictions.parquet"
+
+    def metrics(self, side: str) -> list[str]:
+        """Return the metrics of a side (of `FIGURE_PLACES`) that some finished job has."""
+        part, of_part = FIGURE_PLACES[side]
+        return list(dict.fromkeys(name for record in self.done.values() for name in record[part].get(of_part, {})))
+
+    def values(self, side: str, metric: str) -> dict[JobKey, float]:
+        """Return a metric of a side in each finished job that has it; NaN: undefined."""
+        part, of_part = FIGURE_PLACES[side]
+        sides = {key: record[part].get(of_part, {}) for key, record in self.done.items()}
+        return {key: finite_or_nan(figures[metric]) for key, figures in sides.items() if metric in figures}
+
+    def fold_values(self, side: str, metric: str) -> dict[int, float]:
+        """Return the mean over the repeats of each fold, without folds in which the metric is undefined."""
+        of_repeats: dict[int, list[float]] = {}
+        for key, value in self.values(side, metric).items():
+            if isfinite(value):
+                of_repeats.setdefault(key.fold, []).append(value)
+        return {fold: mean_of(values) for fold, values in of_repeats.items()}
+
+    def over_folds(self, side: str, metric: str) -> Figure:
+        """Return a metric of a side over folds; without values if it was never computed."""
+        if (side, metric) not in self._over_folds:
+            values = list(self.fold_values(side, metric).values())
+            self._over_folds[side, metric] = Figure(
+                mean=fmean(values) if values else None,
+                std=_deviation(values) if len(values) > 1 else None,
+                n=len(values),
+                min=min(values, default=None),
+                max=max(values, default=None),
+            )
+        return self._over_folds[side, metric]
+
+    def item_figure(self, side: str, metric: str) -> ItemFigure | None:
+        """Return a test metric over the items, or None if it is not known."""
+        if self.over_items is None:
+            return None
+        figures = self.over_items["figures"]
+        return figures.get(side, figures.get("test", {}) if side == "clip_test" else {}).get(metric)
+
+    def rows(self, *, with_items: bool = True) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of the table: instance, fold, repeat, side, item, metric, value.
+
+        They stand in the order of the jobs, those of all of a side (item empty) before those of its items.
+        """
+        for key, record in self.done.items():
+            for side, (part, of_part) in FIGURE_PLACES.items():
+                yield from ((*key, side, "", name, finite_or_nan(value)) for name, value in record[part][of_part].items())
+            for item, figures in (record["item_metrics"]["test"] if with_items else {}).items():
+                yield from ((*key, "test", item, name, finite_or_nan(value)) for name, value in figures.items())
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean of numbers; of equal ones that number, which rounding would change."""
+    return fmean(values) if len(set(values)) > 1 else values[0]
+
+
+def _deviation(numbers: Sequence[float]) -> float:
+    """Return the sample standard deviation, 0 of equal numbers; `statistics.stdev` takes ten times as long, with fractions."""
+    shifted = [number - numbers[0] for number in numbers]
+    mean = fsum(shifted) / len(shifted)
+    return sqrt(fsum([(number - mean) * (number - mean) for number in shifted]) / (len(shifted) - 1))
