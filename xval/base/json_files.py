@@ -53,16 +53,18 @@ def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) 
 
 def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
     """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading."""
-    plain = without_nan(content)
     with suppress(ResultsError):  # what is damaged is written anew
-        if read_json(path) == plain:
+        if path.exists() and read_json(path) == without_nan(content):
             return
-    write_atomically(path, _encode(plain).encode())
+    write_atomically(path, json_text(content).encode())
 
 
 def json_text(content: Mapping[str, Any]) -> str:
     """Return the text that `write_json` writes of a dict: a value per line, NaN and infinities as null."""
-    return _encode(without_nan(content))
+    try:
+        return _encode(content)  # few files have a NaN, and looking for one takes as long as writing
+    except (ValueError, TypeError):
+        return _encode(without_nan(content))
 
 
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
