@@ -170,8 +170,11 @@ class InstanceResults:
     def values(self, side: str, metric: str) -> dict[JobKey, float]:
         """Return a metric of a side in each finished job that has it; NaN: undefined."""
         part, of_part = FIGURE_PLACES[side]
-        sides = {key: record[part].get(of_part, {}) for key, record in self.done.items()}
-        return {key: finite_or_nan(figures[metric]) for key, figures in sides.items() if metric in figures}
+        return {
+            key: finite_or_nan(figures[metric])
+            for key, record in self.done.items()
+            if metric in (figures := record[part].get(of_part, {}))
+        }
 
     def fold_values(self, side: str, metric: str) -> dict[int, float]:
         """Return the mean over the repeats of each fold, without folds in which the metric is undefined."""
