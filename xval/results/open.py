@@ -181,24 +181,50 @@ class OpenResults:
 
     @property
     def jobs(self) -> "pd.DataFrame":
-        """A row for each job that has ended; see `xval.results.frames.frame_of_jobs`."""
-        from xval.results.frames import frame_of_jobs
+        """A row for each job that has ended; damaged records are left out.
 
-        return frame_of_jobs(self)
+        The columns: instance, fold, repeat, deal (0: of none), status (``done``, ``failed``), settings_hash, folds_hash,
+        code_hash, seconds, path, and counts: whether it was made with the present settings on the present folds.
+        """
+        from xval.results.frames import JOBS, make_frame
+
+        rows = []
+        for instance in filter(self.folder.has_begun, self.folder.instances()):
+            records = self.records(instance)[0]
+            current = self.current(instance, records)
+            for key, record in records.items():
+                hashes = (record[name] for name in ("settings_hash", "folds_hash", "code_hash"))
+                facts = (*hashes, record["seconds"], str(self.folder.fold_folder(*key)), key in current)
+                rows.append((*key, self.folds.plan.deal_of(key.fold) or 0, record["status"], *facts))
+        return make_frame(rows, JOBS)
 
     @property
     def figures(self) -> "pd.DataFrame":
-        """A row for each figure of each finished job that counts; see `xval.results.frames.frame_of_figures`."""
-        from xval.results.frames import frame_of_figures
+        """A row for each figure of each finished job that counts, further metrics included.
 
-        return frame_of_figures(self)
+        The columns: instance, fold, repeat, side (of `FIGURE_PLACES`), item (empty: all of the side), metric, value (NaN:
+        undefined).
+        """
+        from xval.results.frames import FIGURES, make_frame
+
+        numbers = filter(self.folder.has_begun, self.folder.instances())
+        return make_frame((row for number in numbers for row in self.instance(number).rows()), FIGURES)
 
     @property
     def estimates(self) -> "pd.DataFrame":
-        """A row for each figure over items that is kept; see `xval.results.frames.frame_of_estimates`."""
-        from xval.results.frames import frame_of_estimates
+        """A row for each figure over the test items of an instance that is kept, as the last rebuild computed it.
 
-        return frame_of_estimates(self)
+        The columns: instance, side, metric; items, pooled, of, low, high, method, chance and strategy, as of an `ItemFigure`.
+        """
+        from xval.results.frames import ESTIMATES, make_frame
+
+        rows = (
+            {"instance": number, "side": side, "metric": metric} | figure
+            for number in self.folder.instances()
+            for side, figures in self.kept_estimates(number).over_items.get("figures", {"figures": {}})["figures"].items()
+            for metric, figure in figures.items()
+        )
+        return make_frame(rows, ESTIMATES)
 
     def predictions(self, key: JobKey) -> "pd.DataFrame":
         """Return predictions.parquet of a job."""
