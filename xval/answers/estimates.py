@@ -14,7 +14,6 @@ from xval.base.json_files import JsonObject
 from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.metrics import Metric
-from xval.measures.task import find_task
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with
 from xval.results.estimates_file import Estimates, write_estimates
 from xval.results.instance import InstanceResults
@@ -170,7 +169,7 @@ def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedM
     """Return the figures of a job: of examples, of clips, of the clips of each test item; None: undefined."""
     from xval.results.tested_examples import read_fold  # here, because it loads pandas
 
-    task = find_task(written.settings.task_type, str(written.parameters.get("label_form", "multi_class")))
+    task = written.task
 
     def measure(targets: "NDArray[Any]", predictions: "NDArray[Any]") -> float | None:
         return finite_or_none(metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name])

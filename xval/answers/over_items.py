@@ -25,7 +25,6 @@ from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
 from xval.measures.statistics.intervals import mean_interval
 from xval.measures.task import Task
-from xval.measures.tasks.multilabel_classification import TUNED_METRICS
 from xval.results.added_metrics import constant_chance
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
@@ -202,7 +201,7 @@ def _decided(instance: InstanceResults, jobs: Mapping[int, JobKey], examples: Te
 
 def _measure_decided(task: Task, repeats: Sequence[TestedExamples]) -> dict[str, ItemFigure]:
     """Return the figures of decisions at thresholds."""
-    names = [name.removeprefix("tuned_") for name in TUNED_METRICS]
+    names = [name.removeprefix("tuned_") for name in task.final_metrics]
     return {f"tuned_{name}": item_figure for name, item_figure in _measure(task, repeats, None, {}, names).items()}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import open_corpus
 from xval.answers.group_columns import find_groups, group_columns
-from xval.answers.groups import Groups, measure_groups, read_answers_of
+from xval.answers.groups import Groups, measure_groups, read_tested
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
 from xval.base.errors import CorpusError, ResultsError
@@ -53,5 +53,5 @@ def read_groups(
             f"{corpus.folder}: no further column puts its clips into 2 to 20 groups. Add one (gender, age, recorder ...) to "
             "the table and prepare the corpus again, which leaves folds and results as they are; or name a column with --by."
         )
-    tested = read_answers_of(chosen)
+    tested = read_tested(chosen)
     return [measure_groups(tested, find_groups(table, name), metric) for name in columns]

@@ -1,1 +1,1 @@
-"""Bind a process to its device, its threads, its memory and its seeds."""
+"""A process and its device: threads, memory, seeds, and what is particular to a backend of Keras."""

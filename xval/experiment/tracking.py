@@ -27,6 +27,7 @@ from xval.results.open import open_results
 from xval.results.read import FIGURE_PLACES, read_history
 from xval.settings.schema import Settings
 
+_SIDES = {side: side for side in FIGURE_PLACES} | {"clip_validation": "validation_clip", "clip_test": "test_clip"}
 _SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: silently at the end, at all when the run is interrupted
 
 
@@ -104,9 +105,8 @@ def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:
         return  # its failure could not be recorded
     written, path = open_results(folder).settings(key.instance), folder.fold_folder(*key)
     figures = {"seconds": record["seconds"], "best_epoch": record.get("best_epoch"), "n_parameters": record.get("n_parameters")}
-    for part, mark in (("metrics", ""), ("clip_metrics", "_clip")):
-        for side, side_figures in record.get(part, {}).items():
-            figures |= {f"{side}{mark}_{name}": value for name, value in side_figures.items()}
+    for side, (part, of_part) in FIGURE_PLACES.items():
+        figures |= {f"{_SIDES[side]}_{name}": value for name, value in record.get(part, {}).get(of_part, {}).items()}
     try:
         history = read_history(path / "history.csv")
     except FileNotFoundError:
@@ -154,6 +154,6 @@ def _over_folds(instance: InstanceResults) -> dict[str, float]:
     for side in FIGURE_PLACES:
         for name in instance.metrics(side):
             figure = instance.over_folds(side, name)
-            values = {f"{side}_{name}": figure["mean"], f"{side}_{name}_std": figure["std"]}
+            values = {f"{_SIDES[side]}_{name}": figure["mean"], f"{_SIDES[side]}_{name}_std": figure["std"]}
             figures |= {key: value for key, value in values.items() if value is not None}
     return figures

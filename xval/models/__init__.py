@@ -1,1 +1,1 @@
-"""The Keras model of a fold: front end, normalisation, architecture, transfer, losses, prediction."""
+"""The Keras model of a fold: front end, normalisation, architecture, transfer, losses, prediction; and saved ones (`saved`)."""

@@ -1,1 +1,1 @@
-"""The page of an experiment, report.html; the table for a paper; the card of a final model."""
+"""What people look at: terminal tables, workbook, page, table for a paper, card of a model; and metrics.json, for scripts."""

@@ -20,11 +20,11 @@ from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.group_columns import find_groups, group_columns
-from xval.answers.groups import Groups, measure_groups, read_answers_of
+from xval.answers.groups import Groups, measure_groups, read_tested
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_instances
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
-from xval.report.answers import read_answers, read_events
+from xval.report.clip_answers import read_answers, read_events
 from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
 from xval.results.folder import ExperimentFolder
@@ -199,7 +199,7 @@ def _measure_groups(instance: InstanceResults | None, corpus: Corpus | None) -> 
     try:
         clips = with_columns(corpus.index, corpus.folder)
         columns = group_columns(clips)
-        answers = read_answers_of(instance) if columns else None
+        answers = read_tested(instance) if columns else None
     except UsageError as error:
         return [], str(error)
     return [measure_groups(answers, find_groups(clips, name)) for name in columns] if answers else [], ""

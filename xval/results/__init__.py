@@ -1,1 +1,1 @@
-"""The results folder: names, locks, reading, summaries, ranking, DataFrames, status and the workbook."""
+"""The folder of an experiment: names, locks, one reader, the table of figures, the status of its jobs."""

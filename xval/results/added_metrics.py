@@ -18,7 +18,7 @@ from xval.base.errors import ResultsError, SettingsError, XvalError, one_line, s
 from xval.base.json_files import FORMAT_VERSION, write_json
 from xval.measures import metrics
 from xval.measures.metrics import Chance, Metric
-from xval.measures.task import Task, find_task
+from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Record, WrittenInstance
@@ -145,7 +145,7 @@ def _read_done(results: OpenResults, instance: int) -> tuple[WrittenInstance, li
 
 def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) -> tuple[str, bool]:
     """Return the written name of a metric, without alias, and whether all records of an instance have it."""
-    task = find_task(instance.settings.task_type, str(instance.parameters.get("label_form", "multi_class")))
+    task = instance.task
     canonical = metrics.canonical_name(task.name, name)
     short = canonical.rpartition(".")[2]
     have = [short in record["metrics"].get("test", {}) for record in records]

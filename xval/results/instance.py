@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any, TypedDict
 
 from xval.base.numbers import finite_or_nan
-from xval.measures.task import Task, find_task
+from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import ItemFigure, OverItems
 from xval.results.job_key import JobKey
@@ -82,7 +82,7 @@ class InstanceResults:
     @property
     def task(self) -> Task:
         """What its models are trained for."""
-        return find_task(self.settings.task_type, str(self.parameters.get("label_form", "multi_class")))
+        return self.written.task
 
     @property
     def keys(self) -> dict[str, Any]:

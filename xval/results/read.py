@@ -20,6 +20,7 @@ from xval.base.json_files import read_hashed_json, read_json
 from xval.base.table_bounds import open_table
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
+from xval.measures.task import Task, find_task
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.record_form import find_faults
@@ -92,6 +93,11 @@ class WrittenInstance(BaseModel):
     def settings(self) -> Settings:
         """The settings among the parameters."""
         return settings_among(self.parameters, self.path)
+
+    @property
+    def task(self) -> Task:
+        """What its models are trained for."""
+        return find_task(self.settings.task_type, str(self.parameters.get("label_form", "multi_class")))
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from preprocessing.clips.output_folder import write_table
 from preprocessing.corpora._tables import read_table
 from xval.base.csv_text import guard, guarded, unguard
-from xval.report.answers import read_events
+from xval.report.clip_answers import read_events
 from xval.report.workbook.cells import plain_text
 from xval.report.workbook.sheet import Book
 from xval.results.job_key import JobKey

@@ -35,17 +35,17 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for side, metric in pairs:
         number_format = cells.metric_format(direction(instances, metric))
         for instance in instances:
-            over_items = instance.item_figure(side, metric)
-            if over_items is None or instance.over_items is None:
+            item_figure = instance.item_figure(side, metric)
+            if item_figure is None or instance.over_items is None:
                 continue
             row += 1
             folds = instance.over_folds(side, metric)
             n_items = instance.over_items["n_items"]
             identity = (instance.number, instance.settings.comment_1, SIDE_NAMES[side], metric)
             values = (
-                *identity, folds["mean"], folds["std"], folds["n"], over_items["items"], n_items, over_items["pooled"],
-                over_items["low"], over_items["high"], over_items["of"] if over_items["low"] is not None else None,
-                over_items["method"], over_items["chance"], over_items["strategy"],
+                *identity, folds["mean"], folds["std"], folds["n"], item_figure["items"], n_items, item_figure["pooled"],
+                item_figure["low"], item_figure["high"], item_figure["of"] if item_figure["low"] is not None else None,
+                item_figure["method"], item_figure["chance"], item_figure["strategy"],
             )  # fmt: skip
             for column, (name, value) in enumerate(zip(_HEADER, values, strict=True), start=1):
                 sheet.put(row, column, value, number_format if name in _NUMBERS else "")

@@ -6,7 +6,7 @@ import pytest
 
 from xval.base.errors import ResultsError
 from xval.measures.task import find_task
-from xval.report.answers import read_answers, read_events
+from xval.report.clip_answers import read_answers, read_events
 from xval.results.job_key import JobKey
 
 CLASSES = ["no", "yes"]
