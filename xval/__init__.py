@@ -20,6 +20,7 @@ if _ROOT not in sys.path:
 if TYPE_CHECKING:
     from xval.answers.comparison.choose import compare_instances as compare_instances
     from xval.answers.dataframes import load_figures as load_figures
+    from xval.answers.dataframes import load_jobs as load_jobs
     from xval.answers.dataframes import load_predictions as load_predictions
     from xval.answers.dataframes import load_results as load_results
     from xval.base.errors import XvalError as XvalError
@@ -51,6 +52,7 @@ _PUBLIC = {
     "cross_validate": "xval.experiment.cross_validate",
     "integers": "xval.settings.space",
     "load_figures": "xval.answers.dataframes",
+    "load_jobs": "xval.answers.dataframes",
     "load_model": "xval.reuse.inference",
     "load_predictions": "xval.answers.dataframes",
     "load_results": "xval.answers.dataframes",

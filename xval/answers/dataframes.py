@@ -17,14 +17,15 @@ from typing import Any
 
 import pandas as pd
 
+from preprocessing.clips.parquet_files import column_names, read_frame
 from xval.answers.read import read_instance
 from xval.answers.summary import differing_parameters
-from xval.base.errors import ResultsError, counted, suggestion
+from xval.base.errors import ResultsError, brief, counted, suggestion
 from xval.base.garbage_collection import without_collector
 from xval.results.finished_folds import find_instances
-from xval.results.frames import frame_of_predictions, prediction_columns
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
+from xval.results.open import open_results
 
 _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",
@@ -35,6 +36,11 @@ _FIGURE_DTYPES = {
     "instance": "int64", "side": "str", "metric": "str", "mean": "float64", "std": "float64", "n_folds": "int64",
     "dataset": "str", "experiment": "int64", "items": "float64", "n_items": "int64", "strategy": "str", "method": "object",
     "of": "str", "chance": "float64", "pooled": "float64", "low": "float64", "high": "float64",
+}  # fmt: skip
+_JOB_DTYPES = {
+    "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "deal": "int64",
+    "status": "str", "counts": "bool", "seconds": "float64", "error": "str", "settings_hash": "str", "folds_hash": "str",
+    "code_hash": "str", "path": "str",
 }  # fmt: skip
 _KEY = ["instance", "fold", "repeat"]
 _ITEM_SIDE = "item_test"
@@ -79,6 +85,33 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
         table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
     table.attrs["not_done"] = _not_done(instances)
     return table
+
+
+def load_jobs(folder: str | Path) -> pd.DataFrame:
+    """Return a row for each job that has ended, also of those that count no more; damaged records are left out.
+
+    Args:
+        folder: As for `load_results`.
+
+    Returns:
+        dataset (text), experiment, instance, fold, repeat (int64); deal (int64; 0: of none); status (``done``, ``failed``);
+        counts (bool): whether it was made with the present settings on the present folds; seconds (float64); error (text,
+        empty: none); settings_hash, folds_hash, code_hash and path (text).
+
+    Raises:
+        ResultsError: There is no experiment, or a file is damaged.
+    """
+    rows = []
+    for instance in find_instances(Path(folder)):
+        results = open_results(instance.experiment)
+        chosen = instance.wanted if JobKey.of_folder(0, Path(folder).resolve().name) else None
+        for key, record in results.records(instance.number, chosen)[0].items():
+            counts, path = key in instance.jobs, str(instance.folder(key))
+            facts = (record["status"], counts, record["seconds"], record.get("error", ""))
+            hashes = (record[name] for name in ("settings_hash", "folds_hash", "code_hash"))
+            keys = instance.keys | key._asdict()
+            rows.append((*keys.values(), results.folds.plan.deal_of(key.fold) or 0, *facts, *hashes, path))
+    return pd.DataFrame(rows, columns=list(_JOB_DTYPES)).astype(_JOB_DTYPES)
 
 
 def load_figures(folder: str | Path) -> pd.DataFrame:
@@ -151,7 +184,7 @@ def load_predictions(
     if len(experiments) > 1:
         raise ResultsError(f"{folder}: holds several experiments, name one of {', '.join(sorted(experiments))}.")
     files = {key: instance.experiment.fold_folder(*key) / "predictions.parquet" for instance in chosen for key in instance.done}
-    held = {path: prediction_columns(path) for path in files.values()}
+    held = {path: _prediction_columns(path) for path in files.values()}
     known = list(dict.fromkeys(name for names in held.values() for name in names))
     for name in columns or ():
         if files and name not in known:
@@ -159,7 +192,7 @@ def load_predictions(
     wanted = known if columns is None else list(dict.fromkeys(columns))
     tables = [pd.DataFrame(columns=[*_KEY, *wanted])] if not files else []
     for key, path in files.items():
-        table = frame_of_predictions(path, [name for name in wanted if name in held[path]])
+        table = _read_predictions(path, [name for name in wanted if name in held[path]])
         tables.append(table.assign(**key._asdict()))
     predictions = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
     predictions.attrs["not_done"] = _not_done(chosen)
@@ -199,3 +232,25 @@ def _not_done(instances: Iterable[InstanceResults]) -> list[dict[str, Any]]:
         message = f"{counted(len(jobs), 'fold')} not in the table, so that means leave items out: {listed}{more}."
         warnings.warn(message, UserWarning, stacklevel=3)
     return jobs
+
+
+def _read_predictions(path: Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return some columns of predictions.parquet of a job; None: all."""
+    names = _prediction_columns(path) if columns is None else list(columns)
+    try:
+        return read_frame(path, {"item": "text"}, columns=names)[names]
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _prediction_columns(path: Path) -> list[str]:
+    """Return the columns of predictions.parquet, reading no more than its footer."""
+    try:
+        return column_names(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ResultsError:
+    reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({brief(error)})"
+    return ResultsError(f"{path}: {reason}. Move the fold folder away and run the experiment again.")

@@ -62,6 +62,13 @@ class Results:
         return pd.DataFrame(rows, columns=list(header)).set_index("instance")
 
     @property
+    def jobs(self) -> "pd.DataFrame":
+        """A row for each job that has ended; see `xval.load_jobs`."""
+        from xval.answers.dataframes import load_jobs
+
+        return load_jobs(self.folder)
+
+    @property
     def folds(self) -> "pd.DataFrame":
         """The metrics of every finished fold; see `xval.load_results`."""
         from xval.answers.dataframes import load_results

@@ -1,8 +1,7 @@
 """The one reader of an experiment: its folds, its settings, and the record of each job, each file read once.
 
 Comes in: the folder of an experiment. Goes out: an `OpenResults`, which reads a file when it is asked for it, and again only
-where the file has been written since; so that all that a command shows is of one reading. Frames are made of it where they are
-asked for, since a run with nothing to do needs no pandas.
+where the file has been written since; so that all that a command shows is of one reading.
 """
 
 from array import array
@@ -32,7 +31,7 @@ from xval.results.read import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 _Content = TypeVar("_Content")
 
@@ -178,59 +177,6 @@ class OpenResults:
         return InstanceResults(
             self.folder, written, dict(sorted(current.items())), len(folds.numbers), folds.plan.n_deals, tuple(sorted(wanted))
         )
-
-    @property
-    def jobs(self) -> "pd.DataFrame":
-        """A row for each job that has ended; damaged records are left out.
-
-        The columns: instance, fold, repeat, deal (0: of none), status (``done``, ``failed``), settings_hash, folds_hash,
-        code_hash, seconds, path, and counts: whether it was made with the present settings on the present folds.
-        """
-        from xval.results.frames import JOBS, make_frame
-
-        rows = []
-        for instance in filter(self.folder.has_begun, self.folder.instances()):
-            records = self.records(instance)[0]
-            current = self.current(instance, records)
-            for key, record in records.items():
-                hashes = (record[name] for name in ("settings_hash", "folds_hash", "code_hash"))
-                facts = (*hashes, record["seconds"], str(self.folder.fold_folder(*key)), key in current)
-                rows.append((*key, self.folds.plan.deal_of(key.fold) or 0, record["status"], *facts))
-        return make_frame(rows, JOBS)
-
-    @property
-    def figures(self) -> "pd.DataFrame":
-        """A row for each figure of each finished job that counts, further metrics included.
-
-        The columns: instance, fold, repeat, side (of `FIGURE_PLACES`), item (empty: all of the side), metric, value (NaN:
-        undefined).
-        """
-        from xval.results.frames import FIGURES, make_frame
-
-        numbers = filter(self.folder.has_begun, self.folder.instances())
-        return make_frame((row for number in numbers for row in self.instance(number).rows()), FIGURES)
-
-    @property
-    def estimates(self) -> "pd.DataFrame":
-        """A row for each figure over the test items of an instance that is kept, as the last rebuild computed it.
-
-        The columns: instance, side, metric; items, pooled, of, low, high, method, chance and strategy, as of an `ItemFigure`.
-        """
-        from xval.results.frames import ESTIMATES, make_frame
-
-        rows = (
-            {"instance": number, "side": side, "metric": metric} | figure
-            for number in self.folder.instances()
-            for side, figures in self.kept_estimates(number).over_items.get("figures", {"figures": {}})["figures"].items()
-            for metric, figure in figures.items()
-        )
-        return make_frame(rows, ESTIMATES)
-
-    def predictions(self, key: JobKey) -> "pd.DataFrame":
-        """Return predictions.parquet of a job."""
-        from xval.results.frames import frame_of_predictions
-
-        return frame_of_predictions(self.folder.fold_folder(*key) / "predictions.parquet")
 
     def _hashed_record(self, key: JobKey) -> tuple[Record | None, str]:
         return self._read(self._place(key, "record.json"), partial(read_record, self.folder, key))

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from xval import load_figures, load_jobs, load_predictions, load_results
 from xval.answers.read import read_instances
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
@@ -35,7 +36,6 @@ def test_every_record_is_read_once_whatever_is_asked_of_it(experiment, count_rea
         results.records(instance)
         results.instance(instance)
     read_instances(folder, [1, 2])
-    _ = results.jobs, results.figures
 
     for name, n_files in (("record.json", 4), ("settings.json", 2), ("folds.json", 1)):
         assert list(count_reads(name).values()) == [1] * n_files
@@ -83,7 +83,7 @@ def test_a_job_counts_where_settings_and_folds_are_the_present_ones(experiment):
 
 
 def test_the_frame_of_jobs_has_a_row_for_each_that_has_ended(experiment):
-    jobs = open_results(experiment.folder).jobs
+    jobs = load_jobs(experiment.folder.path)
 
     assert jobs[["instance", "fold", "repeat", "deal", "status", "counts"]].to_numpy().tolist() == [
         [1, 1, 1, 1, "done", True],
@@ -95,35 +95,37 @@ def test_the_frame_of_jobs_has_a_row_for_each_that_has_ended(experiment):
         str(experiment.folder.fold_folder(instance, fold)) for instance in (1, 2) for fold in (1, 2)
     ]
     assert jobs["seconds"].to_list() == [10.0] * 4
+    assert jobs["error"].map(bool).to_list() == [False, False, False, True]
+    assert load_jobs(experiment.folder.fold_folder(2, 2))["fold"].to_list() == [2]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_frame_of_figures_has_those_of_finished_jobs_that_count_and_of_their_items(experiment):
-    figures = open_results(experiment.folder).figures
+    figures = load_results(experiment.folder.path, items=True)
 
-    of_test = figures.query("side == 'test' and metric == 'accuracy'")
-    assert of_test[["instance", "fold", "repeat", "item", "value"]].to_numpy().tolist() == [
+    of_test = figures.query("side in ('test', 'item_test') and metric == 'accuracy'")
+    assert of_test[["instance", "fold", "repeat", "item", "value"]].fillna("").to_numpy().tolist() == [
         [1, 1, 1, "", 0.5],
         [1, 1, 1, "speaker 1", 0.5],
         [2, 1, 1, "", 1.0],
         [2, 1, 1, "speaker 1", 1.0],
     ]
     assert figures.query("metric == 'auc'")["value"].map(math.isnan).sum() == 2 * 6  # of all sides but chance, and of an item
-    assert set(figures["side"]) == {"training", "validation", "test", "clip_validation", "clip_test", "chance"}
+    assert set(figures["side"]) == {"training", "validation", "test", "clip_validation", "clip_test", "chance", "item_test"}
 
 
-def test_the_frame_of_estimates_has_what_a_rebuild_has_kept(experiment):
-    assert open_results(experiment.folder).estimates.empty
-    rebuild(experiment.folder)
-
-    estimates = open_results(experiment.folder).estimates.set_index(["instance", "side", "metric"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_frame_of_estimates_has_the_figures_over_items(experiment):
+    estimates = load_figures(experiment.folder.path).set_index(["instance", "side", "metric"])
 
     assert estimates.loc[(1, "test", "accuracy"), ["items", "of"]].to_list() == [0.5, "items"]
     assert math.isnan(estimates.loc[(2, "test", "accuracy"), "pooled"])
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_predictions_that_are_missing_are_named(experiment):
     with pytest.raises(ResultsError, match=r"fold_1/predictions\.parquet: missing\."):
-        open_results(experiment.folder).predictions(JobKey(1, 1))
+        load_predictions(experiment.folder.path)
 
 
 @pytest.mark.parametrize("change", [{"over_items": None}, {"further": []}, {"checksum": "0"}, {"over_items": {"of": {}}}])
