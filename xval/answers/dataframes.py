@@ -22,7 +22,7 @@ from xval.answers.read import read_instance
 from xval.answers.summary import differing_parameters
 from xval.base.errors import ResultsError, brief, counted, suggestion
 from xval.base.garbage_collection import without_collector
-from xval.results.finished_folds import find_instances
+from xval.results.find_instances import find_instances
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import open_results

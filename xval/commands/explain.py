@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _print_importance(fold: Path, options: argparse.Namespace, console: "Console") -> None:
     from xval.report.text_tables import print_table
-    from xval.reuse.inference.locate import ESTIMATOR_NAME
+    from xval.results.folder import ESTIMATOR_NAME
 
     if not (fold / ESTIMATOR_NAME).is_file():
         raise SettingsError(f"{fold}: name clips to explain; only an estimator of scikit-learn is explained without.")
@@ -93,9 +93,10 @@ def _find(clip: str, fold: Path, data_folder: Path | None) -> "Audio":
     from xval.base.errors import CorpusError
     from xval.base.json_files import read_json
     from xval.models.saved.description import read_description
+    from xval.results.folder import KERAS_NAME, find_model_file
     from xval.reuse.inference.sources import Stretch
 
-    model = next((path for path in fold.glob("model.*") if path.suffix != ".json"), fold / "model.keras")
+    model = find_model_file(fold) or fold / KERAS_NAME
     written = read_json(fold.parent / "settings.json") or {}
     stated = Path(str(written.get("parameters", {}).get("data_folder", "data")))
     corpus = open_corpus(read_description(model).dataset, data_folder or stated)

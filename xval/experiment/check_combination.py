@@ -12,6 +12,7 @@ from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import SettingsError
 from xval.folds.plan import Fold
 from xval.jobs.plan import Plan
+from xval.results.folder import KERAS_NAME
 from xval.settings.architectures import COMBINATION
 from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
@@ -28,7 +29,7 @@ def check_combination(planned: Plan, instance: Instance, corpus: Corpus, folds: 
         return []
     settings = {other.number: other.settings for other in planned.instances}
     to_come = {
-        planned.folder.fold_folder(*key).resolve() / "model.keras": settings[key.instance].feature_settings()
+        planned.folder.fold_folder(*key).resolve() / KERAS_NAME: settings[key.instance].feature_settings()
         for key in planned.to_do
         if settings[key.instance].architecture != COMBINATION
     }

@@ -35,11 +35,11 @@ from xval.jobs.job import Job, Refit, job_seed
 from xval.jobs.outcome import FAILED
 from xval.jobs.plan import done_jobs
 from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds
-from xval.jobs.written_settings import read_instance, with_values
+from xval.jobs.written_settings import restore_instance, with_values
 from xval.models.saved.initial import find_initial_model, has_changed, name_model
 from xval.report.model_card import write_card
 from xval.results.checkpoint_note import remove_finished_checkpoints
-from xval.results.folder import ALL_ITEMS, ExperimentFolder
+from xval.results.folder import ALL_ITEMS, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
 from xval.results.read import Record
@@ -77,7 +77,7 @@ class Request:
 
 def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
     """Train the final model of an instance, unless it is there; return the path of its model.keras or model.skops."""
-    instance = read_instance(folder, request.instance or _select(folder, console))
+    instance = restore_instance(folder, request.instance or _select(folder, console))
     refuse_what_needs_folds(instance, request.epochs)
     folds = open_results(folder).folds.plan
     records = _finished_jobs(folder, instance, folds)
@@ -100,7 +100,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
 
 
 def _model_path(folder: ExperimentFolder, instance: Instance) -> Path:
-    name = "model.keras" if trains_network(instance.settings.architecture) else "model.skops"
+    name = KERAS_NAME if trains_network(instance.settings.architecture) else ESTIMATOR_NAME
     return folder.fold_folder(instance.number, ALL_ITEMS) / name
 
 

@@ -15,6 +15,7 @@ from xval.models.saved.embedder import own_embedder
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.initial import InitialModel
 from xval.models.saved.seen import Heard, Seen, read_clips, read_seen, short_hashes
+from xval.results.folder import KERAS_NAME
 from xval.settings.schema import FRAME_KEYS, Settings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def save_model(
     """
     import keras
 
-    keras.Model(model.input, model.output, name=model.name).save(folder / "model.keras")
+    keras.Model(model.input, model.output, name=model.name).save(folder / KERAS_NAME)
     earlier = [initial.seen] if initial else []
     embedder = own_embedder(job.settings.feature_settings())
     earlier += [read_seen(embedder)] if embedder else []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from xval.base.errors import SettingsError
 from xval.jobs.job import Job
+from xval.results.folder import KERAS_NAME
 from xval.settings.architectures import COMBINATION
 from xval.settings.combination import CombinationOptions
 from xval.settings.model_address import is_address
@@ -21,7 +22,7 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
     reads = [_read(job) for job in jobs]
     if not any(reads):
         return [list(jobs)] if jobs else []
-    writers = {job.folder.fold_folder(*job.key).resolve() / "model.keras": place for place, job in enumerate(jobs)}
+    writers = {job.folder.fold_folder(*job.key).resolve() / KERAS_NAME: place for place, job in enumerate(jobs)}
     sorter = TopologicalSorter({place: {writers[path] for path in read & writers.keys()} for place, read in enumerate(reads)})
     with suppress(CycleError):  # what waits for no circle is sorted all the same
         sorter.prepare()

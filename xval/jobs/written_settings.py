@@ -16,7 +16,7 @@ from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import NEUTRAL
 
 
-def read_instance(folder: ExperimentFolder, number: int) -> Instance:
+def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
     """Return an instance as its settings.json has it; an ensemble, which has no settings of its own, is refused.
 
     So is a file that was edited, that a version with other parameters wrote, or that names a missing part of the user's own.

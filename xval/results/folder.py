@@ -33,6 +33,15 @@ _INSTANCE = re.compile(r"instance_(\d+)")
 _BEGUN = "begun"
 
 
+KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
+"""The files of models in the folders of folds: of networks, of estimators, of ensembles of either."""
+
+
+def find_model_file(folder: Path) -> Path | None:
+    """Return the model in the folder of a fold; of an estimator model.skops, of an ensemble what names its members."""
+    return next((folder / name for name in (ESTIMATOR_NAME, ENSEMBLE_NAME, KERAS_NAME) if (folder / name).is_file()), None)
+
+
 class ExperimentFolder(JobLocks):
     """The folder of one experiment.
 

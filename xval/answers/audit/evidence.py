@@ -21,7 +21,7 @@ from xval.base.errors import CorpusError, ResultsError, SettingsError, brief
 from xval.base.json_files import JsonObject, read_json
 from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import Clips, read_clips_of
-from xval.results.folder import ExperimentFolder
+from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.read import (
@@ -74,7 +74,7 @@ class JobEvidence:
     @property
     def model_path(self) -> Path:
         """The file of its model, whose ending tells the kind."""
-        return self.folder / ("model.skops" if self.is_estimator else "model.ensemble" if self.is_ensemble else "model.keras")
+        return self.folder / (ESTIMATOR_NAME if self.is_estimator else ENSEMBLE_NAME if self.is_ensemble else KERAS_NAME)
 
     @property
     def is_estimator(self) -> bool:

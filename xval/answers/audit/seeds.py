@@ -9,9 +9,10 @@ from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule
 from xval.base.operating_system import open_regular
 from xval.jobs.job import job_seed
+from xval.results.folder import KERAS_NAME
 from xval.results.job_key import JobKey
 
-_WITH_SEED = ("model.keras", "predictions.parquet")  # never the same with two seeds
+_WITH_SEED = (KERAS_NAME, "predictions.parquet")  # never the same with two seeds
 
 
 def _check_seeds(evidence: Evidence, findings: Findings) -> None:

@@ -22,7 +22,7 @@ from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
 from xval.measures.task import Task
-from xval.results.finished_folds import find_instances
+from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
 from xval.results.open import open_results

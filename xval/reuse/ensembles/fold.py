@@ -29,6 +29,7 @@ from xval.measures import metrics
 from xval.models.losses import data_loss
 from xval.models.saved.initial import hash_bytes, hash_member
 from xval.models.saved.seen import read_seen
+from xval.results.folder import ENSEMBLE_NAME
 from xval.reuse.ensembles import model_file
 from xval.reuse.ensembles.combine import Combiner, choose_members, cross_predict, mean_of, stack_members
 from xval.reuse.ensembles.members import Member, answers_of, are_same_examples
@@ -75,7 +76,7 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
         for member, weight in zip(members, combiner.weights, strict=True)
     ]
     content = model_file.describe(combiner, described, combined)
-    write_json(temporary / model_file.ENSEMBLE_NAME, content.model_dump(), flushed=False)
+    write_json(temporary / ENSEMBLE_NAME, content.model_dump(), flushed=False)
     store = open_store(Path(job.store_folder))
     seen = [read_seen(member.model) for member in members]
     class_names = evaluation.figures["class_names"]

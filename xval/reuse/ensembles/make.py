@@ -20,7 +20,7 @@ from xval.base.operating_system import peak_memory_mb, read_regular
 from xval.folds.plan import Fold
 from xval.jobs.job import Job, job_seed
 from xval.jobs.plan import write_settings
-from xval.jobs.written_settings import read_instance
+from xval.jobs.written_settings import restore_instance
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
@@ -140,7 +140,7 @@ def read_description(folder: ExperimentFolder) -> str:
 
 def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, number: int | None) -> Instance:
     """Return the instance: the settings of the first member (where others differ, the sources say so), members and method."""
-    first, *others = (read_instance(folder, member).settings for member in numbers)
+    first, *others = (restore_instance(folder, member).settings for member in numbers)
     settings = first.model_copy(
         update={
             "architecture": ENSEMBLE,

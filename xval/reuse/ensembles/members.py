@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.errors import REMEDY, ResultsError, SettingsError, brief
 from xval.measures.answered import Answered
-from xval.results.finished_folds import find_instances
-from xval.results.folder import ExperimentFolder
+from xval.results.find_instances import find_instances
+from xval.results.folder import ExperimentFolder, find_model_file
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import PREDICTION_COLUMNS, Record
@@ -40,7 +40,7 @@ class Member:
     @property
     def model(self) -> Path:
         """The path of its model.keras or model.skops."""
-        model_path = next((path for name in ("model.skops", "model.keras") if (path := self.folder / name).is_file()), None)
+        model_path = find_model_file(self.folder)
         if model_path is None:
             raise ResultsError(f"{self.key}: its model is gone from {self.folder}, so that no ensemble of it could predict.")
         return model_path

@@ -14,10 +14,10 @@ from xval.base.errors import ResultsError
 from xval.base.json_files import FORMAT_VERSION, read_json
 from xval.measures.task import Activation
 from xval.models.saved.initial import hash_member
+from xval.results.folder import ESTIMATOR_NAME, KERAS_NAME
 from xval.reuse.ensembles.combine import Combiner
 
-ENSEMBLE_NAME = "model.ensemble"
-_MODEL_NAMES = ("model.keras", "model.skops")
+_MODEL_NAMES = (KERAS_NAME, ESTIMATOR_NAME)
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -20,6 +20,7 @@ from xval.base.operating_system import read_regular, refusal
 from xval.models.saved.description import ModelDescription, check_description, read_description
 from xval.models.saved.load import read_keras_model
 from xval.results.beside import folder_beside
+from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME
 from xval.results.job_key import JobKey
 from xval.reuse.export.agreement import Agreement, compare, precisions, random_batches
 from xval.reuse.export.formats import Format, find_format
@@ -88,18 +89,18 @@ def find_model(path: Path) -> Path:
     """Return the .keras file that a path is or, as a fold folder, holds."""
     if path.is_file() and path.suffix == ".keras":
         return path
-    if (path / "model.keras").is_file():
-        return path / "model.keras"
+    if (path / KERAS_NAME).is_file():
+        return path / KERAS_NAME
     if not path.exists():
         raise ResultsError(f"{path}: no such file or folder. Wanted is a .keras file or a fold folder.")
-    if path.name == "model.skops" or (path / "model.skops").is_file():
+    if path.name == ESTIMATOR_NAME or (path / ESTIMATOR_NAME).is_file():
         raise ResultsError(
             f"{path}: an estimator of scikit-learn, no Keras model; skops.io.load reads it. The networks of a combination "
             "of features can be exported; record.json beside it names their files (models)."
         )
-    if (path / "model.ensemble").is_file():
+    if (path / ENSEMBLE_NAME).is_file():
         raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")
-    below = sorted([*path.glob("fold_*/model.keras"), *path.glob("instance_*/fold_*/model.keras")])
+    below = sorted([*path.glob(f"fold_*/{KERAS_NAME}"), *path.glob(f"instance_*/fold_*/{KERAS_NAME}")])
     if below:
         raise ResultsError(f"{path}: one model is exported at a time; name one of {first_of(below, 4)}.")
     raise ResultsError(f"{path}: no Keras model. Wanted is a .keras file, or the fold folder that it lies in.")

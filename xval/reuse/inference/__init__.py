@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from xval.base.errors import ResultsError, SettingsError
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
-from xval.reuse.inference.locate import ENSEMBLE_NAME
+from xval.results.folder import ENSEMBLE_NAME
 from xval.reuse.inference.locate import find_members as find_members
 from xval.reuse.inference.sources import LeftOut as LeftOut
 from xval.reuse.inference.sources import Stretch as Stretch

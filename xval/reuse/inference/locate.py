@@ -10,11 +10,10 @@ from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
 from xval.answers.summary import SIDE_NAMES
 from xval.base.errors import ResultsError
-from xval.results.folder import ExperimentFolder
+from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, ExperimentFolder, find_model_file
 from xval.results.job_key import JobKey
 from xval.results.read import read_folds
 
-KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
 _WANTED = (
     "a .keras file, a fold folder, an instance folder (the ensemble of its folds and repeats), or an experiment folder (its "
     "best instance)"
@@ -45,7 +44,7 @@ def find_members(path: Path) -> Found:
                 f"{path}: an estimator keeps its name, {ESTIMATOR_NAME}, beside model.json and the networks of a combination."
             )
         return Found([path], "")
-    if model := _model_in(path):
+    if model := find_model_file(path):
         return Found([model], "")
     if of_folds := _models_of_folds(path):
         return Found(of_folds, f"{path}: {_describe_folds(path, of_folds)}")
@@ -87,15 +86,10 @@ def _models_of_folds(instance: Path) -> list[Path]:
     """
     folders = {key: folder for folder in instance.glob("fold_*") if (key := JobKey.of_folder(0, folder.name))}
     numbers = _numbers_of_folds(instance) or {key.fold for key in folders}
-    return [model for key in sorted(folders) if key.fold in numbers and (model := _model_in(folders[key]))]
+    return [model for key in sorted(folders) if key.fold in numbers and (model := find_model_file(folders[key]))]
 
 
 def _numbers_of_folds(instance: Path) -> set[int]:
     """Return the numbers of the folds of the experiment of an instance; none if there is no folds.json."""
     experiment = ExperimentFolder(instance.parent)
     return set(read_folds(experiment).numbers) if experiment.folds_file.exists() else set()
-
-
-def _model_in(folder: Path) -> Path | None:
-    """Return the model in a fold folder; for an estimator model.skops, for an ensemble what names its members."""
-    return next((folder / name for name in (ESTIMATOR_NAME, ENSEMBLE_NAME, KERAS_NAME) if (folder / name).is_file()), None)

@@ -17,7 +17,7 @@ from xval.models.cut import compile_for_prediction, count_kernel_layers, cut_mod
 from xval.models.residual import read_features
 from xval.models.saved.description import ModelDescription, check_description
 from xval.models.saved.load import read_keras_model
-from xval.reuse.inference.locate import ESTIMATOR_NAME
+from xval.results.folder import ESTIMATOR_NAME
 from xval.training.evaluation.reconstruction import EMBEDDING
 
 Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float64]], NDArray[np.float32]]

@@ -22,6 +22,7 @@ from xval.jobs.job import Job
 from xval.jobs.model_files import describe_model, write_heard_audio
 from xval.models.saved.description import EstimatorSettings, ModelDescription, read_description
 from xval.models.saved.seen import Seen
+from xval.results.folder import ESTIMATOR_NAME, KERAS_NAME
 from xval.training.classical.checks import check_skops
 from xval.training.classical.pipeline_file import load_pipeline
 from xval.training.classical.pooling import Pooling
@@ -90,7 +91,7 @@ def save(
     """
     from skops import io
 
-    io.dump(fitted.pipeline, folder / "model.skops")
+    io.dump(fitted.pipeline, folder / ESTIMATOR_NAME)
     described = describe_model(job, store, store.class_names, earlier)
     write_json(folder / "model.json", described | {"combination": about.model_dump(mode="json")})
     write_heard_audio(folder, job, store, earlier)
@@ -124,7 +125,7 @@ def load(folder: str | Path) -> SavedEstimator:
         ResultsError: A file is missing or damaged, or holds something else than such an estimator, or one of other classes than
             model.json names.
     """
-    path = Path(folder) / "model.skops"
+    path = Path(folder) / ESTIMATOR_NAME
     description = read_description(path) if path.is_file() else None
     if description is None or description.combination is None:
         raise ResultsError(f"{folder}: holds no estimator of scikit-learn; the fold folder of such an instance is wanted.")
@@ -197,4 +198,4 @@ def _check_classes(pipeline: Any, n_classes: int, path: Path) -> None:
 
 def _network_path(folder: Path, number: int) -> Path:
     """Return the path of a network; `read_keras_model` reads the files beside it, too."""
-    return folder / f"network_{number}" / "model.keras"
+    return folder / f"network_{number}" / KERAS_NAME

@@ -86,7 +86,7 @@ def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
     from dataclasses import replace
 
     from xval.answers.comparison.competitor import Competitor
-    from xval.results.finished_folds import find_instances
+    from xval.results.find_instances import find_instances
 
     (found,) = find_instances(experiment.folder.path, [1])
     again = {key._replace(repeat=2): record | {"repeat": 2} for key, record in found.done.items()}
