@@ -86,9 +86,9 @@ def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(two_workers):
         "seen_audio.npy",
         "trained_audio.npy",
     }
-    instance = json.loads((project.results / "instance_2" / "metrics.json").read_text())
+    metric_dict = json.loads((project.results / "instance_2" / "metrics.json").read_text())
     mean = np.mean([found[2, fold]["metrics"]["test"]["accuracy"] for fold in (1, 2)])
-    assert instance.over_folds("test", "accuracy")["mean"] == pytest.approx(mean)
+    assert metric_dict["summary"]["test"]["accuracy"]["mean"] == pytest.approx(mean)
     settings = json.loads((project.results / "instance_2" / "settings.json").read_text())
     assert (settings["sources"]["dropout"], settings["sources"]["dataset"]) == ("instance", "experiment")
     workbook = openpyxl.load_workbook(project.results / "results.xlsx")

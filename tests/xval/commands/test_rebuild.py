@@ -15,12 +15,12 @@ def cells(path):
     return {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in workbook}
 
 
-def instances(results):
+def metric_dicts(results):
     return {path.parent.name: json.loads(path.read_text()) for path in sorted(results.glob("instance_*/metrics.json"))}
 
 
 def test_deleted_files_come_back_as_they_were(command, results):
-    before = instances(results), cells(results / "results.xlsx")
+    before = metric_dicts(results), cells(results / "results.xlsx")
     for path in (*results.glob("instance_*/metrics.json"), results / "results.xlsx"):
         path.unlink()
 
@@ -29,7 +29,7 @@ def test_deleted_files_come_back_as_they_were(command, results):
     assert (code, errors) == (0, "")
     assert "Written from 3 instances" in printed
     assert len(before[0]) == 3
-    assert (instances(results), cells(results / "results.xlsx")) == before
+    assert (metric_dicts(results), cells(results / "results.xlsx")) == before
 
 
 def test_fold_folders_are_not_touched(command, results):
@@ -54,7 +54,7 @@ def test_a_damaged_record_is_named_and_the_rest_is_rebuilt(command, results, con
     assert errors.endswith("Move its folder away to run that part again.\n")
     assert errors.count("\n") == 1
     assert "Written from 3 instances" in printed
-    found = instances(results)
+    found = metric_dicts(results)
     assert {name: (each["folds_done"], each["folds_total"]) for name, each in found.items()} == {
         "instance_1": (1, 2), "instance_2": (2, 2), "instance_3": (2, 2),
     }  # fmt: skip
@@ -78,7 +78,7 @@ def test_a_damaged_history_costs_its_curves_alone(command, results):
 
     assert code == 1
     assert "history.csv: damaged" in errors
-    assert instances(results)["instance_1"]["folds_done"] == 2
+    assert metric_dicts(results)["instance_1"]["folds_done"] == 2
 
 
 def test_added_metrics_are_printed_for_each_instance_and_the_records_stay(command, results):
@@ -88,7 +88,7 @@ def test_added_metrics_are_printed_for_each_instance_and_the_records_stay(comman
     before = state()
     code, printed, errors = command("rebuild", results, "--metrics", "uar")
     assert (code, errors) == (0, "")
-    found = instances(results)
+    found = metric_dicts(results)
     for number in (1, 2, 3):
         mean = found[f"instance_{number}"]["summary"]["test"]["balanced_accuracy"]["mean"]
         assert f"instance {number}: test uar (balanced_accuracy) {mean:.3f}" in printed

@@ -4,7 +4,7 @@ import pytest
 
 from xval.base.errors import ResultsError, SettingsError
 from xval.jobs.plan import write_settings
-from xval.jobs.written_settings import differences, read_instance, with_values
+from xval.jobs.written_settings import differences, restore_instance, with_values
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 
@@ -32,7 +32,7 @@ def test_an_instance_comes_back_as_it_was_resolved_whatever_config_ini_says_now(
     folder, instance = written
     monkeypatch.setenv("KERAS_BACKEND", "jax")
 
-    found = read_instance(folder, 2)
+    found = restore_instance(folder, 2)
 
     assert found.settings == instance.settings
     assert found.parameters == instance.parameters
@@ -42,7 +42,7 @@ def test_an_instance_comes_back_as_it_was_resolved_whatever_config_ini_says_now(
 
 def test_an_instance_that_has_not_run_is_named_with_those_that_have(written):
     with pytest.raises(ResultsError, match=r"no instance 3 has run\. Available: 2"):
-        read_instance(written[0], 3)
+        restore_instance(written[0], 3)
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_settings_that_were_edited_or_are_of_another_version_are_refused(written
     change(written[0], **changes)
 
     with pytest.raises(ResultsError, match=rf"settings\.json: .*{reason}"):
-        read_instance(written[0], 2)
+        restore_instance(written[0], 2)
 
 
 def test_a_damaged_file_is_named(written):
     (written[0].instance_folder(2) / "settings.json").write_text("{}")
 
     with pytest.raises(ResultsError, match=r"settings\.json: damaged \(KeyError: 'parameters'\)"):
-        read_instance(written[0], 2)
+        restore_instance(written[0], 2)
 
 
 def test_only_what_can_change_a_result_differs():
@@ -79,12 +79,12 @@ def test_only_what_can_change_a_result_differs():
 def test_a_setting_that_is_no_more_is_read_and_leaves_the_hash_as_it_was(written):
     change(written[0], engine="sequential")
 
-    assert read_instance(written[0], 2).settings.architecture
+    assert restore_instance(written[0], 2).settings.architecture
 
 
 def test_values_of_a_search_take_the_place_of_what_was_written(written):
     folder, _ = written
-    instance = read_instance(folder, 2)
+    instance = restore_instance(folder, 2)
 
     other = with_values(instance, {"n_units": (3,), "n_mels": 16, "learning_rate": 0.5})
 

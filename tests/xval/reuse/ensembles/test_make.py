@@ -62,7 +62,7 @@ def test_the_mean_of_instances_is_an_instance_with_figures_predictions_and_a_cle
     assert len(found.folds) == 2
     test = of_ensemble[of_ensemble["side"] == "test"]
     expected = float((test["target"] == test["predicted"]).mean())
-    assert found["folds"]["1"]["metrics"]["test"]["accuracy"] == pytest.approx(expected)
+    assert found.folds[1]["metrics"]["test"]["accuracy"] == pytest.approx(expected)
     assert found.over_items["figures"]["test"]["accuracy"]["pooled"] is not None
     verdicts = {verdict.rule: verdict for verdict in audit(experiment.folder, experiment.data)}
     assert {rule: verdict.state for rule, verdict in verdicts.items() if verdict.state != "ok"} == {}
