@@ -220,11 +220,12 @@ def _join_optimizer_arguments(merged: dict[str, object], sources: dict[str, str]
 
 def _find_other_tasks(settings: Settings, sources: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong with each setting of another task that was set anywhere but in config.ini."""
+    of_others = {} if settings.task.target == "frame" else dict.fromkeys(FRAME_KEYS, "frame_classification")
+    of_others |= {} if settings.task.scaled_losses else dict.fromkeys(NUMBER_KEYS, "regression")
     return {
         name: f"'{name}' belongs to task_type {task_type} and has no effect on {settings.task_type}; leave it out."
-        for task_type, names in {"frame_classification": FRAME_KEYS, "regression": NUMBER_KEYS}.items()
-        for name in names
-        if settings.task_type != task_type and sources.get(name, "config.ini") != "config.ini"
+        for name, task_type in of_others.items()
+        if sources.get(name, "config.ini") != "config.ini"
     }
 
 

@@ -84,4 +84,5 @@ def join_names(value: object) -> object:
 
 def of_regression(value: str, info: ValidationInfo) -> str:
     """Take none where no numbers are predicted, so that results of other tasks are what they were before the setting."""
-    return value if info.data.get("task_type") == "regression" else "none"
+    task = all_tasks().get(str(info.data.get("task_type")))
+    return value if task and task.scaled_losses else "none"

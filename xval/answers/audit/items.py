@@ -66,10 +66,10 @@ def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
 
 
 def _tested_otherwise(plan: FoldPlan) -> list[str]:
-    """Return which items a deal does not test exactly once, if the strategy promises that (a single split does not)."""
+    """Return which items a deal does not test exactly once; a single split need not."""
     strategy = str(plan.settings.get("fold_strategy"))
-    may_be_single = strategy == "predefined" or is_dotted(strategy)
-    if strategy not in ("balanced", "leave_one_out") and not (may_be_single and len(plan.folds) > 1):
+    may_be_single = strategy in ("holdout", "predefined") or is_dotted(strategy)
+    if may_be_single and len(plan.folds) == 1:
         return []
     everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
     faults = []
