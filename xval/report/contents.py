@@ -50,7 +50,7 @@ class PageContents:
     """What the page of an experiment shows.
 
     Attributes:
-        instances: Of every instance, by number.
+        instances: All of them, by number.
         histories: Of the finished folds, by instance, fold and repeat.
         comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
         comparison_note: Why nothing is compared, or which instances are left out.
@@ -86,7 +86,7 @@ class PageContents:
 
     @cached_property
     def by_number(self) -> dict[int, InstanceResults]:
-        """The instances by the number of the instance."""
+        """The instances by their numbers."""
         return {instance.number: instance for instance in self.instances}
 
     @cached_property

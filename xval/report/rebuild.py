@@ -95,7 +95,7 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
 
 
 def _write_instance(results: OpenResults, instance: int, damaged: list[str]) -> _Read:
-    """Write metrics.json of an instance where it has changed; return its instance and the histories of its finished jobs."""
+    """Write metrics.json of an instance where it has changed; return it with the histories of its finished jobs."""
     name, path = ("metrics.json", instance), results.folder.metrics_file(instance)
     if not path.exists():
         results.forget(name)

@@ -1,6 +1,6 @@
 """The tables that a user sees on the terminal: instances, jobs, and how a run ended.
 
-Comes in: instances, plans, outcomes and instances. Goes out: rich tables and lines. run.py prints them.
+Comes in: plans, outcomes and instances. Goes out: rich tables and lines, which are printed here or by run.py.
 """
 
 import re
@@ -40,7 +40,7 @@ _OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; 
 
 
 def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[InstanceResults]:
-    """Print the table of some instances, which of them is selected and what has to be said; return their instances."""
+    """Print the table of some instances, which of them is selected and what has to be said; return them."""
     instances = read_instances(folder, numbers)
     if instances:
         header, rows = ranking.summary_table(instances, most=_MOST_ROWS)

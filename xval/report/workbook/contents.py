@@ -15,7 +15,7 @@ class Contents:
     """The figures of an experiment.
 
     Attributes:
-        instances: By instance number, at least one.
+        instances: By number, at least one.
         ranking: Of these instances; where a sheet has no room for all, the best are shown.
         findings: What has to be said beside the figures.
         histories: Columns of history.csv by job: epoch, loss, val_loss ...
