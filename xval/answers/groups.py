@@ -34,7 +34,7 @@ _LEVEL = 0.05
 _MOST_VALUES = 20_000_000  # probabilities that are read for the groups; more would take minutes
 
 
-class TestedInstance(NamedTuple):
+class AnsweredInstance(NamedTuple):
     """The test examples of an instance: clips where clips are cut into windows, else what was tested.
 
     Attributes:
@@ -100,7 +100,7 @@ class Groups(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_tested(instance: InstanceResults) -> TestedInstance:
+def read_tested(instance: InstanceResults) -> AnsweredInstance:
     """Read the stored predictions of an instance.
 
     Raises:
@@ -122,10 +122,10 @@ def read_tested(instance: InstanceResults) -> TestedInstance:
         raise ResultsError(f"{error.filename}: missing. Move its folder away to run that part again.") from error
     if not read:
         raise ResultsError(f"{where}: no repeat has all the folds that are finished; run the rest first.")
-    return TestedInstance(instance.number, instance.task, tuple(read))
+    return AnsweredInstance(instance.number, instance.task, tuple(read))
 
 
-def measure_groups(tested: TestedInstance, column: GroupColumn, metric: str | None = None) -> Groups:
+def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | None = None) -> Groups:
     """Compute a metric of each group, averaged over repeats, and the largest gap.
 
     The metric is one of the task, or the dotted path of one; None: the first main metric of the task.

@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
 from xval.answers.group_columns import find_groups, group_columns
-from xval.answers.groups import TestedInstance, describe_gap, groups_table, measure_groups
+from xval.answers.groups import AnsweredInstance, describe_gap, groups_table, measure_groups
 from xval.base.errors import SettingsError
 from xval.measures.statistics.differences import cut_difference
 from xval.measures.task import find_task
@@ -47,7 +47,7 @@ def tested(table):
         probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
         arrays = (table["item"].to_numpy(), table["clip"].to_numpy(), np.ones(len(table), np.int64), targets)
         repeats.append(tested_examples.TestedExamples(*arrays, probabilities.astype(np.float32)))
-    return TestedInstance(3, find_task("classification"), tuple(repeats))
+    return AnsweredInstance(3, find_task("classification"), tuple(repeats))
 
 
 def right(tested):

@@ -160,7 +160,7 @@ def test_what_a_suspended_process_has_made_is_not_put_over_the_result_of_its_suc
 def test_a_job_that_was_taken_over_is_no_failure_but_that_of_another_process(folder, clock):
     key = JobKey(1, 1)
     settings = SimpleNamespace(overwrite_results=False)
-    job = SimpleNamespace(experiment_folder=str(folder.path), key=key, settings=settings, trial=0)
+    job = SimpleNamespace(folder=ExperimentFolder(folder.path), key=key, settings=settings, trial=0)
     with ClaimedFold(job, device="cpu") as fold, ExperimentFolder(folder.path).claim(*key):
         outcome = fold.fail(FileNotFoundError("its temporary folder"))
 
