@@ -9,7 +9,7 @@ COPY architectures architectures
 COPY augmentation augmentation
 COPY preprocessing preprocessing
 COPY xval xval
-RUN python -m pip install --constraint constraints.txt . && rm -rf build *.egg-info
+RUN python -m pip install --constraint constraints.txt '.[tensorflow]' && rm -rf build *.egg-info
 # A user without an entry in the image, as --user gives, has no home: what libraries cache goes to /tmp.
 ENV HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba
 WORKDIR /study

@@ -14,11 +14,11 @@ help: ## show the targets
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable .
+	$(PIP) --editable '.[tensorflow]'
 	@touch $@
 
 .venv/.installed-test: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable '.[test,torch,jax]'
+	$(PIP) --editable '.[test,tensorflow,torch,jax]'
 	$(PIP) --no-deps resemblyzer==0.1.4 # only its weights are read
 	@touch $@ .venv/.installed
 

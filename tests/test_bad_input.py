@@ -98,6 +98,15 @@ def test_a_results_folder_that_cannot_be_written(run, tmp_path):
     assert "the results folder cannot be written" in errors
 
 
+def test_tensorboard_is_asked_for_before_anything_is_trained(run, monkeypatch):
+    monkeypatch.setattr("xval.experiment.checks.find_spec", lambda name: None)
+
+    code, errors = run(tensorboard=True)
+
+    assert code == 2
+    assert "tensorboard=true: tensorboard is not installed. Install it: pip install -e '.[tracking]'" in errors
+
+
 def test_labels_that_occur_in_one_item_only(run, tmp_path):
     data = {f"s{number}": [[[1.0, number]], [[4.0, number]]] for number in range(6)}
     store.write("lonely", data, {item: ["a", "rare" if item == "s3" else "b"] for item in data}, data_folder=tmp_path / "data")

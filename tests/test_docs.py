@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+import xval
 from augmentation.settings import read_augmentation_settings
 from preprocessing import corpora
 from preprocessing.clips.table import check_clips
@@ -261,6 +262,10 @@ def test_the_readme_is_short_and_links_hold_where_the_pages_lie():
 
     assert len(PAGES["README.md"].splitlines()) <= 150
     assert {(page, link) for page, link in links if not (places[page] / link).exists()} == set()
+
+
+def test_the_reference_has_every_public_name():
+    assert set(re.findall(r"^::: xval\.(\w+)$", PAGES["api.md"], re.MULTILINE)) == set(xval._PUBLIC)
 
 
 def test_settings_in_the_text_are_settings():

@@ -25,11 +25,11 @@ CHOSEN = (
     "tests/xval/commands/test_rebuild.py",
     "tests/xval/commands/test_refused_disk.py",
     "tests/xval/settings/test_resolve.py",
-    "tests/xval/test_config_file.py",
-    "tests/xval/test_csv_text.py",
-    "tests/xval/test_json_files.py",
-    "tests/xval/test_missing_keys.py",
-    "tests/xval/test_terminal.py",
+    "tests/xval/base/test_config_file.py",
+    "tests/xval/base/test_csv_text.py",
+    "tests/xval/base/test_json_files.py",
+    "tests/xval/base/test_missing_keys.py",
+    "tests/xval/base/test_terminal.py",
 )
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 PR_SET_SECUREBITS, NO_RIGHTS_OF_ROOT = 28, 0b11  # SECBIT_NOROOT, and locked

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from xval.base.version import __version__
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("xval", "preprocessing", "augmentation", "architectures")
 SCRIPT = """
@@ -43,11 +45,16 @@ def wheel(tmp_path_factory):
     return found
 
 
+def test_the_citation_names_the_version_of_the_project():
+    assert f'version: "{__version__}"' in (ROOT / "CITATION.cff").read_text()
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_and_the_defaults(wheel):
     assert wheel.name.startswith("xval_audio-")
     wanted = {path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
     wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "xval" / "report" / "templates").iterdir()}
+    wanted |= {f"{name}/py.typed" for name in PACKAGES if name != "architectures"}
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
         assert held == wanted | {"xval/config.ini"}
@@ -59,7 +66,7 @@ def test_an_empty_environment_with_the_wheel_prepares_a_corpus_and_runs_a_script
     run(sys.executable, "-m", "venv", tmp_path / "environment", cwd=tmp_path)
     python = tmp_path / "environment" / "bin" / "python"
     constraints = ROOT / "constraints.txt"
-    run(python, "-m", "pip", "install", "--quiet", "--constraint", constraints, wheel, cwd=tmp_path)
+    run(python, "-m", "pip", "install", "--quiet", "--constraint", constraints, f"{wheel}[tensorflow]", cwd=tmp_path)
     place = tmp_path / "study"
     place.mkdir()
     (place / "first.py").write_text(SCRIPT)
@@ -71,7 +78,7 @@ def test_an_empty_environment_with_the_wheel_prepares_a_corpus_and_runs_a_script
     assert "results.xlsx" in printed
     code = next((place / "results" / "demo" / "experiment_7" / "code").iterdir())
     assert (code / "config.ini").read_bytes() == (ROOT / "config.ini").read_bytes()
-    assert (code / "xval" / "worker" / "run.py").is_file()
+    assert (code / "xval" / "engine" / "worker" / "run.py").is_file()
     assert "one epoch" in run(python, "first.py", "--list", cwd=place)
 
     run(python.parent / "xval", "new", "own", cwd=place)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from importlib import metadata
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,21 @@ _Optimizer: Any = object  # what the class below is mixed into
 
 TRIED_WITH = {"keras": "3.15", "tensorflow": "2.21"}
 """The versions for which all of this has been looked at; constraints.txt installs them."""
+
+
+def describe_untried(backend: str) -> str | None:
+    """Return a line where Keras, or TensorFlow as the backend, is newer than what these parts have been looked at with."""
+    newer = []
+    for package, tried in TRIED_WITH.items():
+        if package not in ("keras", backend):
+            continue
+        version = metadata.version(package)
+        if tuple(map(int, version.split(".")[:2])) > tuple(map(int, tried.split("."))):
+            newer.append(f"{package} {version} is newer than {tried}, with which xval has been tried")
+    if not newer:
+        return None
+    return f"{'; '.join(newer)}. If a job fails inside Keras, install the versions of constraints.txt."
+
 
 _CUSTOM_GRADIENTS = "CustomGradient-"
 _WITHIN: list[str] = []

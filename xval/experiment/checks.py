@@ -5,6 +5,7 @@ resolved (settings/), what only Keras can tell in the process that will train (w
 """
 
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
 from preprocessing.store import open_store
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, how_to_install
 from xval.data.frames import describe_too_short
 from xval.experiment.check_combination import check_combination
 from xval.folds.plan import Fold
@@ -36,6 +37,8 @@ from xval.training.classical.checks import check_skops, check_training_items
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
     """Check the features, models and folds of an instance; return a warning for what can be run, but its user ought to know."""
     check_features(corpus, instance)
+    if instance.settings.tensorboard and find_spec("tensorboard") is None:
+        raise SettingsError(f"tensorboard=true: tensorboard is not installed. Install it: {how_to_install('tracking')}")
     name = instance.settings.architecture
     to_do = {key.fold for key in planned.to_do if key.instance == instance.number}
     folds = [fold for fold in planned.folds.folds if fold.number in to_do]

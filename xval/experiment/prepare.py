@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from xval.backend.keras_internals import describe_untried
 from xval.experiment import snapshot
 from xval.experiment.checks import check_instance, describe_parts, find_parts
 from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
@@ -67,6 +68,8 @@ def prepare_jobs(
             stores[instance.number] = store.folder
             cautions_found += cautions.find_cautions(corpus, variant.settings.feature_settings())
         cautions_of[instance.number] = list(dict.fromkeys(cautions_found))
+    if untried := describe_untried(settings.backend):
+        console.print(untried, soft_wrap=True, markup=False)
     for text in dict.fromkeys(text for texts in cautions_of.values() for text in texts):
         console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
     if settings.overwrite_results:

@@ -19,6 +19,7 @@ from xval.backend.keras_internals import (
     RateByBatch,
     ScaledUpdates,
     all_layers,
+    describe_untried,
     drop_kernels,
     forget_traced_gradients,
     global_seed_state,
@@ -53,6 +54,24 @@ def test_the_installed_version_is_one_that_has_been_looked_at(package):
         pytest.skip(
             f"{package} {installed} is installed, {TRIED_WITH[package]} was looked at; the tests below say what it broke"
         )
+
+
+@pytest.mark.parametrize(
+    ("keras_version", "tensorflow_version", "backend", "said"),
+    [
+        ("3.15.4", "2.21.3", "tensorflow", None),
+        ("3.16.0", "2.21.0", "torch", "keras 3.16.0 is newer than 3.15, with which xval has been tried"),
+        ("3.14.0", "2.30.0rc1", "tensorflow", "tensorflow 2.30.0rc1 is newer than 2.21"),
+        ("3.15.1", "2.30.0", "jax", None),
+    ],
+)
+def test_versions_newer_than_those_tried_are_said(monkeypatch, keras_version, tensorflow_version, backend, said):
+    installed = {"keras": keras_version, "tensorflow": tensorflow_version}
+    monkeypatch.setattr(importlib.metadata, "version", installed.__getitem__)
+
+    line = describe_untried(backend)
+
+    assert (line is None) if said is None else (said in line and "constraints.txt" in line)
 
 
 def test_all_layers_are_found_also_those_within_layers_and_models():
