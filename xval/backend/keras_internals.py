@@ -29,7 +29,10 @@ def describe_untried(backend: str) -> str | None:
     for package, tried in TRIED_WITH.items():
         if package not in ("keras", backend):
             continue
-        version = metadata.version(package)
+        try:
+            version = metadata.version(package)
+        except metadata.PackageNotFoundError:  # estimators need no backend; some builds of TensorFlow have other names
+            continue
         if tuple(map(int, version.split(".")[:2])) > tuple(map(int, tried.split("."))):
             newer.append(f"{package} {version} is newer than {tried}, with which xval has been tried")
     if not newer:

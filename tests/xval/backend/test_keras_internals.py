@@ -63,11 +63,16 @@ def test_the_installed_version_is_one_that_has_been_looked_at(package):
         ("3.16.0", "2.21.0", "torch", "keras 3.16.0 is newer than 3.15, with which xval has been tried"),
         ("3.14.0", "2.30.0rc1", "tensorflow", "tensorflow 2.30.0rc1 is newer than 2.21"),
         ("3.15.1", "2.30.0", "jax", None),
+        ("3.15.1", None, "tensorflow", None),
     ],
 )
 def test_versions_newer_than_those_tried_are_said(monkeypatch, keras_version, tensorflow_version, backend, said):
-    installed = {"keras": keras_version, "tensorflow": tensorflow_version}
-    monkeypatch.setattr(importlib.metadata, "version", installed.__getitem__)
+    def version(package):
+        if package == "tensorflow" and tensorflow_version is None:
+            raise importlib.metadata.PackageNotFoundError
+        return {"keras": keras_version, "tensorflow": tensorflow_version}[package]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
 
     line = describe_untried(backend)
 

@@ -19,8 +19,9 @@ from xval.models.cut import compile_for_prediction
 from xval.models.saved.description import ModelDescription
 from xval.reuse.explanations.attribution import Attribution, integrate_gradients, occlude
 from xval.reuse.explanations.gradients import input_gradients
-from xval.reuse.inference.members import EstimatorMember, Member, Network
+from xval.reuse.inference.members import EstimatorMember, Member
 from xval.reuse.inference.model import SavedModel
+from xval.reuse.inference.network import Network
 from xval.reuse.inference.sources import Audio, list_sources
 
 if TYPE_CHECKING:

@@ -55,6 +55,8 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
     for member, description in zip(selection.members, descriptions, strict=True):
         check_embedder(member, description)
     _bind(descriptions[0].backend, gpu)
+    if not all(about.combination and not about.combination.n_networks for about in descriptions):
+        _load_keras()
     for name in modules:
         try:
             importlib.import_module(name)
@@ -91,7 +93,7 @@ def _bind(backend: str, gpu: str | None) -> None:
     if importlib.util.find_spec(chosen) is None:
         chosen = "tensorflow"
     from preprocessing.parallel import count_cores
-    from xval.backend.devices import bind, load_keras, make_slots
+    from xval.backend.devices import bind, make_slots
 
     if gpu is None:
         os.environ["KERAS_BACKEND"] = chosen
@@ -99,6 +101,12 @@ def _bind(backend: str, gpu: str | None) -> None:
     else:
         slots, _ = make_slots(gpu, workers=1, threads=count_cores())
         bind(slots[0], chosen)
+
+
+def _load_keras() -> None:
+    """Load Keras, which estimators of scikit-learn do without."""
+    from xval.backend.devices import load_keras
+
     load_keras()
     # TensorFlow warns that each model and each shape is traced again.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -6,68 +6,22 @@ Comes in: the path of a model.keras or model.skops and its description. Goes out
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError
-from xval.models.cut import compile_for_prediction, count_kernel_layers, cut_model
-from xval.models.residual import read_features
-from xval.models.saved.description import ModelDescription, check_description
-from xval.models.saved.load import read_keras_model
+from xval.models.saved.description import ModelDescription
 from xval.results.folder import ESTIMATOR_NAME
-from xval.training.evaluation.reconstruction import EMBEDDING
+
+if TYPE_CHECKING:
+    from xval.reuse.inference.network import Network
 
 Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float64]], NDArray[np.float32]]
 """From predictors float32 (n, ...), basic features and lengths (s) to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
 
-
-@dataclass(frozen=True)
-class Network:
-    """A member that is a Keras model."""
-
-    path: Path
-    description: ModelDescription
-    model: keras.Model
-    needs_basic: bool = False
-
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of one example; None: any length."""
-        return tuple(self.model.input.shape[1:])
-
-    @property
-    def n_layers(self) -> int:
-        """Layers with a kernel."""
-        return count_kernel_layers(self.model, where=str(self.path))
-
-    def predictor(self) -> Answer:
-        """Return the function that gives probabilities, numbers, or the squared error of the reconstruction."""
-        if self.description.task.target != "input":
-            return _answer_of(self.model)
-        rebuilt = keras.Model(self.model.input, [read_features(self.model), self.model.output])
-        compile_for_prediction(rebuilt)
-
-        def measure(predictors: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
-            features, reconstruction = (np.asarray(values, np.float64) for values in rebuilt.predict_on_batch(predictors))
-            errors = np.mean((reconstruction - features) ** 2, axis=tuple(range(1, features.ndim)))
-            return np.asarray(errors[:, np.newaxis], np.float32)
-
-        return measure
-
-    def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:
-        """Return the function that gives the output of a layer, averaged over all axes but the last.
-
-        Args:
-            layers_dropped: See `cut_model`; None without a layer: 1, or the layer ``embedding`` of an autoencoder.
-            layer: Name of a layer of the network.
-        """
-        if layer is None and layers_dropped is None and self.description.task.target == "input":
-            layer = EMBEDDING
-        cut = cut_model(self.model, 1 if layers_dropped is None else layers_dropped, layer=layer, where=str(self.path))
-        return _answer_of(cut)
+Member: TypeAlias = Union["Network", "EstimatorMember"]  # Keras is loaded for networks alone
 
 
 @dataclass(frozen=True)
@@ -108,23 +62,12 @@ class EstimatorMember:
         )
 
 
-Member: TypeAlias = Network | EstimatorMember
-
-
 def load_member(path: Path, description: ModelDescription) -> Member:
     """Load a model.keras or model.skops, and check that its description fits."""
     if path.name == ESTIMATOR_NAME:
         from xval.training.classical.saved import load
 
         return EstimatorMember(path, description, load(path.parent))
-    model = read_keras_model(path)
-    check_description(model, description, path)
-    compile_for_prediction(model)
-    return Network(path, description, model)
+    from xval.reuse.inference.network import load_network
 
-
-def _answer_of(model: keras.Model) -> Answer:
-    def answer(predictors: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
-        return np.asarray(model.predict_on_batch(predictors), np.float32)
-
-    return answer
+    return load_network(path, description)
