@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import xval
+from xval.base.errors import SettingsError
+
 PROBE = Path(__file__).with_name("saved_model_probe.py")
 CNN = {"architecture": "cnn_small", "n_filters": (4, 4)}
 FRONT_END = {"features": "waveform", "frontend": "logmel"}
@@ -65,3 +68,7 @@ def test_numbers_are_predicted_by_the_names_of_their_targets(tones, differences)
     found = differences(tones.results / "instance_1" / "fold_1", tones.folder / "data")
     assert found["n_rows"] == 0
     assert max(found["values"], found["times"], found["clips"]) < 1e-5
+    model = xval.load_model(tones.results / "instance_1" / "fold_1")
+    assert not hasattr(model, "classes_")
+    with pytest.raises(SettingsError, match="predict_proba: task_type=regression has no classes; predict gives"):
+        model.predict_proba([])

@@ -91,14 +91,14 @@ def open_audio(path: Path) -> OpenAudio:
     return audio
 
 
-def check_channel(path: Path, audio: OpenAudio, channel: int | None) -> None:
-    """Refuse a channel that a file does not have.
+def check_channel(name: Path | str, n_channels: int, channel: int | None) -> None:
+    """Refuse a channel that a file or an array, which errors call by its name, does not have.
 
     Raises:
         AudioError: It has no such channel.
     """
-    if channel is not None and not 0 <= channel < audio.n_channels:
-        raise AudioError(f"{path}: has no channel {channel}, only 0 to {audio.n_channels - 1}.")
+    if channel is not None and not 0 <= channel < n_channels:
+        raise AudioError(f"{name}: has no channel {channel}, only 0 to {n_channels - 1}.")
 
 
 def find_stretch(

@@ -116,13 +116,13 @@ def decode(
     """
     with closing(open_audio(path)) as audio:
         rate_hz = audio.sample_rate_hz
-        check_channel(path, audio, channel)
+        check_channel(path, audio.n_channels, channel)
         first, stop = find_stretch(path, audio, start_s, end_s)
         digest = blake2b(str(rate_hz).encode(), digest_size=16) if with_hash else None
         samples = np.empty(0, np.float32)
         n_samples = 0
         for block in audio.read(first, stop):
-            mean, chosen = _mix(path, block, channel)
+            mean, chosen = mix(path, block, channel)
             if digest is not None:
                 digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
             end = n_samples + len(block)
@@ -155,13 +155,13 @@ def read_blocks(
         AudioError: As `read_audio`; what lies behind a damaged place is found when it is reached.
     """
     with closing(open_audio(path)) as audio:
-        check_channel(path, audio, channel)
+        check_channel(path, audio.n_channels, channel)
         first, stop = find_stretch(path, audio, start_s, end_s, may_be_long=True)
         resampler = None
         if audio.sample_rate_hz != sample_rate_hz:
             resampler = soxr.ResampleStream(audio.sample_rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
         for block in audio.read(first, stop):
-            samples = _mix(path, block, channel)[1]
+            samples = mix(path, block, channel)[1]
             yield samples if resampler is None else resampler.resample_chunk(samples)
         find_stretch(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
         if resampler is not None:
@@ -212,15 +212,24 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
     return AudioFacts(clip.samples.size / clip.sample_rate_hz, clip.sample_rate_hz, clip.n_channels, clip.audio_hash or "")
 
 
-def _mix(path: Path, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean of all channels of a block, and the channel that is wanted."""
+def mix(name: Path | str, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean of all channels of a block, and the channel that is wanted; both float32 (n_samples,).
+
+    Args:
+        name: Of the file or array, in errors.
+        block: float32 (n_samples, n_channels).
+        channel: Which channel, from 0; None: the mean.
+
+    Raises:
+        AudioError: Samples are NaN, infinite or beyond `LOUDEST`.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         mean = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
     chosen = mean if channel is None else block[:, channel]
     if not np.isfinite(chosen).all():
-        raise AudioError(f"{path}: holds samples that are NaN or infinite.")
+        raise AudioError(f"{name}: holds samples that are NaN or infinite.")
     if chosen.size and max(chosen.max(), -chosen.min()) > LOUDEST:
         raise AudioError(
-            f"{path}: damaged, samples reach {np.abs(chosen).max():g} (full scale is 1, unscaled integers reach {LOUDEST:g})."
+            f"{name}: damaged, samples reach {np.abs(chosen).max():g} (full scale is 1, unscaled integers reach {LOUDEST:g})."
         )
     return mean, chosen

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from xval.base.errors import AudioError, SettingsError, counted
 from xval.data.clip_average import combine_examples
+from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.measures.events.finding import find_events
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.reuse.inference.batches import Answers, answer_in_batches, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.reuse.inference.members import Answer, Member
-from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources
+from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources, one_rate
 
 Per = Literal["file", "example", "segment"]
 
@@ -90,6 +91,17 @@ class SavedModel:
         """The files of the models."""
         return [member.path for member in self._members]
 
+    @property
+    def classes_(self) -> NDArray[np.str_]:
+        """The names of the classes, text (n_classes,), in the order of the columns of `predict_proba`; as in scikit-learn.
+
+        Raises:
+            AttributeError: The task has no classes.
+        """
+        if not self.class_names:
+            raise AttributeError(f"{self.path}: a model of task_type={self.task_type} has no classes.")
+        return np.array(self.class_names)
+
     def predict(
         self,
         audio: Audio | Iterable[Audio],
@@ -97,6 +109,7 @@ class SavedModel:
         per: Per = "file",
         every_s: float | None = None,
         sample_rate_hz: int | None = None,
+        sampling_rate: int | None = None,
         skip_unreadable: bool = False,
     ) -> pd.DataFrame:
         """Predict audio.
@@ -104,14 +117,18 @@ class SavedModel:
         An ensemble answers with the mean of its members' probabilities (or numbers), as in Lakshminarayanan et al. 2017.
 
         Args:
-            audio: A file or folder, a `Stretch` of a file, samples (float, mono, with `sample_rate_hz`), or several of these;
-                for models of ready features arrays of one example each. Files of any rate, length and format that decodes.
+            audio: A file or folder, a `Stretch` of a file, samples with their rate, or several of these; for models of ready
+                features arrays of one example each. Files of any rate, length and format that decodes. Samples are float, full
+                scale -1 to 1, of shape (n_samples,), (n_channels, n_samples) or (n_samples, n_channels): the far shorter axis
+                is the channels, of which the model hears what it hears of a file. Also what the library datasets gives of an
+                Audio column, ``{"array": samples, "sampling_rate": rate}``.
             per: file: a row for each, as the experiment predicts clips (their windows are combined); example: a row for each
                 window, cut as in the experiment; segment: a row for each stretch of the length of training examples, each
                 treated as a clip; files of any length are read piece by piece. For models that label frames, file gives
                 events, and segment a row for each frame.
             every_s: Time from the begin of a segment to that of the next; None: its length.
             sample_rate_hz: Rate of arrays of samples.
+            sampling_rate: The same, by its name in transformers and datasets.
             skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
 
         Returns:
@@ -121,14 +138,51 @@ class SavedModel:
             ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` those under -80 dBFS.
 
         Raises:
-            AudioError: Something cannot be decoded.
-            SettingsError: `per` or `every_s` does not fit the model, or a rate is missing.
+            AudioError: Something cannot be decoded, or either axis of an array may be the channels.
+            SettingsError: `per` or `every_s` does not fit the model, or a rate is missing or named twice.
             CorpusError: A folder holds no audio.
         """
-        request = Request(audio, per, every_s, sample_rate_hz, skip_unreadable)
+        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], source_answers, per) for number, source_answers in of_source.items()]
         return self._joined(tables, of_source, left_out)
+
+    def predict_proba(
+        self, audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None = None, sampling_rate: int | None = None
+    ) -> NDArray[np.float32]:
+        """Return the probabilities of the classes, as classifiers of scikit-learn do.
+
+        Args:
+            audio: As `predict`, which has a row for each file or array. Of models of ready features also one array
+                (n_examples, ...), a row for each example.
+            sample_rate_hz: As `predict`.
+            sampling_rate: As `predict`.
+
+        Returns:
+            float32 (n, n_classes), columns in the order of `classes_`. Where one class is right, a row sums to 1.
+
+        Raises:
+            AudioError: As `predict`.
+            SettingsError: As `predict`; the task has no classes, or the model labels frames.
+        """
+        if not self.class_names:
+            raise SettingsError(
+                f"predict_proba: task_type={self.task_type} has no classes; predict gives what the model answers."
+            )
+        if self.description.frames is not None:
+            raise SettingsError(
+                "predict_proba: this model labels frames; predict(..., per='segment') gives a row for each frame."
+            )
+        if getattr(audio, "ndim", 1) > 1:
+            rows = np.asarray(audio)
+            if not self.description.is_custom:
+                raise SettingsError(
+                    f"predict_proba: an array of shape {rows.shape} may be several clips, as rows are in scikit-learn, or the "
+                    "channels of one. Write list(x) for several clips, [x] for one."
+                )
+            audio = list(rows)
+        table = self.predict(audio, sample_rate_hz=sample_rate_hz, sampling_rate=sampling_rate)
+        return decode_outputs(PROBABILITY, table, self.class_names)
 
     def embed(
         self,
@@ -139,6 +193,7 @@ class SavedModel:
         per: Per = "file",
         every_s: float | None = None,
         sample_rate_hz: int | None = None,
+        sampling_rate: int | None = None,
         skip_unreadable: bool = False,
     ) -> pd.DataFrame:
         """Return the output of a layer of the network, averaged over time.
@@ -151,6 +206,7 @@ class SavedModel:
             per: As `predict`; file: the mean over the windows (for models that label frames: over the sequences).
             every_s: As `predict`.
             sample_rate_hz: As `predict`.
+            sampling_rate: As `predict`.
             skip_unreadable: As `predict`.
 
         Returns:
@@ -167,7 +223,7 @@ class SavedModel:
         if layer is not None and layers_dropped is not None:
             raise SettingsError("give layers_dropped or layer, not both.")
         answers = [self._members[0].embedder(layers_dropped, layer)]
-        request = Request(audio, per, every_s, sample_rate_hz, skip_unreadable)
+        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable)
         of_source, sources, left_out = self._collect(request, answers)
         tables = []
         for number, source_answers in of_source.items():

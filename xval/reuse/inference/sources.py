@@ -4,7 +4,7 @@ Comes in: paths and arrays. Goes out: `Source`s, each read whole or block by blo
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.audio.read import read_audio, read_blocks, resample
+from preprocessing.audio.open import check_channel
+from preprocessing.audio.read import mix, read_audio, read_blocks, resample
 from preprocessing.clips.listing import list_audio
 from xval.base.errors import AudioError, SettingsError
 
@@ -48,9 +49,15 @@ class LeftOut(NamedTuple):
 _LARGEST_SAMPLE = 100.0
 """40 dB above full scale: larger samples are integers that were converted to float."""
 
+_MOST_CHANNELS = 8
+"""Of an array. What has more rows may be as many clips, or features."""
+_FEWEST_SAMPLES = 100
+"""Of each channel of an array, times the number of channels; with less, either axis may be the channels."""
+
 Samples: TypeAlias = NDArray[np.floating[Any]]
-Audio: TypeAlias = str | Path | Stretch | Samples
-"""A file or folder, a stretch of a file, or float samples (n_samples,), full scale -1 to 1; also an array of ready features."""
+Audio: TypeAlias = str | Path | Stretch | Samples | Mapping[str, Any]
+"""A file or folder, a stretch of a file, or float samples, full scale -1 to 1: (n_samples,), (n_channels, n_samples) or
+(n_samples, n_channels); with their rate, ``{"array": samples, "sampling_rate": rate}``. Also an array of ready features."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Source:
     Attributes:
         name: In tables: its path, or the number of the array.
         stretch: Of a file; None: an array.
-        values: Samples (n_samples,) or features; None: a file.
+        values: Samples or features; None: a file.
         rate_hz: Of the samples of an array.
     """
 
@@ -96,12 +103,11 @@ class Source:
             path, start_s, end_s = self.stretch
             yield from read_blocks(Path(path), sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s, channel=channel)
             return
-        if self.values is None or self.values.ndim != 1 or not self.values.size:
-            shape = None if self.values is None else self.values.shape
-            raise AudioError(f"array {self.name}: received shape {shape}; mono samples (n_samples,) are wanted, at least one.")
-        if not np.isfinite(self.values).all():
-            raise AudioError(f"array {self.name}: holds samples that are NaN or infinite.")
-        yield resample(self.values, self.rate_hz, sample_rate_hz)
+        samples = _by_channel(self.values, f"array {self.name}")
+        if samples.shape[1] == 1:
+            channel = None
+        check_channel(f"array {self.name}", samples.shape[1], channel)
+        yield resample(mix(f"array {self.name}", samples, channel)[1], self.rate_hz, sample_rate_hz)
 
 
 def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, is_custom: bool) -> list[Source]:
@@ -109,10 +115,10 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
 
     Args:
         audio: One or several; a folder stands for the audio files in and below it, sorted by name.
-        sample_rate_hz: Rate of arrays.
+        sample_rate_hz: Rate of arrays that do not name their own.
         is_custom: The model reads ready features that a script made, which cannot be computed from audio.
     """
-    listed: Sequence[Audio] = [audio] if isinstance(audio, str | Path | Stretch | np.ndarray) else list(audio)
+    listed: Sequence[Audio] = [audio] if _is_one(audio) else list(audio)  # type: ignore[arg-type, list-item]
     if not listed:
         raise SettingsError("no audio was given; name files or folders.")
     sources: list[Source] = []
@@ -125,9 +131,11 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
         elif isinstance(given, Stretch):
             sources.append(Source(str(given.path), Stretch(given.path, _known(given.start_s), _known(given.end_s))))
         else:
-            values = _samples(given, f"array {len(sources)}", sample_rate_hz, is_custom=is_custom)
-            sources.append(Source(str(len(sources)), values=values, rate_hz=sample_rate_hz or 0))
-    if is_custom and any(source.stretch for source in sources):
+            name = f"array {len(sources)}"
+            array, rate_hz = _array_and_rate(given, name, sample_rate_hz)
+            values = _samples(array, name, rate_hz, is_custom=is_custom)
+            sources.append(Source(str(len(sources)), values=values, rate_hz=rate_hz or 0))
+    if is_custom and (any(source.stretch for source in sources) or any(map(_is_decoded, listed))):
         raise SettingsError(
             "this model reads features that a script made (preprocessing.store.write), and there is no way from audio files to "
             "them; in Python give arrays of the same features: model.predict([features])."
@@ -135,14 +143,77 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
     return sources
 
 
-def _samples(values: Samples, name: str, sample_rate_hz: int | None, *, is_custom: bool) -> NDArray[np.float32]:
+def one_rate(sample_rate_hz: int | None, sampling_rate: int | None) -> int | None:
+    """Return the rate of arrays (Hz), which two arguments may name; the second is called as in transformers and datasets.
+
+    Raises:
+        SettingsError: Both are given and differ.
+    """
+    if None not in (sample_rate_hz, sampling_rate) and sample_rate_hz != sampling_rate:
+        raise SettingsError(
+            f"sample_rate_hz={sample_rate_hz} and sampling_rate={sampling_rate} are two names of the rate of arrays. Give one."
+        )
+    return sampling_rate if sample_rate_hz is None else sample_rate_hz
+
+
+def _is_one(audio: Any) -> bool:
+    """Return whether this is one clip or folder; an array of numbers is one, such as a tensor of torchaudio."""
+    if isinstance(audio, str | Path | Stretch) or _is_decoded(audio):
+        return True
+    return hasattr(audio, "__array__") and np.asarray(audio).dtype.kind in "biufc"
+
+
+def _is_decoded(audio: Any) -> bool:
+    """Return whether this is what the library datasets makes of audio: a dict, or a decoder that is asked like one."""
+    return isinstance(audio, Mapping) or hasattr(audio, "get_all_samples")
+
+
+def _array_and_rate(audio: Any, name: str, sample_rate_hz: int | None) -> tuple[Any, int | None]:
+    """Return an array and its rate, which a clip of datasets names itself."""
+    if not _is_decoded(audio):
+        return audio, sample_rate_hz
+    try:
+        array, rate_hz = audio["array"], audio["sampling_rate"]
+    except (KeyError, TypeError) as error:
+        raise SettingsError(
+            f"{name}: received {audio!r:.80}; {{'array': samples, 'sampling_rate': rate}} is wanted, as datasets gives it of a "
+            "column Audio(decode=True)."
+        ) from error
+    if sample_rate_hz not in (None, rate_hz):
+        raise SettingsError(f"{name}: its own sampling_rate is {rate_hz}, and {sample_rate_hz} was given; leave that out.")
+    return array, rate_hz
+
+
+def _by_channel(values: NDArray[np.float32] | None, name: str) -> NDArray[np.float32]:
+    """Return samples as float32 (n_samples, n_channels): the axis that is far shorter is the channels.
+
+    Raises:
+        AudioError: There is none, or both axes may be the channels.
+    """
+    shape = None if values is None else values.shape
+    if values is None or not values.size:
+        raise AudioError(f"{name}: received shape {shape}; samples (n_samples,) are wanted, at least one.")
+    if values.ndim == 1:
+        return values[:, np.newaxis]
+    if values.ndim == 2:
+        n_channels, n_samples = sorted(values.shape)
+        if n_channels == 1 or (n_channels <= _MOST_CHANNELS and n_samples >= _FEWEST_SAMPLES * n_channels):
+            return values if values.shape[1] == n_channels else np.ascontiguousarray(values.T)
+    raise AudioError(
+        f"{name}: received shape {shape}, and either axis may be the channels. Samples (n_samples,), (n_channels, n_samples) "
+        f"or (n_samples, n_channels) are wanted, with at most {_MOST_CHANNELS} channels and {_FEWEST_SAMPLES} times as many "
+        "samples. Write x.mean(axis=0) or x.mean(axis=1) for the mean of the channels, list(x) for several clips."
+    )
+
+
+def _samples(values: Any, name: str, sample_rate_hz: int | None, *, is_custom: bool) -> NDArray[np.float32]:
     """Return a given array as float32, after checking it."""
     array = np.asarray(values)
     if is_custom:
         return array.astype(np.float32)
     if sample_rate_hz is None or sample_rate_hz < 1:
         raise SettingsError(
-            f"{name}: give the rate of its samples, sample_rate_hz=16000 for example; received {sample_rate_hz}."
+            f"{name}: give the rate of its samples, sampling_rate=16000 for example; received {sample_rate_hz}."
         )
     if array.dtype.kind != "f":
         raise SettingsError(

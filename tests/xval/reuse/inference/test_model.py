@@ -1,4 +1,6 @@
+import copy
 import math
+import re
 
 import numpy as np
 import pytest
@@ -41,6 +43,68 @@ def test_samples_are_heard_as_a_file_is(model, noise):
 
     np.testing.assert_array_equal(of_file[PROBABILITIES], of_samples[PROBABILITIES])
     assert (of_file["path"][0], of_samples["path"][0]) == (str(path), "0")
+
+
+class Tensor:
+    """Samples in a form that knows how to become an array, as those of torchaudio.load."""
+
+    def __init__(self, samples):
+        self.samples, self.ndim, self.shape = samples, samples.ndim, samples.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.samples
+
+    def __iter__(self):
+        return map(Tensor, self.samples)
+
+
+class Decoder:
+    """Audio as datasets gives it from its version 4 on: it is asked as a dict is."""
+
+    get_all_samples = None
+
+    def __init__(self, content):
+        self.content = content
+
+    def __getitem__(self, key):
+        return self.content[key]
+
+
+def test_samples_are_heard_as_transformers_datasets_and_torchaudio_give_them(model, noise):
+    samples, path = noise
+    decoded = {"path": None, "array": samples, "sampling_rate": RATE_HZ}
+    ways = [
+        (samples, {"sampling_rate": RATE_HZ}),
+        (samples, {"sampling_rate": RATE_HZ, "sample_rate_hz": RATE_HZ}),
+        (Tensor(samples[np.newaxis]), {"sampling_rate": RATE_HZ}),
+        (decoded, {}),
+        ([Decoder(decoded)], {"sampling_rate": RATE_HZ}),
+    ]
+
+    expected = model.predict(path)[PROBABILITIES].to_numpy()
+    for audio, rates in ways:
+        np.testing.assert_array_equal(model.predict(audio, **rates)[PROBABILITIES], expected)
+    np.testing.assert_array_equal(
+        model.embed(samples, sampling_rate=RATE_HZ).filter(like="embedding"), model.embed(path).filter(like="embedding")
+    )
+    assert len(model.predict(np.array([str(path)] * 2))) == 2
+
+
+@pytest.mark.parametrize(
+    ("audio", "rates", "message"),
+    [
+        (np.zeros(9), {"sampling_rate": 8000, "sample_rate_hz": 16000}, "sampling_rate=8000 are two names of the rate"),
+        ({"array": np.zeros(9), "sampling_rate": 8000}, {"sampling_rate": 16000}, "its own sampling_rate is 8000, and 16000"),
+        (
+            {"bytes": b"RIFF", "path": "a.wav"},
+            {},
+            r"array 0: received \{'bytes'.*; \{'array': samples, 'sampling_rate'.*decode=True",
+        ),
+    ],
+)
+def test_rates_that_contradict_each_other_are_refused(model, audio, rates, message):
+    with pytest.raises(SettingsError, match=message):
+        model.predict(audio, **rates)
 
 
 def test_samples_of_another_rate_are_resampled(model, noise):
@@ -103,11 +167,18 @@ def test_the_channel_of_the_experiment_is_heard(model, noise, tmp_path):
         (segment, *_) = segment_inputs(source, described, None, with_basic=False)
         np.testing.assert_array_equal(segment.predictors, found[channel])
 
+        stereo = np.stack([samples, samples[::-1]])
+        for array in list_sources([stereo, stereo.T], sample_rate_hz=RATE_HZ, is_custom=False):
+            np.testing.assert_array_equal(clip_inputs(array, described, with_basic=False).predictors, found[channel])
+
     arrays = list_sources([samples, samples[::-1]], sample_rate_hz=RATE_HZ, is_custom=False)
     for channel, array in enumerate(arrays):
         alone = clip_inputs(array, model.description, with_basic=False).predictors
         np.testing.assert_array_equal(found[channel], alone)
     assert np.ptp([found[channel] for channel in ("mean", 0, 1)], axis=0).max() > 1
+    (array,) = list_sources(stereo, sample_rate_hz=RATE_HZ, is_custom=False)
+    with pytest.raises(AudioError, match="array 0: has no channel 2, only 0 to 1"):
+        array.samples(RATE_HZ, 2)
 
 
 def test_what_cannot_be_read_raises_or_is_listed(model, noise, tmp_path):
@@ -175,9 +246,34 @@ def test_nothing_to_hear_is_refused(model, tmp_path):
         model.predict([])
 
 
-def test_samples_of_two_channels_are_refused(model):
-    with pytest.raises(AudioError, match=r"array 0: received shape \(100, 2\); mono samples"):
-        model.predict(np.zeros((100, 2), np.float32), sample_rate_hz=RATE_HZ)
+@pytest.mark.parametrize("shape", [(100, 2), (40, 300), (13, 1300), (16000, 16), (2, 2, 400), ()])
+def test_an_array_of_which_either_axis_may_be_the_channels_is_refused_with_what_to_write(model, shape):
+    advice = r"either axis may be the channels.*x\.mean\(axis=0\).*list\(x\)"
+    message = rf"array 0: received shape {re.escape(str(shape))}, and {advice}"
+    with pytest.raises(AudioError, match=message):
+        model.predict(np.zeros(shape, np.float32), sampling_rate=RATE_HZ)
+
+
+def test_probabilities_are_those_of_predict_in_the_form_of_scikit_learn(model, noise):
+    from sklearn.metrics import log_loss
+
+    samples, path = noise
+
+    probabilities = model.predict_proba([path, samples[:3000]], sampling_rate=RATE_HZ)
+
+    table = model.predict([path, samples[:3000]], sampling_rate=RATE_HZ)
+    assert (probabilities.dtype, probabilities.shape) == (np.float32, (2, 2))
+    np.testing.assert_array_equal(probabilities, table[[f"probability_{name}" for name in model.classes_]])
+    assert model.classes_[probabilities.argmax(axis=1)].tolist() == table["predicted"].tolist()
+    assert log_loss(["low", "low"], probabilities, labels=model.classes_) > 0
+    with pytest.raises(
+        SettingsError, match=r"shape \(2, 8000\) may be several clips.*list\(x\) for several clips, \[x\] for one"
+    ):
+        model.predict_proba(np.stack([samples, samples]), sampling_rate=RATE_HZ)
+    of_frames = copy.copy(model)
+    of_frames.description = model.description.model_copy(update={"frames": object()})
+    with pytest.raises(SettingsError, match=r"labels frames; predict\(\.\.\., per='segment'\)"):
+        of_frames.predict_proba(path)
 
 
 @pytest.mark.usefixtures("in_process")
@@ -197,6 +293,8 @@ def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
 
     columns = ["probability_a", "probability_b", "probability_c"]
     np.testing.assert_allclose(found[columns], stored[stored["item"] == item][columns], atol=1e-5)
+    np.testing.assert_array_equal(model.predict_proba(arrays), found[columns])
+    assert model.predict_proba(arrays[:1]).shape == (1, 3)
     with pytest.raises(SettingsError, match="reads features that a script made"):
         model.predict(tmp_path / "a.wav")
     with pytest.raises(AudioError, match=r"array 0|0: gives examples of shape \(5, 8\)"):
