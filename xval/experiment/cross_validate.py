@@ -1,12 +1,13 @@
 """From recordings to figures and a final model in one call, `xval.cross_validate`.
 
-Comes in: class folders or a table, and parameters. Goes out: `Results`, and the path of a model that is trained on all items.
+Comes in: class folders or a table, and parameters. Goes out: `Results`, and the path of a model that is trained on all items,
+if one is wanted.
 """
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from preprocessing import prepare
 from preprocessing.features.settings import FeatureSettings
@@ -23,15 +24,42 @@ if TYPE_CHECKING:
 _DESCRIPTION = "xval.cross_validate"
 
 
+@overload
 def cross_validate(
     source: "str | Path | pd.DataFrame",
     *,
     item_pattern: str | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
+    refit: Literal[True] = True,
     quiet: bool = False,
     **parameters: object,
-) -> tuple[Results, Path]:
+) -> tuple[Results, Path]: ...
+
+
+@overload
+def cross_validate(
+    source: "str | Path | pd.DataFrame",
+    *,
+    item_pattern: str | None = None,
+    dataset: str | None = None,
+    gpu: int | str | None = None,
+    refit: bool,
+    quiet: bool = False,
+    **parameters: object,
+) -> tuple[Results, Path | None]: ...
+
+
+def cross_validate(
+    source: "str | Path | pd.DataFrame",
+    *,
+    item_pattern: str | None = None,
+    dataset: str | None = None,
+    gpu: int | str | None = None,
+    refit: bool = True,
+    quiet: bool = False,
+    **parameters: object,
+) -> tuple[Results, Path | None]:
     """Prepare a corpus, cross-validate a network on it, and train a final model on all items.
 
     A further call with other parameters adds an instance, which `Results.compare` compares with those before; one with the same
@@ -43,13 +71,14 @@ def cross_validate(
             in the path of a file. None: folds are a random split over files.
         dataset: Name of the corpus; None: the name of the folder or the table. A DataFrame needs one.
         gpu: A GPU, or ``cpu``; None: as config.ini says.
+        refit: Train the final model. False: the folds alone; `Results.refit` trains it later.
         quiet: Print nothing.
         **parameters: Any key of config.ini, features included, such as `architecture`, `num_folds`, `num_epochs`, `n_mels`; and
             any option of the architecture.
 
     Returns:
-        The results, with those of earlier calls; and the path of the final model, a .keras file. Nothing is left to test it:
-        what to expect of it are the figures of the folds.
+        The results, with those of earlier calls; and the path of the final model, a .keras file, None without `refit`. Nothing
+        is left to test it: what to expect of it are the figures of the folds.
 
     Raises:
         UsageError: Anything that you can mend; nothing has been trained.
@@ -82,11 +111,11 @@ def cross_validate(
     shared |= {"dataset": store.folder.parent.parent.name, "task_type": store.task_type}
     first = {key: own[key] for key in ("architecture",) if key in own}
     own.setdefault("comment_1", describe_parameters(first | own))
-    number = _choose_number(shared, own)
+    number = _choose_number(shared, own, refit=refit)
     experiment = Experiment(_DESCRIPTION, **shared)
     experiment[number] = own
     results = experiment.run(quiet=quiet)
-    return results, results.refit(number, quiet=quiet)
+    return results, results.refit(number, quiet=quiet) if refit else None
 
 
 def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, dict[str, object]]) -> Declaration:
@@ -94,10 +123,14 @@ def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, di
     return Declaration("cross_validate", "", _DESCRIPTION, parameters, instances)
 
 
-def _choose_number(shared: Mapping[str, object], own: dict[str, object]) -> int:
-    """Return the number of the instance that has these parameters already, or the next one; refuse what cannot be refitted."""
+def _choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit: bool) -> int:
+    """Return the number of the instance that has these parameters already, or the next one.
+
+    With `refit` it is refused where no final model can be trained.
+    """
     (instance,) = resolve(_declare(str(shared["dataset"]), shared, {1: own}))
-    refuse_what_needs_folds(instance)
+    if refit:
+        refuse_what_needs_folds(instance)
     folder = results_folder(instance.settings)
     numbers = folder.instances()
     hashes = {number: (folder.settings(number) or {}).get("settings_hash") for number in numbers}

@@ -28,7 +28,11 @@ def words(project, in_process):
 def test_one_call_gives_figures_and_a_final_model_and_a_second_one_trains_nothing(words):
     call = {"item_pattern": "([a-d])_", "quiet": True, **SMALL, **SHORT}
 
+    of_folds, no_model = xval.cross_validate("words", refit=False, **call)
+    assert (no_model, of_folds.not_done, list(of_folds.folder.rglob("refit"))) == (None, [], [])
+    trained = {path: path.stat().st_mtime_ns for path in of_folds.folder.rglob("record.json")}
     results, model = xval.cross_validate("words", **call)
+    assert {path: path.stat().st_mtime_ns for path in trained} == trained
     written = {path: path.stat().st_mtime_ns for path in results.folder.rglob("record.json")}
     again, same_model = xval.cross_validate("words", **call)
 
