@@ -7,15 +7,20 @@ import builtins
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import reduce
 from itertools import product
 from pathlib import Path
 
+from preprocessing.clips.columns import with_columns
+from preprocessing.corpus import open_corpus
 from xval.base.errors import JobError, SettingsError, UsageError, counted
 from xval.experiment import command_line
 from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment
+from xval.folds.for_sklearn import ClipFolds, ValidationSide
+from xval.jobs.folds_file import load_folds
 from xval.settings.architectures import find_architecture
 from xval.settings.assignments import parse_assignments
 from xval.settings.resolve import Declaration, resolve
@@ -233,6 +238,32 @@ class Experiment:
         if code:
             _report_failures(results, numbers or list(self))
         return results
+
+    def folds(self, *, validation: ValidationSide = "train") -> ClipFolds:
+        """Return the folds that all instances share, as the `cv` of scikit-learn's functions.
+
+        They are those in the folder of the results, or, before the first run, those that it will write. Instances that use a
+        part of their folds (``train_where``, ``test_where``, ``train_fraction``) are not looked at.
+
+        Args:
+            validation: Estimators of scikit-learn have no validation items. ``train``: these train too. ``leave_out``: they are
+                in neither side, so that an estimator trains on what a network of the experiment trains on.
+
+        Raises:
+            UsageError: A setting is wrong; the corpus is missing, or cannot be split so.
+
+        Example:
+            >>> folds = experiment.folds()
+            >>> x, y = features_of(folds.clips["path"]), folds.clips["label"]
+            >>> cross_val_score(LogisticRegression(), x, y, cv=folds)
+        """
+        declaration = self._declaration
+        if not declaration.instances:
+            declaration = replace(declaration, instances={1: {}})
+        (instance, *_) = resolve(declaration)
+        corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
+        plan = load_folds(results_folder(instance.settings), instance.settings)
+        return ClipFolds(plan, with_columns(corpus.index, corpus.folder), validation)
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """Run the command line of the script and exit with its code.

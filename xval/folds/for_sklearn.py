@@ -1,0 +1,97 @@
+"""The folds of an experiment as scikit-learn takes them, in the place of its `cv`.
+
+Comes in: the folds, and the table of clips of the corpus. Goes out: a `ClipFolds`, whose ``split`` gives rows of that table.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import FoldsError
+from xval.folds.plan import FoldPlan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ValidationSide = Literal["train", "leave_out"]
+
+
+class ClipFolds:
+    """The folds of an experiment, for the `cv` of scikit-learn's functions; `xval.Experiment.folds` makes them.
+
+    Attributes:
+        clips: The table of clips of the corpus, whose rows ``split`` gives: clip, path, item, label and whatever else is known.
+            X, y and groups are wanted in the order of this table.
+        validation: ``train``: clips of validation items train too; ``leave_out``: they are in neither side.
+    """
+
+    def __init__(self, plan: FoldPlan, clips: "pd.DataFrame", validation: ValidationSide = "train") -> None:
+        if validation not in ("train", "leave_out"):
+            raise FoldsError(f"folds: received validation={validation!r}; allowed: 'train', 'leave_out'.")
+        self._plan, self.clips, self.validation = plan, clips, validation
+
+    def __repr__(self) -> str:
+        """Return the numbers of folds and clips."""
+        return f"<ClipFolds: {len(self._plan.folds)} folds of {len(self.clips)} clips, validation={self.validation!r}>"
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 - as scikit-learn calls it
+        """Return the number of folds, of all deals together."""
+        return len(self._plan.folds)
+
+    def split(
+        self,
+        X: Any = None,  # noqa: N803 - as scikit-learn calls it
+        y: Any = None,
+        groups: Any = None,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield the rows of `clips` that train and that are tested in each fold, int64 and ascending.
+
+        Augmented copies train and are never tested, as in the experiment.
+
+        Args:
+            X: Features of the clips; only their number and that of `y` and `groups` is looked at, unless the latter are in
+                another order.
+            y: Labels of the clips, or another target.
+            groups: Items of the clips; they are known already.
+
+        Raises:
+            FoldsError: There are not as many as clips; or they are the labels or items of the clips in another order, which
+                would put clips of one item on two sides.
+        """
+        for name, values, column in (("X", X, ""), ("y", y, "label"), ("groups", groups, "item")):
+            if values is not None:
+                self._check(name, values, column)
+        items, are_copies = self.clips["item"].astype(str), self.clips["augmented"].astype(bool)
+        for fold in self._plan.folds:
+            training = (*fold.training, *fold.validation) if self.validation == "train" else fold.training
+            trains, is_tested = items.isin(training), items.isin(fold.test) & ~are_copies
+            yield np.flatnonzero(trains), np.flatnonzero(is_tested)
+
+    def _check(self, name: str, values: Any, column: str) -> None:
+        """Refuse what cannot stand in the rows of the clips."""
+        n_rows = values.shape[0] if hasattr(values, "shape") else len(values)
+        how = "Take the clips in the order of the table experiment.folds().clips"
+        if n_rows != len(self.clips):
+            n_copies = int(self.clips["augmented"].sum())
+            copies = f", {n_copies} of them augmented copies" if n_copies else ""
+            raise FoldsError(f"split: {name} has {n_rows} rows, the corpus {len(self.clips)} clips{copies}. {how}.")
+        if column in self.clips and _is_reordered(np.asarray(values), self.clips[column].astype(str).tolist()):
+            raise FoldsError(
+                f"split: {name} has the column {column} of the clips in another order. {how}. If {name} is something else, of "
+                "which there are as many of each, write it as other texts."
+            )
+
+
+def _is_reordered(values: NDArray[Any], column: list[str]) -> bool:
+    """Return whether values are those of a column in another order; whole numbers may stand for its texts."""
+    texts = values.astype(str).ravel().tolist()
+    if texts == column or len(texts) != len(column):
+        return False
+    if sorted(texts) == sorted(column):
+        return True
+    has_as_many = sorted(Counter(texts).values()) == sorted(Counter(column).values())
+    stands_for = set(zip(texts, column, strict=True))
+    return values.dtype.kind in "iu" and has_as_many and len(stands_for) > len(set(column))
