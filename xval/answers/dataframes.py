@@ -18,10 +18,14 @@ from typing import Any
 import pandas as pd
 
 from preprocessing.clips.parquet_files import column_names, read_frame
+from preprocessing.corpus import Corpus
+from xval.answers.ranking import rank_instances, tested_columns
 from xval.answers.read import read_instance
-from xval.answers.summary import differing_parameters
-from xval.base.errors import ResultsError, brief, counted, suggestion
+from xval.answers.read_corpus import read_corpus
+from xval.answers.summary import chance_level, differing_parameters
+from xval.base.errors import CorpusError, ResultsError, brief, counted, suggestion
 from xval.base.garbage_collection import without_collector
+from xval.base.numbers import finite_or_nan
 from xval.results.find_instances import find_instances
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
@@ -43,6 +47,7 @@ _JOB_DTYPES = {
     "code_hash": "str", "path": "str",
 }  # fmt: skip
 _KEY = ["instance", "fold", "repeat"]
+_SEGMENT = ["clip", "start_s", "end_s"]
 _ITEM_SIDE = "item_test"
 _DESCRIBED = ("comment_1", "comment_2", "architecture")
 
@@ -159,6 +164,8 @@ def load_predictions(
     *,
     instances: int | Collection[int] | None = None,
     columns: Sequence[str] | None = None,
+    audformat: bool = False,
+    data_folder: str | Path | None = None,
 ) -> pd.DataFrame:
     """Return the predictions of finished folds for their validation and test examples.
 
@@ -166,6 +173,8 @@ def load_predictions(
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it.
         instances: The number of an instance, or several; all when omitted. Nothing is read of the others.
         columns: Which columns to read besides instance, fold and repeat; all when omitted.
+        audformat: Return them with the index of a segmented table of audformat, for which the corpus is read.
+        data_folder: The folder of corpora; None: that of the experiment's settings.
 
     Returns:
         A row per example, or per frame of a recording. The columns instance, fold and repeat (int64), then those of
@@ -173,11 +182,16 @@ def load_predictions(
         (float32), target_<name> and predicted_<name>, or squared_error; NaN where an instance lacks a column.
         ``table.attrs["not_done"]``: as of `load_results`.
 
+        With `audformat` the index is file (text, relative to ``table.attrs["audio_folder"]``), start and end (timedelta64, in
+        the file) of the clip, window or frame, in the place of clip, start_s and end_s. `audformat.Table` takes the index of
+        one side of one instance and repeat, in which nothing stands twice.
+
     Warns:
         UserWarning: Folds failed or are missing.
 
     Raises:
         ResultsError: The folder holds no experiment or several; an instance or column is unknown; a file is missing or damaged.
+        CorpusError: With `audformat` the corpus is missing, is another one, or was made of arrays, which have no files.
     """
     chosen = find_instances(Path(folder), [instances] if isinstance(instances, int) else instances)
     experiments = {str(instance.experiment.path) for instance in chosen}
@@ -189,14 +203,72 @@ def load_predictions(
     for name in columns or ():
         if files and name not in known:
             raise ResultsError(f"{folder}: no prediction has a column '{name}'. {suggestion(name, known)}")
-    wanted = known if columns is None else list(dict.fromkeys(columns))
+    wanted = list(dict.fromkeys([*(known if columns is None else columns), *(_SEGMENT if audformat else ())]))
     tables = [pd.DataFrame(columns=[*_KEY, *wanted])] if not files else []
     for key, path in files.items():
         table = _read_predictions(path, [name for name in wanted if name in held[path]])
         tables.append(table.assign(**key._asdict()))
     predictions = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
+    if audformat:
+        corpus = read_corpus(chosen[0].experiment, chosen[0].settings, None if data_folder is None else Path(data_folder))
+        predictions = _by_segment(predictions, corpus, of_frames=chosen[0].task.target == "frame")
     predictions.attrs["not_done"] = _not_done(chosen)
     return predictions
+
+
+def _by_segment(predictions: pd.DataFrame, corpus: Corpus, *, of_frames: bool) -> pd.DataFrame:
+    """Return predictions with the index of a segmented table of audformat; see `load_predictions`."""
+    if corpus.is_custom:
+        raise CorpusError(f"{corpus.folder}: a script made this corpus of arrays, which have no files to be named.")
+    clips = corpus.index.set_index("clip").loc[list(predictions["clip"])]
+    # Frames are counted from the begin of their recording, clips and windows from that of the file.
+    begins_s = clips["start_s"].fillna(0.0).to_numpy() if of_frames else 0.0
+    times = [
+        pd.to_timedelta(predictions[name] + begins_s, unit="s").astype("timedelta64[ns]")  # pandas may choose another unit
+        for name in ("start_s", "end_s")
+    ]
+    index = pd.MultiIndex.from_arrays([clips["path"].astype("string"), *times], names=["file", "start", "end"])
+    table = predictions.drop(columns=_SEGMENT).set_index(index)
+    table.attrs["audio_folder"] = str(corpus.audio_folder)
+    return table
+
+
+def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
+    """Return the table that a run ends with, as numbers: a row per instance; at least one is wanted.
+
+    Returns:
+        By instance (int64): is_selected (bool), whether the validation figures select it; comment_1, architecture (text); of
+        the validation figure that ranks, and of each main test figure, columns ``<side>_<metric>_<number>``, float64, NaN where
+        undefined or not known; seconds (float64) of all jobs; n_folds and n_folds_done (int64). The numbers: mean and std over
+        folds; and of test figures estimate, over items or pooled (`load_figures` says which), low and high, its 95 % interval,
+        and chance, what can be reached without listening.
+    """
+    ranking = rank_instances(instances)
+    rows = []
+    for instance in instances:
+        row: dict[str, Any] = {
+            "is_selected": instance.number == ranking.selected,
+            "comment_1": instance.settings.comment_1,
+            "architecture": instance.settings.architecture,
+        }
+        for side, metric in dict.fromkeys([(ranking.side, ranking.metric), *tested_columns(instances)]):
+            figures = _numbers(instance, side, metric)
+            row |= {f"{side}_{metric}_{name}": finite_or_nan(value) for name, value in figures.items()}
+        rows.append(row | {"seconds": instance.seconds, "n_folds": instance.n_folds, "n_folds_done": len(instance.folds)})
+    return pd.DataFrame(rows, index=pd.Index([instance.number for instance in instances], name="instance"))
+
+
+def _numbers(instance: InstanceResults, side: str, metric: str) -> dict[str, float | None]:
+    """Return the numbers of a figure by name; None: undefined or not known."""
+    over_folds = instance.over_folds(side, metric)
+    numbers = {"mean": over_folds["mean"], "std": over_folds["std"]}
+    if side.endswith("test"):
+        over_items, chance = instance.item_figure(side, metric), chance_level([instance], metric, side)
+        numbers["estimate"] = None if over_items is None else over_items[over_items["of"]]
+        numbers["low"] = None if over_items is None else over_items["low"]
+        numbers["high"] = None if over_items is None else over_items["high"]
+        numbers["chance"] = None if chance is None else chance.lowest
+    return numbers
 
 
 def _rows(instance: InstanceResults, *, with_items: bool) -> Iterator[tuple[Any, ...]]:

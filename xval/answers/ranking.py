@@ -163,9 +163,8 @@ def summary_table(
         figures as of `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds.
     """
     ranking = rank_instances(instances)
-    sides = dict.fromkeys((test_side(instances), "test"))
-    main = instances[0].task.main_metrics
-    columns = [(ranking.side, ranking.metric), *((side, metric) for side in sides for metric in main)]
+    tested = tested_columns(instances)
+    columns = [(ranking.side, ranking.metric), *tested]
     header = (
         "instance", "comment_1", "architecture", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
@@ -177,7 +176,7 @@ def summary_table(
             instance.settings.comment_1,
             instance.settings.architecture,
             format_figure(instance.over_folds(ranking.side, ranking.metric), instance.n_folds),
-            *(format_test(instance, side, metric) for side in sides for metric in main),
+            *(format_test(instance, side, metric) for side, metric in tested),
             format_time(instance.seconds),
             format_folds(instance),
         )
@@ -185,6 +184,12 @@ def summary_table(
         if instance.number in shown
     ]
     return header, rows
+
+
+def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:
+    """Return side and metric of the main test figures: of clips, then of windows if clips are cut."""
+    sides = dict.fromkeys((test_side(instances), "test"))
+    return [(side, metric) for side in sides for metric in instances[0].task.main_metrics]
 
 
 def _shared_metric(instances: Sequence[InstanceResults]) -> str:

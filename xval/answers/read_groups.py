@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.clips.columns import with_columns
-from preprocessing.corpus import open_corpus
 from xval.answers.group_columns import find_groups, group_columns
 from xval.answers.groups import Groups, measure_groups, read_tested
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
+from xval.answers.read_corpus import read_corpus
 from xval.base.errors import CorpusError, ResultsError
 from xval.results.folder import ExperimentFolder
-from xval.results.open import open_results
 
 
 def read_groups(
@@ -42,10 +41,7 @@ def read_groups(
         listed = ", ".join(map(str, instances))
         raise ResultsError(f"{folder.path}: no instance {number} with a finished fold. Available: {listed}.")
     chosen = instances[number]
-    settings = chosen.settings
-    corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
-    if corpus.index_hash != open_results(folder).folds.plan.index_hash:
-        raise CorpusError(f"The corpus in {corpus.folder} is not the one that the folds were made from. Give --data-folder.")
+    corpus = read_corpus(folder, chosen.settings, data_folder)
     table = with_columns(corpus.index, corpus.folder)
     columns = by or group_columns(table)
     if not columns:

@@ -51,15 +51,19 @@ class Results:
 
     @property
     def summary(self) -> "pd.DataFrame":
-        """The table that a run ends with: a row per instance, its figures as text; ``*``: selected by validation.
+        """The table that a run ends with, as numbers: a row per instance; printed, the results show it as text.
+
+        By instance (int64): is_selected (bool), comment_1, architecture, and for the validation figure that ranks and each
+        main test figure columns such as test_accuracy_mean, test_accuracy_std (over folds), test_accuracy_estimate with
+        test_accuracy_low and test_accuracy_high, its 95 % interval, and test_accuracy_chance: float64, NaN where undefined or
+        not known; then seconds, n_folds and n_folds_done. `figures` has a row for each test figure, and more of it.
 
         Raises:
             ResultsError: No fold is finished, or a file is damaged.
         """
-        import pandas as pd
+        from xval.answers.dataframes import summarize
 
-        header, rows = summary_table(read_finished(self._experiment))
-        return pd.DataFrame(rows, columns=list(header)).set_index("instance")
+        return summarize(read_finished(self._experiment))
 
     @property
     def jobs(self) -> "pd.DataFrame":
@@ -174,12 +178,19 @@ class Results:
         return load_model(self._experiment.instance_folder(self.best if instance is None else instance), gpu=gpu)
 
     def __repr__(self) -> str:
-        """Return the folder and, where a fold is finished, the summary."""
+        """Return the folder and, where a fold is finished, the table that a run ends with; ``*``: selected by validation."""
         name = f"Results({str(self.folder)!r})"
-        return f"{name}\n{self.summary.to_string()}" if self._has_figures() else name
+        return f"{name}\n{self._closing_table().to_string()}" if self._has_figures() else name
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(str(self.folder))}</p>{self.summary.to_html() if self._has_figures() else ''}"
+        return f"<p>{escape(str(self.folder))}</p>{self._closing_table().to_html() if self._has_figures() else ''}"
+
+    def _closing_table(self) -> "pd.DataFrame":
+        """Return the summary as text, as a run prints it."""
+        import pandas as pd
+
+        header, rows = summary_table(read_finished(self._experiment))
+        return pd.DataFrame(rows, columns=list(header)).set_index("instance")
 
     def _has_figures(self) -> bool:
         return len(self.folds) > 0

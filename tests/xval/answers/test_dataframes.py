@@ -11,7 +11,7 @@ import pytest
 
 import xval
 from xval import load_figures, load_predictions, load_results
-from xval.base.errors import ResultsError
+from xval.base.errors import CorpusError, ResultsError
 from xval.base.json_files import write_json
 from xval.results.open import open_results
 
@@ -243,6 +243,55 @@ def test_nothing_is_read_but_the_instances_and_columns_that_are_wanted(two_insta
         load_predictions(two_instances.folder.path)
 
 
+def test_predictions_have_the_index_of_a_segmented_table_of_audformat(finished, tmp_path):
+    audformat = pytest.importorskip("audformat")
+    data_folder = finished.folder / "data"
+    plain = load_predictions(finished.results, instances=1)
+
+    table = load_predictions(finished.results, instances=1, audformat=True, data_folder=data_folder)
+
+    audformat.assert_index(table.index)
+    assert audformat.index_type(table.index) == "segmented"
+    starts, ends = (table.index.get_level_values(name).total_seconds() for name in ("start", "end"))
+    np.testing.assert_allclose(starts, plain["start_s"], atol=1e-9)
+    np.testing.assert_allclose(ends, plain["end_s"], atol=1e-9)
+    assert table.index.get_level_values("file").tolist() == plain["clip"].tolist()  # of this corpus clips are called as files
+    assert table.attrs == {"not_done": [], "audio_folder": str((finished.folder / "audio").resolve())}
+    pd.testing.assert_frame_equal(table.reset_index(drop=True), plain.drop(columns=["clip", "start_s", "end_s"]))
+    some = load_predictions(finished.results, instances=1, columns=["side"], audformat=True, data_folder=data_folder)
+    pd.testing.assert_frame_equal(some, table[["instance", "fold", "repeat", "side"]])
+
+    tested, figures = table.query("side == 'test'"), load_figures(finished.results).set_index(["instance", "side", "metric"])
+    database = audformat.Database("tones")
+    database["predictions"], database["figures"] = audformat.Table(tested.index), audformat.MiscTable(figures.index)
+    for name, values in (("predictions", tested["predicted"]), ("figures", figures["mean"])):
+        database[name]["value"] = audformat.Column()
+        database[name]["value"].set(values.to_numpy())
+    database.save(tmp_path)
+    loaded = audformat.Database.load(tmp_path)
+    assert loaded["predictions"]["value"].get().tolist() == tested["predicted"].tolist()
+
+
+def test_frames_of_a_stretch_lie_in_its_file(finished):
+    from dataclasses import replace
+
+    from preprocessing.corpus import open_corpus
+    from xval.answers.dataframes import _by_segment
+
+    corpus = open_corpus("tones", finished.folder / "data")
+    clip, other = corpus.index["clip"][:2]
+    stretched = replace(corpus, index=corpus.index.assign(start_s=[2.0, np.nan, *corpus.index["start_s"][2:]]))
+    frames = pd.DataFrame({"clip": [clip, clip, other], "start_s": [0.0, 0.1, 0.1], "end_s": [0.1, 0.2, 0.2]})
+
+    of_frames = _by_segment(frames, stretched, of_frames=True).index
+    of_windows = _by_segment(frames, stretched, of_frames=False).index
+
+    assert of_frames.get_level_values("start").total_seconds().tolist() == [2.0, 2.1, 0.1]
+    assert of_windows.get_level_values("end").total_seconds().tolist() == [0.1, 0.2, 0.2]
+    with pytest.raises(CorpusError, match="made this corpus of arrays, which have no files"):
+        _by_segment(frames, replace(corpus, corpus="custom"), of_frames=False)
+
+
 def test_columns_that_one_instance_lacks_are_nan(two_instances):
     two_instances.add_instance(3)
     for fold in (1, 2):
@@ -301,6 +350,8 @@ def test_tables_of_an_experiment_equal_its_own_figures(project):
         assert of_items.to_dict() == {item: of["accuracy"] for item, of in record["item_metrics"]["test"].items()}
         tested = predictions.query(f"fold == {fold} and side == 'test'")
         assert (tested["target"] == tested["predicted"]).mean() == pytest.approx(record["metrics"]["test"]["accuracy"])
+    with pytest.raises(CorpusError, match="made this corpus of arrays"):
+        load_predictions(project.results, audformat=True)
 
 
 @pytest.mark.parametrize("columns", [None, ["probability_x"]])

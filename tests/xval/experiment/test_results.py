@@ -20,13 +20,30 @@ def test_tables_are_those_of_the_loading_functions(results, finished):
         assert "pooled" in repr(results.figures).partition("\n")[0]
 
 
-def test_the_summary_marks_the_best_instance_which_validation_selects(results):
-    (marked,) = [name for name in results.summary.index if name.endswith("*")]
+def test_the_summary_has_numbers_and_marks_the_best_instance_which_validation_selects(results):
+    summary = results.summary
 
-    assert marked == f"{results.best} *"
-    assert list(results.summary["folds"]) == ["2/2"] * 3
-    assert marked in repr(results)
-    assert f"<td>{results.summary.loc[marked, 'architecture']}</td>" in results._repr_html_()
+    assert summary.index.tolist() == [1, 2, 3]
+    assert summary.index[summary["is_selected"]].tolist() == [results.best]
+    assert summary[["n_folds", "n_folds_done"]].to_numpy().tolist() == [[2, 2]] * 3
+    numbers = summary.drop(columns=["is_selected", "comment_1", "architecture", "n_folds", "n_folds_done"])
+    assert set(numbers.dtypes.astype(str)) == {"float64"}
+    figures = results.figures.query("side == 'test' and metric == 'accuracy'").set_index("instance")
+    for name in ("mean", "std", "low", "high", "chance"):
+        assert summary[f"test_accuracy_{name}"].tolist() == figures[name].tolist()
+    for number, figure in figures.iterrows():
+        assert summary.loc[number, "test_accuracy_estimate"] == figure[figure["of"]]
+    folds = results.folds.query("side == 'validation' and metric == 'loss'").groupby("instance")["value"].agg(["mean", "std"])
+    assert summary[["validation_loss_mean", "validation_loss_std"]].to_numpy() == pytest.approx(folds.to_numpy())
+
+
+def test_results_are_shown_as_the_table_of_a_run(results):
+    shown = repr(results)
+
+    assert f"\n{results.best} *" in shown
+    assert " ± " in shown
+    assert shown.count("2/2") == 3
+    assert f"<td>{results.summary.loc[1, 'architecture']}</td>" in results._repr_html_()
 
 
 def test_a_model_of_an_instance_that_is_not_there_is_refused_with_those_that_are(results):
