@@ -52,10 +52,9 @@ class ClipFolds:
         Augmented copies train and are never tested, as in the experiment.
 
         Args:
-            X: Features of the clips; only their number and that of `y` and `groups` is looked at, unless the latter are in
-                another order.
+            X: Features of the clips, of which the number is looked at.
             y: Labels of the clips, or another target.
-            groups: Items of the clips; they are known already.
+            groups: Items of the clips, which are known without.
 
         Raises:
             FoldsError: There are not as many as clips; or they are the labels or items of the clips in another order, which
