@@ -199,10 +199,11 @@ def _by_channel(values: NDArray[np.float32] | None, name: str) -> NDArray[np.flo
         n_channels, n_samples = sorted(values.shape)
         if n_channels == 1 or (n_channels <= _MOST_CHANNELS and n_samples >= _FEWEST_SAMPLES * n_channels):
             return values if values.shape[1] == n_channels else np.ascontiguousarray(values.T)
+    unclear = ", and either axis may be the channels" if values.ndim == 2 else ""
     raise AudioError(
-        f"{name}: received shape {shape}, and either axis may be the channels. Samples (n_samples,), (n_channels, n_samples) "
-        f"or (n_samples, n_channels) are wanted, with at most {_MOST_CHANNELS} channels and {_FEWEST_SAMPLES} times as many "
-        "samples. Write x.mean(axis=0) or x.mean(axis=1) for the mean of the channels, list(x) for several clips."
+        f"{name}: received shape {shape}{unclear}. Samples (n_samples,), (n_channels, n_samples) or (n_samples, n_channels) "
+        f"are wanted, with at most {_MOST_CHANNELS} channels and {_FEWEST_SAMPLES} times as many samples. Write "
+        "x.mean(axis=0) or x.mean(axis=1) for the mean of the channels, list(x) for several clips."
     )
 
 
