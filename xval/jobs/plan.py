@@ -93,7 +93,7 @@ def make_plan(
     plan = Plan(folder, folds, instances, tuple(chosen))
     faults: list[str] = []
     replaced = {instance.number for instance in instances} if overwrite and fold_numbers is None else set()
-    _refuse_other_folds(folder, folds, replaced)
+    _refuse_other_folds(folder, folds, replaced, overwrite=overwrite)
     for instance in instances:
         records = open_results(folder).done(key for key in folder.jobs(instance.number) if key.fold in available)
         others = [
@@ -103,7 +103,7 @@ def make_plan(
         ]
         staying = [key for key in others if not overwrite or key.fold not in chosen]
         if staying:
-            faults.append(_describe_difference(folder, instance, staying))
+            faults.append(_describe_difference(folder, instance, staying, overwrite=overwrite))
         for key in job_keys(instance.number, chosen, instance.settings.repeats):
             finished = key in records and key not in others
             kept = finished and (not overwrite or folder.is_replacement(*key))
@@ -140,7 +140,7 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], parts: 
     ]
 
 
-def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int]) -> None:
+def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int], *, overwrite: bool) -> None:
     """Refuse to mix folds or tasks: results of one experiment compare only on the same splits of the same data."""
     if not folder.folds_file.exists():
         return
@@ -159,13 +159,16 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
         for key, value in now.items()
         if before.get(key) != value and key != "fold_repeats" and (key in before or key not in SPLITTER_CHANGES)
     ] or ["the corpus has changed"]
+    advice = "or overwrite all of these instances (--overwrite)"
+    if overwrite:
+        advice = "or run all of these instances, with all of their folds: this run would overwrite some of them alone"
     raise ResultsError(
         f"{folder.path}: instances {', '.join(map(str, finished))} were tested on other folds ({'; '.join(changed)}). "
-        "Choose another num_experiment, or overwrite all of these instances (--overwrite)."
+        f"Choose another num_experiment, {advice}."
     )
 
 
-def _describe_difference(folder: ExperimentFolder, instance: Instance, jobs: Collection[JobKey]) -> str:
+def _describe_difference(folder: ExperimentFolder, instance: Instance, jobs: Collection[JobKey], *, overwrite: bool) -> str:
     """Return which parameters differ from those that finished results were made with."""
     folds = sorted({key.fold for key in jobs})
     written = folder.settings(instance.number) or {"parameters": {}}
@@ -180,8 +183,10 @@ def _describe_difference(folder: ExperimentFolder, instance: Instance, jobs: Col
         listed = listed or ["settings.json fits, the fold records do not"]
     else:
         listed = differences(before, now)
+    advice = (
+        "replace these folds, too: this run overwrites others alone" if overwrite else "replace the results with --overwrite"
+    )
     return (
         f"{folder.instance_folder(instance.number)}: finished results (folds {', '.join(map(str, folds))}) were made with "
-        f"other settings: {'; '.join(listed)}. Give the new settings another instance number, or replace the results "
-        "with --overwrite."
+        f"other settings: {'; '.join(listed)}. Give the new settings another instance number, or {advice}."
     )

@@ -174,7 +174,10 @@ def test_an_interrupted_overwrite_goes_on_where_it_stopped(made, finish):
 def test_overwriting_some_folds_never_mixes_settings(made, finish):
     finish(made([{}]), (1, 1), (1, 2))
 
-    with pytest.raises(ResultsError, match=r"finished results \(folds 2\).*learning_rate was 0\.001, now 0\.2"):
+    differs = r"finished results \(folds 2\).*learning_rate was 0\.001, now 0\.2.*"
+    with pytest.raises(ResultsError, match="replace the results with --overwrite"):
+        made([{"learning_rate": 0.2}], fold_numbers=[2])
+    with pytest.raises(ResultsError, match=f"{differs}replace these folds, too: this run overwrites others alone"):
         made([{"learning_rate": 0.2}], overwrite=True, fold_numbers=[1])
     assert made([{}], overwrite=True, fold_numbers=[1]).to_do == [(1, 1, 1)]
 
@@ -185,6 +188,8 @@ def test_folds_cannot_change_under_finished_results(made, finish):
     with pytest.raises(ResultsError, match=r"instances 2 were tested on other folds \(num_folds was 3, now 2\)"):
         made([{}, {}], num_folds=2)
     with pytest.raises(ResultsError, match="overwrite all of these instances"):
+        made([{}, {}], num_folds=2, numbers=[1])
+    with pytest.raises(ResultsError, match=r"or run all of these instances, with all of their folds: this run would overwrite"):
         made([{}, {}], num_folds=2, numbers=[1], overwrite=True)
     assert len(made([{}, {}], num_folds=2, overwrite=True).to_do) == 4
 
