@@ -5,6 +5,7 @@ features (or samples) and answers with probabilities or numbers, so that its .ke
 is made of Keras's own layers.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 
 import keras
@@ -22,9 +23,11 @@ from xval.models.frontend import build_frontend
 from xval.models.layer_weights import weigh_layers
 from xval.models.torch_module import check_torch_modules
 from xval.settings.architectures import find_architecture, input_form
+from xval.settings.options import Architecture
 from xval.settings.schema import Settings
 
 KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
+_AXES = re.compile(r"expected (min_)?ndim=(?P<wanted>\d), found ndim=(?P<found>\d)")
 _SMALLEST_DEVIATION = 1e-4
 CONSTANT_LAYERS = ("frontend", "normalization", "target_scaling")
 """The layers of a model that hold no weights of its network: constants, and the statistics of the fold's training items."""
@@ -67,7 +70,12 @@ def build_model(
     features = {name: getattr(settings, name) for name in architecture.feature_keys}
     build = user_code.load(architecture.build_path)
     wanted = _output_shape(store, settings, form)
-    network = build(form, wanted, **options, **features)
+    try:
+        network = build(form, wanted, **options, **features)
+    except ValueError as error:
+        if advice := _describe_form(str(error), form, architecture):
+            raise SettingsError(f"{user_code.describe_place(error)}{advice}") from error
+        raise
     if not isinstance(network, keras.Model):
         raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
     check_torch_modules(network)
@@ -87,6 +95,21 @@ def build_model(
     if settings.scales_targets:
         outputs = _scale_back(outputs, target_scaling(store, training_items, clips))
     return keras.Model(inputs, outputs, name=settings.architecture.replace(".", "_"))
+
+
+def _describe_form(error: str, form: tuple[int | None, ...], architecture: Architecture) -> str:
+    """Return what to write where the first layer of a network wants examples with more or fewer axes; empty: it is not that."""
+    axes = _AXES.search(error)
+    if axes is None or int(axes["found"]) != len(form) + 1:
+        return ""
+    wanted = {("4", "3"): "conv", ("3", "4"): "rnn"}.get((axes["wanted"], axes["found"]))
+    if wanted is None:
+        return ""
+    described = "(frames, bins, channels), as Conv2D reads it" if wanted == "conv" else "(frames, features), as LSTM reads it"
+    return (
+        f'build() got input_shape={form}. Write reshaping_type = "{wanted}" at the top level of {architecture.source}; '
+        f"input_shape is then {described}."
+    )
 
 
 def class_names(store: FeatureStore, settings: Settings) -> tuple[str, ...]:

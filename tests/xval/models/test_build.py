@@ -105,6 +105,34 @@ def test_a_network_that_answers_in_another_shape_is_refused(build, own_package):
         build(architecture="own_package.network")
 
 
+@pytest.mark.parametrize(
+    ("layer", "reshaping_type", "wanted"),
+    [
+        (
+            "Conv2D(2, 1)",
+            "auto",
+            r'first.py, line \d+: build\(\) got input_shape=\(3, 2\)\. Write reshaping_type = "conv" at the',
+        ),
+        (
+            "LSTM(2)",
+            "conv",
+            r'got input_shape=\(3, 2, 1\)\. Write reshaping_type = "rnn" at the top level of own_package.first',
+        ),
+        ("Dense(2, activation=3)", "auto", "Could not interpret activation"),
+    ],
+)
+def test_a_first_layer_that_wants_another_form_is_answered_with_the_line_to_write(
+    build, own_package, layer, reshaping_type, wanted
+):
+    (own_package / "first.py").write_text(
+        f"import keras\n\n\ndef build(input_shape, output_shape):\n    inputs = keras.Input(input_shape)\n"
+        f"    hidden = keras.layers.{layer}(inputs)\n"
+        f"    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(hidden)))\n"
+    )
+    with pytest.raises((SettingsError, ValueError), match=wanted):
+        build(architecture="own_package.first", reshaping_type=reshaping_type)
+
+
 def test_an_option_out_of_range_is_named(small, build):
     with pytest.raises(SettingsError, match="dropout"):
         build(dropout=1.5)
