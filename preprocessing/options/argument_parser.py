@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from xval.base.config_file import read_default
+from xval.base.config_file import read_default, read_defaults
 from xval.base.errors import SettingsError, suggestion
+from xval.base.synonyms import describe_synonym
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,10 +32,20 @@ class Parser(argparse.ArgumentParser):
             known, unknown = self.parse_known_intermixed_args(arguments)
         for word in unknown:
             if word.startswith("-"):
-                raise SettingsError(f"Unknown option {word}. {suggestion(word.partition('=')[0], self._option_string_actions)}")
+                raise SettingsError(f"Unknown option {word}. {self._what_to_write(word.partition('=')[0])}")
             quotes = "" if word.isdecimal() else ". A path with spaces needs quotes around it"
             raise SettingsError(f"Unexpected '{word}': {self.format_usage().strip()}{quotes}")
         return known
+
+    def _what_to_write(self, option: str) -> str:
+        """Return what stands in the place of an unknown option: ``--set`` where it is a setting, or the options there are."""
+        name = option.strip("-").replace("-", "_")
+        if "--set" in self._option_string_actions:
+            if any(name in section for section in read_defaults().values()):
+                return f"Settings are given as --set: --set {name}=VALUE."
+            if synonym := describe_synonym(name):
+                return f"{synonym} Settings are given as --set NAME=VALUE."
+        return suggestion(option, self._option_string_actions)
 
 
 def add_settings_argument(parser: argparse.ArgumentParser, text: str) -> None:

@@ -34,6 +34,14 @@ TO_FINAL = ("linear", "logarithmic")
 """The schedules that lead to `final_learning_rate`."""
 
 
+SCORES = (
+    "AUC", "BinaryAccuracy", "BinaryIoU", "F1Score", "FBetaScore", "MeanIoU", "OneHotIoU", "OneHotMeanIoU",
+    "PearsonCorrelation", "ConcordanceCorrelation", "Precision", "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision",
+    "SensitivityAtSpecificity", "SpecificityAtSensitivity",
+)  # fmt: skip
+"""Metrics of Keras that take options, so that a task does not name them; more of each is better."""
+
+
 class KerasMetric(NamedTuple):
     """A metric of Keras: its class in keras.metrics, and whether more of it is better."""
 
@@ -46,9 +54,10 @@ def match(name: str, known: Iterable[str]) -> str | None:
 
     Such as ``Huber``, ``huber``; ``MSE``, ``mse``, ``mean_squared_error``.
     """
-    plain = {_plain(known_name): known_name for known_name in known}
-    return plain.get(_plain(_SHORT.get(name.lower(), name)))
+    plain = {plain_name(known_name): known_name for known_name in known}
+    return plain.get(plain_name(_SHORT.get(name.lower(), name)))
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a name without what differs between its spellings as a class and as a function: ``meansquarederror``."""
     return name.replace("_", "").lower()

@@ -22,9 +22,12 @@ from xval.base.errors import SettingsError, XvalError, suggestion
 from xval.base.literals import parse_module, source_of
 
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
+OBJECT_PREFIX = "keras:"
+"""How the text of an object of Keras begins, which is no path though there are dots in it."""
 _SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
 _ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
 PACKAGES = (*_ENGINE, _SHARED_PACKAGE)  # of the project; a copy of the code has them whole
+_STARTS_A_RUN = ("main", "run", "cross_validate")
 _PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
 
 
@@ -70,8 +73,39 @@ class Definition:
 
 
 def is_dotted(name: str) -> bool:
-    """Return whether a name means a part of the user's own."""
-    return "." in name
+    """Return whether a name means a part of the user's own; the text of an object of Keras does not (`keras_objects`)."""
+    return "." in name and not name.startswith(OBJECT_PREFIX)
+
+
+def path_of(part: Any, setting: str) -> str:
+    """Return the dotted path of a function or class that a script gives itself, which other processes find it by.
+
+    Args:
+        part: The function or class.
+        setting: Of which it is the value, for errors.
+
+    Raises:
+        SettingsError: It has none: a lambda, or what is defined inside a function or a class.
+    """
+    name = str(part.__qualname__)
+    if not name.isidentifier():
+        what = "a lambda" if "<lambda>" in name else f"'{name}', which is defined inside another function or class,"
+        short = "NAME" if "<lambda>" in name else name.rpartition(".")[2]
+        raise SettingsError(
+            f"{what} has no name by which the processes that train find it. Write it as a function into a file beside your "
+            f"script, such as my_parts.py, and name it: {setting}='my_parts.{short}'."
+        )
+    module = str(part.__module__)
+    return f"{_name_of_main() if module == '__main__' else module}.{name}"
+
+
+def _name_of_main() -> str:
+    """Return under which name a script that runs can be imported; ``__main__`` where it is no file of Python."""
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    if spec is not None:
+        return str(spec.name)
+    return Path(file).stem if file and Path(file).suffix == ".py" and Path(file).stem.isidentifier() else "__main__"
 
 
 def find_definition(path: str) -> Definition:
@@ -111,9 +145,35 @@ def find_module(name: str) -> Module:
         raise SettingsError(f"'{name}' is no file written in Python; name a module and a function in it.")
     file = Path(spec.origin)
     try:
-        return Module(name, file, parse_module(file))
+        tree = parse_module(file)
     except SyntaxError as error:
         raise SettingsError(f"{file}, line {error.lineno}: {error.msg}") from error
+    if _is_running(file) and (line := _line_that_runs(tree)):
+        raise SettingsError(
+            f"{file}, line {line}: this runs the experiment whenever the file is imported, which the processes that train do "
+            f"to find what is named in '{name}'. Put the line behind if __name__ == \"__main__\":, or your parts into a file "
+            "beside the script, such as my_parts.py."
+        )
+    return Module(name, file, tree)
+
+
+def _is_running(file: Path) -> bool:
+    """Return whether a file is the script that runs."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return script is not None and Path(script).resolve() == file.resolve()
+
+
+def _line_that_runs(tree: ast.Module) -> int:
+    """Return the first line of a script that starts a run as soon as it is imported; 0: none does."""
+    for statement in tree.body:
+        is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        is_guarded = isinstance(statement, ast.If) and "__name__" in source_of(statement.test)
+        if is_definition or is_guarded:
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and source_of(node.func).rpartition(".")[2] in _STARTS_A_RUN:
+                return node.lineno
+    return 0
 
 
 def load(path: str) -> Any:

@@ -23,6 +23,7 @@ from xval.folds.for_sklearn import ClipFolds, ValidationSide
 from xval.jobs.folds_file import load_folds
 from xval.settings.architectures import find_architecture
 from xval.settings.assignments import parse_assignments
+from xval.settings.given_objects import plain_parameters
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 from xval.settings.space import Choice, Interval, Pruning, SearchPlan
@@ -129,7 +130,10 @@ class Experiment:
         numbers = []
         for number, combination in enumerate(product(*columns.values()), start=first):
             parameters = dict(zip(columns, combination, strict=True))
-            short, long = describe_parameters({name: parameters[name] for name in varied}), describe_parameters(parameters)
+            try:
+                short, long = describe_parameters({name: parameters[name] for name in varied}), describe_parameters(parameters)
+            except SettingsError as error:
+                raise SettingsError(f"{self._declaration.script}, grid: {error}") from error
             comment = next((text for text in (short, long) if text and text not in used), f"{long} ({number})" if long else "")
             used.add(comment)
             self[number] = {"comment_1": comment} | parameters
@@ -299,7 +303,8 @@ def _script() -> Path | None:
 
 def describe_parameters(parameters: Mapping[str, object]) -> str:
     """Return ``crnn, learning_rate 0.001``."""
-    shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in parameters.items()}
+    said = {name: value for name, value in plain_parameters(parameters).items() if name in parameters or value is not None}
+    shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in said.items()}
     return ", ".join(text if name == "architecture" else f"{name} {text}" for name, text in shown.items())
 
 

@@ -18,6 +18,7 @@ from xval.base.config_file import CONFIG_PATH, ROOT, find_study
 from xval.base.json_files import naming, part_path, remove_stale_parts
 from xval.base.user_code import PACKAGES, imported_modules, own_files
 from xval.settings.architectures import own_architectures
+from xval.settings.given_objects import plain_parameters
 from xval.settings.resolve import Declaration
 
 _PACKAGES = (*PACKAGES, "experiments")
@@ -93,8 +94,8 @@ def as_script(declaration: Declaration) -> str:
         "",
         "from xval import Experiment",
         "",
-        f"experiment = Experiment({declaration.description!r}, **{declaration.parameters!r})",
-        *(f"experiment[{number}] = {parameters!r}" for number, parameters in sorted(declaration.instances.items())),
+        f"experiment = Experiment({declaration.description!r}, **{plain_parameters(declaration.parameters)!r})",
+        *(f"experiment[{number}] = {plain_parameters(values)!r}" for number, values in sorted(declaration.instances.items())),
         "",
         'if __name__ == "__main__":',
         "    experiment.main()",

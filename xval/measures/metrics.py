@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.base import keras_names
 from xval.base.errors import DivergenceError, JobError, SettingsError, suggestion
 
 MetricFunction = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -59,6 +60,9 @@ class Metric(NamedTuple):
     chance: ChanceFunction | None = None
     aliases: tuple[str, ...] = ()
 
+
+SKLEARN = "sklearn:"
+"""Before the name of a metric of scikit-learn."""
 
 _METRICS: dict[str, dict[str, Metric]] = {}
 PACKAGE = "xval.measures.tasks"
@@ -141,9 +145,16 @@ def find(task_type: str, name: str) -> Metric:
 def canonical_name(task_type: str, name: str) -> str:
     """Return the name under which a metric of a task has its figures: ``balanced_accuracy`` for ``uar``.
 
-    Any other name is returned as it is.
+    Capitals and underscores do not matter. ``sklearn:cohen_kappa_score`` is ``sklearn.metrics.cohen_kappa_score``, a dotted
+    path as of a metric of the user's own. Any other name is returned as it is.
     """
-    return next((known for known, registered in _metrics(task_type).items() if name in registered.aliases), name)
+    if name.startswith(SKLEARN):
+        return f"sklearn.metrics.{name.removeprefix(SKLEARN)}"
+    plain = keras_names.plain_name(name)
+    for known, registered in _metrics(task_type).items():
+        if plain in map(keras_names.plain_name, (known, *registered.aliases)):
+            return known
+    return name
 
 
 def describe(task_type: str, name: str) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
-from xval.base import keras_names, user_code
+from xval.base import keras_names, keras_objects, user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import KerasMetric
 from xval.measures import metrics
@@ -123,7 +123,7 @@ class TaskFacts:
         return ("val_loss", "loss", self.training_metric, *(f"val_{name}" for name in validated))
 
     def loss_name(self, name: str) -> str:
-        """Return the Keras name of a loss, with `auto` resolved, or the dotted path of a loss of the user's own.
+        """Return the Keras name of a loss, with `auto` resolved; a loss of the user's own, or with options, is as it is.
 
         Raises:
             SettingsError: The loss does not fit the task; or there is no such function of two arguments.
@@ -133,6 +133,14 @@ class TaskFacts:
         if user_code.is_dotted(name):
             user_code.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
             return name
+        if keras_objects.is_object(name):
+            described = keras_objects.parse(name)
+            if described.own_path:
+                user_code.find_definition(described.own_path)
+                return name
+            if keras_names.match(described.class_name, self.losses):
+                return name
+            name = described.class_name
         matched_loss = keras_names.match(name, self.losses)
         if matched_loss is None:
             raise SettingsError(
@@ -142,7 +150,13 @@ class TaskFacts:
 
     def target_form(self, loss: str) -> TargetForm:
         """Return the form of the targets that a loss of `loss_name` wants; the user's own want that of the first loss."""
-        return self.losses.get(loss, next(iter(self.losses.values())))
+        return self.losses.get(self.loss_kind(loss), next(iter(self.losses.values())))
+
+    def loss_kind(self, loss: str) -> str:
+        """Return the Keras name of a loss of `loss_name` without its options."""
+        if not keras_objects.is_object(loss):
+            return loss
+        return keras_names.match(keras_objects.parse(loss).class_name, self.losses) or loss
 
     def higher_is_better(self, metric: str) -> bool:
         """Return whether more of a metric of the task, or of `final_metrics`, is better."""

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import user_code
+from xval.base import keras_objects, user_code
 from xval.data.fold import FoldData
 from xval.settings.schema import Settings
 
@@ -32,7 +32,12 @@ def fitted_loss(settings: Settings) -> str:
 
 def loss_function(name: str) -> Function:
     """Return the function of a loss of `Task.loss_name`: from targets and predictions to one value per example."""
-    function: Function = user_code.load(name) if user_code.is_dotted(name) else keras.losses.get(name)
+    if keras_objects.is_object(name):
+        function: Function = keras_objects.parse(name).make().call
+    elif user_code.is_dotted(name):
+        function = user_code.load(name)
+    else:
+        function = keras.losses.get(name)
     return function
 
 

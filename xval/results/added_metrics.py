@@ -84,7 +84,7 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         task_metric = metrics.find(task_type, written)
         return AddedMetric(written, task_metric, _hash([Path(task_metric.function.__code__.co_filename)]))
     further_metrics.directions(task_type, written)
-    module = user_code.find_definition(written).module
+    module = user_code.find_module(written.rpartition(".")[0])
     version = _hash([module.file, *user_code.own_files([module.name], known=_PROJECT).values()])
     try:
         ((name, metric),) = further_metrics.load(task_type, written).items()

@@ -17,6 +17,7 @@ from xval.base import user_code
 from xval.base.config_file import ROOT, own_folder
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
+from xval.base.synonyms import estimator_name
 from xval.measures.task import all_tasks
 from xval.measures.tasks.classification import TASK as CLASSIFICATION
 from xval.settings.classical import CLASSICAL
@@ -74,6 +75,12 @@ def own_architectures() -> list[Path]:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.glob("*.py") if not path.stem.startswith("_")]
+
+
+def known_name(name: object) -> object:
+    """Return the name here of an estimator that is called as elsewhere: ``svm`` for ``SVC``; any other value as it is."""
+    meant = estimator_name(name) if isinstance(name, str) else None
+    return name if meant is None or name in architecture_names() else meant
 
 
 def doing(task_type: str) -> tuple[str, ...]:

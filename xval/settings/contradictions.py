@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, TypeAdapter
 
-from xval.base import user_code
+from xval.base import keras_objects, user_code
 from xval.base.errors import SettingsError, suggestion
+from xval.measures import metrics
 from xval.settings import architectures, further_metrics, model_address, optimizers
 from xval.settings.schema import Settings
 
@@ -27,6 +28,7 @@ def checked_settings(values: Mapping[str, object]) -> Settings:
 
 
 def _check_together(settings: Settings) -> Settings:
+    settings = _with_known_names(settings)
     _check_secrets(settings)
     _check_names(settings)
     _check_clip_classes(settings)
@@ -36,6 +38,16 @@ def _check_together(settings: Settings) -> Settings:
     _check_transfer(settings)
     _check_augmentation(settings)
     return settings
+
+
+def _with_known_names(settings: Settings) -> Settings:
+    """Return settings in which metrics have the names of their figures, and none is named that is computed anyway."""
+    task = settings.task
+    text = further_metrics.known_names(task, settings.metrics)
+    beside = {further_metrics.short_name(name) for name in further_metrics.split_names(text)}
+    prefix, name = ("val_", settings.monitor[4:]) if settings.monitor.startswith("val_") else ("", settings.monitor)
+    known = name if name in beside else metrics.canonical_name(task.name, name)
+    return settings.model_copy(update={"metrics": text, "monitor": f"{prefix}{known}"})
 
 
 _CHECKED = TypeAdapter(Annotated[Settings, AfterValidator(_check_together)])
@@ -88,7 +100,7 @@ def _check_clip_classes(settings: Settings) -> None:
     """Refuse what needs one class of each clip, or any number of them, where clips have none."""
     task = settings.task
     loss = task.loss_name(settings.loss)
-    if user_code.is_dotted(loss) and task.target_form(loss) == "class":
+    if (user_code.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
         why = f"gives examples shares of classes; loss '{loss}' gets the number of one class"
         _refuse(settings, ("augment_mixup", "label_smoothing"), why)
     _refuse_for_task(settings, "label_smoothing", neutral=0)

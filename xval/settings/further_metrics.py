@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import keras_names, user_code
+from xval.base import keras_names, keras_objects, user_code
 from xval.base.errors import SettingsError, suggestion
+from xval.base.keras_objects import KerasObject
 from xval.base.literals import source_of
-from xval.measures import metrics
+from xval.measures import metrics, sklearn_metrics
 from xval.measures.metrics import Metric
 from xval.measures.task import Task, find_task
 
@@ -23,8 +24,27 @@ _HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval import m
 
 def split_names(text: str) -> tuple[str, ...]:
     """Return the names in the parameter ``metrics``: none in ``auto``."""
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    names = keras_objects.split_texts(text)
     return () if names == ("auto",) else names
+
+
+def known_names(task: Task, text: str) -> str:
+    """Return the parameter ``metrics`` without what a task computes anyway, scikit-learn's metrics by their dotted paths."""
+    kept = []
+    for name in split_names(text):
+        known = metrics.canonical_name(task.name, name)
+        is_of_keras = keras_names.match(name, task.keras_metrics) is not None
+        if is_of_keras or known not in metrics.metric_names(task.name):
+            kept.append(name if is_of_keras else known)
+    return text if tuple(kept) == split_names(text) else ", ".join(kept) or "auto"
+
+
+def short_name(written: str) -> str:
+    """Return the name that a metric of the parameter ``metrics`` has in records."""
+    if keras_objects.is_object(written):
+        described = keras_objects.parse(written)
+        return str(described.options.get("name", keras_objects.snake_case(described.class_name)))
+    return written.rpartition(".")[2]
 
 
 def directions(task_type: str, text: str) -> dict[str, bool]:
@@ -43,8 +63,6 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
     for name in names:
         own = user_code.is_dotted(name)
-        if (known := metrics.canonical_name(task_type, name)) != name:
-            raise SettingsError(f"metric '{name}': it is '{known}', which is computed already; leave it out.")
         short, higher = _own_direction(name) if own else _keras_direction(task, name)
         if short in higher_is_better or short in taken:
             raise SettingsError(f"metric '{name}': '{short}' is computed already; {'rename it' if own else 'leave it out'}.")
@@ -68,25 +86,29 @@ def load(task_type: str, text: str) -> dict[str, Metric]:
     """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here."""
     task, further = find_task(task_type), {}
     for written, (name, higher) in zip(split_names(text), directions(task_type, text).items(), strict=True):
-        if user_code.is_dotted(written):
+        if written.startswith(sklearn_metrics.PACKAGE):
+            further[name] = sklearn_metrics.load(name, has_classes=task.has_classes)
+        elif user_code.is_dotted(written):
             function = user_code.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
                 raise SettingsError(f"metric '{written}' is no function that says whether more is better; {_HOW_TO_SAY}.")
             declared = getattr(function, "metric", None)
             further[name] = declared._replace(function=function) if isinstance(declared, Metric) else Metric(function, higher)
         else:
-            further[name] = Metric(_KerasFunction(task.keras_metrics[name].class_name), higher)
+            if keras_objects.is_object(written):
+                described = keras_objects.parse(written)
+            else:
+                described = KerasObject("keras.metrics", task.keras_metrics[name].class_name)
+            further[name] = Metric(_KerasFunction(described), higher)
     return further
 
 
 class _KerasFunction:
     """A metric of Keras, a class in keras.metrics, as a function of targets and predictions."""
 
-    def __init__(self, class_name: str) -> None:
-        import keras
-
-        self._metric = getattr(keras.metrics, class_name)()
-        self._wants_one_hot = not class_name.startswith("Sparse")
+    def __init__(self, described: KerasObject) -> None:
+        self._metric = described.make()
+        self._wants_one_hot = not described.class_name.startswith("Sparse")
 
     def __call__(self, targets: NDArray[Any], predictions: NDArray[Any]) -> float:
         self._metric.reset_state()
@@ -97,6 +119,15 @@ class _KerasFunction:
 
 
 def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
+    if keras_objects.is_object(name):
+        class_name = keras_objects.parse(name).class_name
+        keras_name = keras_names.match(class_name, task.keras_metrics)
+        if keras_name is None and class_name not in keras_names.SCORES:
+            raise SettingsError(
+                f"metric {class_name}: it is not known whether more of it is better. Write a function of targets and "
+                f"predictions that returns it, and {_HOW_TO_SAY}."
+            )
+        return short_name(name), keras_name is None or task.keras_metrics[keras_name].higher_is_better
     keras_name = keras_names.match(name, task.keras_metrics)
     if keras_name is None:
         known = suggestion(name, ["auto", *task.keras_metrics])
@@ -105,7 +136,10 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
 
 
 def _own_direction(path: str) -> tuple[str, bool]:
-    """Read the short name of a user's metric and its direction in the source of its module."""
+    """Read the short name of a user's metric and its direction in the source of its module; scikit-learn knows its own."""
+    if path.startswith(sklearn_metrics.PACKAGE):
+        name = path.removeprefix(sklearn_metrics.PACKAGE)
+        return name, sklearn_metrics.direction(name)
     definition = user_code.find_definition(path)
     definition.check_signature(2, "metric(targets, predictions)")
     name = path.rpartition(".")[2]

@@ -5,13 +5,14 @@ check values.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, TypeAdapter
 
 from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.base.literals import read_literal
+from xval.base.synonyms import estimator_name
 
 ReshapingType = Literal["conv", "rnn", "none"]
 
@@ -50,6 +51,8 @@ class Option:
             raise SettingsError(f"received {value}; {self.annotation} is wanted.")
         if isinstance(value, str) and self.annotation.startswith("tuple"):
             value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
+        if isinstance(value, str) and self.annotation.startswith("Literal"):
+            value = next((choice for choice in get_args(wanted) if _is_called(str(choice), value)), value)
         if wanted is str and not isinstance(value, str):
             raise SettingsError(f"received {value!r}; text is wanted.")
         return TypeAdapter(wanted, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
@@ -87,6 +90,12 @@ class Architecture:
             return self.file
         module = self.build_path.rpartition(".")[0]
         return module if user_code.is_dotted(self.name) else f"architectures/{self.name}.py"
+
+
+def _is_called(estimator: str, value: str) -> bool:
+    """Return whether a value is another name of an estimator: ``SVC`` of ``svm``."""
+    meant = estimator_name(value)
+    return meant is not None and meant == estimator_name(estimator)
 
 
 def type_of(annotation: str) -> Any:

@@ -8,15 +8,15 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from pathlib import PurePath
 
 from pydantic import ValidationError
 
 from xval.base.config_file import APART, CONFIG_PATH, read_defaults
 from xval.base.errors import SettingsError
 from xval.settings import classical_faults, combination, optimizer_arguments, value_faults
-from xval.settings.architectures import COMBINATION, find_architecture, trains_network
+from xval.settings.architectures import COMBINATION, find_architecture, known_name, trains_network
 from xval.settings.contradictions import checked_settings
+from xval.settings.given_objects import plain_parameters
 from xval.settings.options import Architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
@@ -162,7 +162,7 @@ def _resolve_one(
         try:
             options[name] = option.check(merged[name]) if name in merged else option.default
         except (ValidationError, SettingsError) as error:
-            faults.append(f"{place(name)}: {name}: {value_faults.describe_option(merged[name], error)}")
+            faults.append(f"{place(name)}: {name}: {value_faults.describe_option(option, merged[name], error)}")
         sources.setdefault(name, architecture.source)
     if settings is None:
         raise SettingsError("\n".join(faults))
@@ -203,8 +203,13 @@ def _merge_layers(
     merged: dict[str, object] = {}
     sources: dict[str, str] = {}
     for source, values in layers.items():
-        merged.update({name: str(value) if isinstance(value, PurePath) else value for name, value in values.items()})
-        sources.update(dict.fromkeys(values, source))
+        try:
+            plain = plain_parameters(values)
+        except SettingsError as error:
+            place = _place(declaration, source, declaration.place(number))
+            raise SettingsError("\n".join(f"{place}: {fault}" for fault in str(error).splitlines())) from error
+        merged.update(plain)
+        sources.update(dict.fromkeys(plain, source))
     return merged, sources
 
 
@@ -232,7 +237,7 @@ def _find_other_tasks(settings: Settings, sources: Mapping[str, str]) -> dict[st
 def _architecture(name: object) -> Architecture:
     """Return the architecture, or one without options where the name is wrong; Settings names that fault."""
     try:
-        return find_architecture(str(name))
+        return find_architecture(str(known_name(name)))
     except SettingsError:
         return Architecture(str(name), {}, "none", (), "")
 

@@ -22,7 +22,7 @@ from preprocessing.features.settings import (
     PositiveInt,
     none_from_text,
 )
-from xval.base import user_code
+from xval.base import keras_objects, user_code
 from xval.folds.condition import Condition
 from xval.folds.plan import FoldSettings, Strategy
 from xval.measures.forms import FigureOptions
@@ -122,7 +122,7 @@ class Settings(FeatureSettings):
     train_where: Annotated[OptionalText, _CONDITION, Scope.LOSS] = None
     test_where: Annotated[OptionalText, _CONDITION] = None
     # model
-    architecture: Annotated[str, Scope.MODEL]
+    architecture: Annotated[str, BeforeValidator(architectures.known_name), Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(rename_reshaping), _NETWORK]
     normalization: Annotated[Literal["per_bin", "global", "per_clip", "none"], _NETWORK | Scope.FEATURE_LOSS]
     # What was written before there was this setting was trained without it.
@@ -214,12 +214,13 @@ class Settings(FeatureSettings):
     @property
     def scales_loss(self) -> bool:
         """Whether errors count in deviations of the training items' targets."""
-        return self.scales_targets and self.task.loss_name(self.loss) in self.task.scaled_losses
+        return self.scales_targets and self.task.loss_kind(self.task.loss_name(self.loss)) in self.task.scaled_losses
 
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name."""
         names = [self.fold_strategy, self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
         names += further_metrics.split_names(self.callbacks or "auto")
+        names += [keras_objects.parse(name).own_path for name in names if keras_objects.is_object(name)]
         modules = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
         is_own = user_code.is_dotted(self.architecture)
         return modules | ({architectures.find_architecture(self.architecture).source} if is_own else set())

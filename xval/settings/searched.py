@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import SettingsError
-from xval.settings.architectures import trains_network
+from xval.settings.architectures import known_name, trains_network
 from xval.settings.options import Architecture
 from xval.settings.schema import Settings, names_of, names_of_loss
 from xval.settings.scope import Scope
@@ -35,7 +35,7 @@ def space_faults(
         return []
     tried = plan.space.get("architecture")
     for name in tried.options if isinstance(tried, Choice) else [settings.architecture]:
-        if not trains_network(str(name)):
+        if not trains_network(str(known_name(name))):
             return [f"search: architecture '{name}' trains no network; it has a search of its own"]
     if settings.train_fraction < 1:
         return ["search: train_fraction trains on a share that depends on the seed; search with all items"]

@@ -44,7 +44,9 @@ def read_strategy(value: object) -> object:
 
 
 def read_gpu(value: object) -> object:
-    """Take 0 for "0", since the device is written either way, and refuse what is no device."""
+    """Take 0 for "0" and [0, 1] for "0,1", since the device is written either way, and refuse what is no device."""
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(text, str) and text != "cpu" and not re.fullmatch(r"\s*[0-9]+\s*(,\s*[0-9]+\s*)*", text):
         raise ValueError("allowed: a GPU number such as 0, several such as 0,1,2, or cpu")

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from xval.base.config_file import describe_missing, read_defaults
 from xval.base.errors import SettingsError, suggestion
-from xval.settings.options import Architecture
-from xval.settings.schema import Settings
+from xval.base.synonyms import describe_synonym
+from xval.settings.options import Architecture, Option
+from xval.settings.schema import EXPERIMENT_KEYS, Settings
 
 _LONGEST_SHOWN = 200
 
@@ -21,6 +22,8 @@ def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool
 
     An instance sets options of its own architecture; something that holds for several instances sets those of theirs.
     """
+    if synonym := describe_synonym(name):
+        return f"unknown parameter '{name}'. {synonym}"
     near = suggestion(name, [*Settings.model_fields, *architecture.options]).partition(" Did you mean")
     if near[2]:
         return f"unknown parameter '{name}'. Did you mean{near[2]}"
@@ -47,6 +50,8 @@ def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str
     if fault["type"] == "missing" and len(fault["loc"]) == 1:
         return describe_missing(name, _sections_around(name))
     received = fault["input"]
+    if several := _describe_several(name, received):
+        return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {several}"
     allowed = fault.get("ctx", {}).get("expected")
     if fault["type"] == "literal_error" and allowed is not None and isinstance(received, str):
         names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]
@@ -55,8 +60,10 @@ def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str
     return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {wanted}{_ended(reason)}"
 
 
-def describe_option(value: object, error: ValidationError | SettingsError) -> str:
+def describe_option(option: Option, value: object, error: ValidationError | SettingsError) -> str:
     """Return what is wrong with the value of an option of the architecture."""
+    if (several := _describe_several(option.name, value)) and not option.annotation.startswith("tuple"):
+        return f"received {value!r}; {several}"
     if isinstance(error, SettingsError):
         return str(error)
     fault: Any = error.errors()[0]
@@ -64,6 +71,21 @@ def describe_option(value: object, error: ValidationError | SettingsError) -> st
     if fault["type"] == "tuple_type":
         reason = f"allowed: several values, such as {(fault['input'],)!r}"
     return f"received {value!r}; {reason}."
+
+
+def _describe_several(name: str, received: object) -> str:
+    """Return what to write where several values were given to a setting that has one; empty: one was given."""
+    if not isinstance(received, list | tuple | range):
+        return ""
+    values = list(received)
+    if name == "seed":
+        n_seeds = len(values)
+        return f"one number is wanted. To train each fold with {n_seeds} seeds and average the figures, set repeats={n_seeds}."
+    if name in EXPERIMENT_KEYS:
+        return "one value is wanted, which all instances share."
+    return (
+        f"one value is wanted. For an instance with each of them, write experiment.grid({name}={values!r:.{_LONGEST_SHOWN}})."
+    )
 
 
 def _sections_around(missing: str) -> list[str]:

@@ -65,7 +65,6 @@ def test_names_and_paths_stand_side_by_side_with_their_directions(own_package):
         ),
         ("regression", "top_k_categorical_accuracy", r"unknown metric .* for regression"),
         ("classification", "own_package.parts.accuracy", r"'accuracy' is computed already; rename it"),
-        ("classification", "uar", r"it is 'balanced_accuracy', which is computed already; leave it out"),
         ("classification", "mse, MeanSquaredError", r"'mean_squared_error' is computed already; leave it out"),
         ("classification", "own_package.parts.without_direction", r"does not say whether more of it is better; write @metric"),
         ("classification", "own_package.parts.three", r"metric\(targets, predictions\) is wanted"),

@@ -136,7 +136,6 @@ def test_what_frames_want_of_architecture_and_features(changes, message):
         ({"clip_average": "logits"}, "clip_average='logits' is for classes of which one is right.*allowed is probabilities"),
         ({"clip_average": "votes"}, "clip_average='votes' is for classes"),
         ({"monitor": "val_tuned_macro_f1"}, "thresholds are found once, after training; monitor the loss or .*val_lrap"),
-        ({"metrics": "map"}, "metric 'map': it is 'mean_average_precision', which is computed already"),
         ({"loss": "categorical_crossentropy"}, "unknown loss 'categorical_crossentropy' for multilabel_classification"),
         ({"architecture": "svm"}, "'svm' does classification, not multilabel_classification. Those that do: cnn_small, "),
         ({"architecture": "feature_combination"}, "'feature_combination' does classification, not multilabel"),

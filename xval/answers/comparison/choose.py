@@ -75,7 +75,7 @@ def compare_instances(
         if fitted := [names[place] for place in fitted_to_own_items(numbered) if place != first]:
             reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
     task = numbered[0].task
-    metric = canonical_name(task.name, metric or task.main_metrics[0])
+    metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
     higher_is_better = _check_metric(metric, chosen)
     competitors = [Competitor(name, instance, metric) for name, instance in chosen.items()]
     unit = "examples" if metric == "loss" and has_windows(numbered) else task.unit

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import user_code
+from xval.base import keras_objects, user_code
 from xval.base.errors import SettingsError
 from xval.measures import metrics
 from xval.measures.task import Task
@@ -41,9 +41,8 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     further = further_metrics.load(task_type, settings.metrics)
     targets, predictions = _made_up_answers(settings.task, n_outputs)
     loss = settings.task.loss_name(settings.loss)
-    values = (
-        np.shape(keras.ops.convert_to_numpy(loss_function(loss)(targets, predictions))) if user_code.is_dotted(loss) else None
-    )
+    is_own = user_code.is_dotted(loss) or keras_objects.is_object(loss)
+    values = np.shape(keras.ops.convert_to_numpy(loss_function(loss)(targets, predictions))) if is_own else None
     if values not in (None, (len(targets),)):
         raise SettingsError(f"loss '{loss}' gave shape {values} for {len(targets)} examples; one value per example is wanted.")
     for name, metric in further.items():

@@ -49,7 +49,7 @@ def _half(targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: AR
     return Chance(0.5, "any answer that does not depend on the audio")
 
 
-@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_most_frequent, aliases=("war",))
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_most_frequent, aliases=("war", "acc"))
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of examples whose predicted class is the true one."""
     return float(np.mean(np.argmax(predictions, axis=1) == targets))

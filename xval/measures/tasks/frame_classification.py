@@ -43,7 +43,7 @@ _WANTED = (
 )
 
 
-@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=frame_chance.chance_accuracy)
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=frame_chance.chance_accuracy, aliases=("acc",))
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of right decisions: frames with the right class, background too; or labels of frames, heard or not."""
     true, predicted = all_classes(targets, predictions)

@@ -152,7 +152,7 @@ def hamming_loss(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean((targets > THRESHOLD) != (predictions >= THRESHOLD)))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_best_accuracy)
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_best_accuracy, aliases=("acc",))
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of right decisions over all labels of all examples, which training follows: 1 less the Hamming loss.
 

@@ -1,0 +1,144 @@
+"""Metrics of scikit-learn by name: ``sklearn:cohen_kappa_score``, and its scorers, such as ``sklearn:f1_weighted``.
+
+Comes in: a name of `sklearn.metrics`, or of a scorer. Goes out: whether more of it is better, and a function of targets and
+predictions as those of a task are. What wants labels gets them, what wants probabilities gets those: the scorer says which, or
+else the name of the second argument. scikit-learn is imported only where a metric of it is named.
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import SettingsError, suggestion
+from xval.measures.metrics import SKLEARN, Metric
+
+PACKAGE = SKLEARN.replace(":", ".metrics.")
+_HIGHER_IS_BETTER = {"_score": True, "_loss": False, "_error": False, "_deviance": False}
+_PROBABILITIES = ("y_score", "y_prob", "y_proba")
+_LABELS = ("y_pred", "y2", "labels_pred")
+_SHARE = 0.5
+"""From which probability on each of several labels is predicted."""
+
+
+class _Described(NamedTuple):
+    """What scikit-learn says of a metric.
+
+    Attributes:
+        function: Of targets and predictions.
+        higher_is_better: Whether more of the figure is better, which is the value of the function times `sign`.
+        sign: -1 where a scorer is the negative of its function.
+        wants_probabilities: Not labels.
+        options: With which the function is called.
+        takes_labels: Whether it has to be told which classes there are.
+    """
+
+    function: Callable[..., Any]
+    higher_is_better: bool
+    sign: int
+    wants_probabilities: bool
+    options: Mapping[str, Any]
+    takes_labels: bool
+
+
+def direction(name: str) -> bool:
+    """Return whether more of a metric of scikit-learn is better.
+
+    Raises:
+        SettingsError: There is no such metric, or it is none of labels or probabilities.
+    """
+    return _describe(name).higher_is_better
+
+
+def load(name: str, *, has_classes: bool) -> Metric:
+    """Return a metric of scikit-learn as a metric of a task.
+
+    Args:
+        name: Of a function of sklearn.metrics, or of a scorer.
+        has_classes: Whether predictions are probabilities of classes; otherwise they are numbers.
+    """
+    described = _describe(name)
+
+    def compute(targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
+        options = dict(described.options)
+        compared: tuple[NDArray[Any], NDArray[Any]] = (targets, predictions)
+        if has_classes:
+            compared = _as_wanted(targets, predictions, wants_probabilities=described.wants_probabilities)
+        if has_classes and targets.ndim == 1 and described.takes_labels:
+            options["labels"] = np.arange(predictions.shape[1])
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return float(described.sign * described.function(*compared, **options))
+        except ValueError:
+            if has_classes and _lacks_some(targets, predictions.shape[1]):
+                return float("nan")  # undefined, as of an item without some class; with all of them it is a mistake
+            raise
+
+    return Metric(compute, described.higher_is_better)
+
+
+def _describe(name: str) -> _Described:
+    from sklearn import metrics
+
+    scorers = {known: metrics.get_scorer(known) for known in metrics.get_scorer_names()}
+    function = getattr(metrics, name, None) if name in metrics.__all__ else None
+    if not inspect.isfunction(function):
+        if name not in scorers:
+            functions = [known for known in metrics.__all__ if _suffix(known)]
+            raise SettingsError(f"metric '{SKLEARN}{name}': unknown. {suggestion(name, {*scorers, *functions})}")
+        scorer = scorers[name]
+        wants_probabilities = scorer._response_method != "predict"
+        takes_labels = wants_probabilities and "labels" in inspect.signature(scorer._score_func).parameters
+        return _Described(scorer._score_func, True, scorer._sign, wants_probabilities, scorer._kwargs, takes_labels)
+    arguments = inspect.signature(function).parameters
+    of_function = next((scorer for scorer in scorers.values() if scorer._score_func is function), None)
+    if of_function is not None:
+        higher_is_better, wants_probabilities = of_function._sign == 1, of_function._response_method != "predict"
+    else:
+        second = list(arguments)[1]
+        if not _suffix(name) or second not in (*_PROBABILITIES, *_LABELS):
+            raise SettingsError(
+                f"metric '{SKLEARN}{name}': scikit-learn does not say whether more of it is better, or it gives no number. "
+                "Write a function that does under @metric(higher_is_better=...) (from xval import metric), and name that."
+            )
+        higher_is_better, wants_probabilities = _HIGHER_IS_BETTER[_suffix(name)], second in _PROBABILITIES
+    takes_labels = wants_probabilities and "labels" in arguments
+    return _Described(function, higher_is_better, 1, wants_probabilities, _options_for_classes(arguments), takes_labels)
+
+
+def _as_wanted(
+    targets: NDArray[Any], predictions: NDArray[np.float32], *, wants_probabilities: bool
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return targets and what they are compared with: labels; or float64 probabilities, of two classes those of the second."""
+    if targets.ndim > 1:
+        return targets.astype(np.int64), predictions if wants_probabilities else (predictions >= _SHARE).astype(np.int64)
+    if not wants_probabilities:
+        return targets, predictions.argmax(axis=1)
+    probabilities = predictions.astype(np.float64)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # of float32 they add up to almost 1, which is refused
+    return targets, probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+
+
+def _lacks_some(targets: NDArray[Any], n_classes: int) -> bool:
+    """Return whether some class occurs in no target; of several labels, whether one is always or never right."""
+    if targets.ndim == 1:
+        return len(np.unique(targets)) < n_classes
+    return bool((targets.min(axis=0) == targets.max(axis=0)).any())
+
+
+def _options_for_classes(arguments: Mapping[str, inspect.Parameter]) -> dict[str, str]:
+    """Return options for any number of classes where the defaults of a function are for two."""
+    options = {}
+    if "average" in arguments and arguments["average"].default == "binary":
+        options["average"] = "macro"
+    if "multi_class" in arguments:
+        options["multi_class"] = "ovr"
+    return options
+
+
+def _suffix(name: str) -> str:
+    return next((suffix for suffix in _HIGHER_IS_BETTER if name.endswith(suffix)), "")

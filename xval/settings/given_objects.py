@@ -1,0 +1,285 @@
+"""Objects, functions and classes that a script gives in the place of text, as the text that settings hold.
+
+Comes in: parameters as Python has them: ``optimizer=keras.optimizers.Adam(1e-3)``, ``callbacks=[EarlyStopping(patience=5)]``,
+``architecture=my_nets.build``. Goes out: the same parameters as names, numbers and texts, which settings.json holds and every
+process reads. Functions and classes are named by their dotted paths; objects of Keras by the settings that say the same, or by
+what `keras.saving.serialize_keras_object` says of them. What has no name is refused with what to write.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from xval.base import keras_objects, user_code
+from xval.base.errors import SettingsError
+from xval.base.keras_names import OPTIMIZERS, SCHEDULES, match
+from xval.base.synonyms import estimator_name
+from xval.measures.task import all_tasks
+from xval.settings.optimizer_arguments import SETTING as ARGUMENTS
+from xval.settings.optimizer_arguments import join_arguments
+
+_LISTS = ("metrics", "callbacks")
+_PARTS = ("architecture", "loss", "optimizer", "schedule", "fold_strategy", *_LISTS)
+_OF_OPTIMIZER = {"momentum": "momentum", "weight_decay": "weight_decay", "global_clipnorm": "clip_norm"}
+_USUAL_REDUCTIONS = ("sum_over_batch_size", "mean", "auto", None)
+
+_IN_PLACE_OF = {
+    "ModelCheckpoint": "leave it out: the model of each fold's best epoch is saved, as 'monitor' chooses it",
+    "BackupAndRestore": "leave it out: a run that was stopped goes on from its checkpoints (checkpoint_minutes)",
+    "TerminateOnNaN": "leave it out: a loss of NaN ends the fold",
+    "CSVLogger": "leave it out: each fold has its history.csv",
+    "History": "leave it out: each fold has its history.csv",
+    "ProgbarLogger": "leave it out: the run shows its progress",
+    "TensorBoard": "write tensorboard=True",
+    "ReduceLROnPlateau": "write schedule='plateau', schedule_decay={factor:g}, schedule_patience={patience}",
+    "LearningRateScheduler": "write schedule='my_parts.my_schedule', a function of epoch and learning rate",
+    "SwapEMAWeights": "write weight_average=0.99",
+}
+"""What to write in the place of the callbacks of Keras that this project does by itself."""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What an object says in settings.
+
+    Attributes:
+        values: By the name of the setting.
+        usual: What it says because its class has it as a default, which a parameter beside it may say otherwise.
+    """
+
+    values: dict[str, object]
+    usual: dict[str, object] = field(default_factory=dict)
+
+
+def plain_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return parameters with text in the place of objects, functions, classes and paths; others are as they are.
+
+    An object may say several settings, as an optimizer its learning rate.
+
+    Raises:
+        SettingsError: An object has no name by which other processes find it, or says something else than a parameter beside
+            it; a line for each.
+    """
+    plain: dict[str, object] = {}
+    further: dict[str, object] = {}
+    faults = []
+    for name, value in parameters.items():
+        try:
+            said = _say(name, value)
+            _refuse_other_values(said.values, {**parameters, name: value, **further}, name)
+        except SettingsError as error:
+            faults.append(f"{name}: {error}")
+            continue
+        plain[name] = said.values[name]
+        further |= {setting: text for setting, text in said.values.items() if setting != name}
+        further |= {setting: text for setting, text in said.usual.items() if setting not in parameters}
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return plain | further
+
+
+def _refuse_other_values(values: Mapping[str, object], given: Mapping[str, object], name: str) -> None:
+    """Refuse an object that says something else than what is given beside it."""
+    for setting, value in values.items():
+        if setting != name and setting in given and str(given[setting]) != str(value):
+            raise SettingsError(f"it says {setting}={value!r}, and {setting}={given[setting]!r} is given beside it; keep one.")
+
+
+def _say(name: str, value: object) -> _Said:
+    """Return what the value of a parameter says in settings, itself always among them."""
+    if isinstance(value, PurePath):
+        return _Said({name: str(value)})
+    members = value if isinstance(value, list | tuple) else [value]
+    if name in _LISTS and any(_is_thing(member) for member in members):
+        return _say_list(name, members)
+    if name not in _PARTS or not _is_thing(value):
+        return _Said({name: value})
+    if isinstance(value, ModuleType):
+        return _Said({name: f"{value.__name__}.build" if name == "architecture" else value.__name__})
+    if name == "optimizer" and keras_objects.is_keras_type(type(value)):
+        return _say_optimizer(value)
+    if name == "loss" and keras_objects.is_keras_type(type(value)):
+        return _say_loss(value)
+    return _Said({name: _name_of(name, value)})
+
+
+def _say_list(name: str, values: list[object] | tuple[object, ...]) -> _Said:
+    """Return what the members of a list say: names with commas between them, and settings."""
+    texts: list[str] = []
+    said, usual = dict[str, object](), dict[str, object]()
+    for value in values:
+        kind = value if isinstance(value, type) else type(value)
+        if not _is_thing(value):
+            texts.append(str(value))
+        elif name == "callbacks" and keras_objects.is_of_keras(kind.__module__):
+            stopping = _say_callback(value, kind.__name__)
+            said, usual = said | stopping.values, usual | stopping.usual
+        elif name == "metrics" and keras_objects.is_keras_type(kind):
+            texts.append(_metric_text(value() if isinstance(value, type) else value))
+        else:
+            texts.append(_name_of(name, value))
+    return _Said({name: ", ".join(texts) or None, **said}, usual)
+
+
+def _say_optimizer(optimizer: Any) -> _Said:
+    """Return an optimizer by its name, its learning rate and its further arguments."""
+    described = keras_objects.describe_object(optimizer)
+    options = dict(described.options)
+    options.pop("name", None)
+    schedule = optimizer.get_config()["learning_rate"]
+    if isinstance(schedule, Mapping):
+        raise SettingsError(_describe_schedule(str(schedule["class_name"]), schedule["config"]))
+    is_usual = "learning_rate" not in options
+    options.pop("learning_rate", None)
+    rate = {"learning_rate": float(str(np.float32(schedule)))}  # 0.001, of which a variable has made 0.0010000000475
+    name = described.own_path or match(described.class_name, OPTIMIZERS) or described.class_name
+    values: dict[str, object] = {"optimizer": name}
+    usual: dict[str, object] = dict.fromkeys((*_OF_OPTIMIZER.values(), "weight_average", ARGUMENTS))
+    for argument, setting in _OF_OPTIMIZER.items():
+        if argument in options:
+            values[setting] = options.pop(argument)
+    if options.pop("use_ema", False):
+        values["weight_average"] = optimizer.ema_momentum
+        options.pop("ema_momentum", None)
+    if options:
+        values[ARGUMENTS] = join_arguments(None, options)
+    usual = {setting: value for setting, value in usual.items() if setting not in values}
+    return _Said(values, usual | rate) if is_usual else _Said(values | rate, usual)
+
+
+def _say_loss(loss: Any) -> _Said:
+    """Return a loss by its name, and by its options where it has some."""
+    described = keras_objects.describe_object(loss)
+    options = {name: value for name, value in described.options.items() if name != "name"}
+    known = keras_objects.snake_case(described.class_name)
+    if options.pop("from_logits", False):
+        raise SettingsError(
+            f"from_logits=True: the loss gets probabilities, since the last layer of a network is linear here and the softmax "
+            f"is put behind it; write loss='{known}'."
+        )
+    reduction = options.pop("reduction", None)
+    if reduction not in _USUAL_REDUCTIONS:
+        raise SettingsError(f"reduction={reduction!r}: a loss is averaged over examples here; leave it out.")
+    said: dict[str, object] = {}
+    if described.class_name == "CategoricalCrossentropy" and "label_smoothing" in options:
+        said["label_smoothing"] = options.pop("label_smoothing")
+    if not options and not described.own_path:
+        return _Said({"loss": known, **said})
+    return _Said({"loss": keras_objects.KerasObject(described.module, described.class_name, options).to_text(), **said})
+
+
+def _metric_text(metric: Any) -> str:
+    """Return a metric of Keras by its name, and by its options where it has some."""
+    described = keras_objects.describe_object(metric)
+    if described.own_path:
+        named = keras_objects.snake_case(described.class_name)
+        raise SettingsError(
+            "a metric of your own is a function of all targets and predictions. Write it under @metric(higher_is_better=...) "
+            f"(from xval import metric) into a file beside your script, and name it: metrics='my_parts.{named}'."
+        )
+    is_named = any(match(described.class_name, task.keras_metrics) for task in all_tasks().values())
+    return keras_objects.snake_case(described.class_name) if is_named and not described.options else described.to_text()
+
+
+def _say_callback(callback: Any, class_name: str) -> _Said:
+    """Return the settings that say what a callback of Keras does."""
+    if class_name == "EarlyStopping":
+        return _say_early_stopping(callback() if isinstance(callback, type) else callback)
+    instead = _IN_PLACE_OF.get(class_name)
+    if instead is None:
+        raise SettingsError(
+            f"{class_name}: a new callback is made for each fold. Write a function without arguments that returns it into a "
+            "file beside your script, and name it: callbacks='my_parts.make_callback'."
+        )
+    numbers = {"factor": getattr(callback, "factor", 0.1), "patience": getattr(callback, "patience", 10)}
+    raise SettingsError(f"{class_name}: {instead.format(**numbers) if class_name == 'ReduceLROnPlateau' else instead}.")
+
+
+def _say_early_stopping(stopping: Any) -> _Said:
+    """Return early stopping by its settings."""
+    without = {
+        "min_delta": (stopping.min_delta, 0), "baseline": (stopping.baseline, None),
+        "start_from_epoch": (stopping.start_from_epoch, 0), "mode": (stopping.mode, "auto"),
+    }  # fmt: skip
+    for argument, (value, usual) in without.items():
+        if value != usual:
+            raise SettingsError(
+                f"EarlyStopping with {argument}={value!r}: there is no setting of that; leave it out. What is monitored has a "
+                "direction, which is known."
+            )
+    said: dict[str, object] = {"early_stopping": True, "patience": max(1, int(stopping.patience))}
+    return _Said(said, {"monitor": stopping.monitor, "restore_best_weights": bool(stopping.restore_best_weights)})
+
+
+def _describe_schedule(class_name: str, config: Mapping[str, Any]) -> str:
+    start = config.get("initial_learning_rate", config.get("learning_rate"))
+    known = SCHEDULES.get(class_name)
+    written = f"schedule='{known}'" if known else f"a schedule; available: {', '.join(dict.fromkeys(SCHEDULES.values()))}"
+    rate = f" with learning_rate={start:g}" if isinstance(start, int | float) else ""
+    return f"its learning rate is {class_name}, which counts steps; write {written}{rate}, which moves over all epochs."
+
+
+def _is_thing(value: object) -> bool:
+    """Return whether a value is an object, a function, a class or a module, and no plain value."""
+    plain = (str, bytes, bool, int, float, list, tuple, set, range, dict, type(None))
+    return not isinstance(value, plain) and (callable(value) or isinstance(value, ModuleType) or _is_object(value))
+
+
+def _is_object(value: object) -> bool:
+    return type(value).__module__.partition(".")[0] not in ("builtins", "numpy", "pandas", "xval")
+
+
+def _name_of(setting: str, value: Any) -> str:
+    """Return the text that names a function or a class, or an estimator of scikit-learn."""
+    kind = value if isinstance(value, type) else type(value)
+    package = str(getattr(value, "__module__", kind.__module__)).partition(".")[0]
+    class_name = str(getattr(value, "__name__", kind.__name__))
+    is_object = not hasattr(value, "__qualname__")
+    if package == "sklearn":
+        return _name_of_sklearn(setting, class_name, is_object=is_object)
+    if keras_objects.is_of_keras(package) and not is_object and setting != "architecture":
+        if setting == "schedule":
+            raise SettingsError(_describe_schedule(class_name, {}))
+        return match(class_name, OPTIMIZERS) or keras_objects.snake_case(class_name)
+    if setting == "schedule" and keras_objects.is_keras_type(kind):
+        raise SettingsError(_describe_schedule(class_name, value.get_config()))
+    if is_object:
+        raise SettingsError(_describe_object(setting, kind))
+    return user_code.path_of(value, setting)
+
+
+def _name_of_sklearn(setting: str, class_name: str, *, is_object: bool) -> str:
+    if setting == "metrics" and not is_object:
+        return f"sklearn:{class_name}"
+    estimator = estimator_name(class_name) if setting == "architecture" else None
+    if estimator and not is_object:
+        return estimator
+    if estimator:
+        raise SettingsError(f"write architecture='{estimator}'; its options are parameters beside it (docs/baselines.md).")
+    if setting == "fold_strategy" and not is_object:
+        return f"sklearn.model_selection.{class_name}"
+    raise SettingsError(
+        f"an object {class_name} has no name. Write it into a file beside your script, such as my_parts.py: mine = "
+        f"{class_name}(...), and name it: {setting}='my_parts.mine'."
+    )
+
+
+def _describe_object(setting: str, kind: type) -> str:
+    if setting == "architecture":
+        return (
+            f"a {kind.__name__} is given, and a new network is built for each fold. Write a function build(input_shape, "
+            "output_shape) that returns it into a file beside your script, and name it: architecture='my_parts.build'."
+        )
+    if setting == "callbacks":
+        return (
+            f"an object {kind.__name__} is given, and a new one is made for each fold. Name its class, "
+            f"callbacks='{kind.__module__}.{kind.__name__}', or a function without arguments that makes one."
+        )
+    return (
+        f"an object {kind.__name__} has no name by which other processes find it. Write a function or a class into a file "
+        f"beside your script, such as my_parts.py, and name it: {setting}='my_parts.NAME'."
+    )
