@@ -241,7 +241,7 @@ def test_python_of_the_docs_parses_and_its_instances_can_be_resolved(page, code,
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.Assign(targets=[ast.Subscript(value=ast.Name("experiment"), slice=number)], value=ast.Dict() as given):
-                instances[ast.literal_eval(number)] = ast.literal_eval(given)
+                instances[ast.literal_eval(number)] = value_of(given, code)
             case ast.Call(func=ast.Name("Experiment"), keywords=keywords):
                 parameters |= {keyword.arg: ast.literal_eval(keyword.value) for keyword in keywords}
             case ast.Attribute(value=ast.Name("xval"), attr=name):
@@ -253,6 +253,17 @@ def test_python_of_the_docs_parses_and_its_instances_can_be_resolved(page, code,
     assert [name for module, name in wanted if not hasattr(importlib.import_module(module), name)] == []
     if instances:
         resolve(Declaration(page, page, "a test", parameters, instances))
+
+
+def value_of(node, code):
+    """Return the value of a dict in a block of code; it may have objects of what the block imports."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        imports = [line for line in ast.parse(code).body if isinstance(line, ast.Import | ast.ImportFrom)]
+        names = {}
+        exec(compile(ast.Module(imports, []), "docs", "exec"), names)  # noqa: S102 - what the page shows
+        return eval(compile(ast.Expression(node), "docs", "eval"), names)  # noqa: S307 - likewise
 
 
 def test_the_readme_is_short_and_links_hold_where_the_pages_lie():

@@ -14,9 +14,17 @@ OWN = {
     "monitor": "val_worst",
 }
 
+OBJECTS = {
+    "architecture": "mlp",
+    "loss": 'keras:{"class_name": "CategoricalFocalCrossentropy", "config": {"gamma": 3.0}, "module": "keras.losses"}',
+    "metrics": 'keras:{"class_name": "F1Score", "config": {"average": "macro"}, "module": "keras.metrics"}, '
+    "sklearn:cohen_kappa_score",
+    "monitor": "val_uar",
+}
+
 
 def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own_package):
-    project.write_script(OWN, {"architecture": "mlp"}, num_epochs=3, num_folds=2, learning_rate=0.04, backend="jax")
+    project.write_script(OWN, OBJECTS, num_epochs=3, num_folds=2, learning_rate=0.04, backend="jax")
 
     ended = project.run("--workers", "1", "--folds", "1")
 
@@ -31,6 +39,9 @@ def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own
     assert (code / "own_package" / "shared.py").read_text() == (own_package / "shared.py").read_text()
     settings = json.loads((project.results / "instance_1" / "settings.json").read_text())
     assert settings["sources"]["n_hidden"] == "own_package.network"
+    figures = project.records()[2, 1]["metrics"]["test"]
+    assert figures["f1_score"] == pytest.approx(figures["macro_f1"], abs=1e-4)
+    assert -1 <= figures["cohen_kappa_score"] <= 1
 
 
 def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(project, own_package):

@@ -72,6 +72,13 @@ def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> N
     assert "Fewer than 6 items tell little about others: female (4), male (4)" in " ".join(found.notes)
 
 
+@pytest.mark.parametrize(
+    ("written", "name"), [("UAR", "balanced_accuracy"), ("acc", "accuracy"), ("sklearn:cohen_kappa_score", "cohen_kappa_score")]
+)
+def test_a_metric_may_be_named_as_elsewhere(table, tested, written, name) -> None:
+    assert measure_groups(tested, find_groups(table, "gender"), written).metric == name
+
+
 def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested) -> None:
     found = measure_groups(tested, find_groups(table, "gender"), "accuracy")
     of_items = pd.Series(right(tested)).groupby([table["gender"], table["item"]]).mean()

@@ -7,6 +7,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
 from xval import load_results
 from xval.answers.comparison.choose import compare_instances
@@ -148,6 +149,21 @@ def test_uar_of_finished_folds_is_what_the_stored_predictions_give_by_hand(exper
     assert pooled in [cell.value for column in summary.iter_cols() for cell in column]
     compared = compare_instances(experiment.folder.path, metric="uar", baseline=1)
     assert (compared.metric, compared.pairs[0].baseline_mean) == ("balanced_accuracy", pytest.approx(np.mean(by_side["test"])))
+
+
+def test_a_metric_of_scikit_learn_is_added_and_compared_by_its_name(experiment):
+    name = "sklearn:cohen_kappa_score"
+
+    assert request_metrics(experiment.folder, [name]) == {f"{name} (cohen_kappa_score)": "cohen_kappa_score"}
+    assert rebuild(experiment.folder) == []
+
+    tests = [of[of["side"] == "test"] for of in TABLES]
+    wanted = [cohen_kappa_score(of["target"] == "yes", of["probability_yes"] > 0.5) for of in tests]
+    assert figures_of(experiment, "cohen_kappa_score")[0] == pytest.approx(np.mean(wanted))
+    assert compare_instances(experiment.folder.path, metric=name, baseline=1).metric == "cohen_kappa_score"
+    assert request_metrics(experiment.folder, ["cohen_kappa_score", "ACC"]) == {
+        "cohen_kappa_score": "cohen_kappa_score", "ACC (accuracy)": "accuracy",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name in metrics.metric_names("classification") if name != "top_5_accuracy"])
@@ -318,7 +334,7 @@ def test_another_source_is_another_metric_and_a_lost_one_keeps_its_figures(exper
         ("uarr", r"Did you mean 'uar'\?"),
         ("top_5_accuracy", "it is computed from 6 classes on"),
         ("loss", "the loss is Keras's"),
-        ("MeanSquaredError", r"a metric of Keras, which is not loaded here.*Available: accuracy, auc, balanced_accuracy"),
+        ("MeanSquaredError", r"a metric of Keras, which is not loaded here.*Available: acc, accuracy, auc, balanced_accuracy"),
         ("own_metrics.mistake", r"has no 'mistake'\. .*Did you mean 'mistakes'\?"),
         ("own_metrics.silent", "does not say whether more of it is better"),
         ("own_metric.mistakes", "no module 'own_metric'"),

@@ -41,10 +41,13 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     further = further_metrics.load(task_type, settings.metrics)
     targets, predictions = _made_up_answers(settings.task, n_outputs)
     loss = settings.task.loss_name(settings.loss)
-    is_own = user_code.is_dotted(loss) or keras_objects.is_object(loss)
-    values = np.shape(keras.ops.convert_to_numpy(loss_function(loss)(targets, predictions))) if is_own else None
-    if values not in (None, (len(targets),)):
-        raise SettingsError(f"loss '{loss}' gave shape {values} for {len(targets)} examples; one value per example is wanted.")
+    if user_code.is_dotted(loss) or keras_objects.is_object(loss):
+        wanted = np.eye(n_outputs, dtype=np.float32)[targets] if settings.task.target_form(loss) == "one_hot" else targets
+        shape = np.shape(keras.ops.convert_to_numpy(loss_function(loss)(wanted, predictions)))
+        if shape != (len(targets),):
+            raise SettingsError(
+                f"loss '{loss}' gave shape {shape} for {len(targets)} examples; one value per example is wanted."
+            )
     for name, metric in further.items():
         value = metric.function(targets, predictions)
         if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
