@@ -16,6 +16,7 @@ from pathlib import Path
 
 from xval.base.errors import SettingsError, suggestion
 from xval.base.operating_system import read_regular
+from xval.base.synonyms import describe_synonym
 
 APART = frozenset({"offline_augmentation", "mixing"})
 """Sections that are no parameters of instances: ``python -m augmentation`` reads them."""
@@ -67,7 +68,9 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
             raise SettingsError(f"{own}: unknown section [{section}]. {suggestion(section, sections)}")
         for key, text in values.items():
             if key not in sections[section]:
-                raise SettingsError(f"{own}: unknown key '{key}' in [{section}]. {suggestion(key, sections[section])}")
+                raise SettingsError(
+                    f"{own}: unknown key '{key}' in [{section}]. {describe_synonym(key) or suggestion(key, sections[section])}"
+                )
             sections[section][key] = text
     for key in _FOLDERS:
         if key in sections.get("experiment", {}):

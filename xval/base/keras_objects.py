@@ -103,11 +103,12 @@ def is_keras_type(kind: type) -> bool:
     return any(is_of_keras(base.__module__) for base in kind.__mro__)
 
 
-def describe_object(made: Any) -> KerasObject:
-    """Return an object of Keras as a setting holds it.
+def describe_object(setting: str, made: Any) -> KerasObject:
+    """Return an object of Keras, the value of a setting, as the setting holds it.
 
     Raises:
-        SettingsError: Its `get_config` leaves out an argument of its class, so that it cannot be made again.
+        SettingsError: Its class has no name by which other processes find it, or its `get_config` leaves out an argument of
+            that class, so that it cannot be made again.
     """
     import keras
 
@@ -128,7 +129,8 @@ def describe_object(made: Any) -> KerasObject:
     }
     if (name := config.get("name")) and not _is_usual_name(str(name), kind, defaults.get("name")):
         options["name"] = name
-    return KerasObject(str(written["module"] or kind.__module__), kind.__name__, options)
+    path = f"{written['module']}.{kind.__name__}" if is_of_keras(kind.__module__) else user_code.path_of(kind, setting)
+    return KerasObject(path.rpartition(".")[0], kind.__name__, options)
 
 
 def snake_case(class_name: str) -> str:

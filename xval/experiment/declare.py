@@ -56,7 +56,8 @@ class Experiment:
 
         Args:
             number: Its number, 1 or above; it names the folder of its results.
-            parameters: A dict, or the older form, a list of ``'name="value"'`` texts.
+            parameters: A dict, or the older form, a list of ``'name="value"'`` texts. Functions, classes and objects of Keras
+                may stand for their names: ``{"optimizer": keras.optimizers.Adam(1e-3)}``.
 
         Raises:
             SettingsError: The number is no whole number above 0, or already used in a script; parameters of another form.

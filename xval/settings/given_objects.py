@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from xval.base import keras_objects, user_code
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS, SCHEDULES, match
 from xval.base.synonyms import estimator_name
 from xval.measures.task import all_tasks
+from xval.settings.classical import CLASSICAL
 from xval.settings.optimizer_arguments import SETTING as ARGUMENTS
 from xval.settings.optimizer_arguments import join_arguments
 
@@ -127,7 +128,7 @@ def _say_list(name: str, values: list[object] | tuple[object, ...]) -> _Said:
 
 def _say_optimizer(optimizer: Any) -> _Said:
     """Return an optimizer by its name, its learning rate and its further arguments."""
-    described = keras_objects.describe_object(optimizer)
+    described = keras_objects.describe_object("optimizer", optimizer)
     options = dict(described.options)
     options.pop("name", None)
     schedule = optimizer.get_config()["learning_rate"]
@@ -153,12 +154,12 @@ def _say_optimizer(optimizer: Any) -> _Said:
 
 def _say_loss(loss: Any) -> _Said:
     """Return a loss by its name, and by its options where it has some."""
-    described = keras_objects.describe_object(loss)
+    described = keras_objects.describe_object("loss", loss)
     options = {name: value for name, value in described.options.items() if name != "name"}
     known = keras_objects.snake_case(described.class_name)
     if options.pop("from_logits", False):
         raise SettingsError(
-            f"from_logits=True: the loss gets probabilities, since the last layer of a network is linear here and the softmax "
+            "from_logits=True: the loss gets probabilities. The last layer of a network is linear here, and softmax or sigmoid "
             f"is put behind it; write loss='{known}'."
         )
     reduction = options.pop("reduction", None)
@@ -174,7 +175,7 @@ def _say_loss(loss: Any) -> _Said:
 
 def _metric_text(metric: Any) -> str:
     """Return a metric of Keras by its name, and by its options where it has some."""
-    described = keras_objects.describe_object(metric)
+    described = keras_objects.describe_object("metrics", metric)
     if described.own_path:
         named = keras_objects.snake_case(described.class_name)
         raise SettingsError(
@@ -255,11 +256,15 @@ def _name_of(setting: str, value: Any) -> str:
 def _name_of_sklearn(setting: str, class_name: str, *, is_object: bool) -> str:
     if setting == "metrics" and not is_object:
         return f"sklearn:{class_name}"
-    estimator = estimator_name(class_name) if setting == "architecture" else None
-    if estimator and not is_object:
+    if setting == "metrics":
+        raise SettingsError("an object has no name; name a metric or a scorer, such as metrics='sklearn:f1_weighted'.")
+    if setting == "architecture":
+        estimator = estimator_name(class_name)
+        if estimator is None:
+            raise SettingsError(f"{class_name} is none of the estimators here. {suggestion(class_name, CLASSICAL)}")
+        if is_object:
+            raise SettingsError(f"write architecture='{estimator}'; its options are parameters beside it (docs/baselines.md).")
         return estimator
-    if estimator:
-        raise SettingsError(f"write architecture='{estimator}'; its options are parameters beside it (docs/baselines.md).")
     if setting == "fold_strategy" and not is_object:
         return f"sklearn.model_selection.{class_name}"
     raise SettingsError(
@@ -277,7 +282,7 @@ def _describe_object(setting: str, kind: type) -> str:
     if setting == "callbacks":
         return (
             f"an object {kind.__name__} is given, and a new one is made for each fold. Name its class, "
-            f"callbacks='{kind.__module__}.{kind.__name__}', or a function without arguments that makes one."
+            f"callbacks='{user_code.path_of(kind, setting)}', or a function without arguments that makes one."
         )
     return (
         f"an object {kind.__name__} has no name by which other processes find it. Write a function or a class into a file "

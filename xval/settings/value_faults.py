@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from xval.base.config_file import describe_missing, read_defaults
 from xval.base.errors import SettingsError, suggestion
+from xval.base.literals import read_literal
 from xval.base.synonyms import describe_synonym
 from xval.settings.options import Architecture, Option
 from xval.settings.schema import EXPERIMENT_KEYS, Settings
@@ -75,6 +76,11 @@ def describe_option(option: Option, value: object, error: ValidationError | Sett
 
 def _describe_several(name: str, received: object) -> str:
     """Return what to write where several values were given to a setting that has one; empty: one was given."""
+    if isinstance(received, str):
+        try:
+            received = read_literal(received.strip())
+        except (ValueError, SyntaxError):
+            return ""
     if not isinstance(received, list | tuple | range):
         return ""
     values = list(received)

@@ -10,6 +10,7 @@ import pytest
 import sklearn.metrics
 import sklearn.model_selection
 import sklearn.svm
+from sklearn.naive_bayes import GaussianNB
 
 from xval import Experiment
 from xval.base import keras_objects
@@ -64,6 +65,7 @@ WORDS = [
     ),
     ({"architecture": ["mlp", "crnn"]}, "write experiment.grid(architecture=['mlp', 'crnn'])."),
     ({"dropout": [0.1, 0.5]}, "dropout: received [0.1, 0.5]; one value is wanted. For an instance with each of them"),
+    ({"seed": "1, 2"}, "To train each fold with 2 seeds and average the figures, set repeats=2."),
     ({"n_filters": 8}, "n_filters: received 8; allowed: several values, such as (8,)."),
 ]
 
@@ -153,7 +155,7 @@ OBJECTS = [
     ),
     (
         {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
-        "the softmax is put behind it; write loss='sparse_",
+        "is put behind it; write loss='sparse_",
     ),
     ({"loss": keras.losses.Huber()}, "unknown loss 'huber' for classification"),
     ({"loss": keras.losses.Huber(delta=2.0)}, "unknown loss 'Huber' for classification"),
@@ -200,6 +202,14 @@ OBJECTS = [
         "write architecture='svm'; its options are parameters beside it (docs/baselines.md).",
     ),
     (
+        {"architecture": GaussianNB},
+        "GaussianNB is none of the estimators here. Available: boosting, forest, knn, linear, logisti",
+    ),
+    (
+        {"metrics": [sklearn.metrics.make_scorer(sklearn.metrics.f1_score)]},
+        "name a metric or a scorer, such as metrics='sklearn",
+    ),
+    (
         {"fold_strategy": sklearn.model_selection.GroupKFold(3)},
         "mine = GroupKFold(...), and name it: fold_strategy='my_parts.mine'.",
     ),
@@ -231,6 +241,8 @@ def test_functions_and_classes_of_a_module_are_named_by_their_paths(own_package)
     by_path |= {"schedule": "own_package.parts.schedule", "metrics": "own_package.parts.worst, mse"}
 
     assert resolved(written).settings_hash == resolved(by_path).settings_hash
+    slow = resolved({"optimizer": parts.Slow(0.1, nesterov=True)}).settings
+    assert (slow.optimizer, slow.learning_rate, slow.optimizer_arguments) == ("own_package.parts.Slow", 0.1, "nesterov=True")
     for network in (own_package.network, own_package.network.build):
         assert resolved({"architecture": network}).settings.architecture == "own_package.network.build"
 
