@@ -1,6 +1,7 @@
 """Experiments on samples: front ends in the model, random crops, several targets; and what is refused before training."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -29,8 +30,12 @@ def test_crops_train_and_whole_clips_are_tested(tones):
         num_folds=2,
         **tones.settings,
     )
-    ended = tones.run("--folds", "1")
+    planned, ended = tones.run("--dry-run"), tones.run("--folds", "1")
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    for shown in (planned, ended):
+        assert re.search(
+            r"The corpus: \d+ of 40 clips lose \d+ % of their audio in each epoch, which trains on a crop", shown.stdout
+        )
 
     records = tones.records()
     assert {job: record["status"] for job, record in records.items()} == dict.fromkeys([(i, 1) for i in range(1, 5)], "done")
@@ -93,8 +98,6 @@ def test_several_targets_keep_their_names(tones):
     ids=lambda value: "" if isinstance(value, str) else "-".join(list(value)[1:]),
 )
 def test_what_cannot_work_is_refused_before_training(tones, instance, message):
-    import re
-
     tones.prepare("toy.csv")
     tones.write_script(instance, num_epochs=1, num_folds=2, **tones.settings)
     ended = tones.run()

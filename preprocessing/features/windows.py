@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.features import extract
 from preprocessing.features.settings import FeatureSettings
@@ -86,6 +86,28 @@ def clip_samples(settings: FeatureSettings, longest_s: float) -> int | None:
     if settings.stretch_frames is not None or settings.example_length_s is not None or settings.is_pooled:
         return None
     return longest
+
+
+def lost_samples(n_samples: ArrayLike, settings: FeatureSettings, n_clip_samples: int | None) -> NDArray[np.int64]:
+    """Return how many samples at the end of clips are in no example; what is less than a hop is no frame, and not lost.
+
+    Args:
+        n_samples: int (n_clips,), or of one clip: their lengths after trimming, at the settings' rate.
+        settings: ``clip_length_s`` decides, where it is set; windows and crops reach the end of a clip.
+        n_clip_samples: What `clip_samples` gives; None: not that.
+
+    Returns:
+        int64, of the shape of n_samples.
+    """
+    lengths = np.asarray(n_samples, np.int64)
+    if settings.clip_length_s is not None:
+        used = max(1, round(settings.clip_length_s * settings.sample_rate_hz))
+    elif n_clip_samples is None or settings.example_length_s is not None or settings.crop_s is not None:
+        return np.zeros_like(lengths)
+    else:
+        used = n_clip_samples
+    lost = lengths - used
+    return np.where(lost > settings.hop_length, lost, 0)
 
 
 def window_samples(settings: FeatureSettings) -> int | None:

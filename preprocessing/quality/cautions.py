@@ -1,13 +1,14 @@
 """What makes a model learn something else than it should, though the corpus can be used: each in a sentence with what to do.
 
 Comes in: an opened corpus and the features that are to be made. Goes out: texts, which preprocessing, a run, the workbook and
-the page show. No audio is decoded: what `near_duplicates.write_across_items` has found is read from its file.
+the page show; and what clips lose, for the protocol. No audio is decoded: what `near_duplicates.write_across_items` has found
+is read from its file.
 """
 
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.clips.label_sets import MULTI_LABEL, split_labels
 from preprocessing.clips.listing import first_names
@@ -15,7 +16,7 @@ from preprocessing.clips.table import natural_key
 from preprocessing.corpora._tables import NUMBER, are_measurements
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.features.windows import clip_samples, window_samples
+from preprocessing.features.windows import clip_samples, lost_samples, window_samples
 from preprocessing.quality.near_duplicates import FILE_NAME, read_across_items
 from xval.base.errors import counted
 
@@ -43,7 +44,7 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
         if corpus.task_type in ("classification", MULTI_LABEL, "regression"):
             cautions.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
         cautions += [_near_duplicates(corpus), upsampled(clips, settings)]
-        cautions += [padded(clips, settings)] if corpus.task_type != "frame_classification" else []
+        cautions += [*cut(clips, settings), padded(clips, settings)] if corpus.task_type != "frame_classification" else []
     return [text for text in cautions if text]
 
 
@@ -140,6 +141,69 @@ def upsampled(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
         f"Give {' '.join(f'--set {name}={value}' for name, value in given.items())}, which keeps windows as long in seconds, "
         "and the experiment the same settings"
     )
+
+
+class LostAudio(NamedTuple):
+    """How many clips lose how much.
+
+    Attributes:
+        n_clips: All of them, of known length.
+        n_cut: Those that are longer than what is used of a clip.
+        share: Of the audio of these, what is lost, 0 to 1.
+        n_shorter: Those that are shorter than that.
+        is_trimmed: Whether silence is taken off first, so that clips lose less than that, or nothing.
+    """
+
+    n_clips: int
+    n_cut: int
+    share: float
+    n_shorter: int
+    is_trimmed: bool
+
+    def describe(self) -> str:
+        """Return ``118 of 120 clips lose 61 % of their audio``; empty: none is cut."""
+        if not self.n_cut:
+            return ""
+        at_most = "up to " if self.is_trimmed else ""
+        share = f"{100 * self.share:.0f}" if self.share >= 0.01 else "less than 1"
+        verb, whose = ("loses", "its") if self.n_cut == 1 else ("lose", "their")
+        return f"{at_most}{self.n_cut} of {counted(self.n_clips, 'clip')} {verb} {at_most}{share} % of {whose} audio"
+
+
+def lost_audio(clips: "pd.DataFrame", settings: FeatureSettings) -> LostAudio:
+    """Return what ``clip_length_s`` leaves out of clips. Columns: duration_s, NaN where unknown."""
+    durations = clips["duration_s"].dropna().to_numpy()
+    n_samples = (durations * settings.sample_rate_hz).round()
+    lost = lost_samples(n_samples, settings, None)
+    is_cut = lost > 0
+    share = float(lost.sum() / n_samples[is_cut].sum()) if is_cut.any() else 0.0
+    n_shorter = int((durations < (settings.clip_length_s or 0)).sum())
+    return LostAudio(len(durations), int(is_cut.sum()), share, n_shorter, settings.trim_db is not None)
+
+
+def cut(clips: "pd.DataFrame", settings: FeatureSettings) -> list[str]:
+    """Return how many clips ``clip_length_s`` cuts, and of how many ``crop_s`` takes a part in each epoch.
+
+    Columns: duration_s.
+    """
+    texts = []
+    lost = lost_audio(clips, settings)
+    if said := lost.describe():
+        length = f"clip_length_s={settings.clip_length_s:g}"
+        is_filled = not (settings.example_length_s or settings.crop_s or settings.is_pooled)
+        shorter = f", and {counted(lost.n_shorter, 'shorter one')} padded with zeros" if lost.n_shorter and is_filled else ""
+        fix = f"Give --set example_length_s={settings.clip_length_s:g} in its place"
+        if settings.example_length_s:
+            fix = "Leave it out"
+        texts.append(f"{said}: what lies behind {length} is neither trained nor tested{shorter}. {fix}, and all is heard")
+    if settings.crop_s is not None:
+        of_crops = lost_audio(clips, settings.model_copy(update={"clip_length_s": settings.crop_s}))
+        if said := of_crops.describe():
+            texts.append(
+                f"{said} in each epoch, which trains on a crop of crop_s={settings.crop_s:g} drawn anew; validation and test "
+                f"hear {'windows of them' if settings.example_length_s else 'whole clips'}"
+            )
+    return texts
 
 
 def padded(clips: "pd.DataFrame", settings: FeatureSettings) -> str:

@@ -70,8 +70,7 @@ def prepare_jobs(
         cautions_of[instance.number] = list(dict.fromkeys(cautions_found))
     if untried := describe_untried(settings.backend):
         console.print(untried, soft_wrap=True, markup=False)
-    for text in dict.fromkeys(text for texts in cautions_of.values() for text in texts):
-        console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
+    print_cautions([text for texts in cautions_of.values() for text in texts], console, in_python=in_python)
     if settings.overwrite_results:
         _set_aside(planned, sorted(numbers))
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
@@ -81,6 +80,34 @@ def prepare_jobs(
     for instance in to_run:
         write_settings(planned.folder, instance, declaration.description, declaration.script, cautions_of[instance.number])
     return make_jobs(planned, code_folder, stores, parts), corpus
+
+
+def print_cautions(texts: Sequence[str], console: Console, *, in_python: bool) -> None:
+    """Print each caution once; `in_python` as of `prepare_jobs`."""
+    if not texts:
+        return
+    from preprocessing.quality import cautions
+
+    for text in dict.fromkeys(texts):
+        console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
+
+
+def cut_clips(planned: Plan) -> list[str]:
+    """Return what instances do not hear of their clips, as a run says it; the corpus is read only where they may cut some."""
+    cutting = [
+        instance.settings.feature_settings()
+        for instance in planned.instances
+        if instance.settings.clip_length_s is not None or instance.settings.crop_s is not None
+    ]
+    if not cutting:
+        return []
+    from preprocessing.corpus import open_corpus
+    from preprocessing.quality.cautions import cut
+
+    settings = planned.instances[0].settings
+    corpus = open_corpus(settings.dataset, Path(settings.data_folder))
+    clips = corpus.index[~corpus.index["augmented"]]
+    return [] if corpus.is_custom else [text for features in cutting for text in cut(clips, features)]
 
 
 def restore_settings(planned: Plan, declaration: Declaration) -> bool:

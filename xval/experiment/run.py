@@ -20,7 +20,7 @@ from xval.engine.worker.run import record_failure
 from xval.experiment.checks import find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
 from xval.experiment.feature_stores import name_in_errors
-from xval.experiment.prepare import prepare_jobs, restore_settings
+from xval.experiment.prepare import cut_clips, prepare_jobs, print_cautions, restore_settings
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
@@ -88,6 +88,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     if command.dry_run:
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
+        print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return 0
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
+from preprocessing.quality.cautions import lost_audio
 from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.summary import SIDE_NAMES, test_side
@@ -83,7 +84,7 @@ def describe_protocol(contents: PageContents) -> list[str]:
     """Return the protocol, a paragraph per part."""
     first = contents.instances[0]
     settings = contents.by_number[contents.ranking.selected or first.number].settings
-    of_folds = " ".join([_describe_folds(contents, settings), *_describe_parts(contents.instances)])
+    of_folds = " ".join([_describe_folds(contents, settings), *_describe_parts(contents.instances), *_describe_cut(contents)])
     parts = [of_folds, _describe_training(contents), _describe_figures(contents)]
     if contents.comparisons:
         parts.append(describe_methods(contents.comparisons[0]))
@@ -157,6 +158,39 @@ def _describe_parts(instances: Sequence[InstanceResults]) -> list[str]:
         verb = "were" if plural else "was"
         sentences += [f"Instance{plural} {describe_numbers(numbers)} {verb} {', and '.join(said)}."] if said else []
     return sentences
+
+
+def _describe_cut(contents: PageContents) -> list[str]:
+    """Return which instances heard a part of their clips, a sentence for each length."""
+    corpus = contents.corpus
+    if corpus is not None and corpus.is_custom:
+        return []
+    by_length: dict[tuple[float | None, float | None], list[InstanceResults]] = {}
+    for instance in contents.instances:
+        length = (instance.settings.clip_length_s, instance.settings.crop_s)
+        if length != (None, None) and instance.settings.architecture != ENSEMBLE:
+            by_length.setdefault(length, []).append(instance)
+    sentences = []
+    for (clip_length_s, crop_s), instances in by_length.items():
+        numbers = [instance.number for instance in instances]
+        who = f"Instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)} heard"
+        if clip_length_s is not None:
+            sentences.append(
+                f"{who} the first {clip_length_s:g} s of each clip{_amount(contents, instances[0], clip_length_s)}."
+            )
+        if crop_s is not None:
+            amount = _amount(contents, instances[0], crop_s)
+            sentences.append(f"{who} a random crop of {crop_s:g} s of each training clip in each epoch{amount}.")
+    return sentences
+
+
+def _amount(contents: PageContents, instance: InstanceResults, length_s: float) -> str:
+    if contents.corpus is None:
+        return " (how many are longer is not known without the corpus)"
+    index = contents.corpus.index
+    settings = instance.settings.feature_settings().model_copy(update={"clip_length_s": length_s})
+    lost = lost_audio(index[~index["augmented"].astype(bool)], settings).describe()
+    return f" ({lost or 'none is longer'})"
 
 
 def _describe_training(contents: PageContents) -> str:

@@ -7,6 +7,7 @@ from preprocessing.commands.command_line import read_settings
 from preprocessing.corpora._tables import are_measurements
 from preprocessing.quality.cautions import (
     contradicting_labels,
+    cut,
     in_python,
     lonely_classes,
     measured_labels,
@@ -41,6 +42,37 @@ def test_padding_is_of_what_the_settings_make_of_a_clip(
     assert (len(found), length) == (n_padded, length_s)
     text = padded(SHORT_AND_LONG, chosen)
     assert words in text if words else text == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ([], []),
+        (
+            ["clip_length_s=0.45"],
+            ["2 of 3 clips lose 97 % of their audio: what lies behind clip_length_s=0.45 is neither trained"],
+        ),
+        (["clip_length_s=20", "trim_db=30"], ["up to 1 of 3 clips loses up to 33 % of its audio: what lies behind"]),
+        (["clip_length_s=29.995"], []),
+        (["example_length_s=1"], []),
+        (["features=waveform", "crop_s=15"], ["1 of 3 clips loses 50 % of its audio in each epoch, which trains on a crop of"]),
+        (["features=waveform", "crop_s=1", "clip_length_s=15"], ["1 of 3 clips loses 50 %", "1 of 3 clips loses 97 %"]),
+    ],
+)
+def test_what_clips_lose_is_counted(settings: list[str], said: list[str]) -> None:
+    texts = cut(SHORT_AND_LONG, read_settings(settings))
+    assert len(texts) == len(said)
+    assert all(text.startswith(begin) for text, begin in zip(texts, said, strict=True))
+
+
+def test_the_advice_for_cut_clips_names_the_setting() -> None:
+    (text,) = cut(SHORT_AND_LONG, read_settings(["clip_length_s=0.45"]))
+    assert text.endswith(
+        "tested, and 1 shorter one padded with zeros. Give --set example_length_s=0.45 in its place, and all is heard"
+    )
+    assert "Give the settings example_length_s=0.45 in its place" in in_python(text)
+    (text,) = cut(SHORT_AND_LONG, read_settings(["clip_length_s=0.45", "example_length_s=0.2"]))
+    assert text.endswith("is neither trained nor tested. Leave it out, and all is heard")
 
 
 def test_a_few_short_clips_are_in_every_corpus() -> None:

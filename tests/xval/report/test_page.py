@@ -92,6 +92,22 @@ def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(f
         assert claimed not in text
 
 
+@pytest.mark.parametrize("has_corpus", [True, False])
+def test_the_protocol_says_what_of_the_clips_was_heard(finished, has_corpus):
+    (first,) = read_instances(ExperimentFolder(finished.results), [1])
+    changed = first.parameters | {"clip_length_s": 1.0}
+    first = dataclasses.replace(first, written=WrittenInstance(**dict(first.written) | {"parameters": changed}))
+    corpus = SimpleNamespace(
+        is_custom=False, index=pd.DataFrame({"duration_s": [0.5, 2.0, 4.0, 9.0], "augmented": [False, False, False, True]})
+    )
+    folds = read_folds(ExperimentFolder(finished.results))
+    of_one = {"instances": [first], "by_number": {1: first}, "ranking": rank_instances([first])}
+    contents = SimpleNamespace(**of_one, folds=folds, corpus=corpus if has_corpus else None, comparisons=(), verdicts=None)
+
+    amount = "2 of 3 clips lose 67 % of their audio" if has_corpus else "how many are longer is not known without the corpus"
+    assert f"Instance 1 heard the first 1 s of each clip ({amount})." in " ".join(describe_protocol(contents))
+
+
 def test_the_protocol_names_a_splitter_of_ones_own(finished):
     (first,) = read_instances(ExperimentFolder(finished.results), [1])
     folds = read_folds(ExperimentFolder(finished.results))

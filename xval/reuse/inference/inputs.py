@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.embeddings.examples import embed_clip
 from preprocessing.features import extract
-from preprocessing.features.windows import make_examples
+from preprocessing.features.windows import lost_samples, make_examples
 from preprocessing.store.waveforms import cut_clip, fill_example, lengths_of_waveforms, whole_length
 from xval.base.errors import AudioError
 from xval.models.saved.description import ModelDescription
@@ -174,8 +174,8 @@ def _cut(
         raise AudioError(f"{source.name}: its features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
     basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
     offset_s = source.offset_s + first_s
-    # Less than a hop after the last window is no frame.
-    is_cut = end_s[-1] * rate_hz + settings.hop_length < extract.trim(samples, settings)[1]
+    first, stop = extract.trim(samples, settings)
+    is_cut = lost_samples(stop - first, settings, description.clip_samples) > 0
     is_silent = np.abs(samples).max() < _SILENT
     bounds = offset_s + start_s, offset_s + end_s
     return Inputs(predictors, *bounds, basic, is_cut=bool(is_cut), is_silent=bool(is_silent))
