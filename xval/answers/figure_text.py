@@ -47,11 +47,15 @@ def format_interval(figure: ItemFigure, mean: float | None) -> str:
 
 
 def format_chance(chance: ChanceLevel | None) -> str:
-    """Return ``chance 0.100``; ``chance 0.098 to 0.102`` if instances differ, ``chance NaN`` if it is undefined."""
+    """Return ``chance 0.100``; ``chance 0.098 to 0.102`` if instances differ, ``chance NaN`` if it is undefined.
+
+    Where groups of items have classes of their own, ``chance 0.250, 0.500 by group of items``.
+    """
     if chance is None:
         return "chance NaN"
     lowest, highest = f"{chance.lowest:.3f}", f"{chance.highest:.3f}"
-    return f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}"
+    by_group = "" if chance.of_groups is None else f", {chance.of_groups:.3f} by group of items"
+    return (f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}") + by_group
 
 
 def format_time(seconds: float) -> str:

@@ -19,11 +19,12 @@ from xval.answers.deals import folds_of_deals
 from xval.answers.events_over_items import measure_events
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.tested_items import item_means
-from xval.base.numbers import finite_or_nan
+from xval.base.numbers import finite_or_nan, finite_or_none
 from xval.measures import metrics
 from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
 from xval.measures.statistics.intervals import mean_interval
+from xval.measures.statistics.item_chance import CreditFunction, group_level, permuted_level
 from xval.measures.task import Task
 from xval.results.added_metrics import constant_chance
 from xval.results.instance import InstanceResults
@@ -154,10 +155,6 @@ def _measure(
         ]
         of_items = {name: np.array([values[name] for values in each_item]) for name in pooled}
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
-    weights = {
-        "pooled": np.full(len(targets), 1 / len(targets)),
-        "items": 1 / (len(rows) * np.bincount(first.items)[first.items]),
-    }
     item_figures = {}
     for name in chosen or pooled:
         value = pooled[name]
@@ -170,15 +167,40 @@ def _measure(
             interval = mean_interval(values, bounds=metric.bounds)
         else:
             interval = MetricOverItems(metric, repeats, is_mean=False).interval()
-        chance = metric.chance and metric.chance(targets, weights[basis])
+        weights = _weights(first, basis)
+        chance = metric.chance and metric.chance(targets, weights)
         # Chance of frames, and of metrics of the user's own, names one answer to all items.
         if chance and basis == "items" and not (metric.is_mean or task.target == "frame" or name in further):
             chance = chance._replace(value=_mean_chance(metric, chance.answer, targets, rows))
         if name in further and chance is None:
             groups = rows if basis == "items" else [np.arange(len(targets))]
-            chance = constant_chance(metric, targets, weights[basis], first.predictions.shape[-1], groups)
+            chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
         item_figures[name] = make_figure(float(values.mean()), value, basis, interval, chance or _NO_CHANCE)
+        if metric.credit and (metric.is_mean or basis == "pooled"):
+            levels = _item_chance(metric.credit, repeats, basis)
+            item_figures[name]["group_chance"], item_figures[name]["permuted"] = map(finite_or_none, levels)
     return item_figures
+
+
+def _weights(examples: TestedExamples, basis: Literal["items", "pooled"]) -> NDArray[np.float64]:
+    """Return the weight of each example in a figure, float64 (n_examples,); their sum is 1."""
+    if basis == "pooled":
+        return np.full(len(examples.items), 1 / len(examples.items))
+    n_examples = np.bincount(examples.items)
+    return np.asarray(1 / (len(n_examples) * n_examples[examples.items]))
+
+
+def _item_chance(
+    credit: CreditFunction, repeats: Sequence[TestedExamples], basis: Literal["items", "pooled"]
+) -> tuple[float, float]:
+    """Return `group_level`, and `permuted_level` as the mean over repeats."""
+    first = repeats[0]
+    permuted = [
+        permuted_level(examples.targets, examples.predictions.argmax(axis=1), _weights(examples, basis), examples.items, credit)
+        for examples in repeats
+    ]
+    of_groups = group_level(first.targets, _weights(first, basis), first.items, credit)
+    return of_groups, float(np.mean(permuted))
 
 
 def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[Any], rows: Sequence[NDArray[np.intp]]) -> float:

@@ -25,11 +25,15 @@ _APART = {"comment_1", "comment_2"} | (EXPERIMENT_KEYS & UNHASHED_KEYS)  # param
 
 
 class ChanceLevel(NamedTuple):
-    """What the best strategy reaches that does not listen; lowest and highest differ where instances cut clips differently."""
+    """What the best strategy reaches that does not listen; lowest and highest differ where instances cut clips differently.
+
+    `of_groups` is what one answer for each group of items reaches that have the same classes; None: no more, or not known.
+    """
 
     lowest: float
     highest: float
     strategy: str = ""
+    of_groups: float | None = None
 
 
 def has_windows(instances: Iterable[InstanceResults]) -> bool:
@@ -114,7 +118,8 @@ def chance_level(instances: Sequence[InstanceResults], metric: str, side: str = 
         (metric_figure["chance"], metric_figure["strategy"]) for metric_figure in known if metric_figure["chance"] is not None
     ]
     if levels:
-        return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1])
+        of_groups = [level for metric_figure in known if (level := metric_figure.get("group_chance")) is not None]
+        return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1], max(of_groups, default=None))
     figures = [instance.over_folds("chance", metric) for instance in instances]
     most = max((metric_figure["n"] for metric_figure in figures), default=0)
     means = [

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xval.base import keras_names
 from xval.base.errors import DivergenceError, JobError, SettingsError, suggestion
+from xval.measures.statistics.item_chance import CreditFunction
 
 MetricFunction = Callable[[NDArray[Any], NDArray[Any]], float]
 Bounds = tuple[float, float]
@@ -50,6 +51,7 @@ class Metric(NamedTuple):
         is_mean: Whether it is the mean of a value of each example, so that an item or a fold without some class has it too.
         chance: Returns its chance level; None: not known.
         aliases: Other names that it is known by.
+        credit: Of a metric that is a sum over the examples that are answered right: what each of them adds. None: of others.
     """
 
     function: MetricFunction
@@ -59,6 +61,7 @@ class Metric(NamedTuple):
     is_mean: bool = False
     chance: ChanceFunction | None = None
     aliases: tuple[str, ...] = ()
+    credit: CreditFunction | None = None
 
 
 SKLEARN = "sklearn:"
@@ -77,6 +80,7 @@ def metric(
     is_mean: bool = False,
     chance: ChanceFunction | None = None,
     aliases: tuple[str, ...] = (),
+    credit: CreditFunction | None = None,
 ) -> Callable[[Decorated], Decorated]:
     """Make a function of a task's file one of its metrics, under the function's own name.
 
@@ -89,6 +93,7 @@ def metric(
         is_mean: Whether it is the mean of a value of each example.
         chance: From targets and weights to its chance level; see `Metric`.
         aliases: Other names that users may ask for it by; figures have the name of the function.
+        credit: What an example adds that is answered right; see `Metric`.
 
     Returns:
         The decorator, which leaves the function as it is but for the attributes ``higher_is_better`` and ``metric``.
@@ -96,7 +101,7 @@ def metric(
 
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
-        declared = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases)
+        declared = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit)
         if package == PACKAGE:
             _METRICS.setdefault(task_type, {})[function.__name__] = declared
         function.higher_is_better = higher_is_better  # type: ignore[attr-defined]

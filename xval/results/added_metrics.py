@@ -92,10 +92,11 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         raise
     except Exception as error:
         raise ResultsError(f"metric '{written}': {module.file} cannot be imported ({one_line(error)}).") from error
-    function, chance = metric.function, metric.chance
+    function, chance, credit = metric.function, metric.chance, metric.credit
     guarded = metric._replace(
         function=_guarded(written, lambda targets, predictions: float(function(targets, predictions))),
         chance=chance and _guarded(f"{written}, chance", lambda targets, weights: Chance(*chance(targets, weights))),
+        credit=credit and _guarded(f"{written}, credit", credit),
     )
     return AddedMetric(name, guarded, version)
 

@@ -1,6 +1,6 @@
 """The figures of an instance over its test items, as estimates.json has them; xval/answers/over_items.py computes them."""
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from xval.base.numbers import finite_or_none
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance
     from xval.measures.statistics.intervals import Interval
 
-OVER_ITEMS_VERSION = 3
+OVER_ITEMS_VERSION = 4
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 
@@ -25,6 +25,9 @@ class ItemFigure(TypedDict):
         method: Of the interval; see `xval.measures.statistics.intervals`.
         chance: What the best strategy reaches that does not listen.
         strategy: That strategy in words.
+        group_chance: What one answer for each group of items reaches that have the same classes; None: no more than chance.
+        permuted: What the same answers reach on average with the targets permuted within items. See
+            `xval.measures.statistics.item_chance` for both; they are there of accuracy and balanced accuracy alone.
     """
 
     items: float | None
@@ -35,6 +38,8 @@ class ItemFigure(TypedDict):
     method: str | None
     chance: float | None
     strategy: str
+    group_chance: NotRequired[float | None]
+    permuted: NotRequired[float | None]
 
 
 class OverItems(TypedDict):

@@ -49,13 +49,22 @@ def _half(targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: AR
     return Chance(0.5, "any answer that does not depend on the audio")
 
 
-@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_most_frequent, aliases=("war", "acc"))
+def _equal_credit(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG001 - all take both
+    return weights
+
+
+def _credit_of_recall(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    of_class = np.bincount(targets, weights)
+    return np.asarray(weights / (np.count_nonzero(of_class) * of_class[targets]))
+
+
+@metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_most_frequent, aliases=("war", "acc"), credit=_equal_credit)
 def accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of examples whose predicted class is the true one."""
     return float(np.mean(np.argmax(predictions, axis=1) == targets))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all, aliases=("uar",))
+@metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all, aliases=("uar",), credit=_credit_of_recall)
 def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the unweighted average recall (UAR): the mean recall of the classes that occur in the targets."""
     return float(np.nanmean(per_class(targets, predictions).recall))
