@@ -29,6 +29,7 @@ from preprocessing.parallel import count_cores
 from xval.base.config_file import find_study
 from xval.base.errors import counted
 from xval.base.operating_system import quote
+from xval.folds.random_split import describe_random_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,10 +207,8 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
             f"{counted(items.nunique(), 'item')}: training, validation and test need one each, so that no experiment can use "
             "this yet"
         )
-    elif items.nunique() == len(items):
-        warnings.append(
-            "every clip is an item of its own, so that folds are a random split; for unseen speakers choose them as items"
-        )
+    elif text := describe_random_split(items.value_counts().tolist()):
+        warnings.append(text)
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
         warnings.append(

@@ -14,6 +14,7 @@ from preprocessing.clips.table import label_columns, natural_key
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.quality.cautions import measured_labels, one_label_per_row, padded_durations
 from xval.base.errors import counted
+from xval.folds.random_split import is_random_split
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
@@ -194,9 +195,9 @@ def class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 
 
 def item_of_one_clip(facts: "pd.DataFrame", _: Criteria) -> Reasons:
-    """Find items of a single clip, unless every clip is an item of its own."""
-    single = _of_one_clip(count_clips(facts), "item")
-    return {} if len(single) == count_clips(facts)["item"].nunique() else single
+    """Find items of a single clip, unless most clips are such items."""
+    clips = count_clips(facts)
+    return {} if is_random_split(clips["item"].value_counts().tolist()) else _of_one_clip(clips, "item")
 
 
 def _of_one_clip(clips: "pd.DataFrame", column: str) -> Reasons:

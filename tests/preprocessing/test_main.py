@@ -209,7 +209,7 @@ def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture
     Path("words/b0.wav").write_bytes(Path("words/a0.wav").read_bytes())
     assert main(["table", "words/words.csv"]) == 0
     text = said(capsys)
-    assert "Beware     every clip is an item of its own, so that folds are a random split" in text
+    assert "Beware     each of the 6 items has one clip, as in a random split: if several items are of one speaker" in text
     assert "Beware     2 clips with identical audio under several items" in text
 
 

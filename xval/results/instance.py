@@ -108,6 +108,12 @@ class InstanceResults:
         return first
 
     @property
+    def n_clips(self) -> dict[str, int]:
+        """The number of clips of each item that the finished folds have tested."""
+        tested = (record["item_metrics"]["test"] for record in self.folds.values())
+        return {item: item_metrics["n_clips"] for of_fold in tested for item, item_metrics in of_fold.items()}
+
+    @property
     def failed_folds(self) -> set[int]:
         """The folds of which a job failed."""
         return {key.fold for key in self.failed}

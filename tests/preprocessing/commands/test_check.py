@@ -263,8 +263,10 @@ def test_too_few_items(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> No
     assert "Refused    too few items: 2 items." in capsys.readouterr().out
 
 
-def test_items_of_one_clip_are_meant_where_all_are(corpus: Corpus) -> None:
-    corpus.rows = [(path, path, label) for path, _, label in corpus.rows]
+@pytest.mark.parametrize("n_shared", [1, 2])
+def test_items_of_one_clip_are_meant_where_most_are(corpus: Corpus, n_shared: int) -> None:
+    first = corpus.rows[0][0]
+    corpus.rows = [(path, first if row < n_shared else path, label) for row, (path, _, label) in enumerate(corpus.rows)]
     table, page = corpus.check()
     assert not any(row["faults"] for row in table.values())
     assert "No faults were found." in page

@@ -61,9 +61,9 @@ def compare(
             pairs.append(pair)
     if not pairs:
         raise ResultsError(f"no fold to compare instance {baseline.name} on. {' '.join(notes)} Run the missing folds first.")
-    if all(competitor.has_items_of_one_clip for competitor in (baseline, *instances)):
+    if all(competitor.is_random_split for competitor in (baseline, *instances)):
         notes.append(
-            "Every item has one clip. Where several clips come from one speaker, they are not independent, and p values and "
+            "Most items have one clip. Where several clips come from one speaker, they are not independent, and p values and "
             "intervals are too small: put speakers into folds, not clips."
         )
     adjusted = holm(np.array([pair.test.p for pair in pairs]))

@@ -11,6 +11,7 @@ from functools import cached_property
 from xval.answers.tested_items import item_means
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.numbers import finite_or_nan
+from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 
@@ -59,10 +60,9 @@ class Competitor:
         return reasons | {key.fold: f"{self.metric} is undefined" for key, value in self.values.items() if math.isnan(value)}
 
     @property
-    def has_items_of_one_clip(self) -> bool:
-        """Whether every tested item has one clip, as in a random split over clips."""
-        records = self.instance.done.values()
-        return {item["n_clips"] for record in records for item in record["item_metrics"]["test"].values()} == {1}
+    def is_random_split(self) -> bool:
+        """Whether most tested clips are the only one of their item."""
+        return is_random_split(self.instance.n_clips.values())
 
     @cached_property
     def ratios(self) -> dict[JobKey, float]:

@@ -16,6 +16,7 @@ from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
 from xval.base.errors import AudioError, CorpusError, SettingsError
+from xval.folds.random_split import is_random_split
 from xval.measures.answered import Answered
 from xval.measures.events.annotated import AnnotatedRecordings, label_frames
 from xval.measures.events.recordings import answer_recordings
@@ -241,11 +242,12 @@ def _warnings(
 
 
 def _warn_of_items(clips: LabelledClips) -> list[str]:
-    """Warn if each clip is an item, although clips may not be independent."""
-    if len(clips) < _FEWEST_CLIPS or clips.table["item"].nunique() < len(clips):
+    """Warn if most clips are items of their own, although clips may not be independent."""
+    n_clips = clips.table["item"].value_counts().tolist()
+    if len(clips) < _FEWEST_CLIPS or not is_random_split(n_clips):
         return []
     warning = (
-        "every clip counts as an item of its own: if speakers (or recordings) have several clips, the intervals are too "
-        "narrow. Name them by --item-pattern, or in a column item of a table."
+        f"{n_clips.count(1)} of {len(clips)} clips count as items of their own: if speakers (or recordings) have several "
+        "clips, the intervals are too narrow. Name them by --item-pattern, or in a column item of a table."
     )
     return [warning]

@@ -164,4 +164,4 @@ def test_a_random_split_is_a_warning(copy):
     verdict = copy.audit()["random split"]
 
     assert verdict.state == "warning"
-    assert "every clip is an item of its own (24 clips): a random split" in verdict.warnings[0]
+    assert "each of the 24 items has one clip, as in a random split" in verdict.warnings[0]
