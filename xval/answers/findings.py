@@ -4,37 +4,22 @@ Comes in: instances. Goes out: `Finding`s, which the end of a run, the workbook 
 no slow library loaded.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Sequence
 
+from xval.answers.chance_findings import item_known, not_above_chance, too_sure
+from xval.answers.finding import Finding, name_instances
 from xval.answers.fitted_validation import comparable, fitted_to_own_items
 from xval.answers.nested_selection import describe_nested
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, direction, test_side
+from xval.answers.summary import SIDE_NAMES
+from xval.answers.training_findings import below_estimator, edge_of_search, last_epoch
 from xval.base.errors import first_of
+from xval.folds.random_split import describe_random_split
 from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
 from xval.results.instance import InstanceResults
 
-Kind = Literal[
-    "random split", "folds missing", "repeats missing", "few items", "few validation items", "folds lacking classes", "seeds",
-    "not above chance", "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds", "fitted validation",
-]  # fmt: skip
 _FEWEST_OF_NEXT_FOLD = 3  # folds
-
-
-class Finding(NamedTuple):
-    """Something that has to be known to read the figures.
-
-    Attributes:
-        kind: What it is about.
-        text: A sentence or two, with what to do.
-        instances: Those that it is about; empty: all.
-    """
-
-    kind: Kind
-    text: str
-    instances: tuple[int, ...] = ()
 
 
 def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
@@ -42,7 +27,7 @@ def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
     done = [instance for instance in instances if instance.folds]
     if not done:
         return []
-    ranking, at_chance = rank_instances(done), _not_above_chance(done)
+    ranking, at_chance = rank_instances(done), not_above_chance(done)
     findings = (
         *_cautions(done),
         _random_split(done),
@@ -57,6 +42,11 @@ def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
         _no_pooled_figures(done),
         *_seeds(done),
         at_chance,
+        item_known(done, at_chance),
+        too_sure(done),
+        last_epoch(done),
+        edge_of_search(done),
+        below_estimator(done, ranking),
         # Where nothing is above chance there is nothing to choose.
         *(
             []
@@ -74,19 +64,13 @@ def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
         for text in instance.written.cautions:
             concerned.setdefault(text, []).append(instance.number)
     for text, numbers in concerned.items():
-        whose = "" if len(numbers) == len(done) else f" ({_instances(numbers)})"
+        whose = "" if len(numbers) == len(done) else f" ({name_instances(numbers)})"
         yield Finding("corpus", f"The corpus{whose}: {text}.", tuple(numbers) if whose else ())
 
 
 def _random_split(done: Sequence[InstanceResults]) -> Finding | None:
-    items = [item_metrics for record in done[0].folds.values() for item_metrics in record["item_metrics"]["test"].values()]
-    if any(item_metrics["n_clips"] > 1 for item_metrics in items):
-        return None
-    return Finding(
-        "random split",
-        "Every clip is an item of its own, a random split: clips of one speaker, session or recording are on both sides, and "
-        "the figures say nothing about unseen ones. If clips belong together, make what must stay unseen the item.",
-    )
+    text = describe_random_split(done[0].n_clips.values())
+    return Finding("random split", f"{text[:1].upper()}{text[1:]}.") if text else None
 
 
 def _other_clips(done: Sequence[InstanceResults]) -> Finding | None:
@@ -137,7 +121,7 @@ def _repeats_missing(done: Sequence[InstanceResults]) -> Finding | None:
 
 
 def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
-    n_items = max(len(_items(instance)) for instance in done)
+    n_items = max(len(instance.n_clips) for instance in done)
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
         return None
     what = Interval(0, 1, n_items, "").caution
@@ -168,15 +152,10 @@ def _fitted_validation(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         "fitted validation",
-        f"Validation figures do not rank {_instances(numbers)}: with one validation item in a fold, they are of the item that "
-        "the members were chosen or weighed by, so that they look too good. Compare by test figures.",
+        f"Validation figures do not rank {name_instances(numbers)}: with one validation item in a fold, they are of the item "
+        "that the members were chosen or weighed by, so that they look too good. Compare by test figures.",
         numbers,
     )
-
-
-def _items(instance: InstanceResults) -> set[str]:
-    """Return the items that the finished folds of an instance have tested."""
-    return {item for record in instance.folds.values() for item in record["item_metrics"]["test"]}
 
 
 def _folds_lacking_classes(done: Sequence[InstanceResults]) -> Finding | None:
@@ -208,7 +187,7 @@ def _no_pooled_figures(done: Sequence[InstanceResults]) -> Finding | None:
     number, reason = next(iter(missing.items()))
     return Finding(
         "no pooled figures",
-        f"There are no pooled figures of {_instances(missing)}: {reason} (instance {number}). The intervals are those of "
+        f"There are no pooled figures of {name_instances(missing)}: {reason} (instance {number}). The intervals are those of "
         "means over items. Run these folds again if you want pooled ones.",
         tuple(missing),
     )
@@ -217,34 +196,6 @@ def _no_pooled_figures(done: Sequence[InstanceResults]) -> Finding | None:
 def _seeds(done: Sequence[InstanceResults]) -> Iterable[Finding]:
     for group in seed_twins(parameters_of(done)):
         yield Finding("seeds", describe_seed_twins(group), group)
-
-
-def _not_above_chance(done: Sequence[InstanceResults]) -> Finding | None:
-    side, metric = test_side(done), done[0].task.main_metrics[0]
-    sign = 1 if direction(done, metric) else -1
-    numbers = [instance.number for instance in done if not _is_above(instance, side, metric, sign)]
-    if not numbers:
-        return None
-    return Finding(
-        "not above chance",
-        f"Not above chance: {_instances(numbers)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains chance or "
-        "is worse, or the validation loss is above that of guessing on the test items. Do not rank these; look at the labels "
-        "and the curves, train longer, or test more items.",
-        tuple(numbers),
-    )
-
-
-def _is_above(instance: InstanceResults, side: str, metric: str, sign: int) -> bool:
-    """Return whether the test figure is better than chance and the validation loss than that of guessing, if known."""
-    over_items = instance.item_figure(side, metric)
-    if over_items and over_items["chance"] is not None:
-        worst = over_items["low"] if sign > 0 else over_items["high"]
-        # No interval: all items have the same figure, or there are few.
-        worst = over_items[over_items["of"]] if worst is None else worst
-        if worst is not None and sign * (worst - over_items["chance"]) <= 0:
-            return False
-    loss, guessing = (instance.over_folds(side, "loss")["mean"] for side in ("validation", "chance"))
-    return loss is None or guessing is None or loss <= guessing
 
 
 def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
@@ -261,7 +212,7 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
         return None
     return Finding(
         "tie",
-        f"Instance {ranking.selected} is not surely better than {_instances(ties)}: the difference in "
+        f"Instance {ranking.selected} is not surely better than {name_instances(ties)}: the difference in "
         f"{SIDE_NAMES[ranking.side]} {ranking.metric} lies within its 95 % interval (corrected t over folds). Take the "
         "simplest of them, or tell them apart with more items or repeats.",
         (ranking.selected, *ties),
@@ -271,7 +222,3 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
 def _nested(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:
     text = describe_nested(comparable(done), ranking)
     return Finding("nested", text) if text else None
-
-
-def _instances(numbers: Collection[int]) -> str:
-    return f"instance{'s' * (len(numbers) > 1)} {first_of(numbers)}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from xval.answers.findings import find_findings
+from xval.settings.space import SearchPlan, choice, integers, log_uniform
 
 
 def texts(instances):
@@ -135,13 +136,106 @@ def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instan
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "loss", "is_named"),
-    [(0.55, 0.7, 0.3, False), (0.45, 0.7, 0.3, True), (0.2, 0.4, 0.3, True), (0.55, 0.7, 0.45, True)],
+    ("low", "high", "loss", "is_named", "is_too_sure"),
+    [
+        (0.55, 0.7, 0.3, False, False),
+        (0.45, 0.7, 0.3, True, False),
+        (0.2, 0.4, 0.3, True, False),
+        (0.55, 0.7, 0.45, False, True),
+        (0.45, 0.7, 0.45, True, True),
+    ],
 )
-def test_who_is_not_above_chance_is_named(make_instance, low, high, loss, is_named):
+def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instance, low, high, loss, is_named, is_too_sure):
     """Guessing has the loss 0.5 in these records, and the validation loss is 0.1 above that of the test."""
     found = replace(make_instance(4, [{"balanced_accuracy": 0.6, "loss": loss}] * 6), over_items=over_items(low, high))
-    assert ("Not above chance: instance 4" in texts([found]).get("not above chance", "")) == is_named
+    said = texts([found])
+    assert ("Not above chance: instance 4" in said.get("not above chance", "")) == is_named
+    assert ("the validation loss of instance 4 is above that of guessing" in said.get("too sure", "")) == is_too_sure
+
+
+@pytest.mark.parametrize(
+    ("low", "levels", "said"),
+    [
+        (0.4, {"group_chance": 0.5, "permuted": 0.455}, "instance 4 (0.600, 0.455 with labels shuffled within items). One"),
+        (0.4, {"group_chance": None, "permuted": 0.455}, "instance 4 (0.600, 0.455 with labels shuffled within items). Comp"),
+        (0.52, {"group_chance": 0.5, "permuted": 0.455}, ""),
+        (0.2, {"group_chance": 0.5, "permuted": 0.455}, ""),
+        (0.4, {"group_chance": None, "permuted": None}, ""),
+        (0.4, {}, ""),
+    ],
+)
+def test_who_may_know_the_item_alone_is_named(make_instance, low, levels, said):
+    """With an interval from 0.2 it is not even above chance, 0.25; results of before have none of the levels."""
+    found = replace(make_instance(4, [{"balanced_accuracy": 0.6}] * 6), over_items=over_items(low, 0.7, 0.25))
+    found.over_items["figures"]["test"]["balanced_accuracy"] |= levels
+    assert said in texts([found]).get("item known", "")
+    assert ("item known" in texts([found])) == bool(said)
+
+
+def test_an_error_above_that_of_guessing_is_not_called_sure(make_instance):
+    found = make_instance(1, [{"rmse": 0.6, "loss": 0.45}] * 6, task_type="regression")
+    assert texts([found])["too sure"].startswith("Some answers are far off: the validation loss of instance 1 is above")
+
+
+def with_epochs(make_record, best_epochs, **changes):
+    records = [make_record(fold, {"accuracy": 0.5}, best_epoch=best, epochs=3) for fold, best in enumerate(best_epochs, 1)]
+    return records if not changes else [record | changes for record in records]
+
+
+def test_training_that_ended_too_early_is_said_with_the_setting(make_instance, make_record):
+    found = [
+        make_instance(1, with_epochs(make_record, [3, 3, 2, 3])),
+        make_instance(2, with_epochs(make_record, [3, 2, 2, 1])),
+        make_instance(3, with_epochs(make_record, [3, 3, 3, 3]), restore_best_weights=False),
+        make_instance(4, with_epochs(make_record, [3, 3, 3, 3], best_epoch=None)),
+    ]
+    text = texts(found)["last epoch"]
+    assert text.startswith("The best epoch is the last one in instance 1 (3 of 4 jobs): training ended")
+    assert "num_epochs" in text
+    assert "last epoch" not in texts(found[1:])
+
+
+def searched(make_record, make_instance, space, values):
+    search = {
+        "trial": 1,
+        "score": 0.5,
+        "monitor": "val_accuracy",
+        "maximised": True,
+        "importance": {},
+        "trials": [],
+        "seconds": 1,
+    }
+    records = [
+        make_record(fold, {"accuracy": 0.5}, search=search | {"values": of_fold}) for fold, of_fold in enumerate(values, 1)
+    ]
+    return make_instance(1, records, search=SearchPlan(space, 10).to_text())
+
+
+def test_a_search_that_ends_at_its_edge_is_said_with_the_range(make_instance, make_record):
+    space = {"learning_rate": log_uniform(1e-4, 1e-2), "n_units": integers(8, 64), "kind": choice(["a", "b"])}
+    chosen = [(0.0099, 30, "a"), (0.0085, 40, "a"), (0.001, 8, "a")]
+    found = searched(make_record, make_instance, space, [dict(zip(space, of_fold, strict=True)) for of_fold in chosen])
+    text = texts([found])["edge of the search"]
+    assert "learning_rate of instance 1 near its highest, 0.01, in 2 of 3 folds. A better" in text
+    inside = [dict(zip(space, of_fold, strict=True)) for of_fold in [chosen[2], *chosen[1:]]]
+    assert "edge of the search" not in texts([searched(make_record, make_instance, {"n_units": integers(8, 64)}, inside[1:])])
+
+
+def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
+    """Validation figures lie 0.1 above those of the test."""
+    estimator = make_instance(5, [0.5, 0.7], architecture="svm")
+    networks = [
+        make_instance(1, [0.3, 0.4]),
+        make_instance(2, [0.6, 0.7], learning_rate=2),
+        make_instance(3, [0.2], folds_total=2),
+    ]
+    text = texts([*networks, estimator])["below an estimator"]
+    assert text.startswith(
+        "Instance 1 has a network that is worse than the estimator of instance 5 (svm): validation accuracy 0.450"
+    )
+    assert "0.450, and 0.700. Train longer (num_epochs)" in text
+    assert "below an estimator" not in texts([networks[1], estimator])
+    assert "below an estimator" not in texts(networks)
 
 
 @pytest.mark.parametrize(("value", "is_named"), [(0.5, True), (0.4, True), (0.6, False)])
@@ -170,10 +264,11 @@ def test_missing_folds_are_counted(make_instance, make_failure):
 def test_few_items_and_a_random_split_are_said(make_instance, make_record):
     assert texts([make_instance(1, [0.5] * 5)])["few items"].startswith("5 items tell little about others")
     assert "few items" not in texts([make_instance(1, [0.5] * 6)])
-    clips = {"test": {f"clip {number}": {"n_clips": 1, "accuracy": 1.0} for number in range(9)}}
-    found = texts([make_instance(1, [make_record(1, {"accuracy": 1.0}, item_metrics=clips)])])
-    assert "a random split" in found["random split"]
     assert "random split" not in texts([make_instance(1, [0.5] * 6)])
+    for n_clips, said in (([1] * 9, "Each of the 9 items has one clip"), ([1] * 8 + [2], "8 of 9 items have one clip")):
+        clips = {f"clip {number}": {"n_clips": n_of_item, "accuracy": 1.0} for number, n_of_item in enumerate(n_clips)}
+        found = texts([make_instance(1, [make_record(1, {"accuracy": 1.0}, item_metrics={"test": clips})])])
+        assert found["random split"].startswith(f"{said}, as in a random split: if several items are of one speaker")
 
 
 def test_nothing_is_said_before_a_fold_is_finished(make_instance, make_failure):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import xval
-from xval.answers.figure_text import format_test
+from xval.answers.figure_text import format_chance, format_test
 from xval.answers.findings import find_findings
 from xval.answers.over_items import _measure, measure_over_items
 from xval.answers.ranking import summary_table
@@ -340,3 +340,28 @@ def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run):
     assert aucs[0] != aucs[1]
     assert found["pooled"] == pytest.approx(np.mean(aucs))
     assert found["low"] < found["pooled"] < found["high"]
+
+
+@pytest.mark.parametrize(("knows", "said"), [("group", "instance 1 (0.4"), ("all", "")])
+def test_classes_that_belong_to_groups_of_speakers_are_said_beside_chance(make_instance, knows, said):
+    """Each of 24 speakers has two of four classes, at random; the answers know which two, or most of all."""
+    rng = np.random.default_rng(0)
+    items = np.repeat(np.arange(24), 20)
+    targets, answers = rng.integers(2, size=(2, 480)) + 2 * (items % 2)
+    is_heard = rng.random(480) < {"group": 0, "all": 0.6}[knows]
+    predictions = np.eye(4, dtype=np.float32)[np.where(is_heard, targets, answers)]
+    examples = tested_examples.TestedExamples(items, items, items, targets, predictions)
+    figures = _measure(find_task("classification", "multi_class"), [examples], None, {})
+    over_items = {"version": 1, "n_items": 24, "folds_lacking_classes": [], "missing": "", "figures": {"test": figures}}
+
+    instance = replace(make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.5}] * 24), over_items=over_items)
+
+    for name in ("accuracy", "balanced_accuracy"):
+        assert figures[name]["group_chance"] == pytest.approx(0.5, abs=0.05)
+        assert figures[name]["low"] > figures[name]["chance"]
+    assert "chance 0.250, 0.5" in format_chance(chance_level([instance], "balanced_accuracy"))
+    texts = {finding.kind: finding.text for finding in find_findings([instance])}
+    assert "not above chance" not in texts
+    assert said in texts.get("item known", "")
+    assert ("item known" in texts) == bool(said)
+    assert "group_chance" not in figures["macro_f1"]

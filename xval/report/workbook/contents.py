@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xval.answers.findings import Finding
+from xval.answers.finding import Finding
 from xval.answers.ranking import Ranking
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey

@@ -1,0 +1,122 @@
+"""What was given too little: epochs, the range of a search, or the network beside an estimator.
+
+Comes in: instances with finished folds. Goes out: `Finding`s, with the setting to change.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from xval.answers.finding import Finding, name_instances
+from xval.answers.ranking import Ranking
+from xval.answers.summary import SIDE_NAMES, direction
+from xval.answers.trials import fold_trials, value_text
+from xval.base.errors import SettingsError, first_of
+from xval.results.instance import InstanceResults
+from xval.settings.architectures import ENSEMBLE, trains_network
+from xval.settings.classical import CLASSICAL
+from xval.settings.space import Interval, SearchPlan
+
+_NEAR_EDGE = 0.05  # of a range: what is drawn evenly lies there once in twenty times
+
+
+def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say of which instances the best epoch is the last one in at least half of the jobs.
+
+    Not known of those that keep the last epoch whatever it is (``restore_best_weights = false``).
+    """
+    concerned: dict[int, str] = {}
+    for instance in done:
+        if not instance.parameters.get("restore_best_weights", True):
+            continue
+        ended = [(record.get("best_epoch"), record.get("epochs")) for record in instance.done.values()]
+        is_last = [best == epochs for best, epochs in ended if best and epochs]
+        if is_last and 2 * sum(is_last) >= len(is_last):
+            concerned[instance.number] = f"instance {instance.number} ({sum(is_last)} of {len(is_last)} jobs)"
+    if not concerned:
+        return None
+    return Finding(
+        "last epoch",
+        f"The best epoch is the last one in {first_of(concerned.values())}: training ended while it still got better. Raise "
+        "num_epochs.",
+        tuple(concerned),
+    )
+
+
+def edge_of_search(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say which settings a search has chosen at one end of their range in more than half of the folds."""
+    concerned = [(instance.number, text) for instance in done for text in _at_edges(instance)]
+    if not concerned:
+        return None
+    return Finding(
+        "edge of the search",
+        f"The best value lies at the edge of what was searched: {first_of(text for _, text in concerned)}. A better one may "
+        "lie beyond; widen the range in search(), where the setting allows it.",
+        tuple(dict.fromkeys(number for number, _ in concerned)),
+    )
+
+
+def _at_edges(instance: InstanceResults) -> Iterator[str]:
+    searches, plan = fold_trials(instance), instance.parameters.get("search")
+    if not searches or not plan:
+        return
+    space = {}
+    with suppress(SettingsError):  # of an edited settings.json: not known
+        space = dict(SearchPlan.from_text(str(plan)).space)
+    for name, drawn in space.items():
+        if not isinstance(drawn, Interval):
+            continue
+        places = [_place(drawn, search.values[name]) for search in searches if name in search.values]
+        for edge, word, n_there in (
+            (drawn.low, "lowest", sum(place <= _NEAR_EDGE for place in places)),
+            (drawn.high, "highest", sum(place >= 1 - _NEAR_EDGE for place in places)),
+        ):
+            if 2 * n_there > len(places):
+                shown = value_text(int(edge) if drawn.whole else float(edge))
+                yield f"{name} of instance {instance.number} near its {word}, {shown}, in {n_there} of {len(places)} folds"
+
+
+def _place(drawn: Interval, value: float) -> float:
+    """Return where a value lies in its range, 0 to 1, on the scale that it was drawn from."""
+    low, high, value = (math.log(number) if drawn.log else float(number) for number in (drawn.low, drawn.high, value))
+    return (value - low) / (high - low)
+
+
+def below_estimator(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:
+    """Say which networks have a worse mean validation figure than the best estimator on the same folds."""
+    by_number = {instance.number: instance for instance in done}
+    ranked = [by_number[number] for number in ranking.instances]
+    best = next((instance for instance in ranked if instance.settings.architecture in CLASSICAL), None)
+    if best is None:
+        return None
+    folds = best.fold_values(ranking.side, ranking.metric).keys()
+    means = {
+        instance.number: instance.over_folds(ranking.side, ranking.metric)["mean"]
+        for instance in ranked
+        if instance.fold_values(ranking.side, ranking.metric).keys() == folds
+    }
+    sign = 1 if direction(done, ranking.metric) else -1
+    level = means[best.number]
+    worse = {
+        number: mean
+        for number, mean in means.items()
+        if mean is not None and level is not None and sign * (level - mean) > 0 and _is_network(by_number[number])
+    }
+    if not worse or level is None:
+        return None
+    reached = max(worse.values(), key=lambda mean: sign * mean)
+    at_best = " at best" if len(worse) > 1 else ""
+    text = name_instances(worse)
+    return Finding(
+        "below an estimator",
+        f"{text[:1].upper()}{text[1:]} {'have' if len(worse) > 1 else 'has'} a network that is worse than the estimator of "
+        f"instance {best.number} ({best.settings.architecture}): {SIDE_NAMES[ranking.side]} {ranking.metric} {reached:.3f}"
+        f"{at_best}, and {level:.3f}. Train longer (num_epochs), with another learning_rate or a smaller network, or take the "
+        "estimator.",
+        tuple(worse),
+    )
+
+
+def _is_network(instance: InstanceResults) -> bool:
+    name = instance.settings.architecture
+    return trains_network(name) and name != ENSEMBLE
