@@ -56,10 +56,11 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None) -> Fi
     )
 
 
-def too_sure(done: Sequence[InstanceResults]) -> Finding | None:
-    """Say which instances have a validation loss above that of guessing, whatever their answers are."""
+def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Finding | None:
+    """Say which instances have a validation loss above that of guessing, though they are not known to be at chance."""
+    hopeless = at_chance.instances if at_chance else ()
     numbers = []
-    for instance in done:
+    for instance in (candidate for candidate in done if candidate.number not in hopeless):
         loss, guessing = (instance.over_folds(side, "loss")["mean"] for side in ("validation", "chance"))
         if loss is not None and guessing is not None and loss > guessing:
             numbers.append(instance.number)

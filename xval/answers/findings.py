@@ -43,10 +43,10 @@ def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
         *_seeds(done),
         at_chance,
         item_known(done, at_chance),
-        too_sure(done),
+        too_sure(done, at_chance),
         last_epoch(done),
         edge_of_search(done),
-        below_estimator(done, ranking),
+        below_estimator(done),
         # Where nothing is above chance there is nothing to choose.
         *(
             []

@@ -10,6 +10,7 @@ they are those of each deal, averaged, and the figures of an item are averaged o
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -167,7 +168,7 @@ def _measure(
             interval = mean_interval(values, bounds=metric.bounds)
         else:
             interval = MetricOverItems(metric, repeats, is_mean=False).interval()
-        weights = _weights(first, basis)
+        weights = _weights(first.items, basis)
         chance = metric.chance and metric.chance(targets, weights)
         # Chance of frames, and of metrics of the user's own, names one answer to all items.
         if chance and basis == "items" and not (metric.is_mean or task.target == "frame" or name in further):
@@ -182,25 +183,32 @@ def _measure(
     return item_figures
 
 
-def _weights(examples: TestedExamples, basis: Literal["items", "pooled"]) -> NDArray[np.float64]:
-    """Return the weight of each example in a figure, float64 (n_examples,); their sum is 1."""
+def _weights(items: NDArray[np.intp], basis: Literal["items", "pooled"]) -> NDArray[np.float64]:
+    """Return the weight of each example in a figure, float64 (n_examples,), from their items; their sum is 1."""
     if basis == "pooled":
-        return np.full(len(examples.items), 1 / len(examples.items))
-    n_examples = np.bincount(examples.items)
-    return np.asarray(1 / (len(n_examples) * n_examples[examples.items]))
+        return np.full(len(items), 1 / len(items))
+    n_examples = np.bincount(items)
+    return np.asarray(1 / (len(n_examples) * n_examples[items]))
 
 
 def _item_chance(
     credit: CreditFunction, repeats: Sequence[TestedExamples], basis: Literal["items", "pooled"]
 ) -> tuple[float, float]:
     """Return `group_level`, and `permuted_level` as the mean over repeats."""
-    first = repeats[0]
     permuted = [
-        permuted_level(examples.targets, examples.predictions.argmax(axis=1), _weights(examples, basis), examples.items, credit)
+        permuted_level(
+            examples.targets, examples.predictions.argmax(axis=1), _weights(examples.items, basis), examples.items, credit
+        )
         for examples in repeats
     ]
-    of_groups = group_level(first.targets, _weights(first, basis), first.items, credit)
-    return of_groups, float(np.mean(permuted))
+    targets, items = repeats[0].targets.astype(np.intp), repeats[0].items.astype(np.intp)
+    return _group_level(credit, basis, targets.tobytes(), items.tobytes()), float(np.mean(permuted))
+
+
+@lru_cache(maxsize=4)  # all instances of an experiment test the same examples
+def _group_level(credit: CreditFunction, basis: Literal["items", "pooled"], targets: bytes, items: bytes) -> float:
+    of_items = np.frombuffer(items, np.intp)
+    return group_level(np.frombuffer(targets, np.intp), _weights(of_items, basis), of_items, credit)
 
 
 def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[Any], rows: Sequence[NDArray[np.intp]]) -> float:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from xval.answers.finding import Finding, name_instances
-from xval.answers.ranking import Ranking
-from xval.answers.summary import SIDE_NAMES, direction
+from xval.answers.summary import SIDE_NAMES, direction, has_windows
 from xval.answers.trials import fold_trials, value_text
 from xval.base.errors import SettingsError, first_of
+from xval.base.numbers import finite_or_nan
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, trains_network
 from xval.settings.classical import CLASSICAL
@@ -82,39 +82,42 @@ def _place(drawn: Interval, value: float) -> float:
     return (value - low) / (high - low)
 
 
-def below_estimator(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:
-    """Say which networks have a worse mean validation figure than the best estimator on the same folds."""
-    by_number = {instance.number: instance for instance in done}
-    ranked = [by_number[number] for number in ranking.instances]
-    best = next((instance for instance in ranked if instance.settings.architecture in CLASSICAL), None)
+def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say which networks have a worse main validation figure than the best estimator on the same folds.
+
+    Not the loss, for estimators are calibrated on the validation items; not test figures, which choose nothing.
+    """
+    side = "clip_validation" if has_windows(done) else "validation"
+    metric = done[0].task.main_metrics[0]
+    sign = 1 if direction(done, metric) else -1
+    means = {instance.number: _signed_mean(instance, side, metric, sign) for instance in done}
+    known = [instance for instance in done if math.isfinite(means[instance.number])]
+    estimators = [instance for instance in known if instance.settings.architecture in CLASSICAL]
+    best = max(estimators, key=lambda instance: (len(instance.folds), means[instance.number]), default=None)
     if best is None:
         return None
-    folds = best.fold_values(ranking.side, ranking.metric).keys()
-    means = {
-        instance.number: instance.over_folds(ranking.side, ranking.metric)["mean"]
-        for instance in ranked
-        if instance.fold_values(ranking.side, ranking.metric).keys() == folds
-    }
-    sign = 1 if direction(done, ranking.metric) else -1
-    level = means[best.number]
-    worse = {
-        number: mean
-        for number, mean in means.items()
-        if mean is not None and level is not None and sign * (level - mean) > 0 and _is_network(by_number[number])
-    }
-    if not worse or level is None:
+    worse = [
+        instance.number
+        for instance in known
+        if _is_network(instance) and instance.folds.keys() == best.folds.keys() and means[instance.number] < means[best.number]
+    ]
+    if not worse:
         return None
-    reached = max(worse.values(), key=lambda mean: sign * mean)
-    at_best = " at best" if len(worse) > 1 else ""
-    text = name_instances(worse)
+    reached = sign * max(means[number] for number in worse)
+    whose = f"The network of {name_instances(worse)} is" if len(worse) == 1 else f"The networks of {name_instances(worse)} are"
+    figures = f"{reached:.3f}{' at best' if len(worse) > 1 else ''}, and {sign * means[best.number]:.3f}"
     return Finding(
         "below an estimator",
-        f"{text[:1].upper()}{text[1:]} {'have' if len(worse) > 1 else 'has'} a network that is worse than the estimator of "
-        f"instance {best.number} ({best.settings.architecture}): {SIDE_NAMES[ranking.side]} {ranking.metric} {reached:.3f}"
-        f"{at_best}, and {level:.3f}. Train longer (num_epochs), with another learning_rate or a smaller network, or take the "
+        f"{whose} worse than the estimator of instance {best.number} ({best.settings.architecture}): {SIDE_NAMES[side]} "
+        f"{metric} {figures}. Train longer (num_epochs), with another learning_rate or a smaller network, or take the "
         "estimator.",
         tuple(worse),
     )
+
+
+def _signed_mean(instance: InstanceResults, side: str, metric: str, sign: int) -> float:
+    """Return a mean over folds, of which more is better; NaN: there is none."""
+    return sign * finite_or_nan(instance.over_folds(side, metric)["mean"])
 
 
 def _is_network(instance: InstanceResults) -> bool:
