@@ -36,12 +36,14 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None) -> Fi
     reached: dict[int, str] = {}
     of_groups = None
     for number, figure in _figures(done).items():
-        group_chance, permuted = figure.get("group_chance"), figure.get("permuted")
-        if number in hopeless or all(_is_better(figure, level, 1) for level in (group_chance, permuted)):
+        group_chance, permuted, high = figure.get("group_chance"), figure.get("permuted"), figure.get("permuted_high")
+        value = figure[figure["of"]]
+        is_above_permuted = value is None or high is None or value > high
+        if number in hopeless or (is_above_permuted and _is_better(figure, group_chance, 1)):
             continue
         of_groups = of_groups or group_chance
         shuffled = "" if permuted is None else f", {permuted:.3f} with labels shuffled within items"
-        reached[number] = f"instance {number} ({figure[figure['of']]:.3f}{shuffled})"
+        reached[number] = f"instance {number} ({value:.3f}{shuffled})"
     if not reached:
         return None
     metric = f"{SIDE_NAMES[test_side(done)]} {done[0].task.main_metrics[0]}"

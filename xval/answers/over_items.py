@@ -11,6 +11,7 @@ they are those of each deal, averaged, and the figures of an item are averaged o
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +35,7 @@ from xval.results.job_key import JobKey
 from xval.results.tested_examples import TestedExamples, read_examples
 
 _MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
+_TWO_SIDED = 1.96  # deviations of a normal distribution that 97.5 % lie below
 _NO_CHANCE = Chance(math.nan, "")  # not known
 _Values = dict[str, NDArray[np.float64]]
 
@@ -178,8 +180,9 @@ def _measure(
             chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
         item_figures[name] = make_figure(float(values.mean()), value, basis, interval, chance or _NO_CHANCE)
         if metric.credit and (metric.is_mean or basis == "pooled"):
-            levels = _item_chance(metric.credit, repeats, basis)
-            item_figures[name]["group_chance"], item_figures[name]["permuted"] = map(finite_or_none, levels)
+            group_chance, permuted, permuted_high = map(finite_or_none, _item_chance(metric.credit, repeats, basis))
+            item_figures[name]["group_chance"] = group_chance
+            item_figures[name]["permuted"], item_figures[name]["permuted_high"] = permuted, permuted_high
     return item_figures
 
 
@@ -193,16 +196,20 @@ def _weights(items: NDArray[np.intp], basis: Literal["items", "pooled"]) -> NDAr
 
 def _item_chance(
     credit: CreditFunction, repeats: Sequence[TestedExamples], basis: Literal["items", "pooled"]
-) -> tuple[float, float]:
-    """Return `group_level`, and `permuted_level` as the mean over repeats."""
-    permuted = [
+) -> tuple[float, float, float]:
+    """Return the values of `ItemChance`; of permuted targets the means over repeats."""
+    levels = [
         permuted_level(
             examples.targets, examples.predictions.argmax(axis=1), _weights(examples.items, basis), examples.items, credit
         )
         for examples in repeats
     ]
     targets, items = repeats[0].targets.astype(np.intp), repeats[0].items.astype(np.intp)
-    return _group_level(credit, basis, targets.tobytes(), items.tobytes()), float(np.mean(permuted))
+    return (
+        _group_level(credit, basis, targets.tobytes(), items.tobytes()),
+        fmean(level.mean for level in levels),
+        fmean(level.mean + _TWO_SIDED * level.deviation for level in levels),
+    )
 
 
 @lru_cache(maxsize=4)  # all instances of an experiment test the same examples

@@ -1,6 +1,6 @@
 """The figures of an instance over its test items, as estimates.json has them; xval/answers/over_items.py computes them."""
 
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from xval.base.numbers import finite_or_none
 
@@ -12,7 +12,23 @@ OVER_ITEMS_VERSION = 4
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 
-class ItemFigure(TypedDict):
+class ItemChance(TypedDict, total=False):
+    """What knowing the item of an example reaches; None: undefined. Accuracy and balanced accuracy alone have it.
+
+    See `xval.measures.statistics.item_chance`.
+
+    Attributes:
+        group_chance: What one answer for each group of items reaches that have the same classes; None: no more than chance.
+        permuted: What the answers reach on average with the targets permuted within items.
+        permuted_high: What 97.5 % of these permutations do not exceed.
+    """
+
+    group_chance: float | None
+    permuted: float | None
+    permuted_high: float | None
+
+
+class ItemFigure(ItemChance):
     """One metric over the test items of an instance; None: undefined or not known.
 
     Attributes:
@@ -25,9 +41,6 @@ class ItemFigure(TypedDict):
         method: Of the interval; see `xval.measures.statistics.intervals`.
         chance: What the best strategy reaches that does not listen.
         strategy: That strategy in words.
-        group_chance: What one answer for each group of items reaches that have the same classes; None: no more than chance.
-        permuted: What the same answers reach on average with the targets permuted within items. See
-            `xval.measures.statistics.item_chance` for both; they are there of accuracy and balanced accuracy alone.
     """
 
     items: float | None
@@ -38,8 +51,6 @@ class ItemFigure(TypedDict):
     method: str | None
     chance: float | None
     strategy: str
-    group_chance: NotRequired[float | None]
-    permuted: NotRequired[float | None]
 
 
 class OverItems(TypedDict):

@@ -156,18 +156,20 @@ def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instanc
 @pytest.mark.parametrize(
     ("low", "levels", "said"),
     [
-        (0.4, {"group_chance": 0.5, "permuted": 0.455}, "instance 4 (0.600, 0.455 with labels shuffled within items). One"),
-        (0.4, {"group_chance": None, "permuted": 0.455}, "instance 4 (0.600, 0.455 with labels shuffled within items). Comp"),
-        (0.52, {"group_chance": 0.5, "permuted": 0.455}, ""),
-        (0.2, {"group_chance": 0.5, "permuted": 0.455}, ""),
-        (0.4, {"group_chance": None, "permuted": None}, ""),
-        (0.4, {}, ""),
+        (0.4, (0.5, 0.455, 0.5), "instance 4 (0.600, 0.455 with labels shuffled within items). One answer for each group"),
+        (0.4, (None, 0.59, 0.61), "instance 4 (0.600, 0.590 with labels shuffled within items). Compare"),
+        (0.4, (None, 0.455, 0.5), ""),
+        (0.52, (0.5, 0.455, 0.5), ""),
+        (0.2, (0.5, 0.455, 0.61), ""),
+        (0.4, (None, None, None), ""),
+        (0.4, (), ""),
     ],
 )
 def test_who_may_know_the_item_alone_is_named(make_instance, low, levels, said):
     """With an interval from 0.2 it is not even above chance, 0.25; results of before have none of the levels."""
     found = replace(make_instance(4, [{"balanced_accuracy": 0.6}] * 6), over_items=over_items(low, 0.7, 0.25))
-    found.over_items["figures"]["test"]["balanced_accuracy"] |= levels
+    figure = found.over_items["figures"]["test"]["balanced_accuracy"]
+    figure |= dict(zip(("group_chance", "permuted", "permuted_high"), levels, strict=False))
     assert said in texts([found]).get("item known", "")
     assert ("item known" in texts([found])) == bool(said)
 

@@ -10,14 +10,15 @@ oracle: of 10 random labels of 2 classes it is right in 0.62. The sets of classe
 few clips to an item random labels make sets by luck. So they count only where what they reach is more than what sets reach with
 the labels permuted over all examples, in a test at 5 % (Phipson and Smyth 2010; p never 0).
 
-`permuted_level` is of the answers given: the mean of their metric over all permutations of the targets within items, which
-leave all that an answer may know of an item, and nothing else (permutation within blocks of exchangeability: Winkler et al.,
+`permuted_level` is of the answers given: their metric over all permutations of the targets within items, which leave all that
+an answer may know of an item, and nothing else (permutation within blocks of exchangeability: Winkler et al.,
 NeuroImage 123, 2015; of classifiers: Ojala and Garriga, JMLR 11, 2010).
 
 Neither is a level where most of the credit is in items of one class (gender, diagnosis): there to know the item is the task.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +58,30 @@ def group_level(
     return level if (1 + n_as_high) / (1 + _N_PERMUTATIONS) <= _LEVEL else float("nan")
 
 
+class PermutedLevel(NamedTuple):
+    """The metric of answers whose targets are permuted within items; NaN: targets hardly vary within items.
+
+    Attributes:
+        mean: Over all permutations.
+        deviation: Over all permutations.
+    """
+
+    mean: float
+    deviation: float
+
+
 def permuted_level(
     targets: NDArray[np.intp],
     answers: NDArray[np.intp],
     weights: NDArray[np.float64],
     items: NDArray[np.intp],
     credit: CreditFunction,
-) -> float:
-    """Return the mean of the metric over all permutations of the targets within items; NaN: targets hardly vary within items.
+) -> PermutedLevel:
+    """Return what answers reach when the targets are permuted within items.
+
+    Of an item with n examples the sum of credits is one of the entries m[j, permuted j] of a matrix, whose mean and variance
+    over all permutations are exact: the variance is that of the doubly centred matrix, sum of squares / (n - 1) (Hoeffding,
+    Annals of Mathematical Statistics 22, 1951).
 
     Args:
         targets: As of `group_level`, as all others.
@@ -76,10 +93,17 @@ def permuted_level(
     n_classes = 1 + int(max(targets.max(), answers.max()))
     credits_by_item = _sum_by_item(targets, items, credit(targets, weights), n_classes)
     if not _vary_within_items(credits_by_item):
-        return float("nan")
-    answered = _sum_by_item(answers, items, np.ones(len(answers)), n_classes)
-    shares = answered / answered.sum(axis=1, keepdims=True)
-    return float((credits_by_item * shares).sum())
+        return PermutedLevel(float("nan"), float("nan"))
+    one = np.ones(len(items))
+    n_true, n_answered = (_sum_by_item(classes, items, one, n_classes) for classes in (targets, answers))
+    n = n_true.sum(axis=1)
+    of_example = np.divide(credits_by_item, n_true, out=np.zeros_like(credits_by_item), where=n_true > 0)
+    means = (of_example * n_true * n_answered).sum(axis=1) / n
+    of_entries = (of_example**2 * n_true * n_answered).sum(axis=1)
+    of_rows = (n_answered * (of_example * n_true) ** 2).sum(axis=1) / n
+    of_columns = (n_true * (of_example * n_answered) ** 2).sum(axis=1) / n
+    variances = (of_entries - of_rows - of_columns + means**2) / np.maximum(n - 1, 1)
+    return PermutedLevel(float(means.sum()), float(np.sqrt(max(0.0, variances.sum()))))
 
 
 def _sum_by_item(
