@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.features.windows import clip_samples, make_examples, window_samples, window_starts
+from preprocessing.features.windows import clip_samples, lost_samples, make_examples, window_samples, window_starts
 from xval.base.config_file import read_section
 
 RATE_HZ = 16000
@@ -114,3 +114,23 @@ def test_clips_are_padded_to_the_longest_unless_settings_say_otherwise() -> None
     assert clip_samples(settings_with(example_length_s=1.0), 9.0) is None
     assert window_samples(settings_with()) is None
     assert window_samples(settings_with(example_length_s=0.5)) == 8000
+
+
+@pytest.mark.parametrize(
+    ("changes", "lost"),
+    [
+        ({}, 8000),  # longer than all of the corpus, as new audio may be
+        ({"clip_length_s": 0.5}, 24000),
+        ({"clip_length_s": 0.5, "example_length_s": 0.25}, 24000),
+        ({"clip_length_s": 1.999}, 0),  # less than a hop
+        ({"example_length_s": 0.5}, 0),
+        ({"features": "waveform", "frontend": "logmel"}, 8000),
+        ({"features": "waveform", "frontend": "logmel", "crop_s": 0.5}, 0),
+    ],
+)
+def test_what_a_clip_of_two_seconds_loses(changes: dict[str, object], lost: int) -> None:
+    chosen = settings_with(**changes)
+    assert lost_samples(2 * RATE_HZ, chosen, clip_samples(chosen, 1.5)) == lost
+    if chosen.features != "waveform":
+        end_s = make_examples(noise(2), chosen, clip_samples(chosen, 1.5)).end_s[-1]
+        assert end_s == pytest.approx(2 - lost / RATE_HZ, abs=chosen.hop_length / RATE_HZ)
