@@ -44,6 +44,7 @@ def test_a_moved_model_says_what_was_stored(tones, differences):
         assert_no_difference(differences(fold, tones.folder / "data"))
 
 
+@pytest.mark.slow
 def test_a_moved_model_says_what_was_stored_on_each_other_backend(tones, run_on):
     for backend in OTHER_BACKENDS:
         pytest.importorskip(backend)

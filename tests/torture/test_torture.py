@@ -27,6 +27,7 @@ def test_a_few_damaged_files_kills_and_full_disks_do_no_harm():
     assert tried["full_disk"][0] >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler")
 def test_a_few_hostile_files_from_elsewhere_do_no_harm():
     printed = torture("--light", "--kinds", "elsewhere", "--share", "0.03")

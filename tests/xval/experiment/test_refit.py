@@ -377,6 +377,7 @@ def test_a_folder_within_the_experiment_needs_the_number(experiment, capsys):
 # interrupted
 
 
+@pytest.mark.slow
 def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experiment, request):
     path = experiment.instance_folder(1) / "settings.json"
     written = json.loads(path.read_text())

@@ -38,8 +38,16 @@ def run_jobs(run_on):
 
 
 @pytest.mark.parametrize(
-    ("backend", "instances"), [("tensorflow", (1, 2, 3, 4)), ("torch", (1, 2, 3)), ("jax", (1, 2))]
-)  # fmt: skip
+    ("backend", "instances"),
+    [
+        ("tensorflow", (1, 2)),
+        ("torch", (1,)),
+        ("jax", (2,)),
+        pytest.param("tensorflow", (1, 2, 3, 4), marks=pytest.mark.slow),
+        pytest.param("torch", (1, 2, 3), marks=pytest.mark.slow),
+        pytest.param("jax", (1, 2), marks=pytest.mark.slow),
+    ],
+)
 def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_another(backend, instances, tmp_path, run_jobs):
     warm = run_jobs(backend, tmp_path / "warm", *(f"{number}:{fold}" for number in instances for fold in (1, 2)))
 

@@ -39,7 +39,7 @@ class Lacking:
 """
 
 
-@pytest.mark.parametrize("executor", ["inline", "processes"])
+@pytest.mark.parametrize("executor", [pytest.param("inline", marks=pytest.mark.slow), "processes"])
 def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job_by_name(project, executor):
     (project.folder / "own_watch.py").write_text(WATCH.format(folder=project.folder))
     own = {"architecture": "mlp", "n_units": (4,), "callbacks": "own_watch.Watch"}

@@ -38,6 +38,7 @@ def test_a_search_that_is_interrupted_in_any_order_ends_as_one_that_is_not(probe
     assert ran == []  # nothing is tried twice
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_five_times_ends_as_one_that_is_not(probe, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
