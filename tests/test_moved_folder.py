@@ -4,7 +4,6 @@ import pytest
 
 
 @pytest.mark.slow
-
 def test_a_run_stops_in_one_line_without_its_folder_and_goes_on_once_it_is_back(project):
     project.write_script({"architecture": "mlp", "n_units": (4,)}, num_folds=3, num_epochs=3, early_stopping=False)
     away = project.results.with_name("moved")

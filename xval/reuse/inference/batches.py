@@ -3,15 +3,17 @@
 Comes in: inputs, piece by piece, and the members' functions. Goes out: the answers of all members, source by source.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.reuse.inference.inputs import Inputs
-from xval.reuse.inference.members import Answer
+
+Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float64]], NDArray[np.float32]]
+"""From predictors float32 (n, ...), basic features and lengths (s) to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
 
 _BATCH_SIZE = 32
 _N_AXES_OF_FRAMES = 4  # members, examples, frames, classes

@@ -18,8 +18,8 @@ from xval.data.clip_average import combine_examples
 from xval.models.saved.description import ModelDescription, mean_thresholds, read_description
 from xval.reuse.ensembles.combine import Combiner
 from xval.reuse.ensembles.model_file import member_paths, read_ensemble
-from xval.reuse.inference.batches import Answers
-from xval.reuse.inference.members import Answer, load_member
+from xval.reuse.inference.batches import Answer, Answers
+from xval.reuse.inference.members import load_member
 from xval.reuse.inference.model import Per, Request, SavedModel
 from xval.reuse.inference.sources import LeftOut, Source
 

@@ -3,23 +3,17 @@
 Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xval.base.errors import SettingsError
 from xval.models.saved.description import ModelDescription
 from xval.results.folder import ESTIMATOR_NAME
+from xval.reuse.inference.batches import Answer
 
 if TYPE_CHECKING:
     from xval.reuse.inference.network import Network
-
-Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float64]], NDArray[np.float32]]
-"""From predictors float32 (n, ...), basic features and lengths (s) to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
 
 Member: TypeAlias = Union["Network", "EstimatorMember"]  # Keras is loaded for networks alone
 

@@ -19,9 +19,9 @@ from xval.data.clip_average import combine_examples
 from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.measures.events.finding import find_events
 from xval.models.saved.description import ModelDescription, mean_thresholds
-from xval.reuse.inference.batches import Answers, answer_in_batches, join_answers
+from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
-from xval.reuse.inference.members import Answer, Member
+from xval.reuse.inference.members import Member
 from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources, one_rate
 
 Per = Literal["file", "example", "segment"]

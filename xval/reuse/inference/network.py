@@ -14,7 +14,7 @@ from xval.models.cut import compile_for_prediction, count_kernel_layers, cut_mod
 from xval.models.residual import read_features
 from xval.models.saved.description import ModelDescription, check_description
 from xval.models.saved.load import read_keras_model
-from xval.reuse.inference.members import Answer
+from xval.reuse.inference.batches import Answer
 from xval.training.evaluation.reconstruction import EMBEDDING
 
 
