@@ -182,7 +182,10 @@ SYSTEMS = {
 
 
 @pytest.mark.usefixtures("in_process")
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    "system",
+    [pytest.param(name, marks=pytest.mark.slow if name == "folders_representation" else ()) for name in SYSTEMS],
+)
 def test_each_system_runs_from_files_in_its_own_layout(project, differences, system) -> None:
     lay_out, items, classes, n_folds, architecture, instance, settings = SYSTEMS[system]
     dataset = system.split("_")[0]

@@ -152,6 +152,7 @@ def test_settings_that_are_gone_are_written_again_though_their_jobs_are_done(pro
         assert settings.read_text() == written
 
 
+@pytest.mark.slow
 def test_the_same_figures_on_any_executor_any_number_of_workers_and_in_any_folder(project, two_workers):
     runs = {
         "inline": ("--executor", "inline", "--set", "experiment_folder=inline"),

@@ -11,6 +11,7 @@ from xval.answers.audit import audit
 from xval.results.folder import ExperimentFolder
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_process")
 def test_the_formant_scale_of_unseen_demo_voices_is_better_than_chance_within_five_epochs(project):
     (project.folder / "audio").mkdir()

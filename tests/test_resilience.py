@@ -162,6 +162,7 @@ def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undistu
     assert not project.leftovers()
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_every_worker_fails_alone_after_two_tries(project):
     project.write_script(
         {"architecture": "mlp", "n_units": (8,)},
@@ -200,6 +201,7 @@ def write_killer(folder):
     return place
 
 
+@pytest.mark.slow
 def test_what_writers_leave_that_are_killed_before_they_rename_is_gone_after_the_next_run(project):
     project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=1, executor="inline", backend="jax")
     site = write_rename_killer(project.folder)
@@ -288,7 +290,8 @@ def wait_for_workers_to_end(project):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("n_kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_kills", [1, 20])
 def test_killed_at_random_moments_nothing_finished_runs_again_and_the_figures_are_the_same(project, undisturbed, n_kills):
     survived = kill_and_restart(project, n_kills, seed=n_kills)
 

@@ -78,6 +78,7 @@ def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process)
     assert "3 of 3 trials of its search have ended" in status
 
 
+@pytest.mark.slow
 def test_features_are_searched_and_the_final_model_searches_on_all_items(tones, in_process):
     tones.prepare("toy.csv")
     (tones.folder / "exp.py").write_text(FEATURES.format(settings=tones.settings))

@@ -83,6 +83,7 @@ for wanted in ("--list", "--dry-run"):
 """
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_and_folds_are_planned_where_no_module_of_posix_is(tmp_path):
     variables = os.environ | {
         "PYTHONPATH": str(ROOT),

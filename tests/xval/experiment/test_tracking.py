@@ -107,6 +107,7 @@ def records_of(path):
             message = b""
 
 
+@pytest.mark.slow
 def test_wandb_keeps_a_run_offline(folder, settings, tmp_path):
     import wandb
 

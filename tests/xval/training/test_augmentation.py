@@ -386,7 +386,7 @@ def test_examples_of_other_axes_are_refused(tmp_path, make_settings, make_option
         fit_model(model, augment_speed=0.1)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", [*BACKENDS[:2], pytest.param("jax", marks=[*BACKENDS[2].marks, pytest.mark.slow])])
 def test_it_trains_on_every_backend_and_never_changes_a_prediction(backend, tmp_path, run_on):
     probe = Path(__file__).with_name("augmentation_probe.py")
 

@@ -16,7 +16,7 @@ from xval.base.errors import FoldsError
 from xval.engine.search.replay import FoldSearch
 
 
-@pytest.mark.parametrize(("pruning", "inner_folds"), [("median", 2), ("hyperband", 0)])
+@pytest.mark.parametrize(("pruning", "inner_folds"), [pytest.param("median", 2, marks=pytest.mark.slow), ("hyperband", 0)])
 def test_a_search_that_is_interrupted_in_any_order_ends_as_one_that_is_not(probe, tmp_path, pruning, inner_folds):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     plan = {"pruning": pruning, "inner_folds": inner_folds}
