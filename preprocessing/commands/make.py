@@ -87,10 +87,11 @@ def make_features(
         n_processes: Processes that read audio.
         says_next: Print which command goes on; without it, advice names parameters of Python functions.
     """
+    from preprocessing.clips.near_pairs import MOST_COMPARED
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings
     from preprocessing.quality.cautions import find_cautions, in_python
-    from preprocessing.quality.near_duplicates import MOST_COMPARED, write_across_items
+    from preprocessing.quality.near_duplicates import write_across_items
     from preprocessing.store.make import make_store
 
     overrides = chosen.feature_overrides(overrides)
@@ -109,10 +110,9 @@ def make_features(
     with progress_bar(console, "Extracting features") as progress:
         store, left_out_later = make_store(corpus, settings, n_processes=n_processes, progress=progress)
     _report(console, corpus, store, left_out, left_out_later)
-    if len(corpus.index) <= MOST_COMPARED:
-        with progress_bar(console, "Comparing") as progress:
-            write_across_items(corpus, n_processes=n_processes, progress=progress)
-    else:
+    with progress_bar(console, "Comparing") as progress:
+        compared = write_across_items(corpus, n_processes=n_processes, progress=progress)
+    if compared is None:
         console.print(
             f"Note       more than {MOST_COMPARED} clips: only python -m preprocessing check {corpus.corpus} ... looks for "
             "near-duplicates"

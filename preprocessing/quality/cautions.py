@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.clips.label_sets import MULTI_LABEL, split_labels
 from preprocessing.clips.listing import first_names
+from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
 from preprocessing.clips.table import natural_key
 from preprocessing.corpora._tables import NUMBER, are_measurements
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
-from preprocessing.quality.near_duplicates import FILE_NAME, read_across_items
 from xval.base.errors import counted
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _first = partial(first_names, most=5)
 def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count."""
     clips = corpus.index[~corpus.index["augmented"]]
-    cautions: list[str] = []
+    cautions = [_near_duplicates(corpus)]
     if corpus.task_type == "classification":
         cautions += [measured_labels(clips), lonely_classes(clips)]
     if corpus.task_type == MULTI_LABEL:
@@ -43,7 +43,7 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     if not corpus.is_custom:
         if corpus.task_type in ("classification", MULTI_LABEL, "regression"):
             cautions.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
-        cautions += [_near_duplicates(corpus), upsampled(clips, settings)]
+        cautions += [upsampled(clips, settings)]
         cautions += [*cut(clips, settings), padded(clips, settings)] if corpus.task_type != "frame_classification" else []
     return [text for text in cautions if text]
 
@@ -267,11 +267,12 @@ def _not_annotated(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
 
 def _near_duplicates(corpus: Corpus) -> str:
     pairs = read_across_items(corpus.folder, corpus.index_hash)
-    if pairs.empty:
+    if pairs is None or pairs.empty:
         return ""
     first = pairs.iloc[0]
+    kind = "values" if corpus.is_custom else "audio"
     return (
-        f"{counted(len(pairs), 'pair')} of clips under different items hold nearly the same audio, as "
+        f"{counted(len(pairs), 'pair')} of clips under different items hold nearly the same {kind}, as "
         f"{first['clip']} and {first['other_clip']} ({FILE_NAME} has all): a model that trains on one is tested on the other. "
         "Listen, and give both one item or leave one out"
     )

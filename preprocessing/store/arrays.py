@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, join_labels, multi_hot
+from preprocessing.clips.near_pairs import MOST_COMPARED, write_pairs
 from preprocessing.clips.table import TASK_TYPES, check_names, class_names_of, natural_key
 from preprocessing.corpus import CUSTOM, open_corpus, write_index
 from preprocessing.corpus_folder import corpus_folder
+from preprocessing.store.near_copies import Sketches, find_near_copies
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import CorpusError, suggestion
 
@@ -114,6 +116,8 @@ def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> P
     import pandas as pd
 
     folder = corpus_folder(dataset, data_folder)
+    sketches = Sketches()
+    is_compared = sum(map(len, arrays.predictors.values())) <= MOST_COMPARED
     with StoreWriter(folder / "features" / CUSTOM, task_type=arrays.task_type, class_names=arrays.class_names) as writer:
         hashes: list[str] = []
         for item, first, block in _blocks(arrays.predictors):
@@ -121,11 +125,24 @@ def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> P
             examples = [Example(f"{item}#{row}", np.nan, np.nan) for row in rows]
             writer.append(item, block, arrays.targets[item][first : first + len(block)], examples)
             hashes += [blake2b(example.tobytes(), digest_size=16).hexdigest() for example in block]
+            if is_compared:
+                sketches.add(block)
         clips = [(f"{item}#{row}", item, label) for item, labels in arrays.labels.items() for row, label in enumerate(labels)]
         index = pd.DataFrame(clips, columns=["clip", "item", "label"])
         index = index.assign(duration_s=np.nan, sample_rate_hz=0, audio_hash=hashes, **WITHOUT_AUDIO)
-        publish(writer, index, folder, arrays.task_type, arrays.class_names)
+        index_hash = publish(writer, index, folder, arrays.task_type, arrays.class_names)
+    if is_compared:
+        _compare(index, sketches, folder, index_hash)
     return writer.folder
+
+
+def _compare(index: "pd.DataFrame", sketches: Sketches, folder: Path, index_hash: str) -> None:
+    """Write which examples of different items are copies of each other but for noise, where that can be told."""
+    clips, items = index["clip"].tolist(), index["item"].tolist()
+    pairs = find_near_copies(sketches.values(), items)
+    if pairs is not None:
+        named = [(clips[one], items[one], clips[other], items[other], likeness) for one, other, likeness in pairs]
+        write_pairs(folder, index_hash, named)
 
 
 def publish(
@@ -135,14 +152,15 @@ def publish(
     task_type: str,
     class_names: Sequence[str],
     annotations: "pd.DataFrame | None" = None,
-) -> None:
-    """Write the index of a custom corpus, as of `write_index`, and put its store in the place of one that is there."""
+) -> str:
+    """Write the index of a custom corpus, as of `write_index`, and put its store in place; return the hash of the index."""
     facts: dict[str, Any] = {"task_type": task_type, "class_names": class_names, "annotations": annotations}
     write = partial(write_index, index, folder=folder, corpus=CUSTOM, audio_folder=folder, **facts)
     index_hash = write().index_hash
     writer.publish(index_hash=index_hash, replace=True)
     if open_corpus(folder.name, folder.parent).index_hash != index_hash:  # of another machine, where locks do nothing
         write()
+    return index_hash
 
 
 def _blocks(predictors: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, int, NDArray[np.float32]]]:

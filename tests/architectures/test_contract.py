@@ -20,8 +20,9 @@ import pytest
 import architectures
 from xval.base.errors import SettingsError
 from xval.measures.task import all_tasks
+from xval.models.outside_weights import find_outside_weights, network_weights
 from xval.models.saved.load import read_keras_model
-from xval.settings.architectures import architecture_names
+from xval.settings.architectures import architecture_names, may_load_weights
 
 PROJECT_ROOT = Path(architectures.__path__[0]).parent
 NAMES = [name for name in architecture_names() if name != "feature_combination"]  # that one is no network
@@ -401,3 +402,16 @@ def test_it_trains_saves_and_loads_on_any_backend(name, backend, probe, train):
     assert np.isfinite(found["loss"])
     assert found["still"] == []
     assert found["difference"] < 1e-6
+
+
+def test_no_weight_comes_from_elsewhere(name: str) -> None:
+    assert not may_load_weights(name), "name it in xval/settings/architectures.py, so that no run builds it twice"
+    module = module_of(name)
+    shape = shape_for(module)
+
+    def build(seed: int) -> keras.Model:
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input(shape)
+        return keras.Model(inputs, module.build(shape, output_for(module, shape), **narrow(module))(inputs))
+
+    assert find_outside_weights(build(1), network_weights(build(2))) == []

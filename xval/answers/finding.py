@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from xval.base.errors import first_of
 
 Kind = Literal[
+    "pretrained",
     "random split", "folds missing", "repeats missing", "few items", "few validation items", "folds lacking classes", "seeds",
     "not above chance", "item known", "too sure", "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds",
     "fitted validation", "last epoch", "edge of the search", "below an estimator",

@@ -10,6 +10,7 @@ from xval.answers.chance_findings import item_known, not_above_chance, too_sure
 from xval.answers.finding import Finding, name_instances
 from xval.answers.fitted_validation import comparable, fitted_to_own_items
 from xval.answers.nested_selection import describe_nested
+from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
 from xval.answers.summary import SIDE_NAMES
@@ -29,6 +30,7 @@ def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
         return []
     ranking, at_chance = rank_instances(done), not_above_chance(done)
     findings = (
+        *_pretrained(done),
         *_cautions(done),
         _random_split(done),
         _other_clips(done),
@@ -55,6 +57,26 @@ def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
         ),
     )
     return [finding for finding in findings if finding is not None]
+
+
+def _pretrained(done: Sequence[InstanceResults]) -> Iterable[Finding]:
+    """Say of which instances the figures may be of what their models had heard before."""
+    concerned: dict[Origin, list[int]] = {}
+    for instance in done:
+        concerned.setdefault(judge_instance(instance), []).append(instance.number)
+    for origin, numbers in concerned.items():
+        if origin.state == "clean":
+            continue
+        advice = ""
+        if origin.state == "leaked":
+            advice = " The test figures are too good: leave out what was heard. python -m xval check has the names."
+        elif not origin.vouched:
+            advice = (
+                " If it has heard what is tested, the figures are too good. Say what it was trained on with pretrained_on, "
+                "or compare with an instance that has no such part."
+            )
+        said = f"{_instances(numbers)}: {clause(origin)}."
+        yield Finding("pretrained", f"{said[:1].upper()}{said[1:]}{advice}", tuple(numbers))
 
 
 def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time
 from xval.answers.fitted_validation import comparable
+from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import SIDE_NAMES, chance_level, direction, has_windows, test_side
 from xval.measures.statistics.comparison import are_ties
@@ -146,7 +147,8 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     mean = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
     alone = len(instances) == 1
     reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
-    return f"Instance {ranking.selected} {reason}. On the test items it reaches {listed}."
+    origin = clause(judge_instance(selected))
+    return f"Instance {ranking.selected} {reason}. On the test items it reaches {listed}{origin and f'; {origin}'}."
 
 
 def summary_table(
@@ -160,7 +162,8 @@ def summary_table(
 
     Returns:
         Per instance its number (``*``: selected), first comment, architecture, the ranking validation figure, the main test
-        figures as of `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds.
+        figures as of `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds; and, where an
+        instance is not clean, what its models may have heard before.
     """
     ranking = rank_instances(instances)
     tested = tested_columns(instances)
@@ -170,6 +173,8 @@ def summary_table(
     )  # fmt: skip
     numbers = [instance.number for instance in instances]
     shown = set(numbers if most is None else ranking.best_of(numbers, most))
+    origins = clauses(instances)
+    header += (ORIGIN,) if origins else ()
     rows = [
         (
             f"{instance.number}{' *' if instance.number == ranking.selected else ''}",
@@ -179,6 +184,7 @@ def summary_table(
             *(format_test(instance, side, metric) for side, metric in tested),
             format_time(instance.seconds),
             format_folds(instance),
+            *([origins.get(instance.number, "clean")] if origins else []),
         )
         for instance in instances
         if instance.number in shown

@@ -5,7 +5,7 @@ warning. The files of the results, the corpus and its feature stores are read as
 Keras or written. Folds that are not finished are left out.
 
 --json prints one object: experiment, and verdicts: each with rule, statement, state, n_checked (how many folds or
-other things were looked at), faults, not_checkable, warnings and notes (texts).
+other things were looked at), faults, not_checkable, warnings and notes (texts); and not_checked: what no rule looks at (texts).
 
 exit code: 0 when no rule FAILED, else 1
 """
@@ -46,12 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the verdicts, and return 1 where a rule has failed."""
-    from xval.answers.audit import audit  # here, because it loads pandas
+    from xval.answers.audit import NOT_CHECKED, audit  # here, because it loads pandas
 
     folder = find_experiment(options.folder)
     verdicts = audit(folder, options.data_folder)
     if options.json:
-        report = {"experiment": str(folder.path), "verdicts": [asdict(verdict) for verdict in verdicts]}
+        listed = [asdict(verdict) for verdict in verdicts]
+        report = {"experiment": str(folder.path), "verdicts": listed, "not_checked": NOT_CHECKED}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:
         _print(folder, verdicts)
@@ -59,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(folder: ExperimentFolder, verdicts: "Sequence[Verdict]") -> None:
+    from xval.answers.audit import NOT_CHECKED
+
     console = make_console()
     console.print(Text(f"{folder.path}\n"))
     for verdict in verdicts:
@@ -72,3 +75,5 @@ def _print(folder: ExperimentFolder, verdicts: "Sequence[Verdict]") -> None:
     states = [verdict.state for verdict in verdicts]
     counted = [f"{states.count(state)} {state}" for state in _STYLES if state in states]
     console.print(f"\n{len(verdicts)} rules: {', '.join(counted)}")
+    for text in NOT_CHECKED:
+        console.print(f"not checked   {text}")

@@ -22,7 +22,7 @@ from xval.folds.plan import Fold
 from xval.jobs.fold_part import describe_left_out, part_of_fold, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
-from xval.models.saved.embedder import own_embedder
+from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.initial import find_initial_model
 from xval.models.saved.leakage import judge
 from xval.models.saved.seen import read_seen
@@ -32,6 +32,11 @@ from xval.settings.classical import CLASSICAL, grid_of
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import Settings
 from xval.training.classical.checks import check_skops, check_training_items
+
+_UNKNOWN_ORIGIN = (
+    "nothing says what it was trained on. If it has heard what is tested, the test figures are too good. Say what it was "
+    "trained on with pretrained_on; the results quote it."
+)
 
 
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
@@ -148,13 +153,11 @@ def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
 
 
 def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
-    """Refuse an embedder that xval has trained and that has heard test items of the folds; return a line where it is not known.
-
-    Nothing is known of other embedders.
-    """
+    """Refuse an embedder of xval that has heard test items of the folds; return a line where that is not known of one."""
     path = own_embedder(settings)
     if path is None:
-        return []
+        name = foreign_embedder(settings)
+        return [f"possible leakage: embedding_model {name}: {_UNKNOWN_ORIGIN}"] if name and not settings.pretrained_on else []
     seen = read_seen(path)
     verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder) for fold in folds}
     faults = [

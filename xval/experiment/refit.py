@@ -18,6 +18,7 @@ from preprocessing.console import progress_bar
 from xval.answers import ranking
 from xval.answers.figure_text import format_figure
 from xval.answers.findings import find_findings
+from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
 from xval.answers.summary import SIDE_NAMES
 from xval.backend import devices
@@ -236,11 +237,13 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     path = _model_path(folder, instance)
     names = [name for name in instance.settings.task.main_metrics if name in record["expected"]]
     n_folds = len(record["best_epochs_of_folds"])
+    origin = clause(judge_record(record, instance.parameters))
+    end = f"{origin and f'; {origin}'}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}"
     figures = ", ".join(f"{name} {format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
         f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
         f"{record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"
         f"It is untested: no item is left to test it. What cross-validation estimates for it, from {n_folds} folds trained on "
-        f"fewer items: {SIDE_NAMES[record['expected_side']]} {figures}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}\n"
+        f"fewer items: {SIDE_NAMES[record['expected_side']]} {figures}{end}\n"
         f"Next: python -m xval predict {path} FILE"
     )

@@ -6,6 +6,7 @@ Comes in: the records of the folds; of an instance that is searched, what the se
 
 from collections.abc import Mapping
 
+from xval.answers.pretrained import judge_instance, to_record
 from xval.answers.read import read_instance
 from xval.answers.summary import test_side
 from xval.base.errors import ResultsError
@@ -48,6 +49,7 @@ def plan_refit(
         "expected": expected_figures(finished, side),
         "expected_side": side,
         "expected_note": _EXPECTED_NOTE,
+        "expected_origin": to_record(judge_instance(finished)),
     }
     best_epochs: dict[str, list[int]] = {}
     for key, record in records.items():

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from xval.folds.plan import Fold
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,6 +30,24 @@ def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFram
         several = named[named.groupby("shared")["item"].transform("nunique") > 1]
         for _, group in several.groupby("shared", sort=True):
             yield kind, group
+
+
+def find_tested(pairs: "pd.DataFrame", fold: Fold) -> list[str]:
+    """Return the tested clips of a fold that nearly equal one that trains or validates, sorted.
+
+    Args:
+        pairs: With the columns clip, item, other_clip, other_item.
+        fold: The fold.
+    """
+    heard, tested = {*fold.training, *fold.validation}, set(fold.test)
+    rows = pairs[["clip", "item", "other_clip", "other_item"]].itertuples(index=False)
+    found = set()
+    for clip, item, other_clip, other_item in rows:
+        if item in tested and other_item in heard:
+            found.add(clip)
+        if other_item in tested and item in heard:
+            found.add(other_clip)
+    return sorted(found)
 
 
 def _first_sources(index: "pd.DataFrame") -> list[str]:

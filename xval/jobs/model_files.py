@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preprocessing.clips.fingerprints import Fingerprints, join, read_fingerprints, short_hashes, to_array
 from preprocessing.store import FeatureStore
+from xval.base.errors import CorpusError
 from xval.base.json_files import FORMAT_VERSION, write_json
 from xval.jobs.job import Job
-from xval.models.saved.embedder import own_embedder
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
+from xval.models.saved.embedder import foreign_embedder, own_embedder
+from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.initial import InitialModel
-from xval.models.saved.seen import Heard, Seen, read_clips, read_seen, short_hashes
+from xval.models.saved.seen import Heard, Seen, read_clips, read_seen
 from xval.results.folder import KERAS_NAME
 from xval.settings.schema import FRAME_KEYS, Settings
 
@@ -33,10 +36,12 @@ def save_model(
     class_names: Sequence[str],
     initial: InitialModel | None = None,
     thresholds: Thresholds | None = None,
+    outside_weights: Sequence[str] = (),
 ) -> None:
     """Write model.keras, without the optimizer's state, and what its user needs to know beside it.
 
-    The class names say what its outputs mean; `initial` is the model that it started from.
+    The class names say what its outputs mean; `initial` is the model that it started from, `outside_weights` are those that its
+    build() has from elsewhere.
     """
     import keras
 
@@ -44,7 +49,8 @@ def save_model(
     earlier = [initial.seen] if initial else []
     embedder = own_embedder(job.settings.feature_settings())
     earlier += [read_seen(embedder)] if embedder else []
-    described = describe_model(job, store, class_names, earlier, thresholds) | (initial.facts if initial else {})
+    described = describe_model(job, store, class_names, earlier, thresholds, outside_weights)
+    described |= initial.facts if initial else {}
     write_json(folder / "model.json", described, flushed=False)
     write_heard_audio(folder, job, store, earlier)
 
@@ -55,13 +61,17 @@ def describe_model(
     class_names: Sequence[str],
     earlier: Sequence[Seen] = (),
     thresholds: Thresholds | None = None,
+    outside_weights: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the content of model.json.
 
     `earlier` is what the saved models have heard that it was made of, `thresholds` from which probability on each label is
-    predicted, where a clip may have several.
+    predicted, where a clip may have several, `outside_weights` those of its network that come from elsewhere.
     """
     settings = job.settings
+    unknown = [foreign_embedder(settings.feature_settings())]
+    unknown += [f"the network {settings.architecture} ({outside_weights[0]} ...)"] if outside_weights else []
+    unknown += ["a model that it was made of"] if not all(seen.is_complete for seen in earlier) else []
     training_items = sorted({*job.fold.training, *job.fold.validation})
     return {
         "format_version": FORMAT_VERSION,
@@ -86,6 +96,7 @@ def describe_model(
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
         "seen_items": _join(settings.dataset, training_items, [seen.all for seen in earlier]),
         "trained_items": _join(settings.dataset, job.fold.training, [seen.training for seen in earlier]),
+        "unknown_parts": [part for part in unknown if part is not None],
         "settings_hash": job.settings_hash,
         "code_hash": job.code_hash,
         "folds_hash": job.folds_hash,
@@ -96,9 +107,10 @@ def write_heard_audio(folder: Path, job: Job, store: FeatureStore, earlier: Sequ
     """Write seen_audio.npy and trained_audio.npy: uint64 (n_clips,), sorted; each only where all hashes are known.
 
     The first has the clips that trained or validated, here or for an earlier model, the second those that trained. The index of
-    the corpus lies above the store.
+    the corpus lies above the store. seen_fingerprints.npy has the fingerprints of the first, where all are known.
     """
-    clips = read_clips(store.folder.parents[1])
+    corpus_folder = store.folder.parents[1]
+    clips = read_clips(corpus_folder)
     for name, items, before in (
         (SEEN_AUDIO_NAME, (*job.fold.training, *job.fold.validation), [heard.all.audio for heard in earlier]),
         (TRAINED_AUDIO_NAME, job.fold.training, [heard.training.audio for heard in earlier]),
@@ -107,6 +119,17 @@ def write_heard_audio(folder: Path, job: Job, store: FeatureStore, earlier: Sequ
         if clips is not None and len(known) == len(before):
             hashes = short_hashes(clips["audio_hash"][clips["item"].isin(items)])
             np.save(folder / name, np.unique(np.concatenate([hashes, *known])), allow_pickle=False)
+    made = None
+    with suppress(CorpusError):  # damage of that file must not cost the work of the job
+        made = read_fingerprints(corpus_folder)
+    if clips is None or made is None:
+        return
+    hashes = np.unique(short_hashes(clips["audio_hash"][clips["item"].isin((*job.fold.training, *job.fold.validation))]))
+    values = made.of(hashes)
+    known_before = [seen.fingerprints for seen in earlier if seen.fingerprints is not None]
+    if values is not None and len(known_before) == len(earlier):
+        heard_prints = to_array(join([Fingerprints(hashes, values), *known_before]))
+        np.save(folder / FINGERPRINTS_NAME, heard_prints, allow_pickle=False)
 
 
 def _join(dataset: str, items: Iterable[str], earlier: Iterable[Heard]) -> dict[str, list[str]]:

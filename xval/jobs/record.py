@@ -7,14 +7,20 @@ import csv
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preprocessing.clips.near_pairs import read_across_items
 from preprocessing.store import open_store
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, XvalError
 from xval.base.json_files import FORMAT_VERSION
 from xval.base.version import __version__
+from xval.folds.shared_audio import find_tested
 from xval.jobs.job import Job
+from xval.models.saved.embedder import own_embedder
+from xval.models.saved.leakage import Leakage, judge
+from xval.models.saved.seen import read_seen
 
 if TYPE_CHECKING:
     from xval.data.fold import FoldData
@@ -33,7 +39,36 @@ def describe_job(job: Job) -> dict[str, Any]:
         "folds_hash": job.folds_hash,
         "store": Path(job.store_folder).name,
         "seed": job.seed,
-    } | ({"embedder_hash": _embedder_hash(job)} if job.settings.features == "embedding" else {})
+        **({"embedder_hash": _embedder_hash(job)} if job.settings.features == "embedding" else {}),
+        **_describe_own_embedder(job),
+        **_count_near_duplicates(job),
+    }
+
+
+def _describe_own_embedder(job: Job) -> dict[str, Any]:
+    """Return the verdict on an embedder that xval has trained, by what it has heard."""
+    path = own_embedder(job.settings.feature_settings())
+    if path is None:
+        return {}
+    try:
+        leakage = judge(read_seen(path), job.fold, job.settings.dataset, _corpus_folder(job))
+    except XvalError as error:  # damage of a file beside it must not cost the work of the job
+        leakage = Leakage("unknown", str(error))
+    return {"embedder_leakage": asdict(leakage)}
+
+
+def _count_near_duplicates(job: Job) -> dict[str, int]:
+    """Return how many tested clips nearly equal one that trains or validates; nothing where that was not looked for."""
+    try:
+        index_hash = open_store(Path(job.store_folder)).description.index_hash
+        pairs = read_across_items(_corpus_folder(job), index_hash)
+    except CorpusError:
+        return {}
+    return {} if pairs is None else {"near_duplicates": len(find_tested(pairs, job.fold))}
+
+
+def _corpus_folder(job: Job) -> Path:
+    return Path(job.store_folder).parents[1]
 
 
 def _embedder_hash(job: Job) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from preprocessing.corpus import CUSTOM
 from xval.answers.figure_text import format_figure
+from xval.answers.pretrained import explain, judge_record
 from xval.answers.summary import SIDE_NAMES
 from xval.base.json_files import write_atomically
 from xval.settings.schema import Settings
@@ -38,4 +39,7 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     ]
     template = environment.get_template("model_card.md")
     is_custom = record["store"] == CUSTOM
-    return template.render(record=record, settings=settings, task=settings.task, expected=expected, is_custom=is_custom)
+    origin = explain(judge_record(record, settings.model_dump()))
+    return template.render(
+        record=record, settings=settings, task=settings.task, expected=expected, is_custom=is_custom, origin=origin
+    )

@@ -12,12 +12,15 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from preprocessing.corpus import CUSTOM
 from xval.answers.comparison import text as comparison_text
 from xval.answers.comparison.outcome import LEVEL, Comparison, Pair
 from xval.answers.figure_text import format_figure, format_folds, format_time
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap
+from xval.answers.leakage_kinds import leakage_by_kind
 from xval.answers.learning_curves import learning_curves
+from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import describe_selection
 from xval.answers.summary import SIDE_NAMES, differing_parameters
 from xval.answers.tested_items import rank_items
@@ -52,6 +55,7 @@ class InstanceRow(NamedTuple):
         validation: The figure that ranks it; None: it has none.
         estimates: Its main test figures.
         means: Mean and standard deviation of these over folds, as text.
+        origin: What its models may have heard before, as of `clause`; empty: clean.
         time: h:mm:ss.
         folds: Finished of all.
         is_selected: Whether the validation figures select it.
@@ -64,6 +68,7 @@ class InstanceRow(NamedTuple):
     validation: float | None
     estimates: list[Estimate]
     means: list[str]
+    origin: str
     time: str
     folds: str
     is_selected: bool
@@ -133,9 +138,15 @@ def make_page(contents: PageContents) -> str:
         worst_order=task.worst_first,
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
+        leakage_kinds=leakage_by_kind(contents.verdicts, is_custom=_is_custom(contents)),
         bibtex=protocol.bibtex(paragraphs),
     )
     return visible(page)
+
+
+def _is_custom(contents: PageContents) -> bool:
+    """Return whether the examples of some instance were handed in as arrays."""
+    return any(record.get("store") == CUSTOM for instance in contents.instances for record in instance.folds.values())
 
 
 def describe_answer(contents: PageContents) -> list[str]:
@@ -180,6 +191,7 @@ def _rows(
                 validation=instance.over_folds(contents.ranking.side, contents.ranking.metric)["mean"],
                 estimates=[estimate(instance, column.side, column.name) for column in columns],
                 means=[format_figure(instance.over_folds(main.side, main.name), instance.n_folds) for main in columns],
+                origin=clause(judge_instance(instance)),
                 time=format_time(instance.seconds),
                 folds=format_folds(instance),
                 is_selected=number == contents.ranking.selected,

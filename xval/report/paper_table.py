@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from xval.answers.comparison.outcome import LEVEL, Comparison
 from xval.answers.figure_text import fixed
+from xval.answers.pretrained import clause, judge_instance
 from xval.answers.summary import direction
 from xval.base.errors import counted
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
@@ -93,7 +94,8 @@ def _name(instance: InstanceResults) -> str:
     settings = instance.settings
     done, total = len(instance.folds), instance.n_folds
     unfinished = "" if done == total else f" ({done} of {total} folds)"
-    return f"{instance.number} {settings.comment_1 or settings.architecture}{unfinished}"
+    origin = clause(judge_instance(instance))
+    return f"{instance.number} {settings.comment_1 or settings.architecture}{unfinished}{origin and f' ({origin})'}"
 
 
 def _title(column: MainColumn, higher_is_better: bool | None) -> str:

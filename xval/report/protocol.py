@@ -72,6 +72,11 @@ _BIBTEX = {
   title = {Better Bootstrap Confidence Intervals}, author = {Efron, Bradley},
   journal = {Journal of the American Statistical Association}, volume = {82}, number = {397}, pages = {171--185}, year = {1987}
 }""",
+    "Kapoor & Narayanan, 2023": """@article{kapoor2023leakage,
+  title = {Leakage and the Reproducibility Crisis in Machine-learning-based Science},
+  author = {Kapoor, Sayash and Narayanan, Arvind},
+  journal = {Patterns}, volume = {4}, number = {9}, pages = {100804}, year = {2023}
+}""",
     "Varma & Simon, 2006": """@article{varma2006bias,
   title = {Bias in Error Estimation When Using Cross-validation for Model Selection},
   author = {Varma, Sudhir and Simon, Richard},
@@ -110,6 +115,7 @@ def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
     broken = f" Broken: {', '.join(failed)}." if failed else ""
     return (
         f"Leakage and figures were audited by {counted(len(verdicts), 'rule')} on the files of the experiment: {tally}.{broken}"
+        " The table has what is known of each kind of leakage (Kapoor & Narayanan, 2023)."
     )
 
 

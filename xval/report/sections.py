@@ -9,6 +9,7 @@ from markupsafe import Markup
 from xval.answers.confusion import find_confusion
 from xval.answers.figure_text import format_folds
 from xval.answers.label_figures import label_figures
+from xval.answers.pretrained import explain, judge_instance
 from xval.answers.summary import SIDE_NAMES, differing_parameters, direction, metric_columns
 from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task
@@ -40,6 +41,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             number=number,
             name=contents.name_of(number),
             is_selected=number == selected,
+            origin=explain(judge_instance(instance)),
             folds=format_folds(instance),
             differing=[(name, parameter_text(instance, name)) for name in differing],
             errors=[(key.of_instance, record["error"]) for key, record in instance.failed.items()],

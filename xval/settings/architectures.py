@@ -48,6 +48,10 @@ _COMBINATION = Architecture(
     build_path="",
     file="xval/settings/architectures.py",
 )
+_SHIPPED = frozenset({
+    "cnn_small", "cp_resnet", "crnn", "daf_autoencoder", "daf_cnn", "denet", "fma_cnn", "mlp", "rnn_small", "sincnet",
+    "vgg_mini", "vgg_net", "vgg_pool", "vgg_ultramini", "vggvox",
+})  # fmt: skip
 _WITHOUT_NETWORK = {COMBINATION: _COMBINATION, **CLASSICAL}
 """What stands in the place of an architecture and trains no network."""
 
@@ -55,6 +59,14 @@ _WITHOUT_NETWORK = {COMBINATION: _COMBINATION, **CLASSICAL}
 def trains_network(name: str) -> bool:
     """Return whether an architecture is a network; other names stand for estimators of scikit-learn."""
     return name not in _WITHOUT_NETWORK
+
+
+def may_load_weights(name: str) -> bool:
+    """Return whether the build() of an architecture may take weights from elsewhere: all but those that come with xval.
+
+    A further file of architectures/ that is not among those is looked at as one of the user's own.
+    """
+    return name not in _SHIPPED and name != ENSEMBLE and trains_network(name)
 
 
 def architecture_names() -> tuple[str, ...]:

@@ -142,6 +142,7 @@ class Settings(FeatureSettings):
     # transfer
     initial_model: Annotated[OptionalText, _NETWORK]
     initial_model_match: Annotated[Literal["all", "names", "shapes", "prefix"], _NETWORK] = "all"
+    pretrained_on: Annotated[OptionalText, Scope.UNHASHED | Scope.BETWEEN_STEPS] = None
     frozen_layers: Annotated[NonNegativeInt, _NETWORK]
     frozen: Annotated[Literal["none", "convolutions"], _NETWORK]
     unfreeze_every: Annotated[NonNegativeInt, _NETWORK] = 0

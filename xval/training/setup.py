@@ -7,6 +7,7 @@ start, and its checkpoints.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from xval.jobs.prepare import prepare_for
 from xval.models.build import build_model
 from xval.models.saved.initial import InitialModel, find_initial_model
 from xval.models.transfer import start_from
+from xval.training.built_twice import weights_from_elsewhere
 from xval.training.checkpoint import belongings
 from xval.training.compiled import WARM_MODEL, CompiledModel, compile_model
 
@@ -33,7 +35,7 @@ class FoldSetup:
         data: Its examples.
         compiled: Its model, with the values that the seed of the job gives.
         initial: The saved model that it starts from, if any.
-        facts: What the record says of that.
+        facts: What the record says of that, and of weights that its build() has from elsewhere.
         checkpoints: Of its training.
     """
 
@@ -53,7 +55,8 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
     the block.
     """
     settings = job.settings
-    prepare_for(job, keep_kernels=WARM_MODEL.is_likely_to_fit(settings, job.options))
+    keep_kernels = WARM_MODEL.is_likely_to_fit(settings, job.options)
+    prepare_for(job, keep_kernels=keep_kernels)
     store = open_store(Path(job.store_folder))
     data = load_fold(
         store,
@@ -65,7 +68,11 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
         random_excerpts=settings.random_excerpts,
         clips=read_clips_of(settings, store.folder.parents[1]),
     )
-    model = build_model(settings, job.options, store, data.training_items, clips=data.clips.get("training"))
+    build = partial(build_model, settings, job.options, store, data.training_items, clips=data.clips.get("training"))
+    outside = weights_from_elsewhere(job, build)
+    if outside is not None:
+        prepare_for(job, keep_kernels=keep_kernels)
+    model = build()
     initial = find_initial_model(settings, job.fold, store.folder.parents[1])
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
     compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options, job.seed)
@@ -73,7 +80,8 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
     observers.add(checkpoints)
     try:
         with checkpoints.written_at_signals():
-            yield FoldSetup(store, data, compiled, initial, facts, checkpoints)
+            of_weights = {} if outside is None else {"outside_weights": outside}
+            yield FoldSetup(store, data, compiled, initial, {**facts, **of_weights}, checkpoints)
     except BaseException:
         WARM_MODEL.forget()  # its state is unknown
         raise

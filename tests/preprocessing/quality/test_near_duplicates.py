@@ -8,11 +8,21 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from preprocessing.clips.fingerprints import (
+    N_VALUES,
+    Fingerprints,
+    find_alike,
+    join,
+    read_fingerprints,
+    without_values,
+    write_fingerprints,
+)
+from preprocessing.clips.near_pairs import FILE_NAME, read_across_items, write_pairs
 from preprocessing.clips.table import check_clips
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpora._demo_speech import SAMPLE_RATE_HZ, draw_speaker, speak
 from preprocessing.quality.facts import measure, read_headers
-from preprocessing.quality.near_duplicates import FILE_NAME, find_near_duplicates, fingerprint, likeness, read_across_items
+from preprocessing.quality.near_duplicates import find_near_duplicates, fingerprint, likeness, short_fingerprint
 from preprocessing.quality.rules import Criteria, nearly_identical
 from xval.base.errors import CorpusError
 
@@ -94,8 +104,43 @@ def test_the_fingerprint_changes_neither_with_the_level_nor_with_the_place(speec
     assert not fingerprint(np.zeros(10, np.float32), SAMPLE_RATE_HZ).any()
 
 
+def test_a_short_fingerprint_knows_copies_again_and_nothing_else(speech: dict[str, NDArray[np.float32]]) -> None:
+    rng = np.random.default_rng(0)
+    shorts = np.stack([short_fingerprint(samples, SAMPLE_RATE_HZ) for samples in speech.values()])
+    for place, samples in enumerate(speech.values()):
+        rms = np.sqrt(np.mean(samples**2))
+        noisy = 0.7 * samples + 0.05 * rms * rng.normal(size=samples.size)
+        copy = short_fingerprint(noisy.astype(np.float32), SAMPLE_RATE_HZ)[np.newaxis]
+        others = np.delete(shorts, place, axis=0)
+        assert find_alike(copy, shorts).tolist() == [True]
+        assert find_alike(copy, others).tolist() == [False]
+        assert find_alike(shorts[[place]], others).tolist() == [False]
+    assert not find_alike(np.zeros((2, N_VALUES), np.int8), np.zeros((1, N_VALUES), np.int8)).any()  # silence is like nothing
+
+
+def test_fingerprints_are_kept_by_the_hash_of_their_audio(tmp_path: Path) -> None:
+    assert read_fingerprints(tmp_path) is None
+    values = np.arange(3 * N_VALUES, dtype=np.int8).reshape(3, N_VALUES)
+    audio = np.array([5, 1, 9], np.uint64)
+    joined = join([Fingerprints(audio, values), without_values(np.array([7, 9], np.uint64))])
+    write_fingerprints(tmp_path, joined)
+
+    read = read_fingerprints(tmp_path)
+
+    assert read.audio.tolist() == [1, 5, 7, 9]
+    np.testing.assert_array_equal(read.of(audio), values)
+    assert not read.of(np.array([7], np.uint64)).any()
+    assert read.of(np.array([5, 6], np.uint64)) is None  # a clip that the file does not know
+    np.save(tmp_path / "fingerprints.npy", audio)
+    with pytest.raises(CorpusError, match=r"fingerprints\.npy: damaged \(holds uint64 \(3,\)"):
+        read_fingerprints(tmp_path)
+
+
 def test_pairs_are_told_of_the_index_that_they_were_found_in(tmp_path: Path) -> None:
-    assert read_across_items(tmp_path, "now").empty
+    assert read_across_items(tmp_path, "now") is None
+    write_pairs(tmp_path, "now", [])
+    assert read_across_items(tmp_path, "now").empty  # searched, and nothing found
+    assert read_across_items(tmp_path, "before") is None
     lines = ["clip,item,other_clip,other_item,likeness,index_hash", "a.wav,1,b.wav,2,0.9,now", "c.wav,1,d.wav,2,0.9,before"]
     (tmp_path / FILE_NAME).write_text("\n".join(lines))
     assert read_across_items(tmp_path, "now")["clip"].tolist() == ["a.wav"]

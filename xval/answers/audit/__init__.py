@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     items.ITEMS,
     clips.CLIPS,
     identical_audio.IDENTICAL_AUDIO,
+    identical_audio.NEAR_DUPLICATES,
     identical_audio.SEEN_AUDIO,
     augmented_copies.AUGMENTED_COPIES,
     normaliser.NORMALISER,
@@ -46,6 +47,13 @@ RULES: tuple[Rule, ...] = (
     items.RANDOM_SPLIT,
 )
 """The rules, in the order of their verdicts."""
+
+NOT_CHECKED = (
+    "one speaker under two names: items are told apart by their names alone",
+    "what a label can be told by beside the sound that is meant, as the microphone or the length of a clip",
+    "whether the clips are of the time, places and people that the model is for",
+)
+"""What no rule looks at."""
 
 
 _OF_RECORDS = (figures.FIGURES, items.ITEMS, hashes.FOLDS_HASH, hashes.SETTINGS_HASH)

@@ -1,11 +1,13 @@
 """The rule that neither a model nor any that it was made of has seen its test items, or was trained on its validation items.
 
-Comes in: evidence. Goes out: findings. model.json lists the items that a model and its earlier models have seen; the record
-says if that is unknown for one of them.
+Comes in: evidence. Goes out: findings. model.json lists the items that a model and its earlier models have seen; the
+record says what is known of an initial model, of what made the features, and of weights that the build() of a network has from
+elsewhere.
 """
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.answers.pretrained import Origin, explain, judge_record
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:
@@ -28,18 +30,23 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                 )
             if missing := (sides["training"] | sides["validation"]) - seen:
                 findings.faults.append(f"{job.name}: model.json does not say that its model has seen {quoted(missing)}")
-            _check_earlier(job)
+            _check_origin(job, findings)
 
 
-def _check_earlier(job: JobEvidence) -> None:
-    """Raise a `NotCheckableError` if the record does not say what one of the models that this one was made of has seen."""
-    stated = job.record.get("initial_model_items")
-    if stated == "unknown" or (stated != "unseen" and job.settings.initial_model is not None):
-        reason = job.record.get("initial_model_reason") or "nothing says what it was trained on"
-        raise NotCheckableError(f"its initial model: {reason}")
-    for model in job.record.get("models", ()):
-        if model.get("leakage") != "clean":
-            raise NotCheckableError(f"{model.get('path')}: {model.get('leakage_reason') or 'nothing says what it has seen'}")
+def judge_origin(job: JobEvidence) -> Origin:
+    """Return what is known of the parts of a model that come from elsewhere; near-duplicates have a rule of their own."""
+    parameters = job.written.parameters if job.written else {}
+    return judge_record({**job.record, "near_duplicates": 0}, parameters)
+
+
+def _check_origin(job: JobEvidence, findings: Findings) -> None:
+    """Note what the parts of a model that come from elsewhere have heard; `NotCheckableError`: it is unknown of one."""
+    origin = judge_origin(job)
+    if origin.state == "unknown" and not origin.vouched:
+        raise NotCheckableError(explain(origin))
+    if origin.state != "clean":
+        said = findings.faults if origin.state == "leaked" else findings.warnings
+        said.append(f"{job.name}: {explain(origin)}")
 
 
 EARLIER_MODELS = Rule(

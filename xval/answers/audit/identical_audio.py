@@ -10,19 +10,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.audit.evidence import Evidence, NotCheckableError
+from preprocessing.clips.fingerprints import short_hashes
+from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
+from xval.answers.audit.earlier_models import judge_origin
+from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
-from xval.base.errors import ResultsError
+from xval.answers.pretrained import clause
+from xval.base.errors import CorpusError, ResultsError, counted
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
-from xval.folds.shared_audio import find_shared_audio
+from xval.folds.shared_audio import find_shared_audio, find_tested
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
-from xval.models.saved.seen import short_hashes
+from xval.models.saved.leakage import heard_elsewhere, known_again
+from xval.models.saved.seen import read_seen
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COPIES = "copies of one source clip"
+_NOT_SEARCHED = {
+    "arrays": "its examples are arrays, too many of them, or of too few values, to tell copies from what is alike",
+    "audio": "its clips were not compared with each other. python -m preprocessing compares up to 5,000 of them, "
+    "python -m preprocessing check more",
+}
 
 
 def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
@@ -53,6 +63,25 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
         without = evidence.corpus.index.loc[hashes == "", "clip"]
         if len(without):
             raise NotCheckableError(f"the corpus has no audio hash of clip {quoted(set(without))}")
+        if evidence.corpus.is_custom:
+            raise NotCheckableError("not checked: its examples were handed in as arrays; equal arrays are found, audio is not")
+
+
+def _check_near(evidence: Evidence, findings: Findings) -> None:
+    with findings.looking_at(""):
+        corpus = evidence.corpus
+        try:
+            pairs = read_across_items(corpus.folder, corpus.index_hash)
+        except CorpusError as error:
+            raise NotCheckableError(str(error)) from error
+        if pairs is None:
+            raise NotCheckableError(f"not checked: {_NOT_SEARCHED['arrays' if corpus.is_custom else 'audio']}")
+        for fold in evidence.folds.plan.folds:
+            if tested := find_tested(pairs, fold):
+                findings.faults.append(
+                    f"fold {fold.number}: {counted(len(tested), 'tested clip')} nearly equal to one that trains or validates: "
+                    f"{quoted(tested)}; {FILE_NAME} of the corpus has the pairs"
+                )
 
 
 def _check_seen(evidence: Evidence, findings: Findings) -> None:
@@ -74,6 +103,23 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
             if key not in known:
                 known[key] = _faults_of_seen(evidence.corpus.index, heard, trained, sides)
             findings.faults += [f"{job.name}: {fault}" for fault in known[key]]
+            findings.faults += _heard_in_another_form(job, evidence)
+            if (origin := judge_origin(job)).state == "unknown":
+                raise NotCheckableError(clause(origin))
+
+
+def _heard_in_another_form(job: JobEvidence, evidence: Evidence) -> list[str]:
+    """Return which tested clips a model, or one that it was made of, has heard in another encoding or at another level."""
+    seen, index = read_seen(job.model_path), evidence.corpus.index
+    tested = index[index["item"].isin(job.sides["test"]) & (index["audio_hash"].fillna("") != "")]
+    elsewhere = heard_elsewhere(seen, index)
+    if not len(elsewhere) or tested.empty:
+        return []
+    alike = known_again(tested, seen, elsewhere, evidence.corpus.folder)
+    if isinstance(alike, str):
+        raise NotCheckableError(alike)
+    clips = tested["clip"][alike]
+    return [f"{job.name}: its model has heard the tested clip {quoted(set(clips))} in another form"] if len(clips) else []
 
 
 def _faults_of_seen(
@@ -98,6 +144,11 @@ IDENTICAL_AUDIO = Rule(
     "identical audio",
     "no two clips of the corpus share audio, or a stretch of a file, across the sides of a fold",
     _check_corpus,
+)
+NEAR_DUPLICATES = Rule(
+    "near-duplicates",
+    "no tested clip nearly equals one that trains or validates: at another level, in another encoding or with noise",
+    _check_near,
 )
 SEEN_AUDIO = Rule(
     "seen audio",

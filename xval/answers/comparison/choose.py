@@ -14,6 +14,7 @@ from xval.answers.comparison.compare import compare
 from xval.answers.comparison.competitor import Competitor, test_metrics
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.fitted_validation import fitted_to_own_items
+from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import rank_instances
 from xval.answers.repeats import seed_twins
 from xval.answers.summary import SIDE_NAMES, direction, has_windows
@@ -93,7 +94,9 @@ def compare_instances(
     if rope == ROPE and math.isinf(comparison.largest_difference):
         note = f"±{ROPE:g} suits shares, and this metric is none: give the difference that you would not care about (--rope)."
         comparison = replace(comparison, notes=(*comparison.notes, note))
-    return comparison
+    origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
+    notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
+    return replace(comparison, notes=(*notes, *comparison.notes))
 
 
 def _bounds(task: Task, metric: str) -> Bounds | None:

@@ -4,8 +4,8 @@ Comes in: the jobs of an experiment. Goes out: a line for each instance whose mo
 be used. It runs in the process that will train, or in one like it.
 """
 
-import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,21 @@ from xval.base.user_code import describe_place
 from xval.jobs.job import Job
 from xval.models.saved.initial import find_initial_model
 from xval.settings.architectures import COMBINATION, trains_network
-from xval.settings.schema import Settings, names_of
-from xval.settings.scope import Scope
+from xval.settings.schema import Settings
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
     """Build each different model of some jobs once, and use its loss and such; return a line per instance where that fails."""
     faults: dict[str, str] = {}
-    names = names_of(Scope.MODEL)
     for job in jobs:
         if not _needs_keras(job.settings):
             continue
         load_keras()
         from xval.engine.worker.check_parts import check_parts
         from xval.jobs.prepare import prepare_for
+        from xval.training.built_twice import describe_model
 
-        described = json.dumps([job.store_folder, *(job.parameters[name] for name in (*names, *job.options))])
+        described = describe_model(job)
         if described not in faults:
             prepare_for(job)
             checked = f"architecture '{job.settings.architecture}'"
@@ -60,6 +59,7 @@ def _check_model(job: Job) -> int:
     from xval.models.residual import with_residual
     from xval.models.transfer import start_from
     from xval.training.augmentation import augmented
+    from xval.training.built_twice import weights_from_elsewhere
 
     store = open_store(Path(job.store_folder))
     if not trains_network(job.settings.architecture) and job.settings.architecture != COMBINATION:
@@ -71,7 +71,9 @@ def _check_model(job: Job) -> int:
         if all(Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)):
             cut_models(job, store)
         return len(store.class_names)
-    model = build_model(job.settings, job.options, store, store.items)
+    build = partial(build_model, job.settings, job.options, store, store.items)
+    model = build()
+    weights_from_elsewhere(job, build, model)
     if initial := find_initial_model(job.settings, job.fold, store.folder.parents[1]):
         start_from(model, initial, job.settings, store)
     fitted_model = augmented(model, job.settings, seed=job.seed)

@@ -119,7 +119,16 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
         evaluation = evaluate_model(model, setup.data, settings, known=history.predictions, of_training=of_training)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
-    save_model(model, temporary, job, setup.store, tested["class_names"], setup.initial, tested.get("thresholds"))
+    save_model(
+        model,
+        temporary,
+        job,
+        setup.store,
+        tested["class_names"],
+        setup.initial,
+        tested.get("thresholds"),
+        setup.facts.get("outside_weights", ()),
+    )
     write_history(temporary / "history.csv", history.epochs)
     return _describe(job) | {
         **setup.facts,

@@ -14,12 +14,29 @@ from xval.base.errors import ResultsError, SettingsError
 from xval.models.saved.description import ModelDescription
 
 _OWN = "keras:"
+_UNTRAINED = "opensmile:"  # features that are computed by hand-made rules
 
 
 def own_embedder(settings: FeatureSettings) -> Path | None:
     """Return the file of an embedder that xval has trained; None: there is none, or it comes from elsewhere."""
     name = settings.embedding_model or ""
     return Path(name.removeprefix(_OWN).strip()) if settings.features == "embedding" and name.startswith(_OWN) else None
+
+
+def foreign_embedder(settings: FeatureSettings) -> str | None:
+    """Return the embedder of the settings of which nothing says what it was trained on; None: there is no such embedder."""
+    name = settings.embedding_model or ""
+    return name if settings.features == "embedding" and is_foreign(name) else None
+
+
+def is_foreign(name: str) -> bool:
+    """Return whether an ``embedding_model`` comes from elsewhere: neither xval has trained it, nor is it hand-made."""
+    return bool(name) and not name.startswith((_OWN, _UNTRAINED))
+
+
+def is_own(name: str) -> bool:
+    """Return whether an ``embedding_model`` is a model that xval has trained."""
+    return name.startswith(_OWN)
 
 
 def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:

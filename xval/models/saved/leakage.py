@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.clips.fingerprints import find_alike, read_fingerprints, short_hashes
 from xval.base.errors import first_of
 from xval.folds.plan import Fold
 from xval.models.saved.seen import Found, Heard, Seen, read_clips
@@ -24,6 +28,9 @@ _WHAT_TO_DO = (
 )
 
 
+State = Literal["clean", "leaked", "unknown"]
+
+
 @dataclass(frozen=True)
 class Leakage:
     """What is known of a model and a fold.
@@ -32,30 +39,82 @@ class Leakage:
         state: clean: it has neither heard what is tested nor been trained on what validates; leaked: it has; unknown: not all
             that it has heard is known.
         reason: For a person, to follow the name of the model; empty where it is clean.
+        vouched: What the user says that it was trained on, where it is unknown otherwise.
     """
 
-    state: Literal["clean", "leaked", "unknown"]
+    state: State
     reason: str = ""
+    vouched: str = ""
 
 
 def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
-    """Compare what a model has heard with the test and validation sides of a fold, by item and by audio.
+    """Compare what a model has heard with the test and validation sides of a fold, by item, by audio and by fingerprint.
 
     corpus_folder is data/<dataset>.
     """
     import pandas as pd
 
     clips, perhaps = read_clips(corpus_folder), set[str]()
+    others, lacking = heard_elsewhere(seen, clips), ""
     for verb, done_with, items, heard in (
         ("tests", "has heard", fold.test, seen.all),
         ("validates with", "was trained on", fold.validation, seen.training),
     ):
         side = pd.DataFrame({"item": items, "clip": ""}) if clips is None else clips[clips["item"].isin(items)]
         matches = (heard if clips is not None else Heard(heard.items, None)).find(side, dataset)
-        if heard_clips := _describe(side, matches):
+        heard_clips = _describe(side, matches)
+        if not heard_clips:
+            counted_here = others if heard.audio is None else np.intersect1d(others, heard.audio)
+            heard_clips, reason = _describe_alike(side, seen, counted_here, corpus_folder)
+            lacking = lacking or reason
+        if heard_clips:
             return Leakage("leaked", f"{done_with} what fold {fold.number} {verb}: {heard_clips}. {_WHAT_TO_DO}")
         perhaps |= set(side["item"][matches.perhaps])
-    return _judge_unknown(seen, perhaps, has_hashes=clips is not None)
+    return _judge_unknown(seen, perhaps, lacking, has_hashes=clips is not None)
+
+
+def known_again(side: "pd.DataFrame", seen: Seen, heard: NDArray[np.uint64], corpus_folder: Path) -> NDArray[np.bool_] | str:
+    """Return which clips of a side were heard at another level, in another encoding or with noise, by their fingerprints.
+
+    Args:
+        side: Clips with the columns clip and audio_hash.
+        seen: What the model has heard.
+        heard: The `short_hashes` of the clips that it heard which count here.
+        corpus_folder: data/<dataset>, with the fingerprints of the clips.
+
+    Returns:
+        bool (n_clips,); or why they cannot be compared.
+    """
+    if seen.fingerprints is None or (values := seen.fingerprints.of(heard)) is None:
+        return "it carries no fingerprints of what it has heard (an earlier version made it, or its corpus has none)"
+    of_corpus = read_fingerprints(corpus_folder)
+    of_side = None if of_corpus is None else of_corpus.of(short_hashes(side["audio_hash"]))
+    if of_side is None:
+        return "the corpus of the fold has no fingerprints to compare (run python -m preprocessing on it again)"
+    return find_alike(of_side, values)
+
+
+def heard_elsewhere(seen: Seen, clips: "pd.DataFrame | None") -> NDArray[np.uint64]:
+    """Return the clips that a model has heard and that are not of this corpus: uint64 (n_clips,), `short_hashes`.
+
+    Near-duplicates within a corpus are found when it is prepared.
+    """
+    if seen.all.audio is None or clips is None:
+        return np.zeros(0, np.uint64)
+    return np.setdiff1d(seen.all.audio, short_hashes(clips["audio_hash"]))
+
+
+def _describe_alike(side: "pd.DataFrame", seen: Seen, heard: NDArray[np.uint64], corpus_folder: Path) -> tuple[str, str]:
+    """Return which clips of a side are known again by their fingerprints, and why that cannot be told; either is empty."""
+    if not len(heard) or side.empty:
+        return "", ""
+    alike = known_again(side, seen, heard, corpus_folder)
+    if isinstance(alike, str):
+        return "", alike
+    named = first_of(side["clip"][alike].tolist(), _MOST_NAMED) if alike.any() else ""
+    return (
+        f"{int(alike.sum())} of its {len(side)} clips by their fingerprints, in another form ({named})" if named else ""
+    ), ""
 
 
 def _describe(side: "pd.DataFrame", matches: Found) -> str:
@@ -70,7 +129,7 @@ def _describe(side: "pd.DataFrame", matches: Found) -> str:
     return " and ".join(parts)
 
 
-def _judge_unknown(seen: Seen, perhaps: set[str], *, has_hashes: bool) -> Leakage:
+def _judge_unknown(seen: Seen, perhaps: set[str], lacking: str, *, has_hashes: bool) -> Leakage:
     """Return the verdict on a model of which nothing is known against it."""
     if not seen.is_complete:
         reason = "nothing beside it says all of what it, or a model that it was made of, was trained on"
@@ -78,6 +137,8 @@ def _judge_unknown(seen: Seen, perhaps: set[str], *, has_hashes: bool) -> Leakag
         reason = "seen_audio.npy or trained_audio.npy is missing beside it, so that its audio cannot be compared"
     elif not has_hashes:
         reason = "the corpus of the fold has no audio hashes to compare"
+    elif lacking:
+        reason = lacking
     elif perhaps:
         reason = (
             f"it was trained on items of another corpus that have the same names ({first_of(sorted(perhaps), _MOST_NAMED)})"

@@ -3,10 +3,10 @@
 Comes in: the path of a saved model; clips with their items and audio hashes. Goes out: a `Seen`, which tells which of the clips
 are among what the model has heard.
 
-Audio is compared by `preprocessing.audio.read.audio_hash`, whatever the corpus or the clip is called.
+Audio is compared by `preprocessing.audio.read.audio_hash`, and by its fingerprint, whatever the corpus or the clip is called.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,13 +15,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.clips.fingerprints import Fingerprints, short_hashes
 from xval.base.json_files import JsonObject, read_json
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
+from xval.models.saved.embedder import is_foreign
+from xval.models.saved.heard_audio import (
+    FINGERPRINTS_NAME,
+    SEEN_AUDIO_NAME,
+    TRAINED_AUDIO_NAME,
+    read_audio_hashes,
+    read_seen_fingerprints,
+)
+from xval.settings.architectures import may_load_weights
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_HASH_DIGITS = 16
 
 
 class Found(NamedTuple):
@@ -72,22 +79,38 @@ class Seen:
         all: What trained it or chose its epoch, or did so for a model that it started from.
         training: The part of it that trained.
         is_complete: The items are all: xval made this model, the one that it started from, and so on.
+        fingerprints: Of all clips; None: not known.
     """
 
     all: Heard
     training: Heard
     is_complete: bool
+    fingerprints: Fingerprints | None = None
 
 
 def read_seen(model: Path) -> Seen:
-    """Return what is known of a saved model by its .json file, seen_audio.npy and trained_audio.npy; none need be there."""
+    """Return what is known of a saved model by its .json file and the .npy files beside it; none need be there."""
     described = read_json(model.with_suffix(".json")) or {}
     everything, training = _items(described, "seen_items"), _items(described, "trained_items")
     return Seen(
         Heard(everything, read_audio_hashes(model.with_name(SEEN_AUDIO_NAME))),
         Heard(training, read_audio_hashes(model.with_name(TRAINED_AUDIO_NAME))),
-        is_complete=bool(everything and training) and described.get("initial_model_items") != "unknown",
+        is_complete=bool(everything and training) and not parts_of_unknown_origin(described),
+        fingerprints=read_seen_fingerprints(model.with_name(FINGERPRINTS_NAME)),
     )
+
+
+def parts_of_unknown_origin(described: JsonObject) -> list[str]:
+    """Return the parts of a model of which nothing says what trained them, by its model.json."""
+    parts = [str(part) for part in described.get("unknown_parts") or ()]
+    if described.get("initial_model_items") == "unknown":
+        parts.append("its initial model")
+    if "unknown_parts" not in described:  # an earlier version wrote it
+        embedder = str((described.get("embedder") or {}).get("name", ""))
+        parts += [embedder] if is_foreign(embedder) else []
+        architecture = str(described.get("architecture") or "")
+        parts += [f"the network {architecture}"] if architecture and may_load_weights(architecture) else []
+    return parts
 
 
 def read_clips(corpus_folder: Path) -> "pd.DataFrame | None":
@@ -102,11 +125,6 @@ def read_clips(corpus_folder: Path) -> "pd.DataFrame | None":
         return None
     state = path.stat()
     return _read_clips(corpus_folder.resolve(), state.st_mtime_ns, state.st_size)
-
-
-def short_hashes(audio_hashes: Iterable[str]) -> NDArray[np.uint64]:
-    """Return audio hashes as the numbers in seen_audio.npy, their first 8 bytes, uint64 (n_clips,)."""
-    return np.array([int(audio_hash[:_HASH_DIGITS], 16) for audio_hash in audio_hashes], np.uint64)
 
 
 @lru_cache(maxsize=2)

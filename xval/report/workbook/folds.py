@@ -3,6 +3,9 @@
 Comes in: instances. Goes out: the fold records as a table.
 """
 
+from collections.abc import Mapping
+
+from xval.answers.pretrained import explain, judge_record
 from xval.answers.summary import SIDE_NAMES, direction
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
@@ -33,7 +36,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     comments = {instance.number: instance.settings.comment_1 for instance in instances}
     values = [{key: value for instance in instances for key, value in instance.values(*pair).items()} for pair in pairs]
     jobs = [job for instance in instances for job in instance.jobs.items()]
-    earlier = [_EARLIER] if any(_earlier_models(record) for _, record in jobs) else []
+    said_of = {
+        key: _earlier_models(record, instance.parameters) for instance in instances for key, record in instance.jobs.items()
+    }
+    earlier = [_EARLIER] if any(said_of.values()) else []
     header = [*_FIRST, *(f"{SIDE_NAMES[side]} {metric}" for side, metric in pairs), *_LAST, *earlier]
     sheet.put_header(header, height=48)
     for column, (side, _) in enumerate(pairs, start=len(_FIRST) + 1):
@@ -47,7 +53,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         first, last = _first_values(key, comments[key.instance], record), [record.get(name) for name in _LAST]
         figures = [of_pair.get(key) for of_pair in values]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
-        said = [_earlier_models(record)] if earlier else []
+        said = [said_of[key]] if earlier else []
         for column, value in enumerate([*first, *figures, *last, *said], start=1):
             number_format = number_formats[column - 1] if column <= len(number_formats) else ""
             sheet.put(row, column, value, number_format)
@@ -83,12 +89,10 @@ def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:
     ]
 
 
-def _earlier_models(record: Record) -> str:
-    """Return whether the models that a fold started from or combines have heard what it tests: unseen, or unknown and why."""
-    leakages = [(model.get("leakage"), model.get("leakage_reason", "")) for model in record.get("models", ())]
-    if "initial_model_items" in record:
-        leakages.append((record["initial_model_items"], record.get("initial_model_reason", "")))
-    unknown = sorted({reason for state, reason in leakages if state == "unknown"})
-    said = f"unknown: {'; '.join(unknown)}" if unknown else "unseen" if leakages else ""
+def _earlier_models(record: Record, parameters: Mapping[str, object]) -> str:
+    """Return whether what a fold is made of has heard what it tests: unseen, leaked or unknown and why; empty: nothing is."""
+    origin = judge_record(record, parameters)
+    has_earlier = "initial_model_items" in record or record.get("models") or "embedder_leakage" in record
+    said = explain(origin) or ("unseen" if has_earlier else "")
     copied, new = record.get("layers_copied", ()), record.get("layers_new", ())
     return f"{said}; {len(copied)} of {len(copied) + len(new)} layers copied, new: {', '.join(new)}" if new else said

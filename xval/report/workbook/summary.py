@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise
 from textwrap import wrap
 
 from xval.answers.figure_text import format_chance, format_folds, format_interval
+from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, describe_selection, find_best
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import SIDE_NAMES, chance_level, differing_parameters, direction, parameter_value, shown_parameter
@@ -51,18 +52,22 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     firsts = list(accumulate((_n_columns(*pair, instances) for pair in pairs), initial=len(names) + 1))
     first_last = firsts[-1]
     last_column = first_last + len(LAST_COLUMNS) - 1
+    origins = clauses(instances)
     for row, instance in enumerate(instances, start=HEADER_ROWS + 1):
         _put_identity(sheet, row, instance, names)
         sheet.put(row, first_last, instance.seconds, cells.COUNT_FORMAT)
         sheet.put(row, first_last + 1, instance.n_parameters, cells.COUNT_FORMAT)
         sheet.put(row, last_column, format_folds(instance), "", cells.RIGHT)
+        if origins:
+            sheet.put(row, last_column + 1, origins.get(instance.number, "clean"), "", cells.LEFT)
         if instance.failed_folds:
             sheet.redden(row, last_column)
         if instance.number == ranking.selected:
             sheet.style(row, 1, cells.SELECTED)
             for column in range(2, len(names) + 1):
                 sheet.style(row, column, cells.SELECTED_FILL)
-    for column, name in [*enumerate(names, start=1), *enumerate(LAST_COLUMNS, start=first_last)]:
+    last_names = (*LAST_COLUMNS, ORIGIN) if origins else LAST_COLUMNS
+    for column, name in [*enumerate(names, start=1), *enumerate(last_names, start=first_last)]:
         _put_tall_header(sheet, column, name, len(instances))
     for first, (side, metric) in zip(firsts, pairs, strict=False):
         _put_metric(sheet, first, side, metric, instances, twins)
@@ -76,6 +81,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.put_notes(last_row + 2, notes, said)
     sheet.made.set_row(0, 32)
     sheet.made.freeze_panes(HEADER_ROWS, 2)
+    last_column = first_last + len(last_names) - 1
     sheet.add_filter(HEADER_ROWS, last_row, last_column)
     sheet.set_up_page(header_rows=HEADER_ROWS)
     breaks = [*range(4, firsts[0]), *firsts]

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.store import open_store
+from xval.answers.pretrained import judge_record, to_record, worst
 from xval.base.errors import ResultsError
 from xval.base.json_files import write_json
 from xval.data.fold import Examples, FoldData, load_fold
@@ -92,6 +93,7 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
         "n_parameters": None if None in counts else sum(counts),
         "method": method,
         "combined": combined,
+        "members_origin": to_record(worst(judge_record(member.record, member.settings.model_dump()) for member in members)),
         "members": [
             {
                 **member.key._asdict(),

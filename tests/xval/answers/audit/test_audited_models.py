@@ -104,10 +104,10 @@ def test_a_model_that_was_trained_on_a_validation_item(copy):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"initial_model_items": "unknown"}, "its initial model: nothing says what it was trained on"),
-        ({"initial_model_items": "unknown", "initial_model_reason": "nobody knows"}, "its initial model: nobody knows"),
-        ({"models": [{"path": "a.keras", "leakage": "unknown", "leakage_reason": "nobody knows"}]}, "a.keras: nobody knows"),
-        ({"models": [{"path": "a.keras"}]}, "a.keras: nothing says what it has seen"),
+        ({"initial_model_items": "unknown"}, "initial_model (nothing says what it was trained on)"),
+        ({"initial_model_items": "unknown", "initial_model_reason": "nobody knows"}, "initial_model (nobody knows)"),
+        ({"models": [{"path": "a.keras", "leakage": "unknown", "leakage_reason": "nobody knows"}]}, "a.keras (nobody knows)"),
+        ({"models": [{"path": "a.keras"}]}, "a.keras (nothing says what it was trained on)"),
     ],
 )
 def test_an_earlier_model_of_which_nothing_is_known(copy, change, reason):
@@ -116,7 +116,7 @@ def test_an_earlier_model_of_which_nothing_is_known(copy, change, reason):
     verdict = copy.audit()["earlier models"]
 
     assert verdict.state == "not checkable"
-    assert verdict.not_checkable == (f"instance 3, fold 1: {reason}",)
+    assert verdict.not_checkable == (f"instance 3, fold 1: pretrained part of unknown origin: {reason}",)
 
 
 def test_an_initial_model_of_which_the_record_says_nothing(copy):
@@ -126,5 +126,5 @@ def test_an_initial_model_of_which_the_record_says_nothing(copy):
     verdict = copy.audit()["earlier models"]
 
     assert verdict.state == "not checkable"
-    reason = "its initial model: nothing says what it was trained on"
+    reason = "pretrained part of unknown origin: initial_model a.keras (nothing says what it was trained on)"
     assert verdict.not_checkable == (f"instance 3, fold 1; instance 3, fold 2: {reason}",)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from preprocessing import store
+from preprocessing.clips.fingerprints import short_hashes
 from xval.base.json_files import write_json
 from xval.folds.plan import Fold
 from xval.models.saved.leakage import judge
-from xval.models.saved.seen import read_clips, read_seen, short_hashes
+from xval.models.saved.seen import read_clips, read_seen
 
 FOLD = Fold(2, ("a", "b"), ("c",), ("d",))
 

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from preprocessing.clips.fingerprints import short_hashes
 from preprocessing.corpus import make_corpus
 from preprocessing.store import write
 from xval.base.errors import AudioError, CorpusError, SettingsError
 from xval.measures import metrics
 from xval.measures.confusion import class_metrics, confusion_matrix
 from xval.measures.statistics.intervals import figure_interval
-from xval.models.saved.seen import short_hashes
 from xval.reuse.new_data.evaluation import Choices, evaluate_on
 from xval.reuse.new_data.labelled_clips import ReadOptions, read_labelled_clips
 

@@ -1,0 +1,142 @@
+"""Small fingerprints of clips, by which audio is known again at another level, in another encoding and under another name.
+
+Comes in: the fingerprints of `preprocessing.quality.near_duplicates`. Goes out: `Fingerprints`, 72 bytes for each clip, in
+data/<dataset>/fingerprints.npy and beside each model; which clips are among those that were heard.
+
+A fingerprint is projected onto 64 random directions of signs (Achlioptas 2003, "Database-friendly random projections", Journal
+of Computer and System Sciences 66), which keeps its distance to others to about a fifth.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from hashlib import shake_256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.file_replacement import replace_file
+from xval.base.errors import CorpusError
+
+FILE_NAME = "fingerprints.npy"
+N_VALUES = 64
+SMALLEST_COSINE = 0.9985
+"""Clips whose fingerprints have such a cosine hold the same recording; see benchmarks/near_duplicates.py."""
+
+_HASH_DIGITS = 16
+_LARGEST = 0.75  # of a value; the fingerprint has length 1
+_CLIPS_AT_ONCE = 1024
+_RECORD = np.dtype([("audio", "<u8"), ("values", "i1", (N_VALUES,))])
+
+
+class Fingerprints(NamedTuple):
+    """The fingerprints of clips.
+
+    Attributes:
+        audio: uint64 (n_clips,), the `short_hashes` of their audio, rising.
+        values: int8 (n_clips, 64); zeros where there is none: silence, an augmented copy, a clip that could not be read.
+    """
+
+    audio: NDArray[np.uint64]
+    values: NDArray[np.int8]
+
+    def of(self, audio: NDArray[np.uint64]) -> NDArray[np.int8] | None:
+        """Return the fingerprints of clips by their hashes, int8 (n_clips, 64); None: one is not among these clips."""
+        if not len(self.audio):
+            return None if len(audio) else self.values
+        places = np.minimum(np.searchsorted(self.audio, audio), len(self.audio) - 1)
+        return self.values[places] if np.array_equal(self.audio[places], audio) else None
+
+
+def short_hashes(audio_hashes: Iterable[str]) -> NDArray[np.uint64]:
+    """Return audio hashes as numbers, their first 8 bytes, uint64 (n_clips,)."""
+    return np.array([int(audio_hash[:_HASH_DIGITS], 16) for audio_hash in audio_hashes], np.uint64)
+
+
+def shorten(fingerprint: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return a fingerprint of length 1, float32 (n_values,), as int8 (64,)."""
+    values = fingerprint @ _directions(len(fingerprint)) / np.sqrt(N_VALUES)
+    shortened: NDArray[np.int8] = np.round(np.clip(values / _LARGEST, -1, 1) * np.iinfo(np.int8).max).astype(np.int8)
+    return shortened
+
+
+def write_fingerprints(folder: Path, fingerprints: Fingerprints) -> None:
+    """Write the fingerprints of a corpus into data/<dataset>."""
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.save(file, to_array(fingerprints), allow_pickle=False)
+
+    replace_file(folder / FILE_NAME, write)
+
+
+def read_fingerprints(folder: Path) -> Fingerprints | None:
+    """Return the fingerprints of the clips in data/<dataset>; None: preprocessing has not made them.
+
+    Raises:
+        CorpusError: The file is damaged.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        return from_array(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise CorpusError(f"{path}: damaged ({error}). Delete it; python -m preprocessing writes it again.") from error
+
+
+def join(several: Sequence[Fingerprints]) -> Fingerprints:
+    """Return the fingerprints of several lots of clips together, each clip once, as in the first lot that has it."""
+    audio = np.concatenate([np.zeros(0, np.uint64), *(fingerprints.audio for fingerprints in several)])
+    values = np.concatenate([np.zeros((0, N_VALUES), np.int8), *(fingerprints.values for fingerprints in several)])
+    hashes, first = np.unique(audio, return_index=True)
+    return Fingerprints(hashes, values[first])
+
+
+def without_values(audio: NDArray[np.uint64]) -> Fingerprints:
+    """Return what stands for clips that have no fingerprint."""
+    return Fingerprints(audio, np.zeros((len(audio), N_VALUES), np.int8))
+
+
+def to_array(fingerprints: Fingerprints) -> NDArray[np.void]:
+    """Return fingerprints as they stand in a file: a record for each clip, audio and values, 72 bytes."""
+    array = np.zeros(len(fingerprints.audio), _RECORD)
+    array["audio"], array["values"] = fingerprints
+    return array
+
+
+def from_array(array: NDArray[Any]) -> Fingerprints:
+    """Return the fingerprints in the content of a file; ValueError: it holds something else."""
+    if array.dtype != _RECORD or array.ndim != 1:
+        raise ValueError(f"holds {array.dtype} {array.shape}; {_RECORD} (n_clips,) is wanted")
+    return Fingerprints(array["audio"], array["values"])
+
+
+def find_alike(clips: NDArray[np.int8], heard: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Return which clips hold a recording that was heard, bool (n_clips,); arguments are fingerprints, int8 (n, 64)."""
+    wanted = _of_length_1(heard[heard.any(axis=1)])
+    if not len(wanted):
+        return np.zeros(len(clips), np.bool_)
+    blocks = (_of_length_1(block) @ wanted.T for block in _blocks(clips))
+    nearest = [block.max(axis=1) for block in blocks]
+    return np.concatenate([*nearest, np.zeros(0, np.float32)]) >= SMALLEST_COSINE
+
+
+def _blocks(values: NDArray[np.int8]) -> Iterator[NDArray[np.int8]]:
+    for first in range(0, len(values), _CLIPS_AT_ONCE):
+        yield values[first : first + _CLIPS_AT_ONCE]
+
+
+def _of_length_1(values: NDArray[np.int8]) -> NDArray[np.float32]:
+    numbers = values.astype(np.float32)
+    numbers /= np.maximum(np.linalg.norm(numbers, axis=1, keepdims=True), 1)
+    return numbers
+
+
+@cache
+def _directions(n_values: int) -> NDArray[np.float32]:
+    """Return the directions, float32 (n_values, 64), 1 and -1: the same with every version of NumPy."""
+    digest = shake_256(b"xval fingerprints").digest(n_values * N_VALUES // 8)
+    bits = np.unpackbits(np.frombuffer(digest, np.uint8))
+    return (2 * bits.astype(np.float32) - 1).reshape(n_values, N_VALUES)

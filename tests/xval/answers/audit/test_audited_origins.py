@@ -1,0 +1,87 @@
+"""Near-duplicates across the sides of a fold, and parts of models from elsewhere: leaked or unknown, never ok."""
+
+import numpy as np
+import pytest
+
+from preprocessing import corpus
+from preprocessing.clips.fingerprints import N_VALUES, Fingerprints, short_hashes, to_array, write_fingerprints
+
+
+def change_settings(copy, **parameters):
+    path = copy.results / "instance_3" / "settings.json"
+    copy.edit(path, lambda written: written["parameters"].update(parameters))
+
+
+def test_near_duplicates_on_two_sides_fail(copy):
+    items = copy.record()["items"]
+    tested, trained = items["test"][0], items["training"][0]
+    copy.search_pairs([(f"{trained}_1.wav", trained, f"{tested}_2.wav", tested, 0.99)])
+
+    faults = copy.faults_of_only("near-duplicates")
+
+    assert f"fold 1: 1 tested clip nearly equal to one that trains or validates: '{tested}_2.wav'" in faults
+
+
+def test_where_near_duplicates_were_not_searched_the_rule_says_so(copy):
+    (copy.corpus / "near_duplicates.csv").unlink()
+
+    verdict = copy.audit()["near-duplicates"]
+
+    assert verdict.state == "not checkable"
+    assert verdict.not_checkable[0].startswith("not checked: its clips were not compared")
+
+
+@pytest.mark.parametrize("rule", ["earlier models", "seen audio"])
+def test_an_embedder_from_elsewhere_is_unknown(copy, rule):
+    change_settings(copy, features="embedding", embedding_model="onnx:encoder.onnx")
+
+    verdict = copy.audit()[rule]
+
+    assert verdict.state == "not checkable"
+    assert "pretrained part of unknown origin: onnx:encoder.onnx" in verdict.not_checkable[0]
+
+
+def test_the_word_of_the_user_is_quoted_and_is_no_proof(copy):
+    change_settings(copy, features="embedding", embedding_model="onnx:encoder.onnx", pretrained_on="AudioSet")
+
+    verdicts = copy.audit()
+
+    assert verdicts["earlier models"].state == "warning"
+    assert "pretrained part onnx:encoder.onnx, by the user's word on: AudioSet" in verdicts["earlier models"].warnings[0]
+    assert verdicts["seen audio"].state == "not checkable"
+
+
+def test_weights_that_build_has_from_elsewhere_are_named(copy):
+    change_settings(copy, architecture="own.network")
+    copy.edit(copy.fold(3) / "record.json", lambda record: record.update(outside_weights=["conv/kernel", "dense/kernel"]))
+    copy.edit(copy.fold(3, 2) / "record.json", lambda record: record.update(outside_weights=[]))
+
+    verdict = copy.audit()["earlier models"]
+
+    assert len(verdict.not_checkable) == 1  # and fold 2 is fine
+    assert "unknown origin: own.network, conv/kernel and 1 more weight (its build() gives" in verdict.not_checkable[0]
+
+
+def test_a_tested_clip_that_was_heard_in_another_form(copy):
+    opened = corpus.open_corpus("tones", copy.data)
+    hashes = short_hashes(opened.index["audio_hash"])
+    rng = np.random.default_rng(0)
+    values = rng.integers(-100, 100, (len(hashes), N_VALUES)).astype(np.int8)
+    order = np.argsort(hashes)
+    write_fingerprints(copy.corpus, Fingerprints(hashes[order], values[order]))
+    item = copy.record()["items"]["test"][0]
+    clip = opened.index["clip"][opened.index["item"] == item].iloc[0]
+    other = np.uint64(1)  # of another corpus
+    path = copy.fold() / "seen_audio.npy"
+    np.save(path, np.sort(np.append(np.load(path), other)))
+    heard = Fingerprints(np.array([other]), values[[opened.index["clip"].tolist().index(clip)]])
+    np.save(copy.fold() / "seen_fingerprints.npy", to_array(heard))
+
+    faults = copy.faults_of_only("seen audio")
+
+    assert faults == f"instance 1, fold 1: its model has heard the tested clip '{clip}' in another form"
+
+    (copy.fold() / "seen_fingerprints.npy").unlink()
+    verdict = copy.audit()["seen audio"]
+    assert verdict.state == "not checkable"
+    assert "it carries no fingerprints of what it has heard" in verdict.not_checkable[0]

@@ -1,0 +1,139 @@
+"""The verdict on the figures of an instance, and its clause in every place that prints them."""
+
+from dataclasses import replace
+
+import openpyxl
+import pytest
+
+from xval.answers.findings import find_findings
+from xval.answers.pretrained import clause, explain, from_record, judge_record, to_record, worst
+from xval.answers.ranking import describe_selection, summary_table
+from xval.report.model_card import describe_model
+from xval.report.paper_table import make_table, to_latex, to_markdown
+from xval.report.workbook import write_workbook
+
+ONNX = {"features": "embedding", "embedding_model": "onnx:encoder.onnx"}
+UNKNOWN = "pretrained part of unknown origin: "
+
+
+@pytest.mark.parametrize(
+    ("record", "parameters", "said"),
+    [
+        ({}, {}, ""),
+        ({}, {"architecture": "mlp"}, ""),
+        ({}, ONNX, f"{UNKNOWN}onnx:encoder.onnx"),
+        ({}, {**ONNX, "embedding_model": "transformers:a/b"}, f"{UNKNOWN}transformers:a/b"),
+        ({}, {**ONNX, "embedding_model": "opensmile:eGeMAPSv02"}, ""),  # hand-made
+        ({"store": "custom"}, ONNX, ""),  # arrays have no embedder
+        ({}, {**ONNX, "features": "logmel"}, ""),
+        ({"search": {"values": ONNX}}, {"features": "logmel"}, f"{UNKNOWN}onnx:encoder.onnx"),
+        ({}, {**ONNX, "embedding_model": "keras:a.keras"}, f"{UNKNOWN}keras:a.keras"),
+        ({"embedder_leakage": {"state": "clean", "reason": ""}}, {**ONNX, "embedding_model": "keras:a.keras"}, ""),
+        ({"embedder_leakage": {"state": "leaked", "reason": "x"}}, {**ONNX, "embedding_model": "keras:a.keras"},
+         "leaked: keras:a.keras"),
+        ({}, {"initial_model": "a.keras"}, f"{UNKNOWN}initial_model a.keras"),
+        ({"initial_model_items": "unseen"}, {"initial_model": "a.keras"}, ""),
+        ({"outside_weights": ["conv/kernel", "b", "c"]}, {"architecture": "own.net"},
+         f"{UNKNOWN}own.net, conv/kernel and 2 more weights"),
+        ({"outside_weights": []}, {"architecture": "own.net"}, ""),
+        ({}, {"architecture": "own.net"}, f"{UNKNOWN}own.net"),  # a record of an earlier version
+        ({}, {"architecture": "ensemble"}, f"{UNKNOWN}its members"),
+        ({"members_origin": {"state": "clean"}}, {"architecture": "ensemble"}, ""),
+        ({"near_duplicates": 3}, ONNX, "leaked: 3 test clips of a fold nearly equal to one that trained or validated"),
+        ({"near_duplicates": 0}, {}, ""),
+        ({}, {**ONNX, "pretrained_on": "AudioSet"}, "pretrained part onnx:encoder.onnx, by the user's word on: AudioSet"),
+        ({"near_duplicates": 1}, {"pretrained_on": "AudioSet"},
+         "leaked: 1 test clip of a fold nearly equal to one that trained or validated"),
+    ],
+)  # fmt: skip
+def test_the_verdict_on_a_job(record, parameters, said):
+    assert clause(judge_record(record, parameters)) == said
+
+
+def test_the_worst_verdict_counts_and_is_kept_in_records():
+    leaked, vouched = judge_record({"near_duplicates": 2}, {}), judge_record({}, {**ONNX, "pretrained_on": "speech"})
+    unknown = judge_record({}, {"initial_model": "a.keras"})
+
+    assert worst([]) == worst([judge_record({}, {})])
+    assert worst([vouched, judge_record({}, {})]) == vouched
+    assert worst([vouched, unknown]) == unknown
+    assert worst([unknown, leaked, vouched]) == leaked
+    for origin in (leaked, vouched, unknown):
+        assert from_record(to_record(origin)) == origin
+    assert from_record({"state": "odd"}) is None
+    assert explain(unknown) == f"{UNKNOWN}initial_model a.keras (nothing says what it was trained on)"
+
+
+@pytest.fixture
+def instances(make_instance):
+    """An instance of audio alone, one with a foreign embedder, one that is vouched for, and one with near-duplicates."""
+    plain = make_instance(1, [0.5, 0.6], dataset="toy", num_epochs=3)
+    leaked = make_instance(4, [0.9, 1.0], dataset="toy", num_epochs=3)
+    jobs = {key: {**record, "near_duplicates": 5} for key, record in leaked.jobs.items()}
+    vouched = {**ONNX, "pretrained_on": "AudioSet; no speakers of this corpus"}
+    return [
+        plain,
+        make_instance(2, [0.9, 1.0], dataset="toy", num_epochs=3, **ONNX),
+        make_instance(3, [0.8, 0.9], dataset="toy", num_epochs=3, **vouched),
+        replace(leaked, jobs=jobs),
+    ]
+
+
+SAID = {
+    2: f"{UNKNOWN}onnx:encoder.onnx",
+    3: "pretrained part onnx:encoder.onnx, by the user's word on: AudioSet; no speakers of this corpus",
+    4: "leaked: 5 test clips of a fold nearly equal to one that trained or validated",
+}
+
+
+def test_terminal_and_findings_say_it(instances):
+    header, rows = summary_table(instances)
+
+    assert header[-1] == "heard before"
+    assert [row[-1] for row in rows] == ["clean", *SAID.values()]
+    assert describe_selection(instances[1:2]).endswith(f"; {SAID[2]}.")
+    texts = {finding.instances: finding.text for finding in find_findings(instances) if finding.kind == "pretrained"}
+    assert {numbers[0]: SAID[numbers[0]] in text for numbers, text in texts.items()} == dict.fromkeys(SAID, True)
+    assert "Say what it was trained on with pretrained_on" in texts[2,]
+    assert "pretrained_on" not in texts[3,]
+    assert "The test figures are too good" in texts[4,]
+    clean_header, _ = summary_table(instances[:1])
+    assert "heard before" not in clean_header
+    assert not any(finding.kind == "pretrained" for finding in find_findings(instances[:1]))
+
+
+def test_the_tables_of_a_paper_say_it(instances):
+    table = make_table(instances, {})
+
+    for text in (to_markdown(table), to_latex(table, label="tab:x")):
+        lines = text.splitlines()
+        for number, said in SAID.items():
+            assert any(line.strip(" |").startswith(f"{number} ") and said in line for line in lines), (number, text)
+
+
+def test_the_workbook_says_it(instances, tmp_path):
+    write_workbook(tmp_path / "results.xlsx", instances, {})
+
+    book = openpyxl.load_workbook(tmp_path / "results.xlsx")
+
+    assert {row[0]: row[-1] for row in book["summary"].iter_rows(min_row=4, max_row=7, values_only=True)} == {
+        1: "clean",
+        **SAID,
+    }
+    earlier = {row[0]: row[-1] or "" for row in book["folds"].iter_rows(min_row=2, max_row=9, values_only=True)}
+    assert earlier[1] == ""
+    assert all(earlier[number].startswith(said) for number, said in SAID.items())
+
+
+def test_the_card_says_what_its_folds_say(make_settings):
+    record = {
+        "items": {"training": ["a"]}, "best_epochs_of_folds": {"1": 3}, "expected_side": "test", "expected_note": "Mean.",
+        "expected": {"accuracy": {"mean": 1.0, "std": None, "n": 1}}, "class_names": ["no"], "n_parameters": 1, "versions": {},
+        "instance": 1, "settings_hash": "s", "code_hash": "c", "folds_hash": "f", "n_training_clips": 2, "epochs": 4,
+        "epochs_chosen_by": "folds", "seed": 7, "store": "x",
+    }  # fmt: skip
+    settings = make_settings(dataset="demo")
+
+    assert "unknown origin" not in describe_model(record, settings)
+    card = describe_model(record | {"expected_origin": to_record(judge_record({}, ONNX))}, settings)
+    assert f"**{UNKNOWN}onnx:encoder.onnx (nothing says what it was trained on).**" in card

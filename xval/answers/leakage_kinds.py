@@ -1,0 +1,105 @@
+"""The kinds of leakage of Kapoor and Narayanan, and what is known of each in an experiment.
+
+Comes in: the verdicts of the audit, and whether the examples were handed in as arrays. Goes out: a `Kind` for each row of the
+table in the protocol.
+
+Source: Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis in machine-learning-based science", Patterns 4 (9).
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from xval.answers.audit.verdict import Verdict
+
+_NOT_AUDITED = "the audit was not run"
+_ARRAYS = "what was done to the arrays before they were handed in is not known"
+
+
+class Kind(NamedTuple):
+    """A kind of leakage.
+
+    Attributes:
+        name: As in the paper, with its number.
+        state: ok: it was looked for and not found; leaked: it was found; unknown: it was not, or could not be, looked for.
+        reason: What this rests on.
+    """
+
+    name: str
+    state: Literal["ok", "leaked", "unknown"]
+    reason: str
+
+
+class _Row(NamedTuple):
+    """How a kind is judged: the rules of the audit, what holds where they do, and whether arrays leave it unknown."""
+
+    name: str
+    rules: tuple[str, ...]
+    holds: str
+    of_arrays: bool = False
+
+
+_ROWS = (
+    _Row("L1.1 no test set", ("items",), "every item is tested by models that it neither trained nor validated"),
+    _Row(
+        "L1.2 preprocessing on training and test set",
+        ("normaliser", "thresholds"),
+        "features are computed of each clip by itself, and scaled by the training items",
+        of_arrays=True,
+    ),
+    _Row(
+        "L1.3 selection on training and test set",
+        ("items", "seeds"),
+        "epochs, settings and features are chosen by items that the fold does not test",
+        of_arrays=True,
+    ),
+    _Row(
+        "L1.4 duplicates",
+        ("identical audio", "near-duplicates", "augmented copies"),
+        "no clip or near-duplicate is on two sides of a fold",
+    ),
+    _Row(
+        "L2 features that are not legitimate",
+        ("earlier models", "seen audio"),
+        "no model, nor a part of it, has heard what its fold tests",
+        of_arrays=True,
+    ),
+    _Row("L3.1 temporal leakage", (), "when the clips were recorded is not known"),
+    _Row(
+        "L3.2 training and test samples that depend on each other",
+        ("items", "clips", "random split"),
+        "whole items are on one side, as far as their names tell them apart",
+    ),
+    _Row("L3.2 one speaker under two names", (), "not checked: items are told apart by their names alone"),
+    _Row(
+        "L3.3 sampling bias in the test set", (), "whether the corpus is like the recordings that the model is for is not known"
+    ),
+)
+
+
+def leakage_by_kind(verdicts: Sequence[Verdict] | None, *, is_custom: bool) -> list[Kind]:
+    """Return what is known of each kind of leakage.
+
+    Args:
+        verdicts: Of the audit; None: it was not run, and nothing is known.
+        is_custom: Whether the examples were handed in as arrays.
+    """
+    by_rule = {verdict.rule: verdict for verdict in verdicts or ()}
+    return [_judge(row, by_rule, is_custom=is_custom, is_audited=verdicts is not None) for row in _ROWS]
+
+
+def _judge(row: _Row, by_rule: dict[str, Verdict], *, is_custom: bool, is_audited: bool) -> Kind:
+    if not row.rules:
+        return Kind(row.name, "unknown", row.holds)
+    if not is_audited:
+        return Kind(row.name, "unknown", _NOT_AUDITED)
+    verdicts = [by_rule[rule] for rule in row.rules if rule in by_rule]
+    if failed := [f"{verdict.rule}: {verdict.faults[0]}" for verdict in verdicts if verdict.state == "FAILED"]:
+        return Kind(row.name, "leaked", "; ".join(failed))
+    if is_custom and row.of_arrays:
+        return Kind(row.name, "unknown", _ARRAYS)
+    doubts = [
+        f"{verdict.rule}: {(*verdict.not_checkable, *verdict.warnings)[0]}" for verdict in verdicts if verdict.state != "ok"
+    ]
+    if doubts or len(verdicts) < len(row.rules):
+        return Kind(row.name, "unknown", "; ".join(doubts) or _NOT_AUDITED)
+    return Kind(row.name, "ok", row.holds)

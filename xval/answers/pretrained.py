@@ -1,0 +1,158 @@
+"""The verdict on the figures of an instance: clean, leaked or unknown, by all that its models are made of and were trained on.
+
+Comes in: the records of its jobs and its parameters. Goes out: an `Origin`, and the clause that stands beside its figures in
+terminal, page, workbook, LaTeX and model card. What a record of an earlier version does not say is unknown.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from preprocessing.corpus import CUSTOM
+from xval.base.errors import counted
+from xval.models.saved.embedder import is_foreign, is_own
+from xval.models.saved.leakage import State
+from xval.results.instance import InstanceResults
+from xval.settings.architectures import ENSEMBLE, may_load_weights
+
+ORIGIN = "heard before"
+"""The header of the clauses in tables."""
+
+_MOST_NAMED = 3
+_NOT_SAID = "nothing says what it was trained on"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of the parts that models have from elsewhere.
+
+    Attributes:
+        state: clean: nothing comes from elsewhere, or nothing of it has heard what is tested; leaked: something has; unknown:
+            it is not known of a part.
+        parts: What has leaked or is unknown, in short.
+        reasons: Why, for a person.
+        vouched: What the user says that the unknown parts were trained on; empty: nothing.
+    """
+
+    state: State = "clean"
+    parts: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    vouched: str = ""
+
+
+def judge_instance(instance: InstanceResults) -> Origin:
+    """Return the verdict on an instance: the worst one of its finished jobs, with the parts of all that have it."""
+    return worst(judge_record(record, instance.parameters) for record in instance.done.values())
+
+
+def judge_record(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Origin:
+    """Return the verdict on a job by its record.json and the parameters of its instance."""
+    chosen = {**parameters, **(record.get("search") or {}).get("values", {})}
+    word = chosen.get("pretrained_on")
+    parts = list(_parts(record, chosen))
+    if word:
+        parts = [replace(part, vouched=str(word)) if part.state == "unknown" else part for part in parts]
+    return worst(parts)
+
+
+def worst(origins: Iterable[Origin]) -> Origin:
+    """Return one verdict for several: leaked before unknown, that before what the user vouches for, and that before clean."""
+    known = list(origins)
+    heaviest = max(map(_weight, known), default=0)
+    chosen = [origin for origin in known if _weight(origin) == heaviest > 0]
+    if not chosen:
+        return Origin()
+    parts = dict.fromkeys(part for origin in chosen for part in origin.parts)
+    reasons = dict.fromkeys(reason for origin in chosen for reason in origin.reasons)
+    return Origin(chosen[0].state, tuple(parts), tuple(reasons), chosen[0].vouched)
+
+
+def clause(origin: Origin) -> str:
+    """Return what stands beside a figure; empty where it is clean."""
+    parts = "; ".join(origin.parts[:_MOST_NAMED])
+    if len(origin.parts) > _MOST_NAMED:
+        parts += f" and {len(origin.parts) - _MOST_NAMED} more"
+    if origin.state == "clean":
+        return ""
+    if origin.state == "leaked":
+        return f"leaked: {parts}"
+    if origin.vouched:
+        return f"pretrained part {parts}, by the user's word on: {origin.vouched}"
+    return f"pretrained part of unknown origin: {parts}"
+
+
+def explain(origin: Origin) -> str:
+    """Return the clause with the reasons."""
+    return clause(origin) + (f" ({'; '.join(origin.reasons)})" if origin.reasons else "")
+
+
+def clauses(instances: Iterable[InstanceResults]) -> dict[int, str]:
+    """Return the clauses of the instances that are not clean, by their numbers."""
+    of_all = {instance.number: clause(judge_instance(instance)) for instance in instances}
+    return {number: text for number, text in of_all.items() if text}
+
+
+def to_record(origin: Origin) -> dict[str, Any]:
+    """Return a verdict as a record holds it."""
+    return asdict(origin)
+
+
+def from_record(stated: object) -> Origin | None:
+    """Return a verdict as `to_record` gave it; None: it is none."""
+    if not isinstance(stated, Mapping) or stated.get("state") not in ("clean", "leaked", "unknown"):
+        return None
+    parts, reasons = (tuple(map(str, stated.get(name) or ())) for name in ("parts", "reasons"))
+    return Origin(stated["state"], parts, reasons, str(stated.get("vouched") or ""))
+
+
+def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[Origin]:
+    """Yield the verdict on each part that may have heard what is tested."""
+    if "expected_origin" in record:  # of a final model, whose figures are those of the folds
+        yield from_record(record["expected_origin"]) or Origin()
+        return
+    if n_alike := record.get("near_duplicates"):
+        yield Origin("leaked", (f"{counted(n_alike, 'test clip')} of a fold nearly equal to one that trained or validated",))
+    architecture = str(parameters.get("architecture") or "")
+    if architecture == ENSEMBLE:
+        yield from_record(record.get("members_origin")) or Origin(
+            "unknown", ("its members",), ("made by a version that did not note their origin",)
+        )
+        return
+    initial, stated = parameters.get("initial_model"), record.get("initial_model_items")
+    if stated in ("leaked", "unknown") or (initial is not None and stated != "unseen"):
+        yield _of_model(stated, f"initial_model {initial or ''}".strip(), record.get("initial_model_reason"))
+    for model in record.get("models", ()):
+        if model.get("leakage") != "clean":
+            yield _of_model(model.get("leakage"), str(model.get("path")), model.get("leakage_reason"))
+    if parameters.get("features") == "embedding" and record.get("store") != CUSTOM:
+        yield _of_embedder(str(parameters.get("embedding_model") or ""), record.get("embedder_leakage") or {})
+    if architecture and may_load_weights(architecture):
+        yield _of_network(architecture, record.get("outside_weights"))
+
+
+def _of_model(state: object, name: str, reason: object) -> Origin:
+    return Origin("leaked" if state == "leaked" else "unknown", (name,), (str(reason or _NOT_SAID),))
+
+
+def _of_embedder(name: str, stated: Mapping[str, Any]) -> Origin:
+    """Return the verdict on the model that made the features: ``stated`` is that on one which xval has trained."""
+    if is_foreign(name):
+        return Origin("unknown", (name,), (_NOT_SAID,))
+    if not is_own(name) or stated.get("state") == "clean":
+        return Origin()
+    return _of_model(stated.get("state"), name, stated.get("reason"))
+
+
+def _of_network(architecture: str, weights: Sequence[str] | None) -> Origin:
+    """Return the verdict on a network of the user's own, by the weights that its build() has from elsewhere."""
+    if weights is None:
+        return Origin("unknown", (architecture,), ("made by a version that did not look whether its build() loads weights",))
+    if not weights:
+        return Origin()
+    more = f" and {counted(len(weights) - 1, 'more weight')}" if len(weights) > 1 else ""
+    reason = f"its build() gives {', '.join(weights[:_MOST_NAMED])} the same values whatever the seed"
+    return Origin("unknown", (f"{architecture}, {weights[0]}{more}",), (reason,))
+
+
+def _weight(origin: Origin) -> int:
+    return {"clean": 0, "unknown": 1 if origin.vouched else 2, "leaked": 3}[origin.state]
