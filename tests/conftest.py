@@ -179,6 +179,13 @@ def build(input_shape, output_shape, *, n_hidden: int = 3):
 def wider(input_shape, output_shape, *, n_hidden: int = 30):
     return build(input_shape, output_shape, n_hidden=n_hidden)
 
+def loaded(input_shape, output_shape):
+    import numpy as np
+
+    network = build(input_shape, output_shape)
+    network.layers[-1].set_weights([np.linspace(-1, 1, 3 * output_shape[-1]).reshape(3, -1), np.zeros(output_shape[-1])])
+    return network
+
 def untyped(input_shape, output_shape, *, n_hidden=3):
     return build(input_shape, output_shape, n_hidden=n_hidden)
 

@@ -24,7 +24,8 @@ OBJECTS = {
 
 
 def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own_package):
-    project.write_script(OWN, OBJECTS, num_epochs=3, num_folds=2, learning_rate=0.04, backend="jax")
+    loaded = {"architecture": "own_package.network.loaded"}
+    project.write_script(OWN, OBJECTS, loaded, num_epochs=3, num_folds=2, learning_rate=0.04, backend="jax")
 
     ended = project.run("--workers", "1", "--folds", "1")
 
@@ -42,6 +43,12 @@ def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own
     figures = project.records()[2, 1]["metrics"]["test"]
     assert figures["f1_score"] == pytest.approx(figures["macro_f1"], abs=1e-4)
     assert -1 <= figures["cohen_kappa_score"] <= 1
+    weights = [project.records()[instance, 1].get("outside_weights") for instance in (1, 2, 3)]
+    assert weights[:2] == [[], None]  # drawn; of an architecture of xval
+    assert [name.rpartition("/")[2] for name in weights[2]] == ["kernel"]
+    assert "pretrained part of unknown origin: own_package.network.loaded, " in " ".join(ended.stdout.split())
+    described = json.loads((project.results / "instance_3" / "fold_1" / "model.json").read_text())
+    assert described["unknown_parts"][0].startswith("the network own_package.network.loaded (")
 
 
 def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(project, own_package):

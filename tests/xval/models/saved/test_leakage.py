@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from preprocessing import store
-from preprocessing.clips.fingerprints import short_hashes
+from preprocessing.clips.fingerprints import N_VALUES, Fingerprints, short_hashes, to_array, write_fingerprints
 from xval.base.json_files import write_json
 from xval.folds.plan import Fold
 from xval.models.saved.leakage import judge
-from xval.models.saved.seen import read_clips, read_seen
+from xval.models.saved.seen import parts_of_unknown_origin, read_clips, read_seen
 
 FOLD = Fold(2, ("a", "b"), ("c",), ("d",))
 
@@ -97,3 +97,74 @@ def test_without_hashes_of_the_corpus_items_alone_are_compared(tmp_path, judge_m
     judge_model("ad")
     verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
     assert (verdict.state, verdict.reason.partition(".")[0]) == ("leaked", "has heard what fold 2 tests: item d")
+
+
+@pytest.fixture
+def judge_stranger(tmp_path, corpus):
+    """Return a function that judges a model of another corpus by the fingerprints of what it heard.
+
+    It was trained on audio of which the fingerprints are those of clips of some items here, at another level, as it were.
+    """
+    clips = read_clips(corpus)
+    hashes = short_hashes(clips["audio_hash"])
+    values = np.random.default_rng(0).integers(-100, 100, (len(hashes), N_VALUES)).astype(np.int8)
+    own = np.argsort(hashes)
+    write_fingerprints(corpus, Fingerprints(hashes[own], values[own]))
+
+    def judge_stranger(trained, chose=""):
+        items = {"seen_items": {"other": ["u", "v"]}, "trained_items": {"other": ["u"]}}
+        write_json(tmp_path / "model.json", items)
+        heard = [clips["item"].isin([*of]) for of in (trained, chose)]
+        trained_audio, chose_audio = (np.arange(np.count_nonzero(of), dtype=np.uint64) for of in heard)
+        everything = np.concatenate([trained_audio, 100 + chose_audio])  # 0, 1, ... are hashes of no clip here
+        np.save(tmp_path / "trained_audio.npy", trained_audio)
+        np.save(tmp_path / "seen_audio.npy", everything)
+        prints = Fingerprints(everything, np.concatenate([values[of] for of in heard]))
+        np.save(tmp_path / "seen_fingerprints.npy", to_array(prints))
+        return judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus)
+
+    return judge_stranger
+
+
+def test_audio_in_another_form_under_another_name_is_known_again(judge_stranger):
+    assert judge_stranger("ab").state == "clean"
+    assert judge_stranger("ab", "c").state == "clean"  # the same items chose its epoch
+    tested, chosen, validated = judge_stranger("ad"), judge_stranger("ab", "d"), judge_stranger("ac")
+    assert [verdict.state for verdict in (tested, chosen, validated)] == ["leaked"] * 3
+    reason = "has heard what fold 2 tests: 2 of its 2 clips by their fingerprints, in another form (d#0, d#1)."
+    assert tested.reason.startswith(reason)
+    assert chosen.reason.startswith(reason)
+    assert validated.reason.startswith("was trained on what fold 2 validates with: 2 of its 2 clips by their fingerprints")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "reason"),
+    [
+        ("seen_fingerprints.npy", "it carries no fingerprints of what it has heard"),
+        ("data/speech/fingerprints.npy", "the corpus of the fold has no fingerprints to compare"),
+    ],
+)
+def test_without_fingerprints_a_model_of_another_corpus_is_unknown(tmp_path, corpus, judge_stranger, lacking, reason):
+    judge_stranger("ab")
+    (tmp_path / lacking).unlink()
+
+    verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus)
+
+    assert (verdict.state, reason in verdict.reason) == ("unknown", True)
+
+
+@pytest.mark.parametrize(
+    ("described", "parts"),
+    [
+        ({}, []),
+        ({"unknown_parts": []}, []),
+        ({"unknown_parts": ["onnx:a.onnx"]}, ["onnx:a.onnx"]),
+        ({"initial_model_items": "unknown"}, ["its initial model"]),
+        # of an earlier version
+        ({"embedder": {"name": "onnx:a.onnx"}, "architecture": "mlp"}, ["onnx:a.onnx"]),
+        ({"embedder": {"name": "opensmile:eGeMAPSv02"}, "architecture": "own.net"}, ["the network own.net"]),
+        ({"embedder": {"name": "onnx:a.onnx"}, "architecture": "own.net", "unknown_parts": []}, []),
+    ],
+)
+def test_parts_of_unknown_origin_go_with_a_model(described, parts):
+    assert parts_of_unknown_origin(described) == parts

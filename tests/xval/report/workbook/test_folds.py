@@ -50,11 +50,13 @@ def test_what_earlier_models_have_heard_has_a_column_where_there_are_such(workbo
 
     known = {"initial_model_items": "unseen", "layers_copied": ["a", "b"], "layers_new": ["dense"]}
     unknown = {"initial_model_items": "unknown", "initial_model_reason": "no hashes", "layers_copied": ["a"], "layers_new": []}
-    models = [{"leakage": "clean"}, {"leakage": "unknown", "leakage_reason": "nobody knows"}]
+    models = [{"leakage": "clean"}, {"path": "a.keras", "leakage": "unknown", "leakage_reason": "nobody knows"}]
     records = [record(), record(**known), record(**unknown), record(models=models)]
     rows = rows_of(workbook_of([make_instance(number, [each]) for number, each in enumerate(records, start=1)])["folds"])
     taken = "unseen; 2 of 3 layers copied, new: dense"
-    assert [row["earlier models"].value for row in rows] == [None, taken, "unknown: no hashes", "unknown: nobody knows"]
+    unknown = "pretrained part of unknown origin: "
+    said = [None, taken, f"{unknown}initial_model (no hashes)", f"{unknown}a.keras (nobody knows)"]
+    assert [row["earlier models"].value for row in rows] == said
     assert "earlier models" not in rows_of(workbook_of([make_instance(1, [record()])])["folds"])[0]
 
 
