@@ -55,6 +55,13 @@ def test_tones_are_told_apart_by_embeddings(tones, in_process, write_onnx):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Embeddings of instance 1: resemblyzer" in ended.stdout
     assert "s for an hour of audio on cpu" in ended.stdout
+    said = " ".join(ended.stdout.split())
+    for name in ("resemblyzer", f"onnx:{path}"):
+        assert f"pretrained part of unknown origin: {name}" in said
+    assert "possible leakage: embedding_model resemblyzer: nothing says what it was trained on" in said
+    ended = tones.run_module("xval", "check", str(tones.results))
+    for rule in ("earlier models", "seen audio"):
+        assert f"not checkable {rule}: " in ended.stdout
     records = tones.records()
     assert records[1, 1]["metrics"]["test"]["accuracy"] > 0.75  # a real encoder hears two pitches; chance is 0.5
     model = tones.results / "instance_1" / "fold_1" / "model.keras"

@@ -118,6 +118,24 @@ def test_the_protocol_names_a_splitter_of_ones_own(finished):
     assert "; the folds are those of my_folds.split (seed 1). " in " ".join(describe_protocol(contents))
 
 
+def test_a_part_of_unknown_origin_and_the_kinds_of_leakage_stand_there(copy, read_page):
+    path = copy.instance_folder(2) / "settings.json"
+    settings = json.loads(path.read_text())
+    settings["parameters"] |= {"features": "embedding", "embedding_model": "onnx:encoder.onnx"}
+    path.write_text(json.dumps(settings))
+    page = read_page(write_page(copy, PageRequest(with_audio=False)))
+    said = "pretrained part of unknown origin: onnx:encoder.onnx"
+
+    (row,) = [row for row in page.tables["instances"][0] if row[0]["text"].split()[0] == "2"]
+    assert any(said in cell["text"].replace("\u200b", "") for cell in row)
+    assert f"Instance 2: {said}." in page.text["answer"]
+    assert f"{said} (nothing says what it was trained on)" in page.text["details"]
+    kinds = {row[0]["text"]: row[1]["text"] for row in page.tables["protocol"][0]}
+    assert kinds["L1.1 no test set"] == "ok"
+    assert kinds["L2 features that are not legitimate"] == kinds["L3.2 one speaker under two names"] == "unknown"
+    assert "kapoor2023leakage" in page.text["protocol"]
+
+
 def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page):
     path = write_page(copy, PageRequest())
     page = read_page(path)

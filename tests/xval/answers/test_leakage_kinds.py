@@ -1,0 +1,57 @@
+"""What is known of each kind of leakage: ok where rules hold, leaked where one fails, unknown where nothing looked."""
+
+import pytest
+
+from xval.answers.audit import RULES
+from xval.answers.audit.verdict import Verdict
+from xval.answers.leakage_kinds import _ROWS, leakage_by_kind
+
+ALWAYS_UNKNOWN = {"L3.1 temporal leakage", "L3.2 one speaker under two names", "L3.3 sampling bias in the test set"}
+
+
+def verdicts(**states):
+    """Return a verdict of each rule, ok but for those that are named (spaces as underscores)."""
+    states = {name.replace("_", " "): state for name, state in states.items()}
+    made = []
+    for rule in RULES:
+        state = states.get(rule.name, "ok")
+        texts = {"FAILED": "faults", "not checkable": "not_checkable", "warning": "warnings"}
+        said = {texts[state]: ("fold 1: as it is",)} if state in texts else {}
+        made.append(Verdict(rule.name, rule.statement, state, 1, **said))
+    return made
+
+
+def states_of(found):
+    return {kind.name: kind.state for kind in found}
+
+
+def test_every_rule_that_a_kind_rests_on_is_there():
+    assert {rule for row in _ROWS for rule in row.rules} <= {rule.name for rule in RULES}
+
+
+def test_where_all_rules_hold_only_what_no_rule_looks_at_is_unknown():
+    found = leakage_by_kind(verdicts(), is_custom=False)
+
+    assert {kind.name for kind in found if kind.state == "unknown"} == ALWAYS_UNKNOWN
+    assert {kind.state for kind in found} == {"ok", "unknown"}
+    assert all(kind.reason for kind in found)
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [("near_duplicates", "L1.4 duplicates"), ("earlier_models", "L2 features that are not legitimate"),
+     ("normaliser", "L1.2 preprocessing on training and test set")],
+)  # fmt: skip
+def test_a_rule_that_fails_is_leakage_of_its_kind_and_one_that_cannot_be_checked_is_unknown(rule, kind):
+    rule = "near-duplicates" if rule == "near_duplicates" else rule
+    for state, expected in (("FAILED", "leaked"), ("not checkable", "unknown"), ("warning", "unknown")):
+        (judged,) = [row for row in leakage_by_kind(verdicts(**{rule: state}), is_custom=False) if row.name == kind]
+        assert (judged.state, judged.reason) == (expected, f"{rule.replace('_', ' ')}: fold 1: as it is")
+
+
+def test_what_was_done_to_arrays_is_unknown():
+    found = states_of(leakage_by_kind(verdicts(), is_custom=True))
+
+    assert found["L1.1 no test set"] == "ok"
+    assert {found[name] for name in found if name.startswith(("L1.2", "L1.3", "L2"))} == {"unknown"}
+    assert set(states_of(leakage_by_kind(None, is_custom=False)).values()) == {"unknown"}  # without an audit
