@@ -22,7 +22,7 @@ from xval.base.errors import CorpusError
 FILE_NAME = "fingerprints.npy"
 N_VALUES = 64
 SMALLEST_COSINE = 0.9985
-"""Clips whose fingerprints have such a cosine hold the same recording; see benchmarks/near_duplicates.py."""
+"""Clips whose fingerprints have such a cosine hold the same recording; see `near_duplicates.short_fingerprint`."""
 
 _HASH_DIGITS = 16
 _LARGEST = 0.75  # of a value; the fingerprint has length 1
