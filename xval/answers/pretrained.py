@@ -77,7 +77,7 @@ def clause(origin: Origin) -> str:
     if origin.state == "leaked":
         return f"leaked: {parts}"
     if origin.vouched:
-        return f"pretrained part {parts}, by the user's word on: {origin.vouched}"
+        return f"pretrained part {parts}, which the user vouches for: {origin.vouched}"
     return f"pretrained part of unknown origin: {parts}"
 
 
@@ -111,7 +111,8 @@ def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator
         yield from_record(record["expected_origin"]) or Origin()
         return
     if n_alike := record.get("near_duplicates"):
-        yield Origin("leaked", (f"{counted(n_alike, 'test clip')} of a fold nearly equal to one that trained or validated",))
+        nearly = f"{counted(n_alike, 'test clip')} of a fold nearly equal to one that trained or validated"
+        yield Origin("leaked", ("near-duplicates of tested clips",), (nearly,))
     architecture = str(parameters.get("architecture") or "")
     if architecture == ENSEMBLE:
         yield from_record(record.get("members_origin")) or Origin(

@@ -39,11 +39,11 @@ UNKNOWN = "pretrained part of unknown origin: "
         ({}, {"architecture": "own.net"}, f"{UNKNOWN}own.net"),  # a record of an earlier version
         ({}, {"architecture": "ensemble"}, f"{UNKNOWN}its members"),
         ({"members_origin": {"state": "clean"}}, {"architecture": "ensemble"}, ""),
-        ({"near_duplicates": 3}, ONNX, "leaked: 3 test clips of a fold nearly equal to one that trained or validated"),
+        ({"near_duplicates": 3}, ONNX, "leaked: near-duplicates of tested clips"),
         ({"near_duplicates": 0}, {}, ""),
-        ({}, {**ONNX, "pretrained_on": "AudioSet"}, "pretrained part onnx:encoder.onnx, by the user's word on: AudioSet"),
+        ({}, {**ONNX, "pretrained_on": "AudioSet"}, "pretrained part onnx:encoder.onnx, which the user vouches for: AudioSet"),
         ({"near_duplicates": 1}, {"pretrained_on": "AudioSet"},
-         "leaked: 1 test clip of a fold nearly equal to one that trained or validated"),
+         "leaked: near-duplicates of tested clips"),
     ],
 )  # fmt: skip
 def test_the_verdict_on_a_job(record, parameters, said):
@@ -81,8 +81,8 @@ def instances(make_instance):
 
 SAID = {
     2: f"{UNKNOWN}onnx:encoder.onnx",
-    3: "pretrained part onnx:encoder.onnx, by the user's word on: AudioSet; no speakers of this corpus",
-    4: "leaked: 5 test clips of a fold nearly equal to one that trained or validated",
+    3: "pretrained part onnx:encoder.onnx, which the user vouches for: AudioSet; no speakers of this corpus",
+    4: "leaked: near-duplicates of tested clips",
 }
 
 
