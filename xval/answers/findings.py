@@ -75,7 +75,7 @@ def _pretrained(done: Sequence[InstanceResults]) -> Iterable[Finding]:
                 " If it has heard what is tested, the figures are too good. Say what it was trained on with pretrained_on, "
                 "or compare with an instance that has no such part."
             )
-        said = f"{_instances(numbers)}: {clause(origin)}."
+        said = f"{name_instances(numbers)}: {clause(origin)}."
         yield Finding("pretrained", f"{said[:1].upper()}{said[1:]}{advice}", tuple(numbers))
 
 
