@@ -15,6 +15,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from pkgutil import iter_modules
 from traceback import extract_tb
+from types import ModuleType
 from typing import Any
 
 from xval.base.config_file import ROOT, find_study, own_folder
@@ -24,9 +25,9 @@ from xval.base.literals import parse_module, source_of
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
 OBJECT_PREFIX = "keras:"
 """How the text of an object of Keras begins, which is no path though there are dots in it."""
-_SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
-_ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
-PACKAGES = (*_ENGINE, _SHARED_PACKAGE)  # of the project; a copy of the code has them whole
+SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
+ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
+PACKAGES = (*ENGINE, SHARED_PACKAGE)  # of the project; a copy of the code has them whole
 _STARTS_A_RUN = ("main", "run", "cross_validate")
 _PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
 
@@ -126,7 +127,7 @@ def find_definition(path: str) -> Definition:
 
 def has_module(name: str) -> bool:
     """Return whether there is a module of this dotted path."""
-    return all(name.split(".")) and _find_spec(name) is not None
+    return all(name.split(".")) and find_spec(name) is not None
 
 
 def find_module(name: str) -> Module:
@@ -138,9 +139,9 @@ def find_module(name: str) -> Module:
             f"beside it, such as my_parts.py, and name my_parts instead of {name}."
         )
     for count in range(1, len(parts) + 1):
-        if not parts[count - 1] or _find_spec(".".join(parts[:count])) is None:
+        if not parts[count - 1] or find_spec(".".join(parts[:count])) is None:
             raise SettingsError(_describe_missing(name, parts[: count - 1], parts[count - 1]))
-    spec = _find_spec(name)
+    spec = find_spec(name)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise SettingsError(f"'{name}' is no file written in Python; name a module and a function in it.")
     file = Path(spec.origin)
@@ -183,18 +184,26 @@ def load(path: str) -> Any:
         SettingsError: The module has nothing of this name.
         Exception: Whatever the module raises while it is imported.
     """
-    for folder in _places():
-        if folder not in sys.path:
-            sys.path.append(folder)
     module_name, _, name = path.rpartition(".")
-    own = own_folder(_SHARED_PACKAGE)
-    if own is not None and module_name.startswith(f"{_SHARED_PACKAGE}."):
-        package = import_module(_SHARED_PACKAGE)
-        package.__path__ = [*dict.fromkeys([*package.__path__, str(own)])]
-    module = import_module(module_name)
+    module = import_own(module_name)
     if not hasattr(module, name):
         raise SettingsError(f"'{path}': the module has no '{name}'. {suggestion(name, vars(module))}")
     return getattr(module, name)
+
+
+def import_own(name: str) -> ModuleType:
+    """Import a module from where Python looks, or where modules of the user's own lie.
+
+    Raises:
+        Exception: Whatever the module raises while it is imported; ImportError: there is none of this name.
+    """
+    for folder in _places():
+        if folder not in sys.path:
+            sys.path.append(folder)
+    if name.startswith(f"{SHARED_PACKAGE}."):
+        package = import_module(SHARED_PACKAGE)
+        package.__path__ = [*dict.fromkeys([*package.__path__, *map(str, architecture_folders())])]
+    return import_module(name)
 
 
 def describe_place(error: BaseException) -> str:
@@ -208,7 +217,7 @@ def describe_place(error: BaseException) -> str:
     for frame in reversed(extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-        if path.is_file() and inside.parts[0] not in _ENGINE and not _is_installed(path):
+        if path.is_file() and inside.parts[0] not in ENGINE and not _is_installed(path):
             return f"{inside.as_posix()}, line {frame.lineno}: "
     return ""
 
@@ -222,8 +231,8 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
     waiting, seen, own = [*modules], set(known), dict[str, Path]()
     while waiting:
         top, *inner = waiting.pop().split(".")
-        spec = _find_spec(top)
-        if top in seen or spec is None or not _is_own(spec):
+        spec = find_spec(top)
+        if top in seen or spec is None or not is_own(spec):
             continue
         folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
         if spec.origin is not None and folders:  # a package: all of it
@@ -238,6 +247,14 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
         own |= files
         waiting += [name for path in files.values() for name in imported_modules(path)]
     return own
+
+
+def own_folders(modules: Iterable[str]) -> list[str]:
+    """Return the folders that the user's own modules, and those that they import, are imported from, and that of the study."""
+    files = own_files(modules, known=PACKAGES)
+    folders = [path.resolve().parents[name.count("/")] for name, path in files.items()]
+    study = find_study()
+    return [*dict.fromkeys(map(str, [*folders, *([study] if study else [])]))]
 
 
 def _accepts(arguments: ast.arguments, n_positional: int) -> bool:
@@ -259,26 +276,47 @@ def _binds(tree: ast.Module, name: str) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
 
 
+def look_in(folders: Iterable[str], *, with_architectures: bool = False) -> None:
+    """Look for modules, and perhaps for architectures/, in these folders too, last: results say that they lay there."""
+    for folder in folders:
+        _FURTHER_PLACES[folder] = with_architectures or _FURTHER_PLACES.get(folder, False)
+
+
+def architecture_folders() -> list[Path]:
+    """Return the folders of the user's own architectures: that of the study, and those that results say of."""
+    further = [Path(place) / SHARED_PACKAGE for place, has_architectures in _FURTHER_PLACES.items() if has_architectures]
+    folders = [own_folder(SHARED_PACKAGE), *further]
+    return [*dict.fromkeys(folder for folder in folders if folder is not None and folder.is_dir())]
+
+
+_FURTHER_PLACES: dict[str, bool] = {}
+"""The folders of `look_in`, and whether architectures are looked for there."""
+
+
 def _places() -> list[str]:
-    """Return where modules are looked for after where Python looks: the user's study, and the root of the project."""
-    return [str(folder) for folder in (find_study(), ROOT) if folder is not None]
+    """Return where modules are looked for after where Python looks: the user's study, the root of the project, `look_in`."""
+    return [*(str(folder) for folder in (find_study(), ROOT) if folder is not None), *_FURTHER_PLACES]
 
 
-def _find_spec(name: str) -> ModuleSpec | None:
-    """Return what `importlib.util.find_spec` does, but without importing the packages that the module lies in."""
+def find_spec(name: str, folders: Sequence[str] = ()) -> ModuleSpec | None:
+    """Return what `importlib.util.find_spec` does, but without importing the packages that the module lies in.
+
+    It is looked for in the folders before anywhere else.
+    """
     locations: Sequence[str] | None = None
     spec: ModuleSpec | None = None
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(parts[0], folders) if folders and count == 1 else None
         answers = (finder.find_spec(".".join(parts[:count]), locations) for finder in sys.meta_path)
-        spec = next(filter(None, answers), None)
+        spec = spec or next(filter(None, answers), None)
         if spec is None and count == 1:
             spec = PathFinder.find_spec(parts[0], _places())
         if spec is None:
             return None
         locations = spec.submodule_search_locations
-        if count == 1 and name.startswith(f"{_SHARED_PACKAGE}.") and (own := own_folder(_SHARED_PACKAGE)):
-            locations = [*(locations or ()), str(own)]
+        if count == 1 and name.startswith(f"{SHARED_PACKAGE}."):
+            locations = [*(locations or ()), *map(str, architecture_folders())]
         if locations is None and count < len(parts):
             return None
     return spec
@@ -287,7 +325,7 @@ def _find_spec(name: str) -> ModuleSpec | None:
 def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
     """Return the error of a module that is not there, with the modules that are."""
     if package:
-        spec = _find_spec(".".join(package))
+        spec = find_spec(".".join(package))
         locations = list(spec.submodule_search_locations or ()) if spec else []
         where = ".".join(package)
     else:
@@ -297,7 +335,7 @@ def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
     return f"'{name}': no module '{missing}' in {where}. {suggestion(missing, names)}"
 
 
-def _is_own(spec: ModuleSpec) -> bool:
+def is_own(spec: ModuleSpec) -> bool:
     """Return whether a module is a file of the user's own, neither of Python nor installed."""
     places = [spec.origin] if spec.has_location and spec.origin else list(spec.submodule_search_locations or ())
     return bool(places) and not any(_is_installed(Path(place)) for place in places)

@@ -1,0 +1,292 @@
+"""What parts of the user's own are made of: a hash of each definition that they use, whatever its comments and layout.
+
+Comes in: dotted paths, as settings name them. Goes out: the hash of each function, class, variable and import at the top level
+of a module of the user's own that they use, in turn; and what differs between two such. Files are parsed, nothing is run. What
+else a file has does not count: another network, say, that is written under the first.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import NamedTuple
+
+from xval.base.errors import SettingsError
+from xval.base.literals import parse_module, source_of
+from xval.base.shipped_architectures import HASHES
+from xval.base.syntax_trees import (
+    DEFINITIONS,
+    hash_tree,
+    is_assignment,
+    names_acted_on,
+    names_bound,
+    names_used,
+    walk_outside_functions,
+    without_docstring,
+)
+from xval.base.user_code import ENGINE, SHARED_PACKAGE, find_spec, is_own
+
+Definitions = Mapping[str, str]
+"""Sixteen hex digits of each definition, by ``module:name``; ``module:`` stands for what a module runs outside of definitions.
+``shipped`` and a space precede those of a file of architectures/ that is as xval ships it."""
+
+_SHIPPED = "shipped "
+_ALL = "*"
+_READ_ANY_NAME = {"globals", "vars", "locals", "eval", "exec"}
+_NOT_RUN = ("__name__ == '__main__'", "TYPE_CHECKING", "typing.TYPE_CHECKING")
+_State = tuple[int, int, int]
+
+
+def hash_definitions(parts: Iterable[str], folders: Sequence[str] = ()) -> dict[str, str]:
+    """Return the hash of each definition of the user's own that some parts use.
+
+    Args:
+        parts: Dotted paths of functions, classes or objects. What is installed, and xval itself, has no hash.
+        folders: Where modules are looked for before anywhere else.
+
+    Raises:
+        SettingsError: A module has a syntax error.
+    """
+    asked = tuple(sorted(set(parts))), tuple(folders)
+    states, hashes = _KNOWN.get(asked, ({}, {}))
+    if asked not in _KNOWN or states != {path: _state(path) for path in states}:
+        reading = _Reading(folders)
+        hashes = reading.hash_all(_Place(*path.rpartition(".")[::2]) for path in asked[0])
+        _KNOWN[asked] = reading.states, hashes
+    return dict(hashes)
+
+
+def find_changes(before: Definitions | None, now: Definitions | None) -> list[str]:
+    """Return the definitions that differ; none where one side is not known, or xval has shipped both."""
+    if before is None or now is None or before == now:
+        return []
+    changed = []
+    for name in sorted({*before, *now}):
+        hashes = [known[name] for known in (before, now) if name in known]
+        is_of_xval = all(text.startswith(_SHIPPED) for text in hashes)
+        is_same = name in before and name in now and len({text.removeprefix(_SHIPPED) for text in hashes}) == 1
+        if not is_of_xval and not is_same:
+            changed.append(name)
+    return changed
+
+
+def describe_changes(before: Definitions | None, now: Definitions | None, folders: Sequence[str] = ()) -> str:
+    """Return the files whose definitions have changed, with these; empty: none has."""
+    of_modules: dict[str, list[str]] = {}
+    for changed in find_changes(before, now):
+        module, _, name = changed.partition(":")
+        verb = "is gone" if changed not in (now or {}) else "has changed" if changed in (before or {}) else "is new"
+        of_modules.setdefault(module, []).append(f"{name or 'what it runs outside of functions and classes'} {verb}")
+    texts = []
+    for module, changes in of_modules.items():
+        spec = find_spec(module, folders)
+        texts.append(f"{spec.origin if spec and spec.has_location else module}: {', '.join(changes)}")
+    return "; ".join(texts)
+
+
+_KNOWN: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[dict[Path, _State | None], dict[str, str]]] = {}
+"""The answers of `hash_definitions` so far, with the states of the files that they are of."""
+
+
+class _Place(NamedTuple):
+    """A name at the top level of a module; empty: what the module runs when it is imported."""
+
+    module: str
+    name: str
+
+
+class _Source:
+    """What stands at the top level of a module.
+
+    Attributes:
+        tree: All of it.
+        bindings: What gives a name its meaning: statements, and what it is imported from.
+        variables: The names that are assigned alone.
+        statements: Those that do more than to define or to assign.
+        stars: The modules all of whose names it imports.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.tree = parse_module(path)
+        self.bindings: dict[str, list[ast.stmt | _Place]] = {}
+        self.statements: list[ast.stmt] = []
+        self.stars: list[str] = []
+        self._package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        defined = set()
+        for node in without_docstring(self.tree.body):
+            if isinstance(node, ast.If) and source_of(node.test) in _NOT_RUN:
+                continue
+            for bound, target in self.imports_in(walk_outside_functions(node)):
+                self.bindings.setdefault(bound, []).append(target)
+                defined.add(bound)
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            for bound in names_bound(node):
+                self.bindings.setdefault(bound, []).append(node)
+            if isinstance(node, DEFINITIONS):
+                defined.add(node.name)
+            elif not is_assignment(node):
+                self.statements.append(node)
+        self.variables = self.bindings.keys() - defined
+
+    def imports_in(self, nodes: Iterable[ast.AST]) -> Iterator[tuple[str, _Place]]:
+        """Yield the names that imports bind, and what each is imported from: a module, or a name in it."""
+        for part in nodes:
+            if isinstance(part, ast.Import):
+                for alias in part.names:
+                    top = alias.name.partition(".")[0]
+                    yield alias.asname or top, _Place(alias.name if alias.asname else top, "")
+            elif isinstance(part, ast.ImportFrom):
+                above = self._package.rsplit(".", part.level - 1)[0] if part.level else ""
+                module = ".".join(filter(None, (above, part.module)))
+                for alias in part.names:
+                    if alias.name == _ALL:
+                        self.stars.append(module)
+                    else:
+                        yield alias.asname or alias.name, _Place(module, alias.name)
+
+
+class _Reading:
+    """One reading of the modules that some parts use.
+
+    Attributes:
+        states: What tells the files that were read from any others.
+    """
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self.states: dict[Path, _State | None] = {}
+        self._folders = folders
+        self._specs: dict[str, ModuleSpec | None] = {}
+        self._sources: dict[str, _Source | None] = {}
+        self._is_own: dict[str, bool] = {}
+        self._shipped: set[str] = set()
+        self._used: set[_Place] = set()
+        self._reached: set[_Place] = set()
+        self._run: dict[str, list[ast.stmt]] = {}
+
+    def hash_all(self, parts: Iterable[_Place]) -> dict[str, str]:
+        """Return the hashes of some parts and of all that they use."""
+        waiting = [*parts]
+        while waiting:
+            while waiting:
+                waiting += self._reach(waiting.pop())
+            for module, source in [*self._sources.items()]:
+                for node in source.statements if source else ():
+                    if node not in self._run.setdefault(module, []) and self._has_effect(module, node):
+                        self._run[module].append(node)
+                        waiting += self._uses_of(module, node)
+        hashes = {_Place(module, ""): hash_tree(nodes) for module, nodes in self._run.items() if nodes}
+        for place in self._used | self._reached:
+            source = self._source(place.module)
+            if source and place.name in source.bindings:
+                hashes[place] = _hash_bindings(source.bindings[place.name])
+        return {
+            f"{module}:{name}": f"{_SHIPPED * (module in self._shipped)}{text}"
+            for (module, name), text in sorted(hashes.items())
+        }
+
+    def _reach(self, place: _Place) -> Iterator[_Place]:
+        """Take note of a place that is used; yield what it uses."""
+        source = self._source(place.module)
+        if source is None or place in self._reached:
+            return
+        self._reached.add(place)
+        above = place.module.rpartition(".")[0]
+        if above:
+            yield _Place(above, "")  # which is imported first
+        if place.name == _ALL or (place.name not in source.bindings and place.name and "__getattr__" in source.bindings):
+            yield from (_Place(place.module, name) for name in source.bindings)
+        for binding in source.bindings.get(place.name, ()):
+            if isinstance(binding, ast.stmt):
+                yield from self._uses_of(place.module, binding)
+            else:
+                yield from self._follow_import(binding, [])
+        if place.name not in source.bindings:
+            yield from (_Place(star, place.name) for star in source.stars)
+
+    def _uses_of(self, module: str, node: ast.stmt) -> Iterator[_Place]:
+        """Yield what a statement of a module uses."""
+        source = self._source(module)
+        if source is None:
+            return
+        imported: dict[str, list[_Place]] = {}
+        for name, target in source.imports_in(ast.walk(node)):
+            imported.setdefault(name, []).append(target)
+        for head, *attributes in names_used(node):
+            place, bindings = _Place(module, head), source.bindings.get(head, [])
+            targets = [binding for binding in bindings if isinstance(binding, _Place)]
+            if bindings:
+                self._used.add(place)
+            if len(targets) < len(bindings):
+                yield place
+            elif not bindings and head in _READ_ANY_NAME:
+                yield _Place(module, _ALL)
+            elif not bindings and head not in imported:
+                yield from (_Place(star, head) for star in source.stars)
+            for target in (*targets, *imported.get(head, ())):
+                yield from self._follow_import(target, attributes)
+
+    def _follow_import(self, target: _Place, attributes: Sequence[str]) -> Iterator[_Place]:
+        """Yield what an imported name with attributes means: a name in a module, or all of one."""
+        module, names = target.module, [*filter(None, (target.name, *attributes))]
+        while names and self._is_followed(module) and self._find_spec(f"{module}.{names[0]}"):
+            yield _Place(module, "")
+            module = f"{module}.{names.pop(0)}"
+        yield _Place(module, names[0] if names else _ALL)
+
+    def _has_effect(self, module: str, node: ast.stmt) -> bool:
+        """Return whether a statement outside of definitions may change what is used: not if it acts on unused variables."""
+        source = self._source(module)
+        used = {place.name for place in self._used | self._reached if place.module == module}
+        return source is not None and not names_acted_on(node) <= source.variables - used
+
+    def _source(self, module: str) -> _Source | None:
+        """Return the source of a module; None: it is installed, of xval itself, or not there."""
+        if module not in self._sources:
+            self._sources[module] = None
+            spec = self._find_spec(module) if self._is_followed(module) else None
+            if spec and spec.has_location and str(spec.origin).endswith(".py"):
+                path = Path(str(spec.origin))
+                try:
+                    source = _Source(module, path)
+                except SyntaxError as error:
+                    raise SettingsError(f"{path}, line {error.lineno}: {error.msg}") from error
+                self._sources[module], self.states[path] = source, _state(path)
+                if module.startswith(f"{SHARED_PACKAGE}.") and HASHES.get(path.stem) == hash_file(source.tree):
+                    self._shipped.add(module)
+        return self._sources[module]
+
+    def _is_followed(self, module: str) -> bool:
+        """Return whether a module is of the user's own, or an architecture, which may be."""
+        top = module.partition(".")[0]
+        if top not in self._is_own:
+            spec = self._find_spec(top) if top and top not in ENGINE else None
+            self._is_own[top] = spec is not None and (top == SHARED_PACKAGE or is_own(spec))
+        return self._is_own[top]
+
+    def _find_spec(self, module: str) -> ModuleSpec | None:
+        if module not in self._specs:
+            self._specs[module] = find_spec(module, self._folders)
+        return self._specs[module]
+
+
+def hash_file(tree: ast.Module) -> str:
+    """Return the hash of all that stands in a file, as `HASHES` has it of the architectures of xval."""
+    return hash_tree(without_docstring(tree.body))
+
+
+def _hash_bindings(bindings: Sequence[ast.stmt | _Place]) -> str:
+    digest = blake2b(digest_size=8)
+    for binding in bindings:
+        text = f"import {binding.module} {binding.name}" if isinstance(binding, _Place) else hash_tree([binding])
+        digest.update(f"{text}\n".encode())
+    return digest.hexdigest()
+
+
+def _state(path: Path) -> _State | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

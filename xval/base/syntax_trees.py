@@ -1,0 +1,99 @@
+"""What a syntax tree says, whatever its comments, docstrings and layout: a hash; the names that it binds, uses and acts on."""
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+
+DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_WITHOUT_MEANING = ("ctx", "kind", "type_comment")  # the rest says it
+
+
+def hash_tree(nodes: Iterable[ast.AST]) -> str:
+    """Return sixteen hex digits of syntax trees, the same on each version of Python that writes the same trees."""
+    digest = blake2b(digest_size=8)
+    waiting: list[object] = [[*nodes]]
+    while waiting:  # no recursion: expressions may be nested deeply
+        part = waiting.pop()
+        if isinstance(part, ast.AST):
+            fields = [
+                (name, value)
+                for name, value in ast.iter_fields(part)
+                if name not in _WITHOUT_MEANING and value is not None and value != []  # which newer versions leave out
+            ]
+            digest.update(f"{type(part).__name__} {len(fields)} ".encode())
+            for name, value in reversed(fields):
+                is_body = name == "body" and isinstance(part, DEFINITIONS)
+                waiting += [without_docstring(value) if is_body else value, name]
+        elif isinstance(part, list):
+            digest.update(f"list {len(part)} ".encode())
+            waiting += reversed(part)
+        else:
+            digest.update(f"{part!r} ".encode(errors="backslashreplace"))
+    return digest.hexdigest()
+
+
+def without_docstring(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements of a module, class or function but for its docstring."""
+    first = body[0] if body else None
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    return [*body[1:]] if is_text else [*body]
+
+
+def walk_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the parts of a statement but for what stands within functions and classes, which have names of their own."""
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if not isinstance(part, DEFINITIONS | ast.Lambda):
+            waiting += ast.iter_child_nodes(part)
+
+
+def names_bound(node: ast.stmt) -> set[str]:
+    """Return the names that a statement defines or assigns; those of imports are left out."""
+    names = set()
+    for part in walk_outside_functions(node):
+        if isinstance(part, DEFINITIONS):
+            names.add(part.name)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            names.add(part.id)
+    return names
+
+
+def is_assignment(node: ast.stmt) -> bool:
+    """Return whether a statement gives values to names and does nothing else."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return bool(targets) and all(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in targets)
+
+
+def names_used(node: ast.AST) -> Iterator[list[str]]:
+    """Yield the names that a statement uses, each with the attributes behind it; a text that is a name counts as one."""
+    within_chains = set()
+    for part in ast.walk(node):  # from above
+        if part in within_chains:
+            continue
+        attributes: list[str] = []
+        root = part
+        while isinstance(root, ast.Attribute):
+            attributes.insert(0, root.attr)
+            root = root.value
+            within_chains.add(root)
+        if isinstance(root, ast.Name):
+            yield [root.id, *attributes]
+        elif isinstance(root, ast.Constant) and isinstance(root.value, str) and root.value.isidentifier():
+            yield [root.value]
+
+
+def names_acted_on(node: ast.stmt) -> set[str]:
+    """Return the names that a statement assigns to, deletes or calls; empty text: it does something else."""
+    names = set()
+    for part in walk_outside_functions(node):
+        if not isinstance(part, ast.stmt) or hasattr(part, "body"):
+            continue
+        targets = [part.target] if isinstance(part, ast.AnnAssign | ast.AugAssign) else getattr(part, "targets", [part])
+        for target in targets:
+            root = target.value if isinstance(target, ast.Expr) else target
+            while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
+                root = root.func if isinstance(root, ast.Call) else root.value
+            names.add(root.id if isinstance(root, ast.Name) else "")
+    return names
