@@ -1,9 +1,15 @@
 """Architecture, loss, optimizer, schedule and metrics of a user's own, beside the script, as a user runs them."""
 
 import json
+import shutil
+import sys
 
 import pandas as pd
 import pytest
+
+from xval.base import user_code
+from xval.results.added_metrics import load_metric
+from xval.settings.architectures import find_architecture
 
 OWN = {
     "architecture": "own_package.network",
@@ -69,3 +75,119 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
     for number, message in enumerate(wrong, start=1):
         assert any(f"instance {number}: " in line and message in line for line in ended.stderr.splitlines()), message
     assert not project.records()
+
+
+NETS = """
+import keras
+from blocks import KERNEL
+
+def build(input_shape, output_shape, *, n_units: int = 4):
+    inputs = keras.Input(input_shape)
+    hidden = keras.layers.Dense(n_units, activation=activation)(keras.layers.Flatten()(inputs))
+    return keras.Model(inputs, keras.layers.Dense(output_shape[-1])(hidden))
+
+def activation(values):
+    return values * KERNEL
+"""
+SCORE = """
+from xval import metric
+
+@metric(higher_is_better=True)
+def answered(targets, predictions):
+    return 1.0
+"""
+
+
+@pytest.fixture
+def study(project, in_process, monkeypatch):
+    """A finished instance with a network and a metric beside the script, in a folder below the one that commands run in."""
+    folder = project.folder / "scripts"
+    folder.mkdir()
+    for name, text in {"blocks": "KERNEL = 3\n", "nets": NETS, "score": SCORE}.items():
+        (folder / f"{name}.py").write_text(text)
+    project.write_script({"architecture": "nets.build", "metrics": "score.answered"}, num_epochs=1, num_folds=2)
+    (project.folder / "exp.py").rename(folder / "exp.py")
+
+    def forget():
+        for name in ("nets", "blocks", "score"):
+            sys.modules.pop(name, None)
+
+    def run(*arguments):
+        forget()
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(folder)
+            return project.run_script(folder / "exp.py", *arguments)
+
+    def command(*words):
+        forget()
+        return project.run_module("xval", *words)
+
+    monkeypatch.setattr(user_code, "_FURTHER_PLACES", {})
+    project.run, project.command = run, command
+    ended = run()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    yield project
+    forget()
+
+
+def test_code_that_changed_is_refused_wherever_its_figures_are_shown_and_comments_are_no_change(study):
+    nets, blocks = study.folder / "scripts" / "nets.py", study.folder / "scripts" / "blocks.py"
+    results, again = study.results, "Nothing to do: all 2 jobs are done."
+    nets.write_text(nets.read_text() + "\n# a comment\ndef another(): pass\n")
+    (code,) = (results / "code").iterdir()
+    (code / "xval" / "further.py").write_text("")
+    ended = study.run()
+    assert f"xval itself has changed since 2 finished jobs ran (code/{code.name})" in ended.stdout
+    assert again in ended.stdout
+    assert "ok            code hash" in study.command("check", results).stdout
+
+    blocks.write_text("KERNEL = 7\n")
+
+    said = f"{blocks}: KERNEL has changed"
+    for arguments in ((), ("--dry-run",)):
+        ended = study.run(*arguments)
+        assert ended.returncode == 2
+        assert f"finished results (folds 1, 2) were made with other code: {said}. Put the code back" in ended.stderr
+        assert "--overwrite" in ended.stderr
+    assert f"fold 1-2: stale: done with other code: {said}" in study.command("status", results).stdout
+    checked = study.command("check", results)
+    assert "FAILED        code hash" in checked.stdout
+    assert said in checked.stdout
+    assert said in study.command("refit", results, "1").stderr
+    records = study.records()
+    assert study.run("--overwrite").returncode == 0
+    assert study.records()[1, 1]["own_code"] != records[1, 1]["own_code"]
+
+    for path in results.glob("instance_1/fold_*/record.json"):
+        content = json.loads(path.read_text())
+        del content["own_code"]  # as of an earlier version
+        path.write_text(json.dumps(content))
+    blocks.write_text("KERNEL = 3\n")
+    assert again in study.run().stdout
+    checked = study.command("check", results).stdout
+    assert "not checkable code hash" in checked
+    assert "which code of your own it ran on is not known" in checked
+
+
+def test_modules_beside_the_script_are_found_by_commands_that_are_called_elsewhere(study):
+    folder, results = study.folder / "scripts", study.results
+    settings = json.loads((results / "instance_1" / "settings.json").read_text())
+    assert settings["own_folders"] == [str(folder)]
+    (results / "instance_1" / "estimates.json").unlink()
+    load_metric.cache_clear()
+    rebuilt = study.command("rebuild", results)
+    assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
+
+    folder.rename(study.folder / "moved")
+    find_architecture.cache_clear()
+    refitted = study.command("refit", results, "1")
+
+    assert refitted.returncode == 0, refitted.stderr
+    (code,) = (results / "code").iterdir()
+    assert f"Modules of your own are read from the copy in {code}" in refitted.stdout
+    shutil.rmtree(code)
+    user_code._FURTHER_PLACES.clear()
+    find_architecture.cache_clear()
+    refused = study.command("refit", results, "1")
+    assert refused.returncode == 2
+    assert f"put them where they lay ({folder})" in refused.stderr

@@ -35,7 +35,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="modules",
         metavar="MODULE",
-        help="a module of your own whose layers the model has; it is found from the current folder, and runs",
+        help="a module of your own whose layers the model has; it is found from the current folder, or where it lay when the "
+        "model was trained, and runs",
     )
 
 

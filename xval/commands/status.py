@@ -5,7 +5,8 @@ the mean time of the finished jobs of their instance (or else of the experiment)
 
 states of a job:
   done, failed, running; interrupted: its process died, the next run goes on from its checkpoint or starts it again;
-  stale: done with other settings or folds than settings.json and folds.json have now; damaged: its record cannot be read; to do
+  stale: done with other settings or folds than settings.json and folds.json have now, or with other code of your own than the
+  files have now; damaged: its record cannot be read; to do
 
 --json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,
 damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from preprocessing import prepare
 from preprocessing.features.settings import FeatureSettings
+from xval.base.own_code import find_changes
 from xval.experiment.declare import Experiment, describe_parameters
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.refit import refuse_what_needs_folds
+from xval.results.open import open_results
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import EXPERIMENT_KEYS
 
@@ -135,6 +137,12 @@ def _choose_number(shared: Mapping[str, object], own: dict[str, object], *, refi
     numbers = folder.instances()
     hashes = {number: (folder.settings(number) or {}).get("settings_hash") for number in numbers}
     matching_numbers = [number for number, settings_hash in hashes.items() if settings_hash == instance.settings_hash]
+    records = {number: open_results(folder).done(folder.jobs(number)).values() for number in matching_numbers}
+    matching_numbers = [
+        number
+        for number, done in records.items()
+        if not any(find_changes(record.get("own_code"), instance.own_code) for record in done)
+    ]
     return matching_numbers[0] if matching_numbers else max(numbers, default=0) + 1
 
 

@@ -22,8 +22,10 @@ from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
 from xval.answers.summary import SIDE_NAMES
 from xval.backend import devices
+from xval.base import user_code
 from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.base.operating_system import quote
+from xval.base.own_code import describe_changes
 from xval.engine.executors import Executor, find_executor
 from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot
@@ -79,6 +81,7 @@ class Request:
 def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
     """Train the final model of an instance, unless it is there; return the path of its model.keras or model.skops."""
     instance = restore_instance(folder, request.instance or _select(folder, console))
+    _print_copies_used(folder, instance, console)
     refuse_what_needs_folds(instance, request.epochs)
     folds = open_results(folder).folds.plan
     records = _finished_jobs(folder, instance, folds)
@@ -98,6 +101,14 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
     remove_finished_checkpoints(folder)
     _print_close(folder, instance, console)
     return path
+
+
+def _print_copies_used(folder: ExperimentFolder, instance: Instance, console: Console) -> None:
+    """Say which copies of the code modules of the user's own are read from, where these are gone."""
+    places = (Path(place) for place in user_code.own_folders(instance.settings.own_modules()))
+    copies = [str(place) for place in places if place.is_relative_to((folder.path / "code").resolve())]
+    if copies:
+        console.print(f"Modules of your own are read from the copy in {', '.join(copies)}: where they lay, they are not.")
 
 
 def _model_path(folder: ExperimentFolder, instance: Instance) -> Path:
@@ -121,6 +132,13 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
 
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
     """Return the records of all folds and repeats, which must be there and have started from the models that lie there now."""
+    ran = open_results(folder).done(folder.jobs(instance.number))
+    texts = (describe_changes(record.get("own_code"), instance.own_code) for record in ran.values())
+    if code := [text for text in dict.fromkeys(texts) if text]:
+        raise ResultsError(
+            f"{folder.instance_folder(instance.number)}: its folds ran on other code than there is now: {'; '.join(code)}. "
+            "Put the code back, or run the instance again with --overwrite; a final model is one that its folds have tested."
+        )
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], instance.settings.repeats)
     records = done_jobs(folder, instance, folds, sorted({*wanted, *folder.jobs(instance.number)}))
     missing = [key.of_instance for key in wanted if key not in records]
@@ -205,6 +223,7 @@ def _make_job(
         settings_hash=instance.settings_hash,
         folds_hash=folds.hash,
         seed=job_seed(settings.seed, fold.number),
+        own_code=instance.own_code,
     )
     return job, corpus
 

@@ -10,6 +10,7 @@ from xval.answers.pretrained import judge_instance, to_record
 from xval.answers.read import read_instance
 from xval.answers.summary import test_side
 from xval.base.errors import ResultsError
+from xval.base.own_code import describe_changes
 from xval.experiment.search_all_items import Chosen
 from xval.folds.plan import FoldPlan
 from xval.jobs.job import Refit
@@ -85,6 +86,8 @@ def is_there(
         changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
     if record["expected"] != refit.facts["expected"]:
         changes.append("the folds have run again since and have other test figures")
+    if code := describe_changes(record.get("own_code"), instance.own_code):
+        changes.append(code)
     if has_changed(record, instance.settings):
         changes.append(f"another model lay at {name_model(instance.settings)}")
     if changes:

@@ -14,6 +14,8 @@ from rich.console import Console
 
 from preprocessing.console import make_console
 from xval.answers.repeats import describe_seed_twins, seed_twins
+from xval.base.code_hash import find_changed_copies
+from xval.base.errors import counted
 from xval.base.garbage_collection import without_collector
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
@@ -39,6 +41,7 @@ from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
+from xval.results.open import open_results
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 
@@ -90,6 +93,8 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return 0
+    if line := "" if command.quiet else _describe_changed_engine(planned):
+        console.print(line, soft_wrap=True)
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
@@ -112,6 +117,17 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     remove_finished_checkpoints(folder)
     with without_collector():
         return tables.print_close(planned, outcomes, console)
+
+
+def _describe_changed_engine(planned: Plan) -> str:
+    """Return a line if xval itself has changed since finished jobs ran; nothing where their copy of the code is gone."""
+    codes = [str(record["code_hash"]) for record in open_results(planned.folder).done(planned.done).values()]
+    changed = find_changed_copies(planned.folder.path / "code", codes)
+    if not changed:
+        return ""
+    n_jobs = sum(code in changed for code in codes)
+    listed = f"code/{', code/'.join(changed)}"
+    return f"xval itself has changed since {counted(n_jobs, 'finished job')} ran ({listed}); their results are kept."
 
 
 def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:

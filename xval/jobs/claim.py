@@ -134,7 +134,7 @@ class ClaimedFold:
         finished = self._folder.record(*self.job.key)
         if not finished or finished["status"] != "done":
             return None
-        if is_current(finished, self.job.settings_hash, self.job.folds_hash):
+        if is_current(finished, *self.job.identity):
             return self._done(finished)
         if self.job.settings.overwrite_results or self.job.trial:
             return None

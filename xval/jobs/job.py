@@ -73,6 +73,7 @@ class Job:
         repeat: Which training of the fold, from 1; of a trial the inner fold.
         trial: What is tried; None: the job is no trial.
         chosen: What the search of the fold has chosen and tried, for the record; None: nothing was searched.
+        own_code: What the user's own parts of its instance are made of; None: not known.
     """
 
     experiment_folder: str
@@ -89,6 +90,7 @@ class Job:
     repeat: int = 1
     trial: Trial | None = None
     chosen: Mapping[str, Any] | None = None
+    own_code: Mapping[str, str] | None = None
 
     @property
     def key(self) -> JobKey:
@@ -104,6 +106,11 @@ class Job:
     def code_hash(self) -> str:
         """The hash that names the code snapshot."""
         return Path(self.code_folder).name
+
+    @property
+    def identity(self) -> tuple[str, str, Mapping[str, str] | None]:
+        """What a record has to fit to be the one of this job: settings_hash, folds_hash and own_code, as of `is_current`."""
+        return self.settings_hash, self.folds_hash, self.own_code
 
     @cached_property
     def parameters(self) -> dict[str, object]:
@@ -127,6 +134,7 @@ class Job:
             "repeat": self.repeat,
             **({"trial": asdict(self.trial)} if self.trial else {}),
             **({"chosen": dict(self.chosen)} if self.chosen else {}),
+            **({} if self.own_code is None else {"own_code": dict(self.own_code)}),
         }
 
     @classmethod

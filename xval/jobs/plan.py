@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xval.base import user_code
 from xval.base.errors import FoldsError, ResultsError
 from xval.base.json_files import FORMAT_VERSION, write_if_changed
+from xval.base.own_code import describe_changes
 from xval.folds.plan import Fold, FoldPlan
 from xval.jobs.folds_file import SPLITTER_CHANGES
 from xval.jobs.job import Job, job_seed
@@ -51,19 +53,23 @@ def done_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, job
     return {
         key: record
         for key, record in open_results(folder).done(jobs).items()
-        if is_current(record, instance.settings_hash, folds.hash_of(key.fold))
+        if is_current(record, instance.settings_hash, folds.hash_of(key.fold), instance.own_code)
     }
 
 
 def write_settings(
     folder: ExperimentFolder, instance: Instance, description: str, script: str = "", cautions: Sequence[str] = ()
 ) -> None:
-    """Write settings.json of an instance: every parameter, where it came from, and the cautions about its corpus."""
+    """Write settings.json of an instance: every parameter, where it came from, and the cautions about its corpus.
+
+    It says as well in which folders the modules of the user's own lie.
+    """
     content = {
         "format_version": FORMAT_VERSION,
         "instance": instance.number,
         "description": description,
         "script": script,
+        "own_folders": user_code.own_folders(instance.settings.own_modules()),
         "settings_hash": instance.settings_hash,
         "parameters": instance.parameters,
         "sources": instance.sources,
@@ -83,7 +89,8 @@ def make_plan(
 ) -> Plan:
     """Find which jobs of some instances are done and which are to do, of all folds or of some; nothing is written.
 
-    Finished results that were made with other settings or folds are refused, unless they are to be replaced (`overwrite`).
+    Finished results that were made with other settings, folds or code of the user's own are refused, unless they are to be
+    replaced (`overwrite`).
     """
     available = [fold.number for fold in folds.folds]
     chosen = sorted(available if fold_numbers is None else set(fold_numbers))
@@ -96,12 +103,13 @@ def make_plan(
     _refuse_other_folds(folder, folds, replaced, overwrite=overwrite)
     for instance in instances:
         records = open_results(folder).done(key for key in folder.jobs(instance.number) if key.fold in available)
-        others = [
-            key
+        others = {
+            key: record
             for key, record in records.items()
-            if not is_current(record, instance.settings_hash, folds.hash_of(key.fold)) or has_changed(record, instance.settings)
-        ]
-        staying = [key for key in others if not overwrite or key.fold not in chosen]
+            if not is_current(record, instance.settings_hash, folds.hash_of(key.fold), instance.own_code)
+            or has_changed(record, instance.settings)
+        }
+        staying = {key: record for key, record in others.items() if not overwrite or key.fold not in chosen}
         if staying:
             faults.append(_describe_difference(folder, instance, staying, overwrite=overwrite))
         for key in job_keys(instance.number, chosen, instance.settings.repeats):
@@ -135,6 +143,7 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], parts: 
             folds_hash=plan.folds.hash_of(fold),
             seed=job_seed(instances[number].settings.seed, fold, repeat),
             repeat=repeat,
+            own_code=instances[number].own_code,
         )
         for number, fold, repeat in plan.to_do
     ]
@@ -168,25 +177,34 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     )
 
 
-def _describe_difference(folder: ExperimentFolder, instance: Instance, jobs: Collection[JobKey], *, overwrite: bool) -> str:
-    """Return which parameters differ from those that finished results were made with."""
-    folds = sorted({key.fold for key in jobs})
+def _describe_difference(
+    folder: ExperimentFolder, instance: Instance, others: Mapping[JobKey, Record], *, overwrite: bool
+) -> str:
+    """Return which parameters, and which code of the user's own, differ from those that finished results were made with."""
+    folds = sorted({key.fold for key in others})
     written = folder.settings(instance.number) or {"parameters": {}}
     before, now = written["parameters"], instance.parameters
-    if hash_parameters(before) == instance.settings_hash:
+    settings = differences(before, now) if hash_parameters(before) != instance.settings_hash else []
+    texts = (describe_changes(record.get("own_code"), instance.own_code) for record in others.values())
+    code = [text for text in dict.fromkeys(texts) if text]
+    if not settings and not code:
         models = {
             "embedding_model": instance.settings.embedding_model,
             "initial_model": instance.settings.initial_model,
             "models": instance.options.get("models"),
         }
-        listed = [f"another model lay at {name}={path!r}" for name, path in models.items() if path]
-        listed = listed or ["settings.json fits, the fold records do not"]
-    else:
-        listed = differences(before, now)
+        settings = [f"another model lay at {name}={path!r}" for name, path in models.items() if path]
+        settings = settings or ["settings.json fits, the fold records do not"]
+    what = " and ".join(name for name, changes in (("settings", settings), ("code", code)) if changes)
+    remedy = (
+        "Put the code back, give the new code a name and an instance number of its own,"
+        if code
+        else "Give the new settings another instance number,"
+    )
     advice = (
         "replace these folds, too: this run overwrites others alone" if overwrite else "replace the results with --overwrite"
     )
     return (
         f"{folder.instance_folder(instance.number)}: finished results (folds {', '.join(map(str, folds))}) were made with "
-        f"other settings: {'; '.join(listed)}. Give the new settings another instance number, or {advice}."
+        f"other {what}: {'; '.join([*settings, *code])}. {remedy} or {advice}."
     )

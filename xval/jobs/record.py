@@ -36,6 +36,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "repeat": job.repeat,
         "settings_hash": job.settings_hash,
         "code_hash": job.code_hash,
+        "own_code": None if job.own_code is None else dict(job.own_code),
         "folds_hash": job.folds_hash,
         "store": Path(job.store_folder).name,
         "seed": job.seed,

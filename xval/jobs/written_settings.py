@@ -5,11 +5,14 @@ was resolved; or what differs.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from xval.base.errors import ResultsError, SettingsError
+from xval.base.user_code import look_in
 from xval.results.folder import ExperimentFolder
+from xval.results.read import own_folders_in
 from xval.settings.architectures import ENSEMBLE, find_architecture
 from xval.settings.parameters import describe_faults, from_parameters, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
@@ -20,11 +23,16 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
     """Return an instance as its settings.json has it; an ensemble, which has no settings of its own, is refused.
 
     So is a file that was edited, that a version with other parameters wrote, or that names a missing part of the user's own.
+    Modules of the user's own are looked for in the folders where they lay, or in the copies of the code where one is gone.
     """
     written = folder.settings(number)
     path = folder.instance_folder(number) / "settings.json"
     if written is None:
         raise ResultsError(f"{folder.path}: no instance {number} has run. Available: {describe_numbers(folder.instances())}.")
+    own_folders = own_folders_in(written)
+    look_in(own_folders, with_architectures=True)
+    if not all(Path(place).is_dir() for place in own_folders):
+        look_in(_code_copies(folder, number))
     try:
         parameters = dict(written["parameters"])
         if parameters.get("architecture") == ENSEMBLE:
@@ -34,16 +42,24 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
         instance = Instance(number, settings, options, sources=dict(written["sources"]))
         is_whole = instance.settings_hash == written["settings_hash"]
     except ValidationError as error:
+        remedy = (
+            f"put them where they lay ({', '.join(own_folders)})" if own_folders else "run this in the folder where they lie"
+        )
         raise ResultsError(
-            f"{path}: not parameters of this version ({describe_faults(error)}). Modules of your own must be found: run this "
-            "in the folder where they lie, or name it in PYTHONPATH. What an older version wrote has to be run again "
-            "(--overwrite)."
+            f"{path}: not parameters of this version ({describe_faults(error)}). Modules of your own must be found: {remedy}, "
+            "or name their folder in PYTHONPATH. What an older version wrote has to be run again (--overwrite)."
         ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({type(error).__name__}: {error}). Run the instance again.") from error
     if not is_whole:
         raise ResultsError(f"{path}: does not fit its settings_hash; was it edited? Run the instance again (--overwrite).")
     return instance
+
+
+def _code_copies(folder: ExperimentFolder, number: int) -> list[str]:
+    """Return the copies of the code that the finished jobs of an instance ran on."""
+    records = (folder.record(*key) or {} for key in folder.jobs(number))
+    return [str(folder.path / "code" / code) for code in sorted({str(record.get("code_hash")) for record in records})]
 
 
 def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:

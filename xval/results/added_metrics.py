@@ -54,6 +54,8 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
         instances = [read for number in folder.instances() if (read := _read_done(results, number))[1]]
         if not instances:
             raise ResultsError(f"{folder.path}: no fold is finished, so there are no predictions. Run the experiment first.")
+        for instance, _ in instances:
+            user_code.look_in(instance.own_folders)
         by_short = {path.rpartition(".")[2]: path for path in known}
         for name in (by_short.get(name, name) for name in names):
             for instance, records in instances:

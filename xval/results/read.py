@@ -17,7 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from preprocessing.clips.parquet_files import Kind
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import read_hashed_json, read_json
+from xval.base.own_code import find_changes, hash_definitions
 from xval.base.table_bounds import open_table
+from xval.base.user_code import find_definition, find_spec, look_in
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
 from xval.measures.task import Task, find_task
@@ -77,6 +79,7 @@ class WrittenInstance(BaseModel):
         parameters: Every setting and every option of the architecture, by name.
         sources: Where each of them came from.
         cautions: What is to be known about its corpus with its features; see preprocessing/quality/cautions.py.
+        own_folders: Where modules of the user's own lay.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -88,6 +91,7 @@ class WrittenInstance(BaseModel):
     parameters: dict[str, object]
     sources: dict[str, str]
     cautions: list[str] = []
+    own_folders: list[str] = []
 
     @cached_property
     def settings(self) -> Settings:
@@ -98,6 +102,19 @@ class WrittenInstance(BaseModel):
     def task(self) -> Task:
         """What its models are trained for."""
         return find_task(self.settings.task_type, str(self.parameters.get("label_form", "multi_class")))
+
+    def present_code(self) -> dict[str, str]:
+        """Return what the parts of the user's own are made of now, as of `hash_definitions`.
+
+        Raises:
+            SettingsError: A module is not found, or cannot be read.
+        """
+        look_in(self.own_folders, with_architectures=True)
+        parts = self.settings.own_parts()
+        for path in parts:
+            if find_spec(path.rpartition(".")[0], self.own_folders) is None:
+                find_definition(path)  # an error that says where it was looked for
+        return hash_definitions(parts, self.own_folders)
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:
@@ -165,9 +182,18 @@ def requested_metrics(folder: ExperimentFolder) -> list[str]:
     return names
 
 
-def is_current(record: Mapping[str, Any], settings_hash: str, folds_hash: str) -> bool:
-    """Return whether a record was made with these settings on these folds."""
-    return bool((record["settings_hash"], record["folds_hash"]) == (settings_hash, folds_hash))
+def own_folders_in(settings: Mapping[str, Any] | None) -> list[str]:
+    """Return where the content of a settings.json says that modules of the user's own lay; none: it does not say it."""
+    folders = (settings or {}).get("own_folders")
+    return list(map(str, folders)) if isinstance(folders, list) else []
+
+
+def is_current(
+    record: Mapping[str, Any], settings_hash: str, folds_hash: str, own_code: Mapping[str, str] | None = None
+) -> bool:
+    """Return whether a record was made with these settings on these folds, and where known with this code of the user's own."""
+    is_same = (record["settings_hash"], record["folds_hash"]) == (settings_hash, folds_hash)
+    return is_same and not find_changes(record.get("own_code"), own_code)
 
 
 def read_history(path: Path, *needed: str) -> dict[str, list[float]]:

@@ -44,6 +44,7 @@ class _Record(_Part):
     items: _Items
     seconds: Number
     models: list[dict[str, Any]] = []
+    own_code: dict[str, str] | None = None
 
 
 class _Failed(_Record):

@@ -11,8 +11,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, TypeVar
 
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, XvalError
 from xval.base.operating_system import quote
+from xval.base.own_code import describe_changes
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder
@@ -35,8 +36,8 @@ class JobStatus:
 
     Attributes:
         state: done; failed, as recorded; running: a process holds its lock (a lease: is heard); interrupted: a process died and
-            left its temporary folder; stale: done with other settings or folds than the present ones; damaged: its record
-            cannot be read; to do.
+            left its temporary folder; stale: done with other settings, folds or code of the user's own than the present ones;
+            damaged: its record cannot be read; to do.
         reason: An explanation of the state in one line, or empty.
         since: When a running job began, or an interrupted one last wrote (Unix time, s).
         epoch: The last finished epoch of a running job; 0: none.
@@ -149,6 +150,7 @@ def _read_jobs(
     records, damaged = results.records(instance)
     available = [] if folds is None else folds.numbers
     repeats = written.settings.repeats if written else 1
+    folders, code = (written.own_folders, _present_code(written)) if written else ([], None)
     jobs = []
     for key in sorted({*job_keys(instance, available, repeats), *folder.jobs(instance)}):
         record = records.get(key)
@@ -157,18 +159,20 @@ def _read_jobs(
         if available and key.fold not in available:
             others.append("number, which folds.json does not have")
         is_done = record is not None and record["status"] == "done"
+        changes = describe_changes(record.get("own_code"), code, folders) if record else ""
         job = partial(JobStatus, key.fold, repeat=key.repeat)
         position = None if is_done else read_position(checkpoint_path(folder, key))
         ensemble = _ensemble_command(folder, written)
         next_run = ensemble or (f"the next run goes on at epoch {position + 1}" if position else "the next run starts it again")
-        if record and is_done and not others:
+        reasons = [f"another {' and '.join(others)}"] * bool(others) + [f"other code: {changes}"] * bool(changes)
+        if record and is_done and not reasons:
             jobs.append(job("done", seconds=float(record["seconds"])))
         elif claimed(key):
             jobs.append(replace(_running(folder, key), checkpoint=position))
         elif key in damaged:
             jobs.append(job("damaged", damaged[key]))
         elif is_done:
-            jobs.append(job("stale", f"done with another {' and '.join(others)}"))
+            jobs.append(job("stale", f"done with {'; '.join(reasons)}"))
         elif record and not others:
             jobs.append(job("failed", str(record["error"]), seconds=float(record["seconds"]), checkpoint=position))
         elif leftovers := folder.leftovers(*key):
@@ -179,6 +183,14 @@ def _read_jobs(
             reason = next_run if position or ensemble else _describe_trials(folder, key, written)
             jobs.append(job("to do", reason, checkpoint=position))
     return jobs
+
+
+def _present_code(written: WrittenInstance) -> dict[str, str] | None:
+    """Return what the parts of the user's own are made of now; None: they are not found, or the settings are damaged."""
+    try:
+        return written.present_code()
+    except XvalError:
+        return None
 
 
 def _ensemble_command(folder: ExperimentFolder, written: WrittenInstance | None) -> str:

@@ -14,7 +14,7 @@ from typing import cast
 
 from preprocessing.features.settings import FeatureSettings
 from xval.base import user_code
-from xval.base.config_file import ROOT, own_folder
+from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
 from xval.base.synonyms import estimator_name
@@ -71,18 +71,16 @@ def may_load_weights(name: str) -> bool:
 
 def architecture_names() -> tuple[str, ...]:
     """Return the names of all networks, the files of architectures/, of the project and of the user's study."""
-    built_in, own = ({path.stem for path in files} for files in (_files(ROOT / "architectures"), own_architectures()))
-    if twice := sorted((built_in | _WITHOUT_NETWORK.keys()) & own):
-        raise SettingsError(
-            f"{own_folder('architectures')}: {twice[0]}.py has the name of an architecture of the project; give it another one."
-        )
-    return tuple(sorted(built_in | own))
+    built_in, own = {path.stem for path in _files(ROOT / "architectures")}, own_architectures()
+    if twice := sorted(path for path in own if path.stem in built_in or path.stem in _WITHOUT_NETWORK):
+        raise SettingsError(f"{twice[0]}: this is the name of an architecture of the project; give it another one.")
+    return tuple(sorted(built_in | {path.stem for path in own}))
 
 
 def own_architectures() -> list[Path]:
-    """Return the files of the architectures of the user's study."""
-    folder = own_folder("architectures")
-    return [] if folder is None else _files(folder)
+    """Return the files of the architectures of the user's study, and of one that results say of."""
+    files = [path for folder in reversed(user_code.architecture_folders()) for path in _files(folder)]
+    return [*{path.name: path for path in files}.values()]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from xval.base.config_file import APART, CONFIG_PATH, read_defaults
 from xval.base.errors import SettingsError
+from xval.base.own_code import hash_definitions
 from xval.settings import classical_faults, combination, optimizer_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, known_name, trains_network
 from xval.settings.contradictions import checked_settings
@@ -73,6 +74,11 @@ class Instance:
     def settings_hash(self) -> str:
         """Sixteen hex digits that differ when anything that can change a result differs."""
         return hash_parameters(self.parameters)
+
+    @cached_property
+    def own_code(self) -> dict[str, str]:
+        """What the parts of the user's own are made of that the instance names, as of `hash_definitions`."""
+        return hash_definitions(self.settings.own_parts())
 
 
 def resolve(

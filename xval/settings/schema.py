@@ -30,7 +30,7 @@ from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
 from xval.settings.optimizer_arguments import join_arguments
 from xval.settings.scope import Scope
-from xval.settings.space import SearchPlan
+from xval.settings.space import Choice, SearchPlan
 from xval.settings.validators import (
     TaskType,
     below_one,
@@ -217,14 +217,27 @@ class Settings(FeatureSettings):
         """Whether errors count in deviations of the training items' targets."""
         return self.scales_targets and self.task.loss_kind(self.task.loss_name(self.loss)) in self.task.scaled_losses
 
+    def own_parts(self) -> set[str]:
+        """Return the dotted paths of what the settings name that decides the figures of a fold: of the user's own or not.
+
+        A splitter is none of them: it decides the folds, which are compared themselves.
+        """
+        named = {"architecture": [self.architecture], "loss": [self.loss], "optimizer": [self.optimizer]}
+        named |= {"schedule": [self.schedule], "metrics": [self.metrics], "callbacks": [self.callbacks or "auto"]}
+        for name, tried in self.search_plan.space.items() if self.search_plan else ():
+            if name in named and isinstance(tried, Choice):
+                named[name] += map(str, tried.options)
+        names = [name for name in named.pop("architecture") if name != architectures.ENSEMBLE]
+        networks = [architectures.find_architecture(name).build_path for name in names]
+        texts = [text for values in named.values() for text in values]
+        parts = {name for text in texts for name in further_metrics.split_names(text)}
+        paths = {keras_objects.parse(name).own_path if keras_objects.is_object(name) else name for name in parts}
+        return {path for path in paths if user_code.is_dotted(path)} | {path for path in networks if path}
+
     def own_modules(self) -> set[str]:
-        """Return the modules of the user's own that the settings name."""
-        names = [self.fold_strategy, self.loss, self.optimizer, self.schedule, *further_metrics.split_names(self.metrics)]
-        names += further_metrics.split_names(self.callbacks or "auto")
-        names += [keras_objects.parse(name).own_path for name in names if keras_objects.is_object(name)]
-        modules = {name.rpartition(".")[0] for name in names if user_code.is_dotted(name)}
-        is_own = user_code.is_dotted(self.architecture)
-        return modules | ({architectures.find_architecture(self.architecture).source} if is_own else set())
+        """Return the modules of the user's own that the settings name, but for those of architectures/."""
+        modules = {path.rpartition(".")[0] for path in {*self.own_parts(), self.fold_strategy}}
+        return {name for name in modules if name and not name.startswith(f"{user_code.SHARED_PACKAGE}.")}
 
     @property
     def search_plan(self) -> SearchPlan | None:

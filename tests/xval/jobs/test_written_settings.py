@@ -50,7 +50,7 @@ def test_an_instance_that_has_not_run_is_named_with_those_that_have(written):
     [
         ({"learning_rate": 0.5}, "does not fit its settings_hash; was it edited"),
         ({"batch_size": None}, "batch_size: Field required.*has to be run again"),
-        ({"architecture": "own_nets.net"}, "no module 'own_nets'.*name it in PYTHONPATH"),
+        ({"architecture": "own_nets.net"}, "no module 'own_nets'.*or name their folder in PYTHONPATH"),
     ],
 )
 def test_settings_that_were_edited_or_are_of_another_version_are_refused(written, changes, reason):

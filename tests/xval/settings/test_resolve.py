@@ -8,6 +8,7 @@ from xval.settings.assignments import parse_assignments
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Declaration, describe_numbers, resolve
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
+from xval.settings.space import Choice, SearchPlan
 
 
 def declare(*instances, **parameters):
@@ -326,6 +327,25 @@ def test_a_fault_that_several_instances_share_is_reported_once():
 def test_names_of_scikit_learn_are_written_as_those_of_the_strategies(make_settings, name, ours):
     assert make_settings(fold_strategy=name) == make_settings(fold_strategy=ours)
     assert make_settings(fold_strategy=name).fold_settings().fold_strategy == ours
+
+
+def test_parts_that_settings_or_a_search_of_them_name_belong_to_the_code(make_settings, own_package):
+    space = {
+        "architecture": Choice(("own_package.network.wider", "mlp")),
+        "optimizer": Choice(("adam", "own_package.parts.Slow")),
+    }
+    named = {
+        "metrics": "kl_divergence, own_package.parts.worst",
+        "schedule": "own_package.parts.schedule",
+        "architecture": "cnn_small",
+    }
+    settings = make_settings(search=SearchPlan(space, 3).to_text(), monitor="val_balanced_accuracy", **named)
+
+    assert settings.own_parts() == {
+        "architectures.cnn_small.build", "architectures.mlp.build", "own_package.network.wider", "own_package.parts.Slow",
+        "own_package.parts.worst", "own_package.parts.schedule",
+    }  # fmt: skip
+    assert settings.own_modules() == {"own_package.network", "own_package.parts"}
 
 
 def test_a_splitter_of_ones_own_is_looked_up_and_belongs_to_the_code(make_settings, tmp_path, monkeypatch):

@@ -3,10 +3,14 @@
 Comes in: evidence. Goes out: findings. Hashes are computed again.
 """
 
-from xval.answers.audit.evidence import Evidence, NotCheckableError
+from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule
-from xval.base.errors import CorpusError
+from xval.base.code_hash import find_changed_copies
+from xval.base.errors import CorpusError, SettingsError
+from xval.base.own_code import describe_changes
 from xval.settings.parameters import hash_parameters
+
+_UNKNOWN_CODE = "which code of your own it ran on is not known: an earlier version of xval wrote its record"
 
 
 def _check_folds(evidence: Evidence, findings: Findings) -> None:
@@ -59,12 +63,35 @@ def _check_settings(evidence: Evidence, findings: Findings) -> None:
 
 def _check_code(evidence: Evidence, findings: Findings) -> None:
     codes: dict[str, list[str]] = {}
+    changed: dict[str, list[str]] = {}
     for job in evidence.jobs:
-        findings.n_checked += 1
         codes.setdefault(str(job.record["code_hash"]), []).append(job.name)
+        with findings.looking_at(job.name):
+            if changes := _own_changes(job):
+                changed.setdefault(changes, []).append(job.name)
+    findings.faults += [f"{'; '.join(names)}: ran on other code than there is now: {text}" for text, names in changed.items()]
+    if others := find_changed_copies(evidence.folder.path / "code", codes):
+        findings.notes.append(f"xval itself has changed since folds ran (code/{', code/'.join(others)}); their results hold")
     if len(codes) > 1:
         for code, names in sorted(codes.items()):
             findings.warnings.append(f"code/{code}: {'; '.join(names)}")
+
+
+def _own_changes(job: JobEvidence) -> str:
+    """Return what of the user's own code has changed since a job ran."""
+    ran, written = job.record.get("own_code"), job.written
+    if ran == {}:
+        return ""
+    if written is None:
+        raise NotCheckableError("settings.json cannot be read")
+    try:
+        now = written.present_code()
+    except SettingsError as error:
+        reason = "its code cannot be compared with that of now" if ran else _UNKNOWN_CODE
+        raise NotCheckableError(f"{reason}: {error}") from error
+    if ran is None and now:
+        raise NotCheckableError(_UNKNOWN_CODE)
+    return describe_changes(ran, now, written.own_folders)
 
 
 FOLDS_HASH = Rule(
@@ -74,4 +101,4 @@ CORPUS_HASH = Rule("corpus hash", "the corpus has the index that the folds were 
 SETTINGS_HASH = Rule(
     "settings hash", "settings.json has the parameters that its hash and every record stand for", _check_settings
 )
-CODE_HASH = Rule("code hash", "all folds ran on the same code", _check_code)
+CODE_HASH = Rule("code hash", "all folds ran on the same code, and parts of your own are as they were", _check_code)

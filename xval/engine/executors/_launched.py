@@ -122,7 +122,7 @@ def _is_adopted(job: Job, engine: Engine) -> bool:
     if not path.exists() or not engine.is_alive(path):
         return False
     earlier, _ = read_job_file(path)
-    if (earlier.settings_hash, earlier.folds_hash) == (job.settings_hash, job.folds_hash):
+    if earlier.identity == job.identity:
         return True
     engine.cancel([path])
     return False

@@ -80,7 +80,7 @@ class Schedule:
             folder = job.folder
             for key in islice(folder.jobs(job.instance), _RECORDS_PER_INSTANCE):
                 record = folder.record(*key)
-                if record and record["status"] == "done" and is_current(record, job.settings_hash, job.folds_hash):
+                if record and record["status"] == "done" and is_current(record, *job.identity):
                     self.learn(job, record.get("seconds", 0.0), n_training_items=len(record["items"]["training"]))
 
     def _key(self, job: Job) -> int:

@@ -103,7 +103,7 @@ class FoldSearch:
         for trial in (tried for tried in generation if tried.state == COMPLETE):
             job = self._job(trial, inner)
             record: Record | None = self._folder.record(*job.key)
-            if not record or not is_current(record, job.settings_hash, job.folds_hash):
+            if not record or not is_current(record, *job.identity):
                 missing.append(job)
             elif record["status"] != "done":
                 if job.key not in failed:

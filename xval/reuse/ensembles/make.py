@@ -184,4 +184,5 @@ def _make_job(folder: ExperimentFolder, instance: Instance, first: Member, corpu
         settings_hash=instance.settings_hash,
         folds_hash=folds_hash,
         seed=job_seed(instance.settings.seed, fold),
+        own_code={},
     )

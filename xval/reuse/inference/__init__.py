@@ -3,19 +3,21 @@
 Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. It needs only the model and the files beside it.
 """
 
-import importlib
 import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError
+from xval.base.json_files import read_json
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
+from xval.results.read import own_folders_in
 from xval.reuse.inference.locate import find_members as find_members
 from xval.reuse.inference.sources import LeftOut as LeftOut
 from xval.reuse.inference.sources import Stretch as Stretch
@@ -35,7 +37,7 @@ _SHARED = (
 )
 
 
-def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[str] = ()) -> "SavedModel":
+def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[str] = ()) -> "SavedModel":
     """Load a model of an experiment, ready for audio.
 
     Args:
@@ -43,7 +45,8 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
             an experiment folder: the instance that validation selects.
         gpu: ``cpu``, or the number of a GPU, if this process has not loaded Keras yet; None: as the backend chooses. The
             backend is that of KERAS_BACKEND, or else the one that trained the model.
-        modules: Your own modules with layers of the model, which are imported first. The model's files cause no import of them.
+        modules: Your own modules with layers of the model, which are imported first, from where Python looks or where they lay
+            when the model was trained. The model's files cause no import of them.
 
     Raises:
         ResultsError: The model or its .json file is missing, damaged or not safe to load; another embedder made its features.
@@ -57,11 +60,14 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
     _bind(descriptions[0].backend, gpu)
     if not all(about.combination and not about.combination.n_networks for about in descriptions):
         _load_keras()
+    own_folders = [folder for member in selection.members for folder in _own_folders(member)] if modules else []
+    user_code.look_in(own_folders)
     for name in modules:
         try:
-            importlib.import_module(name)
+            user_code.import_own(name)
         except ImportError as error:
-            raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(sys.path[:3])}, ...") from error
+            places = dict.fromkeys([*sys.path[:3], *own_folders])
+            raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(places)}, ...") from error
     if all(member.name == ENSEMBLE_NAME for member in selection.members):
         from xval.reuse.inference.ensemble import load_ensemble
 
@@ -70,6 +76,14 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Iterable[st
     from xval.reuse.inference.model import SavedModel
 
     return SavedModel(Path(path), selection.note, tuple(map(load_member, selection.members, descriptions)))
+
+
+def _own_folders(member: Path) -> list[str]:
+    """Return where modules of the user's own lay when a model was trained."""
+    try:
+        return own_folders_in(read_json(member.parent.parent / "settings.json"))
+    except ResultsError:
+        return []  # a damaged file beside a model that can be loaded without it
 
 
 def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:

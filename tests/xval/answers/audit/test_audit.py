@@ -219,6 +219,19 @@ def test_several_versions_of_the_code_are_a_warning(copy):
     assert f"code/{'e' * 16}: instance 1, fold 2" in verdict.warnings
 
 
+def test_a_change_of_xval_itself_is_a_note_and_an_edited_architecture_a_fault(copy):
+    (code,) = (copy.results / "code").iterdir()
+    (code / "xval" / "further.py").write_text("")
+
+    verdict = copy.audit()["code hash"]
+
+    assert verdict.state == "ok"
+    assert any(f"xval itself has changed since folds ran (code/{code.name})" in note for note in verdict.notes)
+    own = copy.record()["own_code"] | {"architectures.mlp:build": "1" * 16}
+    copy.edit(copy.fold(1, 2) / "record.json", lambda record: record.update(own_code=own))
+    assert "instance 1, fold 2: ran on other code than there is now: " in copy.faults_of_only("code hash")
+
+
 def test_damaged_settings_and_folds_do_not_stop_the_audit(copy):
     (copy.results / "instance_1" / "settings.json").write_text("[]")
     (copy.results / "folds.json").write_text('{"folds": 3}')
