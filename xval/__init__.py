@@ -6,6 +6,7 @@ used, so that importing a part of the project stays cheap.
 
 import sys
 from importlib import import_module
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,27 @@ _PUBLIC = {
     "uniform": "xval.settings.space",
     "verification_eer": "xval.measures.verification",
 }
+
+
+def _refuse_hidden_packages() -> None:
+    """Refuse a file of the user's own that Python finds in the place of a package beside this one."""
+    for name in ("preprocessing", "augmentation", "architectures"):
+        loaded = sys.modules.get(name)
+        spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parents[1] == Path(_ROOT):
+            continue
+        sys.modules.pop(name, None)
+        sys.path.insert(0, _ROOT)
+        from preprocessing.console import report_mistakes_in_one_line
+        from xval.base.errors import SettingsError
+
+        sys.path.remove(_ROOT)
+        report_mistakes_in_one_line()
+        message = f"{spec.origin}: it has the name of a package of xval, which Python does not find behind it. Rename it."
+        raise SettingsError(message)
+
+
+_refuse_hidden_packages()
 
 
 def __getattr__(name: str) -> object:

@@ -25,6 +25,7 @@ from xval.backend.keras_internals import leave_tensorflow_alone
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 from xval.base.errors import SettingsError
 from xval.base.garbage_collection import without_collector
+from xval.base.keras_backends import BACKENDS, default_backend, installed_backends, require_backend
 
 _GIB_PER_WORKER = 3.0
 CONTEXT_MB = 800
@@ -239,6 +240,9 @@ def load_keras() -> None:
     """
     if "keras" in sys.modules:
         return
+    if "KERAS_BACKEND" not in os.environ and BACKENDS[0] not in installed_backends():
+        os.environ["KERAS_BACKEND"] = default_backend()
+    require_backend(os.environ.get("KERAS_BACKEND", BACKENDS[0]))
     with tempfile.TemporaryFile() as written, _nothing_unneeded():
         sys.stderr.flush()
         kept = os.dup(2)
@@ -248,7 +252,7 @@ def load_keras() -> None:
         except ImportError as error:
             written.seek(0)
             text = written.read().decode(errors="replace")
-            name = os.environ.get("KERAS_BACKEND", "tensorflow")
+            name = os.environ.get("KERAS_BACKEND", BACKENDS[0])
             raise SettingsError(f"the Keras backend {name} cannot be imported ({error}). {text}".rstrip()) from error
         finally:
             sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from xval.base.config_file import read_default
 from xval.base.errors import SettingsError
+from xval.base.keras_backends import installed_backends
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,6 +74,10 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
     if options.modules:
         sys.path.insert(0, str(Path.cwd()))
     model = load_model(options.model, gpu=options.gpu, modules=options.modules)
+    trained_on = model.description.backend
+    if "keras" in sys.modules and trained_on not in installed_backends():
+        runs_on = sys.modules["keras"].backend.backend()
+        console.print(f"{options.model} was trained on {trained_on}, which is not installed: it runs on {runs_on}.")
     if model.note:
         console.print(model.note)
     if model.is_untested:

@@ -15,8 +15,10 @@ from rich.console import Console
 from preprocessing.console import make_console
 from xval.answers.repeats import describe_seed_twins, seed_twins
 from xval.base.code_hash import find_changed_copies
+from xval.base.config_file import read_default
 from xval.base.errors import counted
 from xval.base.garbage_collection import without_collector
+from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
 from xval.experiment.checks import find_parts
@@ -89,11 +91,13 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     folds = load_folds(folder, settings)
     with without_collector():
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
+    backend_note = _check_backends(planned, declaration)
     if command.dry_run:
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return 0
-    if line := "" if command.quiet else _describe_changed_engine(planned):
+    notes = [] if command.quiet else [backend_note, _describe_changed_engine(planned)]
+    for line in filter(None, notes):
         console.print(line, soft_wrap=True)
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
@@ -117,6 +121,20 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     remove_finished_checkpoints(folder)
     with without_collector():
         return tables.print_close(planned, outcomes, console)
+
+
+def _check_backends(planned: Plan, declaration: Declaration) -> str:
+    """Refuse a backend that is not installed, before features are made for it; return which one stands in for the usual one."""
+    numbers = {key.instance for key in planned.to_do}
+    instances = [instance for instance in planned.instances if instance.number in numbers and instance.settings.uses_keras]
+    for instance in instances:
+        source = instance.sources["backend"]
+        named = f" ({source})" if source in ("config.ini", "KERAS_BACKEND", "--set") else ""
+        require_backend(instance.settings.backend, f"{declaration.place(instance.number)}{named}: ")
+    chosen = sorted({instance.settings.backend for instance in instances if instance.sources["backend"] == "config.ini"})
+    if not chosen or BACKENDS[0] in installed_backends() or read_default("execution", "backend") != AUTO:
+        return ""
+    return f"{BACKENDS[0]} is not installed: networks train on {', '.join(chosen)}."
 
 
 def _describe_changed_engine(planned: Plan) -> str:

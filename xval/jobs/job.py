@@ -1,5 +1,6 @@
 """What a job is: one fold of one instance with one seed, as plain values."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -11,7 +12,8 @@ from xval.folds.plan import Fold
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.settings.parameters import from_parameters, to_parameters
-from xval.settings.schema import Settings
+from xval.settings.schema import Settings, names_of
+from xval.settings.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -164,3 +166,8 @@ def job_seed(seed: int, fold: int, repeat: int = 1) -> int:
     """
     text = f"{seed}/{fold}" if repeat == 1 else f"{seed}/{fold}/{repeat}"
     return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") % (2**31)
+
+
+def model_identity(job: Job) -> str:
+    """Return all that the form of the model of a job depends on, as a text."""
+    return json.dumps([job.store_folder, *(job.parameters[name] for name in (*names_of(Scope.MODEL), *job.options))])

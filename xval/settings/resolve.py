@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from xval.base.config_file import APART, CONFIG_PATH, read_defaults
 from xval.base.errors import SettingsError
+from xval.base.keras_backends import AUTO, BACKENDS, default_backend
 from xval.base.own_code import hash_definitions
 from xval.settings import classical_faults, combination, optimizer_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, known_name, trains_network
@@ -147,6 +148,8 @@ def _resolve_one(
 ) -> Instance:
     where = declaration.place(number)
     merged, sources = _merge_layers(declaration, number, defaults, overrides)
+    if is_any_backend := merged.get("backend") == AUTO:
+        merged["backend"] = default_backend()
     architecture = _architecture(merged.get("architecture", ""))
     _join_optimizer_arguments(merged, sources, architecture)
 
@@ -172,6 +175,8 @@ def _resolve_one(
         sources.setdefault(name, architecture.source)
     if settings is None:
         raise SettingsError("\n".join(faults))
+    if is_any_backend and not settings.uses_keras:
+        settings = settings.model_copy(update={"backend": BACKENDS[0]})  # the same settings whatever is installed later
     faults += [f"{place(name)}: {fault}" for name, fault in _find_other_tasks(settings, sources).items()]
     options = with_tuples(options)
     if not faults and not trains_network(architecture.name):

@@ -217,6 +217,13 @@ class Settings(FeatureSettings):
         """Whether errors count in deviations of the training items' targets."""
         return self.scales_targets and self.task.loss_kind(self.task.loss_name(self.loss)) in self.task.scaled_losses
 
+    @property
+    def uses_keras(self) -> bool:
+        """Whether a network is trained or read, or a part is of Keras; an estimator of scikit-learn needs no backend."""
+        metrics = [] if self.metrics == "auto" else further_metrics.split_names(self.metrics)
+        is_plain = self.loss == "auto" and self.callbacks is None and all(map(user_code.is_dotted, metrics))
+        return architectures.trains_network(self.architecture) or self.architecture == architectures.COMBINATION or not is_plain
+
     def own_parts(self) -> set[str]:
         """Return the dotted paths of what the settings name that decides the figures of a fold: of the user's own or not.
 

@@ -4,23 +4,15 @@ Comes in: a job and what builds its model. Goes out: the names of these weights.
 process, and those that come with xval are not.
 """
 
-import json
 from collections.abc import Callable
 
 import keras
 
-from xval.jobs.job import Job
+from xval.jobs.job import Job, model_identity
 from xval.models.outside_weights import find_outside_weights, network_weights
 from xval.settings.architectures import may_load_weights
-from xval.settings.schema import names_of
-from xval.settings.scope import Scope
 
 _known: dict[str, list[str]] = {}
-
-
-def describe_model(job: Job) -> str:
-    """Return all that the form of the model of a job depends on, as a text."""
-    return json.dumps([job.store_folder, *(job.parameters[name] for name in (*names_of(Scope.MODEL), *job.options))])
 
 
 def weights_from_elsewhere(job: Job, build: Callable[[], keras.Model], model: keras.Model | None = None) -> list[str] | None:
@@ -35,7 +27,7 @@ def weights_from_elsewhere(job: Job, build: Callable[[], keras.Model], model: ke
     """
     if not may_load_weights(job.settings.architecture):
         return None
-    described = describe_model(job)
+    described = model_identity(job)
     if described not in _known:
         first = build() if model is None else model
         keras.utils.set_random_seed(job.seed ^ 1)

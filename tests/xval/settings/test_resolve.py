@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xval.base import keras_backends
 from xval.base.config_file import APART, read_defaults
 from xval.base.errors import SettingsError
 from xval.settings.assignments import parse_assignments
@@ -56,6 +57,18 @@ def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
     assert resolve(declare({}))[0].settings.backend == "jax"
     assert resolve(declare({}))[0].sources["backend"] == "KERAS_BACKEND"
     assert resolve(declare({"backend": "torch"}))[0].settings.backend == "torch"
+
+
+def test_the_default_backend_is_one_that_is_installed_and_estimators_do_not_depend_on_it(monkeypatch):
+    estimator, network = {"architecture": "svm"}, {"architecture": "mlp"}
+    (before,) = resolve(declare(estimator))
+    monkeypatch.setattr(keras_backends, "find_spec", lambda name: object() if name == "jax" else None)
+
+    instances = resolve(declare(network, estimator, {**network, "backend": "torch"}, {**network, "backend": "auto"}))
+
+    assert [instance.settings.backend for instance in instances] == ["jax", "tensorflow", "torch", "jax"]
+    assert instances[1].settings_hash == before.settings_hash
+    assert [instance.settings.uses_keras for instance in instances] == [True, False, True, True]
 
 
 @pytest.mark.parametrize(

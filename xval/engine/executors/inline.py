@@ -30,13 +30,14 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     All want the same backend, that which this process has loaded, if any. With `raise_errors` the first error is let through
     instead of being recorded.
     """
-    backends = sorted({job.settings.backend for job in jobs})
+    backends = sorted({job.settings.backend for job in jobs if job.settings.uses_keras})
     if len(backends) > 1:
         raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
     slot = slots[0]
-    loaded = devices.bind(slot, backends[0], deterministic=jobs[0].settings.deterministic)
-    if loaded != backends[0]:
-        raise SettingsError(f"this process has loaded {loaded}, the jobs want {backends[0]}. Use --executor processes.")
+    chosen = backends[0] if backends else jobs[0].settings.backend
+    loaded = devices.bind(slot, chosen, deterministic=jobs[0].settings.deterministic)
+    if backends and loaded != chosen:
+        raise SettingsError(f"this process has loaded {loaded}, the jobs want {chosen}. Use --executor processes.")
     faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:
         raise SettingsError("\n".join(faults))

@@ -13,31 +13,35 @@ from preprocessing.store import open_store
 from xval.backend.devices import load_keras
 from xval.base.errors import SettingsError, one_line
 from xval.base.user_code import describe_place
-from xval.jobs.job import Job
+from xval.engine.worker.check_metrics import check_metrics
+from xval.jobs.job import Job, model_identity
 from xval.models.saved.initial import find_initial_model
 from xval.settings.architectures import COMBINATION, trains_network
-from xval.settings.schema import Settings
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
     """Build each different model of some jobs once, and use its loss and such; return a line per instance where that fails."""
     faults: dict[str, str] = {}
     for job in jobs:
-        if not _needs_keras(job.settings):
+        settings = job.settings
+        if not settings.uses_keras and settings.metrics == "auto":
             continue
-        load_keras()
-        from xval.engine.worker.check_parts import check_parts
-        from xval.jobs.prepare import prepare_for
-        from xval.training.built_twice import describe_model
-
-        described = describe_model(job)
+        described = model_identity(job)
         if described not in faults:
-            prepare_for(job)
-            checked = f"architecture '{job.settings.architecture}'"
+            if settings.uses_keras:
+                load_keras()
+                from xval.jobs.prepare import prepare_for
+
+                prepare_for(job)
+            checked = f"architecture '{settings.architecture}'"
             try:
                 n_outputs = _check_model(job)
                 checked = "loss, optimizer, schedule, metric or callback"
-                check_parts(job.settings, n_outputs)
+                check_metrics(settings, n_outputs)
+                if settings.uses_keras:
+                    from xval.engine.worker.check_parts import check_parts
+
+                    check_parts(settings, n_outputs)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
                 text = f"{describe_place(error)}{one_line(error)}"
@@ -46,21 +50,8 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     return [fault for fault in faults.values() if fault]
 
 
-def _needs_keras(settings: Settings) -> bool:
-    """Return whether there is a network to build, or another part that Keras or the user's own code has."""
-    is_plain = settings.metrics == "auto" and settings.loss == "auto"
-    return trains_network(settings.architecture) or settings.architecture == COMBINATION or not is_plain
-
-
 def _check_model(job: Job) -> int:
     """Build the model of a job, or cut the networks that it combines where they are written; return its number of outputs."""
-    from preprocessing.store.waveforms import example_lengths
-    from xval.models.build import build_model
-    from xval.models.residual import with_residual
-    from xval.models.transfer import start_from
-    from xval.training.augmentation import augmented
-    from xval.training.built_twice import weights_from_elsewhere
-
     store = open_store(Path(job.store_folder))
     if not trains_network(job.settings.architecture) and job.settings.architecture != COMBINATION:
         return len(store.class_names) or len(store.target_names)
@@ -71,6 +62,13 @@ def _check_model(job: Job) -> int:
         if all(Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)):
             cut_models(job, store)
         return len(store.class_names)
+    from preprocessing.store.waveforms import example_lengths
+    from xval.models.build import build_model
+    from xval.models.residual import with_residual
+    from xval.models.transfer import start_from
+    from xval.training.augmentation import augmented
+    from xval.training.built_twice import weights_from_elsewhere
+
     build = partial(build_model, job.settings, job.options, store, store.items)
     model = build()
     weights_from_elsewhere(job, build, model)

@@ -3,7 +3,6 @@
 Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. It needs only the model and the files beside it.
 """
 
-import importlib.util
 import logging
 import os
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.json_files import read_json
+from xval.base.keras_backends import installed_or_default
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
@@ -103,9 +103,7 @@ def _bind(backend: str, gpu: str | None) -> None:
         if gpu is not None:
             raise SettingsError(f"gpu={gpu}: Keras is loaded already, so that its device is chosen. Load the model first.")
         return
-    chosen = os.environ.get("KERAS_BACKEND") or backend
-    if importlib.util.find_spec(chosen) is None:
-        chosen = "tensorflow"
+    chosen = os.environ.get("KERAS_BACKEND") or installed_or_default(backend)
     from preprocessing.parallel import count_cores
     from xval.backend.devices import bind, make_slots
 

@@ -8,6 +8,7 @@ import pytest
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.data.fold import load_fold
+from xval.engine.worker.check_metrics import check_metrics
 from xval.engine.worker.check_parts import check_parts
 from xval.folds.plan import Fold
 from xval.models.predict import predict
@@ -127,4 +128,4 @@ def share(targets, predictions):
     monkeypatch.syspath_prepend(tmp_path)
 
     for n_labels in (1, 2, 5):
-        check_parts(make_settings(**BASE, label_form="multi_label", metrics="metrics_of_labels.share"), n_labels)
+        check_metrics(make_settings(**BASE, label_form="multi_label", metrics="metrics_of_labels.share"), n_labels)

@@ -1,0 +1,33 @@
+"""The backends of Keras: which are installed, and which one is taken where none is asked for."""
+
+from importlib.util import find_spec
+
+from xval.base.errors import SettingsError, how_to_install
+
+BACKENDS = ("tensorflow", "torch", "jax")
+"""By the names of their packages; the first that is installed is taken."""
+AUTO = "auto"
+
+
+def installed_backends() -> list[str]:
+    """Return the backends that are installed; none is imported."""
+    return [name for name in BACKENDS if find_spec(name) is not None]
+
+
+def default_backend() -> str:
+    """Return the backend that is taken where none is asked for; the first of all where none is installed."""
+    return next(iter(installed_backends()), BACKENDS[0])
+
+
+def installed_or_default(backend: str) -> str:
+    """Return a backend if it is installed, else the default: models load on each of them."""
+    return backend if backend in installed_backends() else default_backend()
+
+
+def require_backend(name: str, asked_by: str = "") -> None:
+    """Refuse a backend that is not installed; `asked_by` says who named it, at the begin of the error."""
+    installed = installed_backends()
+    if name not in BACKENDS or name in installed:
+        return
+    others = f" Or choose one that is installed: backend = {' or '.join(installed)}." if installed else ""
+    raise SettingsError(f"{asked_by}backend='{name}': {name} is not installed. Install it: {how_to_install(name)}.{others}")

@@ -1,0 +1,40 @@
+"""Use the metrics that an instance names once, before anything is trained, and without Keras where none is Keras's."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import SettingsError
+from xval.measures import metrics
+from xval.measures.task import Task
+from xval.settings import further_metrics
+from xval.settings.schema import Settings
+
+
+def check_metrics(settings: Settings, n_outputs: int) -> None:
+    """Load the metrics of an instance and use them once; the number of outputs is that of classes, or of values to predict.
+
+    Raises:
+        SettingsError: A metric of the user's own gives no number, or the monitored metric needs more classes.
+        Exception: Whatever a metric of the user's own raises.
+    """
+    task_type, name = settings.task_type, settings.monitor.removeprefix("val_")
+    least = metrics.least_outputs(task_type, name)
+    if n_outputs < least:
+        raise SettingsError(f"monitor '{settings.monitor}' needs {least} classes or more; the corpus has {n_outputs}.")
+    further = further_metrics.load(task_type, settings.metrics)
+    targets, predictions = made_up_answers(settings.task, n_outputs)
+    for name, metric in further.items():
+        value = metric.function(targets, predictions)
+        if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
+            given = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
+            raise SettingsError(f"metric '{name}' gave {given}; one number is wanted.")
+
+
+def made_up_answers(task: Task, n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return targets in which every class occurs and is missing, or numbers, and predictions now right, now wrong."""
+    n_examples = 2 * max(n_outputs, 2)
+    rng = np.random.default_rng(0)
+    predictions = rng.dirichlet(np.ones(n_outputs), n_examples).astype(np.float32)
+    return task.made_up_targets(n_examples, n_outputs), predictions
