@@ -33,6 +33,7 @@ Definitions = Mapping[str, str]
 
 _SHIPPED = "shipped "
 _ALL = "*"
+_DECLARING = {"Experiment", "cross_validate"}
 _READ_ANY_NAME = {"globals", "vars", "locals", "eval", "exec"}
 _NOT_RUN = ("__name__ == '__main__'", "TYPE_CHECKING", "typing.TYPE_CHECKING")
 _State = tuple[int, int, int]
@@ -105,6 +106,7 @@ class _Source:
         variables: The names that are assigned alone.
         statements: Those that do more than to define or to assign.
         stars: The modules all of whose names it imports.
+        is_script: Whether it declares an experiment.
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -129,6 +131,15 @@ class _Source:
             elif not is_assignment(node):
                 self.statements.append(node)
         self.variables = self.bindings.keys() - defined
+        self.is_script = self._declares_experiment()
+
+    def _declares_experiment(self) -> bool:
+        imported = {target for targets in self.bindings.values() for target in targets if isinstance(target, _Place)}
+        if any(_Place("xval", name) in imported for name in _DECLARING):
+            return True
+        uses = (use for node in self.tree.body for use in names_used(node))
+        is_xval = {name for name, targets in self.bindings.items() if _Place("xval", "") in targets}
+        return any(head in is_xval and _DECLARING.intersection(attributes[:1]) for head, *attributes in uses)
 
     def imports_in(self, nodes: Iterable[ast.AST]) -> Iterator[tuple[str, _Place]]:
         """Yield the names that imports bind, and what each is imported from: a module, or a name in it."""
@@ -236,10 +247,16 @@ class _Reading:
         yield _Place(module, names[0] if names else _ALL)
 
     def _has_effect(self, module: str, node: ast.stmt) -> bool:
-        """Return whether a statement outside of definitions may change what is used: not if it acts on unused variables."""
+        """Return whether a statement outside of definitions may change what is used: not if it acts on unused variables.
+
+        Those of a script that declares an experiment do so only where they act on used ones.
+        """
         source = self._source(module)
         used = {place.name for place in self._used | self._reached if place.module == module}
-        return source is not None and not names_acted_on(node) <= source.variables - used
+        if source is None:
+            return False
+        acted_on = names_acted_on(node)
+        return bool(acted_on & source.variables & used) if source.is_script else not acted_on <= source.variables - used
 
     def _source(self, module: str) -> _Source | None:
         """Return the source of a module; None: it is installed, of xval itself, or not there."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _WITHOUT_MEANING = ("ctx", "kind", "type_comment")  # the rest says it
 
 
@@ -67,21 +69,56 @@ def is_assignment(node: ast.stmt) -> bool:
 
 
 def names_used(node: ast.AST) -> Iterator[list[str]]:
-    """Yield the names that a statement uses, each with the attributes behind it; a text that is a name counts as one."""
-    within_chains = set()
-    for part in ast.walk(node):  # from above
-        if part in within_chains:
-            continue
+    """Yield the names from outside that a statement uses, each with the attributes behind it.
+
+    A text that is a name counts as one. What a function or comprehension binds for itself is left out.
+    """
+    waiting: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]
+    while waiting:
+        part, bound_inside = waiting.pop()
         attributes: list[str] = []
-        root = part
-        while isinstance(root, ast.Attribute):
-            attributes.insert(0, root.attr)
-            root = root.value
-            within_chains.add(root)
-        if isinstance(root, ast.Name):
-            yield [root.id, *attributes]
-        elif isinstance(root, ast.Constant) and isinstance(root.value, str) and root.value.isidentifier():
-            yield [root.value]
+        while isinstance(part, ast.Attribute):
+            attributes.insert(0, part.attr)
+            part = part.value
+        if isinstance(part, ast.Name):
+            if part.id not in bound_inside:
+                yield [part.id, *attributes]
+        elif isinstance(part, ast.Constant):
+            if isinstance(part.value, str) and part.value.isidentifier():
+                yield [part.value]
+        else:
+            own = bound_inside | _bound_in_scope(part)
+            for child in ast.iter_child_nodes(part):
+                is_outside = isinstance(child, ast.arguments) or child in getattr(part, "decorator_list", ())
+                waiting.append((child, bound_inside if is_outside else own))
+
+
+def _bound_in_scope(node: ast.AST) -> set[str]:
+    """Return the names that a function, or a comprehension, binds for itself; none where the node is no scope of its own."""
+    if isinstance(node, _COMPREHENSIONS):
+        parts: list[ast.AST] = [target for generator in node.generators for target in ast.walk(generator.target)]
+    elif isinstance(node, _FUNCTIONS):
+        body = node.body if isinstance(node.body, list) else [node.body]
+        waiting = [*body, *ast.walk(node.args)]
+        parts = []
+        while waiting:
+            part = waiting.pop()
+            parts.append(part)
+            if not isinstance(part, DEFINITIONS | ast.Lambda | _COMPREHENSIONS | ast.arguments):
+                waiting += ast.iter_child_nodes(part)
+    else:
+        return set()
+    names, outside = set(), set()
+    for part in parts:
+        if isinstance(part, ast.arg):
+            names.add(part.arg)
+        elif isinstance(part, DEFINITIONS):
+            names.add(part.name)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            names.add(part.id)
+        elif isinstance(part, ast.Global | ast.Nonlocal):
+            outside.update(part.names)
+    return names - outside
 
 
 def names_acted_on(node: ast.stmt) -> set[str]:

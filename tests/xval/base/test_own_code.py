@@ -10,6 +10,7 @@ from xval.base.errors import SettingsError
 from xval.base.literals import parse_module
 from xval.base.own_code import describe_changes, find_changes, hash_definitions, hash_file
 from xval.base.shipped_architectures import HASHES
+from xval.base.syntax_trees import names_used
 
 NETS = '''"""Networks."""
 import keras
@@ -210,3 +211,63 @@ def test_a_hash_is_the_same_on_each_version_of_python():
         if isinstance(node, ast.FunctionDef):
             node.type_params = []
     assert hash_file(tree) == "0502b319f88031a4"
+
+
+SCRIPT = """
+{head}
+TABLE = {{}}
+experiment = {call}("a", dataset="toy")
+experiment[1] = {{"architecture": "exp.build"}}
+
+def build(input_shape, output_shape, *, n_units: int = 4, n_more=None):
+    width = [n_units * n for n in input_shape]
+    return TABLE, width, lambda row: row, n_more
+
+{more}
+if __name__ == "__main__":
+    experiment.main()
+"""
+HEADS = {"from xval import Experiment": "Experiment", "import xval as x, os": "x.Experiment"}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize(
+    "more",
+    [
+        "experiment[2] = {'architecture': 'exp.build', 'n_units': 8}",
+        "for n_units in (5, 6):\n    experiment[n_units] = {'architecture': 'exp.build', 'n_units': n_units}",
+        "experiment.grid(n_units=[n for n in (2, 3)], dropout=[row for row in (1, 2)])",
+        "width = 3\nprint('a text', width)",
+        "import warnings\nwarnings.filterwarnings('ignore')",
+        "if experiment:\n    assert TABLE is not None",
+    ],
+)
+def test_what_a_script_with_a_network_of_its_own_does_besides_is_no_change_of_the_network(tmp_path, head, more):
+    path = tmp_path / "exp.py"
+    path.write_text(SCRIPT.format(head=head, call=HEADS[head], more=""))
+    known = hash_definitions(["exp.build"], [str(tmp_path)])
+    path.write_text(SCRIPT.format(head=head, call=HEADS[head], more=more))
+
+    assert hash_definitions(["exp.build"], [str(tmp_path)]) == known
+
+    path.write_text(SCRIPT.format(head=head, call=HEADS[head], more=f"{more}\nTABLE['units'] = 3"))
+    assert find_changes(known, hash_definitions(["exp.build"], [str(tmp_path)])) == ["exp:"]
+    path.write_text(SCRIPT.format(head=head, call=HEADS[head], more=more).replace("* n for", "* n + 1 for"))
+    assert find_changes(known, hash_definitions(["exp.build"], [str(tmp_path)])) == ["exp:build"]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("def f(a, *b, c=d, **e): return a, b, c, e, g", {"d", "g"}),
+        ("def f():\n    global a\n    a = 1\n    b = 1\n    def c(): return b, h\n    return c", {"a", "h"}),
+        ("def f(x: T, n=n): return n", {"T", "n"}),
+        ("@d\ndef f(d): return [i for i in j if i], i", {"d", "j", "i"}),
+        ("def f():\n    from m import n\n    return n.o", {"n"}),
+        ("lambda x, y=z: x + y.w + v", {"z", "v"}),
+        ("class C(B):\n    def m(self): return self.a, K", {"B", "K"}),
+    ],
+)
+def test_names_that_a_function_binds_for_itself_are_not_used_from_outside(source, names):
+    (node,) = ast.parse(source).body
+    assert {head for head, *_ in names_used(node)} == names
