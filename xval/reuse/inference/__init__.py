@@ -57,9 +57,8 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
     _refuse_mixture(selection.members, descriptions)
     for member, description in zip(selection.members, descriptions, strict=True):
         check_embedder(member, description)
-    _bind(descriptions[0].backend, gpu)
-    if not all(about.combination and not about.combination.n_networks for about in descriptions):
-        _load_keras()
+    is_without_network = all(about.combination and not about.combination.n_networks for about in descriptions)
+    _bind(descriptions[0].backend, gpu, needs_keras=not is_without_network)
     own_folders = [folder for member in selection.members for folder in _own_folders(member)] if modules else []
     user_code.look_in(own_folders)
     for name in modules:
@@ -97,15 +96,15 @@ def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, .
                 )
 
 
-def _bind(backend: str, gpu: str | None) -> None:
-    """Choose backend and device, if Keras has not been loaded yet."""
+def _bind(backend: str, gpu: str | None, *, needs_keras: bool) -> None:
+    """Choose backend and device, if Keras has not been loaded yet, and load it; estimators of scikit-learn need none."""
     if "keras" in sys.modules:
         if gpu is not None:
             raise SettingsError(f"gpu={gpu}: Keras is loaded already, so that its device is chosen. Load the model first.")
         return
     chosen = os.environ.get("KERAS_BACKEND") or installed_or_default(backend)
     from preprocessing.parallel import count_cores
-    from xval.backend.devices import bind, make_slots
+    from xval.backend.devices import bind, load_keras, make_slots
 
     if gpu is None:
         os.environ["KERAS_BACKEND"] = chosen
@@ -113,12 +112,8 @@ def _bind(backend: str, gpu: str | None) -> None:
     else:
         slots, _ = make_slots(gpu, workers=1, threads=count_cores())
         bind(slots[0], chosen)
-
-
-def _load_keras() -> None:
-    """Load Keras, which estimators of scikit-learn do without."""
-    from xval.backend.devices import load_keras
-
+    if not needs_keras:
+        return
     load_keras()
     # TensorFlow warns that each model and each shape is traced again.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
