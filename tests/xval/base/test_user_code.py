@@ -7,7 +7,7 @@ import pytest
 from xval.base import user_code
 from xval.base.code_hash import hash_code
 from xval.base.errors import SettingsError
-from xval.base.user_code import describe_place, find_definition, load, own_files
+from xval.base.user_code import describe_place, find_definition, has_module, import_own, load, look_in, own_files
 from xval.experiment.snapshot import code_files
 from xval.settings.architectures import find_architecture
 
@@ -176,3 +176,19 @@ def test_what_is_installed_is_not_ones_own_in_whatever_environment_it_lies(tmp_p
 
     assert set(own_files(["own_module"], known=[])) == {"own_module.py"}
     assert own_files(["installed_elsewhere"], known=[]) == {}
+
+
+def test_modules_are_found_where_results_say_that_they_lay_and_architectures_where_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(user_code, "_FURTHER_PLACES", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "architectures").mkdir()
+    (tmp_path / "architectures" / "lay_there.py").write_text("")
+    (tmp_path / "lay_here.py").write_text("VALUE = 3\n")
+    assert not has_module("lay_here")
+
+    look_in([str(tmp_path)])
+
+    assert import_own("lay_here").VALUE == 3
+    assert not has_module("architectures.lay_there")  # a saved model names one of the study alone
+    look_in([str(tmp_path)], with_architectures=True)
+    assert has_module("architectures.lay_there")
