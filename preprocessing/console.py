@@ -71,18 +71,24 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
 
 
 def report_mistakes_in_one_line() -> None:
-    """Let a script end as a command does where it does not catch a mistake: one line, exit code 2."""
+    """Let a script end as a command does where it does not catch a mistake: one line, exit code 2; a session goes on."""
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _report
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print a mistake and end; Python takes the SystemExit of this function as that of the script."""
+    """Print a mistake, and end a script: Python takes the SystemExit of this function as that of the script."""
     if not isinstance(error, UsageError):
         sys.__excepthook__(kind, error, trace)
         return
     write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
-    raise SystemExit(EXIT_USAGE)
+    if not is_session():
+        raise SystemExit(EXIT_USAGE)
+
+
+def is_session() -> bool:
+    """Return whether Python prompts for further lines, now or behind the script (``python -i``): variables are to stay."""
+    return hasattr(sys, "ps1") or bool(sys.flags.inspect)
 
 
 def describe_refusal(error: OSError) -> str:

@@ -13,6 +13,7 @@ from functools import reduce
 from itertools import product
 from pathlib import Path
 
+from preprocessing.console import is_session
 from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import open_corpus
 from xval.base.errors import JobError, SettingsError, UsageError, counted
@@ -271,15 +272,17 @@ class Experiment:
         return ClipFolds(plan, with_columns(corpus.index, corpus.folder), validation)
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
-        """Run the command line of the script and exit with its code.
+        """Run the command line of the script and exit with its code; at the prompt of Python, return to it.
 
         Args:
             arguments: The arguments after the script's name; those of the process when omitted.
 
         Raises:
-            SystemExit: Always: 0 all done, 1 some job failed, 2 wrong usage or settings, 130 interrupted, or 143 or 129.
+            SystemExit: 0 all done, 1 some job failed, 2 wrong usage or settings, 130 interrupted, or 143 or 129.
         """
-        sys.exit(command_line.main_of_script(self._declaration, sys.argv[1:] if arguments is None else list(arguments)))
+        code = command_line.main_of_script(self._declaration, sys.argv[1:] if arguments is None else list(arguments))
+        if not is_session():
+            sys.exit(code)
 
 
 def _as_list(numbers: int | Collection[int]) -> Collection[int]:

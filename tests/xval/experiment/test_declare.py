@@ -1,6 +1,9 @@
+import os
+import pty
 import runpy
 import subprocess
 import sys
+from contextlib import suppress
 from types import ModuleType
 
 import pytest
@@ -127,6 +130,38 @@ def test_a_script_with_a_mistake_exits_with_2(tmp_path):
 
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert "exp.py, instance 1: a dict of parameters or a list" in ended.stderr
+
+
+AT_THE_PROMPT = """
+import xval
+kept = 6 * 7
+experiment = xval.Experiment("a session", dataset="gone")
+experiment[1] = 3
+experiment.grid(seed=3)
+xval.load_model("gone")
+experiment.main(["--wrong"])
+print("kept is", kept)
+exit(len(experiment))
+"""
+
+
+def test_mistakes_at_the_prompt_of_python_are_a_line_each_and_the_session_goes_on(tmp_path):
+    ours, of_session = pty.openpty()
+    plain = os.environ | {"TERM": "dumb", "PYTHON_BASIC_REPL": "1"}
+    streams = {"stdin": of_session, "stdout": of_session, "stderr": of_session}
+    session = subprocess.Popen([sys.executable, "-q"], cwd=tmp_path, env=plain, **streams)
+    os.close(of_session)
+    os.write(ours, AT_THE_PROMPT.encode())
+    printed = b""
+    with suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(ours, 4096):
+            printed += part
+    os.close(ours)
+
+    assert session.wait() == 0, printed
+    assert b"kept is 42" in printed
+    assert printed.count(b"error: ") == 4, printed
+    assert b"Traceback" not in printed
 
 
 @pytest.fixture
