@@ -63,7 +63,9 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
                 short = canonical.rpartition(".")[2]
                 figure_names[short if name in (canonical, short) else f"{name} ({short})"] = short
                 if not is_there and canonical not in wanted:
-                    load_metric(instance.settings.task_type, canonical)  # so that what cannot be imported is not noted
+                    added = load_metric(instance.settings.task_type, canonical)  # so that what cannot be imported is not noted
+                    n_outputs = len(records[0].get("class_names", [])) or 1
+                    further_metrics.check_direction(instance.task, added.name, added.metric, n_outputs)
                     wanted.append(canonical)
         all_short = [name.rpartition(".")[2] for name in wanted]
         if twice := [name for name in all_short if all_short.count(name) > 1]:

@@ -6,6 +6,8 @@ whether more of it is better: by the decorator ``xval.metric``, or by an attribu
 """
 
 import ast
+import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,9 @@ from xval.base.keras_objects import KerasObject
 from xval.base.literals import source_of
 from xval.measures import metrics, sklearn_metrics
 from xval.measures.metrics import Metric
-from xval.measures.task import Task, find_task
+from xval.measures.task import Task, constant_answer, find_task
 
+_UNSURE = 1e-6
 _HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval import metric), or False for an error"
 
 
@@ -101,6 +104,43 @@ def load(task_type: str, text: str) -> dict[str, Metric]:
                 described = KerasObject("keras.metrics", task.keras_metrics[name].class_name)
             further[name] = Metric(_KerasFunction(described), higher)
     return further
+
+
+def check_direction(task: Task, name: str, metric: Metric, n_outputs: int) -> None:
+    """Refuse a metric by which a constant answer is better than a perfect one; training would be led by the worst epoch.
+
+    Where both are as good, or one of them is undefined, nothing is known and nothing refused.
+
+    Args:
+        task: Of the targets.
+        name: Of the metric.
+        metric: Its function may be the user's own; an error in it counts as undefined.
+        n_outputs: Of the predictions.
+    """
+    targets = task.made_up_targets(2 * max(n_outputs, 2), n_outputs)
+    is_class = targets.ndim == 1
+    right = np.eye(n_outputs, dtype=np.float32)[targets] if is_class else targets
+    constant = np.repeat(constant_answer(targets, n_outputs), len(targets), axis=0)
+    perfect_value, constant_value = _value(metric, targets, right), _value(metric, targets, constant)
+    if math.isnan(perfect_value) and task.has_classes:  # of certain answers, as a logarithm of 0
+        perfect_value = _value(metric, targets, right + np.float32(_UNSURE) * (constant - right))
+    known = not (math.isnan(perfect_value) or math.isnan(constant_value))
+    is_alike = math.isclose(perfect_value, constant_value, rel_tol=_UNSURE, abs_tol=_UNSURE)
+    if known and not is_alike and (perfect_value > constant_value) != metric.higher_is_better:
+        raise SettingsError(
+            f"metric '{name}': of a perfect answer it is {perfect_value:.4g}, of a constant one {constant_value:.4g}, and with "
+            f"higher_is_better={metric.higher_is_better} the constant one is better. If it is computed as meant, write "
+            f"@metric(higher_is_better={not metric.higher_is_better}) above it."
+        )
+
+
+def _value(metric: Metric, targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return float(metric.function(targets, predictions))
+        except Exception:  # noqa: BLE001 - code of the user's own may raise anything
+            return math.nan
 
 
 class _KerasFunction:

@@ -46,6 +46,11 @@ def picky(targets, predictions):
     return 1.0
 
 
+@metric(higher_is_better=True)
+def upside_down(targets, predictions):
+    return (predictions.argmax(axis=1) != targets).mean()
+
+
 def silent(targets, predictions):
     return 1.0
 '''
@@ -336,6 +341,7 @@ def test_another_source_is_another_metric_and_a_lost_one_keeps_its_figures(exper
         ("loss", "the loss is Keras's"),
         ("MeanSquaredError", r"a metric of Keras, which is not loaded here.*Available: acc, accuracy, auc, balanced_accuracy"),
         ("own_metrics.mistake", r"has no 'mistake'\. .*Did you mean 'mistakes'\?"),
+        ("own_metrics.upside_down", r"metric 'upside_down': of a perfect .* write @metric\(higher_is_better=False\)"),
         ("own_metrics.silent", "does not say whether more of it is better"),
         ("own_metric.mistakes", "no module 'own_metric'"),
     ],

@@ -1,12 +1,16 @@
 """Metrics beside those of a task: Keras's own, and those of the user."""
 
+from contextlib import nullcontext
+
 import keras
 import numpy as np
 import pytest
 
 from xval.base.errors import SettingsError
+from xval.measures import metrics
+from xval.measures.metrics import Metric
 from xval.measures.task import all_tasks
-from xval.settings.further_metrics import directions, load, split_names
+from xval.settings.further_metrics import check_direction, directions, load, split_names
 
 ALL = [(task.name, name) for task in all_tasks().values() for name in task.keras_metrics]
 
@@ -29,6 +33,46 @@ def test_every_named_metric_of_keras_gives_one_number_and_rises_or_falls_as_stat
     assert all(isinstance(value, float) for value in values)
     assert values[0] == pytest.approx(values[2]), "it remembers what it was asked before"
     assert (values[0] > values[1]) == found.higher_is_better
+
+
+DEFINED = {"classification": {"accuracy", "auc", "categorical_crossentropy"}, "regression": {"rmse", "mean_absolute_error"}}
+
+
+@pytest.mark.parametrize(
+    "task", [task for task in all_tasks().values() if task.takes_further_metrics], ids=lambda task: task.name
+)
+def test_a_metric_by_which_a_constant_answer_beats_a_perfect_one_is_refused_and_no_known_one_is(task):
+    """Metrics that are alike for both, or undefined, are not refused, whatever their direction is."""
+    known = {name: metrics.find(task.name, name) for name in metrics.metric_names(task.name)}
+    known |= {name: load(task.name, name)[name] for name in task.keras_metrics}
+    refused = set()
+    for name, found in known.items():
+        for n_outputs in (1, 2, 5):
+            check_direction(task, name, found, n_outputs)
+            try:
+                check_direction(task, name, found._replace(higher_is_better=not found.higher_is_better), n_outputs)
+            except SettingsError:
+                refused.add(name)
+
+    assert refused >= DEFINED.get(task.name, set())
+    assert len(refused) > len(known) / 2
+
+
+@pytest.mark.parametrize(
+    ("metric", "is_refused"),
+    [
+        (Metric(lambda _, predictions: float(np.log(predictions).mean()), higher_is_better=False), False),  # -inf and finite
+        (Metric(lambda targets, predictions: float(-np.mean(predictions[targets == 0] * np.log(predictions[targets == 0]))),
+                higher_is_better=True), True),  # NaN for certain answers
+        (Metric(lambda targets, _: 1 / (len(targets) - 4), higher_is_better=True), False),
+        (Metric(lambda *_: float("nan"), higher_is_better=True), False),
+        (Metric(lambda *_: 0.25, higher_is_better=False), False),
+    ],
+)  # fmt: skip
+def test_what_is_undefined_or_alike_has_no_wrong_direction(metric, is_refused):
+    task = all_tasks()["classification"]
+    with pytest.raises(SettingsError, match=r"higher_is_better=False\) above") if is_refused else nullcontext():
+        check_direction(task, "own", metric, 2)
 
 
 def test_the_values_are_those_of_keras():

@@ -16,7 +16,8 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
     """Load the metrics of an instance and use them once; the number of outputs is that of classes, or of values to predict.
 
     Raises:
-        SettingsError: A metric of the user's own gives no number, or the monitored metric needs more classes.
+        SettingsError: A metric of the user's own gives no number, or is better for a constant answer than for a perfect one; the
+            monitored metric needs more classes.
         Exception: Whatever a metric of the user's own raises.
     """
     task_type, name = settings.task_type, settings.monitor.removeprefix("val_")
@@ -30,6 +31,7 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
         if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
             given = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
             raise SettingsError(f"metric '{name}' gave {given}; one number is wanted.")
+        further_metrics.check_direction(settings.task, name, metric, n_outputs)
 
 
 def made_up_answers(task: Task, n_outputs: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
