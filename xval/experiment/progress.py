@@ -128,6 +128,11 @@ class JobLine(Observer):
             self._run.print(note)
         self._run.notes.add(note)
 
+    def printed(self, line: str) -> None:
+        """Print what the user's own code has printed, behind the name of the job."""
+        if not self._run.quiet:
+            self._run.print(f"{self.key}: {line}")
+
     def end(self, outcome: JobOutcome) -> None:
         """Print what became of the job."""
         run = self._run

@@ -238,6 +238,8 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
             if "note" in event:
                 note = event["note"].replace(f"fold {ALL_ITEMS}", "the final model", 1)
                 console.print(f"instance {job.instance}: {note}", soft_wrap=True, markup=False)
+            elif "printed" in event:
+                console.print(f"the final model: {event['printed']}", soft_wrap=True, markup=False)
             elif event["epoch"]:
                 advance(event["epoch"], n_epochs)
 

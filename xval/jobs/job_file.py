@@ -4,6 +4,7 @@
                       instance_3_fold_1_repeat_2.json  likewise, from the second repeat on
                       instance_3_fold_1.outcome.json   what became of it; it appears when the job has ended
                       instance_3_fold_1.log            what its process printed, where an executor started it
+                      instance_3_fold_1.printed        what of this the user's own code did, for the terminal
 
 Comes in: a frozen job and a slot; later its outcome. Goes out: files, each whole or not there, and the command that runs a job
 anywhere that sees them. A job file names the copy of the code that is run: it is as trusted as a script.
@@ -49,13 +50,14 @@ def job_file(job: Job) -> Path:
 
 
 def write_job_file(job: Job, slot: Slot) -> Path:
-    """Write a job file and return its path; the outcome of an earlier try is removed.
+    """Write a job file and return its path; the outcome of an earlier try, and what that printed, is removed.
 
     The slot has the device as the machine that runs it numbers it, and the threads.
     """
     path = job_file(job)
     path.parent.mkdir(exist_ok=True)
     outcome_file(path).unlink(missing_ok=True)
+    printed_file(path).unlink(missing_ok=True)
     content = {"format_version": FORMAT_VERSION, "folder": str(Path.cwd()), "slot": asdict(slot), "job": job.to_dict()}
     write_json(path, content)
     return path
@@ -93,6 +95,11 @@ def outcome_file(path: Path) -> Path:
 def log_file(path: Path) -> Path:
     """Return where the log of a job file lies."""
     return path.with_suffix(".log")
+
+
+def printed_file(path: Path) -> Path:
+    """Return where the lines lie that the user's own code prints in the process of a job file."""
+    return path.with_suffix(".printed")
 
 
 def write_outcome(path: Path, outcome: JobOutcome) -> None:

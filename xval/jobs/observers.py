@@ -45,7 +45,7 @@ class Observers:
     Args:
         of_xval: Those of xval. They may have ``complete(record)``, which adds to the record of a job that is done, and
             ``batches(first, losses)``, which takes the losses of the batches of an epoch with the number of the first one,
-            counted from 1 over all epochs.
+            counted from 1 over all epochs; and ``printed(line)``, which takes what the user's own code prints.
         own: Those of the user's own, whose errors end the job; they come first.
         callbacks: Keras callbacks of the user's own, for the training.
 
@@ -87,6 +87,10 @@ class Observers:
     def note(self, text: str) -> None:
         """Pass a line on the job on to all of them."""
         self._tell("note", text)
+
+    def printed(self, line: str) -> None:
+        """Pass a line that the user's own code has printed on to those that show such."""
+        self._tell("printed", line, among=lambda observer: hasattr(observer, "printed"))
 
     def complete(self, record: dict[str, Any]) -> None:
         """Have them add to the record of a job that is done."""
@@ -133,7 +137,7 @@ class WatchedJobs:
 
         Args:
             event: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``, where epoch 0 begins a job; or, in the place
-                of the last two, a "note".
+                of the last two, a "note" or a line that the user's own code has "printed".
         """
         key = JobKey.of(event)
         if event.get("epoch") == 0:
@@ -141,6 +145,8 @@ class WatchedJobs:
             self._of(key, event["worker"]).begin(self._jobs[key])
         elif "note" in event:
             self._of(key, event["worker"]).note(event["note"])
+        elif "printed" in event:
+            self._of(key, event["worker"]).printed(event["printed"])
         else:
             self._of(key, event["worker"]).epoch({"epoch": event["epoch"], **event["values"]})
 

@@ -36,6 +36,16 @@ def test_a_note_is_printed_once_for_an_instance(make_progress):
     assert written.getvalue() == "instance 1: trained by itself: no room\n"
 
 
+def test_what_code_of_the_users_own_prints_is_shown_each_time_beside_its_job(make_progress):
+    progress, watched, written = make_progress({1: {}})
+    for _ in range(2):
+        watched.report({"worker": 0, "instance": 1, "fold": 2, "printed": "norm 0.5"})
+    progress.quiet = True
+    watched.report({"worker": 0, "instance": 1, "fold": 1, "printed": "norm 0.5"})
+
+    assert written.getvalue() == "instance 1, fold 2: norm 0.5\n" * 2
+
+
 def test_a_fold_that_takes_minutes_has_its_seconds_per_epoch_said_once(make_progress, monkeypatch):
     _, watched, written = make_progress({1: {"num_epochs": 50}, 2: {"num_epochs": 5}})
     clock = iter(range(0, 1000, 7))  # each look at it is 7 s after the last one

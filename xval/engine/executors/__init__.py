@@ -27,7 +27,8 @@ class Executor(Protocol):
         Args:
             jobs: What to run, the first ones first.
             slots: Where; those of `make_slots`.
-            report: Called with what progresses: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``.
+            report: Called with what progresses: ``{"worker", "instance", "fold", "repeat", "epoch", "values"}``; see
+                `WatchedJobs.report` for the other events.
 
         Yields:
             An outcome per job, in the order in which they end. When the iterator is closed, what runs or waits is ended, and

@@ -19,7 +19,7 @@ from xval.engine.executors._schedule import ATTEMPTS
 from xval.engine.executors._worker_process import check_models_apart
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
-from xval.jobs.job_file import job_file, read_job_file, read_outcome, remove_leftovers, write_job_file
+from xval.jobs.job_file import job_file, printed_file, read_job_file, read_outcome, remove_leftovers, write_job_file
 from xval.jobs.outcome import JobOutcome, Outcomes
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
@@ -89,6 +89,7 @@ def run_launched(jobs: Sequence[Job], slot: Slot, report: Report, engine: Engine
                 if outcome is None and not end:
                     continue
                 del running[path]
+                display.show_prints(job, is_last=True)
                 if outcome is None:
                     if (epoch := checkpointed_epoch(job)) > furthest[path]:  # it came further: not one more of the same
                         furthest[path], losses[path] = epoch, 0
@@ -135,6 +136,7 @@ class _Display:
         self._report = report
         self._lines: dict[JobKey, tuple[int, int]] = {}  # job -> (line of the display, epoch)
         self._next = 0.0
+        self._n_read: Counter[JobKey] = Counter()  # bytes of what a job has printed
 
     def update(self, jobs: Iterable[Job]) -> None:
         """Look at running jobs, for no more than a twentieth of the time."""
@@ -148,11 +150,26 @@ class _Display:
                 now[job.key] = notes[-1].epoch
                 if notes[-1].remark:
                     self._report({**job.key._asdict(), "worker": 0, "note": notes[-1].remark})
+            self.show_prints(job)
         self._lines = {key: line for key, line in self._lines.items() if key in now}
         for key, epoch in now.items():
             self._show(key, epoch)
         ended = time.monotonic()
         self._next = ended + 20 * (ended - started)
+
+    def show_prints(self, job: Job, *, is_last: bool = False) -> None:
+        """Report the lines that a job has printed since the last look; after the last one a new try begins anew."""
+        try:
+            with printed_file(job_file(job)).open("rb") as file:
+                file.seek(self._n_read[job.key])
+                *lines, _begun = file.read().split(b"\n")
+        except OSError:
+            lines = []
+        for line in lines:
+            self._n_read[job.key] += len(line) + 1
+            self._report({**job.key._asdict(), "worker": 0, "printed": line.decode(errors="replace")})
+        if is_last:
+            del self._n_read[job.key]
 
     def _show(self, key: JobKey, epoch: int) -> None:
         event: Mapping[str, Any] = {**key._asdict(), "values": {}}

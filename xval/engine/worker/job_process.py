@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out
 from xval.backend.devices import load_keras
 from xval.backend.gpu_readings import watched_gpus
 from xval.base.operating_system import WARNING_SIGNALS
+from xval.engine.worker.printed import PrintedLines
 from xval.engine.worker.run import record_failure, run_job
 from xval.jobs.checkpoints import write_latest
-from xval.jobs.job_file import read_job_file, write_outcome
+from xval.jobs.job_file import printed_file, read_job_file, write_outcome
 from xval.jobs.outcome import FAILED
 from xval.settings.architectures import trains_network
 
@@ -33,31 +35,42 @@ def main(path: Path, *, is_tied: bool) -> int:
         signal.signal(warning, signal.SIG_IGN)  # schedulers warn all processes of a job; the launcher ends what is to end
     if is_tied:
         threading.Thread(target=_end_with_input, daemon=True).start()
-    return carry_out(lambda: _run(path))
+    return carry_out(lambda: _run(path, is_launched=is_tied))
 
 
-def _run(path: Path) -> int:
+def _run(path: Path, *, is_launched: bool) -> int:
     job, _ = read_job_file(path)
     if trains_network(job.settings.architecture):
         load_keras()
 
+    log = sys.stdout
+
     def report(event: Mapping[str, Any]) -> None:
         if "note" in event:
-            sys.stdout.write(f"{event['note']}\n")
+            log.write(f"{event['note']}\n")
             return
         values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())
-        sys.stdout.write(f"epoch {event['epoch']}: {values}\n")
-        sys.stdout.flush()
+        log.write(f"epoch {event['epoch']}: {values}\n")
+        log.flush()
 
+    def show(line: str) -> None:
+        log.write(f"{line}\n")
+        with suppress(OSError), printed_file(path).open("a", encoding="utf-8") as file:  # a full disk does not stop a job
+            file.write(f"{line}\n")
+
+    printed = PrintedLines(show)
+    if is_launched:  # by a driver, which reads that file; else a terminal is here
+        sys.stdout = printed.as_text()
     device = os.environ["XVAL_DEVICE"]
     with watched_gpus([device]):
         outcome = run_job(job, report, device=device)
+    printed.end()
     if outcome.status in FAILED:
         record_failure(job, outcome)
     write_outcome(path, outcome)
     name = str(outcome.key)
     if outcome.status == "done":
-        sys.stdout.write(f"{name}: done in {outcome.seconds:.1f} s\n")
+        log.write(f"{name}: done in {outcome.seconds:.1f} s\n")
         return 0
     reason = "another process is running it" if outcome.status == "elsewhere" else f"{outcome.error}\n{outcome.details}"
     sys.stderr.write(f"{name} {outcome.status}: {reason}\n")

@@ -1,6 +1,7 @@
 """A worker process: it runs the jobs that come in on its standard input.
 
-Comes in: orders to check or to run jobs. Goes out: lines of JSON, events while jobs run and an outcome after each. The executor
+Comes in: orders to check or to run jobs. Goes out: lines of JSON, events while jobs run, among them what the user's own code
+prints, and an outcome after each. The executor
 started it with the device, the backend and the threads in its environment, and with the snapshot of the code first on its
 path. It ends when its standard input does, also when the executor was killed in the middle of a job.
 """
@@ -19,6 +20,7 @@ from typing import Any
 from xval.backend.devices import load_keras
 from xval.base.operating_system import WARNING_SIGNALS
 from xval.engine.worker.check_models import check_models
+from xval.engine.worker.printed import PrintedLines
 from xval.engine.worker.run import run_job
 from xval.jobs.checkpoints import write_latest
 from xval.jobs.job import Job
@@ -70,10 +72,21 @@ def main(load: Callable[[], WorkerTasks] = load_training) -> None:
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read_lines, args=(lines,), daemon=True).start()
 
-    def answer(message: Mapping[str, Any]) -> None:
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
+    is_writing, running = threading.RLock(), dict[str, int]()
 
+    def answer(message: Mapping[str, Any]) -> None:
+        with is_writing:  # threads of the user's own may print
+            answers.write(json.dumps(message) + "\n")
+            answers.flush()
+
+    def show(line: str) -> None:
+        if running:
+            answer({**running, "printed": line})
+        else:
+            sys.stderr.write(f"{line}\n")
+
+    printed = PrintedLines(show)
+    sys.stdout = printed.as_text()
     work = load()
     while True:
         order = json.loads(lines.get())
@@ -84,7 +97,11 @@ def main(load: Callable[[], WorkerTasks] = load_training) -> None:
         if store := order["next_store"]:
             settings, _ = from_parameters(order["next_settings"])
             threading.Thread(target=work.preload, args=(Path(store), settings), daemon=True).start()
-        answer({"outcome": asdict(work.run(job, answer, device=os.environ["XVAL_DEVICE"]))})
+        running = job.key._asdict()
+        outcome = work.run(job, answer, device=os.environ["XVAL_DEVICE"])
+        printed.end()
+        running = {}
+        answer({"outcome": asdict(outcome)})
 
 
 def _read_lines(lines: "queue.Queue[str]") -> None:

@@ -15,7 +15,7 @@ from xval.engine.observers.epoch_note import EpochNote
 from xval.folds.plan import Fold
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
 from xval.jobs.job import Job
-from xval.jobs.job_file import job_file, write_job_file, write_outcome
+from xval.jobs.job_file import job_file, printed_file, write_job_file, write_outcome
 from xval.jobs.outcome import JobOutcome
 from xval.results.folder import ExperimentFolder
 
@@ -124,6 +124,21 @@ def test_that_a_job_goes_on_is_shown_by_its_note(jobs):
     assert next(outcomes).status == "done"
     assert {"instance": 1, "fold": 1, "repeat": 1, "worker": 0, "note": "fold 1 goes on at epoch 13 of 30"} in seen
     assert 12 in [event.get("epoch") for event in seen]
+
+
+def test_what_a_job_prints_is_shown_line_by_line_and_once(jobs):
+    written, seen = [b"one\nt", b"wo\n", b"caf\xc3\xa9\n"], []
+
+    class Printing(Engine):
+        def end_of(self, path):
+            with printed_file(path).open("ab") as file:
+                file.write(written.pop(0))
+            return "" if written else super().end_of(path)
+
+    (outcome,) = run_launched(jobs[:1], CPU, seen.append, Printing({1: ["done"]}))
+
+    assert outcome.status == "done"
+    assert [event["printed"] for event in seen if "printed" in event] == ["one", "two", "café"]
 
 
 def test_no_more_are_launched_at_a_time_than_there_is_room_for(jobs):

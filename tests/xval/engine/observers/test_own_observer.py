@@ -21,6 +21,7 @@ class Watch:
         self.tell("begin", job.instance, job.fold.number)
 
     def epoch(self, values):
+        print("seen", values["epoch"])
         if values["epoch"] == 3 and not Path("{folder}/failed").exists():
             Path("{folder}/failed").touch()
             raise ConnectionError("the server is gone")
@@ -49,6 +50,8 @@ def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job
     went_on = project.run("--folds", "1", "--executor", executor)
 
     assert failed.returncode == 1, failed.stdout + failed.stderr
+    of_job = {"inline": "", "processes": "instance 1, fold 1: "}[executor]
+    assert [line for line in failed.stdout.splitlines() if "seen" in line] == [f"{of_job}seen {number}" for number in (1, 2, 3)]
     line = WATCH.splitlines().index('            raise ConnectionError("the server is gone")') + 1
     place = f"own_watch.py, line {line}: ConnectionError: the server is gone"
     assert "fold 1 failed: observer 'own_watch.Watch', " in failed.stdout
