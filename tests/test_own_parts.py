@@ -29,6 +29,38 @@ OBJECTS = {
 }
 
 
+ENDS = """
+from keras import Model, layers, ops
+
+from xval import metric
+
+
+def _network(input_shape, *end):
+    inputs = layers.Input(input_shape)
+    outputs = layers.Flatten()(inputs)
+    for part in end:
+        outputs = part(outputs)
+    return Model(inputs, outputs)
+
+
+def linear(input_shape, output_shape):
+    return _network(input_shape, layers.Dense(output_shape[-1]))
+
+
+def probabilities(input_shape, output_shape):
+    return _network(input_shape, layers.Dense(output_shape[-1], activation="softmax", name="answers"))
+
+
+def by_operation(input_shape, output_shape):
+    return _network(input_shape, layers.Dense(output_shape[-1]), ops.softmax)
+
+
+@metric(higher_is_better=True)
+def upside_down(targets, predictions):
+    return float((predictions.argmax(axis=1) != targets).mean())
+"""
+
+
 def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own_package):
     loaded = {"architecture": "own_package.network.loaded"}
     project.write_script(OWN, OBJECTS, loaded, num_epochs=3, num_folds=2, learning_rate=0.04, backend="jax")
@@ -57,7 +89,24 @@ def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own
     assert described["unknown_parts"][0].startswith("the network own_package.network.loaded (")
 
 
+def test_a_network_that_ends_in_softmax_is_trained_as_the_one_that_does_not(project, own_package, in_process):
+    (own_package / "ends.py").write_text(ENDS)
+    project.write_script({"architecture": "own_package.ends.linear"}, {"architecture": "own_package.ends.probabilities"})
+
+    ended = project.run("--folds", "1")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    line = "instance 2: the softmax at the end of its network, layer 'answers', is taken off: xval adds it\n"
+    assert ended.stdout.count("taken off") == ended.stdout.count(line) == 1
+    linear, softmax = project.records()[1, 1], project.records()[2, 1]
+    for name in ("metrics", "clip_metrics", "item_metrics", "best_epoch", "n_parameters"):
+        assert linear[name] == softmax[name]
+    predictions = [project.results / f"instance_{number}" / "fold_1" / "predictions.parquet" for number in (1, 2)]
+    assert pd.read_parquet(predictions[0]).equals(pd.read_parquet(predictions[1]))
+
+
 def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(project, own_package):
+    (own_package / "ends.py").write_text(ENDS)
     (own_package / "unready.py").write_text("raise RuntimeError('not ready')\n\ndef loss(y_true, y_pred): pass\n")
     wrong = {
         "loss 'own_package.parts.mean_loss' gave shape () for 6 examples": {"loss": "own_package.parts.mean_loss"},
@@ -65,6 +114,12 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
         "schedule 'own_package.parts.falling' gave -1.0": {"schedule": "own_package.parts.falling"},
         "metric 'several' gave an array of shape (": {"metrics": "own_package.parts.several"},
         "RuntimeError: not ready": {"loss": "own_package.unready.loss"},
+        "metric 'upside_down': of a perfect answer it is 0, of a constant one 0.6667, and with higher_is_better=True": {
+            "metrics": "own_package.ends.upside_down"
+        },
+        "architecture 'own_package.ends.by_operation': its network answers with probabilities": {
+            "architecture": "own_package.ends.by_operation"
+        },
         "monitor 'val_top_5_accuracy' needs 6 classes or more; the corpus has 3": {"monitor": "val_top_5_accuracy"},
     }
     project.write_script(*wrong.values(), architecture="mlp", workers=1, backend="jax")

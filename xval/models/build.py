@@ -21,6 +21,7 @@ from xval.data.frames import frame_class_names
 from xval.data.target_scaling import TargetScaling, target_scaling
 from xval.models.frontend import build_frontend
 from xval.models.layer_weights import weigh_layers
+from xval.models.network_end import linear_end
 from xval.models.torch_module import check_torch_modules
 from xval.settings.architectures import find_architecture, input_form
 from xval.settings.options import Architecture
@@ -31,6 +32,8 @@ _AXES = re.compile(r"expected (min_)?ndim=(?P<wanted>\d), found ndim=(?P<found>\
 _SMALLEST_DEVIATION = 1e-4
 CONSTANT_LAYERS = ("frontend", "normalization", "target_scaling")
 """The layers of a model that hold no weights of its network: constants, and the statistics of the fold's training items."""
+PREDICTION = "prediction"
+"""The layer with the activation of the task."""
 PARTS_BEFORE = ("frontend", "layer_weights")
 """The parts of a model ahead of its network that are models themselves."""
 
@@ -42,6 +45,7 @@ def build_model(
     training_items: Collection[str],
     *,
     clips: Collection[str] | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> keras.Model:
     """Build the whole model of a fold.
 
@@ -51,6 +55,7 @@ def build_model(
         store: It gives the shapes and the moments.
         training_items: Whose moments normalise, and whose targets say the scale of the numbers that are predicted.
         clips: Those of their clips that count; None: all.
+        note: Told in a line each what its network ends in, where that is not linear.
 
     Returns:
         A model, one layer behind the other, from float32 (batch, *example_shape), or (batch, n_samples) for waveforms, or
@@ -79,6 +84,9 @@ def build_model(
     if not isinstance(network, keras.Model):
         raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
     check_torch_modules(network)
+    network, lines = linear_end(network, settings)
+    for line in lines:
+        note(line)
     for variable in network.trainable_variables:
         if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
@@ -91,7 +99,7 @@ def build_model(
             f"its model answers with shape {received} for an example; output_shape is {wanted}. Pool or flatten ahead of the "
             "last layer, and give that output_shape[-1] units"
         )
-    outputs = keras.layers.Activation(settings.task.activation, dtype="float32", name="prediction")(answers)
+    outputs = keras.layers.Activation(settings.task.activation, dtype="float32", name=PREDICTION)(answers)
     if settings.scales_targets:
         outputs = _scale_back(outputs, target_scaling(store, training_items, clips))
     return keras.Model(inputs, outputs, name=settings.architecture.replace(".", "_"))

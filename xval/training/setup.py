@@ -72,7 +72,7 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
     outside = weights_from_elsewhere(job, build)
     if outside is not None:
         prepare_for(job, keep_kernels=keep_kernels)
-    model = build()
+    model = build(note=observers.note)
     initial = find_initial_model(settings, job.fold, store.folder.parents[1])
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
     compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options, job.seed)

@@ -77,9 +77,34 @@ def _check_model(job: Job) -> int:
     fitted_model = augmented(model, job.settings, seed=job.seed)
     if job.settings.task.target == "input":
         with_residual(model, fitted_model)
+    example_shape = model.input_shape[1:]
     if store.is_waveform and job.settings.frames is None:
-        _check_crop(model, example_lengths(store, job.settings.feature_settings()).training)
-    return int(model.output_shape[-1])
+        example_shape = (example_lengths(store, job.settings.feature_settings()).training,)
+        _check_crop(model, *example_shape)
+    n_outputs = int(model.output_shape[-1])
+    _check_end(model, example_shape, job.settings)
+    return n_outputs
+
+
+def _check_end(model: Any, example_shape: tuple[int, ...], settings: Settings) -> None:
+    """Refuse a network whose answers are probabilities already, where no layer tells; its weights are changed."""
+    import keras
+
+    from xval.models.build import PREDICTION
+    from xval.models.network_end import activation_at_end, answers_of
+
+    activation, names = settings.task.activation, [layer.name for layer in model.layers]
+    network = model.layers[names.index(PREDICTION) - 1]
+    if activation == "linear" or activation_at_end(network) == "linear":
+        return
+    found = answers_of(keras.Model(model.input, model.get_layer(PREDICTION).input), example_shape)
+    if found == "numbers":
+        return
+    what = "probabilities: each row adds up to 1" if found == "probabilities" else "numbers from 0 to 1, as behind a sigmoid"
+    raise SettingsError(
+        f"its network answers with {what}, whatever its weights are. xval adds {activation}, and of such answers makes nearly "
+        "equal probabilities. End it without an activation, as in keras.layers.Dense(output_shape[-1])"
+    )
 
 
 def _check_crop(model: Any, n_samples: int) -> None:
