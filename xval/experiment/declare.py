@@ -13,8 +13,8 @@ from functools import reduce
 from itertools import product
 from pathlib import Path
 
-from preprocessing.console import is_session
 from preprocessing.clips.columns import with_columns
+from preprocessing.console import is_session
 from preprocessing.corpus import open_corpus
 from xval.base.errors import JobError, SettingsError, UsageError, counted
 from xval.experiment import command_line

@@ -16,8 +16,8 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
     """Load the metrics of an instance and use them once; the number of outputs is that of classes, or of values to predict.
 
     Raises:
-        SettingsError: A metric of the user's own gives no number, or is better for a constant answer than for a perfect one; the
-            monitored metric needs more classes.
+        SettingsError: A metric of the user's own gives no number, or is better for a constant answer than for a perfect one;
+            the monitored metric needs more classes.
         Exception: Whatever a metric of the user's own raises.
     """
     task_type, name = settings.task_type, settings.monitor.removeprefix("val_")

@@ -17,6 +17,7 @@ from xval.engine.worker.check_metrics import check_metrics
 from xval.jobs.job import Job, model_identity
 from xval.models.saved.initial import find_initial_model
 from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.schema import Settings
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
