@@ -170,3 +170,22 @@ def test_a_process_that_fits_baselines_alone_does_not_load_keras():
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables, check=True)
 
     assert ended.stdout == "False\n"
+
+
+def test_a_saved_baseline_answers_where_no_backend_of_keras_is_installed(toy, run):
+    opened = toy("classification")
+    _, folder = run(opened, "classification", architecture="logistic")
+    code = (
+        "import sys; from importlib import util; import numpy as np\n"
+        "find_spec, hidden = util.find_spec, ('keras', 'tensorflow', 'torch', 'jax')\n"
+        "util.find_spec = lambda name, *package: None if name in hidden else find_spec(name, *package)\n"
+        "from xval import load_model\n"
+        "print(len(load_model(sys.argv[1]).predict([np.zeros((8, 6), np.float32)])), 'keras' in sys.modules)"
+    )
+    variables = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, env=variables, check=False
+    )
+
+    assert ended.stdout == "1 False\n", ended.stderr
