@@ -5,6 +5,7 @@ Comes in: argv. Goes out: values with their types, or a `SettingsError` that nam
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +13,8 @@ from typing import Any, NoReturn
 from xval.base.config_file import read_default, read_defaults
 from xval.base.errors import SettingsError, suggestion
 from xval.base.synonyms import describe_synonym
+
+_LIKE_AN_OPTION = re.compile(r"-\w|--\w[\w-]*(=.*)?", re.DOTALL)
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,10 +26,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a `SettingsError` with argparse's message."""
-        raise SettingsError(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help")
+        option = re.fullmatch(r"argument (\S+): expected one argument", message)
+        how = f" A value that looks like an option is joined by =, as in {option[1]}=-..." if option else ""
+        raise SettingsError(f"{message[:1].upper()}{message[1:]}.{how} See {self.prog} --help")
 
     def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Read the command line; options may stand between the words."""
+        arguments = self._join_values(arguments)
         known, unknown = self.parse_known_args(arguments)
         if any(not word.startswith("-") for word in unknown):
             known, unknown = self.parse_known_intermixed_args(arguments)
@@ -46,6 +52,24 @@ class Parser(argparse.ArgumentParser):
             if synonym := describe_synonym(name):
                 return f"{synonym} Settings are given as --set NAME=VALUE."
         return suggestion(option, self._option_string_actions)
+
+    def _join_values(self, arguments: Sequence[str]) -> list[str]:
+        """Join options to values that begin with ``-`` and are no options, such as the pattern ``-([0-9]+)``.
+
+        argparse would take such a value for an option of its own, and say that the value is missing.
+        """
+        joined: list[str] = []
+        words = iter(arguments)
+        for word in words:
+            if word == "--":
+                return [*joined, word, *words]
+            before = self._option_string_actions.get(joined[-1]) if joined else None
+            takes_one = before is not None and before.nargs is None
+            if takes_one and word.startswith("-") and not _LIKE_AN_OPTION.fullmatch(word):
+                joined[-1] = f"{joined[-1]}={word}"
+            else:
+                joined.append(word)
+        return joined
 
 
 def add_settings_argument(parser: argparse.ArgumentParser, text: str) -> None:
