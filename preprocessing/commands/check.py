@@ -48,7 +48,8 @@ def main(arguments: Sequence[str]) -> None:
     from preprocessing.clips.same_files import first_paths
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.quality.facts import measure, read_headers
-    from preprocessing.quality.faults import find_faults
+    from preprocessing.quality.faults import find_faults, without_refusal
+    from preprocessing.quality.foldable import Verdict, judge_folds
     from preprocessing.quality.near_duplicates import find_near_duplicates
     from preprocessing.quality.report import Subject
     from preprocessing.quality.rules import Criteria
@@ -73,7 +74,10 @@ def main(arguments: Sequence[str]) -> None:
     has_examples = corpus.task_type != "frame_classification"
     criteria = Criteria(values.min_duration_s, values.clipped_share, task_type, settings, has_examples)
     facts, findings = find_faults(facts, criteria)
-    subject = Subject(corpus.dataset, corpus.reader.name, str(corpus.audio_folder), values.headers_only, refusal, note)
+    folds = Verdict() if refusal else judge_folds(_foldable(corpus, facts), corpus.task_type)
+    if not folds.refusal:
+        findings = without_refusal(findings)
+    subject = Subject(corpus.dataset, corpus.reader.name, str(corpus.audio_folder), values.headers_only, refusal, note, folds)
     _write(folder, subject, facts, findings, criteria)
     _summarise(console, facts, findings, subject)
     console.print(f"Page       {folder / PAGE_NAME}")
@@ -129,6 +133,22 @@ def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tup
         return checked, str(error)
 
 
+def _foldable(corpus: CorpusChoice, facts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the clips that an index of the corpus would have, as far as they were looked at, with what folds are made of."""
+    from preprocessing.quality.rules import usable_clips
+
+    usable = usable_clips(facts)
+    if corpus.task_type == "frame_classification":  # its clips are recordings, in which the facts are of events
+        recordings, _ = corpus.reader.list_recordings(corpus.audio_folder, **corpus.options)
+        broken = set(facts["path"]) - set(usable["path"])
+        usable = recordings[~recordings["path"].isin(broken)].assign(
+            clip=recordings["path"], start_s=math.nan, end_s=math.nan, source_clip=None, augmented=False, audio_hash=None
+        )
+    elif "audio_hash" not in usable:
+        usable = usable.assign(audio_hash=None)
+    return usable if "recording" not in usable else usable.assign(path=usable["recording"])
+
+
 def _as_listed(clips: "pd.DataFrame", targets: Sequence[str], task_type: str) -> "pd.DataFrame":
     """Return a list of clips that is refused with the columns that the report needs."""
     import pandas as pd
@@ -181,13 +201,17 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
     )
     if subject.note:
         console.print(f"Note       {subject.note}")
+    if subject.folds.note:
+        console.print(f"Note       {subject.folds.note}")
     if subject.refusal:
         console.print(f"Refused    the list of clips: {subject.refusal}", style="bold red")
+    if subject.folds.refusal:
+        console.print(f"Refused    no experiment can use this yet: {subject.folds.refusal}", style="bold red")
     for finding in findings:
         fault = finding.fault
         extent = counted(len(finding.reasons), fault.subject)
         if fault.subject == "sample rate":
             extent = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
         console.print(f"{fault.level.capitalize():10} {fault.name}: {extent}. {fault.advice}", style=_STYLES[fault.level])
-    if not findings and not subject.refusal:
+    if not findings and not subject.refusal and not subject.folds.refusal:
         console.print("Faults     none")

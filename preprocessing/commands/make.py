@@ -44,7 +44,6 @@ CORPUS ... [--dataset NAME] [--data-folder DIR] [--set KEY=VALUE] [--workers N]
        {_PROGRAM} {"|".join(COMMANDS)} ..."""
 _DESCRIPTION = "Read the audio of a corpus and make the feature store that experiments train on."
 _first = partial(first_names, most=10)
-_FEWEST_ITEMS = 3
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -91,6 +90,7 @@ def make_features(
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings
     from preprocessing.quality.cautions import find_cautions, in_python
+    from preprocessing.quality.foldable import judge_folds
     from preprocessing.quality.near_duplicates import write_across_items
     from preprocessing.store.make import make_store
 
@@ -117,10 +117,15 @@ def make_features(
             f"Note       more than {MOST_COMPARED} clips: only python -m preprocessing check {corpus.corpus} ... looks for "
             "near-duplicates"
         )
+    folds = judge_folds(corpus.index, corpus.task_type)
+    if folds.note:
+        console.print(f"Note       {folds.note if says_next else in_python(folds.note)}")
     for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
         console.print(f"Beware     {warning if says_next else in_python(warning)}")
-    if says_next:
-        console.print(f"Next       {_next_command(corpus, overrides)}")
+    if folds.refusal:
+        console.print(f"Refused    no experiment can use this yet: {folds.refusal}", style="bold red")
+    elif says_next:
+        console.print(f"Next       {_next_command(corpus, overrides, folds.settings)}")
     return store
 
 
@@ -202,12 +207,7 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
     original = corpus.index[~corpus.index["augmented"]]
     items, longest_s = original["item"], original["duration_s"].max()
     warnings = []
-    if items.nunique() < _FEWEST_ITEMS:
-        warnings.append(
-            f"{counted(items.nunique(), 'item')}: training, validation and test need one each, so that no experiment can use "
-            "this yet"
-        )
-    elif text := describe_random_split(items.value_counts().tolist()):
+    if text := describe_random_split(items.value_counts().tolist()):
         warnings.append(text)
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
@@ -223,8 +223,11 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
     return warnings
 
 
-def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
-    """Return the command that trains on a corpus, with these features: its own experiment where there is one here."""
+def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str]) -> str:
+    """Return the command that trains on a corpus, with these features: its own experiment where there is one here.
+
+    The settings of folds that it needs are those of any other experiment.
+    """
     study = find_study()
     experiments = Path(os.path.relpath(study) if study else ".", "experiments")
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
@@ -239,7 +242,7 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str]) -> str:
         further = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
         further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
         settings = [*further, *overrides]
-    return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings])
+    return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings, *folds])
 
 
 def _with_settings(script: Path, settings: Sequence[str]) -> str:

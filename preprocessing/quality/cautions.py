@@ -55,7 +55,8 @@ def in_python(text: str) -> str:
         lambda options: options[0].replace(" --set", ",").replace("--set", "the settings"),
         text,
     )
-    return parameters.replace("=none", "=None").replace("--task-type regression", 'task_type="regression"')
+    parameters = parameters.replace("=none", "=None").replace("--task-type regression", 'task_type="regression"')
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda option: option[1].replace("-", "_"), parameters)
 
 
 def measured_labels(clips: "pd.DataFrame") -> str:

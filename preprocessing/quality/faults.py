@@ -3,7 +3,8 @@
 Comes in: the facts about every clip. Goes out: the facts with the faults of each clip, and a finding per kind of fault.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from preprocessing.quality.fault_kinds import FAULTS, Fault
@@ -57,3 +58,14 @@ def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFram
     return facts.assign(
         faults=[";".join(texts) for texts in names], reason=["; ".join(texts) for texts in reasons_of]
     ), findings
+
+
+def without_refusal(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings on a corpus of which folds can be made, so that it is refused for none of them.
+
+    Identical audio may lie under items that the folds of the corpus itself keep on one side.
+    """
+    return [
+        replace(finding, fault=replace(finding.fault, level="doubtful")) if finding.fault.level == "refused" else finding
+        for finding in findings
+    ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import class_names_of, label_columns, natural_key
 from preprocessing.quality.faults import Finding
+from preprocessing.quality.foldable import Verdict
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
 from xval.base.errors import counted
@@ -48,6 +49,7 @@ class Subject:
         headers_only: Whether nothing was decoded.
         refusal: Why preprocessing refuses the list of clips; empty where it does not.
         note: What the corpus has to say about its list, such as how many clips are left out; empty where nothing.
+        folds: Whether folds can be made of it.
     """
 
     dataset: str
@@ -56,6 +58,7 @@ class Subject:
     headers_only: bool
     refusal: str
     note: str
+    folds: Verdict
 
 
 def make_page(
@@ -92,11 +95,12 @@ def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
     if subject.refusal:
         boxes.append(f'<p class="box refused"><b>The list of clips is refused.</b> {escape(subject.refusal)}</p>')
     severe = [finding for finding in findings if finding.fault.level == "refused"]
-    if severe:
+    if severe or subject.folds.refusal:
         names = ", ".join(
             f"{finding.fault.name} ({counted(len(finding.reasons), finding.fault.subject)})" for finding in severe
         )
-        boxes.append(f'<p class="box refused"><b>No experiment will run on this corpus as it is:</b> {escape(names)}.</p>')
+        why = " ".join(filter(None, [f"{names}." if names else "", subject.folds.refusal]))
+        boxes.append(f'<p class="box refused"><b>No experiment will run on this corpus as it is:</b> {escape(why)}</p>')
     elif findings:
         boxes.append('<p class="box doubtful"><b>Experiments can run on this corpus.</b> See below what is doubtful in it.</p>')
     elif not subject.refusal:
@@ -124,8 +128,9 @@ def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
         "Formats": ", ".join(f"{name} ({count})" for name, count in facts["subtype"].value_counts().items()) or "none",
         "Clips with a fault": f"{n_faulty} ({n_faulty / len(facts):.1%})",
     }
-    if subject.note:
-        rows["Note"] = subject.note
+    notes = [note for note in (subject.note, subject.folds.note) if note]
+    if notes:
+        rows["Note"] = "; ".join(notes)
     return _table(None, [[escape(name), escape(value)] for name, value in rows.items()], "facts")
 
 

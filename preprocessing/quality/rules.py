@@ -51,10 +51,16 @@ class Criteria:
     has_examples: bool = True
 
 
-def count_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the clips that count for classes and items: those that can be read, without silent ones and augmented copies."""
-    usable = facts[facts["broken"].isna() & ~facts["augmented"]]
+def usable_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the clips that preprocessing does not leave out: those that can be read, without silent ones."""
+    usable = facts[facts["broken"].isna()]
     return usable[~(usable["peak_dbfs"] < SILENCE_PEAK_DBFS)] if "peak_dbfs" in usable else usable
+
+
+def count_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the clips that count for classes and items: those of `usable_clips` without augmented copies."""
+    usable = usable_clips(facts)
+    return usable[~usable["augmented"]]
 
 
 def count_labels(facts: "pd.DataFrame", task_type: str) -> "pd.DataFrame":

@@ -59,8 +59,8 @@ def test_a_table_becomes_a_store_and_the_rest_is_reported(table: Path, capsys: p
     assert "Lost       1 item without a clip that can be used: s9" in text
     assert "Lost       1 class without a clip that can be used: 7" in text
     assert "4 examples of 51 x 20" in text
-    assert "Next       python -m xval new my_study\n" in text  # here is neither a clone nor a study
-    assert "Beware     2 items: training, validation and test need one each" in text
+    assert "Refused    no experiment can use this yet: the corpus has 2 items" in text
+    assert "Next" not in text
     assert "Reading audio: 5 of 5 clips" in text
 
     corpus = open_corpus("clips", Path("data"))
@@ -211,6 +211,8 @@ def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture
     text = said(capsys)
     assert "Beware     each of the 6 items has one clip, as in a random split: if several items are of one speaker" in text
     assert "Beware     2 clips with identical audio under several items" in text
+    assert "Refused    no experiment can use this yet: identical audio on two sides of fold" in text
+    assert "Next" not in text
 
 
 def _add_copy() -> None:
@@ -261,6 +263,32 @@ def test_what_trains_nonsense_is_named_with_what_to_do(
     assert any(message in line for line in beware) if message else beware == []
 
 
+def test_a_pattern_may_begin_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{label}/x-{item}.wav,{item},{label}" for item in range(5) for label in ("no", "yes")]
+    for label in ("no", "yes"):
+        Path("words", label).mkdir(parents=True)
+    write_table(rows)
+    assert main(["folders", "words"]) == 0
+    assert "random split" in said(capsys)
+    assert main(["folders", "words", "--item-pattern", r"-([0-9]+)\.wav$"]) == 0
+    text = said(capsys)
+    assert "Next       python -m xval new my_study\n" in text  # here is neither a clone nor a study
+    assert "10 clips of 5 items (0, 1, 2, 3, 4)" in text
+    assert "random split" not in text
+
+
+@pytest.mark.usefixtures("scripts")
+def test_what_experiments_need_is_said_and_part_of_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
+    assert main(["table", "words/words.csv"]) == 0
+    text = said(capsys)
+    need = "Note       experiments with the folds of config.ini need --set num_folds=3: num_folds=5 is more than the 3 items"
+    assert need in text
+    assert "Next       python experiments/exp1.py --set dataset=words --set num_folds=3\n" in text
+    assert main(["check", "table", "words/words.csv", "--headers-only"]) == 0
+    assert need in said(capsys)
+
+
 @pytest.fixture
 def scripts() -> None:
     """The scripts of the project in the current folder, as in a clone."""
@@ -269,7 +297,7 @@ def scripts() -> None:
 
 @pytest.mark.usefixtures("scripts")
 def test_the_next_command_of_a_regression_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abcde" for number in (0, 1)])
     assert main(["table", "words/words.csv", "--task-type", "regression", "--dataset", "heights"]) == 0
     assert "Next       python experiments/exp1.py --set dataset=heights --set task_type=regression\n" in said(capsys)
 
@@ -279,7 +307,7 @@ def test_the_next_command_of_a_regression_says_so(capsys: pytest.CaptureFixture[
 def test_the_next_command_is_the_experiment_of_the_corpus_with_the_features_that_were_made(
     dataset: str, script: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abcde" for number in (0, 1)])
     assert main(["table", "words/words.csv", "--dataset", dataset, "--set", "features=waveform"]) == 0
     assert f"Next       python experiments/{script} --set features=waveform\n" in said(capsys)
 
@@ -287,7 +315,7 @@ def test_the_next_command_is_the_experiment_of_the_corpus_with_the_features_that
 def test_the_next_command_names_the_script_of_a_study_as_it_is_called_from_here(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abcde" for number in (0, 1)])
     Path("experiments").mkdir()
     for name in ("config.ini", "experiments/first.py"):
         Path(name).touch()

@@ -260,7 +260,31 @@ def test_classes_that_durations_tell_apart(corpus: Corpus) -> None:
 def test_too_few_items(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
     corpus.rows = [row for row in corpus.rows if row[1] in {"ann", "bob"}]
     corpus.check()
-    assert "Refused    too few items: 2 items." in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "Refused    too few items: 2 items." in text
+    assert "Refused    no experiment can use this yet: the corpus has 2 items (ann, bob)" in text
+
+
+def test_the_check_refuses_what_the_run_refuses_and_nothing_else(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus.header += ",phase"
+    corpus.add("same.wav", "bob", "yes", noise(0))
+    phases = {"ann": "training", "bob": "training", "cem": "validation", "dee": "test"}
+    corpus.rows = [(*row[:3], phases[row[1]]) for row in corpus.rows]
+    _, page = corpus.check()
+    text = capsys.readouterr().out
+    assert "Refused" not in text
+    assert "need --set fold_strategy=predefined: identical audio on two sides" in text
+    assert "Doubtful   identical across items: 2 clips" in text
+    assert "Experiments can run on this corpus." in page
+
+    corpus.header = "path,item,label"
+    corpus.rows = [row[:3] for row in corpus.rows if row[0] != "same.wav"]
+    corpus.rows = [
+        (path, item, label if item != "dee" or "_1" in path else f"only {label}") for path, item, label in corpus.rows
+    ]
+    _, page = corpus.check("--headers-only")
+    assert "Refused    no experiment can use this yet: 2 labels of one item only" in capsys.readouterr().out
+    assert "No experiment will run on this corpus as it is" in page
 
 
 @pytest.mark.parametrize("n_shared", [1, 2])
@@ -281,8 +305,10 @@ def test_what_the_corpus_left_out_is_said(tmp_path: Path, capsys: pytest.Capture
     assert f"Note       {note}" in capsys.readouterr().out
     assert note in Page(Path("report/quality.html").read_text(encoding="utf-8")).text
     check.main(["audiomnist", str(tmp_path), "--output", "report", "--workers", "1"])
-    assert "Note" not in capsys.readouterr().out
-    assert "Note" not in Page(Path("report/quality.html").read_text(encoding="utf-8")).text
+    need = "experiments with the folds of config.ini need --set num_folds=3"
+    assert f"Note       {need}" in capsys.readouterr().out
+    (note,) = [value for name, value in facts_of(Path("report/quality.html").read_text(encoding="utf-8")) if name == "Note"]
+    assert note.startswith(need)
 
 
 def test_names_cannot_become_part_of_the_page(corpus: Corpus) -> None:
