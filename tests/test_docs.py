@@ -44,6 +44,7 @@ NEEDS = {
     "many minutes": {"python experiments/search.py", "python experiments/search.py 2", "pip install -e '.[search]'"},
     "a corpus that is not generated here": {
         "python -m preprocessing ravdess FOLDER",
+        "python -m xval groups results/ravdess/experiment_1 --by intensity",
         "python -m preprocessing audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",
         "python -m preprocessing huggingface SOURCE --label word --item speaker --dataset words",
         "python -m augmentation mix EVENTS BACKGROUNDS OUTPUT --annotation CSV",

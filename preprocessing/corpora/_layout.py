@@ -61,19 +61,26 @@ def find_file(folder: Path, name: str, advice: str) -> Path:
 
 
 def clip_table(
-    facts: "pd.DataFrame", *, item: str, label: str, numbers: Collection[str] = (), folds: str = "none"
+    facts: "pd.DataFrame",
+    *,
+    item: str,
+    label: str,
+    numbers: Collection[str] = (),
+    folds: str = "none",
+    keeps_others: bool = True,
 ) -> "pd.DataFrame":
     """Choose item and label among what is known of each clip.
 
     Args:
-        facts: path, and a column per fact; phase, fold, start_s, end_s and clip are kept as they are, and gender, age, accent
-            and native_speaker as further columns, for figures by group.
+        facts: path, and a column per fact; phase, fold, start_s, end_s and clip are kept as they are.
         item: The column of the foldable item; ``fold`` too, where the corpus comes in folds.
         label: The column of the target, or several with commas: names are joined (``angry_strong``), numbers become
             the targets of a regression, ``label:<name>``. Where a name is missing, the label is empty, which `check_clips`
             refuses.
         numbers: The columns that are numbers to be predicted.
         folds: gender: add the column fold, in which the women are tested by what the men trained, and the other way round.
+        keeps_others: What is neither the item nor the label, and each part of a joined label, are further columns, for figures
+            by group. Not for tables from elsewhere, whose columns have any name.
 
     Returns:
         What `list_clips` returns, sorted by path.
@@ -99,7 +106,8 @@ def clip_table(
     else:
         parts = facts[chosen].astype(object).where(facts[chosen].notna(), "").astype(str)
         clips.insert(2, "label", parts.agg("_".join, axis=1).where((parts != "").all(axis=1), ""))
-    further = [name for name in _FURTHER if name in facts and name not in (item, *chosen)]
+    named = chosen if len(chosen) == 1 or are_numbers == {True} else []  # of a joined label the parts are further columns
+    further = [name for name in keys if name not in (item, *named)] if keeps_others else []
     return clips.assign(**{name: facts[name] for name in further}).sort_values("path", kind="stable", ignore_index=True)
 
 
@@ -145,4 +153,3 @@ def split_names(text: str) -> list[str]:
 
 _GENDER_FOLDS = {"female": 1, "male": 2}
 _KEPT = ("path", "clip", "phase", "fold", "start_s", "end_s")
-_FURTHER = ("gender", "age", "accent", "native_speaker")

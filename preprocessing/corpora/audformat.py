@@ -200,7 +200,8 @@ def _finish(
     numbers = [name for name in names if facts[name].map(lambda value: isinstance(value, float)).all()]
     if numbers and task == "auto":
         raise CorpusError(f"--label {','.join(names)}: numbers. To predict them, give --task-type regression.")
-    clips = clip_table(facts, item=item, label=",".join(names), numbers=names if task == "regression" else ())
+    targets = names if task == "regression" else ()
+    clips = clip_table(facts, item=item, label=",".join(names), numbers=targets, keeps_others=False)
     if task == "auto":
         refuse_measurements(clips["label"].astype(str).tolist(), f"--label {','.join(names)}")
     clips.attrs["note"] = (

@@ -58,8 +58,8 @@ def list_clips(
         folds: Which published folds are the column fold: digit (5), gender (4; the other 36 speakers are left out), none.
 
     Returns:
-        path, item (speaker), label and, unless folds is none, fold, sorted by path. Its ``attrs["note"]`` says how many
-        speakers are left out.
+        path, item (speaker), label, fold unless folds is none, and repetition and whatever else was read, sorted by path. Its
+        ``attrs["note"]`` says how many speakers are left out.
     """
     facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED)
     there = sorted(set(facts["speaker"]))

@@ -27,8 +27,8 @@ def list_clips(
         seed: Another number from 0 gives other speakers.
 
     Returns:
-        path, item, label (word) and pitch_hz (the usual fundamental frequency of the speaker), in the order of speakers,
-        words and takes.
+        path, item, label (word), pitch_hz (the usual fundamental frequency of the speaker), take and, where it is not the item,
+        speaker, in the order of speakers, words and takes.
     """
     import pandas as pd
 
@@ -45,10 +45,13 @@ def list_clips(
             recording.speaker if item == "speaker" else recording.path.stem,
             recording.word,
             round(recording.pitch_hz),
+            recording.path.stem.rpartition("_")[2],
+            recording.speaker,
         )
         for recording in recordings
     ]
-    return pd.DataFrame(rows, columns=["path", "item", "label", "pitch_hz"])
+    clips = pd.DataFrame(rows, columns=["path", "item", "label", "pitch_hz", "take", "speaker"])
+    return clips.drop(columns="speaker") if item == "speaker" else clips
 
 
 def default_audio_folder(data_folder: Path, **_: object) -> Path:

@@ -52,7 +52,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
         item: What stays on one side of a split: the published fold, or the source recording.
 
     Returns:
-        path, item, label (category), fold, sorted by path.
+        path, item, label (category), fold, and source, take and perhaps group, sorted by path.
     """
     paths = list_audio(audio_folder, f"audio/1-100032-A-0.wav or {_FIRST_EXPECTED}")
     if any(_FIRST_PATTERN.fullmatch(path) for path in paths):

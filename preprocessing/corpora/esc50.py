@@ -45,7 +45,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold", 
         label: category (50 classes), or group (animals, nature, human, indoors, outdoors).
 
     Returns:
-        path, item, label, fold, sorted by path.
+        path, item, label, fold, and what is neither item nor label of source, take, category and group, sorted by path.
     """
     return clip_table(read_clips(audio_folder), item=item, label=label)
 

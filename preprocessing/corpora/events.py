@@ -75,7 +75,7 @@ def list_clips(
     facts["recording"] = facts["path"]
     facts = facts[list(dict.fromkeys(["path", "start_s", "end_s", "recording", item_column, *names]))]
     facts = facts.sort_values(["path", "start_s", "end_s"], kind="stable", ignore_index=True)
-    clips = clip_table(facts, item=item_column, label=",".join(names))
+    clips = clip_table(facts, item=item_column, label=",".join(names), keeps_others=False)
     _refuse_shared(clips, item)
     if background:
         between = _list_background(clips, recordings, min_background_s, max_background_s)

@@ -68,7 +68,8 @@ def list_clips(
         metadata: The folder of tracks.csv, or that file; looked for in the audio folder and beside it, too.
 
     Returns:
-        path, item, label (or several), phase, sorted by path. Its ``attrs["note"]`` says how many tracks are left out.
+        path, item, label (or several), phase, and what is not the item of artist, album and track, sorted by path. Its
+        ``attrs["note"]`` says how many tracks are left out.
     """
     labels = split_names(label)
     refuse_unknown("label", labels, _LABELS, "unknown.")

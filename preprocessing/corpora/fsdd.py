@@ -45,12 +45,13 @@ def list_clips(
         label: What is predicted: digit, or speaker, for which the item is the take.
 
     Returns:
-        path, item, label, sorted by path.
+        path, item, label, index and what is neither item nor label of digit and speaker, sorted by path.
     """
     if item == label:
         raise SettingsError("--item speaker --label speaker: no fold would test a speaker that has trained. Give --item take.")
     paths = list_audio(audio_folder, f"files named {_EXPECTED}", suffixes=(".wav",))
     recordings = [path for path in paths if PurePosixPath(path).parent.name == "recordings"]
     facts = read_names(audio_folder, _PATTERN, _EXPECTED, recordings or [path for path in paths if "/" not in path])
-    facts["take"] = facts["speaker"] + "/" + facts["index"]
+    if item == "take":
+        facts["take"] = facts["speaker"] + "/" + facts["index"]
     return clip_table(facts, item=item, label=label)

@@ -78,7 +78,8 @@ def list_clips(
     labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
     if labelled.empty:
         raise CorpusError(f"{source}: none of its {len(facts)} rows has a value for {', '.join(kept)}.")
-    clips = clip_table(labelled, item=item, label=label, numbers=names if task_type == "regression" else ())
+    numbers = names if task_type == "regression" else ()
+    clips = clip_table(labelled, item=item, label=label, numbers=numbers, keeps_others=False)
     if task_type == "auto":
         refuse_measurements(clips["label"].astype(str).tolist(), f"--label {label}")
     others = [name for name in known if name not in kept]

@@ -1,8 +1,9 @@
 """IEMOCAP: ten actors in five sessions of two, scripted and improvised dialogs in English, 12 hours.
 
-Layout: ``Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M000.wav``, spoken by the man of session 1 (speaker Ses01M), and
-its labels in ``Session1/dialog/EmoEvaluation/Ses01F_impro01.txt``. The item is the speaker; partners talk with each other, so
-that ``--item session`` is stricter. The label is the emotion, called as in the other corpora.
+Layout: ``Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M000.wav``, spoken by the man of session 1 (speaker Ses01M) in
+turn 000 of an improvised dialog (a scripted one: ``script01_1``), in which the motion of the woman (F) was captured; and its
+labels in ``Session1/dialog/EmoEvaluation/Ses01F_impro01.txt``. The item is the speaker; partners talk with each other, so that
+``--item session`` is stricter. The label is the emotion, called as in the other corpora.
 Utterances whose emotion is not agreed upon (xxx) or not among the classes are left out; for valence, arousal and dominance
 none is. Of the 10,039 utterances four classes leave 5,531.
 Source: https://sail.usc.edu/iemocap/ (Busso and others, 2008), on request. Licence: for research, by agreement.
@@ -33,10 +34,12 @@ _EMOTIONS = {
 }
 _FOUR = {"neu": "neutral", "hap": "happy", "exc": "happy", "sad": "sad", "ang": "angry"}
 _CLASSES = {"four": _FOUR, "all": _EMOTIONS}
+_SCENARIOS = {"impro": "improvised", "script": "scripted"}
 NUMBERS = ("valence", "arousal", "dominance")
 _PATTERN = re.compile(
-    r"(?P<release>(?:.*/)?)Session(?P<session>[1-5])/sentences/wav/(?P<dialog>Ses\d\d[FM]_\w+)/"
-    r"(?P<utterance>(?P=dialog)_(?P<gender>[FM])\w*)\.\w+"
+    r"(?P<release>(?:.*/)?)Session(?P<session>[1-5])/sentences/wav/"
+    r"(?P<dialog>Ses\d\d(?P<motion_capture>[FM])_(?P<script>\w+))/"
+    r"(?P<utterance>(?P=dialog)_(?P<gender>[FM])(?P<turn>\w*))\.\w+"
 )
 _EXPECTED = "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
 _EVALUATION = re.compile(
@@ -58,11 +61,14 @@ def list_clips(
     Args:
         audio_folder: The folder that holds Session1 to Session5, IEMOCAP_full_release.
         item: What stays on one side of a split: speaker, session (both speakers), or dialog (speakers are then on both sides).
-        label: emotion, gender, speaker; or valence, arousal, dominance (numbers, 1 to 5), also several of them with commas.
+        label: emotion, scenario, gender, speaker; or valence, arousal, dominance (numbers, 1 to 5), also several of them with
+            commas.
         classes: Which emotions: four (neutral, sad, angry, happy with excited), or all (nine).
 
     Returns:
-        path, item, label or label:valence, ..., sorted by path. Its ``attrs["note"]`` says how many utterances are left out.
+        path, item, label or label:valence, ..., and what is neither of session, dialog, script, scenario (improvised or
+        scripted), turn, speaker, gender, motion_capture (whose motion was captured) and emotion, sorted by path. Its
+        ``attrs["note"]`` says how many utterances are left out.
     """
     import pandas as pd
 
@@ -74,7 +80,9 @@ def list_clips(
     facts = facts.join(pd.DataFrame.from_dict(labels, orient="index"), on="utterance")
     facts["session"] = "Ses0" + facts["session"]
     facts["speaker"] = facts["session"] + facts["gender"]
-    facts["gender"] = facts["gender"].map({"F": "female", "M": "male"})
+    for fact in ("gender", "motion_capture"):
+        facts[fact] = facts[fact].map({"F": "female", "M": "male"})
+    facts["scenario"] = facts["script"].str.extract(r"^(impro|script)", expand=False).map(_SCENARIOS)
     codes = facts["emotion"].fillna("no label")
     facts["emotion"] = facts["emotion"].map(_CLASSES[classes])
     targets = [name for name in _layout.split_names(label) if name in facts]
@@ -85,7 +93,8 @@ def list_clips(
     )
     if not is_usable.any():
         raise CorpusError(f"{audio_folder}: --label {label} --classes {classes}: nothing is left. {note}.")
-    clips = _layout.clip_table(facts[is_usable], item=item, label=label, numbers=NUMBERS)
+    others = ["utterance", *(name for name in NUMBERS if name not in targets)]
+    clips = _layout.clip_table(facts[is_usable].drop(columns=others), item=item, label=label, numbers=NUMBERS)
     clips.attrs["note"] = note if len(left_out) else ""
     return clips
 

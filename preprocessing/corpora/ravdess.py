@@ -58,7 +58,8 @@ def list_clips(
         vocal_channel: Which recordings: speech, song or both. Song has six emotions, and nothing of actor 18.
 
     Returns:
-        path, item (actor), label and, where folds is gender, fold, sorted by path. A note says how many files are left out.
+        path, item (actor), label, fold where folds is gender, and what is not the label of vocal_channel, emotion, intensity,
+        statement, repetition and gender, sorted by path. A note says how many files are left out.
     """
     # Sorted, so that of two copies Actor_16/ comes before audio_speech_actors_01-24/.
     first_of_name = {PurePosixPath(path).name: path for path in reversed(list_audio(audio_folder, _EXPECTED))}

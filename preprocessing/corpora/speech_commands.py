@@ -42,7 +42,7 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
         unknown: true: the other words are one more class, unknown; false: they are left out.
 
     Returns:
-        path, item (speaker), label (word), phase, sorted by path.
+        path, item (speaker), label (word), phase, number and, where the label may be unknown, word, sorted by path.
     """
     paths = [path for path in list_audio(audio_folder, _EXPECTED) if _NOISE not in PurePosixPath(path).parts]
     facts = read_names(audio_folder, _PATTERN, _EXPECTED, paths)
@@ -52,10 +52,9 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
     facts["phase"] = [phases.get(str(PurePosixPath(path).with_suffix(".wav")), "training") for path in listed]
     chosen = _choose_words(words, set(facts["word"]))
     if unknown:
-        facts["word"] = facts["word"].where(facts["word"].isin(chosen), "unknown")
-    else:
-        facts = facts[facts["word"].isin(chosen)]
-    return clip_table(facts, item="speaker", label="word")
+        facts["class"] = facts["word"].where(facts["word"].isin(chosen), "unknown")
+        return clip_table(facts, item="speaker", label="class")
+    return clip_table(facts[facts["word"].isin(chosen)], item="speaker", label="word")
 
 
 def _choose_words(words: str, there: set[str]) -> set[str]:

@@ -35,9 +35,9 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
         item: What stays on one side of a split: the published fold, or the source recording.
 
     Returns:
-        path, item, label (class), fold, sorted by path.
+        path, item, label (class), fold, and source, occurrence and slice, sorted by path.
     """
     facts = read_names(audio_folder, _PATTERN, _EXPECTED)
     facts["fold"] = facts["fold"].astype(int)
-    facts["class"] = [_CLASSES[int(number)] for number in facts["number"]]
+    facts["class"] = [_CLASSES[int(number)] for number in facts.pop("number")]
     return clip_table(facts, item=item, label="class")

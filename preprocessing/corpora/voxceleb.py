@@ -62,8 +62,9 @@ def list_clips(
         meta: The table of the speakers; looked for in the audio folder and beside it, too.
 
     Returns:
-        path, item, label, and phase where there is a list or a draw, sorted by path. Its ``attrs["note"]`` says how many
-        recordings are left out, and whether speakers are on both sides of a split that should not be.
+        path, item, label, phase where there is a list or a draw, and stretch and whatever else is known, sorted by path. Its
+        ``attrs["note"]`` says how many recordings are left out, and whether speakers are on both sides of a split that should
+        not be.
     """
     import pandas as pd
 
@@ -71,7 +72,7 @@ def list_clips(
     item_column = ("context" if "speaker" in labels else "speaker") if item == "auto" else item
     _check_options(item_column, labels, phases, draw_phases)
     keys = _find_recordings(audio_folder)
-    facts = pd.DataFrame(list(keys.values()), columns=["speaker", "context", "file"])
+    facts = pd.DataFrame(list(keys.values()), columns=["speaker", "context", "stretch"])
     facts.insert(0, "path", list(keys))
     notes = []
     if item_column == "context" and "speaker" not in labels:
@@ -91,7 +92,7 @@ def list_clips(
     if {"gender", "nationality"} & set(labels):
         facts = facts.merge(_read_meta(meta, audio_folder, set(facts["speaker"])), on="speaker")
     facts["context"] = facts["speaker"] + "/" + facts["context"]
-    clips = clip_table(facts.drop(columns="file"), item=item_column, label=label)
+    clips = clip_table(facts, item=item_column, label=label)
     clips.attrs["note"] = " ".join(notes)
     return clips
 

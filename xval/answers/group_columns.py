@@ -76,8 +76,9 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
     known = [*further_columns(table.columns), *(column for column in _ELSE_ALLOWED if column in table)]
     if name not in known:
         raise SettingsError(
-            f"--by {name}: the corpus has no such column. {suggestion(name, known)} Further columns of a table are kept by "
-            "python -m preprocessing."
+            f"--by {name}: the corpus has no such column. {suggestion(name, known)} Further columns of a table, and what the "
+            "file names of a known corpus say, are kept by python -m preprocessing: prepare the corpus again, which leaves "
+            "folds, stores and results as they are."
         )
     filled = table.loc[table[name].notna() & ~table["augmented"].astype(bool), ["clip", "item", name]]
     values, note = filled[name], ""

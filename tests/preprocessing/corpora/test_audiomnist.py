@@ -35,12 +35,13 @@ def all_speakers(tmp_path: Path, lay_out) -> Path:
 def test_the_speaker_is_the_item_and_the_digit_the_label(folder: Path) -> None:
     clips = list_clips(folder, folds="none")
     assert clips.to_numpy().tolist() == [
-        ["data/01/0_01_0.wav", "01", "0"],
-        ["data/01/7_01_49.wav", "01", "7"],
-        ["data/02/0_02_0.wav", "02", "0"],
-        ["data/45/3_45_1.wav", "45", "3"],
-        ["data/60/9_60_12.wav", "60", "9"],
+        ["data/01/0_01_0.wav", "01", "0", "0"],
+        ["data/01/7_01_49.wav", "01", "7", "49"],
+        ["data/02/0_02_0.wav", "02", "0", "0"],
+        ["data/45/3_45_1.wav", "45", "3", "1"],
+        ["data/60/9_60_12.wav", "60", "9", "12"],
     ]
+    assert list(clips.columns) == ["path", "item", "label", "repetition"]
     assert list_clips(folder / "data", folds="none")["path"][0] == "01/0_01_0.wav"
 
 

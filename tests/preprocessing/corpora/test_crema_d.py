@@ -21,11 +21,13 @@ def folder(tmp_path: Path, lay_out) -> Path:
 
 
 def test_the_actor_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
-    assert list_clips(folder).to_numpy().tolist() == [
-        [PATHS[0], "1001", "angry"],
-        [PATHS[1], "1002", "happy"],
-        [PATHS[2], "1040", "sad"],
+    clips = list_clips(folder)
+    assert clips.to_numpy().tolist() == [
+        [PATHS[0], "1001", "angry", "DFA", "unspecified"],
+        [PATHS[1], "1002", "happy", "IEO", "high"],
+        [PATHS[2], "1040", "sad", "ITH", "unspecified"],
     ]
+    assert list(clips.columns) == ["path", "item", "label", "sentence", "intensity"]
     assert len(list_clips(folder / "AudioWAV")) == 3
     assert list_clips(folder, label="intensity")["label"].tolist() == ["unspecified", "high", "unspecified"]
     assert list_clips(folder, label="sentence")["label"].tolist() == ["DFA", "IEO", "ITH"]

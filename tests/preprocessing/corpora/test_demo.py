@@ -21,6 +21,8 @@ def test_every_speaker_speaks_every_word(tmp_path: Path) -> None:
     assert set(clips["item"]) == {"s01", "s02"}
     assert set(clips["label"]) == set(WORDS)
     assert set(counts) == {N_TAKES}
+    assert list(clips.columns) == ["path", "item", "label", "pitch_hz", "take"]
+    assert clips["take"].nunique() == N_TAKES
     for path in clips["path"]:
         facts = soundfile.info(tmp_path / "audio" / path)
         assert (facts.samplerate, facts.channels, facts.subtype) == (16000, 1, "PCM_16")
@@ -51,6 +53,7 @@ def test_clips_as_items_use_the_same_audio(tmp_path: Path) -> None:
     assert content(tmp_path) == before
     assert by_clip[["path", "label"]].equals(by_speaker[["path", "label"]])
     assert by_clip["item"].is_unique
+    assert set(by_clip["speaker"]) == {"s01"}
     assert default_dataset(item="speaker", n_speakers=1, seed=1) == "demo"
     assert default_dataset(item="clip", n_speakers=1, seed=1) == "demo_random_split"
     assert default_audio_folder(Path("data"), item="clip") == Path("data/demo/audio")

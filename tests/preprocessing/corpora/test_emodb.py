@@ -16,11 +16,13 @@ def folder(tmp_path: Path, lay_out) -> Path:
 
 
 def test_the_speaker_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
-    assert list_clips(folder).to_numpy().tolist() == [
-        ["wav/03a01Fa.wav", "03", "happy", "male", 31.0],
-        ["wav/09b10Wb.wav", "09", "angry", "female", 21.0],
-        ["wav/16a05Tc.wav", "16", "sad", "female", 31.0],
+    clips = list_clips(folder)
+    assert clips.to_numpy().tolist() == [
+        ["wav/03a01Fa.wav", "03", "happy", "a01", "a", "male", 31.0],
+        ["wav/09b10Wb.wav", "09", "angry", "b10", "b", "female", 21.0],
+        ["wav/16a05Tc.wav", "16", "sad", "a05", "c", "female", 31.0],
     ]
+    assert list(clips.columns) == ["path", "item", "label", "sentence", "version", "gender", "age"]
     assert list_clips(folder / "wav")["path"].tolist() == ["03a01Fa.wav", "09b10Wb.wav", "16a05Tc.wav"]
 
 

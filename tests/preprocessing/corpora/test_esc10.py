@@ -20,7 +20,7 @@ def test_the_ten_classes_are_taken(folder: Path) -> None:
     clips = list_clips(folder)
     assert {int(Path(path).stem.split("-")[-1]) for path in clips["path"]} == set(ESC10_NUMBERS)
     assert set(clips["label"]) == set(CATEGORIES) == {esc50.CATEGORIES[number] for number in ESC10_NUMBERS}
-    assert list(clips.columns) == ["path", "item", "label", "fold"]
+    assert list(clips.columns) == ["path", "item", "label", "fold", "source", "take", "group"]
     assert clips["item"].tolist() == clips["fold"].astype(str).tolist()
     assert DOWNLOADS == esc50.DOWNLOADS
 

@@ -22,6 +22,9 @@ def test_the_fold_is_the_item_and_the_category_the_label(folder: Path) -> None:
         "item": ["1", "1", "5", "5"],
         "label": ["dog", "chirping_birds", "vacuum_cleaner", "dog"],
         "fold": [1, 1, 5, 5],
+        "source": ["100032", "100038", "263902", "9032"],
+        "take": ["A", "A", "B", "A"],
+        "group": ["animals", "nature", "indoors", "animals"],
     }
 
 

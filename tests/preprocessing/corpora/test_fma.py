@@ -62,7 +62,8 @@ def test_artist_genre_and_split_of_the_tracks_that_are_there(corpus: Path) -> No
         ["fma_small/000/000010.mp3", "6", "Pop", "validation"],
         ["fma_small/000/000144.mp3", "52", "Rock", "test"],
     ]
-    assert set(clips.columns) == {"path", "item", "label", "phase"}
+    assert set(clips.columns) == {"path", "item", "label", "phase", "album", "track"}
+    assert clips["track"].tolist() == ["2", "10", "144"]
     assert clips.attrs["note"] == "1 of 4 tracks have no genre_top and are left out."
     check_clips(clips, corpus, task_type=find_corpus("fma").task_type(label="genre_top"))
 

@@ -20,11 +20,11 @@ def recordings(tmp_path: Path, lay_out) -> Path:
 def test_the_speaker_is_the_item_and_the_digit_the_label(recordings: Path) -> None:
     clips = list_clips(recordings)
     assert clips.to_numpy().tolist() == [
-        ["0_anna_maria_1.wav", "anna_maria", "0"],
-        ["0_jackson_0.wav", "jackson", "0"],
-        ["7_jackson_32.wav", "jackson", "7"],
+        ["0_anna_maria_1.wav", "anna_maria", "0", "1"],
+        ["0_jackson_0.wav", "jackson", "0", "0"],
+        ["7_jackson_32.wav", "jackson", "7", "32"],
     ]
-    assert list(clips.columns) == ["path", "item", "label"]
+    assert list(clips.columns) == ["path", "item", "label", "index"]
 
 
 def test_known_speakers_are_identified_from_other_takes(recordings: Path) -> None:
@@ -34,6 +34,7 @@ def test_known_speakers_are_identified_from_other_takes(recordings: Path) -> Non
         ["jackson/0", "jackson"],
         ["jackson/32", "jackson"],
     ]
+    assert list(clips.columns) == ["path", "item", "label", "digit", "index"]
     with pytest.raises(SettingsError, match="--item take"):
         list_clips(recordings, label="speaker")
 

@@ -46,10 +46,16 @@ def folder(tmp_path: Path) -> Path:
 
 def test_four_classes_with_excited_as_happy(folder: Path) -> None:
     clips = list_clips(folder)
-    assert clips.to_numpy().tolist() == [
+    assert clips[["path", "item", "label", "gender"]].to_numpy().tolist() == [
         [wav("Ses01F_impro01_F000"), "Ses01F", "neutral", "female"],
         [wav("Ses01F_impro01_M000"), "Ses01M", "happy", "male"],
         [wav("Ses05M_script01_1b_M012"), "Ses05M", "happy", "male"],
+    ]
+    further = ["session", "dialog", "script", "scenario", "turn", "gender", "motion_capture"]
+    assert sorted(clips.columns) == sorted(["path", "item", "label", *further])
+    assert clips[further].iloc[[0, 2]].to_numpy().tolist() == [
+        ["Ses01", "Ses01F_impro01", "impro01", "improvised", "000", "female", "female"],
+        ["Ses05", "Ses05M_script01_1b", "script01_1b", "scripted", "012", "male", "male"],
     ]
     assert clips.attrs["note"] == "2 of 5 utterances are left out: 1 xxx, 1 fru"
 
@@ -66,7 +72,8 @@ def test_other_items(folder: Path) -> None:
 
 def test_dimensions_are_numbers_and_leave_nothing_out(folder: Path) -> None:
     clips = list_clips(folder, label="valence,arousal,dominance")
-    assert list(clips.columns) == ["path", "item", "label:valence", "label:arousal", "label:dominance", "gender"]
+    assert list(clips.columns)[:5] == ["path", "item", "label:valence", "label:arousal", "label:dominance"]
+    assert set(clips.columns).isdisjoint({"utterance", "valence"})
     assert clips.iloc[0, 2:5].tolist() == [2.5, 2.0, 3.5]
     assert (len(clips), clips.attrs["note"]) == (5, "")
     assert list_clips(folder, label="valence")["label:valence"].tolist() == [2.5, 2.5, 4.0, 1.5, 4.5]

@@ -100,8 +100,8 @@ def test_a_metadata_file_is_found_in_below_and_beside_the_folder(tmp_path: Path)
 def test_item_and_label_are_chosen_and_clips_sorted_by_path() -> None:
     clips = clip_table(FACTS, item="speaker", label="emotion", numbers=("age",))
     assert clips.to_dict("records") == [
-        {"path": "a.wav", "item": "8", "label": "happy", "fold": 1, "age": FACTS["age"][1]},
-        {"path": "b.wav", "item": "7", "label": "sad", "fold": 2, "age": FACTS["age"][0]},
+        {"path": "a.wav", "item": "8", "label": "happy", "fold": 1, "age": 40.0, "height": 1.8},
+        {"path": "b.wav", "item": "7", "label": "sad", "fold": 2, "age": 30.0, "height": 1.6},
     ]
     assert clip_table(FACTS, item="speaker", label=" emotion ").equals(clips)
     assert clip_table(FACTS, item="fold", label="emotion")["item"].tolist() == ["1", "2"]
@@ -110,11 +110,13 @@ def test_item_and_label_are_chosen_and_clips_sorted_by_path() -> None:
 def test_several_labels_are_joined_or_become_several_targets() -> None:
     joined = clip_table(FACTS, item="speaker", label="emotion, speaker", numbers=("age", "height"))
     assert joined["label"].tolist() == ["happy_8", "sad_7"]
+    assert joined["emotion"].tolist() == ["happy", "sad"]
+    assert list(clip_table(FACTS, item="speaker", label="emotion", keeps_others=False)) == ["path", "item", "label", "fold"]
     holed = FACTS.assign(accent=[None, "north"], town=["", "Rome"], street="Main")
     for lacking in ("accent", "town"):  # check_clips refuses an empty label
         assert clip_table(holed, item="speaker", label=f"street,{lacking}")["label"].tolist()[1] == ""
     targets = clip_table(FACTS, item="speaker", label="age,height", numbers=("age", "height"))
-    assert list(targets.columns) == ["path", "item", "label:age", "label:height", "fold"]
+    assert list(targets.columns) == ["path", "item", "label:age", "label:height", "fold", "emotion"]
     assert targets["label:height"].tolist() == [1.8, 1.6]
 
 

@@ -1,5 +1,6 @@
 """RAVDESS: names, channels, the copy that holds every file twice, and video."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from xval.base.errors import CorpusError
 from xval.folds.plan import FoldSettings
 from xval.folds.split import make_folds
 
+REAL = Path(os.environ.get("XVAL_RAVDESS", Path(__file__).parents[3] / "../shared/data/ravdess"))
 SPEECH = ("Actor_01/03-01-01-01-01-01-01.wav", "Actor_01/03-01-05-02-02-01-01.wav", "Actor_16/03-01-06-01-02-02-16.wav")
 SONG = "Actor_16/03-02-04-02-01-01-16.wav"
 
@@ -22,11 +24,14 @@ def folder(tmp_path: Path, lay_out) -> Path:
 def test_the_actor_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
     clips = list_clips(folder)
     assert clips.to_numpy().tolist() == [
-        [SPEECH[0], "01", "neutral", "male"],
-        [SPEECH[1], "01", "angry", "male"],
-        [SPEECH[2], "16", "fearful", "female"],
+        [SPEECH[0], "01", "neutral", "speech", "normal", "kids", "first", "male"],
+        [SPEECH[1], "01", "angry", "speech", "strong", "dogs", "first", "male"],
+        [SPEECH[2], "16", "fearful", "speech", "normal", "dogs", "second", "female"],
     ]
-    assert list(clips.columns) == ["path", "item", "label", "gender"]
+    further = ["vocal_channel", "intensity", "statement", "repetition", "gender"]
+    assert list(clips.columns) == ["path", "item", "label", *further]
+    joined = list_clips(folder, label="emotion,intensity")
+    assert list(joined.columns) == ["path", "item", "label", "vocal_channel", "emotion", *further[1:]]
 
 
 def test_each_gender_is_tested_once_and_the_actor_stays_the_item(tmp_path: Path, lay_out) -> None:
@@ -89,3 +94,16 @@ def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path, lay_ou
     lay_out(tmp_path, "03a01Fa.wav", "03-01-09-01-01-01-01.wav")
     with pytest.raises(CorpusError, match=r"holds no Actor_16/.*Found: 03-01-09-01-01-01-01\.wav, 03a01Fa\.wav"):
         list_clips(tmp_path)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="RAVDESS is not here; set XVAL_RAVDESS to the folder of Actor_01 to Actor_24")
+def test_the_recordings_of_all_actors_have_every_part_of_their_names() -> None:
+    clips = list_clips(REAL)
+    assert (len(clips), clips["item"].nunique(), clips["label"].nunique()) == (1440, 24, 8)
+    counts = {name: clips[name].value_counts().to_dict() for name in ("intensity", "statement", "repetition", "gender")}
+    assert counts == {
+        "intensity": {"normal": 768, "strong": 672},  # neutral is never strong
+        "statement": {"kids": 720, "dogs": 720},
+        "repetition": {"first": 720, "second": 720},
+        "gender": {"male": 720, "female": 720},
+    }

@@ -27,12 +27,12 @@ def folder(tmp_path: Path, lay_out) -> Path:
 def test_the_speaker_is_the_item_the_word_the_label_and_the_lists_give_the_phase(folder: Path) -> None:
     clips = list_clips(folder)
     assert clips.to_numpy().tolist() == [
-        [PATHS[0], "0a7c2a8d", "bed", "training"],
-        [PATHS[1], "01bb6a2a", "no", "validation"],
-        [PATHS[2], "a69b9b3e", "right", "test"],
-        [PATHS[3], "0a7c2a8d", "yes", "training"],
+        [PATHS[0], "0a7c2a8d", "bed", "training", "0"],
+        [PATHS[1], "01bb6a2a", "no", "validation", "1"],
+        [PATHS[2], "a69b9b3e", "right", "test", "0"],
+        [PATHS[3], "0a7c2a8d", "yes", "training", "0"],
     ]
-    assert list(clips.columns) == ["path", "item", "label", "phase"]
+    assert list(clips.columns) == ["path", "item", "label", "phase", "number"]
 
 
 def test_an_unpacked_archive_is_read_from_above(folder: Path) -> None:
@@ -43,7 +43,9 @@ def test_an_unpacked_archive_is_read_from_above(folder: Path) -> None:
 
 def test_words_may_be_chosen(folder: Path) -> None:
     assert list_clips(folder, words="yes, no")["label"].tolist() == ["no", "yes"]
-    assert list_clips(folder, words="yes", unknown=True)["label"].tolist() == ["unknown", "unknown", "unknown", "yes"]
+    with_unknown = list_clips(folder, words="yes", unknown=True)
+    assert with_unknown["label"].tolist() == ["unknown", "unknown", "unknown", "yes"]
+    assert with_unknown["word"].tolist() == ["bed", "no", "right", "yes"]
     with pytest.raises(
         CorpusError, match=r"--words yse: no utterances of 'yse'\. Allowed: 35, 10 or words\. .*Did you mean 'yes'"
     ):

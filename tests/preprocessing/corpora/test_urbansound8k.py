@@ -22,6 +22,9 @@ def test_the_fold_is_the_item_and_the_class_the_label(folder: Path) -> None:
         "item": ["1", "10", "5"],
         "label": ["dog_bark", "car_horn", "dog_bark"],
         "fold": [1, 10, 5],
+        "source": ["101415", "100648", "100032"],
+        "occurrence": ["0", "0", "0"],
+        "slice": ["2", "0", "0"],
     }
 
 

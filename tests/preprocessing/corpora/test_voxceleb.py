@@ -51,13 +51,13 @@ def phases_of(clips) -> dict[str, str]:
 def test_the_context_is_the_item_and_unique_over_speakers(corpus: Path) -> None:
     clips = list_clips(corpus)
     assert clips.to_numpy().tolist() == [
-        ["id10001/1zcIwhmdeo4/00001.wav", "id10001/1zcIwhmdeo4", "id10001"],
-        ["id10001/1zcIwhmdeo4/00002.wav", "id10001/1zcIwhmdeo4", "id10001"],
-        ["id10001/7gWzIy6yIIk/00001.wav", "id10001/7gWzIy6yIIk", "id10001"],
-        ["id10002/1zcIwhmdeo4/00001.wav", "id10002/1zcIwhmdeo4", "id10002"],
-        ["id10003/na8-QEFmj44/00003.wav", "id10003/na8-QEFmj44", "id10003"],
+        ["id10001/1zcIwhmdeo4/00001.wav", "id10001/1zcIwhmdeo4", "id10001", "00001"],
+        ["id10001/1zcIwhmdeo4/00002.wav", "id10001/1zcIwhmdeo4", "id10001", "00002"],
+        ["id10001/7gWzIy6yIIk/00001.wav", "id10001/7gWzIy6yIIk", "id10001", "00001"],
+        ["id10002/1zcIwhmdeo4/00001.wav", "id10002/1zcIwhmdeo4", "id10002", "00001"],
+        ["id10003/na8-QEFmj44/00003.wav", "id10003/na8-QEFmj44", "id10003", "00003"],
     ]
-    assert list(clips.columns) == ["path", "item", "label"]
+    assert list(clips.columns) == ["path", "item", "label", "stretch"]
     check_clips(clips, corpus, task_type="classification")
 
 
@@ -65,7 +65,7 @@ def test_the_context_is_the_item_and_unique_over_speakers(corpus: Path) -> None:
 def test_the_speakers_may_lie_below_the_folders_of_the_archives(tmp_path: Path, above: str) -> None:
     lay_out(tmp_path, f"{above}/id00012/21Uxsk56VDQ/00001.m4a")
     assert list_clips(tmp_path).to_numpy().tolist() == [
-        [f"{above}/id00012/21Uxsk56VDQ/00001.m4a", "id00012/21Uxsk56VDQ", "id00012"]
+        [f"{above}/id00012/21Uxsk56VDQ/00001.m4a", "id00012/21Uxsk56VDQ", "id00012", "00001"]
     ]
 
 
