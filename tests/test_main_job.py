@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -150,6 +151,25 @@ def test_settings_that_are_gone_are_written_again_though_their_jobs_are_done(pro
         assert ended.returncode == 0, ended.stderr
         assert "left out of the workbook" not in ended.stdout
         assert settings.read_text() == written
+
+
+@pytest.mark.usefixtures("in_process")
+def test_another_script_does_not_write_to_the_same_folder(project):
+    project.write_script({"architecture": "logistic"}, num_folds=2)
+    assert project.run().returncode == 0
+    settings = project.results / "instance_1" / "settings.json"
+    shutil.copy(project.folder / "exp.py", project.folder / "other.py")
+
+    for options in ((), ("--dry-run",)):
+        ended = project.run_script("other.py", *options)
+        assert ended.returncode == 2
+        assert "results of another script, exp.py (instance 1); this is other.py" in ended.stderr
+        assert "Set num_experiment=2, which is free." in ended.stderr
+    for options, script in ((("--dry-run",), "exp.py"), ((), "other.py")):
+        ended = project.run_script("other.py", "--take-over", *options)
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(settings.read_text())["script"] == script
+    assert "Nothing to do" in ended.stdout
 
 
 @pytest.mark.slow

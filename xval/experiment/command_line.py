@@ -68,6 +68,11 @@ def _parser(declaration: Declaration) -> Parser:
     )
     add_settings_argument(parser, "override a parameter for this run")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="go on with the results of another script, such as this one before it was renamed",
+    )
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
     parser.add_argument("--quiet", action="store_true", help="print failures and the closing table only")
     return parser
@@ -111,6 +116,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         list_only=options.list,
         dry_run=options.dry_run,
         quiet=options.quiet,
+        take_over=options.take_over,
     )
 
 

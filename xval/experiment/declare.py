@@ -191,6 +191,7 @@ class Experiment:
         *,
         folds: int | Collection[int] | None = None,
         quiet: bool = False,
+        take_over: bool = False,
         **parameters: object,
     ) -> Results:
         """Train and test the chosen instances where that is not done yet, and return the results.
@@ -204,6 +205,7 @@ class Experiment:
             gpu: A GPU or several, or ``cpu``; None: as config.ini says.
             folds: Only these folds; None: all.
             quiet: Print nothing.
+            take_over: Go on with the results of another script, such as this one before it was renamed.
             **parameters: Over everything else, as ``--set`` does: any key of config.ini, such as `workers`, `repeats`,
                 `executor`, `overwrite_results`, and any option of the architecture.
 
@@ -221,7 +223,7 @@ class Experiment:
         numbers = None if first is None else command_line.choose_numbers(declaration, first, last)
         if first is None and last is not None:
             raise SettingsError(f"{declaration.script}: LAST {last} without FIRST; name both, or none for all instances.")
-        known = ("first", "last", "gpu", "folds", "quiet")
+        known = ("first", "last", "gpu", "folds", "quiet", "take_over")
         for name in parameters:
             if name not in Settings.model_fields and (near := get_close_matches(name, known, 1, 0.8)):
                 raise SettingsError(f"run(): unknown parameter '{name}'. Did you mean '{near[0]}'?")
@@ -231,13 +233,18 @@ class Experiment:
             overrides=device | parameters,
             fold_numbers=None if folds is None else list(_as_list(folds)),
             quiet=quiet,
+            take_over=take_over,
             in_python=True,
         )
         find_architecture.cache_clear()  # between the cells of a notebook its file may have been edited
         try:
             code = run_experiment(declaration, request, command_line.make_wide_console(quiet=quiet))
         except UsageError as error:
-            in_python = {"command line: ": "run(): ", "--overwrite": "overwrite_results=True"}
+            in_python = {
+                "command line: ": "run(): ",
+                "--overwrite": "overwrite_results=True",
+                "--take-over once": "take_over=True to run() once",
+            }
             raise type(error)(reduce(lambda text, pair: text.replace(*pair), in_python.items(), str(error))) from error
         (instance, *_) = resolve(declaration, numbers, request.overrides)
         results = Results(results_folder(instance.settings).path)

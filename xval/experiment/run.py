@@ -33,6 +33,7 @@ from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
+from xval.jobs.other_script import refuse_other_script
 from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan, done_jobs, make_plan
 from xval.jobs.stages import in_stages
@@ -58,6 +59,7 @@ class RunRequest:
         fold_numbers: Only these folds; None: all.
         list_only, dry_run: Show the instances or the jobs, and end.
         quiet: Print failures and the closing table only.
+        take_over: Go on with the results of another script, which are this one's from then on.
         in_python: It was asked for by a Python function, whose parameters advice names.
     """
 
@@ -67,6 +69,7 @@ class RunRequest:
     list_only: bool = False
     dry_run: bool = False
     quiet: bool = False
+    take_over: bool = False
     in_python: bool = False
 
 
@@ -88,6 +91,9 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     if settings.executor == "command" and not settings.debug_mode:
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = results_folder(settings)
+    replaced = [instance.number for instance in instances] if settings.overwrite_results else []
+    if not (command.take_over and command.dry_run):
+        refuse_other_script(folder, declaration, replaced=replaced, take_over=command.take_over)
     folds = load_folds(folder, settings)
     with without_collector():
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)

@@ -1,0 +1,62 @@
+"""Two scripts in one folder of results are refused; one that was moved is known, one that was renamed may take over."""
+
+import json
+
+import pytest
+
+from xval.base.errors import ResultsError
+from xval.jobs.other_script import refuse_other_script
+from xval.settings.resolve import Declaration
+
+
+@pytest.fixture
+def folder(results, tmp_path, monkeypatch):
+    """Results of instances 1 to 3 by experiments/a.py, and of the fourth by a version that did not say which script it was."""
+    for number in (1, 2, 3, 4):
+        results.add_instance(number)
+        path = results.folder.instance_folder(number) / "settings.json"
+        script = {"script": "experiments/a.py"} if number < 4 else {}
+        path.write_text(json.dumps(json.loads(path.read_text()) | script))
+    (tmp_path / "experiments").mkdir()
+    for name in ("a.py", "b.py"):
+        (tmp_path / "experiments" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return results.folder
+
+
+def declared(script):
+    return Declaration(script, script if script.endswith(".py") else "", "a test")
+
+
+def scripts_of(folder):
+    return [folder.settings(number).get("script") for number in folder.instances()]
+
+
+def test_another_script_is_refused_with_the_number_that_is_free(folder):
+    folder.path.with_name("experiment_2").mkdir()
+    with pytest.raises(ResultsError, match=r"results of another script, experiments/a\.py \(instances 1-3\); this is "
+                       r"experiments/b\.py.* Set num_experiment=3, which is free.*--take-over once"):  # fmt: skip
+        refuse_other_script(folder, declared("experiments/b.py"))
+    assert scripts_of(folder) == [*["experiments/a.py"] * 3, None]
+    with pytest.raises(ResultsError, match=r"\(instance 3\)"):
+        refuse_other_script(folder, declared("experiments/b.py"), replaced=(1, 2))
+    refuse_other_script(folder, declared("experiments/b.py"), replaced=(1, 2, 3))
+
+
+def test_the_same_script_goes_on_from_any_folder_and_where_it_was_moved(folder, tmp_path):
+    refuse_other_script(folder, declared("experiments/a.py"))
+    refuse_other_script(folder, declared(str(tmp_path / "experiments" / "a.py")))
+    refuse_other_script(folder, declared("notebook"))
+    (tmp_path / "a.py").touch()
+    with pytest.raises(ResultsError, match=r"another script, experiments/a\.py"):
+        refuse_other_script(folder, declared("a.py"))  # both are there
+    (tmp_path / "experiments" / "a.py").unlink()
+    refuse_other_script(folder, declared("a.py"))
+
+
+def test_a_renamed_script_takes_over_once(folder):
+    refuse_other_script(folder, declared("experiments/b.py"), take_over=True)
+    assert scripts_of(folder) == [*["experiments/b.py"] * 3, None]
+    refuse_other_script(folder, declared("experiments/b.py"))
+    with pytest.raises(ResultsError, match=r"experiments/b\.py"):
+        refuse_other_script(folder, declared("experiments/a.py"))
