@@ -58,6 +58,7 @@ NEEDS = {
         "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
         "python benchmarks/whole_job.py --digits FOLDER",
     },
+    "a corpus whose name other commands need": {"python -m preprocessing rename mine ravens"},
     "a corpus with a column of languages": {
         "python experiments/exp1.py --where 'language == \"de\"'",
         """python experiments/exp1.py --set 'train_where=language == "de"' --set 'test_where=language == "en"'""",

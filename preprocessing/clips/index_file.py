@@ -112,6 +112,23 @@ def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
             raise ValueError(f"the clip {index['clip'][rows].iloc[0]!a} {fault} ({int(rows.sum())} such clips)")
 
 
+def move_audio(path: Path, before: Path, after: Path) -> None:
+    """Let corpus.parquet name the audio folder anew where it lies in a folder that was renamed.
+
+    Args:
+        path: Of the index.
+        before: What the folder was called, as an absolute path.
+        after: What it is called.
+    """
+    table = parquet_files.read_table(path)
+    facts = json.loads(table.schema.metadata[_METADATA_KEY])
+    audio_folder = Path(facts["audio_folder"])
+    if audio_folder.is_relative_to(before):
+        facts["audio_folder"] = str(after / audio_folder.relative_to(before))
+        table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})
+        replace_file(path, lambda temporary: parquet_files.write_table(temporary, table))
+
+
 def read_clip_hashes(folder: Path) -> "pd.DataFrame | None":
     """Return the audio hashes of the clips, without reading the rest of an index.
 

@@ -21,7 +21,7 @@ from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import check_clips, natural_key
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import fingerprint, make_corpus, open_corpus
-from preprocessing.corpus_folder import corpus_folder
+from preprocessing.corpus_folder import corpus_folder, find_corpus_folder, names_of, rename_corpus
 from preprocessing.quality.cautions import find_cautions
 from preprocessing.quality.facts import DOES_NOT_OPEN, read_headers
 from xval.base.errors import CorpusError
@@ -521,3 +521,36 @@ def test_an_index_whose_facts_were_changed_is_refused(audio: Path, clips: pd.Dat
 
     with pytest.raises(CorpusError, match=r"cannot be read as the index of a corpus: .*Make it again"):
         open_corpus("tones", path.parents[1])
+
+
+def test_a_renamed_corpus_is_found_by_all_its_names(tmp_path: Path, audio: Path, clips: pd.DataFrame) -> None:
+    data = tmp_path / "data"
+    inside = shutil.copytree(audio, data / "tones" / "audio")
+    before, _ = make(clips, inside, data_folder=data)
+
+    folder = rename_corpus("tones", "beeps", data)
+    assert rename_corpus("tones", "whistles", data) == data / "whistles"  # by its old name, too
+    assert not folder.exists()
+    assert set(names_of(data / "whistles")) == {"tones", "beeps", "whistles"}
+    for name in ("tones", "beeps", "whistles"):
+        found = open_corpus(name, data)
+        assert (found.dataset, found.folder, found.index_hash) == (name, data / "whistles", before.index_hash)
+        assert found.audio_folder == data / "whistles" / "audio"
+        assert found.audio_folder.is_dir()
+    make(clips[:2], audio)  # another corpus takes the old name
+    assert open_corpus("tones", data).index_hash != before.index_hash
+    assert find_corpus_folder("beeps", data) == data / "whistles"
+    with pytest.raises(CorpusError, match=r"whistles: is there already\. Choose a name"):
+        rename_corpus("tones", "whistles", data)
+    with pytest.raises(CorpusError, match=r"No corpus 'none'"):
+        rename_corpus("none", "other", data)
+    with pytest.raises(CorpusError, match=r"Dataset name 'a/b'"):
+        rename_corpus("tones", "a/b", data)
+
+
+def test_audio_elsewhere_stays_where_it_is_when_a_corpus_is_renamed(tmp_path: Path, audio: Path, clips: pd.DataFrame) -> None:
+    make(clips, audio)
+    before = fingerprint("tones", tmp_path / "data")
+    rename_corpus("tones", "beeps", tmp_path / "data")
+    assert fingerprint("beeps", tmp_path / "data") == before
+    assert open_corpus("beeps", tmp_path / "data").audio_folder == audio

@@ -322,3 +322,17 @@ def test_the_next_command_names_the_script_of_a_study_as_it_is_called_from_here(
     monkeypatch.chdir("words")
     assert main(["table", "words.csv"]) == 0
     assert "Next       python ../experiments/first.py --set dataset=words\n" in said(capsys)
+
+
+def test_a_corpus_gets_another_name(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abcde" for number in (0, 1)])
+    assert main(["table", "words/words.csv"]) == 0
+    Path("results/words").mkdir(parents=True)
+    said(capsys)
+    assert main(["rename", "words", "terms"]) == 0
+    text = said(capsys)
+    assert "Renamed    words to terms: data/terms" in text
+    assert "Results    stay in results/words; they find the corpus by its old name" in text
+    assert open_corpus("words", Path("data")).folder == Path("data/terms")
+    assert "is its name already" in refused(capsys, "rename", "terms", "terms")
+    assert "No corpus 'wrods'" in refused(capsys, "rename", "wrods", "other")

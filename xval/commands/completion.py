@@ -15,7 +15,7 @@ from pathlib import Path
 
 from augmentation import command_line as augmentation
 from preprocessing import commands, corpora
-from preprocessing.commands import check, convert, make, show
+from preprocessing.commands import check, convert, make, rename, show
 from preprocessing.options.argument_parser import Parser
 from xval.commands import command_names, find_command
 
@@ -56,7 +56,8 @@ def _preprocessing() -> Parser:
     for name in names:
         _add(below, name, make.make_parser(name)[0], corpora.summarise_corpus(name))
     _add(below, "show", show.make_parser(), commands.COMMANDS["show"])
-    _add(below, "convert", convert.make_parser(), commands.COMMANDS["convert"])
+    for name, command in (("convert", convert), ("rename", rename)):
+        _add(below, name, command.make_parser(), commands.COMMANDS[name])
     checks = below.add_parser("check", help=commands.COMMANDS["check"]).add_subparsers()
     for name in names:
         _add(checks, name, check.make_parser(name)[0], corpora.summarise_corpus(name))

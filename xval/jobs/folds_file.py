@@ -7,7 +7,7 @@ from pathlib import Path
 
 from preprocessing import corpus
 from preprocessing.clips.columns import COLUMNS_NAME, with_columns
-from preprocessing.corpus_folder import corpus_folder
+from preprocessing.corpus_folder import find_corpus_folder
 from xval.base.code_hash import hash_code
 from xval.base.csv_text import guard
 from xval.base.errors import FoldsError
@@ -41,7 +41,7 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     made_by = wanted.of_task(settings.task_type)
     is_own = is_dotted(wanted.fold_strategy)
     if is_own:
-        made_by |= _identity(wanted.fold_strategy, corpus_folder(dataset, data_folder))
+        made_by |= _identity(wanted.fold_strategy, find_corpus_folder(dataset, data_folder))
     known = (made_by, fingerprint)
     if written and (written.get("settings"), written.get("corpus_fingerprint")) == known:
         return read_folds(folder).plan

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.clips.parquet_files import read_table
 from preprocessing.corpus import Corpus, open_corpus
-from preprocessing.corpus_folder import corpus_folder
+from preprocessing.corpus_folder import find_corpus_folder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.moments import DAMAGE
@@ -217,7 +217,7 @@ class Evidence:
         settings = next(iter(self.instances.values())).settings
         try:
             data_folder = self._data_folder or Path(settings.data_folder)
-            if not corpus_folder(settings.dataset, data_folder).is_dir():
+            if not find_corpus_folder(settings.dataset, data_folder).is_dir():
                 where = f"the corpus '{settings.dataset}' is not in {data_folder}"
                 return NotCheckableError(f"{where}; name the folder of corpora with --data-folder")
             return open_corpus(settings.dataset, data_folder)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.clips.fingerprints import find_alike, read_fingerprints, short_hashes
+from preprocessing.corpus_folder import names_of
 from xval.base.errors import first_of
 from xval.folds.plan import Fold
 from xval.models.saved.seen import Found, Heard, Seen, read_clips
@@ -50,18 +51,19 @@ class Leakage:
 def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
     """Compare what a model has heard with the test and validation sides of a fold, by item, by audio and by fingerprint.
 
-    corpus_folder is data/<dataset>.
+    corpus_folder is data/<dataset>, or what it was renamed to.
     """
     import pandas as pd
 
     clips, perhaps = read_clips(corpus_folder), set[str]()
     others, lacking = heard_elsewhere(seen, clips), ""
+    names = {dataset, *names_of(corpus_folder)}
     for verb, done_with, items, heard in (
         ("tests", "has heard", fold.test, seen.all),
         ("validates with", "was trained on", fold.validation, seen.training),
     ):
         side = pd.DataFrame({"item": items, "clip": ""}) if clips is None else clips[clips["item"].isin(items)]
-        matches = (heard if clips is not None else Heard(heard.items, None)).find(side, dataset)
+        matches = (heard if clips is not None else Heard(heard.items, None)).find(side, names)
         heard_clips = _describe(side, matches)
         if not heard_clips:
             counted_here = others if heard.audio is None else np.intersect1d(others, heard.audio)

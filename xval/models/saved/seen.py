@@ -6,7 +6,7 @@ are among what the model has heard.
 Audio is compared by `preprocessing.audio.read.audio_hash`, and by its fingerprint, whatever the corpus or the clip is called.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,17 +57,18 @@ class Heard:
     items: Mapping[str, frozenset[str]]
     audio: NDArray[np.uint64] | None
 
-    def find(self, clips: "pd.DataFrame", corpus: str) -> Found:
+    def find(self, clips: "pd.DataFrame", corpora: Collection[str]) -> Found:
         """Return which clips were heard.
 
         Args:
             clips: With the columns item and, where audio is known, audio_hash.
-            corpus: The name of their corpus; empty where they have none.
+            corpora: The names that their corpus has or had; empty where they are of none.
         """
         items = clips["item"].astype(str)
-        others = [item for name, listed in self.items.items() if name != corpus for item in listed]
+        own = [item for name, listed in self.items.items() if name in corpora for item in listed]
+        others = [item for name, listed in self.items.items() if name not in corpora for item in listed]
         by_audio = None if self.audio is None else np.isin(short_hashes(clips["audio_hash"]), self.audio)
-        by_item = items.isin(self.items.get(corpus, frozenset())).to_numpy()
+        by_item = items.isin(own).to_numpy()
         return Found(by_item, by_audio, items.isin(others).to_numpy() & ~by_item)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preprocessing.corpus_folder import find_corpus_folder
 from preprocessing.store.checksums import refuse_damage
 from xval.answers.summary import MEMBERS_DIFFER
 from xval.base.errors import ResultsError, SettingsError, suggestion
@@ -78,7 +79,7 @@ def make_ensemble(
     if missing := sorted(set(folds.numbers) - set(members)):
         raise ResultsError(f"{folder.path}: no member has fold {', '.join(map(str, missing))}.")
     first = members[folds.numbers[0]][0]
-    corpus = (data_folder or Path(first.settings.data_folder)) / first.settings.dataset
+    corpus = find_corpus_folder(first.settings.dataset, data_folder or Path(first.settings.data_folder))
     keys = [JobKey(instance.number, fold) for fold in folds.numbers]
     jobs = [_make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold)) for key in keys]
     for store in sorted({job.store_folder for job in jobs}):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from preprocessing.corpus_folder import corpus_folder
+from preprocessing.corpus_folder import find_corpus_folder
 from preprocessing.embeddings.families import opensmile
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
@@ -104,7 +104,7 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
         raise ResultsError(f"{folder}: no finished fold. Wanted is results/<dataset>/experiment_<n>/instance_<i>/fold_<k>.")
     settings = results.settings(key.instance).settings
     estimator, features = load(folder), settings.feature_settings()
-    corpus = corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
+    corpus = find_corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
     store = open_store(corpus / "features" / Path(record["store"]).name)
     fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
     test = load_fold(store, fold, features, in_memory=False, clips=read_clips_of(settings, corpus)).sides["test"]

@@ -20,6 +20,7 @@ from preprocessing.clips.table import NAMED, check_clips, label_columns
 from preprocessing.corpora.folders import list_labelled
 from preprocessing.corpora.table import read_clips
 from preprocessing.corpus import CUSTOM, Corpus, open_corpus
+from preprocessing.corpus_folder import names_of
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import open_store
 from xval.base.errors import AudioError, CorpusError, SettingsError, suggestion
@@ -58,7 +59,7 @@ class LabelledClips:
 
     Attributes:
         name: For messages, and for the folder of the report.
-        dataset: Of a prepared corpus; None: a folder or table.
+        corpus_names: The names that a prepared corpus has or had; empty: a folder or table.
         audio_folder: What the paths are relative to.
         table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: begin and end of the file), label (str, or
             float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet).
@@ -67,7 +68,7 @@ class LabelledClips:
     """
 
     name: str
-    dataset: str | None
+    corpus_names: tuple[str, ...]
     audio_folder: Path
     table: pd.DataFrame
     features: tuple[NDArray[np.float32], ...] | None = None
@@ -187,7 +188,7 @@ def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: st
     """Check a list of clips as preprocessing does."""
     checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=find_task(task_type).corpus_type)
     columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
-    return LabelledClips(name, None, audio_folder, checked[columns].assign(audio_hash=""))
+    return LabelledClips(name, (), audio_folder, checked[columns].assign(audio_hash=""))
 
 
 def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
@@ -207,7 +208,7 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
     if not audio_folder.is_dir():
         raise CorpusError(f"{corpus.folder}: its audio is no longer in {audio_folder}. Give the folder with --audio-folder.")
     annotations = corpus.annotations() if find_task(corpus.task_type).target == "frame" else None
-    return LabelledClips(corpus.dataset, corpus.dataset, audio_folder, table, annotations=annotations)
+    return LabelledClips(corpus.dataset, names_of(corpus.folder), audio_folder, table, annotations=annotations)
 
 
 def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
@@ -219,7 +220,7 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
         size = store.description.frame_samples or 1
         frames = tuple(store.predictors(item)[first:stop].reshape(-1, size) for item, first, stop in stretches)
         return LabelledClips(
-            corpus.dataset, corpus.dataset, corpus.folder, table, annotations=corpus.annotations(), features=frames
+            corpus.dataset, names_of(corpus.folder), corpus.folder, table, annotations=corpus.annotations(), features=frames
         )
     arrays: dict[str, Any] = {item: store.predictors(item) for item in store.items}
     features = tuple(arrays[item][row] for item, row in zip(examples["item"], examples["row"], strict=True))
@@ -230,7 +231,7 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
             raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; numbers (n_outputs,) are wanted.")
         columns = {f"{NAMED}{name}": rows[:, number] for number, name in enumerate(store.target_names)}
         table = table.drop(columns="label").assign(**columns)
-    return LabelledClips(corpus.dataset, corpus.dataset, corpus.folder, table, features=features)
+    return LabelledClips(corpus.dataset, names_of(corpus.folder), corpus.folder, table, features=features)
 
 
 def _refuse_pattern(options: ReadOptions) -> None:

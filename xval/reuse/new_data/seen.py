@@ -55,7 +55,7 @@ def find_seen(clips: LabelledClips, members: Sequence[Path], descriptions: Seque
         Heard(
             {corpus: frozenset(items) for corpus, items in description.seen_items.items()},
             read_audio_hashes(member.with_name(SEEN_AUDIO_NAME)),
-        ).find(clips.table, clips.dataset or "")
+        ).find(clips.table, clips.corpus_names)
         for member, description in zip(members, descriptions, strict=True)
     ]
     by_audio = [member_matches.by_audio for member_matches in matches if member_matches.by_audio is not None]

@@ -168,3 +168,9 @@ def test_without_fingerprints_a_model_of_another_corpus_is_unknown(tmp_path, cor
 )
 def test_parts_of_unknown_origin_go_with_a_model(described, parts):
     assert parts_of_unknown_origin(described) == parts
+
+
+def test_a_model_of_the_corpus_before_it_was_renamed_is_one_of_its_own(tmp_path, judge_model):
+    assert judge_model("ab", "d", name="former", audio="", audio_chose="").state == "unknown"
+    write_json(tmp_path / "data" / "speech" / "former_names.json", {"names": ["former"]})
+    assert judge_model("ab", "d", name="former", audio="", audio_chose="").state == "leaked"

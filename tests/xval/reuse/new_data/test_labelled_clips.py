@@ -52,9 +52,9 @@ def test_all_forms_give_the_same_clips(animals, tmp_path, suffix):
 
     assert len(of_folder) == 18
     assert key(of_folder) == key(of_table) == key(of_corpus)
-    assert [each.dataset for each in (of_folder, of_table, of_corpus)] == [None, None, "animals"]
+    assert [each.corpus_names for each in (of_folder, of_table, of_corpus)] == [(), (), ("animals",)]
     assert key(read("animals", data_folder=tmp_path / "data")) == key(of_corpus)
-    assert read(corpus.folder / "corpus.parquet").dataset == "animals"
+    assert read(corpus.folder / "corpus.parquet").corpus_names == ("animals",)
     hashed, left_out = add_hashes(of_folder, n_processes=1, progress=None)
     assert left_out.empty
     assert sorted(hashed.table["audio_hash"]) == sorted(of_corpus.table["audio_hash"])

@@ -1,0 +1,46 @@
+"""``python -m preprocessing rename OLD NEW``: give a prepared corpus another name.
+
+Comes in: the two names. Goes out: data/<new>, with a note of the old name by which results that name it still find it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from preprocessing.console import make_console
+from preprocessing.options.argument_parser import Parser, add_data_folder_argument
+from xval.base.config_file import read_default
+from xval.base.errors import CorpusError
+
+_PROGRAM = "python -m preprocessing rename"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Rename a corpus, and say what becomes of its results."""
+    from preprocessing.corpus_folder import rename_corpus
+
+    values = make_parser().parse_all(arguments)
+    old, new = values.old, values.new
+    if old == new:
+        raise CorpusError(f"{old}: is its name already.")
+    folder = rename_corpus(old, new, values.data_folder)
+    console = make_console()
+    console.print(f"Renamed    {old} to {new}: {folder}")
+    results = Path(read_default("experiment", "experiment_folder")) / old
+    if results.is_dir():
+        console.print(
+            f"Results    stay in {results}; they find the corpus by its old name, as a script with dataset={old} does"
+        )
+    console.print(f"Next       new experiments: --set dataset={new}")
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command."""
+    parser = Parser(
+        prog=_PROGRAM,
+        description="Give a prepared corpus another name. Its features, and the results that were made with it, stay valid: "
+        "whatever names the old name finds the corpus, until another corpus is prepared under that name.",
+    )
+    parser.add_argument("old", metavar="OLD", help="its name: data/<old>")
+    parser.add_argument("new", metavar="NEW", help="another name, which no corpus has")
+    add_data_folder_argument(parser)
+    return parser
