@@ -64,19 +64,21 @@ def run(options: argparse.Namespace) -> int:
     from xval.report.new_data.text import Subject, describe
     from xval.reuse.inference.locate import find_members
     from xval.reuse.new_data.evaluation import Choices, evaluate_on
-    from xval.reuse.new_data.labelled_clips import ReadOptions, read_labelled_clips
+    from xval.reuse.new_data.labelled_clips import ReadOptions, naming_reader, read_labelled_clips
 
     choices = Choices(read_renames(options.rename), options.leave_out_seen, options.annotation_policy, count_cores())
     items = tuple(part.strip() for part in options.items.split(",") if part.strip())
     # Before the backend is loaded: what is wrong with the data is said at once.
     task_type = read_description(find_members(options.model).members[0]).task_type
     read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items)
-    clips = read_labelled_clips(options.data, task_type, read)
+    with naming_reader(options.data, options.data_folder):
+        clips = read_labelled_clips(options.data, task_type, read)
     output = options.output or folder_beside(options.model) / f"evaluation_{_model_name(options.model)}_on_{clips.name}"
     check_output(output, overwrite=options.overwrite)
     console = make_console()
     model = arguments.load(options, console)
-    outcome = evaluate_on(model, clips, choices, lambda title: progress_bar(console, title))
+    with naming_reader(options.data, options.data_folder):
+        outcome = evaluate_on(model, clips, choices, lambda title: progress_bar(console, title))
     subject = Subject(_describe_model(model), options.data, model.task_type, model.class_names)
     lines = describe(subject, outcome)
     write_report(output, subject, outcome, model.descriptions, lines, overwrite=options.overwrite)

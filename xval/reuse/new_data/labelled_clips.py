@@ -4,6 +4,8 @@ Comes in: a path or the name of a corpus. Goes out: `LabelledClips`, one row per
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from preprocessing.clips.facts import list_stretches
 from preprocessing.clips.index_file import INDEX_NAME
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import NAMED, check_clips, label_columns
+from preprocessing.corpora._recognise import recognise
 from preprocessing.corpora.folders import list_labelled
 from preprocessing.corpora.table import read_clips
 from preprocessing.corpus import CUSTOM, Corpus, open_corpus
@@ -24,6 +27,7 @@ from preprocessing.corpus_folder import names_of
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import open_store
 from xval.base.errors import AudioError, CorpusError, SettingsError, suggestion
+from xval.base.operating_system import quote
 from xval.measures.task import find_task
 from xval.reuse.inference import Stretch
 
@@ -109,6 +113,24 @@ def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> Labe
     if unknown:
         raise CorpusError(f"--items: {data} has no item '{unknown[0]}'. {suggestion(unknown[0], set(clips.table['item']))}")
     return clips.keep(clips.table["item"].isin(options.items)) if options.items else clips
+
+
+@contextmanager
+def naming_reader(data: str, data_folder: Path) -> Iterator[None]:
+    """Name, in errors about a folder that is no folder of class folders, the reader of the corpus that it holds."""
+    try:
+        yield
+    except CorpusError as error:
+        folder = Path(data)
+        readers = recognise(folder) if folder.is_dir() and not (folder / INDEX_NAME).is_file() else []
+        if not readers:
+            raise
+        reader = readers[0]
+        place = "" if data_folder == Path("data") else f" --data-folder {quote(str(data_folder))}"
+        raise CorpusError(
+            f"{error} It is laid out as the corpus {' or '.join(readers)}: prepare it with python -m preprocessing {reader} "
+            f"{quote(data)}{place}, and name {reader} instead of the folder."
+        ) from error
 
 
 def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | None) -> tuple[LabelledClips, pd.DataFrame]:

@@ -12,7 +12,7 @@ from preprocessing.clips.table import check_clips
 from preprocessing.corpus import make_corpus
 from preprocessing.store import write
 from xval.base.errors import CorpusError, SettingsError
-from xval.reuse.new_data.labelled_clips import ReadOptions, add_hashes, read_labelled_clips
+from xval.reuse.new_data.labelled_clips import ReadOptions, add_hashes, naming_reader, read_labelled_clips
 
 PATTERN = r"s\d"
 
@@ -67,6 +67,23 @@ def test_a_folder_of_the_name_of_a_corpus_points_at_it(animals, tmp_path, monkey
 
     with pytest.raises(CorpusError, match=r"Or was the prepared corpus meant, .*data/animals\?"):
         read("animals", data_folder=tmp_path / "data")
+
+
+def test_an_error_about_a_corpus_as_distributed_names_its_reader(tmp_path):
+    for actor in ("01", "02"):
+        (tmp_path / f"raw/Actor_{actor}").mkdir(parents=True)
+        (tmp_path / f"raw/Actor_{actor}/03-01-05-01-01-01-{actor}.wav").touch()
+    (tmp_path / "other/a/b").mkdir(parents=True)  # as folders of voxceleb are, but for the names
+    (tmp_path / "other/a/b/1.wav").touch()
+
+    ravdess = (
+        r"^Mine\. It is laid out as the corpus ravdess: prepare it with python -m preprocessing ravdess .*raw "
+        "--data-folder elsewhere, and name ravdess instead"
+    )
+    with pytest.raises(CorpusError, match=ravdess), naming_reader(str(tmp_path / "raw"), Path("elsewhere")):
+        raise CorpusError("Mine.")
+    with pytest.raises(CorpusError, match=r"^Mine\.$"), naming_reader(str(tmp_path / "other"), Path("data")):
+        raise CorpusError("Mine.")
 
 
 def test_stretches_and_missing_items(animals):
