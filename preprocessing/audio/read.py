@@ -8,11 +8,12 @@ A file that ends before its header says is refused (by more than 0.1 s where it 
 the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), the clip is what can be decoded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import soxr
@@ -30,6 +31,9 @@ and its features would overflow."""
 SHORTEST_S = 0.001
 
 _GROWTH = 1.25
+
+OnHash: TypeAlias = Callable[[str], object]
+"""Takes the hash of a clip, `AudioFacts.audio_hash`, once all of it was read."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def read_audio(
     start_s: float | None = None,
     end_s: float | None = None,
     channel: int | None = None,
+    on_hash: OnHash | None = None,
 ) -> tuple[NDArray[np.float32], int]:
     """Read one clip as mono samples.
 
@@ -83,6 +88,7 @@ def read_audio(
         start_s: Where the clip begins in the file; its beginning when omitted.
         end_s: Where the clip ends in the file; its end when omitted.
         channel: Which channel, from 0; the mean of all when omitted.
+        on_hash: Called with the hash of the clip.
 
     Returns:
         samples: float32 (n_samples,), full scale is -1 to 1.
@@ -92,7 +98,9 @@ def read_audio(
         AudioError: The file is missing, empty or no audio, ends before its header says, holds samples that are NaN, infinite or
             beyond `LOUDEST`, has no such channel, or the stretch does not lie inside it.
     """
-    decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel)
+    decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel, with_hash=on_hash is not None)
+    if on_hash is not None and decoded.audio_hash is not None:
+        on_hash(decoded.audio_hash)
     if sample_rate_hz is None:
         return decoded.samples, decoded.sample_rate_hz
     try:
@@ -118,7 +126,7 @@ def decode(
         rate_hz = audio.sample_rate_hz
         check_channel(path, audio.n_channels, channel)
         first, stop = find_stretch(path, audio, start_s, end_s)
-        digest = blake2b(str(rate_hz).encode(), digest_size=16) if with_hash else None
+        digest = _begin_hash(rate_hz) if with_hash else None
         samples = np.empty(0, np.float32)
         n_samples = 0
         for block in audio.read(first, stop):
@@ -145,6 +153,7 @@ def read_blocks(
     start_s: float | None = None,
     end_s: float | None = None,
     channel: int | None = None,
+    on_hash: OnHash | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Read a clip of any length block by block, as mono samples; together what `read_audio` gives, whose arguments it has.
 
@@ -160,12 +169,28 @@ def read_blocks(
         resampler = None
         if audio.sample_rate_hz != sample_rate_hz:
             resampler = soxr.ResampleStream(audio.sample_rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
+        digest = _begin_hash(audio.sample_rate_hz)
         for block in audio.read(first, stop):
-            samples = mix(path, block, channel)[1]
+            mean, samples = mix(path, block, channel)
+            if on_hash is not None:
+                digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
             yield samples if resampler is None else resampler.resample_chunk(samples)
         find_stretch(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
         if resampler is not None:
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+        if on_hash is not None:
+            on_hash(digest.hexdigest())
+
+
+def hash_samples(samples: NDArray[np.float32], sample_rate_hz: int) -> str:
+    """Return the hash of mono samples in memory, float32 (n_samples,), which is that of a file with the same ones."""
+    digest = _begin_hash(sample_rate_hz)
+    digest.update(np.ascontiguousarray(samples, dtype="<f4").data)
+    return digest.hexdigest()
+
+
+def _begin_hash(sample_rate_hz: int) -> blake2b:
+    return blake2b(str(sample_rate_hz).encode(), digest_size=16)
 
 
 def read_header(path: Path) -> OpenAudio:

@@ -9,7 +9,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.base.errors import SettingsError, counted
+from xval.base.errors import SettingsError, counted, first_of
 from xval.commands import _model_arguments as arguments
 from xval.report.text_tables import print_table, read_output, write_table
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "say what a saved model hears in audio files"
 _TOP_ON_SCREEN = 3
+_N_NAMED = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,9 +58,26 @@ def run(options: argparse.Namespace) -> int:
         )
     if n_silent:
         messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): what the model says there means nothing.")
+    if said := _describe_seen(table.attrs["seen"], model):
+        messages.print(said)
     for _, path, reason in left_out:
         messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
     return EXIT_FAILED if left_out else 0
+
+
+def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
+    """Return a line on files of the training, or on that these are not known; empty: there is none."""
+    if model.description.is_custom or seen == []:
+        return ""
+    if seen is None:
+        return "Whether a file was among the audio of its training is not known: seen_audio.npy is not beside the model."
+    n_models = len(model.members)
+    whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
+    verb = "is" if len(seen) == 1 else "are"
+    return (
+        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}; the answer there is no test: "
+        f"{first_of(seen, _N_NAMED)}"
+    )
 
 
 def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) -> "pd.DataFrame":

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import soundfile
 
+from xval import load_model
+
 RATE_HZ = 8000
 PROBABILITIES = ["probability_high", "probability_low"]
 
@@ -25,7 +27,7 @@ def test_each_file_gets_a_line_with_its_classes(command, fold, save_untrained):
     ended = command("predict", fold, save_untrained.audio / "0_0.wav", save_untrained.audio / "0_1.wav")
 
     assert (ended.code, ended.err) == (0, "")
-    lines = [line for line in ended.out.splitlines() if ".wav" in line]
+    lines = [line for line in ended.out.splitlines() if ".wav  " in line]
     assert len(lines) == 2
     assert all("high 0." in line and "low 0." in line for line in lines)
 
@@ -224,3 +226,28 @@ def test_two_hours_are_predicted_in_little_memory(save_untrained, tmp_path):
     assert int(ended.stderr) / 2**10 < 1500  # nothing but the measure is on the standard error
     table = pd.read_csv(tmp_path / "out.csv")
     assert table["end_s"].iloc[-1] == pytest.approx(7200)
+
+
+def test_a_file_that_trained_the_model_is_named_whatever_it_is_called(command, fold, save_untrained, tmp_path):
+    shutil.copy(save_untrained.audio / "0_0.wav", tmp_path / "renamed.wav")  # trained
+    soundfile.write(tmp_path / "other.flac", *soundfile.read(save_untrained.audio / "2_1.wav", dtype="float32"))  # validated
+    tested = save_untrained.audio / "3_0.wav"
+
+    for options in ((), ("--segments",), ("--output", "json")):
+        ended = command("predict", fold, tmp_path / "renamed.wav", tmp_path / "other.flac", tested, *options)
+        said = ended.err if "json" in options else ended.out
+        seen = f"{tmp_path / 'renamed.wav'}, {tmp_path / 'other.flac'}"
+        heard = "2 files are among the audio that trained the model or chose its epoch; the answer there is no test: "
+        assert heard + seen in said
+    assert "no test" not in command("predict", fold, tested).out
+    both = command("predict", fold.parent, tmp_path / "renamed.wav").out
+    assert "1 file is among the audio that trained " in both
+    moved = shutil.copytree(fold, tmp_path / "moved")
+    (moved / "seen_audio.npy").unlink()
+    assert "is not known: seen_audio.npy is not beside the model." in command("predict", moved, tested).out
+
+
+def test_samples_of_a_file_are_recognised_too(fold, save_untrained):
+    samples, rate_hz = soundfile.read(save_untrained.audio / "0_0.wav", dtype="float32")
+    model = load_model(fold)
+    assert model.predict([samples, samples[:-1]], sample_rate_hz=rate_hz).attrs["seen"] == ["0"]

@@ -19,6 +19,8 @@ from xval.data.clip_average import combine_examples
 from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.measures.events.finding import find_events
 from xval.models.saved.description import ModelDescription, mean_thresholds
+from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
+from xval.models.saved.seen import short_hashes
 from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.reuse.inference.members import Member
@@ -135,7 +137,8 @@ class SavedModel:
             path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
             probability_<class>; predicted_<target> of a regression (numbers from 0 without names); squared_error of an
             autoencoder (in units of the normalised features); label and probability of each event, the mean over its frames.
-            ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` those under -80 dBFS.
+            ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` those under -80 dBFS;
+            ``attrs["seen"]`` names those whose audio trained a member or chose its epoch (None: not known).
 
         Raises:
             AudioError: Something cannot be decoded, or either axis of an array may be the channels.
@@ -145,7 +148,18 @@ class SavedModel:
         request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], source_answers, per) for number, source_answers in of_source.items()]
-        return self._joined(tables, of_source, left_out)
+        table = self._joined(tables, of_source, left_out)
+        table.attrs["seen"] = self._names_of_seen([sources[number] for number in of_source])
+        return table
+
+    def _names_of_seen(self, sources: list[Source]) -> list[str] | None:
+        """Return the names of sources whose audio trained a member or chose its epoch; None: not known of some member."""
+        known = [read_audio_hashes(member.path.with_name(SEEN_AUDIO_NAME)) for member in self._members]
+        hashes = [heard for heard in known if heard is not None]
+        if self.description.is_custom or len(hashes) < len(known):
+            return None
+        is_seen = np.isin(short_hashes(source.audio_hash for source in sources), np.concatenate(hashes))
+        return [source.name for source, seen in zip(sources, is_seen, strict=True) if seen]
 
     def predict_proba(
         self, audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None = None, sampling_rate: int | None = None

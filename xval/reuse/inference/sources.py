@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.open import check_channel
-from preprocessing.audio.read import mix, read_audio, read_blocks, resample
+from preprocessing.audio.read import hash_samples, mix, read_audio, read_blocks, resample
 from preprocessing.clips.listing import list_audio
 from xval.base.errors import AudioError, SettingsError
 
@@ -60,7 +60,7 @@ Audio: TypeAlias = str | Path | Stretch | Samples | Mapping[str, Any]
 (n_samples, n_channels); with their rate, ``{"array": samples, "sampling_rate": rate}``. Also an array of ready features."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Source:
     """One clip to be predicted.
 
@@ -69,12 +69,14 @@ class Source:
         stretch: Of a file; None: an array.
         values: Samples or features; None: a file.
         rate_hz: Of the samples of an array.
+        audio_hash: As of `preprocessing.audio.read.AudioFacts`, once all of it was read; empty before.
     """
 
     name: str
     stretch: Stretch | None = None
     values: NDArray[np.float32] | None = None
     rate_hz: int = 0
+    audio_hash: str = ""
 
     @property
     def offset_s(self) -> float:
@@ -90,7 +92,9 @@ class Source:
         if self.stretch is None:
             return np.concatenate(list(self.blocks(sample_rate_hz, channel)))
         path, start_s, end_s = self.stretch
-        samples, _ = read_audio(Path(path), sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s, channel=channel)
+        samples, _ = read_audio(
+            Path(path), sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s, channel=channel, on_hash=self._take_hash
+        )
         return samples
 
     def blocks(self, sample_rate_hz: int, channel: int | None) -> Iterator[NDArray[np.float32]]:
@@ -101,13 +105,25 @@ class Source:
         """
         if self.stretch is not None:
             path, start_s, end_s = self.stretch
-            yield from read_blocks(Path(path), sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s, channel=channel)
+            yield from read_blocks(
+                Path(path),
+                sample_rate_hz=sample_rate_hz,
+                start_s=start_s,
+                end_s=end_s,
+                channel=channel,
+                on_hash=self._take_hash,
+            )
             return
         samples = _by_channel(self.values, f"array {self.name}")
         if samples.shape[1] == 1:
             channel = None
         check_channel(f"array {self.name}", samples.shape[1], channel)
-        yield resample(mix(f"array {self.name}", samples, channel)[1], self.rate_hz, sample_rate_hz)
+        mean, mixed = mix(f"array {self.name}", samples, channel)
+        self._take_hash(hash_samples(mean, self.rate_hz))
+        yield resample(mixed, self.rate_hz, sample_rate_hz)
+
+    def _take_hash(self, audio_hash: str) -> None:
+        self.audio_hash = audio_hash
 
 
 def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, is_custom: bool) -> list[Source]:
