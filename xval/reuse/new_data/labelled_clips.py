@@ -165,7 +165,7 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
             raise
     if path.is_file():
         return _read_table(path, task_type, options)
-    available = [index.parent.name for index in options.data_folder.glob(f"*/{INDEX_NAME}")]
+    available = [name for index in options.data_folder.glob(f"*/{INDEX_NAME}") for name in names_of(index.parent)]
     if data not in available:
         corpora = f" Corpora in {options.data_folder}: {suggestion(data, available)}" if available else ""
         raise CorpusError(f"{data}: no such folder, file or corpus. Wanted is {_WANTED}.{corpora}")

@@ -10,6 +10,7 @@ import pytest
 from preprocessing.__main__ import main as preprocess
 from preprocessing.clips.table import check_clips
 from preprocessing.corpus import make_corpus
+from preprocessing.corpus_folder import rename_corpus
 from preprocessing.store import write
 from xval.base.errors import CorpusError, SettingsError
 from xval.reuse.new_data.labelled_clips import ReadOptions, add_hashes, naming_reader, read_labelled_clips
@@ -58,6 +59,9 @@ def test_all_forms_give_the_same_clips(animals, tmp_path, suffix):
     hashed, left_out = add_hashes(of_folder, n_processes=1, progress=None)
     assert left_out.empty
     assert sorted(hashed.table["audio_hash"]) == sorted(of_corpus.table["audio_hash"])
+    rename_corpus("animals", "beasts", tmp_path / "data")
+    renamed = read("animals", data_folder=tmp_path / "data")
+    assert (key(renamed), renamed.corpus_names) == (key(of_corpus), ("beasts", "animals"))
 
 
 def test_a_folder_of_the_name_of_a_corpus_points_at_it(animals, tmp_path, monkeypatch):
