@@ -6,7 +6,7 @@ are among what the model has heard.
 Audio is compared by `preprocessing.audio.read.audio_hash`, and by its fingerprint, whatever the corpus or the clip is called.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path

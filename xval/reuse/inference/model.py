@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.clips.fingerprints import short_hashes
 from xval.base.errors import AudioError, SettingsError, counted
 from xval.data.clip_average import combine_examples
 from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.measures.events.finding import find_events
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
-from xval.models.saved.seen import short_hashes
 from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.reuse.inference.members import Member
