@@ -74,17 +74,13 @@ def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]
     ]
 
 
-def last_call(model: "keras.Model") -> tuple["keras.Operation", list[Any]] | None:
-    """Return the layer or operation that gives the output of a functional model, and its input tensors.
+def last_call(network: "keras.Model") -> tuple["keras.Operation", list["keras.KerasTensor"]]:
+    """Return the operation that gives the first output of a functional model, and the tensors that it reads there.
 
-    None: the model has several outputs, or calls it more than once. `keras.Operation.output` is public, but of a model within a
-    model it is that of its own graph.
+    `output` and `input` of a model are public, but where it is a part of another one they are of its own graph.
     """
-    if len(model.outputs) != 1:
-        return None
-    operation = model.outputs[0]._keras_history.operation
-    nodes = operation._inbound_nodes
-    return (operation, list(nodes[0].input_tensors)) if len(nodes) == 1 else None
+    operation, number, _ = network.outputs[0]._keras_history
+    return operation, operation._inbound_nodes[number].input_tensors
 
 
 def optimizer_variables(optimizer: "keras.optimizers.Optimizer") -> list["keras.Variable"]:

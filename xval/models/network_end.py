@@ -5,11 +5,12 @@ layer with that one; a line on what was taken off, or on another activation that
 is probabilities already, which its answers show whatever its code looks like.
 """
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from xval.backend.keras_internals import last_call, shapes_of
 from xval.settings.schema import Settings
@@ -48,14 +49,15 @@ def linear_end(network: keras.Model, settings: Settings) -> tuple[keras.Model, l
 
 
 def activation_at_end(network: keras.Model) -> str | None:
-    """Return Keras's name of the activation that a network ends in, which may be ``linear``; None: no layer tells."""
+    """Return Keras's name of the activation that a network ends in, ``linear`` of a layer with weights; None: unknown."""
     return _activation_of(_last_layer(network))
 
 
 def answers_of(network: keras.Model, shape: tuple[int, ...]) -> Answers:
     """Return what a network answers, whatever its weights and its inputs are.
 
-    Its weights are changed at random, several times, and stay changed: a linear end cannot keep to numbers from 0 to 1 then.
+    Its weights are changed at random, several times: a linear end cannot keep to numbers from 0 to 1 then. They are put back,
+    for layers may be shared with other networks, as those of a module of the user's own that keeps a pretrained one.
 
     Args:
         network: A model with one output, float (batch, ..., n_outputs).
@@ -65,21 +67,28 @@ def answers_of(network: keras.Model, shape: tuple[int, ...]) -> Answers:
         Its answers; ``numbers`` also where none is finite or all are equal, which says nothing.
     """
     rng = np.random.default_rng(0)
-    examples = rng.normal(size=(_N_EXAMPLES, *shape)).astype(np.float32)
+    examples = rng.standard_normal((_N_EXAMPLES, *shape), np.float32)
     examples = np.concatenate([examples, _LARGE * examples])
-    drawn = []
-    for _ in range(_N_DRAWS):
-        for variable in network.trainable_variables:
-            values = keras.ops.convert_to_numpy(variable.value).astype(np.float32)
-            deviation = 2 * np.sqrt(np.mean(values**2)) or 0.5  # zeros at the start, as of a bias
-            variable.assign(values + deviation * rng.normal(size=values.shape))
-        answers = keras.ops.convert_to_numpy(keras.ops.cast(network(examples, training=False), "float32"))
-        drawn.append(answers.reshape(-1, answers.shape[-1]))
-    rows = np.concatenate(drawn)
+    before = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in network.trainable_variables]
+    try:
+        rows = np.concatenate([_answer_changed(network, examples, rng) for _ in range(_N_DRAWS)])
+    finally:
+        for variable, values in zip(network.trainable_variables, before, strict=True):
+            variable.assign(values)
     rows = rows[np.isfinite(rows).all(axis=1)]
     if not rows.size or np.ptp(rows) == 0 or rows.min() < -_TOLERANCE or rows.max() > 1 + _TOLERANCE:
         return "numbers"
     return "probabilities" if np.abs(rows.sum(axis=1) - 1).max() <= _TOLERANCE else "shares"
+
+
+def _answer_changed(network: keras.Model, examples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Change each weight by about its own size; return the answers, float32 (n, n_outputs)."""
+    for variable in network.trainable_variables:
+        values = keras.ops.convert_to_numpy(keras.ops.cast(variable.value, "float32"))
+        deviation = 2 * np.sqrt(np.mean(values**2)) or 0.5  # zeros at the start, as of a bias
+        variable.assign(values + deviation * rng.standard_normal(values.shape, np.float32))
+    answers: NDArray[np.float32] = keras.ops.convert_to_numpy(keras.ops.cast(network(examples, training=False), "float32"))
+    return answers.reshape(-1, answers.shape[-1])
 
 
 def _last(network: keras.Model) -> Any:
@@ -87,8 +96,10 @@ def _last(network: keras.Model) -> Any:
     if type(network) is keras.Sequential:
         return network.layers[-1] if network.layers else None
     is_functional = type(network).__module__.partition(".")[0] == "keras" and hasattr(network, "operations")
-    called = last_call(network) if is_functional else None
-    return called and called[0]
+    if not is_functional or len(network.outputs) != 1:
+        return None
+    operation, _ = last_call(network)
+    return operation if len(shapes_of(operation)) == 1 else None  # what is called elsewhere, too, is to stay as it is
 
 
 def _last_layer(network: keras.Model) -> Any:
@@ -107,7 +118,8 @@ def _activation_of(layer: Any) -> str | None:
     if type(layer) not in _WITH_ACTIVATION:
         return None
     name = getattr(layer.activation, "__name__", "")
-    return name if getattr(keras.activations, name, None) is layer.activation else None
+    tells_nothing = type(layer) is layers.Activation and name == "linear"
+    return name if getattr(keras.activations, name, None) is layer.activation and not tells_nothing else None
 
 
 def _without_activation(network: keras.Model) -> keras.Model:
@@ -130,7 +142,7 @@ def _ending_in(network: keras.Model, successor: keras.Model | None) -> keras.Mod
         if successor is not None:
             network.add(successor)
         return network
-    _, (read,) = cast("tuple[Any, list[Any]]", last_call(network))
+    _, (read,) = last_call(network)
     return keras.Model(network.inputs, read if successor is None else successor(read), name=network.name)
 
 

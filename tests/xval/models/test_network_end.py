@@ -17,7 +17,7 @@ BACKENDS = [
     for name in ("tensorflow", "torch", "jax")
 ]
 ANSWERS = {
-    **dict.fromkeys(["ops", "lambda", "function", "subclass", "dropped out"], "probabilities"),
+    **dict.fromkeys(["ops", "lambda", "function", "subclass", "dropped out", "linear behind it"], "probabilities"),
     "sigmoid": "shares",
     **dict.fromkeys(["linear subclass", "zeros at the start", "relu", "logarithms"], "numbers"),
 }

@@ -88,7 +88,7 @@ def _check_model(job: Job) -> int:
 
 
 def _check_end(model: Any, example_shape: tuple[int, ...], settings: Settings) -> None:
-    """Refuse a network whose answers are probabilities already, where no layer tells; its weights are changed."""
+    """Refuse a network whose answers are probabilities already, where no layer tells."""
     import keras
 
     from xval.models.build import PREDICTION

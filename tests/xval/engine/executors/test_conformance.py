@@ -40,7 +40,8 @@ def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(proje
     code, printed = engines.run_all(project, executor, *(wanted if executor not in WITHOUT_RETRY else wanted[:2]))
 
     assert (project.folder / "died").exists(), printed
-    assert "the schedule prints 0\n" in printed
+    of_job = "" if executor in WITHOUT_RETRY else "instance 1, fold 1: "
+    assert printed.count(f"\n{of_job}the schedule prints 1\n") == 1, printed
     if executor in WITHOUT_RETRY:
         assert code, printed
         assert (2, 1) not in project.records()
