@@ -6,6 +6,7 @@ Comes in: argv. Goes out: files and an exit code: 0 done, 1 failed, 2 wrong usag
 import sys
 from collections.abc import Sequence
 
+import xval  # noqa: F401 - first: it names a file of the user's own that hides a package
 from preprocessing.console import make_console, program
 
 

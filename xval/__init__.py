@@ -71,6 +71,10 @@ def _refuse_hidden_packages() -> None:
         spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)
         if spec is None or spec.origin is None or Path(spec.origin).resolve().parents[1] == Path(_ROOT):
             continue
+        message = f"{spec.origin}: it has the name of a package of xval, which Python does not find behind it. Rename it."
+        if "preprocessing.console" in sys.modules:  # which is being imported, by python -m preprocessing
+            sys.stderr.write(f"error: {message}\n")
+            raise SystemExit(2)
         sys.modules.pop(name, None)
         sys.path.insert(0, _ROOT)
         from preprocessing.console import report_mistakes_in_one_line
@@ -78,7 +82,6 @@ def _refuse_hidden_packages() -> None:
 
         sys.path.remove(_ROOT)
         report_mistakes_in_one_line()
-        message = f"{spec.origin}: it has the name of a package of xval, which Python does not find behind it. Rename it."
         raise SettingsError(message)
 
 

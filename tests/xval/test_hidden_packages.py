@@ -16,7 +16,8 @@ def test_a_file_that_hides_a_package_is_named_in_one_line(tmp_path, name):
     imported_before = f"import {name.partition('/')[0].removesuffix('.py')}\n{SCRIPT}"
     (tmp_path / "later.py").write_text(imported_before)
 
-    for words in (["exp.py"], ["later.py"], ["-m", "xval", "--help"]):
+    another = "augmentation" if name == "preprocessing.py" else "preprocessing"
+    for words in (["exp.py"], ["later.py"], ["-m", "xval", "--help"], ["-m", another, "--help"]):
         ended = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
 
         assert (ended.returncode, ended.stdout) == (2, "")

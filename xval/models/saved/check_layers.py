@@ -155,7 +155,8 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
     if own_name not in (None, class_name):
         raise _Refusal(
             f"names {own_name!r:.80} at {where}, which no imported code has registered with Keras: model.json must lie beside "
-            "the model where it is a layer of architectures/, and modules of your own have to be imported before"
+            "the model where it is a layer of architectures/, and modules of your own have to be imported before: "
+            "--import MODULE, or modules=['MODULE'] of load_model"
         )
     is_listed = class_name in _ALLOWED.get(module or "", ())
     if not is_listed and not (module in _ALLOWED_MODULES and _CLASS.fullmatch(class_name)):
