@@ -20,14 +20,21 @@ def default_backend() -> str:
 
 
 def installed_or_default(backend: str) -> str:
-    """Return a backend if it is installed, else the default: models load on each of them."""
-    return backend if backend in installed_backends() else default_backend()
+    """Return a backend if it is installed, or none is; else the default: models load on each of them."""
+    installed = installed_backends()
+    return backend if backend in installed or not installed else default_backend()
 
 
-def require_backend(name: str, asked_by: str = "") -> None:
-    """Refuse a backend that is not installed; `asked_by` says who named it, at the begin of the error."""
+def require_backend(name: str, asked_by: str = "", *, is_choice: bool = True) -> None:
+    """Refuse a backend that is not installed.
+
+    Args:
+        name: What is asked for.
+        asked_by: Who named it, at the begin of the error.
+        is_choice: Whether another one would do.
+    """
     installed = installed_backends()
     if name not in BACKENDS or name in installed:
         return
-    others = f" Or choose one that is installed: backend = {' or '.join(installed)}." if installed else ""
+    others = f" Or choose one that is installed: backend = {' or '.join(installed)}." if installed and is_choice else ""
     raise SettingsError(f"{asked_by}backend='{name}': {name} is not installed. Install it: {how_to_install(name)}.{others}")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from preprocessing.console import make_console
 from xval.base.errors import SettingsError
-from xval.base.keras_backends import installed_or_default
+from xval.base.keras_backends import BACKENDS, installed_or_default
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
@@ -96,6 +96,6 @@ def _load_backend(written: dict[str, object]) -> None:
     from xval.backend.devices import Slot, bind, load_keras
 
     parameters = written.get("parameters")
-    trained_on = parameters.get("backend") if isinstance(parameters, dict) else None
+    trained_on = parameters.get("backend", BACKENDS[0]) if isinstance(parameters, dict) else BACKENDS[0]
     bind(Slot("cpu", count_cores()), installed_or_default(str(trained_on)))
     load_keras()

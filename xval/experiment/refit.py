@@ -24,6 +24,7 @@ from xval.answers.summary import SIDE_NAMES
 from xval.backend import devices
 from xval.base import user_code
 from xval.base.errors import JobError, ResultsError, SettingsError
+from xval.base.keras_backends import require_backend
 from xval.base.operating_system import quote
 from xval.base.own_code import describe_changes
 from xval.engine.executors import Executor, find_executor
@@ -81,6 +82,9 @@ class Request:
 def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
     """Train the final model of an instance, unless it is there; return the path of its model.keras or model.skops."""
     instance = restore_instance(folder, request.instance or _select(folder, console))
+    if instance.settings.uses_keras:
+        place = f"{folder.instance_folder(instance.number)}: its folds ran on "
+        require_backend(instance.settings.backend, place, is_choice=False)
     _print_copies_used(folder, instance, console)
     refuse_what_needs_folds(instance, request.epochs)
     folds = open_results(folder).folds.plan

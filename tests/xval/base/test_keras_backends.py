@@ -40,7 +40,10 @@ def test_a_backend_that_is_not_installed_is_refused_with_what_to_install(install
         SettingsError, match=r"^there: backend='tensorflow': tensorflow is not installed\. .*'\.\[tensorflow\]'.*torch or jax"
     ):
         require_backend("tensorflow", "there: ")
+    with pytest.raises(SettingsError, match=r"of this project\.$"):
+        require_backend("tensorflow", is_choice=False)
     install()
+    assert installed_or_default("jax") == "jax"
     with pytest.raises(SettingsError, match=r"'\.\[torch\]' in the folder of this project\.$"):
         require_backend("torch")
 

@@ -328,6 +328,14 @@ def test_what_has_no_meaning_without_folds_is_refused(experiment, make, finished
         make(number)
 
 
+def test_a_backend_that_is_gone_is_named(make, monkeypatch):
+    monkeypatch.setattr("xval.base.keras_backends.find_spec", lambda name: None)
+    with pytest.raises(
+        SettingsError, match=r"instance_1: its folds ran on backend='.*': .* is not installed\. Install it: pip install"
+    ):
+        make()
+
+
 def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
     arrays = {item: np.zeros((3, *SHAPE)) for item in ITEMS}
     store.write("toy", arrays, {item: list("abc") for item in ITEMS}, data_folder=tmp_path / "other")
