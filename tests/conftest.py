@@ -420,7 +420,7 @@ def in_process(project, described_environment, monkeypatch, capfd):
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr("xval.jobs.prepare.prepare_backend", prepare)
     monkeypatch.setattr(snapshot, "_describe_environment", lambda: described_environment)
-    monkeypatch.setattr(inference, "_bind", lambda *_: None)
+    monkeypatch.setattr(inference, "_bind", lambda *_, **__: None)
     monkeypatch.setattr(project, "run", lambda *arguments: run_script("exp.py", *arguments))
     monkeypatch.setattr(project, "run_script", run_script)
     monkeypatch.setattr(project, "run_module", run_module)

@@ -84,7 +84,7 @@ def _load(kinds: Sequence[str], *, light: bool) -> dict[str, ModuleType]:
     os.dup2(errors, 2)
     gc.freeze()  # else each fork copies what its collector touches
     if needs_keras:  # every fork has it, as a notebook would; `predict` wants to choose the device first
-        importlib.import_module("xval.reuse.inference")._bind = lambda *_: None
+        importlib.import_module("xval.reuse.inference")._bind = lambda *_, **__: None
     return modules
 
 

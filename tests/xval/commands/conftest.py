@@ -31,7 +31,7 @@ def command(monkeypatch, capsys):
     """Return a function that carries out ``python -m xval``; it gives exit code, output and errors."""
     from xval.reuse import inference
 
-    monkeypatch.setattr(inference, "_bind", lambda *_: None)  # Keras is loaded already
+    monkeypatch.setattr(inference, "_bind", lambda *_, **__: None)  # Keras is loaded already
 
     def carry_out(*arguments):
         capsys.readouterr()

@@ -47,7 +47,7 @@ class Made:
 
 @pytest.fixture
 def experiment(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("xval.reuse.inference._bind", lambda *_: None)
+    monkeypatch.setattr("xval.reuse.inference._bind", lambda *_, **__: None)
     return Made(finished, tmp_path)
 
 

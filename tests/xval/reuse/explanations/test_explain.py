@@ -19,7 +19,7 @@ from xval.reuse.inference import load_model
 
 @pytest.fixture
 def experiment(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("xval.reuse.inference._bind", lambda *_: None)
+    monkeypatch.setattr("xval.reuse.inference._bind", lambda *_, **__: None)
     results = shutil.copytree(finished.results, tmp_path / "results" / "tones" / "experiment_1")
     return SimpleNamespace(results=results, data=finished.folder / "data", audio=finished.folder / "audio")
 
