@@ -35,7 +35,8 @@ def undisturbed(project, make_once):
 
 
 def test_a_full_disk_fails_the_job_that_needs_it_and_harms_nothing_else(project):
-    project.write_script({"architecture": "mlp", "n_units": (8,)}, {"architecture": "mlp", "n_units": (1024,)}, num_folds=2)
+    networks = ({"architecture": "mlp", "n_units": (n_units,)} for n_units in (8, 1024))
+    project.write_script(*networks, num_folds=2, backend="jax")
     limited = ["bash", "-c", 'ulimit -f 150; exec "$@"', "bash", *project.command("--workers", "1")]
 
     ended = subprocess.run(limited, cwd=project.folder, capture_output=True, text=True, env=project.environment(), check=False)

@@ -44,7 +44,7 @@ class Lacking:
 def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job_by_name(project, executor):
     (project.folder / "own_watch.py").write_text(WATCH.format(folder=project.folder))
     own = {"architecture": "mlp", "n_units": (4,), "callbacks": "own_watch.Watch"}
-    project.write_script(own, num_folds=2, num_epochs=4, early_stopping=False, checkpoint_minutes=1e-9, page="none")
+    project.write_script(own, num_folds=2, num_epochs=4, early_stopping=False, checkpoint_minutes=1e-9, backend="jax")
 
     failed = project.run("--folds", "1", "--executor", executor)
     went_on = project.run("--folds", "1", "--executor", executor)
