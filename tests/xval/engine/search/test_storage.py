@@ -33,7 +33,7 @@ def test_each_search_is_copied_as_it_goes_on_and_a_fault_of_the_data_base_ends_n
     assert [job.chosen["trial"] for job in probe.search(tmp_path, **plan)] == [first.chosen["trial"], second.chosen["trial"]]
 
 
-@pytest.mark.parametrize("url", ["sqlite:////nowhere/${SECRET}.db", "nothing://${SECRET}@host/db"])
+@pytest.mark.parametrize("url", ["sqlite:////dev/null/${SECRET}.db", "nothing://${SECRET}@host/db"])
 def test_a_data_base_that_cannot_be_opened_is_named_without_the_values_of_variables(monkeypatch, url):
     with pytest.raises(SettingsError, match="the environment variable SECRET is not set"):
         open_storage(url)
