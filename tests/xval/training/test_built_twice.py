@@ -30,8 +30,15 @@ def build(input_shape, output_shape):
 """
 
 
+def prepare(*, seed, **_):
+    """Do what a job does before its model is built, without what the backend allows once in a process."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+
+
 @pytest.fixture
 def job(tmp_path, monkeypatch):
+    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", prepare)
     (tmp_path / "net_built_twice.py").write_text(NETWORK)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(built_twice, "_known", {})
