@@ -34,6 +34,9 @@ hypothesis_settings.load_profile("repeatable")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Small networks are done before their work is spread over threads. Runs in processes of their own choose theirs themselves.
+os.environ |= dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+
 gc.disable()  # an import leaves no garbage; on again in `pytest_collection_finish`
 gc.set_threshold(50_000, 20, 20)  # what is traced of a network is much and stays: a search for each 700 objects finds nothing
 
@@ -428,6 +431,18 @@ def in_process(project, described_environment, monkeypatch, capfd):
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Let Keras on TensorFlow take steps without a graph of them: to trace it takes longer than an epoch of a few steps.
+
+    For tests of what lies around a training. Those of architectures/ and xval/training/, and all runs in processes of their
+    own, have graphs.
+    """
+    import keras
+
+    monkeypatch.setattr(keras.Model, "run_eagerly", property(lambda _: True, lambda *_: None))
+
+
 def write_tones(audio, rate_hz=8000):
     """Write a corpus of tones of many lengths, as classes (toy.csv) and as numbers (numbers.csv)."""
     rng = np.random.default_rng(0)
@@ -518,6 +533,7 @@ def run_on():
     """
     servers = {}
     bound = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILATION}
+    bound |= {"OMP_NUM_THREADS": "1"}
 
     def run(backend, script, *arguments, path=(), folder="/", **variables):
         if backend not in servers:

@@ -139,7 +139,7 @@ def run_and_check(project, prepared, items, classes, n_folds, arguments, archite
     return records
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 @pytest.mark.parametrize(
     ("lay_out", "items", "classes"),
     [
@@ -181,7 +181,7 @@ SYSTEMS = {
 }  # fmt: skip
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 @pytest.mark.parametrize(
     "system",
     [pytest.param(name, marks=pytest.mark.slow if name == "folders_representation" else ()) for name in SYSTEMS],

@@ -42,7 +42,7 @@ def evaluated(project, *arguments, run_module=None):
     return ended.stdout, folder, json.loads((folder / "metrics.json").read_text())
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(project, monkeypatch):
     for speaker in range(6):
         for label, name in enumerate(["cat", "dog", "owl"]):
@@ -89,7 +89,7 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
     assert "is there already. Choose another with --output, or --overwrite it." in refused.stderr
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_frames_and_events_of_a_fold_are_those_of_its_experiment(project):
     lines = ["path,start_s,end_s,label"]
     for number in range(4):

@@ -20,7 +20,7 @@ def files_of(folder):
 
 
 @pytest.fixture
-def run(project, in_process):
+def run(project, in_process, eagerly):
     """Return a function that runs a script of one instance on two folds, and gives its results folder."""
     project.write_script({"architecture": "mlp", "n_units": (4,)}, num_folds=2, num_epochs=1)
 

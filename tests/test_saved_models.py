@@ -36,7 +36,7 @@ def assert_no_difference(found):
     assert max(found["values"], found["times"], found.get("clips", 0.0)) < 1e-5, found
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_a_moved_model_says_what_was_stored(tones, differences):
     tones.prepare("toy.csv")
 

@@ -44,7 +44,7 @@ def searched(project):
     return found
 
 
-def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process):
+def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process, eagerly):
     write_script(project)
     assert "searched" in project.run("--list").stdout
     assert "'learning_rate' is searched" in project.run("--set", "learning_rate=0.1").stderr
@@ -78,8 +78,7 @@ def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process)
     assert "3 of 3 trials of its search have ended" in status
 
 
-@pytest.mark.slow
-def test_features_are_searched_and_the_final_model_searches_on_all_items(tones, in_process):
+def test_features_are_searched_and_the_final_model_searches_on_all_items(tones, in_process, eagerly):
     tones.prepare("toy.csv")
     (tones.folder / "exp.py").write_text(FEATURES.format(settings=tones.settings))
 

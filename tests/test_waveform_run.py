@@ -10,14 +10,13 @@ import soundfile
 
 RATE_HZ = 8000
 
-pytestmark = pytest.mark.usefixtures("in_process")
+pytestmark = pytest.mark.usefixtures("in_process", "eagerly")
 FRONT_END = {"features": "waveform", "frontend": "logmel"}
 SMALL = {"architecture": "cnn_small", "n_filters": (4, 4)}
 SINCNET = {"architecture": "sincnet", "n_filters": 4, "kernel_length": 51, "n_conv_filters": (4,), "n_units": (8,)}
 EVERY_10_MS = {"example_overlap": 14 / 15, "clip_average": "logits"}
 
 
-@pytest.mark.usefixtures("in_process")
 def test_crops_train_and_whole_clips_are_tested(tones):
     tones.prepare("toy.csv")
     cropped = {**SMALL, **FRONT_END, "crop_s": 0.15}

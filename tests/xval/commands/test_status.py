@@ -285,7 +285,7 @@ def test_looking_again_and_again_keeps_no_worker_from_a_job(results):
 
 @pytest.mark.slow
 def test_a_run_is_followed_epoch_by_epoch_and_goes_on(project):
-    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=60, early_stopping=False)
+    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=60, early_stopping=False, backend="jax")
     process = project.start("--folds", "1", "--executor", "inline")
     seen = []
     while process.poll() is None:

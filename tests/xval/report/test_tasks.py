@@ -7,7 +7,7 @@ import soundfile
 RATE_HZ = 8000
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_numbers_are_drawn_predicted_against_true(tones, read_page):
     tones.prepare("numbers.csv", "--task-type", "regression")
     tones.write_script(
@@ -30,7 +30,7 @@ def test_numbers_are_drawn_predicted_against_true(tones, read_page):
     assert "error" in page.text["errors"]
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_recordings_have_time_lines_of_annotated_and_found_events(project, read_page):
     (project.folder / "audio").mkdir()
     rows = ["path,start_s,end_s,label"]
@@ -62,8 +62,7 @@ def test_recordings_have_time_lines_of_annotated_and_found_events(project, read_
     assert "Recordings with the most seconds" in page.text["errors"]
 
 
-@pytest.mark.usefixtures("in_process")
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_repeats_are_all_in_the_curves_and_their_worst_answers_count(tones, read_page):
     tones.prepare("toy.csv")
     network = {"architecture": "mlp", "n_units": (2,)}

@@ -18,7 +18,7 @@ def predictions_of(project, instance, job="fold_1"):
     return pd.read_parquet(project.results / f"instance_{instance}" / job / "predictions.parquet")
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_numbers_are_averaged_and_stacked(project):
     project.write_corpus(task_type="regression")
     network = {"architecture": "mlp", "n_units": (8,)}
@@ -36,7 +36,7 @@ def test_numbers_are_averaged_and_stacked(project):
     np.testing.assert_allclose(predictions_of(project, 901)["predicted_0"], mean, atol=1e-6)
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_frames_are_averaged_and_their_events_found_anew(project):
     rng = np.random.default_rng(0)
     (project.folder / "audio").mkdir()
