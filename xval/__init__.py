@@ -69,7 +69,7 @@ def _refuse_hidden_packages() -> None:
     for name in ("preprocessing", "augmentation", "architectures"):
         loaded = sys.modules.get(name)
         spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)
-        if spec is None or spec.origin is None or Path(spec.origin).resolve().parents[1] == Path(_ROOT):
+        if spec is None or spec.origin is None or Path(spec.origin).resolve() == Path(_ROOT, name, "__init__.py"):
             continue
         message = f"{spec.origin}: it has the name of a package of xval, which Python does not find behind it. Rename it."
         if "preprocessing.console" in sys.modules:  # which is being imported, by python -m preprocessing

@@ -56,7 +56,7 @@ def in_python(text: str) -> str:
         text,
     )
     parameters = parameters.replace("=none", "=None").replace("--task-type regression", 'task_type="regression"')
-    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda option: option[1].replace("-", "_"), parameters)
+    return re.sub(r"(?<![\w.-])--([a-z]+(?:-[a-z]+)*)", lambda option: option[1].replace("-", "_"), parameters)
 
 
 def measured_labels(clips: "pd.DataFrame") -> str:

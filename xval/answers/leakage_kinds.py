@@ -48,7 +48,7 @@ _ROWS = (
     ),
     _Row(
         "L1.3 selection on training and test set",
-        ("items", "seeds"),
+        ("items",),
         "epochs, settings and features are chosen by items that the fold does not test",
         of_arrays=True,
     ),

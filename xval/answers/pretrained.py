@@ -51,7 +51,7 @@ def judge_record(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Or
     word = chosen.get("pretrained_on")
     parts = list(_parts(record, chosen))
     if word:
-        parts = [replace(part, vouched=str(word)) if part.state == "unknown" else part for part in parts]
+        parts = [replace(part, vouched=str(word)) if part.state == "unknown" and not part.vouched else part for part in parts]
     return worst(parts)
 
 
@@ -64,7 +64,8 @@ def worst(origins: Iterable[Origin]) -> Origin:
         return Origin()
     parts = dict.fromkeys(part for origin in chosen for part in origin.parts)
     reasons = dict.fromkeys(reason for origin in chosen for reason in origin.reasons)
-    return Origin(chosen[0].state, tuple(parts), tuple(reasons), chosen[0].vouched)
+    vouched = dict.fromkeys(origin.vouched for origin in chosen if origin.vouched)
+    return Origin(chosen[0].state, tuple(parts), tuple(reasons), "; ".join(vouched))
 
 
 def clause(origin: Origin) -> str:
@@ -108,7 +109,7 @@ def from_record(stated: object) -> Origin | None:
 def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[Origin]:
     """Yield the verdict on each part that may have heard what is tested."""
     if "expected_origin" in record:  # of a final model, whose figures are those of the folds
-        yield from_record(record["expected_origin"]) or Origin()
+        yield from_record(record["expected_origin"]) or Origin("unknown", ("the models of its folds",), (_NOT_SAID,))
         return
     if n_alike := record.get("near_duplicates"):
         nearly = f"{counted(n_alike, 'test clip')} of a fold nearly equal to one that trained or validated"

@@ -184,7 +184,7 @@ def summary_table(
             *(format_test(instance, side, metric) for side, metric in tested),
             format_time(instance.seconds),
             format_folds(instance),
-            *([origins.get(instance.number, "clean")] if origins else []),
+            *([origins.get(instance.number, "nothing known")] if origins else []),
         )
         for instance in instances
         if instance.number in shown

@@ -5,6 +5,7 @@ change these parts: tests/xval/backend/test_keras_internals.py uses each of them
 what to look at.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -33,7 +34,8 @@ def describe_untried(backend: str) -> str | None:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:  # estimators need no backend; some builds of TensorFlow have other names
             continue
-        if tuple(map(int, version.split(".")[:2])) > tuple(map(int, tried.split("."))):
+        numbers = re.findall(r"\d+", version)[:2]
+        if [*map(int, numbers)] > [*map(int, tried.split("."))]:
             newer.append(f"{package} {version} is newer than {tried}, with which xval has been tried")
     if not newer:
         return None

@@ -11,7 +11,8 @@ AUTO = "auto"
 
 def installed_backends() -> list[str]:
     """Return the backends that are installed; none is imported."""
-    return [name for name in BACKENDS if find_spec(name) is not None]
+    specs = {name: find_spec(name) for name in BACKENDS}
+    return [name for name, spec in specs.items() if spec is not None and spec.origin is not None]  # a folder alone has none
 
 
 def default_backend() -> str:

@@ -166,14 +166,23 @@ def _is_running(file: Path) -> bool:
 
 def _line_that_runs(tree: ast.Module) -> int:
     """Return the first line of a script that starts a run as soon as it is imported; 0: none does."""
+    of_others = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", None) != "xval"
+        for alias in node.names
+        if alias.name != "xval"
+    }
     for statement in tree.body:
         is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         is_guarded = isinstance(statement, ast.If) and "__name__" in source_of(statement.test)
         if is_definition or is_guarded:
             continue
         for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and source_of(node.func).rpartition(".")[2] in _STARTS_A_RUN:
-                return node.lineno
+            if isinstance(node, ast.Call):
+                called = source_of(node.func)
+                if called.rpartition(".")[2] in _STARTS_A_RUN and called.partition(".")[0] not in of_others:
+                    return node.lineno
     return 0
 
 
@@ -284,7 +293,9 @@ def look_in(folders: Iterable[str], *, with_architectures: bool = False) -> None
 
 def architecture_folders() -> list[Path]:
     """Return the folders of the user's own architectures: that of the study, and those that results say of."""
-    further = [Path(place) / SHARED_PACKAGE for place, has_architectures in _FURTHER_PLACES.items() if has_architectures]
+    places = [Path(place) for place, has_architectures in _FURTHER_PLACES.items() if has_architectures]
+    # Those of a clone, or of a copy of the code, are no study's.
+    further = [place / SHARED_PACKAGE for place in places if not (place / "xval" / "__init__.py").is_file()]
     folders = [own_folder(SHARED_PACKAGE), *further]
     return [*dict.fromkeys(folder for folder in folders if folder is not None and folder.is_dir())]
 

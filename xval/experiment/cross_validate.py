@@ -15,6 +15,7 @@ from xval.base.own_code import find_changes
 from xval.experiment.declare import Experiment, describe_parameters
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
+from xval.jobs.other_script import OF_ANY_SCRIPT
 from xval.jobs.refit import refuse_what_needs_folds
 from xval.results.open import open_results
 from xval.settings.resolve import Declaration, resolve
@@ -22,8 +23,6 @@ from xval.settings.schema import EXPERIMENT_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_DESCRIPTION = "xval.cross_validate"
 
 
 @overload
@@ -114,7 +113,7 @@ def cross_validate(
     first = {key: own[key] for key in ("architecture",) if key in own}
     own.setdefault("comment_1", describe_parameters(first | own))
     number = _choose_number(shared, own, refit=refit)
-    experiment = Experiment(_DESCRIPTION, **shared)
+    experiment = Experiment(OF_ANY_SCRIPT, **shared)
     experiment[number] = own
     results = experiment.run(quiet=quiet)
     return results, results.refit(number, quiet=quiet) if refit else None
@@ -122,7 +121,7 @@ def cross_validate(
 
 def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, dict[str, object]]) -> Declaration:
     parameters = {"dataset": dataset, **shared}
-    return Declaration("cross_validate", "", _DESCRIPTION, parameters, instances)
+    return Declaration("cross_validate", "", OF_ANY_SCRIPT, parameters, instances)
 
 
 def _choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit: bool) -> int:

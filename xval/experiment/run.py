@@ -33,7 +33,7 @@ from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
-from xval.jobs.other_script import refuse_other_script
+from xval.jobs.other_script import refuse_other_script, take_over
 from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan, done_jobs, make_plan
 from xval.jobs.stages import in_stages
@@ -92,8 +92,8 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = results_folder(settings)
     replaced = [instance.number for instance in instances] if settings.overwrite_results else []
-    if not (command.take_over and command.dry_run):
-        refuse_other_script(folder, declaration, replaced=replaced, take_over=command.take_over)
+    if not command.take_over:
+        refuse_other_script(folder, declaration, replaced=replaced)
     folds = load_folds(folder, settings)
     with without_collector():
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
@@ -102,6 +102,8 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return 0
+    if command.take_over:
+        take_over(folder, declaration)
     notes = [] if command.quiet else [backend_note, _describe_changed_engine(planned)]
     for line in filter(None, notes):
         console.print(line, soft_wrap=True)

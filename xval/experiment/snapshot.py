@@ -95,7 +95,10 @@ def as_script(declaration: Declaration) -> str:
         "from xval import Experiment",
         "",
         f"experiment = Experiment({declaration.description!r}, **{plain_parameters(declaration.parameters)!r})",
-        *(f"experiment[{number}] = {plain_parameters(values)!r}" for number, values in sorted(declaration.instances.items())),
+        *(
+            f"experiment[{number}] = {plain_parameters(values, set_before=declaration.parameters)!r}"
+            for number, values in sorted(declaration.instances.items())
+        ),
         "",
         'if __name__ == "__main__":',
         "    experiment.main()",

@@ -12,32 +12,23 @@ from xval.base.json_files import write_if_changed
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, describe_numbers
 
+OF_ANY_SCRIPT = "xval.cross_validate"
+"""The description of what any script adds to an experiment: instances that are numbered by their settings, so that none mix."""
 
-def refuse_other_script(
-    folder: ExperimentFolder, declaration: Declaration, *, replaced: Collection[int] = (), take_over: bool = False
-) -> None:
+
+def refuse_other_script(folder: ExperimentFolder, declaration: Declaration, *, replaced: Collection[int] = ()) -> None:
     """Refuse to write to a folder with results of another script.
 
-    A script that was moved is known by its name. Notebooks and sessions, and results that do not say which script wrote them,
-    are not compared.
+    A script that was moved is known by its name. Notebooks and sessions, results that do not say which script wrote them, and
+    what any script adds (`OF_ANY_SCRIPT`) are not compared.
 
     Args:
         folder: Of the results.
         declaration: What the script declares.
         replaced: Instances whose results this run replaces.
-        take_over: The results are this script's from now on: it is the other one, renamed, or goes on with its work.
     """
-    others: dict[str, list[int]] = {}
-    for number in folder.instances():
-        written = str((folder.settings(number) or {}).get("script", ""))
-        if number not in replaced and _is_other(written, declaration):
-            others.setdefault(written, []).append(number)
+    others = _instances_of_others(folder, declaration, replaced)
     if not others:
-        return
-    if take_over:
-        for number in (number for numbers in others.values() for number in numbers):
-            content = {**(folder.settings(number) or {}), "script": declaration.script}
-            write_if_changed(folder.instance_folder(number) / "settings.json", content)
         return
     listed = ", ".join(
         f"{script} (instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)})" for script, numbers in others.items()
@@ -49,10 +40,28 @@ def refuse_other_script(
     )
 
 
+def take_over(folder: ExperimentFolder, declaration: Declaration) -> None:
+    """Make the results of another script those of this one: it is the other one, renamed, or goes on with its work."""
+    for numbers in _instances_of_others(folder, declaration, ()).values():
+        for number in numbers:
+            content = {**(folder.settings(number) or {}), "script": declaration.script}
+            write_if_changed(folder.instance_folder(number) / "settings.json", content)
+
+
+def _instances_of_others(folder: ExperimentFolder, declaration: Declaration, replaced: Collection[int]) -> dict[str, list[int]]:
+    """Return the instances that other scripts wrote, by script."""
+    others: dict[str, list[int]] = {}
+    for number in folder.instances():
+        written = str((folder.settings(number) or {}).get("script", ""))
+        if number not in replaced and _is_other(written, declaration):
+            others.setdefault(written, []).append(number)
+    return others
+
+
 def _is_other(written: str, declaration: Declaration) -> bool:
     """Return whether a script that wrote results is another file than the one that runs."""
     earlier = Path(written)
-    if earlier.suffix != ".py" or not declaration.script_path:
+    if earlier.suffix != ".py" or not declaration.script_path or declaration.description == OF_ANY_SCRIPT:
         return False
     script = Path(declaration.script_path)
     if earlier.name != script.name:

@@ -99,7 +99,7 @@ def _describe(name: str) -> _Described:
     if of_function is not None:
         higher_is_better, wants_probabilities = of_function._sign == 1, of_function._response_method != "predict"
     else:
-        second = list(arguments)[1]
+        second = next(iter([*arguments][1:]), "")
         if not _suffix(name) or second not in (*_PROBABILITIES, *_LABELS):
             raise SettingsError(
                 f"metric '{SKLEARN}{name}': scikit-learn does not say whether more of it is better, or it gives no number. "

@@ -17,6 +17,7 @@ from xval.base import user_code
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
+from xval.base.shipped_architectures import HASHES
 from xval.base.synonyms import estimator_name
 from xval.measures.task import all_tasks
 from xval.measures.tasks.classification import TASK as CLASSIFICATION
@@ -48,10 +49,6 @@ _COMBINATION = Architecture(
     build_path="",
     file="xval/settings/architectures.py",
 )
-_SHIPPED = frozenset({
-    "cnn_small", "cp_resnet", "crnn", "daf_autoencoder", "daf_cnn", "denet", "fma_cnn", "mlp", "rnn_small", "sincnet",
-    "vgg_mini", "vgg_net", "vgg_pool", "vgg_ultramini", "vggvox",
-})  # fmt: skip
 _WITHOUT_NETWORK = {COMBINATION: _COMBINATION, **CLASSICAL}
 """What stands in the place of an architecture and trains no network."""
 
@@ -66,7 +63,7 @@ def may_load_weights(name: str) -> bool:
 
     A further file of architectures/ that is not among those is looked at as one of the user's own.
     """
-    return name not in _SHIPPED and name != ENSEMBLE and trains_network(name)
+    return name not in HASHES and name != ENSEMBLE and trains_network(name)
 
 
 def architecture_names() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ process reads. Functions and classes are named by their dotted paths; objects of
 what `keras.saving.serialize_keras_object` says of them. What has no name is refused with what to write.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import ModuleType
@@ -56,10 +56,15 @@ class _Said:
     usual: dict[str, object] = field(default_factory=dict)
 
 
-def plain_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
+def plain_parameters(parameters: Mapping[str, object], *, set_before: Collection[str] = ()) -> dict[str, object]:
     """Return parameters with text in the place of objects, functions, classes and paths; others are as they are.
 
-    An object may say several settings, as an optimizer its learning rate.
+    An object may say several settings, as an optimizer its learning rate. What it says by default alone yields to parameters
+    beside it, and to those that the experiment has set before.
+
+    Args:
+        parameters: Of an experiment, of an instance, or of the command line.
+        set_before: Names of the parameters that a script has set in a layer below.
 
     Raises:
         SettingsError: An object has no name by which other processes find it, or says something else than a parameter beside
@@ -77,7 +82,7 @@ def plain_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
             continue
         plain[name] = said.values[name]
         further |= {setting: text for setting, text in said.values.items() if setting != name}
-        further |= {setting: text for setting, text in said.usual.items() if setting not in parameters}
+        further |= {setting: text for setting, text in said.usual.items() if setting not in (*parameters, *set_before)}
     if faults:
         raise SettingsError("\n".join(faults))
     return plain | further

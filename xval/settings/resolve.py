@@ -215,7 +215,7 @@ def _merge_layers(
     sources: dict[str, str] = {}
     for source, values in layers.items():
         try:
-            plain = plain_parameters(values)
+            plain = plain_parameters(values, set_before=[name for name, of in sources.items() if of != "config.ini"])
         except SettingsError as error:
             place = _place(declaration, source, declaration.place(number))
             raise SettingsError("\n".join(f"{place}: {fault}" for fault in str(error).splitlines())) from error

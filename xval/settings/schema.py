@@ -229,13 +229,14 @@ class Settings(FeatureSettings):
 
         A splitter is none of them: it decides the folds, which are compared themselves.
         """
+        if self.architecture == architectures.ENSEMBLE:
+            return set()  # nothing is trained
         named = {"architecture": [self.architecture], "loss": [self.loss], "optimizer": [self.optimizer]}
         named |= {"schedule": [self.schedule], "metrics": [self.metrics], "callbacks": [self.callbacks or "auto"]}
         for name, tried in self.search_plan.space.items() if self.search_plan else ():
             if name in named and isinstance(tried, Choice):
                 named[name] += map(str, tried.options)
-        names = [name for name in named.pop("architecture") if name != architectures.ENSEMBLE]
-        networks = [architectures.find_architecture(name).build_path for name in names]
+        networks = [architectures.find_architecture(name).build_path for name in named.pop("architecture")]
         texts = [text for values in named.values() for text in values]
         parts = {name for text in texts for name in further_metrics.split_names(text)}
         paths = {keras_objects.parse(name).own_path if keras_objects.is_object(name) else name for name in parts}

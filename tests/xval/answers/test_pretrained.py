@@ -90,7 +90,7 @@ def test_terminal_and_findings_say_it(instances):
     header, rows = summary_table(instances)
 
     assert header[-1] == "heard before"
-    assert [row[-1] for row in rows] == ["clean", *SAID.values()]
+    assert [row[-1] for row in rows] == ["nothing known", *SAID.values()]
     assert describe_selection(instances[1:2]).endswith(f"; {SAID[2]}.")
     texts = {finding.instances: finding.text for finding in find_findings(instances) if finding.kind == "pretrained"}
     assert {numbers[0]: SAID[numbers[0]] in text for numbers, text in texts.items()} == dict.fromkeys(SAID, True)
@@ -117,7 +117,7 @@ def test_the_workbook_says_it(instances, tmp_path):
     book = openpyxl.load_workbook(tmp_path / "results.xlsx")
 
     assert {row[0]: row[-1] for row in book["summary"].iter_rows(min_row=4, max_row=7, values_only=True)} == {
-        1: "clean",
+        1: "nothing known",
         **SAID,
     }
     earlier = {row[0]: row[-1] or "" for row in book["folds"].iter_rows(min_row=2, max_row=9, values_only=True)}

@@ -1,5 +1,7 @@
 """Which backends of Keras are installed: on machines that have not all of them, or none."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from xval.base import keras_backends
@@ -20,7 +22,7 @@ def install(monkeypatch):
     """Return a function that makes only some backends installed."""
 
     def install(*names):
-        monkeypatch.setattr(keras_backends, "find_spec", lambda name: object() if name in names else None)
+        monkeypatch.setattr(keras_backends, "find_spec", lambda name: SimpleNamespace(origin=name) if name in names else None)
 
     return install
 

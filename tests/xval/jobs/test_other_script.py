@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xval.base.errors import ResultsError
-from xval.jobs.other_script import refuse_other_script
+from xval.jobs.other_script import refuse_other_script, take_over
 from xval.settings.resolve import Declaration
 
 
@@ -55,7 +55,7 @@ def test_the_same_script_goes_on_from_any_folder_and_where_it_was_moved(folder, 
 
 
 def test_a_renamed_script_takes_over_once(folder):
-    refuse_other_script(folder, declared("experiments/b.py"), take_over=True)
+    take_over(folder, declared("experiments/b.py"))
     assert scripts_of(folder) == [*["experiments/b.py"] * 3, None]
     refuse_other_script(folder, declared("experiments/b.py"))
     with pytest.raises(ResultsError, match=r"experiments/b\.py"):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +64,7 @@ def test_the_backend_variable_lies_between_config_and_experiment(monkeypatch):
 def test_the_default_backend_is_one_that_is_installed_and_estimators_do_not_depend_on_it(monkeypatch):
     estimator, network = {"architecture": "svm"}, {"architecture": "mlp"}
     (before,) = resolve(declare(estimator))
-    monkeypatch.setattr(keras_backends, "find_spec", lambda name: object() if name == "jax" else None)
+    monkeypatch.setattr(keras_backends, "find_spec", lambda name: SimpleNamespace(origin=name) if name == "jax" else None)
 
     instances = resolve(declare(network, estimator, {**network, "backend": "torch"}, {**network, "backend": "auto"}))
 

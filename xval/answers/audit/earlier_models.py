@@ -5,6 +5,9 @@ record says what is known of an initial model, of what made the features, and of
 elsewhere.
 """
 
+from pathlib import Path
+
+from preprocessing.corpus_folder import find_corpus_folder, names_of
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
 from xval.answers.pretrained import Origin, explain, judge_record
@@ -13,11 +16,13 @@ from xval.answers.pretrained import Origin, explain, judge_record
 def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
+            names = {job.settings.dataset, *names_of(find_corpus_folder(job.settings.dataset, Path(job.settings.data_folder)))}
             by_corpus, trained_by_corpus = (job.description().get(name) for name in ("seen_items", "trained_items"))
             if not by_corpus or not trained_by_corpus:
                 raise NotCheckableError("its model.json does not say which items it has seen and which of them trained it")
             seen, trained = (
-                set(items_by_corpus.get(job.settings.dataset, ())) for items_by_corpus in (by_corpus, trained_by_corpus)
+                {item for name in names for item in items_by_corpus.get(name, ())}
+                for items_by_corpus in (by_corpus, trained_by_corpus)
             )
             sides = job.sides
             if tested := seen & sides["test"]:

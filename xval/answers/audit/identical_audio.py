@@ -112,10 +112,13 @@ def _heard_in_another_form(job: JobEvidence, evidence: Evidence) -> list[str]:
     """Return which tested clips a model, or one that it was made of, has heard in another encoding or at another level."""
     seen, index = read_seen(job.model_path), evidence.corpus.index
     tested = index[index["item"].isin(job.sides["test"]) & (index["audio_hash"].fillna("") != "")]
-    elsewhere = heard_elsewhere(seen, index)
+    elsewhere = heard_elsewhere(seen, index[index["audio_hash"].fillna("") != ""])
     if not len(elsewhere) or tested.empty:
         return []
-    alike = known_again(tested, seen, elsewhere, evidence.corpus.folder)
+    try:
+        alike = known_again(tested, seen, elsewhere, evidence.corpus.folder)
+    except CorpusError as error:
+        raise NotCheckableError(str(error)) from error
     if isinstance(alike, str):
         raise NotCheckableError(alike)
     clips = tested["clip"][alike]

@@ -6,10 +6,13 @@ goes where it went before.
 
 import io
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+_LONGEST = 65536  # bytes of a line; a longer one is told in pieces
 
 
 class PrintedLines(io.RawIOBase):
@@ -23,6 +26,7 @@ class PrintedLines(io.RawIOBase):
         super().__init__()
         self._tell = tell
         self._begun = b""
+        self._lock = Lock()
 
     def as_text(self) -> io.TextIOWrapper:
         """Return the stream that takes text, of which nothing waits; it has a `buffer`, as each standard stream."""
@@ -42,7 +46,11 @@ class PrintedLines(io.RawIOBase):
 
     def write(self, written: "ReadableBuffer") -> int:  # noqa: D102
         content = bytes(written)
-        *lines, self._begun = (self._begun + content).split(b"\n")
-        for line in lines:
-            self._tell(line.decode(errors="replace"))
+        with self._lock:
+            *lines, begun = (self._begun + content).split(b"\n")
+            if len(begun) > _LONGEST:
+                lines, begun = [*lines, begun], b""
+            self._begun = begun[:-1].rpartition(b"\r")[2] + begun[-1:]  # what a progress bar writes over what it wrote before
+            for line in lines:
+                self._tell(line.decode(errors="replace"))
         return len(content)

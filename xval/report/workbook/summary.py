@@ -59,7 +59,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.put(row, first_last + 1, instance.n_parameters, cells.COUNT_FORMAT)
         sheet.put(row, last_column, format_folds(instance), "", cells.RIGHT)
         if origins:
-            sheet.put(row, last_column + 1, origins.get(instance.number, "clean"), "", cells.LEFT)
+            sheet.put(row, last_column + 1, origins.get(instance.number, "nothing known"), "", cells.LEFT)
         if instance.failed_folds:
             sheet.redden(row, last_column)
         if instance.number == ranking.selected:

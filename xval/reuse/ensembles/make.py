@@ -149,6 +149,7 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
             "comment_2": {"mean": "mean", "choose": "chosen by validation", "stack": "stacked on validation items"}[method],
             "repeats": 1,
             "initial_model": None,
+            "pretrained_on": None,  # the members' records say what was vouched for
             "tensorboard": False,
             "overwrite_results": False,
         }
