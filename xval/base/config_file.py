@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
+from functools import cache
 from pathlib import Path
 
 from xval.base.errors import SettingsError, suggestion
@@ -85,14 +86,21 @@ def _of_study(folder: str, study: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:
-    parser = ConfigParser(interpolation=None, default_section="\0", inline_comment_prefixes=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
-        parser.read_string(read_regular(path).decode("utf-8-sig"), source=str(path))
+        text = read_regular(path).decode("utf-8-sig")
     except OSError as error:
         raise SettingsError(f"{path}: cannot read the defaults: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not in UTF-8 ({error.reason}, byte {error.start}). Save it as UTF-8.") from error
+    return {name: dict(values) for name, values in _parse(text, path).items()}
+
+
+@cache  # a program asks for its defaults many times
+def _parse(text: str, path: Path) -> dict[str, dict[str, str]]:
+    parser = ConfigParser(interpolation=None, default_section="\0", inline_comment_prefixes=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text, source=str(path))
     except ConfigParserError as error:
         raise SettingsError(f"{path}: {error}") from error
     sections = {name: dict(parser[name]) for name in parser.sections()}

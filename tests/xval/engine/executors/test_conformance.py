@@ -11,7 +11,8 @@ from xval.settings.architectures import executor_names
 
 EXECUTORS = [name for name in executor_names() if name != "auto"]
 # A Ray cluster takes ports and shared memory that not every machine gives, and half a minute; a job of the others is a process.
-LONG = ("command", "ray", "slurm")
+# Jobs run inline in many other tests.
+LONG = ("command", "inline", "ray", "slurm")
 IN_EVERY_RUN = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in EXECUTORS]
 WITHOUT_RETRY = ("inline", "command")  # a killed job takes the run with it, or is the scheduler's own affair
 

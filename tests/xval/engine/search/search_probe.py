@@ -7,6 +7,7 @@ import json
 import random
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -51,17 +52,23 @@ def write_corpus(folder, targets=None, *, informative=True):
 
 def accuracy(job, side, epoch):
     """Return the accuracy of the nearest mean in a random projection, which the settings and the epoch decide."""
-    data = load_fold(open_store(Path(job.store_folder)), job.fold, in_memory=False)
+    examples, targets = _read(Path(job.store_folder), job.fold)
     settings = [job.settings.learning_rate * 1e6, job.options["dropout"] * 1e6, len(job.options["n_units"]), epoch]
     projection = np.random.default_rng([int(value) for value in settings]).normal(size=(12, 2))
-    (training, labels), (tested, truth) = (_read(examples, projection) for examples in (data.training, data.sides[side]))
+    training, tested = examples["training"] @ projection, examples[side] @ projection
+    labels, truth = targets["training"], targets[side]
     means = np.array([training[labels == label].mean(axis=0) for label in range(3)])
     answers = ((tested[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
     return float((answers == truth).mean())
 
 
-def _read(examples, projection):
-    return examples.predictors(np.arange(len(examples))).reshape(len(examples), -1) @ projection, np.asarray(examples.targets)
+@lru_cache(maxsize=20)  # every epoch of every trial asks for them
+def _read(store_folder, fold):
+    """Return the flat examples and the targets of a fold, by side."""
+    data = load_fold(open_store(store_folder), fold, in_memory=False)
+    sides = {"training": data.training, **data.sides}
+    examples = {name: side.predictors(np.arange(len(side))).reshape(len(side), -1) for name, side in sides.items()}
+    return examples, {name: np.asarray(side.targets) for name, side in sides.items()}
 
 
 def train(job, _temporary, observers):
