@@ -140,6 +140,7 @@ def test_classes_of_one_item_and_low_rates_are_named() -> None:
     python = "Give the settings sample_rate_hz=8000, n_fft=512, win_length=200, hop_length=80, fmax_hz=None, which keeps"
     assert python in in_python(text)
     assert in_python("choose the item (--item-pattern)") == "choose the item (item_pattern)"
+    assert in_python("foo--bar.wav is alike") == "foo--bar.wav is alike"
     assert (
         upsampled(clips, read_settings(["features=waveform"])).split("Give ")[1].startswith("--set sample_rate_hz=8000, which")
     )

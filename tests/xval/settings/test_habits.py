@@ -391,3 +391,20 @@ def test_of_two_classes_and_of_items_without_some_class():
 def test_the_other_name_of_an_estimator_is_an_option_too():
     option = resolved({"architecture": "feature_combination", "models": ("a.keras",), "classifier": "RandomForest"}).options
     assert option["classifier"] == "random_forest"
+
+
+def test_what_an_object_says_by_default_yields_to_what_the_experiment_has_set():
+    stopping = keras.callbacks.EarlyStopping(patience=5)
+
+    kept = resolved(
+        {"optimizer": keras.optimizers.Adam(), "callbacks": [stopping]}, learning_rate=0.01, monitor="val_accuracy"
+    ).settings
+    said = resolved({"optimizer": keras.optimizers.Adam(0.003)}, learning_rate=0.01).settings
+
+    assert (kept.learning_rate, kept.monitor, kept.patience) == (0.01, "val_accuracy", 5)
+    assert said.learning_rate == 0.003
+
+
+def test_a_function_of_scikit_learn_that_is_no_metric_is_refused():
+    with pytest.raises(SettingsError, match="does not say whether more of it is better"):
+        directions("classification", "sklearn.metrics.get_scorer_names")

@@ -40,12 +40,10 @@ class Leakage:
         state: clean: it has neither heard what is tested nor been trained on what validates; leaked: it has; unknown: not all
             that it has heard is known.
         reason: For a person, to follow the name of the model; empty where it is clean.
-        vouched: What the user says that it was trained on, where it is unknown otherwise.
     """
 
     state: State
     reason: str = ""
-    vouched: str = ""
 
 
 def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
