@@ -19,6 +19,7 @@ import pandas as pd
 
 from preprocessing.clips.parquet_files import column_names, read_frame
 from preprocessing.corpus import Corpus
+from xval.answers.pretrained import ORIGIN, clause, judge_instance
 from xval.answers.ranking import rank_instances, tested_columns
 from xval.answers.read import read_instance
 from xval.answers.read_corpus import read_corpus
@@ -241,7 +242,8 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
         the validation figure that ranks, and of each main test figure, columns ``<side>_<metric>_<number>``, float64, NaN where
         undefined or not known; seconds (float64) of all jobs; n_folds and n_folds_done (int64). The numbers: mean and std over
         folds; and of test figures estimate, over items or pooled (`load_figures` says which), low and high, its 95 % interval,
-        and chance, what can be reached without listening.
+        and chance, what can be reached without listening. heard_before (text) is what its models may have heard of what is
+        tested (`xval.answers.pretrained`), empty where nothing is known.
     """
     ranking = rank_instances(instances)
     rows = []
@@ -254,7 +256,8 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
         for side, metric in dict.fromkeys([(ranking.side, ranking.metric), *tested_columns(instances)]):
             figures = _numbers(instance, side, metric)
             row |= {f"{side}_{metric}_{name}": finite_or_nan(value) for name, value in figures.items()}
-        rows.append(row | {"seconds": instance.seconds, "n_folds": instance.n_folds, "n_folds_done": len(instance.folds)})
+        row |= {"seconds": instance.seconds, "n_folds": instance.n_folds, "n_folds_done": len(instance.folds)}
+        rows.append(row | {ORIGIN.replace(" ", "_"): clause(judge_instance(instance))})
     return pd.DataFrame(rows, index=pd.Index([instance.number for instance in instances], name="instance"))
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xval.base.errors import ResultsError, XvalError
 from xval.base.json_files import JsonObject
+from xval.base.module_places import looking_in
 from xval.base.numbers import finite_or_none
-from xval.base.user_code import look_in
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with
@@ -46,11 +46,11 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
     current = results.current(instance, results.records(instance)[0])
     done = {key: record for key, record in current.items() if record["status"] == "done"}
     loaded: dict[str, AddedMetric | None] = {}
-    look_in(written.own_folders)
     for name in requested if done else ():
         short = name.rpartition(".")[2]
         try:
-            loaded[short] = load_metric(written.settings.task_type, name)
+            with looking_in(results.own_folders(instance)):
+                loaded[short] = load_metric(written.settings.task_type, name)
         except XvalError as error:
             loaded[short] = None  # what is kept of it stays
             damaged.append(f"{error} New figures of {short} of instance {instance} are missing.")
@@ -142,8 +142,8 @@ def _compute(instance: InstanceResults, further: Mapping[str, Metric] | None) ->
     faults: list[str] = []
     tested = [record["metrics"].get("test", {}) for record in instance.done.values()]
     if further is not None:
-        look_in(instance.written.own_folders)
-        own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), faults)
+        with looking_in(instance.written.own_folders):
+            own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), faults)
         further = {name: metric for name, metric in {**own, **further}.items() if all(name in of_job for of_job in tested)}
     for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
         try:

@@ -1,55 +1,160 @@
 """What choosing among instances reaches, as nested selection estimates it.
 
-Comes in: instances and their ranking. Goes out: a few sentences; see `xval.measures.statistics.selection`.
+Comes in: instances and their ranking. Goes out: the jobs that each fold chooses by its own validation figure, as an instance
+that is measured and compared like any other; see `xval.measures.statistics.selection`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.ranking import Ranking
+from xval.answers.figure_text import format_test
+from xval.answers.finding import name_instances
+from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import direction, test_side
+from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
+from xval.results.estimates_file import Estimates, read_estimates, write_estimates
 from xval.results.instance import InstanceResults
+from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
+from xval.results.job_key import JobKey
+from xval.results.open import open_results
+from xval.results.read import Record
+
+
+@dataclass(frozen=True)
+class NestedInstance(InstanceResults):
+    """The jobs that each fold chooses among instances, as one instance.
+
+    Its settings are those of the selected instance. Jobs of several instances that a fold chooses, because they tie or differ
+    in their seed alone, are repeats of the fold.
+
+    Attributes:
+        chosen: The job that each of its jobs is.
+        n_competing: Instances to choose from, those that differ in their seed alone counted once.
+        left_out: Instances that have not finished the folds that others have.
+    """
+
+    chosen: Mapping[JobKey, JobKey] = field(default_factory=dict)
+    n_competing: int = 0
+    left_out: tuple[int, ...] = ()
+
+    def folder(self, key: JobKey) -> Path:
+        """Return the folder of the job that one of its jobs is."""
+        return super().folder(self.chosen[key])
+
+
+def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
+    """Let each fold choose an instance by its own validation figure, with the seeds of a method averaged.
+
+    Only instances that have finished the most folds compete, so that all folds choose among the same.
+
+    Returns:
+        With figures over items, if the predictions can be read; None: there is nothing to choose, or less than two folds.
+    """
+    if ranking.selected is None:
+        return None
+    most = max(len(instance.folds) for instance in done)
+    competing = {instance.number: instance for instance in done if len(instance.folds) == most}
+    groups = list(seed_twins(parameters_of(list(competing.values()))))
+    twins = {number for group in groups for number in group}
+    groups += [(number,) for number in competing if number not in twins]
+    folds = sorted({fold for instance in competing.values() for fold in instance.folds})
+    if ranking.selected not in competing or len(groups) < 2 or len(folds) < 2:
+        return None
+    side, metric = test_side(done), done[0].task.main_metrics[0]
+    validation = _by_fold(competing, groups, folds, ranking.side, ranking.metric)
+    test = _by_fold(competing, groups, folds, side, metric)
+    nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
+    if np.isnan(nested.test_mean):
+        return None
+    selected = competing[ranking.selected]
+    chosen: dict[JobKey, JobKey] = {}
+    jobs: dict[JobKey, Record] = {}
+    for place, fold in enumerate(folds):
+        of_fold = [group for group, is_chosen in zip(groups, nested.is_chosen[:, place], strict=True) if is_chosen]
+        numbers = [number for group in of_fold for number in group]
+        keys = [key for number in numbers for key in competing[number].done if key.fold == fold]
+        for repeat, key in enumerate(keys, start=1):
+            own = JobKey(selected.number, fold, repeat)
+            chosen[own], jobs[own] = key, competing[key.instance].done[key]
+    instance = NestedInstance(
+        experiment=selected.experiment,
+        written=selected.written,
+        jobs=jobs,
+        n_folds=selected.n_folds,
+        n_deals=selected.n_deals,
+        chosen=chosen,
+        n_competing=len(groups),
+        left_out=tuple(instance.number for instance in done if instance.number not in competing),
+    )
+    return _measured(instance)
+
+
+def _measured(instance: NestedInstance) -> NestedInstance:
+    """Return the instance with its figures over items; those that are kept, where they are of the same jobs."""
+    results, keys = open_results(instance.experiment), instance.chosen.values()
+    try:
+        kept = read_estimates(instance.experiment.nested_estimates_file).over_items
+        is_same = kept and kept["version"] == OVER_ITEMS_VERSION and kept["jobs"].keys() == set(map(str, keys))
+        if is_same and all(results.is_source(kept["jobs"][str(key)], key) for key in keys):
+            return replace(instance, over_items=kept["figures"])
+        return replace(instance, over_items=_compute(instance))
+    except (ResultsError, OSError):
+        return instance  # a rebuild names what cannot be read
+
+
+def _compute(instance: NestedInstance) -> OverItems:
+    """Return the figures over items, computed once for the same jobs."""
+    from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
+
+    results = open_results(instance.experiment)
+    sources = [results.source(key) for key in instance.chosen.values()]
+    return results.once("nested selection", sources, lambda: measure_over_items(instance))
+
+
+def keep_nested(instances: Sequence[InstanceResults]) -> None:
+    """Write what is computed of the chosen jobs into nested_estimates.json, where there is something to choose."""
+    done = [instance for instance in instances if instance.folds]
+    nested = choose_nested(done, rank_instances(done)) if done else None
+    if nested is None or nested.over_items is None:
+        return
+    results, path = open_results(nested.experiment), nested.experiment.nested_estimates_file
+    jobs = {str(key): results.source(key) for key in nested.chosen.values()}
+    kept = Estimates({}, {"version": OVER_ITEMS_VERSION, "jobs": jobs, "figures": nested.over_items})
+    with suppress(ResultsError):
+        if read_estimates(path) == kept:
+            return
+    write_estimates(path, kept)
 
 
 def describe_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
-    """Say what choosing in each fold by that fold's own validation figure yields, with the seeds of a method averaged.
-
-    Empty where there is nothing to choose.
-    """
-    groups = seed_twins(parameters_of(done))
-    twins = {number for group in groups for number in group}
-    groups += [(instance.number,) for instance in done if instance.number not in twins]
-    if ranking.selected is None or len(groups) < 2:
+    """Say what choosing in each fold by that fold's own validation figure yields; empty where there is nothing to choose."""
+    nested = choose_nested(done, ranking)
+    if nested is None:
         return ""
-    side, metric = test_side(done), done[0].task.main_metrics[0]
-    folds = sorted({record["fold"] for instance in done for record in instance.folds.values()})
-    validation = _by_fold(done, groups, folds, ranking.side, ranking.metric)
-    test = _by_fold(done, groups, folds, side, metric)
-    nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
+    side, metric = test_side(done), nested.task.main_metrics[0]
     selected = next(instance for instance in done if instance.number == ranking.selected)
-    own = selected.over_folds(side, metric)["mean"]
-    if len(folds) < 2 or np.isnan(nested.test_mean) or own is None:
-        return ""
-    chosen, reached = f"{own:.3f}", f"{nested.test_mean:.3f}"
-    same = ", which happens to be the same figure here" if chosen == reached else ""
-    is_worse = chosen != reached and (own < nested.test_mean) == direction(done, metric)
-    bias = "such a figure is too good on average, though here it is the worse one" if is_worse else "is too good on average"
+    gain = (selected.over_folds(side, metric)["mean"] or 0.0) - (nested.over_folds(side, metric)["mean"] or 0.0)
+    is_better = gain > 0 if direction(done, metric) else gain < 0
+    bias = f"here by {abs(gain):.3f}" if is_better else "though not here"
+    left_out = f" Without {name_instances(nested.left_out)}, which lack folds." if nested.left_out else ""
     return (
-        f"{reached} is the mean test {metric} if each fold chooses among the {len(groups)} instances by its own "
-        "validation items (nested selection): the estimate of choosing and training in this way, on new items. The "
-        f"{chosen} of instance {ranking.selected} estimates this one instance, and {bias}: the validation "
-        f"items that chose it are test items of other folds. For what your way of choosing reaches, report {reached}{same}. "
-        "For this one model, test it on items that no fold has."
+        f"Choosing among the {nested.n_competing} instances by validation reaches test {metric} "
+        f"{format_test(nested, side, metric)} on new items (nested selection: each fold chooses by its own validation items). "
+        f"Report this for your way of choosing; that of instance {ranking.selected} alone, "
+        f"{format_test(selected, side, metric)}, is too good on average, {bias}.{left_out}"
     )
 
 
 def _by_fold(
-    done: Sequence[InstanceResults], groups: Sequence[tuple[int, ...]], folds: Sequence[int], side: str, metric: str
+    instances: Mapping[int, InstanceResults], groups: Sequence[tuple[int, ...]], folds: Sequence[int], side: str, metric: str
 ) -> NDArray[np.float64]:
     """Return float64 (n_groups, n_folds), the mean of each group in each fold; NaN where one has no value."""
-    values = {instance.number: instance.fold_values(side, metric) for instance in done}
+    values = {number: instance.fold_values(side, metric) for number, instance in instances.items()}
     return np.array([[np.mean([values[number].get(fold, np.nan) for number in group]) for fold in folds] for group in groups])

@@ -1,0 +1,84 @@
+"""What choosing reaches, measured from the predictions of the jobs that each fold chooses."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from xval.answers.nested_selection import choose_nested, describe_nested
+from xval.answers.ranking import rank_instances
+from xval.answers.read import read_instances
+from xval.measures import metrics
+from xval.report.rebuild import rebuild
+from xval.results.folder import ExperimentFolder
+
+
+@pytest.fixture
+def experiment(finished, tmp_path):
+    return ExperimentFolder(shutil.copytree(finished.results, tmp_path / "experiment_1"))
+
+
+def choose(experiment):
+    instances = read_instances(experiment, experiment.instances())
+    return instances, choose_nested(instances, rank_instances(instances))
+
+
+def test_the_figure_and_its_interval_are_of_the_predictions_of_the_chosen_jobs(experiment):
+    instances, nested = choose(experiment)
+
+    best = {}
+    for fold in (1, 2):
+        losses = {instance.number: instance.fold_values("validation", "loss")[fold] for instance in instances}
+        best[fold] = min(losses, key=losses.get)
+    assert {key.fold: key.instance for key in nested.chosen.values()} == best
+    tables = [pd.read_parquet(experiment.fold_folder(number, fold) / "predictions.parquet") for fold, number in best.items()]
+    tested = pd.concat(tables).query("side == 'test'")
+    names = nested.folds[1]["class_names"]
+    targets = tested["target"].map(names.index).to_numpy()
+    answers = tested[[f"probability_{name}" for name in names]].to_numpy()
+    figure = nested.item_figure("test", "balanced_accuracy")
+    assert figure["pooled"] == pytest.approx(metrics.compute("classification", targets, answers)["balanced_accuracy"])
+    assert figure["low"] <= figure[figure["of"]] <= figure["high"]
+    assert f"[{figure['low']:.3f}, {figure['high']:.3f}]" in describe_nested(instances, rank_instances(instances))
+
+
+def test_only_instances_with_the_most_folds_compete(experiment):
+    shutil.rmtree(experiment.fold_folder(3, 2))
+
+    instances, nested = choose(experiment)
+
+    assert (nested.n_competing, nested.left_out) == (2, (3,))
+    assert "Without instance 3, which lack folds." in describe_nested(instances, rank_instances(instances))
+    assert {key.instance for key in nested.chosen.values()} <= {1, 2}
+
+
+def test_what_is_computed_is_kept_and_computed_anew_for_other_predictions(experiment, monkeypatch):
+    rebuild(experiment)
+    _, before = choose(experiment)
+    with monkeypatch.context() as patch:
+        patch.setattr("xval.answers.nested_selection._compute", lambda _: pytest.fail("it is kept"))
+        _, again = choose(ExperimentFolder(experiment.path))
+    assert again.over_items == before.over_items
+
+    (first, *_) = before.chosen.values()
+    path = experiment.fold_folder(*first) / "predictions.parquet"
+    table = pd.read_parquet(path)
+    probabilities = [name for name in table if name.startswith("probability_")]
+    table[probabilities] = table[probabilities[::-1]].to_numpy()
+    table.to_parquet(path)
+
+    _, changed = choose(ExperimentFolder(experiment.path))
+    assert changed.over_items["figures"] != before.over_items["figures"]
+
+
+def test_without_predictions_there_is_no_pooled_figure(experiment):
+    _, nested = choose(experiment)
+    experiment.nested_estimates_file.unlink(missing_ok=True)
+    for key in nested.chosen.values():
+        (experiment.fold_folder(*key) / "predictions.parquet").unlink()
+
+    instances, nested = choose(ExperimentFolder(experiment.path))
+
+    assert "no predictions.parquet" in nested.over_items["missing"]
+    assert nested.over_folds("test", "accuracy")["n"] == 2
+    assert describe_nested(instances, rank_instances(instances))
