@@ -199,6 +199,8 @@ def _measure_groups(instance: InstanceResults | None, corpus: Corpus | None) -> 
     try:
         clips = with_columns(corpus.index, corpus.folder)
         columns = group_columns(clips)
+        if not corpus.is_custom and clips["duration_s"].nunique() > 1:
+            columns.append("duration_s")
         answers = read_tested(instance) if columns else None
     except UsageError as error:
         return [], str(error)

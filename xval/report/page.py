@@ -17,7 +17,7 @@ from xval.answers.comparison import text as comparison_text
 from xval.answers.comparison.outcome import LEVEL, Comparison, Pair
 from xval.answers.figure_text import format_figure, format_folds, format_time
 from xval.answers.findings import find_findings
-from xval.answers.groups import describe_gap
+from xval.answers.groups import describe_gap, describe_weakness
 from xval.answers.leakage_kinds import leakage_by_kind
 from xval.answers.learning_curves import learning_curves
 from xval.answers.pretrained import clause, judge_instance
@@ -27,6 +27,7 @@ from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
 from xval.base.terminal import visible
+from xval.measures.task import Task
 from xval.report import charts, protocol, worst_answers
 from xval.report.contents import PageContents
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
@@ -134,8 +135,9 @@ def make_page(contents: PageContents) -> str:
         items=items,
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
         describe_gap=describe_gap,
-        worst=worst_answers.worst_clips(contents, task),
+        failing=worst_answers.failing_items(contents, task),
         worst_order=task.worst_first,
+        weaknesses=_weaknesses(contents, task),
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         leakage_kinds=leakage_by_kind(contents.verdicts, is_custom=_is_custom(contents)),
@@ -171,6 +173,12 @@ def _describe_verdicts(comparison: Comparison) -> str:
         f"In {comparison.figure}, instance {comparison.baseline} is {told} (corrected resampled t test, Holm, level {LEVEL}; "
         "equality by the Bayesian correlated t test)."
     )
+
+
+def _weaknesses(contents: PageContents, task: Task) -> list[str]:
+    """Return what the failures have in common: the groups of clips that are answered worse, in a sentence each."""
+    higher = task.higher_is_better(task.main_metrics[0])
+    return list(filter(None, (describe_weakness(found, higher_is_better=higher) for found in contents.groups)))
 
 
 def _rows(

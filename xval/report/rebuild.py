@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
+from xval.answers.nested_selection import keep_nested
 from xval.answers.read import read_what_can_be
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
@@ -86,6 +87,7 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
         if not instances:
             return damaged
         histories = {key: curves for _, of_instance in read for key, curves in of_instance.items()}
+        keep_nested(instances)
         with part_of(folder.workbook) as temporary:
             write_workbook(temporary, instances, histories)
             flush(temporary)

@@ -1,21 +1,24 @@
-"""The worst answers of an instance, to listen to and to look at, beside those of other instances.
+"""The items that an instance fails on: what it confuses there, and the worst answers to listen to and to look at.
 
-Comes in: answers of instances on the test clips, events, sounds. Goes out: a `WorstClip` for each.
+Comes in: answers of instances on the test clips, events, sounds. Goes out: a `FailingItem` for each, with its `WorstClip`s.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
 
 from xval.answers.figure_text import fixed
+from xval.answers.tested_items import ItemRow, rank_items
 from xval.measures.task import Task
 from xval.report.charts import draw_events
 from xval.report.contents import PageContents
 from xval.report.sounds import Sound
 
-MOST_CLIPS = 12
+_MOST_ITEMS = 6
+_MOST_CLIPS = 3  # of an item
+_MOST_CONFUSIONS = 3
 _MOST_LANES = 4
 
 
@@ -58,29 +61,96 @@ class WorstClip(NamedTuple):
     explanation_note: str = ""
 
 
-def worst_clips(contents: PageContents, task: Task) -> list[WorstClip]:
-    """Return the clips that were answered worst, the worst first, without those that were answered rightly.
+class Confused(NamedTuple):
+    """How many of the clips of a class got a wrong answer."""
 
-    Of repeats and deals the worst answer counts.
+    true: str
+    answer: str
+    n_clips: int
+    n_true: int
+
+
+class FailingItem(NamedTuple):
+    """An item with wrong answers.
+
+    Attributes:
+        value: Its metric, as of `rank_items`; None: undefined.
+        n_wrong: Its clips that were answered wrongly.
+        confusions: The most frequent wrong answers; empty where no class is taken for another.
+        clips: Its worst answers, the worst first.
+    """
+
+    item: str
+    value: float | None
+    n_clips: int
+    n_wrong: int
+    confusions: list[Confused]
+    clips: list[WorstClip]
+
+
+def failing_items(contents: PageContents, task: Task) -> list[FailingItem]:
+    """Return the items that are answered worst, the worst first: the worst of each fold, and others while there is room.
+
+    How sure models of different folds are does not compare, so that the worst answers of all folds together may be those of one
+    fold. Of repeats and deals the worst answer to a clip counts.
     """
     if contents.errors_of is None or contents.errors_of not in contents.answers:
         return []
-    own, labels = contents.answers[contents.errors_of], event_labels(contents)
+    answers = contents.answers[contents.errors_of]
+    wrong = answers[answers["error"] > 0].drop_duplicates("clip")
+    of_items = {str(item): rows for item, rows in wrong.groupby("item", sort=False)}
+    _, _, ranked = rank_items([contents.by_number[contents.errors_of]])
+    clips = _clips_of(contents, task)
+    failing = []
+    for row in _of_all_folds([row for row in ranked if row.item in of_items]):
+        own, of_item = of_items[row.item], answers[answers["item"].astype(str) == row.item]
+        worst = [clips(clip_row) for clip_row in own.head(_MOST_CLIPS).to_dict("records")]
+        confusions = _confusions(of_item, task) if task.has_classes and not task.has_thresholds else []
+        failing.append(FailingItem(row.item, row.mean, row.n_clips, len(own), confusions, worst))
+    return failing
+
+
+def _of_all_folds(ranked: Sequence[ItemRow]) -> list[ItemRow]:
+    """Return the worst item of each fold, and the next worst ones while there is room; in the order of the rows."""
+    first: dict[tuple[int, ...], ItemRow] = {}
+    for row in ranked:
+        first.setdefault(row.folds, row)
+    worst = list(first.values())
+    chosen = {row.item for row in [*worst, *(row for row in ranked if row not in worst)][:_MOST_ITEMS]}
+    return [row for row in ranked if row.item in chosen]
+
+
+def _confusions(answers: pd.DataFrame, task: Task) -> list[Confused]:
+    """Return the most frequent wrong answers; empty where answers are no classes, as those of frames."""
+    texts = answers[["true", "answer"]].astype(str)
+    n_true = texts["true"].value_counts()
+    wrong = texts[(texts["true"] != texts["answer"]) & (texts["answer"] != "")]
+    counts = wrong.value_counts().head(_MOST_CONFUSIONS).reset_index(name="n_clips")
+    return [
+        Confused(task.describe_true(row["true"]), row["answer"], int(row["n_clips"]), int(n_true[row["true"]]))
+        for row in counts.to_dict("records")
+    ]
+
+
+def _clips_of(contents: PageContents, task: Task) -> Callable[[Mapping[Any, Any]], WorstClip]:
+    """Return the function that makes a `WorstClip` of a row of the answers."""
+    labels = event_labels(contents)
     compared = [number for number in contents.answers if number != contents.errors_of][: _MOST_LANES - 1]
     others = {
         number: {row["clip"]: row for row in contents.answers[number].drop_duplicates("clip").to_dict("records")}
         for number in compared
     }
-    clips = []
-    for row in own[own["error"] > 0].drop_duplicates("clip").head(MOST_CLIPS).to_dict("records"):
+
+    def of_row(row: Mapping[Any, Any]) -> WorstClip:
         clip, true = str(row["clip"]), task.describe_true(str(row["true"]))
-        answers = [_answer(contents.errors_of, row, task)]
+        answers = [_answer(contents.errors_of or 0, row, task)]
         answers += [_answer(number, rows[clip], task) for number, rows in others.items() if clip in rows]
         sound = contents.sounds.get(clip) if contents.sounds else Sound()
         time_line = _time_line(contents.events, clip, labels, row["end_s"]) if contents.events else None
         explained = contents.explanations.get(clip, str(row["job"])) if contents.explanations else ("", "")
-        clips.append(WorstClip(clip, str(row["item"]), str(row["job"]), true, answers, sound, time_line, *explained))
-    return clips
+        return WorstClip(clip, str(row["item"]), str(row["job"]), true, answers, sound, time_line, *explained)
+
+    return of_row
 
 
 def event_labels(contents: PageContents) -> list[str]:

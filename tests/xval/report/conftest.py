@@ -9,21 +9,23 @@ from xval.results.folder import ExperimentFolder
 
 
 class Read(HTMLParser):
-    """The tags of a page with their attributes, its text by section, and the rows of its tables by section."""
+    """The tags of a page with their attributes, its text by section or `FOLDS`, and the rows of its tables by these."""
 
+    FOLDS = ("groups", "items")
     VOID = ("meta", "img", "link", "br", "input")
 
     def __init__(self, html):
         super().__init__()
-        self.tags, self.text, self.tables, self._section = [], {}, {}, ""
+        self.tags, self.text, self.tables, self._sections = [], {}, {}, [""]
         self._cell = None
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.tags.append((tag, attributes))
-        if tag in ("section", "header"):
-            self._section = attributes.get("id", tag)
+        if tag in ("section", "header", "details"):
+            name = attributes.get("id", tag)
+            self._sections.append(name if tag != "details" or name in self.FOLDS else self._section)
         if tag == "table":
             self.tables.setdefault(self._section, []).append([])
         if tag == "tr":
@@ -31,7 +33,13 @@ class Read(HTMLParser):
         if tag in ("td", "th"):
             self._cell = {"text": "", "value": attributes.get("data-value")}
 
+    @property
+    def _section(self):
+        return self._sections[-1]
+
     def handle_endtag(self, tag):
+        if tag in ("section", "header", "details"):
+            self._sections.pop()
         if tag in ("td", "th"):
             self.tables[self._section][-1][-1].append(self._cell)
             self._cell = None

@@ -30,7 +30,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.read import WrittenInstance, read_folds
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SECTIONS = ("answer", "instances", "comparison", "details", "items", "errors", "settings", "protocol")
+SECTIONS = ("answer", "instances", "errors", "details", "comparison", "settings", "protocol")
 
 
 def metrics(folder, instance):
@@ -159,7 +159,7 @@ def test_figures_by_group_stand_there_if_the_corpus_has_further_columns(copy, re
     write_columns(Path("data") / "tones", index, pd.DataFrame({"clip": index["clip"], "microphone": microphones}))
     page = read_page(write_page(copy, PageRequest(with_audio=False, with_audit=False)))
 
-    (table,) = page.tables["groups"]
+    table = page.tables["groups"][0]  # the second is that of the durations
     assert [row[0]["text"] for row in table] == ["microphone", "<mic 0>", "<mic 1>"]
     wanted = {found.group: found.value for found in read_groups(copy)[0].figures}
     assert {row[0]["text"]: float(row[1]["value"]) for row in table[1:]} == pytest.approx(wanted)
@@ -254,11 +254,19 @@ def test_the_worst_answers_come_first_and_can_be_heard(copy, read_page):
 
     table = load_predictions(copy.path, instances=2).query("side == 'test' and target != predicted")
     columns = [name for name in table if name.startswith("probability_")]
-    margins = {row["clip"]: 2 * max(row[name] for name in columns) - 1 for row in table.to_dict("records")}
-    wanted = sorted(margins.values(), reverse=True)[:12]
+    table["margin"] = 2 * table[columns].max(axis=1) - 1
+    margins, item_of, fold_of = (table.set_index("clip")[name] for name in ("margin", "item", "fold"))
     shown = [found["alt"].removeprefix("Spectrogram of ") for found in page.of("img")]
-    assert [margins[clip] for clip in shown] == pytest.approx(wanted)
-    assert wanted
+    assert set(fold_of[shown]) == {1, 2}, "from every fold"
+    items = list(dict.fromkeys(item_of[shown]))
+    assert len(items) > 1
+    for item in items:
+        of_item = [margins[clip] for clip in shown if item_of[clip] == item]
+        worst = table.loc[table["item"] == item, "margin"].nlargest(3)
+        assert of_item == pytest.approx(worst.tolist())
+        confused = table[table["item"] == item].groupby(["target", "predicted"]).size().nlargest(1)
+        ((true, answer),) = confused.index
+        assert f"{true} taken for {answer} {confused.iloc[0]} of " in " ".join(page.text["errors"].split())
     index = pd.read_parquet("data/tones/corpus.parquet").set_index("clip")
     for clip, audio in zip(shown, page.of("audio"), strict=True):
         kind, content = audio["src"].split(";base64,")

@@ -1,5 +1,7 @@
 """The pages of regressions and of recordings with events, made by real runs."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -26,7 +28,9 @@ def test_numbers_are_drawn_predicted_against_true(tones, read_page):
     drawn = [found["aria-label"] for found in page.of("svg")]
     assert [label for label in drawn if "against" in label] == ["predicted against true pitch", "predicted against true length"]
     assert "Clips with the largest absolute error first" in page.text["errors"]
-    assert len(page.of("audio")) == 12
+    n_of_items = [int(count) for count in re.findall(r"(\d+) of \d+ clips wrong", page.text["errors"])]
+    assert 2 < len(n_of_items) <= 6
+    assert len(page.of("audio")) == sum(min(count, 3) for count in n_of_items)
     assert "error" in page.text["errors"]
 
 
