@@ -2,7 +2,9 @@
 
 Files may have any rate, length and format that decodes. Without further options each file gets a row: the most probable class
 with its probability, or the numbers of a regression, or the error of an autoencoder; models that label frames give events.
-start_s and end_s say what of the file was heard. Exit code 1: some file could not be read; the others are predicted.
+start_s and end_s say what of the file was heard. A file that is unlike what the model was trained on is named with its novelty:
+above 1 it is farther from the training clips, in the model's own embedding, than 99 % of the validation clips are. Exit code 1:
+some file could not be read; the others are predicted.
 """
 
 import argparse
@@ -60,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
         messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): what the model says there means nothing.")
     if said := _describe_seen(table.attrs["seen"], model):
         messages.print(said)
+    if said := _describe_novel(table, model):
+        messages.print(said)
     for _, path, reason in left_out:
         messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
     return EXIT_FAILED if left_out else 0
@@ -77,6 +81,23 @@ def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
     return (
         f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}; the answer there is no test: "
         f"{first_of(seen, _N_NAMED)}"
+    )
+
+
+def _describe_novel(table: "pd.DataFrame", model: "SavedModel") -> str:
+    """Return a line on files unlike what the model heard, or on that this is not known; empty: nothing is to be said."""
+    if "novelty" not in table:
+        answers_clips = model.description.frames is None and model.description.task.target != "input"
+        unknown = "Whether a file is unlike what the model was trained on is not known: it has no novelty.npy beside it."
+        return unknown if answers_clips and len(table) else ""
+    farthest = table.groupby("path", sort=False)["novelty"].max()
+    novel = farthest[farthest > 1]
+    if not len(novel):
+        return ""
+    named = first_of([f"{path} ({novelty:.2f})" for path, novelty in novel.items()], _N_NAMED)
+    return (
+        f"{counted(len(novel), 'file')} unlike what the model was trained on, so that its answer there means little (novelty "
+        f"above 1): {named}."
     )
 
 

@@ -61,7 +61,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._constant = constant
         self._epoch = 0
         self.seconds = 0.0
-        self._batches = _in_batches(np.arange(len(examples)), examples.lengths, batch_size)
+        self._batches = in_batches(np.arange(len(examples)), examples.lengths, batch_size)
 
     @property
     def batch_size(self) -> int:
@@ -92,7 +92,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
                 self._ahead.forget()
                 rng = np.random.default_rng([self._shuffle_seed, self._epoch])
                 order = rng.permutation(len(self._examples))
-                self._batches = _in_batches(order, self._examples.lengths, self._batch_size)
+                self._batches = in_batches(order, self._examples.lengths, self._batch_size)
                 self._examples.begin_epoch(rng)
                 self._scale = _mean_of_frames(self._weights)
 
@@ -193,8 +193,13 @@ def _filled(
     return given, targets[rows], weights[rows] * scale.reshape(-1, *(1,) * (weights.ndim - 1)).astype(np.float32)
 
 
-def _in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batch_size: int) -> list[NDArray[np.int64]]:
+def in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batch_size: int) -> list[NDArray[np.int64]]:
     """Cut an order of examples into batches; examples of different lengths do not share one.
+
+    Args:
+        order: Positions of examples, int64 (n_positions,).
+        lengths: Length of each example of the side, int64 (n_examples,); None: all have one.
+        batch_size: Examples per batch, at most.
 
     The lengths take turns, because Keras judges by the first two batches whether shapes differ.
     """

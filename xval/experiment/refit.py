@@ -25,6 +25,7 @@ from xval.backend import devices
 from xval.base import user_code
 from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.base.keras_backends import require_backend
+from xval.base.module_places import looking_in
 from xval.base.operating_system import quote
 from xval.base.own_code import describe_changes
 from xval.engine.executors import Executor, find_executor
@@ -54,6 +55,8 @@ from xval.settings.schema import Settings
 if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
 
+_OF_THIS_MACHINE = ("auto", "inline", "processes")
+
 _TOO_GOOD = (
     " If it was chosen among several instances, this is too good on average; the nested figure in results.xlsx estimates "
     "choice and training together."
@@ -82,6 +85,11 @@ class Request:
 def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
     """Train the final model of an instance, unless it is there; return the path of its model.keras or model.skops."""
     instance = restore_instance(folder, request.instance or _select(folder, console))
+    with looking_in(instance.own_folders):
+        return _refit(folder, instance, request, console)
+
+
+def _refit(folder: ExperimentFolder, instance: Instance, request: Request, console: Console) -> Path:
     if instance.settings.uses_keras:
         place = f"{folder.instance_folder(instance.number)}: its folds ran on "
         require_backend(instance.settings.backend, place, is_choice=False)
@@ -169,6 +177,11 @@ def _make_slots(instance: Instance, request: Request, console: Console, n_worker
     device, threads = request.gpu or instance.settings.gpu_ID, instance.settings.threads_per_job
     slots, where = devices.make_slots(device.split(",")[0], workers=n_workers, threads=threads)
     console.print(where)
+    if instance.settings.executor not in _OF_THIS_MACHINE:
+        console.print(
+            f"The final model is trained on this machine; executor={instance.settings.executor} runs folds alone.",
+            soft_wrap=True,
+        )
     return slots
 
 
@@ -233,7 +246,7 @@ def _make_job(
 
 
 def _train(job: Job, slot: devices.Slot, console: Console) -> None:
-    """Run the job where the instance's executor runs jobs."""
+    """Run the job on this machine: in this process where the instance's executor does so, else in one of its own."""
     n_epochs = cast("Refit", job.refit).epochs
     run = _executor(job.settings).run
     with progress_bar(console, f"Training on {len(job.fold.training)} items", noun="epochs") as advance:

@@ -5,6 +5,7 @@ Comes in: the records of the folds; of an instance that is searched, what the se
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from xval.answers.pretrained import judge_instance, to_record
 from xval.answers.read import read_instance
@@ -17,6 +18,7 @@ from xval.jobs.job import Refit
 from xval.jobs.refit import choose_epochs, choose_learning_rates, expected_figures, mean_temperature, median_thresholds
 from xval.jobs.written_settings import differences
 from xval.models.saved.initial import has_changed, name_model
+from xval.models.saved.novelty import limit_ratio_of
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import Record, read_history
@@ -56,12 +58,13 @@ def plan_refit(
     for key, record in records.items():
         best_epochs.setdefault(str(key.fold), []).append(int(record.get("best_epoch", 0)))
     chosen_by = "folds" if chosen is None else "search"
-    facts = expected | {
+    facts: dict[str, Any] = expected | {
         "epochs_chosen_by": chosen_by if epochs is None else "--epochs",
         "best_epochs_of_folds": {fold: best[0] if len(best) == 1 else best for fold, best in best_epochs.items()},
     }
     if thresholds := median_thresholds(records.values()):
         facts["thresholds"] = thresholds
+    facts["novelty_limit_ratio"] = limit_ratio_of(records.values())
     if not trains_network(instance.settings.architecture):
         return Refit(0, None, facts | {"temperature": mean_temperature(records.values())})
     if chosen is not None:

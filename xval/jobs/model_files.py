@@ -17,6 +17,7 @@ from xval.jobs.job import Job
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.initial import InitialModel
+from xval.models.saved.novelty import Novelty
 from xval.models.saved.seen import Heard, Seen, read_clips, read_seen
 from xval.results.folder import KERAS_NAME
 from xval.settings.schema import FRAME_KEYS, Settings
@@ -36,12 +37,13 @@ def save_model(
     class_names: Sequence[str],
     initial: InitialModel | None = None,
     thresholds: Thresholds | None = None,
-    outside_weights: Sequence[str] = (),
+    outside_weights: Sequence[str] | None = (),
+    novelty: Novelty | None = None,
 ) -> None:
     """Write model.keras, without the optimizer's state, and what its user needs to know beside it.
 
     The class names say what its outputs mean; `initial` is the model that it started from, `outside_weights` are those that its
-    build() has from elsewhere.
+    build() has from elsewhere, `novelty` says how far an input lies from what it was trained on.
     """
     import keras
 
@@ -51,6 +53,7 @@ def save_model(
     earlier += [read_seen(embedder)] if embedder else []
     described = describe_model(job, store, class_names, earlier, thresholds, outside_weights)
     described |= initial.facts if initial else {}
+    described |= novelty.write(folder) if novelty else {}
     write_json(folder / "model.json", described, flushed=False)
     write_heard_audio(folder, job, store, earlier)
 
@@ -61,16 +64,19 @@ def describe_model(
     class_names: Sequence[str],
     earlier: Sequence[Seen] = (),
     thresholds: Thresholds | None = None,
-    outside_weights: Sequence[str] = (),
+    outside_weights: Sequence[str] | None = (),
 ) -> dict[str, Any]:
     """Return the content of model.json.
 
     `earlier` is what the saved models have heard that it was made of, `thresholds` from which probability on each label is
-    predicted, where a clip may have several, `outside_weights` those of its network that come from elsewhere.
+    predicted, where a clip may have several, `outside_weights` those of its network that come from elsewhere (None: not known).
     """
     settings = job.settings
     unknown = [foreign_embedder(settings.feature_settings())]
-    unknown += [f"the network {settings.architecture} ({outside_weights[0]} ...)"] if outside_weights else []
+    if outside_weights is None:
+        unknown.append(f"the network {settings.architecture}")
+    elif outside_weights:
+        unknown.append(f"the network {settings.architecture} ({outside_weights[0]} ...)")
     unknown += ["a model that it was made of"] if not all(seen.is_complete for seen in earlier) else []
     training_items = sorted({*job.fold.training, *job.fold.validation})
     return {

@@ -4,10 +4,13 @@ Comes in: a saved model, and which layer, or how many are dropped. Goes out: a K
 to float32 (n_examples, n_features).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError, suggestion
 from xval.models.build import KERNELS, PARTS_BEFORE
@@ -45,6 +48,47 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
     return cut_network
 
 
+def read_by_last_layer(model: keras.Model, *, where: str) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return the function that gives what the last layer with a kernel reads, as `cut_model` with layers_dropped=1.
+
+    It computes layer by layer, so that nothing is compiled for the few examples that it is asked for, and adds nothing to the
+    graph of a model that trains again.
+
+    Raises:
+        SettingsError: The layers of the network cannot be counted.
+    """
+    before, network = _split(model, where)
+    inner = keras.Model(network.input, _read_by(network, 1, where, averaged=False))
+
+    def embed(predictors: NDArray[np.float32]) -> NDArray[np.float32]:
+        hidden = keras.ops.convert_to_tensor(predictors)
+        for layer in [*before, inner]:
+            hidden = layer(hidden, training=False) if isinstance(layer, keras.Model) else layer(hidden)
+        values = keras.ops.convert_to_numpy(hidden)
+        return np.asarray(values.mean(axis=tuple(range(1, values.ndim - 1))), np.float32)
+
+    return embed
+
+
+def predict_and_embed(model: keras.Model, *, where: str) -> keras.Model:
+    """Return a model that answers with its prediction and with what its last layer with a kernel reads.
+
+    Raises:
+        SettingsError: The layers of the network cannot be counted.
+    """
+    before, network = _split(model, where)
+    both = keras.Model(network.input, [network.output, _read_by(network, 1, where)], name="network")
+    hidden = model.input
+    for earlier in before:
+        hidden = earlier(hidden)
+    answers, embedding = both(hidden)
+    for later in model.layers[model.layers.index(network) + 1 :]:
+        answers = later(answers)
+    joined = keras.Model(model.input, [answers, layers.Activation("linear", dtype="float32")(embedding)])
+    compile_for_prediction(joined)
+    return joined
+
+
 def count_kernel_layers(model: keras.Model, *, where: str) -> int:
     """Return how many layers with a kernel the network of a saved model has, the most that `cut_model` can drop."""
     return len(_with_kernel(_split(model, where)[1]))
@@ -70,8 +114,8 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
     raise SettingsError(f"{where}: it holds no network as xval saves it. Set layers_dropped=0 for its predictions.")
 
 
-def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor:
-    """Return the input of the layer with a kernel that is `number`-th from the end, averaged to one axis."""
+def _read_by(network: keras.Model, number: int, where: str, *, averaged: bool = True) -> keras.KerasTensor:
+    """Return the input of the layer with a kernel that is `number`-th from the end, averaged to one axis or as it is."""
     with_kernel = _with_kernel(network)
     if number > len(with_kernel):
         listed = ", ".join(layer.name for layer in with_kernel)
@@ -82,7 +126,7 @@ def _read_by(network: keras.Model, number: int, where: str) -> keras.KerasTensor
     read = _single(with_kernel[-number].input)
     while len(read.shape) == 2 and isinstance(producer := _producer(network, read), _FLATTENING):
         read = _single(producer.input)
-    return _averaged(read)
+    return _averaged(read) if averaged else read
 
 
 def _with_kernel(network: keras.Model) -> list[keras.layers.Layer]:

@@ -32,6 +32,45 @@ def test_each_file_gets_a_line_with_its_classes(command, fold, save_untrained):
     assert all("high 0." in line and "low 0." in line for line in lines)
 
 
+@pytest.fixture
+def trained(results):
+    """Return a fold folder of a trained network, and a function that sets its limit of novelty."""
+    fold = results / "instance_1" / "fold_1"
+
+    def set_limit(limit):
+        described = json.loads((fold / "model.json").read_text())
+        described["novelty"]["limit"] *= limit
+        (fold / "model.json").write_text(json.dumps(described))
+
+    return fold, set_limit
+
+
+def test_a_file_unlike_what_the_model_was_trained_on_is_named_with_its_novelty(command, trained, save_untrained):
+    fold, set_limit = trained
+    files = [save_untrained.audio / name for name in ("0_0.wav", "0_1.wav")]
+    set_limit(1e6)
+    assert "unlike" not in command("predict", fold, *files).out
+
+    set_limit(1e-9)
+    printed = " ".join(command("predict", fold, *files).out.split())
+
+    rows = command("predict", fold, *files, "--output", "json").rows()
+    named = [f"{row['path']} ({row['novelty']:.2f})" for row in rows]
+    assert "2 files unlike what the model was trained on" in printed
+    assert f"(novelty above 1): {named[0]}, {named[1]}." in printed
+    assert load_model(fold).predict(files)["novelty"].to_numpy() == pytest.approx([row["novelty"] for row in rows], rel=1e-5)
+
+
+def test_without_novelty_npy_it_is_unknown_whether_a_file_is_unlike_the_training(command, trained, save_untrained):
+    fold, _ = trained
+    (fold / "novelty.npy").unlink()
+
+    ended = command("predict", fold, save_untrained.audio / "0_0.wav")
+
+    assert "Whether a file is unlike what the model was trained on is not known" in " ".join(ended.out.split())
+    assert "novelty" not in load_model(fold).predict(save_untrained.audio / "0_0.wav")
+
+
 def test_a_folder_stands_for_its_files_and_any_rate_and_channels_are_read(command, fold, tmp_path):
     samples = 0.3 * np.sin(np.arange(22050) / 9)[:, None] * np.ones((1, 2))
     soundfile.write(tmp_path / "b.flac", samples, 44100)

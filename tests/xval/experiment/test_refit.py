@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from io import StringIO
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -25,6 +26,7 @@ from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.engine.worker.run import run_job
+from xval.experiment import refit
 from xval.experiment.refit import Request, refit_instance
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.plan import Fold
@@ -166,8 +168,10 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
     assert f"test balanced_accuracy {np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}" in printed
     assert f"Next: python -m xval predict {path} FILE" in printed
     files = {file.name for file in path.parent.iterdir()}
-    wanted = {"model.keras", "model.json", "record.json", "history.csv", "seen_audio.npy", "trained_audio.npy", "model_card.md"}
-    assert files == wanted
+    heard = {"seen_audio.npy", "trained_audio.npy", "novelty.npy"}
+    assert files == {"model.keras", "model.json", "record.json", "history.csv", "model_card.md", *heard}
+    ratios = [fold["novelty"]["limit_ratio"] for fold in folds]
+    assert description.novelty.limit_ratio == pytest.approx(np.median(ratios))
 
 
 def test_its_weights_are_its_own_and_it_normalises_by_all_items(experiment, make, finished):
@@ -538,3 +542,13 @@ def test_every_task_trains_without_validation(tmp_path, task_type, parameters):
     assert description.class_names == (("background", "call") if task_type == "frame_classification" else ())
     assert learning_rates(path.parent) == [0.5, 0.25]
     assert not [name for name in path.with_name("history.csv").read_text().splitlines()[0].split(",") if "val_" in name]
+
+
+@pytest.mark.parametrize(("executor", "said"), [("slurm", True), ("auto", False), ("inline", False)])
+def test_that_the_executor_of_the_folds_does_not_train_the_final_model_is_said(executor, said, make_settings):
+    console = Console(record=True, file=StringIO(), width=200)
+    instance = SimpleNamespace(settings=make_settings(executor=executor))
+
+    assert len(refit._make_slots(instance, Request(1), console)) == 1
+
+    assert (f"trained on this machine; executor={executor} runs folds alone" in console.export_text()) is said

@@ -4,7 +4,7 @@ import pytest
 from keras import layers
 
 from xval.base.errors import SettingsError
-from xval.models.cut import cut_model
+from xval.models.cut import cut_model, predict_and_embed, read_by_last_layer
 
 ONES = np.random.default_rng(0).normal(size=(3, 8, 6)).astype(np.float32)
 
@@ -47,6 +47,29 @@ def test_one_dropped_is_what_the_last_dense_layer_reads(flat):
     np.testing.assert_allclose(
         cut_model(model, 1, where="m").predict_on_batch(ONES), of_layer(model, flat, "after_dense"), rtol=1e-5
     )
+
+
+def test_a_model_predicts_and_embeds_in_one_pass(flat):
+    model = whole(flat)
+
+    answers, embeddings = predict_and_embed(model, where="m").predict_on_batch(ONES)
+
+    np.testing.assert_allclose(answers, model.predict_on_batch(ONES), rtol=1e-6)
+    np.testing.assert_allclose(embeddings, of_layer(model, flat, "after_dense"), rtol=1e-5)
+
+
+def test_what_the_last_layer_reads_is_computed_without_a_trace_in_the_model(flat):
+    model = whole(flat)
+
+    def count_nodes():
+        return [len(layer._inbound_nodes) for layer in (*model.layers, *flat.layers)]
+
+    before = count_nodes()
+
+    found = read_by_last_layer(model, where="m")(ONES)
+
+    assert count_nodes() == before
+    np.testing.assert_allclose(found, cut_model(model, 1, where="m").predict_on_batch(ONES), rtol=1e-5)
 
 
 def test_a_map_is_averaged_also_where_it_is_flattened_before_it_is_read(flat):

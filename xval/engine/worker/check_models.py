@@ -14,6 +14,7 @@ from xval.backend.devices import load_keras
 from xval.base.errors import SettingsError, one_line
 from xval.base.user_code import describe_place
 from xval.engine.worker.check_metrics import check_metrics
+from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job, model_identity
 from xval.models.saved.initial import find_initial_model
 from xval.settings.architectures import COMBINATION, trains_network
@@ -73,7 +74,8 @@ def _check_model(job: Job) -> int:
     build = partial(build_model, job.settings, job.options, store, store.items)
     model = build()
     weights_from_elsewhere(job, build, model)
-    if initial := find_initial_model(job.settings, job.fold, store.folder.parents[1]):
+    corpus_folder = store.folder.parents[1]
+    if initial := find_initial_model(job.settings, job.fold, corpus_folder, read_clips_of(job.settings, corpus_folder)):
         start_from(model, initial, job.settings, store)
     fitted_model = augmented(model, job.settings, seed=job.seed)
     if job.settings.task.target == "input":

@@ -5,7 +5,7 @@ networks of a combination alone.
 """
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from xval.engine.worker.combination import CombinedFeatures
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.jobs.record import describe_untested, versions
+from xval.models.saved.novelty import Novelty, choose_kept, describe_novelty, measure_novelty
 from xval.models.saved.seen import Seen
 from xval.settings.architectures import COMBINATION
 from xval.settings.schema import Settings
@@ -80,7 +81,8 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     sides = {side: source.of(examples) for side, examples in data.sides.items()}
     fitted = _fit(job, source, data, sides)
     about = describe_estimator(fitted, str(job.options.get("classifier", settings.architecture)), **source.about)
-    save(folder, fitted, about, job, store, earlier=source.earlier)
+    novelty = _novelty(fitted, sides, data, job)
+    save(folder, fitted, about, job, store, earlier=source.earlier, novelty=novelty)
     source.write(folder)
     if job.refit:
         tested = describe_untested(job, data, data.class_names) | {"epochs": job.refit.epochs}
@@ -101,9 +103,22 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
         "searched_on": fitted.searched_on if fitted.grid else None,
         "search_score": None if best is None else {metric: best},
         "temperature": fitted.temperature,
+        **describe_novelty(novelty),
         **source.facts,
         "versions": versions(with_keras=bool(source.facts["models"])) | library_versions(),
     }
+
+
+def _novelty(fitted: FittedEstimator, sides: Mapping[str, NDArray[np.float32]], data: FoldData, job: Job) -> Novelty | None:
+    """Return from which distance on an input is unlike what an estimator was fitted to."""
+    training = fitted.scaled(sides["training"])
+    kept = training[choose_kept(*training.shape)]
+    if "validation" not in sides:
+        limit_ratio = job.refit.facts.get("novelty_limit_ratio") if job.refit else None
+        return measure_novelty(kept, None, None, is_network=False, limit_ratio=limit_ratio)
+    measured = choose_kept(len(sides["validation"]), 1)
+    clips = data.sides["validation"].table["clip"].to_numpy()[measured]
+    return measure_novelty(kept, fitted.scaled(sides["validation"][measured]), clips, is_network=False)
 
 
 def _fit(

@@ -14,6 +14,7 @@ from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import example_lengths
 from xval.base.errors import SettingsError
 from xval.data.fold import Examples, FoldData
+from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.models.saved.initial import hash_model
 from xval.models.saved.seen import read_seen
@@ -73,8 +74,11 @@ class CombinedFeatures:
     def _describe_model(self, path: Path) -> dict[str, str]:
         """Return the entry of a model in the record: its path and hash, and whether it may have heard test items."""
         fold, store = self._job.fold, self._store
+        corpus_folder = store.folder.parents[1]
         check_files(path, self._features, is_custom=store.description.feature_settings is None)
-        verdict = judge_model(path, fold, self._job.settings.dataset, store.folder.parents[1])
+        verdict = judge_model(
+            path, fold, self._job.settings.dataset, corpus_folder, read_clips_of(self._job.settings, corpus_folder)
+        )
         return {"path": str(path), "hash": hash_model(path), "leakage": verdict.state, "leakage_reason": verdict.reason}
 
 

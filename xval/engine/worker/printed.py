@@ -50,7 +50,12 @@ class PrintedLines(io.RawIOBase):
             *lines, begun = (self._begun + content).split(b"\n")
             if len(begun) > _LONGEST:
                 lines, begun = [*lines, begun], b""
-            self._begun = begun[:-1].rpartition(b"\r")[2] + begun[-1:]  # what a progress bar writes over what it wrote before
+            self._begun = _last_state(begun)
             for line in lines:
-                self._tell(line.decode(errors="replace"))
+                self._tell(_last_state(line).rstrip(b"\r").decode(errors="replace"))
         return len(content)
+
+
+def _last_state(line: bytes) -> bytes:
+    """Return what is left of a line, such as that of a progress bar, which is written over from each carriage return on."""
+    return line[:-1].rpartition(b"\r")[2] + line[-1:]

@@ -18,6 +18,7 @@ from xval.jobs.model_files import save_model
 from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome
 from xval.jobs.record import describe_job, describe_untested, versions, write_history
+from xval.models.saved.novelty import describe_novelty
 from xval.settings.architectures import trains_network
 
 if TYPE_CHECKING:
@@ -109,8 +110,11 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
     """Test a fitted model, write the files of its fold, and return the record."""
     from xval.models.build import class_names, count_parameters
     from xval.training.evaluation.fold import evaluate_model
+    from xval.training.evaluation.novelty import novelty_of_network
 
     model = setup.compiled.whole
+    limit_ratio = job.refit.facts.get("novelty_limit_ratio") if job.refit else None
+    novelty = novelty_of_network(model, setup.data, job.settings, limit_ratio=limit_ratio)
     if job.refit:
         tested = describe_untested(job, setup.data, class_names(setup.store, job.settings))
     else:
@@ -128,6 +132,7 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
         setup.initial,
         tested.get("thresholds"),
         setup.facts.get("outside_weights", ()),
+        novelty,
     )
     write_history(temporary / "history.csv", history.epochs)
     return _describe(job) | {
@@ -136,5 +141,6 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
         "best_epoch": history.best_epoch,
         "epochs": len(history.epochs),
         "n_parameters": count_parameters(model),
+        **describe_novelty(novelty),
         "versions": versions(),
     }

@@ -22,6 +22,7 @@ from xval.base.json_files import read_json
 from xval.measures.task import Task, find_task
 from xval.measures.tasks.frame_classification import TASK as FRAME_CLASSIFICATION
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
+from xval.models.saved.novelty import NoveltySettings
 from xval.settings.classical import Statistic
 from xval.settings.schema import FRAME_KEYS
 from xval.settings.validators import TaskType
@@ -104,6 +105,7 @@ class ModelDescription(BaseModel):
         frames: Of a model that labels frames.
         combination: Of an estimator of scikit-learn.
         embedder: What makes the embeddings that it reads; its rate is that of the feature settings.
+        novelty: From which distance in its embedding on an input is unlike what it was trained on; None: not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -128,6 +130,7 @@ class ModelDescription(BaseModel):
     frames: FrameSettings | None = None
     combination: EstimatorSettings | None = None
     embedder: EmbedderFacts | None = None
+    novelty: NoveltySettings | None = None
 
     @model_validator(mode="before")
     @classmethod

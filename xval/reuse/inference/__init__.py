@@ -14,6 +14,7 @@ from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.json_files import read_json
 from xval.base.keras_backends import installed_or_default
+from xval.base.module_places import looking_in
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
@@ -45,8 +46,8 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
             an experiment folder: the instance that validation selects.
         gpu: ``cpu``, or the number of a GPU, if this process has not loaded Keras yet; None: as the backend chooses. The
             backend is that of KERAS_BACKEND, or else the one that trained the model.
-        modules: Your own modules with layers of the model, which are imported first, from where Python looks or where they lay
-            when the model was trained. The model's files cause no import of them.
+        modules: Your own modules with layers of the model, which are imported first, from where they lay when the model was
+            trained or where Python looks. The model's files cause no import of them.
 
     Raises:
         ResultsError: The model or its .json file is missing, damaged or not safe to load; another embedder made its features.
@@ -60,13 +61,13 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
     is_without_network = all(about.combination and not about.combination.n_networks for about in descriptions)
     _bind(descriptions[0].backend, gpu, needs_keras=not is_without_network)
     own_folders = [folder for member in selection.members for folder in _own_folders(member)] if modules else []
-    user_code.look_in(own_folders)
-    for name in modules:
-        try:
-            user_code.import_own(name)
-        except ImportError as error:
-            places = dict.fromkeys([*sys.path[:3], *own_folders])
-            raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(places)}, ...") from error
+    with looking_in(own_folders):
+        for name in modules:
+            try:
+                user_code.import_own(name)
+            except ImportError as error:
+                places = dict.fromkeys([*own_folders, *sys.path[:3]])
+                raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(places)}, ...") from error
     if all(member.name == ENSEMBLE_NAME for member in selection.members):
         from xval.reuse.inference.ensemble import load_ensemble
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from xval.reuse.inference.inputs import Inputs
 
-Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float64]], NDArray[np.float32]]
-"""From predictors float32 (n, ...), basic features and lengths (s) to float32 (n, n_outputs), or (n, n_frames, n_classes)."""
+Answered: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Outputs float32 (n, n_outputs), or (n, n_frames, n_classes); and the novelty of each example, float32 (n,), where known."""
+Answer: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float64]], Answered]
+"""From predictors float32 (n, ...), basic features and lengths (s)."""
 
 _BATCH_SIZE = 32
 _N_AXES_OF_FRAMES = 4  # members, examples, frames, classes
@@ -26,10 +28,12 @@ class Answers:
     Attributes:
         inputs: The examples, without their predictors.
         values: float32 (n_members, n_examples, n_outputs); for sequences, frames instead of examples.
+        novelty: float32 (n_members, n_examples), see `Novelty.of`; NaN where it is not known.
     """
 
     inputs: Inputs
     values: NDArray[np.float32]
+    novelty: NDArray[np.float32]
 
 
 def answer_in_batches(inputs: Iterable[tuple[int, Inputs]], answers: list[Answer]) -> Iterator[tuple[int, Answers]]:
@@ -61,21 +65,25 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterato
     basics = [piece.basic for _, piece in waiting if piece.basic is not None]
     basic = np.concatenate(basics) if basics else None
     durations_s = np.concatenate([piece.end_s - piece.start_s for _, piece in waiting])
-    batch_values = []
+    batch_values, batch_novelty = [], []
     for first in range(0, len(predictors), _BATCH_SIZE):
         rows = slice(first, first + _BATCH_SIZE)
         batch = predictors[rows]
         of_batch = None if basic is None else _filled(basic[rows])
         filled, lengths_s = _filled(batch), _filled(durations_s[rows])
-        batch_values.append(np.stack([answer(filled, of_batch, lengths_s)[: len(batch)] for answer in answers]))
-    values = np.concatenate(batch_values, axis=1)
+        outputs, novelties = zip(*(answer(filled, of_batch, lengths_s) for answer in answers), strict=True)
+        batch_values.append(np.stack(outputs)[:, : len(batch)])
+        unknown = np.full(len(filled), np.nan, np.float32)
+        batch_novelty.append(np.stack([unknown if known is None else known for known in novelties])[:, : len(batch)])
+    values, novelty = np.concatenate(batch_values, axis=1), np.concatenate(batch_novelty, axis=1)
     first = 0
     for number, piece in waiting:
         stop = first + len(piece.predictors)
         of_source = values[:, first:stop]
         if piece.n_frames:
             of_source = of_source[:, 0, : piece.n_frames] if of_source.ndim == _N_AXES_OF_FRAMES else of_source
-        yield number, Answers(replace(piece, predictors=np.empty(0, np.float32), basic=None), of_source)
+        inputs = replace(piece, predictors=np.empty(0, np.float32), basic=None)
+        yield number, Answers(inputs, of_source, novelty[:, first:stop])
         first = stop
 
 
@@ -90,4 +98,5 @@ def join_answers(pieces: list[Answers]) -> Answers:
     start_s, end_s = (np.concatenate([getattr(piece.inputs, name) for piece in pieces]) for name in ("start_s", "end_s"))
     is_silent = all(piece.inputs.is_silent for piece in pieces)
     inputs = replace(pieces[0].inputs, start_s=start_s, end_s=end_s, is_silent=is_silent)
-    return Answers(inputs, np.concatenate([piece.values for piece in pieces], axis=1))
+    values, novelty = (np.concatenate([getattr(piece, name) for piece in pieces], axis=1) for name in ("values", "novelty"))
+    return Answers(inputs, values, novelty)

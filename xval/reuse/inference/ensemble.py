@@ -90,9 +90,10 @@ class EnsembleModel(SavedModel):
         if len(shapes) > 1:
             raise SettingsError(f"{self.path}: its members cut the audio into other pieces; per='file' combines their answers.")
         joined: NDArray[np.float32] = np.empty((len(self._members), *shapes.pop()), np.float32)
+        novelty: NDArray[np.float32] = np.empty((len(self._members), of_groups[0].novelty.shape[1]), np.float32)
         for answers, group in zip(of_groups, self._groups, strict=True):
-            joined[group.places] = answers.values
-        return Answers(of_groups[0].inputs, joined)
+            joined[group.places], novelty[group.places] = answers.values, answers.novelty
+        return Answers(of_groups[0].inputs, joined, novelty)
 
 
 def load_ensemble(path: Path, note: str, members: Sequence[Path]) -> EnsembleModel:
@@ -133,4 +134,4 @@ def _of_clip(answers: Answers, clip_average: str) -> Answers:
     codes = np.zeros(answers.values.shape[1], np.int64)
     values = np.stack([combine_examples(of_model, codes, clip_average) for of_model in answers.values])
     inputs = replace(answers.inputs, start_s=answers.inputs.start_s[:1], end_s=answers.inputs.end_s[-1:])
-    return Answers(inputs, values)
+    return Answers(inputs, values, answers.novelty.mean(axis=1, keepdims=True))

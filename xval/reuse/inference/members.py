@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xval.base.errors import SettingsError
 from xval.models.saved.description import ModelDescription
+from xval.models.saved.novelty import read_novelty
 from xval.results.folder import ESTIMATOR_NAME
-from xval.reuse.inference.batches import Answer
+from xval.reuse.inference.batches import Answer, Answered
 
 if TYPE_CHECKING:
     from xval.reuse.inference.network import Network
@@ -43,7 +47,14 @@ class EstimatorMember:
 
     def predictor(self) -> Answer:
         """Return the function that gives probabilities or numbers."""
-        answer: Answer = self.fitted.answers
+        novelty = read_novelty(self.path, self.description.novelty)
+
+        def answer(
+            predictors: NDArray[np.float32], basic: NDArray[np.float32] | None, durations_s: NDArray[np.float64]
+        ) -> Answered:
+            features, estimator = self.fitted.features(predictors, basic, durations_s), self.fitted.fitted
+            return estimator.answers(features), None if novelty is None else novelty.of(estimator.scaled(features))
+
         return answer
 
     def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:  # noqa: ARG002 - as of any member

@@ -137,6 +137,8 @@ class SavedModel:
             path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
             probability_<class>; predicted_<target> of a regression (numbers from 0 without names); squared_error of an
             autoencoder (in units of the normalised features); label and probability of each event, the mean over its frames.
+            novelty, where the model knows it: the distance to what it was trained on, in its own embedding; above 1 it is
+            farther than 99 % of the clips of its validation items, and the answer means little.
             ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` those under -80 dBFS;
             ``attrs["seen"]`` names those whose audio trained a member or chose its epoch (None: not known).
 
@@ -313,13 +315,15 @@ class SavedModel:
         if self.description.frames is not None:
             return self._tabulate_frames(source, found, per)
         start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
+        novelty = found.novelty.mean(axis=0)
         if per == "file":
-            start_s, end_s = start_s[:1], end_s[-1:]
+            start_s, end_s, novelty = start_s[:1], end_s[-1:], novelty.mean(keepdims=True)
             codes = np.zeros(values.shape[1], np.int64)
             values = np.stack(
                 [combine_examples(member_values, codes, self.description.clip_average) for member_values in values]
             )
-        return _table(source, start_s, end_s, self._columns(values.mean(axis=0)))
+        columns = self._columns(values.mean(axis=0))
+        return _table(source, start_s, end_s, columns if np.isnan(novelty).all() else columns | {"novelty": novelty})
 
     def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
         """Return the columns of predictions, from float32 (n_rows, n_outputs)."""

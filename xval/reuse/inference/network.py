@@ -10,11 +10,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.models.cut import compile_for_prediction, count_kernel_layers, cut_model
+from xval.models.cut import compile_for_prediction, count_kernel_layers, cut_model, predict_and_embed
 from xval.models.residual import read_features
 from xval.models.saved.description import ModelDescription, check_description
 from xval.models.saved.load import read_keras_model
-from xval.reuse.inference.batches import Answer
+from xval.models.saved.novelty import Novelty, read_novelty
+from xval.reuse.inference.batches import Answer, Answered
 from xval.training.evaluation.reconstruction import EMBEDDING
 
 
@@ -39,15 +40,18 @@ class Network:
 
     def predictor(self) -> Answer:
         """Return the function that gives probabilities, numbers, or the squared error of the reconstruction."""
+        novelty = read_novelty(self.path, self.description.novelty)
+        if novelty is not None:
+            return _answer_with_novelty(predict_and_embed(self.model, where=str(self.path)), novelty)
         if self.description.task.target != "input":
             return _answer_of(self.model)
         rebuilt = keras.Model(self.model.input, [read_features(self.model), self.model.output])
         compile_for_prediction(rebuilt)
 
-        def measure(predictors: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
+        def measure(predictors: NDArray[np.float32], *_: object) -> Answered:
             features, reconstruction = (np.asarray(values, np.float64) for values in rebuilt.predict_on_batch(predictors))
             errors = np.mean((reconstruction - features) ** 2, axis=tuple(range(1, features.ndim)))
-            return np.asarray(errors[:, np.newaxis], np.float32)
+            return np.asarray(errors[:, np.newaxis], np.float32), None
 
         return measure
 
@@ -73,7 +77,15 @@ def load_network(path: Path, description: ModelDescription) -> Network:
 
 
 def _answer_of(model: keras.Model) -> Answer:
-    def answer(predictors: NDArray[np.float32], *_: object) -> NDArray[np.float32]:
-        return np.asarray(model.predict_on_batch(predictors), np.float32)
+    def answer(predictors: NDArray[np.float32], *_: object) -> Answered:
+        return np.asarray(model.predict_on_batch(predictors), np.float32), None
+
+    return answer
+
+
+def _answer_with_novelty(model: keras.Model, novelty: Novelty) -> Answer:
+    def answer(predictors: NDArray[np.float32], *_: object) -> Answered:
+        outputs, embeddings = (np.asarray(values, np.float32) for values in model.predict_on_batch(predictors))
+        return outputs, novelty.of(embeddings)
 
     return answer

@@ -5,16 +5,19 @@ skops reads them. skops builds nothing but classes of scikit-learn and NumPy tha
 follows without looking is checked here: that the nodes that trees point at exist, and that the arrays of an SVM fit each other.
 """
 
+import importlib
 import io
 import re
 import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
 from xval.base.errors import ResultsError, UnsafeModelError, brief
+from xval.base.hidden_modules import hidden
 from xval.base.operating_system import open_regular
 from xval.models.saved.archive import open_archive, read_member
 from xval.models.saved.array_header import check_array_header
@@ -34,6 +37,12 @@ _ENOUGH_TO_DESCRIBE = 1 << 16  # bytes of what is no archive
 _LARGEST_SCHEMA_BYTES = 256 << 20  # names and settings of the parts: 21 kB for each tree of a forest
 
 
+def import_skops() -> ModuleType:
+    """Import skops.io, which looks through every module of scikit-learn, without the one that would load torch for seconds."""
+    with hidden(["sklearn.externals.array_api_compat.torch"]):
+        return importlib.import_module("skops.io")
+
+
 def load_pipeline(path: Path) -> Any:
     """Load a pipeline of known classes alone.
 
@@ -41,8 +50,8 @@ def load_pipeline(path: Path) -> Any:
         ResultsError: The file is missing or damaged, or holds something else.
         UnsafeModelError: Its archive is refused; see `xval.models.saved.archive.open_archive`.
     """
+    skops_io = import_skops()
     from sklearn.pipeline import Pipeline
-    from skops.io import loads
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
@@ -53,7 +62,7 @@ def load_pipeline(path: Path) -> Any:
             file.seek(0)
             content = file.read(-1 if is_archive else _ENOUGH_TO_DESCRIBE)
         _check_archive(content, path)
-        pipeline = loads(content, trusted=[_TREE, _BOOSTED_TREE])
+        pipeline = skops_io.loads(content, trusted=[_TREE, _BOOSTED_TREE])
     except UntrustedTypesFoundException as error:
         raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -21,10 +21,11 @@ from xval.base.json_files import read_json, write_json
 from xval.jobs.job import Job
 from xval.jobs.model_files import describe_model, write_heard_audio
 from xval.models.saved.description import EstimatorSettings, ModelDescription, read_description
+from xval.models.saved.novelty import Novelty
 from xval.models.saved.seen import Seen
 from xval.results.folder import ESTIMATOR_NAME, KERAS_NAME
 from xval.training.classical.checks import check_skops
-from xval.training.classical.pipeline_file import load_pipeline
+from xval.training.classical.pipeline_file import import_skops, load_pipeline
 from xval.training.classical.pooling import Pooling
 from xval.training.classical.search import FittedEstimator
 
@@ -50,10 +51,10 @@ class SavedEstimator:
     pooling: Pooling | None
     class_names: tuple[str, ...]
 
-    def answers(
+    def features(
         self, predictors: NDArray[np.float32], basic: NDArray[np.float32] | None, durations_s: NDArray[np.float64]
     ) -> NDArray[np.float32]:
-        """Return how probable each class is for one batch, float32 (n_examples, n_classes), or the numbers.
+        """Return what the estimator reads of one batch, float32 (n_examples, n_features).
 
         Args:
             predictors: float32 (n_examples, ...), made as its model.json says.
@@ -73,7 +74,7 @@ class SavedEstimator:
             raise SettingsError(
                 f"examples of shape {predictors.shape[1:]} give {features.shape[1]} features, the estimator reads {wanted}"
             )
-        return self.fitted.answers(features)
+        return features
 
 
 def save(
@@ -84,15 +85,15 @@ def save(
     store: FeatureStore,
     *,
     earlier: Sequence[Seen] = (),
+    novelty: Novelty | None = None,
 ) -> None:
     """Write an estimator into a fold folder, and ``about`` into its model.json.
 
-    ``earlier`` is what the networks of a combination have heard.
+    ``earlier`` is what the networks of a combination have heard, ``novelty`` how far an input lies from what it was fitted to.
     """
-    from skops import io
-
-    io.dump(fitted.pipeline, folder / ESTIMATOR_NAME)
+    import_skops().dump(fitted.pipeline, folder / ESTIMATOR_NAME)
     described = describe_model(job, store, store.class_names, earlier)
+    described |= novelty.write(folder) if novelty else {}
     write_json(folder / "model.json", described | {"combination": about.model_dump(mode="json")})
     write_heard_audio(folder, job, store, earlier)
 

@@ -76,6 +76,10 @@ class FittedEstimator:
     target_mean: NDArray[np.float32] | None = None
     target_deviation: NDArray[np.float32] | None = None
 
+    def scaled(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return what the estimator itself reads: features behind scaler and components, float32 (n_examples, n_scaled)."""
+        return np.asarray(self.pipeline[:-1].transform(features), np.float32)
+
     def answers(self, features: NDArray[np.floating], *, threads: int = 1) -> NDArray[np.float32]:
         """Return probabilities, float32 (n_examples, n_classes), the first of the highest is the decision; or the numbers.
 

@@ -12,6 +12,7 @@ from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import FoldsError, SettingsError
 from xval.base.json_files import read_json
 from xval.folds.plan import Fold
+from xval.jobs.fold_part import Clips
 from xval.models.saved.leakage import Leakage, judge
 from xval.models.saved.seen import read_seen
 
@@ -33,9 +34,9 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> di
     return described
 
 
-def judge_model(path: Path, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
+def judge_model(path: Path, fold: Fold, dataset: str, corpus_folder: Path, counted: Clips) -> Leakage:
     """Return what is known of a model and a fold, as `judge` does; refuse one that has heard what is tested."""
-    verdict = judge(read_seen(path), fold, dataset, corpus_folder)
+    verdict = judge(read_seen(path), fold, dataset, corpus_folder, counted)
     if verdict.state == "leaked":
         raise FoldsError(f"fold {fold.number}: models: {path} {verdict.reason}")
     return verdict

@@ -28,8 +28,15 @@ def test_a_fold_leaves_what_a_trained_network_leaves(custom_store, make_job, mak
     record = train_and_test(combination_of(custom_store, make_job, make_network), folder)
 
     assert {path.name for path in folder.iterdir()} == {
-        "grid.csv", "model.json", "model.skops", "network_1", "predictions.parquet", "seen_audio.npy", "trained_audio.npy"
-    }  # fmt: skip
+        "grid.csv",
+        "model.json",
+        "model.skops",
+        "novelty.npy",
+        "network_1",
+        "predictions.parquet",
+        "seen_audio.npy",
+        "trained_audio.npy",
+    }
     assert record["status"] == "done"
     assert record["n_examples"] == {"training": 27, "validation": 9, "test": 18}
     assert set(record["metrics"]) == {"training", "validation", "test"}
