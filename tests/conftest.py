@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skops.io  # noqa: F401 - before Keras: it looks through every module that is loaded
 import soundfile
 from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
@@ -76,6 +75,13 @@ QUICK_COMPILATION = (
 )
 END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
+
+
+def pytest_collectstart():
+    """Import skops before Keras: it looks through all that is loaded. A process that only waits for others collects nothing."""
+    from xval.training.classical.pipeline_file import import_skops
+
+    import_skops()
 
 
 @pytest.hookimpl(trylast=True)
@@ -189,7 +195,7 @@ def loaded(input_shape, output_shape):
     network.layers[-1].set_weights([np.linspace(-1, 1, 3 * output_shape[-1]).reshape(3, -1), np.zeros(output_shape[-1])])
     return network
 
-def untyped(input_shape, output_shape, *, n_hidden=3):
+def untyped(input_shape, output_shape, *, n_hidden=None):
     return build(input_shape, output_shape, n_hidden=n_hidden)
 
 def single(input_shape):
@@ -526,13 +532,15 @@ def write_endless_onnx(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def run_on():
+def run_on(make_once):
     """Return a function that runs a script in a process that has loaded Keras on a backend; it returns what was printed.
 
     The process knows this project only if its folder is in ``path``.
     """
     servers = {}
     bound = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILATION}
+    compiled = make_once("compiled_by_jax", lambda _: None)
+    bound |= {"JAX_COMPILATION_CACHE_DIR": str(compiled), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.02"}
     bound |= {"OMP_NUM_THREADS": "1"}
 
     def run(backend, script, *arguments, path=(), folder="/", **variables):

@@ -41,6 +41,8 @@ def run(order, printed, errors):
     sys.path[:0] = order["path"]
     sys.argv = [order["script"], *order["arguments"]]
     random.seed(0)  # Keras draws its seeds from here
+    if keras.backend.backend() == "tensorflow":  # to optimize the graphs of small networks takes longer
+        sys.modules["tensorflow"].config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     code = 0
     try:
         runpy.run_path(order["script"], run_name="__main__")

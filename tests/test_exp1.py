@@ -48,7 +48,7 @@ def test_an_instance_means_the_same_in_either_form(declared, number):
     assert from_dict.parameters["comment_2"] == from_dict.parameters["architecture"]
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_from_audio_files_to_the_workbook(project):
     folder = project.folder
     rng = np.random.default_rng(1)

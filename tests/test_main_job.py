@@ -86,6 +86,7 @@ def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(two_workers):
         "record.json",
         "seen_audio.npy",
         "trained_audio.npy",
+        "novelty.npy",
     }
     metric_dict = json.loads((project.results / "instance_2" / "metrics.json").read_text())
     mean = np.mean([found[2, fold]["metrics"]["test"]["accuracy"] for fold in (1, 2)])
@@ -112,7 +113,7 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
 
     assert ended.returncode == 0, ended.stderr
     assert "Nothing to do: all 4 jobs are done." in ended.stdout
-    assert "(nested selection)" in ended.stdout
+    assert "nested selection: each fold chooses" in ended.stdout
     assert "Folds are missing of instance 1 (2 of 3 done)" in ended.stdout
     assert "LOADED []" in ended.stdout
     assert not left.exists()

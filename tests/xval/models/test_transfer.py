@@ -360,8 +360,7 @@ def test_settings_that_contradict_each_other_are_refused(parameters, message):
 # in an experiment
 
 
-@pytest.mark.usefixtures("in_process")
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_an_experiment_goes_on_from_another_one(project):
     pattern = "results/toy/experiment_1/instance_1/fold_{fold}/model.keras"
     small = {"architecture": "mlp", "n_units": (6,)}
