@@ -55,6 +55,14 @@ def all_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
     return layers
 
 
+def wrapped_arguments(made: Any) -> dict[str, Any]:
+    """Return the options that a loss or metric hands to the function that it wraps.
+
+    The `get_config` of `keras.losses.Huber` and of others leaves some of them out.
+    """
+    return dict(getattr(made, "_fn_kwargs", {}))
+
+
 def weight_averages(optimizer: "keras.optimizers.Optimizer") -> list["keras.Variable"]:
     """Return the moving averages that an optimizer with `use_ema` keeps, in the order of the weights that it was built with.
 

@@ -1,24 +1,19 @@
 """A loss or a metric with options as the text of a setting: ``keras:{"class_name": "Huber", "config": {"delta": 2.0}, ...}``.
 
-Comes in: an object of Keras, or of a class of the user's own that is made from one of Keras. Goes out: what
-`keras.saving.serialize_keras_object` says of it, as JSON without the defaults of its class, so that files hold it and other
-processes make it again. Such a text is read here without loading Keras.
+It is what `keras.saving.serialize_keras_object` says of the object, as JSON without the defaults of its class, so that files
+hold it and other processes make it again. Comes in: such a text, or a `KerasObject`. Goes out: the other one, or the object
+itself, for which alone Keras is loaded. `xval.settings.described_objects` describes the objects that a script has made.
 """
 
-import inspect
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.base.user_code import OBJECT_PREFIX
-
-_ASIDE = ("name", "dtype")
 
 
 @dataclass(frozen=True)
@@ -103,69 +98,7 @@ def is_keras_type(kind: type) -> bool:
     return any(is_of_keras(base.__module__) for base in kind.__mro__)
 
 
-def describe_object(setting: str, made: Any) -> KerasObject:
-    """Return an object of Keras, the value of a setting, as the setting holds it.
-
-    Raises:
-        SettingsError: Its class has no name by which other processes find it, or its `get_config` leaves out an argument of
-            that class, so that it cannot be made again.
-    """
-    import keras
-
-    kind = type(made)
-    try:
-        written = keras.saving.serialize_keras_object(made)
-    except (TypeError, NotImplementedError) as error:
-        raise SettingsError(f"{kind.__name__} has no get_config(), so that other processes cannot make it again.") from error
-    # Huber and others leave an argument out of their configuration.
-    config, defaults = {**getattr(made, "_fn_kwargs", {}), **written["config"]}, _defaults(kind)
-    forgotten = [name for name in _own_arguments(kind) if name not in config]
-    if forgotten:
-        raise SettingsError(f"{kind.__name__}: its get_config() does not return '{forgotten[0]}'; add it.")
-    options = {
-        name: value
-        for name, value in config.items()
-        if name not in _ASIDE and (name not in defaults or _plain(value) != _plain(defaults[name]))
-    }
-    if (name := config.get("name")) and not _is_usual_name(str(name), kind, defaults.get("name")):
-        options["name"] = name
-    path = f"{written['module']}.{kind.__name__}" if is_of_keras(kind.__module__) else user_code.path_of(kind, setting)
-    return KerasObject(path.rpartition(".")[0], kind.__name__, options)
-
-
 def snake_case(class_name: str) -> str:
     """Return the name that Keras gives to an object of a class: ``f1_score`` for ``F1Score``."""
     apart = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", apart).lower()
-
-
-def _own_arguments(kind: type) -> list[str]:
-    """Return the arguments of a class of the user's own; none of one of Keras, which returns all that matter."""
-    if is_of_keras(kind.__module__):
-        return []
-    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    arguments = inspect.signature(kind).parameters.values()
-    return [argument.name for argument in arguments if argument.kind not in several and argument.name not in _ASIDE]
-
-
-def _defaults(kind: type) -> dict[str, Any]:
-    """Return the defaults of the arguments of a class and of those it is made from."""
-    defaults: dict[str, Any] = {}
-    for base in reversed(kind.__mro__):
-        if "__init__" in vars(base) and base is not object:
-            for name, argument in inspect.signature(vars(base)["__init__"]).parameters.items():
-                if argument.default is not inspect.Parameter.empty:
-                    defaults[name] = argument.default
-    return defaults
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as it is compared: a variable of Keras has kept a number in float32."""
-    if isinstance(value, float):
-        return float(np.float32(value))
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _is_usual_name(name: str, kind: type, default: object) -> bool:
-    """Return whether nobody has chosen a name: Keras numbers those that it makes up."""
-    return name == default or re.fullmatch(rf"{re.escape(snake_case(kind.__name__))}(_\d+)?", name) is not None

@@ -17,12 +17,13 @@ from xval.base import user_code
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
+from xval.base.module_places import architecture_folders, cached_by_place
 from xval.base.shipped_architectures import HASHES
 from xval.base.synonyms import estimator_name
 from xval.measures.task import all_tasks
 from xval.measures.tasks.classification import TASK as CLASSIFICATION
 from xval.settings.classical import CLASSICAL
-from xval.settings.options import Architecture, Option, ReshapingType, type_of
+from xval.settings.options import Architecture, Option, ReshapingType, type_name, type_of
 
 _FRAME_AXES = 2
 _DECLARED = ("reshaping_type", "task_types", "features")  # what the file of an architecture may name
@@ -76,7 +77,7 @@ def architecture_names() -> tuple[str, ...]:
 
 def own_architectures() -> list[Path]:
     """Return the files of the architectures of the user's study, and of one that results say of."""
-    files = [path for folder in reversed(user_code.architecture_folders()) for path in _files(folder)]
+    files = [path for folder in reversed(architecture_folders()) for path in _files(folder)]
     return [*{path.name: path for path in files}.values()]
 
 
@@ -106,7 +107,7 @@ def executor_names() -> tuple[str, ...]:
     return ("auto", *sorted(path.stem for path in files))
 
 
-@cache
+@cached_by_place
 def find_architecture(name: str) -> Architecture:
     """Return what the file of an architecture declares; estimators and ensembles, which train no network, have no file.
 
@@ -134,13 +135,11 @@ def find_architecture(name: str) -> Architecture:
     # The activation alone differs, which is not its own.
     alike = [name for name, task in all_tasks().items() if task.built_like in task_types and name not in task_types]
     task_types = (*task_types, *alike)
-    try:
-        options = {
-            argument.arg: Option(argument.arg, _annotation(argument), _literal(default))
-            for argument, default in zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
-        }
-    except ValueError as error:
-        raise SettingsError(f"{path}: options of build() need a type and a literal default ({error}).") from error
+    options = {
+        argument.arg: _option(argument, default, path)
+        for argument, default in zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
+        if default is not None  # the signature is checked
+    }
     return Architecture(
         name=name,
         options={key: option for key, option in options.items() if key not in FeatureSettings.model_fields},
@@ -178,16 +177,17 @@ def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, archi
     )
 
 
-def _annotation(argument: ast.arg) -> str:
-    annotation = "" if argument.annotation is None else source_of(argument.annotation)
-    type_of(annotation)
-    return annotation
-
-
-def _literal(default: ast.expr | None) -> object:
-    if default is None:
-        raise ValueError("an option without a default")
-    return read_literal(default)
+def _option(argument: ast.arg, default: ast.expr, path: Path) -> Option:
+    """Return an option of build(); one without a type has that of its default."""
+    try:
+        value = read_literal(default)
+        annotation = type_name(value) if argument.annotation is None else source_of(argument.annotation)
+        type_of(annotation)
+    except ValueError as error:
+        raise SettingsError(
+            f"{path}: option {argument.arg} of build() needs a type and a literal default ({error})."
+        ) from error
+    return Option(argument.arg, annotation, value)
 
 
 def _declared(module: user_code.Module) -> dict[str, object]:

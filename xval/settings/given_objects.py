@@ -20,6 +20,7 @@ from xval.base.keras_names import OPTIMIZERS, SCHEDULES, match
 from xval.base.synonyms import estimator_name
 from xval.measures.task import all_tasks
 from xval.settings.classical import CLASSICAL
+from xval.settings.described_objects import describe_object
 from xval.settings.optimizer_arguments import SETTING as ARGUMENTS
 from xval.settings.optimizer_arguments import join_arguments
 
@@ -133,7 +134,7 @@ def _say_list(name: str, values: list[object] | tuple[object, ...]) -> _Said:
 
 def _say_optimizer(optimizer: Any) -> _Said:
     """Return an optimizer by its name, its learning rate and its further arguments."""
-    described = keras_objects.describe_object("optimizer", optimizer)
+    described = describe_object("optimizer", optimizer)
     options = dict(described.options)
     options.pop("name", None)
     schedule = optimizer.get_config()["learning_rate"]
@@ -159,7 +160,7 @@ def _say_optimizer(optimizer: Any) -> _Said:
 
 def _say_loss(loss: Any) -> _Said:
     """Return a loss by its name, and by its options where it has some."""
-    described = keras_objects.describe_object("loss", loss)
+    described = describe_object("loss", loss)
     options = {name: value for name, value in described.options.items() if name != "name"}
     known = keras_objects.snake_case(described.class_name)
     if options.pop("from_logits", False):
@@ -180,7 +181,7 @@ def _say_loss(loss: Any) -> _Said:
 
 def _metric_text(metric: Any) -> str:
     """Return a metric of Keras by its name, and by its options where it has some."""
-    described = keras_objects.describe_object("metrics", metric)
+    described = describe_object("metrics", metric)
     if described.own_path:
         named = keras_objects.snake_case(described.class_name)
         raise SettingsError(

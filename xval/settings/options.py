@@ -98,6 +98,13 @@ def _is_called(estimator: str, value: str) -> bool:
     return meant is not None and meant == estimator_name(estimator)
 
 
+def type_name(default: object) -> str:
+    """Return the annotation of a default: ``int`` of 3, ``tuple[int, ...]`` of (3, 4), ``NoneType`` of None."""
+    if isinstance(default, tuple) and default:
+        return f"tuple[{type(default[0]).__name__}, ...]"
+    return type(default).__name__
+
+
 def type_of(annotation: str) -> Any:
     """Return the type that an annotation of an option stands for.
 

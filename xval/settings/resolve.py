@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from xval.base.config_file import APART, CONFIG_PATH, read_defaults
 from xval.base.errors import SettingsError
-from xval.base.keras_backends import AUTO, BACKENDS, default_backend
+from xval.base.keras_backends import AUTO, BACKENDS, installed_or_default
+from xval.base.module_places import looking_in
 from xval.base.own_code import hash_definitions
 from xval.settings import classical_faults, combination, optimizer_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, known_name, trains_network
@@ -37,6 +38,7 @@ class Declaration:
         description: One sentence on what the experiment asks.
         parameters: Parameters of the experiment, over config.ini.
         instances: The parameters of each numbered instance, over those of the experiment.
+        backends: Which backend instances with results ran on, which is what `auto` means of them while it is installed.
     """
 
     script: str
@@ -44,6 +46,7 @@ class Declaration:
     description: str
     parameters: dict[str, object] = field(default_factory=dict)
     instances: dict[int, dict[str, object]] = field(default_factory=dict)
+    backends: Mapping[int, str] = field(default_factory=dict)
 
     def place(self, *numbers: int) -> str:
         """Return what errors call instances: ``experiments/exp1.py, instance 3``, or ``instances 3-5``."""
@@ -59,12 +62,14 @@ class Instance:
         settings: Every parameter of config.ini.
         options: Every option of the architecture.
         sources: Where each parameter and option came from.
+        own_folders: Where modules of the user's own lay, of an instance that is read back; others are found as Python does.
     """
 
     number: int
     settings: Settings
     options: dict[str, object]
     sources: dict[str, str]
+    own_folders: tuple[str, ...] = ()
 
     @cached_property
     def parameters(self) -> dict[str, object]:
@@ -79,7 +84,8 @@ class Instance:
     @cached_property
     def own_code(self) -> dict[str, str]:
         """What the parts of the user's own are made of that the instance names, as of `hash_definitions`."""
-        return hash_definitions(self.settings.own_parts())
+        with looking_in(self.own_folders):
+            return hash_definitions(self.settings.own_parts())
 
 
 def resolve(
@@ -149,7 +155,7 @@ def _resolve_one(
     where = declaration.place(number)
     merged, sources = _merge_layers(declaration, number, defaults, overrides)
     if is_any_backend := merged.get("backend") == AUTO:
-        merged["backend"] = default_backend()
+        merged["backend"] = installed_or_default(declaration.backends.get(number, ""))
     architecture = _architecture(merged.get("architecture", ""))
     _join_optimizer_arguments(merged, sources, architecture)
 

@@ -23,6 +23,7 @@ from preprocessing.features.settings import (
     none_from_text,
 )
 from xval.base import keras_objects, user_code
+from xval.base.module_places import SHARED_PACKAGE
 from xval.folds.condition import Condition
 from xval.folds.plan import FoldSettings, Strategy
 from xval.measures.forms import FigureOptions
@@ -245,7 +246,7 @@ class Settings(FeatureSettings):
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name, but for those of architectures/."""
         modules = {path.rpartition(".")[0] for path in {*self.own_parts(), self.fold_strategy}}
-        return {name for name in modules if name and not name.startswith(f"{user_code.SHARED_PACKAGE}.")}
+        return {name for name in modules if name and not name.startswith(f"{SHARED_PACKAGE}.")}
 
     @property
     def search_plan(self) -> SearchPlan | None:

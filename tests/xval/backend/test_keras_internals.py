@@ -32,11 +32,23 @@ from xval.backend.keras_internals import (
     set_global_seed_state,
     shapes_alone,
     weight_averages,
+    wrapped_arguments,
 )
 from xval.base.config_file import ROOT
 from xval.base.keras_names import OPTIMIZERS
 
 tf = pytest.importorskip("tensorflow")
+
+
+def test_options_of_losses_that_their_configuration_may_leave_out():
+    assert wrapped_arguments(keras.losses.Huber(delta=2.0))["delta"] == 2.0
+    assert wrapped_arguments(keras.metrics.AUC()) == {}
+
+
+def test_private_parts_of_keras_are_used_there_alone():
+    used = ("_fn_kwargs", "_flatten_layers")
+    files = [path for path in (ROOT / "xval").rglob("*.py") if any(name in path.read_text() for name in used)]
+    assert [path.name for path in files] == ["keras_internals.py"]
 
 
 def minor(version):

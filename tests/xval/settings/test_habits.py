@@ -291,6 +291,32 @@ def test_a_function_of_the_script_itself_is_found_by_the_name_of_its_file(runnin
         resolved({"architecture": build})
 
 
+def test_an_option_without_a_type_has_that_of_its_default(running_script):
+    options = "*, kernel=3, rate=0.1, wide=True, name='a', units=(4, 8)"
+    build = running_script(f"def build(input_shape, output_shape, {options}):\n    pass\n", "my_script.py").build
+
+    instance = resolved({"architecture": build, "kernel": "5", "units": "2, 3", "wide": "false"})
+
+    assert instance.options == {"kernel": 5, "rate": 0.1, "wide": False, "name": "a", "units": (2, 3)}
+    with pytest.raises(SettingsError, match="kernel"):
+        resolved({"architecture": build, "kernel": "five"})
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ("*, n_more=None", r"option n_more of build\(\) needs a type and a literal default \(type NoneType; allowed: int"),
+        ("*, n_more", r"received build\(input_shape, output_shape, \*, n_more\) in .*option=default\) is wanted"),
+        ("*, size: complex = 3", r"option size of build\(\) needs .* \(type complex; allowed: int"),
+    ],
+)
+def test_an_option_that_no_type_fits_is_named(running_script, options, wanted):
+    build = running_script(f"def build(input_shape, output_shape, {options}):\n    pass\n", "my_script.py").build
+
+    with pytest.raises(SettingsError, match=wanted):
+        resolved({"architecture": build})
+
+
 def test_a_grid_names_objects_and_the_copy_of_the_code_has_their_text():
     experiment = Experiment("a test")
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,9 @@ from hypothesis import strategies as st
 from xval.base import keras_backends
 from xval.base.config_file import APART, read_defaults
 from xval.base.errors import SettingsError
+from xval.jobs.plan import write_settings
+from xval.jobs.written_settings import other_backends
+from xval.results.folder import ExperimentFolder
 from xval.settings.assignments import parse_assignments
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Declaration, describe_numbers, resolve
@@ -71,6 +75,28 @@ def test_the_default_backend_is_one_that_is_installed_and_estimators_do_not_depe
     assert [instance.settings.backend for instance in instances] == ["jax", "tensorflow", "torch", "jax"]
     assert instances[1].settings_hash == before.settings_hash
     assert [instance.settings.uses_keras for instance in instances] == [True, False, True, True]
+
+
+def test_auto_means_the_backend_of_earlier_results_while_it_is_installed(monkeypatch, tmp_path):
+    declaration = declare({"architecture": "mlp"}, {"architecture": "mlp", "backend": "jax"}, {"architecture": "svm"})
+    monkeypatch.setattr(keras_backends, "find_spec", lambda name: SimpleNamespace(origin=name) if name == "torch" else None)
+    folder = ExperimentFolder(tmp_path)
+    before = resolve(declaration)
+    for instance in before:
+        write_settings(folder, instance, "")
+
+    def install_later(*names):
+        monkeypatch.setattr(keras_backends, "find_spec", lambda name: SimpleNamespace(origin=name) if name in names else None)
+        backends = other_backends(folder, resolve(declaration))
+        return backends, resolve(replace(declaration, backends=backends))
+
+    backends, instances = install_later("tensorflow", "torch")
+    assert backends == {1: "torch"}
+    assert [instance.settings_hash for instance in instances] == [instance.settings_hash for instance in before]
+    assert [instance.sources["backend"] for instance in instances] == ["config.ini", "instance", "config.ini"]
+    assert install_later("tensorflow")[1][0].settings.backend == "tensorflow"
+    (chosen,) = resolve(replace(declaration, backends={1: "torch"}), [1], {"backend": "tensorflow"})
+    assert chosen.settings.backend == "tensorflow"
 
 
 @pytest.mark.parametrize(
