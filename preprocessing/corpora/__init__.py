@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from preprocessing.corpora._layout import split_names
 from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.base.config_file import own_folder
-from xval.base.errors import CorpusError, SettingsError, suggestion
+from xval.base.errors import CorpusError, SettingsError, XvalError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from preprocessing.corpora._download import Archive
 
 _TRUTH = {"true": True, "false": False}
+_ANY_NAMES = ("folders", "voxceleb")
+"""What these read are folders in folders, of whatever names."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,26 @@ def find_corpus(name: str) -> CorpusReader:
     arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)
     options = tuple(_option(argument, helps.get(argument.name, ""), module) for argument in arguments)
     return CorpusReader(name, inspect.getdoc(module) or "", module.list_clips, options, helps.get("audio_folder", ""), module)
+
+
+def recognise(folder: Path) -> list[str]:
+    """Return the corpora that list clips of a folder without further options; sorted.
+
+    Readers that bring their audio along, or need a table, say nothing about a folder.
+    """
+    known = []
+    for name in corpus_names():
+        try:
+            reader = find_corpus(name)
+            needs_more = reader.has_default_audio_folder or any(option.is_required for option in reader.options)
+            if name in _ANY_NAMES or needs_more:
+                continue
+            clips = reader.list_clips(folder)
+        except XvalError:
+            continue
+        if len(clips):
+            known.append(name)
+    return known
 
 
 def _option(parameter: inspect.Parameter, description: str, module: ModuleType) -> Option:
