@@ -7,7 +7,6 @@ import sys
 import pandas as pd
 import pytest
 
-from xval.base import user_code
 from xval.results.added_metrics import load_metric
 from xval.settings.architectures import find_architecture
 
@@ -177,7 +176,6 @@ def study(project, in_process, monkeypatch):
         forget()
         return project.run_module("xval", *words)
 
-    monkeypatch.setattr(user_code, "_FURTHER_PLACES", {})
     project.run, project.command = run, command
     ended = run()
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -241,7 +239,6 @@ def test_modules_beside_the_script_are_found_by_commands_that_are_called_elsewhe
     (code,) = (results / "code").iterdir()
     assert f"Modules of your own are read from the copy in {code}" in refitted.stdout
     shutil.rmtree(code)
-    user_code._FURTHER_PLACES.clear()
     find_architecture.cache_clear()
     refused = study.command("refit", results, "1")
     assert refused.returncode == 2

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from xval.answers.group_columns import GroupColumn
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.over_items import read_repeats, whole_repeats
+from xval.answers.pretrained import clause, judge_instance
 from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError, suggestion
+from xval.base.module_places import looking_in
 from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.metrics import Metric
@@ -39,11 +41,15 @@ class AnsweredInstance(NamedTuple):
 
     Attributes:
         repeats: Of each repeat of a deal that has all its finished folds.
+        own_folders: Where modules of the user's own lay.
+        origin: What its models may have heard before, as of `clause`; empty: nothing is known.
     """
 
     instance: int
     task: Task
     repeats: tuple[TestedExamples, ...]
+    own_folders: tuple[str, ...] = ()
+    origin: str = ""
 
 
 class GroupFigure(NamedTuple):
@@ -122,7 +128,8 @@ def read_tested(instance: InstanceResults) -> AnsweredInstance:
         raise ResultsError(f"{error.filename}: missing. Move its folder away to run that part again.") from error
     if not read:
         raise ResultsError(f"{where}: no repeat has all the folds that are finished; run the rest first.")
-    return AnsweredInstance(instance.number, instance.task, tuple(read))
+    own_folders, origin = tuple(instance.written.own_folders), clause(judge_instance(instance))
+    return AnsweredInstance(instance.number, instance.task, tuple(read), own_folders, origin)
 
 
 def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | None = None) -> Groups:
@@ -130,7 +137,8 @@ def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | 
 
     The metric is one of the task, or the dotted path of one; None: the first main metric of the task.
     """
-    name, chosen_metric = _find_metric(tested.task, metric)
+    with looking_in(tested.own_folders):
+        name, chosen_metric = _find_metric(tested.task, metric)
     groups = [column.groups.reindex(examples.clips).to_numpy() for examples in tested.repeats]
     members = {
         group: MetricOverItems(chosen_metric, tested.repeats, [own == group for own in groups]) for group in column.names
@@ -144,7 +152,7 @@ def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | 
     gap = _find_gap(figures, filled, chosen_metric.bounds)
     n_without = len(set(clips) - set(column.groups.index))
     few = [f"{figure.group} ({figure.n_items})" for figure in figures if figure.n_items < FEWEST_ITEMS_TO_RELY_ON]
-    notes = [column.note]
+    notes = [tested.origin and f"Instance {tested.instance}: {tested.origin}.", column.note]
     notes.append(f"{n_without} test clips have no {column.name} and are left out." if n_without else "")
     notes += [f"No clip of {group} was tested." for group in members if group not in filled]
     if few:
@@ -169,6 +177,16 @@ def describe_gap(groups: Groups) -> str:
     how = "over items, within those that have both" if gap.is_within_items else "over items"
     verdict = "It contains 0: no gap is shown." if gap.interval.low <= 0 <= gap.interval.high else "It does not contain 0."
     return f"{start} [{gap.interval.low:+.3f}, {gap.interval.high:+.3f}] (95 % {how}{pairs}). {verdict}"
+
+
+def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
+    """Return which group of a column is answered worse than another, in a sentence; empty where no gap is shown."""
+    gap = groups.gap
+    if gap is None or gap.interval is None or gap.interval.low <= 0 <= gap.interval.high:
+        return ""
+    worse, better = (gap.lower, gap.higher) if higher_is_better else (gap.higher, gap.lower)
+    size = f"{gap.value:.3f} [{gap.interval.low:.3f}, {gap.interval.high:.3f}]"
+    return f"{groups.column} {worse}: {groups.metric} is worse by {size} than with {groups.column} {better}."
 
 
 def groups_table(several: Iterable[Groups]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ Source: Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis in 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from xval.answers.audit.verdict import Verdict
+from xval.answers.audit.verdict import Damage, Verdict
 
 _NOT_AUDITED = "the audit was not run"
 _ARRAYS = "what was done to the arrays before they were handed in is not known"
@@ -93,12 +93,15 @@ def _judge(row: _Row, by_rule: dict[str, Verdict], *, is_custom: bool, is_audite
     if not is_audited:
         return Kind(row.name, "unknown", _NOT_AUDITED)
     verdicts = [by_rule[rule] for rule in row.rules if rule in by_rule]
-    if failed := [f"{verdict.rule}: {verdict.faults[0]}" for verdict in verdicts if verdict.state == "FAILED"]:
+    broken = {verdict.rule: [fault for fault in verdict.faults if not isinstance(fault, Damage)] for verdict in verdicts}
+    if failed := [f"{rule}: {faults[0]}" for rule, faults in broken.items() if faults]:
         return Kind(row.name, "leaked", "; ".join(failed))
     if is_custom and row.of_arrays:
         return Kind(row.name, "unknown", _ARRAYS)
     doubts = [
-        f"{verdict.rule}: {(*verdict.not_checkable, *verdict.warnings)[0]}" for verdict in verdicts if verdict.state != "ok"
+        f"{verdict.rule}: {(*verdict.faults, *verdict.not_checkable, *verdict.warnings)[0]}"
+        for verdict in verdicts
+        if verdict.state != "ok"
     ]
     if doubts or len(verdicts) < len(row.rules):
         return Kind(row.name, "unknown", "; ".join(doubts) or _NOT_AUDITED)

@@ -129,7 +129,7 @@ def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator
     if parameters.get("features") == "embedding" and record.get("store") != CUSTOM:
         yield _of_embedder(str(parameters.get("embedding_model") or ""), record.get("embedder_leakage") or {})
     if architecture and may_load_weights(architecture):
-        yield _of_network(architecture, record.get("outside_weights"))
+        yield _of_network(architecture, record)
 
 
 def _of_model(state: object, name: str, reason: object) -> Origin:
@@ -145,10 +145,13 @@ def _of_embedder(name: str, stated: Mapping[str, Any]) -> Origin:
     return _of_model(stated.get("state"), name, stated.get("reason"))
 
 
-def _of_network(architecture: str, weights: Sequence[str] | None) -> Origin:
+def _of_network(architecture: str, record: Mapping[str, Any]) -> Origin:
     """Return the verdict on a network of the user's own, by the weights that its build() has from elsewhere."""
-    if weights is None:
+    if "outside_weights" not in record:
         return Origin("unknown", (architecture,), ("made by a version that did not look whether its build() loads weights",))
+    weights: Sequence[str] | None = record["outside_weights"]
+    if weights is None:
+        return Origin("unknown", (architecture,), ("its build() made other numbers of weights with other seeds",))
     if not weights:
         return Origin()
     more = f" and {counted(len(weights) - 1, 'more weight')}" if len(weights) > 1 else ""

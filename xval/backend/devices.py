@@ -25,6 +25,7 @@ from xval.backend.keras_internals import leave_tensorflow_alone
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
 from xval.base.errors import SettingsError
 from xval.base.garbage_collection import without_collector
+from xval.base.hidden_modules import hidden
 from xval.base.keras_backends import BACKENDS, default_backend, installed_backends, require_backend
 
 _GIB_PER_WORKER = 3.0
@@ -265,15 +266,11 @@ def load_keras() -> None:
 def _nothing_unneeded() -> Iterator[None]:
     """Hide packages that Keras can do without, and do not look for garbage: an import leaves none."""
     backend = os.environ.get("KERAS_BACKEND")
-    hidden = [name for name in _OPTIONAL_FOR_KERAS if name not in sys.modules and name != backend]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: an import of it fails as if it were not there
-    with without_collector():
+    with hidden(name for name in _OPTIONAL_FOR_KERAS if name != backend), without_collector():
         try:
             yield
         finally:
             gc.freeze()  # what was loaded stays; looking through it for garbage takes 0.2 s each time
-            for name in hidden:
-                sys.modules.pop(name, None)
 
 
 def default_workers(threads: int) -> int:

@@ -23,7 +23,7 @@ def default_backend() -> str:
 def installed_or_default(backend: str) -> str:
     """Return a backend if it is installed, or none is; else the default: models load on each of them."""
     installed = installed_backends()
-    return backend if backend in installed or not installed else default_backend()
+    return backend if backend in installed or (backend in BACKENDS and not installed) else default_backend()
 
 
 def require_backend(name: str, asked_by: str = "", *, is_choice: bool = True) -> None:

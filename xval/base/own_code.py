@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module, source_of
+from xval.base.module_places import ENGINE, SHARED_PACKAGE, find_spec, is_own, looked_in
 from xval.base.shipped_architectures import HASHES
 from xval.base.syntax_trees import (
     DEFINITIONS,
@@ -25,7 +26,6 @@ from xval.base.syntax_trees import (
     walk_outside_functions,
     without_docstring,
 )
-from xval.base.user_code import ENGINE, SHARED_PACKAGE, find_spec, is_own
 
 Definitions = Mapping[str, str]
 """Sixteen hex digits of each definition, by ``module:name``; ``module:`` stands for what a module runs outside of definitions.
@@ -39,20 +39,19 @@ _NOT_RUN = ("__name__ == '__main__'", "TYPE_CHECKING", "typing.TYPE_CHECKING")
 _State = tuple[int, int, int]
 
 
-def hash_definitions(parts: Iterable[str], folders: Sequence[str] = ()) -> dict[str, str]:
+def hash_definitions(parts: Iterable[str]) -> dict[str, str]:
     """Return the hash of each definition of the user's own that some parts use.
 
     Args:
         parts: Dotted paths of functions, classes or objects. What is installed, and xval itself, has no hash.
-        folders: Where modules are looked for before anywhere else.
 
     Raises:
         SettingsError: A module has a syntax error.
     """
-    asked = tuple(sorted(set(parts))), tuple(folders)
+    asked = tuple(sorted(set(parts))), looked_in()
     states, hashes = _KNOWN.get(asked, ({}, {}))
     if asked not in _KNOWN or states != {path: _state(path) for path in states}:
-        reading = _Reading(folders)
+        reading = _Reading()
         hashes = reading.hash_all(_Place(*path.rpartition(".")[::2]) for path in asked[0])
         _KNOWN[asked] = reading.states, hashes
     return dict(hashes)
@@ -72,7 +71,7 @@ def find_changes(before: Definitions | None, now: Definitions | None) -> list[st
     return changed
 
 
-def describe_changes(before: Definitions | None, now: Definitions | None, folders: Sequence[str] = ()) -> str:
+def describe_changes(before: Definitions | None, now: Definitions | None) -> str:
     """Return the files whose definitions have changed, with these; empty: none has."""
     of_modules: dict[str, list[str]] = {}
     for changed in find_changes(before, now):
@@ -81,13 +80,13 @@ def describe_changes(before: Definitions | None, now: Definitions | None, folder
         of_modules.setdefault(module, []).append(f"{name or 'what it runs outside of functions and classes'} {verb}")
     texts = []
     for module, changes in of_modules.items():
-        spec = find_spec(module, folders)
+        spec = find_spec(module)
         texts.append(f"{spec.origin if spec and spec.has_location else module}: {', '.join(changes)}")
     return "; ".join(texts)
 
 
 _KNOWN: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[dict[Path, _State | None], dict[str, str]]] = {}
-"""The answers of `hash_definitions` so far, with the states of the files that they are of."""
+"""The answers of `hash_definitions` so far, by parts and `looked_in`, with the states of the files that they are of."""
 
 
 class _Place(NamedTuple):
@@ -165,9 +164,8 @@ class _Reading:
         states: What tells the files that were read from any others.
     """
 
-    def __init__(self, folders: Sequence[str]) -> None:
+    def __init__(self) -> None:
         self.states: dict[Path, _State | None] = {}
-        self._folders = folders
         self._specs: dict[str, ModuleSpec | None] = {}
         self._sources: dict[str, _Source | None] = {}
         self._is_own: dict[str, bool] = {}
@@ -284,7 +282,7 @@ class _Reading:
 
     def _find_spec(self, module: str) -> ModuleSpec | None:
         if module not in self._specs:
-            self._specs[module] = find_spec(module, self._folders)
+            self._specs[module] = find_spec(module)
         return self._specs[module]
 
 

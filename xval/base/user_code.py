@@ -1,35 +1,38 @@
 """A user's own parts by dotted path (``my_package.my_module.my_function``), found and read without being run.
 
 Comes in: a dotted path from the settings. Goes out: its definition read with `ast`, the files that belong in the copy of the
-code, or the thing itself, imported. Modules are looked for where Python looks, the folder of the script first, in the user's
-study (see `xval.base.config_file.find_study`), and in the root of the project.
+code, or the thing itself, imported. `xval.base.module_places` says where modules are looked for.
 """
 
 import ast
 import sys
-import sysconfig
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from pkgutil import iter_modules
 from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
-from xval.base.config_file import ROOT, find_study, own_folder
+from xval.base.config_file import ROOT, find_study
 from xval.base.errors import SettingsError, XvalError, suggestion
 from xval.base.literals import parse_module, source_of
+from xval.base.module_places import (
+    ENGINE,
+    PACKAGES,
+    SHARED_PACKAGE,
+    architecture_folders,
+    find_spec,
+    is_installed,
+    is_own,
+    places,
+)
 
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
 OBJECT_PREFIX = "keras:"
 """How the text of an object of Keras begins, which is no path though there are dots in it."""
-SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
-ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
-PACKAGES = (*ENGINE, SHARED_PACKAGE)  # of the project; a copy of the code has them whole
 _STARTS_A_RUN = ("main", "run", "cross_validate")
-_PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
 
 
 @dataclass(frozen=True)
@@ -206,13 +209,34 @@ def import_own(name: str) -> ModuleType:
     Raises:
         Exception: Whatever the module raises while it is imported; ImportError: there is none of this name.
     """
-    for folder in _places():
+    for folder in places():
         if folder not in sys.path:
             sys.path.append(folder)
+    _forget_others(name)
     if name.startswith(f"{SHARED_PACKAGE}."):
         package = import_module(SHARED_PACKAGE)
-        package.__path__ = [*dict.fromkeys([*package.__path__, *map(str, architecture_folders())])]
+        package.__path__ = [*dict.fromkeys([str(ROOT / SHARED_PACKAGE), *map(str, architecture_folders()), *package.__path__])]
     return import_module(name)
+
+
+def _forget_others(name: str) -> None:
+    """Forget imported modules that stand for a module, or for what it imports, but lie elsewhere, as those of other results."""
+    spec = find_spec(name)
+    is_architecture = name.startswith(f"{SHARED_PACKAGE}.") and spec is not None and spec.origin is not None
+    imported = imported_modules(Path(str(spec.origin))) if spec and is_architecture else ()
+    tops = {path.partition("/")[0].removesuffix(".py") for path in own_files([name, *imported], known=PACKAGES)}
+    loaded = [module for module in sys.modules if module == name or module.partition(".")[0] in tops]
+    others = {module for module in loaded if _lies_elsewhere(module)}
+    packages = {module.partition(".")[0] for module in others} - {SHARED_PACKAGE}
+    for module in loaded:
+        if module in others or module.partition(".")[0] in packages:
+            del sys.modules[module]
+
+
+def _lies_elsewhere(module: str) -> bool:
+    """Return whether an imported module is of another file than the one that would be found now."""
+    file, spec = getattr(sys.modules[module], "__file__", None), find_spec(module)
+    return bool(file and spec and spec.origin) and Path(str(file)).resolve() != Path(str(spec and spec.origin)).resolve()
 
 
 def describe_place(error: BaseException) -> str:
@@ -226,7 +250,7 @@ def describe_place(error: BaseException) -> str:
     for frame in reversed(extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-        if path.is_file() and inside.parts[0] not in ENGINE and not _is_installed(path):
+        if path.is_file() and inside.parts[0] not in ENGINE and not is_installed(path):
             return f"{inside.as_posix()}, line {frame.lineno}: "
     return ""
 
@@ -285,54 +309,6 @@ def _binds(tree: ast.Module, name: str) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
 
 
-def look_in(folders: Iterable[str], *, with_architectures: bool = False) -> None:
-    """Look for modules, and perhaps for architectures/, in these folders too, last: results say that they lay there."""
-    for folder in folders:
-        _FURTHER_PLACES[folder] = with_architectures or _FURTHER_PLACES.get(folder, False)
-
-
-def architecture_folders() -> list[Path]:
-    """Return the folders of the user's own architectures: that of the study, and those that results say of."""
-    places = [Path(place) for place, has_architectures in _FURTHER_PLACES.items() if has_architectures]
-    # Those of a clone, or of a copy of the code, are no study's.
-    further = [place / SHARED_PACKAGE for place in places if not (place / "xval" / "__init__.py").is_file()]
-    folders = [own_folder(SHARED_PACKAGE), *further]
-    return [*dict.fromkeys(folder for folder in folders if folder is not None and folder.is_dir())]
-
-
-_FURTHER_PLACES: dict[str, bool] = {}
-"""The folders of `look_in`, and whether architectures are looked for there."""
-
-
-def _places() -> list[str]:
-    """Return where modules are looked for after where Python looks: the user's study, the root of the project, `look_in`."""
-    return [*(str(folder) for folder in (find_study(), ROOT) if folder is not None), *_FURTHER_PLACES]
-
-
-def find_spec(name: str, folders: Sequence[str] = ()) -> ModuleSpec | None:
-    """Return what `importlib.util.find_spec` does, but without importing the packages that the module lies in.
-
-    It is looked for in the folders before anywhere else.
-    """
-    locations: Sequence[str] | None = None
-    spec: ModuleSpec | None = None
-    parts = name.split(".")
-    for count in range(1, len(parts) + 1):
-        spec = PathFinder.find_spec(parts[0], folders) if folders and count == 1 else None
-        answers = (finder.find_spec(".".join(parts[:count]), locations) for finder in sys.meta_path)
-        spec = spec or next(filter(None, answers), None)
-        if spec is None and count == 1:
-            spec = PathFinder.find_spec(parts[0], _places())
-        if spec is None:
-            return None
-        locations = spec.submodule_search_locations
-        if count == 1 and name.startswith(f"{SHARED_PACKAGE}."):
-            locations = [*(locations or ()), *map(str, architecture_folders())]
-        if locations is None and count < len(parts):
-            return None
-    return spec
-
-
 def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
     """Return the error of a module that is not there, with the modules that are."""
     if package:
@@ -340,23 +316,10 @@ def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
         locations = list(spec.submodule_search_locations or ()) if spec else []
         where = ".".join(package)
     else:
-        locations = [folder for folder in (sys.path[0], *_places()) if folder]
+        locations = [folder for folder in (sys.path[0], *places()) if folder]
         where = " and ".join(dict.fromkeys(locations))
     names = {module.name for module in iter_modules(locations) if not module.name.startswith("_")}
     return f"'{name}': no module '{missing}' in {where}. {suggestion(missing, names)}"
-
-
-def is_own(spec: ModuleSpec) -> bool:
-    """Return whether a module is a file of the user's own, neither of Python nor installed."""
-    places = [spec.origin] if spec.has_location and spec.origin else list(spec.submodule_search_locations or ())
-    return bool(places) and not any(_is_installed(Path(place)) for place in places)
-
-
-def _is_installed(path: Path) -> bool:
-    """Return whether a file or folder belongs to Python or to an installed package."""
-    installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    resolved = path.resolve()
-    return bool(_PACKAGES_FOLDERS & set(resolved.parts)) or any(resolved.is_relative_to(folder) for folder in installed)
 
 
 def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:

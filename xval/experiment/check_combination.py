@@ -6,11 +6,13 @@ loaded here; whether models can be cut as asked is checked with all other models
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from preprocessing.corpus import Corpus
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import SettingsError
 from xval.folds.plan import Fold
+from xval.jobs.fold_part import Clips, read_clips_of
 from xval.jobs.plan import Plan
 from xval.results.folder import KERAS_NAME
 from xval.settings.architectures import COMBINATION
@@ -33,9 +35,8 @@ def check_combination(planned: Plan, instance: Instance, corpus: Corpus, folds: 
         for key in planned.to_do
         if settings[key.instance].architecture != COMBINATION
     }
-    return check_combined_models(
-        CombinationOptions.of(instance.options), settings[instance.number].feature_settings(), corpus, folds, to_come
-    )
+    counted, features = read_clips_of(instance.settings, corpus.folder), settings[instance.number].feature_settings()
+    return check_combined_models(CombinationOptions.of(instance.options), features, corpus, folds, to_come, counted)
 
 
 def check_combined_models(
@@ -44,11 +45,13 @@ def check_combined_models(
     corpus: Corpus,
     folds: Iterable[Fold],
     to_come: Mapping[Path, FeatureSettings] | None = None,
+    counted: Clips = MappingProxyType({}),
 ) -> list[str]:
     """Check what an instance needs: skops, fitting models that have heard nothing of what is tested, audio for basic features.
 
     `to_come` has the models that jobs of the same run will write before, by their resolved paths, with the feature settings of
-    their instances. A warning is returned for each model of which is not known all that it has heard.
+    their instances; `counted` the clips that count, by side. A warning is returned for each model of which is not known all
+    that it has heard.
     """
     check_skops(COMBINATION)
     if corpus.is_custom and options.basic_features:
@@ -67,7 +70,7 @@ def check_combined_models(
                 check_made_for(path, written.model_dump(mode="json"), features, is_custom=corpus.is_custom)
                 continue
             check_files(path, features, is_custom=corpus.is_custom)
-            verdict = judge_model(path, fold, corpus.dataset, corpus.folder)
+            verdict = judge_model(path, fold, corpus.dataset, corpus.folder, counted)
             if verdict.state == "unknown":
                 unclear.setdefault((pattern, verdict.reason), []).append(fold.number)
     return [_warning(pattern, reason, numbers) for (pattern, reason), numbers in unclear.items()]

@@ -19,7 +19,7 @@ from xval.base.errors import SettingsError, how_to_install
 from xval.data.frames import describe_too_short
 from xval.experiment.check_combination import check_combination
 from xval.folds.plan import Fold
-from xval.jobs.fold_part import describe_left_out, part_of_fold, uses_part
+from xval.jobs.fold_part import describe_left_out, part_of_fold, read_clips_of, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
 from xval.models.saved.embedder import foreign_embedder, own_embedder
@@ -159,7 +159,8 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
         name = foreign_embedder(settings)
         return [f"possible leakage: embedding_model {name}: {_UNKNOWN_ORIGIN}"] if name and not settings.pretrained_on else []
     seen = read_seen(path)
-    verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder) for fold in folds}
+    counted = read_clips_of(settings, corpus_folder)
+    verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder, counted) for fold in folds}
     faults = [
         f"fold {number}: embedding_model: {path} {verdict.reason}"
         for number, verdict in verdicts.items()
@@ -178,9 +179,10 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folde
     """
     faults: dict[str, list[int]] = {}
     unknown = {}
+    counted = read_clips_of(settings, corpus_folder)
     for fold in folds:
         try:
-            model = find_initial_model(settings, fold, corpus_folder)
+            model = find_initial_model(settings, fold, corpus_folder, counted)
         except SettingsError as error:
             faults.setdefault(str(error).removeprefix(f"fold {fold.number}: "), []).append(fold.number)
         else:

@@ -6,11 +6,13 @@ if one is wanted.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from preprocessing import prepare
 from preprocessing.features.settings import FeatureSettings
+from xval.base.keras_backends import installed_backends
 from xval.base.own_code import find_changes
 from xval.experiment.declare import Experiment, describe_parameters
 from xval.experiment.results import Results
@@ -129,13 +131,16 @@ def _choose_number(shared: Mapping[str, object], own: dict[str, object], *, refi
 
     With `refit` it is refused where no final model can be trained.
     """
-    (instance,) = resolve(_declare(str(shared["dataset"]), shared, {1: own}))
+    declaration = _declare(str(shared["dataset"]), shared, {1: own})
+    (instance,) = resolve(declaration)
     if refit:
         refuse_what_needs_folds(instance)
     folder = results_folder(instance.settings)
     numbers = folder.instances()
     hashes = {number: (folder.settings(number) or {}).get("settings_hash") for number in numbers}
-    matching_numbers = [number for number, settings_hash in hashes.items() if settings_hash == instance.settings_hash]
+    on_backends = (resolve(replace(declaration, backends={1: name}))[0] for name in installed_backends())  # where it is auto
+    wanted = {resolved.settings_hash for resolved in (instance, *on_backends)}
+    matching_numbers = [number for number, settings_hash in hashes.items() if settings_hash in wanted]
     records = {number: open_results(folder).done(folder.jobs(number)).values() for number in matching_numbers}
     matching_numbers = [
         number

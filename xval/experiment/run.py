@@ -6,7 +6,7 @@ Everything is checked first; then feature stores are made, an executor runs the 
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,10 +33,11 @@ from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
-from xval.jobs.other_script import refuse_other_script, take_over
+from xval.jobs.other_script import refuse_other_script, take_over, working_in
 from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan, done_jobs, make_plan
 from xval.jobs.stages import in_stages
+from xval.jobs.written_settings import other_backends
 from xval.report import rebuild
 from xval.report import terminal as tables
 from xval.report.background_rebuild import BackgroundRebuild
@@ -91,6 +92,9 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     if settings.executor == "command" and not settings.debug_mode:
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = results_folder(settings)
+    if backends := other_backends(folder, instances):
+        declaration = replace(declaration, backends=backends)
+        instances = resolve(declaration, command.numbers, command.overrides)
     replaced = [instance.number for instance in instances] if settings.overwrite_results else []
     if not command.take_over:
         refuse_other_script(folder, declaration, replaced=replaced)
@@ -110,9 +114,11 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
-        with track(folder, settings, numbers, console) as tracking:
+        folder.make()
+        choose_lock(folder.path, settings.lock, settings.lease_s)
+        at_work = working_in(folder, declaration, replaced=replaced, takes_over=command.take_over)
+        with at_work, track(folder, settings, numbers, console) as tracking:
             folder.prepare(declaration.description)
-            choose_lock(folder.path, settings.lock, settings.lease_s)
             with derived_files(planned, console) as derived:
                 outcomes = _run(planned, declaration, command, console, derived, tracking)
     else:

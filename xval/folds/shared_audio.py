@@ -5,10 +5,11 @@ clip.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from xval.folds.plan import Fold
+from xval.folds.predefined import SIDES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,22 +33,28 @@ def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFram
             yield kind, group
 
 
-def find_tested(pairs: "pd.DataFrame", fold: Fold) -> list[str]:
+def find_tested(pairs: "pd.DataFrame", fold: Fold, clips: Mapping[str, Collection[str]]) -> list[str]:
     """Return the tested clips of a fold that nearly equal one that trains or validates, sorted.
 
     Args:
         pairs: With the columns clip, item, other_clip, other_item.
         fold: The fold.
+        clips: Those that count, by side; of a side that is missing all do.
     """
-    heard, tested = {*fold.training, *fold.validation}, set(fold.test)
-    rows = pairs[["clip", "item", "other_clip", "other_item"]].itertuples(index=False)
-    found = set()
-    for clip, item, other_clip, other_item in rows:
-        if item in tested and other_item in heard:
-            found.add(clip)
-        if other_item in tested and item in heard:
-            found.add(other_clip)
-    return sorted(found)
+    items = {side: set(getattr(fold, side)) for side in SIDES}
+
+    def is_in(side: str, clip: str, item: str) -> bool:
+        return item in items[side] and (side not in clips or clip in clips[side])
+
+    rows = [*pairs[["clip", "item", "other_clip", "other_item"]].itertuples(index=False)]
+    return sorted(
+        {
+            clip
+            for left, left_item, right, right_item in rows
+            for clip, item, other, other_item in ((left, left_item, right, right_item), (right, right_item, left, left_item))
+            if is_in("test", clip, item) and (is_in("training", other, other_item) or is_in("validation", other, other_item))
+        }
+    )
 
 
 def _first_sources(index: "pd.DataFrame") -> list[str]:

@@ -1,14 +1,15 @@
 """Whose results an experiment folder holds: two scripts that write to one folder would mix their instances.
 
 Comes in: a results folder, and the script that is to write there. Goes out: nothing, or a `ResultsError` with a number that is
-free.
+free. The settings of each instance say which script wrote them; before there are any, `.script.json` says which one is at work.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xval.base.errors import ResultsError
-from xval.base.json_files import write_if_changed
+from xval.base.json_files import has_died, process_name, read_json, write_if_changed, write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, describe_numbers
 
@@ -28,16 +29,42 @@ def refuse_other_script(folder: ExperimentFolder, declaration: Declaration, *, r
         replaced: Instances whose results this run replaces.
     """
     others = _instances_of_others(folder, declaration, replaced)
-    if not others:
+    known = {script: f"{script} ({_describe_instances(numbers)})" for script, numbers in others.items()}
+    if running := _other_at_work(folder, declaration):
+        known.setdefault(running, f"{running} (at work now)")
+    if not known:
         return
-    listed = ", ".join(
-        f"{script} (instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)})" for script, numbers in others.items()
-    )
+    listed = ", ".join(known.values())
     raise ResultsError(
         f"{folder.path}: holds results of another script, {listed}; this is {declaration.script}, and one folder would mix "
         f"the instances of both. Set num_experiment={_free_number(folder.path)}, which is free. If the script was renamed, or "
         "its results are to be continued by this one, give --take-over once."
     )
+
+
+@contextmanager
+def working_in(
+    folder: ExperimentFolder, declaration: Declaration, *, replaced: Collection[int] = (), takes_over: bool = False
+) -> Iterator[None]:
+    """Hold an experiment folder, which is there, for a script: of two that begin at once one is refused.
+
+    It is refused as by `refuse_other_script`, unless it takes the results over. Further runs of one script hold it together.
+    """
+    path = folder.script_note
+    note = {"script": declaration.script, "process": process_name()}
+    if not _is_compared(declaration):
+        yield
+        return
+    with folder.refusing_unwritable(), folder.lock():
+        if not takes_over:
+            refuse_other_script(folder, declaration, replaced=replaced)
+        write_json(path, note)
+    try:
+        yield
+    finally:
+        with suppress(OSError, ResultsError):
+            if read_json(path) == note:
+                path.unlink()
 
 
 def take_over(folder: ExperimentFolder, declaration: Declaration) -> None:
@@ -58,10 +85,29 @@ def _instances_of_others(folder: ExperimentFolder, declaration: Declaration, rep
     return others
 
 
+def _describe_instances(numbers: Collection[int]) -> str:
+    return f"instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
+
+
+def _other_at_work(folder: ExperimentFolder, declaration: Declaration) -> str:
+    """Return the other script that a process alive works with in a folder; empty: none does."""
+    try:
+        note = read_json(folder.script_note) or {}
+    except ResultsError:
+        return ""
+    script, process = str(note.get("script", "")), str(note.get("process", ""))
+    is_alive = process not in ("", process_name()) and not has_died(process)
+    return script if is_alive and _is_other(script, declaration) else ""
+
+
+def _is_compared(declaration: Declaration) -> bool:
+    return bool(declaration.script_path) and declaration.description != OF_ANY_SCRIPT
+
+
 def _is_other(written: str, declaration: Declaration) -> bool:
     """Return whether a script that wrote results is another file than the one that runs."""
     earlier = Path(written)
-    if earlier.suffix != ".py" or not declaration.script_path or declaration.description == OF_ANY_SCRIPT:
+    if earlier.suffix != ".py" or not _is_compared(declaration):
         return False
     script = Path(declaration.script_path)
     if earlier.name != script.name:

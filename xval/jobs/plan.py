@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xval.base import user_code
-from xval.base.errors import FoldsError, ResultsError
+from xval.base.errors import FoldsError, ResultsError, how_to_install
 from xval.base.json_files import FORMAT_VERSION, write_if_changed
+from xval.base.keras_backends import BACKENDS, installed_backends
 from xval.base.own_code import describe_changes
 from xval.folds.plan import Fold, FoldPlan
 from xval.jobs.folds_file import SPLITTER_CHANGES
@@ -69,7 +70,7 @@ def write_settings(
         "instance": instance.number,
         "description": description,
         "script": script,
-        "own_folders": user_code.own_folders(instance.settings.own_modules()),
+        "own_folders": [*dict.fromkeys([*instance.own_folders, *user_code.own_folders(instance.settings.own_modules())])],
         "settings_hash": instance.settings_hash,
         "parameters": instance.parameters,
         "sources": instance.sources,
@@ -195,6 +196,10 @@ def _describe_difference(
         }
         settings = [f"another model lay at {name}={path!r}" for name, path in models.items() if path]
         settings = settings or ["settings.json fits, the fold records do not"]
+    ran_on, runs_on = (str(parameters.get("backend")) for parameters in (before, now))
+    if not code and ran_on != runs_on and ran_on in BACKENDS:
+        missing = "" if ran_on in installed_backends() else f", once {ran_on} is installed again ({how_to_install(ran_on)})"
+        settings.append(f"--set backend={ran_on} goes on with the former one{missing}")
     what = " and ".join(name for name, changes in (("settings", settings), ("code", code)) if changes)
     remedy = (
         "Put the code back, give the new code a name and an instance number of its own,"

@@ -17,6 +17,7 @@ from xval.base.errors import CorpusError, XvalError
 from xval.base.json_files import FORMAT_VERSION
 from xval.base.version import __version__
 from xval.folds.shared_audio import find_tested
+from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.models.saved.embedder import own_embedder
 from xval.models.saved.leakage import Leakage, judge
@@ -52,7 +53,8 @@ def _describe_own_embedder(job: Job) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        leakage = judge(read_seen(path), job.fold, job.settings.dataset, _corpus_folder(job))
+        counted = read_clips_of(job.settings, _corpus_folder(job))
+        leakage = judge(read_seen(path), job.fold, job.settings.dataset, _corpus_folder(job), counted)
     except XvalError as error:  # damage of a file beside it must not cost the work of the job
         leakage = Leakage("unknown", str(error))
     return {"embedder_leakage": asdict(leakage)}
@@ -63,9 +65,10 @@ def _count_near_duplicates(job: Job) -> dict[str, int]:
     try:
         index_hash = open_store(Path(job.store_folder)).description.index_hash
         pairs = read_across_items(_corpus_folder(job), index_hash)
-    except CorpusError:
+        clips = read_clips_of(job.settings, _corpus_folder(job))
+    except XvalError:
         return {}
-    return {} if pairs is None else {"near_duplicates": len(find_tested(pairs, job.fold))}
+    return {} if pairs is None else {"near_duplicates": len(find_tested(pairs, job.fold, clips))}
 
 
 def _corpus_folder(job: Job) -> Path:

@@ -4,13 +4,14 @@ Comes in: a results folder and the number of an instance; or the parameters of t
 was resolved; or what differs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from xval.base.errors import ResultsError, SettingsError
-from xval.base.user_code import look_in
+from xval.base.module_places import looking_in
 from xval.results.folder import ExperimentFolder
 from xval.results.read import own_folders_in
 from xval.settings.architectures import ENSEMBLE, find_architecture
@@ -30,16 +31,16 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
     if written is None:
         raise ResultsError(f"{folder.path}: no instance {number} has run. Available: {describe_numbers(folder.instances())}.")
     own_folders = own_folders_in(written)
-    look_in(own_folders, with_architectures=True)
-    if not all(Path(place).is_dir() for place in own_folders):
-        look_in(_code_copies(folder, number))
+    are_there = all(Path(place).is_dir() for place in own_folders)
+    places = own_folders if are_there else [*own_folders, *_code_copies(folder, number)]
     try:
         parameters = dict(written["parameters"])
         if parameters.get("architecture") == ENSEMBLE:
             members = ", ".join(map(str, parameters.get("members", ())))
             raise SettingsError(f"instance {number}: an ensemble trains nothing; name one of its members ({members}).")
-        settings, options = from_parameters(parameters, together=True)
-        instance = Instance(number, settings, options, sources=dict(written["sources"]))
+        with looking_in(places):
+            settings, options = from_parameters(parameters, together=True)
+        instance = Instance(number, settings, options, sources=dict(written["sources"]), own_folders=tuple(places))
         is_whole = instance.settings_hash == written["settings_hash"]
     except ValidationError as error:
         remedy = (
@@ -54,6 +55,17 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
     if not is_whole:
         raise ResultsError(f"{path}: does not fit its settings_hash; was it edited? Run the instance again (--overwrite).")
     return instance
+
+
+def other_backends(folder: ExperimentFolder, instances: Iterable[Instance]) -> dict[int, str]:
+    """Return the backends that results of instances ran on, by number, where these are others than the instances have."""
+    backends = {}
+    for instance in instances:
+        parameters = (folder.settings(instance.number) or {}).get("parameters")
+        ran_on = parameters.get("backend") if isinstance(parameters, Mapping) else None
+        if ran_on not in (None, instance.settings.backend):
+            backends[instance.number] = str(ran_on)
+    return backends
 
 
 def _code_copies(folder: ExperimentFolder, number: int) -> list[str]:
@@ -75,7 +87,7 @@ def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:
     given = {name: value for name, value in instance.options.items() if instance.sources[name] != default}
     known = find_architecture(settings.architecture).options
     options = {name: option.check({**given, **values}.get(name, option.default)) for name, option in known.items()}
-    return Instance(instance.number, settings, with_tuples(options), instance.sources)
+    return replace(instance, settings=settings, options=with_tuples(options))
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:

@@ -31,8 +31,10 @@ def network_weights(model: keras.Model) -> list[NDArray[Any]]:
     return [np.array(keras.ops.convert_to_numpy(weight.value)) for layer in _network(model) for weight in layer.weights]
 
 
-def find_outside_weights(model: keras.Model, others: Sequence[NDArray[Any]]) -> list[str]:
-    """Return the names of the weights that come from elsewhere, as ``block1_conv1/kernel``.
+def find_outside_weights(model: keras.Model, others: Sequence[NDArray[Any]]) -> list[str] | None:
+    """Return the names of the weights that come from elsewhere, as ``block1_conv1/kernel``; None: that cannot be told.
+
+    It cannot where both models differ in the number of their weights, as those of a build() that draws its layers do.
 
     Args:
         model: Of `build_model`.
@@ -41,7 +43,7 @@ def find_outside_weights(model: keras.Model, others: Sequence[NDArray[Any]]) -> 
     own = network_weights(model)
     names = [weight.path for layer in _network(model) for weight in layer.weights]
     if len(own) != len(others):
-        return []
+        return None
     given = [_is_same(one, other) for one, other in zip(own, others, strict=True)]
     if any(given):
         computed = _computed(model, own)

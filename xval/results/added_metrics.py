@@ -5,7 +5,6 @@ later rebuilds follow, for folds that end later too; and the metrics themselves.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from xval.base import keras_names, user_code
 from xval.base.errors import ResultsError, SettingsError, XvalError, one_line, suggestion
 from xval.base.json_files import FORMAT_VERSION, write_json
+from xval.base.module_places import cached_by_place, looking_in
 from xval.measures import metrics
 from xval.measures.metrics import Chance, Metric
 from xval.measures.task import Task
@@ -54,19 +54,19 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
         instances = [read for number in folder.instances() if (read := _read_done(results, number))[1]]
         if not instances:
             raise ResultsError(f"{folder.path}: no fold is finished, so there are no predictions. Run the experiment first.")
-        for instance, _ in instances:
-            user_code.look_in(instance.own_folders)
         by_short = {path.rpartition(".")[2]: path for path in known}
         for name in (by_short.get(name, name) for name in names):
             for instance, records in instances:
-                canonical, is_there = _resolve(instance, records, name)
-                short = canonical.rpartition(".")[2]
-                figure_names[short if name in (canonical, short) else f"{name} ({short})"] = short
-                if not is_there and canonical not in wanted:
-                    added = load_metric(instance.settings.task_type, canonical)  # so that what cannot be imported is not noted
-                    n_outputs = len(records[0].get("class_names", [])) or 1
-                    further_metrics.check_direction(instance.task, added.name, added.metric, n_outputs)
-                    wanted.append(canonical)
+                with looking_in(results.own_folders(instance.instance)):
+                    canonical, is_there = _resolve(instance, records, name)
+                    short = canonical.rpartition(".")[2]
+                    figure_names[short if name in (canonical, short) else f"{name} ({short})"] = short
+                    if not is_there and canonical not in wanted:
+                        # Loaded so that what cannot be imported is not noted.
+                        added = load_metric(instance.settings.task_type, canonical)
+                        n_outputs = len(records[0].get("class_names", [])) or 1
+                        further_metrics.check_direction(instance.task, added.name, added.metric, n_outputs)
+                        wanted.append(canonical)
         all_short = [name.rpartition(".")[2] for name in wanted]
         if twice := [name for name in all_short if all_short.count(name) > 1]:
             paths = ", ".join(path for path in wanted if path.rpartition(".")[2] == twice[0])
@@ -76,7 +76,7 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
     return figure_names
 
 
-@cache
+@cached_by_place
 def load_metric(task_type: str, written: str) -> AddedMetric:
     """Return a metric that was asked for; the user's module is imported here.
 

@@ -2,6 +2,8 @@
 
     <experiment_folder>/<dataset>/experiment_<n>/
         description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  .derived.json
+        .script.json                                         while a script is at work
+        nested_estimates.json
         instance_<i>/settings.json  metrics.json  estimates.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
                      fold_<k>_repeat_<r>/ likewise, from the second repeat on
@@ -16,8 +18,8 @@ renamed when it is complete.
 import os
 import re
 import shutil
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xval.base.errors import ResultsError
@@ -57,10 +59,21 @@ class ExperimentFolder(JobLocks):
 
     def prepare(self, description: str) -> None:
         """Make the folder, write the description, and remove what writers left that were killed."""
-        try:
+        with self.refusing_unwritable():
             self.path.mkdir(parents=True, exist_ok=True)
             self.remove_stale_parts()
             write_atomically(self.path / "description.txt", f"{description}\n".encode())
+
+    def make(self) -> None:
+        """Make the folder, if it is not there."""
+        with self.refusing_unwritable():
+            self.path.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def refusing_unwritable(self) -> Iterator[None]:
+        """Name the folder where it cannot be written, and what to do."""
+        try:
+            yield
         except OSError as error:
             raise ResultsError(
                 f"{self.path}: the results folder cannot be written ({error.strerror}). "
@@ -93,6 +106,11 @@ class ExperimentFolder(JobLocks):
         return self.path / ".derived.json"
 
     @property
+    def script_note(self) -> Path:
+        """Path of .script.json: which script, and which process, is at work."""
+        return self.path / ".script.json"
+
+    @property
     def page(self) -> Path:
         """Path of report.html."""
         return self.path / "report.html"
@@ -104,6 +122,11 @@ class ExperimentFolder(JobLocks):
     def estimates_file(self, instance: int) -> Path:
         """Return the path of estimates.json: what was computed from the predictions of an instance."""
         return self.instance_folder(instance) / "estimates.json"
+
+    @property
+    def nested_estimates_file(self) -> Path:
+        """What was computed from the predictions of the instances that each fold chooses, as estimates.json of an instance."""
+        return self.path / "nested_estimates.json"
 
     def metrics_file(self, instance: int) -> Path:
         """Return the path of metrics.json, the metric dict of an instance, which is for the user."""

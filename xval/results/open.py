@@ -7,6 +7,7 @@ where the file has been written since; so that all that a command shows is of on
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,7 @@ from xval.results.read import (
     WrittenFolds,
     WrittenInstance,
     is_current,
+    own_folders_in,
     read_folds,
     read_history,
     read_record,
@@ -80,6 +82,11 @@ class OpenResults:
         """Return settings.json of an instance."""
         path = self.folder.instance_folder(instance) / "settings.json"
         return self._read(path, partial(read_settings, self.folder, instance))
+
+    def own_folders(self, instance: int) -> list[str]:
+        """Return where modules of the user's own lay: those of an instance, then those of others, which have metrics too."""
+        others = (own_folders_in(self.folder.settings(number)) for number in self.folder.instances() if number != instance)
+        return [*dict.fromkeys([*self.settings(instance).own_folders, *chain.from_iterable(others)])]
 
     def record(self, key: JobKey) -> Record | None:
         """Return the record of a job, or None if the job has not ended."""

@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from preprocessing.clips.parquet_files import Kind
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import read_hashed_json, read_json
+from xval.base.module_places import looking_in
 from xval.base.own_code import find_changes, hash_definitions
 from xval.base.table_bounds import open_table
-from xval.base.user_code import find_definition, find_spec, look_in
+from xval.base.user_code import find_definition, has_module
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
 from xval.measures.task import Task, find_task
@@ -109,12 +110,12 @@ class WrittenInstance(BaseModel):
         Raises:
             SettingsError: A module is not found, or cannot be read.
         """
-        look_in(self.own_folders, with_architectures=True)
-        parts = self.settings.own_parts()
-        for path in parts:
-            if find_spec(path.rpartition(".")[0], self.own_folders) is None:
-                find_definition(path)  # an error that says where it was looked for
-        return hash_definitions(parts, self.own_folders)
+        with looking_in(self.own_folders):
+            parts = self.settings.own_parts()
+            for path in parts:
+                if not has_module(path.rpartition(".")[0]):
+                    find_definition(path)  # an error that says where it was looked for
+            return hash_definitions(parts)
 
 
 def read_folds(folder: ExperimentFolder) -> WrittenFolds:

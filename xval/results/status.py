@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any, Literal, TypeVar
 
 from xval.base.errors import ResultsError, XvalError
+from xval.base.module_places import looking_in
 from xval.base.operating_system import quote
 from xval.base.own_code import describe_changes
 from xval.results.checkpoint_note import checkpoint_path, read_position
@@ -150,7 +151,7 @@ def _read_jobs(
     records, damaged = results.records(instance)
     available = [] if folds is None else folds.numbers
     repeats = written.settings.repeats if written else 1
-    folders, code = (written.own_folders, _present_code(written)) if written else ([], None)
+    code = _present_code(written) if written else None
     jobs = []
     for key in sorted({*job_keys(instance, available, repeats), *folder.jobs(instance)}):
         record = records.get(key)
@@ -159,7 +160,8 @@ def _read_jobs(
         if available and key.fold not in available:
             others.append("number, which folds.json does not have")
         is_done = record is not None and record["status"] == "done"
-        changes = describe_changes(record.get("own_code"), code, folders) if record else ""
+        with looking_in(written.own_folders if written else ()):
+            changes = describe_changes(record.get("own_code"), code) if record else ""
         job = partial(JobStatus, key.fold, repeat=key.repeat)
         position = None if is_done else read_position(checkpoint_path(folder, key))
         ensemble = _ensemble_command(folder, written)

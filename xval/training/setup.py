@@ -58,6 +58,7 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
     keep_kernels = WARM_MODEL.is_likely_to_fit(settings, job.options)
     prepare_for(job, keep_kernels=keep_kernels)
     store = open_store(Path(job.store_folder))
+    clips = read_clips_of(settings, store.folder.parents[1])
     data = load_fold(
         store,
         job.fold,
@@ -66,22 +67,21 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
         in_memory_mb=settings.in_memory_mb,
         frames=settings.frames,
         random_excerpts=settings.random_excerpts,
-        clips=read_clips_of(settings, store.folder.parents[1]),
+        clips=clips,
     )
     build = partial(build_model, settings, job.options, store, data.training_items, clips=data.clips.get("training"))
-    outside = weights_from_elsewhere(job, build)
-    if outside is not None:
+    outside_weights = weights_from_elsewhere(job, build)
+    if outside_weights:
         prepare_for(job, keep_kernels=keep_kernels)
     model = build(note=observers.note)
-    initial = find_initial_model(settings, job.fold, store.folder.parents[1])
+    initial = find_initial_model(settings, job.fold, store.folder.parents[1], clips)
     facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
     compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options, job.seed)
     checkpoints = FoldCheckpoints(job, temporary, observers, belongings(facts))
     observers.add(checkpoints)
     try:
         with checkpoints.written_at_signals():
-            of_weights = {} if outside is None else {"outside_weights": outside}
-            yield FoldSetup(store, data, compiled, initial, {**facts, **of_weights}, checkpoints)
+            yield FoldSetup(store, data, compiled, initial, {**facts, **outside_weights}, checkpoints)
     except BaseException:
         WARM_MODEL.forget()  # its state is unknown
         raise

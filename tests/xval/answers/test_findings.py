@@ -45,9 +45,8 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
         for number in (1, 2)
     ]
     text = texts(instances)["nested"]
-    assert text.startswith("0.500 is the mean test balanced_accuracy if each fold chooses among the 2 instances")
-    assert "The 0.667 of instance 1" in text
-    assert "reaches, report 0.500." in text
+    assert text.startswith("Choosing among the 2 instances by validation reaches test balanced_accuracy 0.500 ± 0.100")
+    assert "that of instance 1 alone, 0.667 ± 0.208, is too good on average, here by 0.167." in text
     assert "nested" not in texts(instances[:1])
 
 
@@ -60,11 +59,8 @@ def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_ins
         for number, sides in values.items()
     ]
     text = texts(instances)["nested"]
-    assert text.startswith("0.633 is the mean test balanced_accuracy")
-    assert (
-        "The 0.500 of instance 1 estimates this one instance, and such a figure is too good on average, though here it is the"
-        in text
-    )
+    assert "reaches test balanced_accuracy 0.633" in text
+    assert "that of instance 1 alone, 0.500 ± 0.000, is too good on average, though not here." in text
 
 
 def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_record):

@@ -55,6 +55,12 @@ def right(tested):
     return np.mean([each.predictions.argmax(axis=1) == each.targets for each in tested.repeats], axis=0)
 
 
+def test_what_models_may_have_heard_before_stands_beside_the_figures(table, tested) -> None:
+    said = tested._replace(origin="pretrained part of unknown origin: onnx:encoder.onnx")
+    notes = measure_groups(said, find_groups(table, "gender")).notes
+    assert notes == (f"Instance 3: {said.origin}.", *measure_groups(tested, find_groups(table, "gender")).notes)
+
+
 def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> None:
     found = measure_groups(tested, find_groups(table, "gender"))
     assert (found.metric, found.of) == ("balanced_accuracy", "pooled")

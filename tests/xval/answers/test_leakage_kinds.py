@@ -3,7 +3,7 @@
 import pytest
 
 from xval.answers.audit import RULES
-from xval.answers.audit.verdict import Verdict
+from xval.answers.audit.verdict import Damage, Findings, Verdict
 from xval.answers.leakage_kinds import _ROWS, leakage_by_kind
 
 ALWAYS_UNKNOWN = {"L3.1 temporal leakage", "L3.2 one speaker under two names", "L3.3 sampling bias in the test set"}
@@ -47,6 +47,18 @@ def test_a_rule_that_fails_is_leakage_of_its_kind_and_one_that_cannot_be_checked
     for state, expected in (("FAILED", "leaked"), ("not checkable", "unknown"), ("warning", "unknown")):
         (judged,) = [row for row in leakage_by_kind(verdicts(**{rule: state}), is_custom=False) if row.name == kind]
         assert (judged.state, judged.reason) == (expected, f"{rule.replace('_', ' ')}: fold 1: as it is")
+
+
+def test_a_rule_that_fails_for_a_damaged_file_leaves_its_kind_unknown():
+    (rule,) = (rule for rule in RULES if rule.name == "seen audio")
+    findings = Findings()
+    findings.add_faults("fold 1", [Damage("seen_audio.npy: damaged")])
+    others = [verdict for verdict in verdicts() if verdict.rule != rule.name]
+    for state in ("unknown", "leaked"):
+        (kind,) = [kind for kind in leakage_by_kind([*others, findings.verdict(rule)], is_custom=False) if "L2" in kind.name]
+        assert kind.state == state
+        findings.add_faults("fold 2", ["its model has heard a tested clip"])
+    assert kind.reason == "seen audio: fold 2: its model has heard a tested clip"
 
 
 def test_what_was_done_to_arrays_is_unknown():

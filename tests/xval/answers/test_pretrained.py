@@ -5,6 +5,8 @@ from dataclasses import replace
 import openpyxl
 import pytest
 
+from xval.answers import groups
+from xval.answers.dataframes import summarize
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, explain, from_record, judge_record, to_record, worst
 from xval.answers.ranking import describe_selection, summary_table
@@ -36,6 +38,7 @@ UNKNOWN = "pretrained part of unknown origin: "
         ({"outside_weights": ["conv/kernel", "b", "c"]}, {"architecture": "own.net"},
          f"{UNKNOWN}own.net, conv/kernel and 2 more weights"),
         ({"outside_weights": []}, {"architecture": "own.net"}, ""),
+        ({"outside_weights": None}, {"architecture": "own.net"}, "pretrained part of unknown origin: own.net"),
         ({}, {"architecture": "own.net"}, f"{UNKNOWN}own.net"),  # a record of an earlier version
         ({}, {"architecture": "ensemble"}, f"{UNKNOWN}its members"),
         ({"members_origin": {"state": "clean"}}, {"architecture": "ensemble"}, ""),
@@ -58,6 +61,12 @@ def test_the_worst_verdict_counts_and_is_kept_in_records():
     assert worst([vouched, judge_record({}, {})]) == vouched
     assert worst([vouched, unknown]) == unknown
     assert worst([unknown, leaked, vouched]) == leaked
+    other = judge_record({}, {**ONNX, "embedding_model": "onnx:b.onnx", "pretrained_on": "music"})
+    both = worst([vouched, other])
+    assert clause(both).endswith("onnx:encoder.onnx; onnx:b.onnx, which the user vouches for: speech; music")
+    ensemble = judge_record({"members_origin": to_record(both)}, {"architecture": "ensemble", "pretrained_on": "nothing"})
+    assert ensemble == both  # what is said of members stays
+    assert judge_record({"expected_origin": "odd"}, {}).state == "unknown"
     for origin in (leaked, vouched, unknown):
         assert from_record(to_record(origin)) == origin
     assert from_record({"state": "odd"}) is None
@@ -84,6 +93,12 @@ SAID = {
     3: "pretrained part onnx:encoder.onnx, which the user vouches for: AudioSet; no speakers of this corpus",
     4: "leaked: near-duplicates of tested clips",
 }
+
+
+def test_figures_by_group_and_dataframes_say_it(instances, monkeypatch):
+    assert summarize(instances)["heard_before"].to_dict() == {1: "", **SAID}
+    monkeypatch.setattr(groups, "read_repeats", lambda *_: ["answers"])
+    assert {instance.number: groups.read_tested(instance).origin for instance in instances} == {1: "", **SAID}
 
 
 def test_terminal_and_findings_say_it(instances):

@@ -6,7 +6,7 @@ import pytest
 
 from xval.base import keras_backends
 from xval.base.errors import SettingsError
-from xval.base.keras_backends import BACKENDS, default_backend, installed_or_default, require_backend
+from xval.base.keras_backends import BACKENDS, default_backend, installed_backends, installed_or_default, require_backend
 
 METRIC = """
 from xval import metric
@@ -33,6 +33,15 @@ def test_the_first_backend_that_is_installed_is_taken(install):
         assert default_backend() == taken
         assert installed_or_default("tensorflow") == taken
         assert installed_or_default(installed[-1]) == installed[-1]
+
+
+def test_a_folder_of_the_name_of_a_backend_is_none(install, monkeypatch):
+    install("jax")
+    find = keras_backends.find_spec
+    folder = SimpleNamespace(origin=None)  # as of a folder without __init__.py in the current folder
+    monkeypatch.setattr(keras_backends, "find_spec", lambda name: folder if name == "tensorflow" else find(name))
+    assert installed_backends() == ["jax"]
+    assert default_backend() == "jax"
 
 
 def test_a_backend_that_is_not_installed_is_refused_with_what_to_install(install):

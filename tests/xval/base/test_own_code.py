@@ -8,6 +8,7 @@ from xval.base import own_code
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module
+from xval.base.module_places import looking_in
 from xval.base.own_code import describe_changes, find_changes, hash_definitions, hash_file
 from xval.base.shipped_architectures import HASHES
 from xval.base.syntax_trees import names_used
@@ -66,7 +67,8 @@ def own(tmp_path):
 
 
 def hashes(folder, part="own.nets.build"):
-    return hash_definitions([part], [str(folder.parent)])
+    with looking_in([str(folder.parent)]):
+        return hash_definitions([part])
 
 
 def edit(path, *pair):
@@ -132,7 +134,8 @@ def test_a_change_is_named_by_its_file_and_definition(own, file, before, after, 
 
     edit(own / f"{file}.py", before, after)
 
-    described = describe_changes(known, hashes(own), [str(own.parent)])
+    with looking_in([str(own.parent)]):
+        described = describe_changes(known, hashes(own))
     assert f"{own / file}.py: " in described
     assert changed in described
 
@@ -245,15 +248,15 @@ HEADS = {"from xval import Experiment": "Experiment", "import xval as x, os": "x
 def test_what_a_script_with_a_network_of_its_own_does_besides_is_no_change_of_the_network(tmp_path, head, more):
     path = tmp_path / "exp.py"
     path.write_text(SCRIPT.format(head=head, call=HEADS[head], more=""))
-    known = hash_definitions(["exp.build"], [str(tmp_path)])
+    known = hashes(path, "exp.build")
     path.write_text(SCRIPT.format(head=head, call=HEADS[head], more=more))
 
-    assert hash_definitions(["exp.build"], [str(tmp_path)]) == known
+    assert hashes(path, "exp.build") == known
 
     path.write_text(SCRIPT.format(head=head, call=HEADS[head], more=f"{more}\nTABLE['units'] = 3"))
-    assert find_changes(known, hash_definitions(["exp.build"], [str(tmp_path)])) == ["exp:"]
+    assert find_changes(known, hashes(path, "exp.build")) == ["exp:"]
     path.write_text(SCRIPT.format(head=head, call=HEADS[head], more=more).replace("* n for", "* n + 1 for"))
-    assert find_changes(known, hash_definitions(["exp.build"], [str(tmp_path)])) == ["exp:build"]
+    assert find_changes(known, hashes(path, "exp.build")) == ["exp:build"]
 
 
 @pytest.mark.parametrize(

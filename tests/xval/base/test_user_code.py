@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from xval.base import user_code
+from xval.base import module_places, user_code
 from xval.base.code_hash import hash_code
 from xval.base.errors import SettingsError
-from xval.base.user_code import describe_place, find_definition, has_module, import_own, load, look_in, own_files
+from xval.base.user_code import describe_place, find_definition, find_module, load, own_files
 from xval.experiment.snapshot import code_files
 from xval.settings.architectures import find_architecture
 
@@ -82,7 +82,7 @@ def test_an_architecture_of_ones_own_is_a_module_or_a_function(own_package):
     [
         ("own_package.netwrk", r"__init__.py has no 'netwrk'"),
         ("own_package.parts", r"parts.py has no 'build'"),
-        ("own_package.network.untyped", r"options of build\(\) need a type"),
+        ("own_package.network.untyped", r"option n_hidden of build\(\) needs a type"),
         ("own_package.network.single", r"received single\(input_shape\).*build\(input_shape, output_shape"),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_changed_module_of_ones_own_is_other_code(own_package, tmp_path):
 
 
 def test_the_root_of_the_project_is_searched_too(monkeypatch, tmp_path):
-    monkeypatch.setattr(user_code, "ROOT", tmp_path)
+    monkeypatch.setattr(module_places, "ROOT", tmp_path)
     (tmp_path / "beside_config.py").write_text("def f(): pass\n")
 
     assert find_definition("beside_config.f").module.file == tmp_path / "beside_config.py"
@@ -178,17 +178,25 @@ def test_what_is_installed_is_not_ones_own_in_whatever_environment_it_lies(tmp_p
     assert own_files(["installed_elsewhere"], known=[]) == {}
 
 
-def test_modules_are_found_where_results_say_that_they_lay_and_architectures_where_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(user_code, "_FURTHER_PLACES", {})
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    (tmp_path / "architectures").mkdir()
-    (tmp_path / "architectures" / "lay_there.py").write_text("")
-    (tmp_path / "lay_here.py").write_text("VALUE = 3\n")
-    assert not has_module("lay_here")
-
-    look_in([str(tmp_path)])
-
-    assert import_own("lay_here").VALUE == 3
-    assert not has_module("architectures.lay_there")  # a saved model names one of the study alone
-    look_in([str(tmp_path)], with_architectures=True)
-    assert has_module("architectures.lay_there")
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("from xval import Experiment\nexperiment = Experiment('x')\nexperiment.run(1)", 3),
+        ("import xval\nxval.cross_validate('audio')", 2),
+        ("from xval import cross_validate as start\nfrom xval import cross_validate\ncross_validate('audio')", 3),
+        ("import subprocess\nsubprocess.run(['ls'])", 0),
+        ("from asyncio import run\nrun(None)", 0),
+        ("import os.path, asyncio as aio\naio.run(None)\nos.main()", 0),
+        ("import subprocess\nsubprocess.run(['ls'])\nexperiment.main()", 3),
+        ("def later():\n    experiment.run()\nif __name__ == '__main__':\n    experiment.main()", 0),
+    ],
+)
+def test_the_line_of_a_script_that_starts_a_run_is_no_run_of_another_package(tmp_path, source, line, monkeypatch):
+    (tmp_path / "script_that_runs.py").write_text(f"{source}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(user_code, "_is_running", lambda file: True)
+    if line:
+        with pytest.raises(SettingsError, match=rf"script_that_runs\.py, line {line}: this runs the experiment"):
+            find_module("script_that_runs")
+    else:
+        assert find_module("script_that_runs").name == "script_that_runs"

@@ -7,7 +7,7 @@ import pytest
 
 import architectures
 from preprocessing import corpora
-from preprocessing.corpora import corpus_names, summarise_corpus
+from preprocessing.corpora import corpus_names, recognise, summarise_corpus
 from xval.__main__ import main
 from xval.base.errors import CorpusError, SettingsError
 from xval.settings.architectures import architecture_names, find_architecture
@@ -64,6 +64,9 @@ def test_its_reader_and_its_network_are_found_beside_those_of_the_project(study,
     assert clips.to_dict("list") == {
         "path": ["no_bob_1.wav", "yes_ann_1.wav"], "item": ["bob", "ann"], "label": ["no", "yes"],
     }  # fmt: skip
+    (study / "elsewhere").mkdir()
+    assert "own_words" in recognise(study / "audio")
+    assert "own_words" not in recognise(study / "elsewhere"), "it lists nothing there"
     assert {"own_cnn", "cnn_small"} <= set(architecture_names())
     assert find_architecture("own_cnn").options["n_filters"].default == 16
 

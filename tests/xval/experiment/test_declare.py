@@ -229,6 +229,7 @@ def test_mistakes_are_raised_and_nothing_is_trained(declare, project, arguments,
     assert project.records() == {}
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_warns_of_failed_jobs_and_raises_where_all_failed(declare, project):
     too_high = {"learning_rate": 1e30, "optimizer": "sgd"}
     with pytest.raises(JobError, match=r"1 job.* failed: .*loss"):

@@ -71,13 +71,18 @@ def test_a_model_of_re_encoded_recordings_is_known(tmp_path, words, heard, state
     assert ("2 of its 2 clips by their fingerprints, in another form" in verdict.reason) == (state == "leaked")
 
 
-def test_tested_clips_that_nearly_equal_what_trains_are_counted(tmp_path, words, monkeypatch):
+def test_tested_clips_that_nearly_equal_what_trains_are_counted(tmp_path, words, make_settings, monkeypatch):
     copies = {("s4", word): re_encoded(words["s1", word]) for word in WORDS[:1]}
     corpus = write_corpus(tmp_path, {key: samples for key, samples in words.items() if key[0] != "s4"} | copies, "copied")
     described = SimpleNamespace(description=SimpleNamespace(index_hash=corpus.index_hash))
     monkeypatch.setattr("xval.jobs.record.open_store", lambda _: described)
-    job = SimpleNamespace(store_folder=str(corpus.folder / "features" / "x"), fold=FOLD)
+    job = SimpleNamespace(store_folder=str(corpus.folder / "features" / "x"), fold=FOLD, settings=make_settings())
 
+    assert _count_near_duplicates(job) == {"near_duplicates": 1}
+    for excluded in ({"test_where": "path != 's4_had.flac'"}, {"train_where": "path != 's1_had.flac'"}):
+        job.settings = make_settings(**excluded)
+        assert _count_near_duplicates(job) == {"near_duplicates": 0}
+    job.settings = make_settings(train_where="path != 's2_had.flac'", test_where="item == 's4'")
     assert _count_near_duplicates(job) == {"near_duplicates": 1}
     (corpus.folder / "near_duplicates.csv").unlink()
     assert _count_near_duplicates(job) == {}  # not known

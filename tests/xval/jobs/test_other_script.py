@@ -4,8 +4,11 @@ import json
 
 import pytest
 
+from xval.base import json_files
 from xval.base.errors import ResultsError
-from xval.jobs.other_script import refuse_other_script, take_over
+from xval.jobs import other_script
+from xval.jobs.other_script import OF_ANY_SCRIPT, refuse_other_script, take_over, working_in
+from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration
 
 
@@ -60,3 +63,42 @@ def test_a_renamed_script_takes_over_once(folder):
     refuse_other_script(folder, declared("experiments/b.py"))
     with pytest.raises(ResultsError, match=r"experiments/b\.py"):
         refuse_other_script(folder, declared("experiments/a.py"))
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """The folder of an experiment without results."""
+    folder = ExperimentFolder(tmp_path / "experiment_1")
+    folder.make()
+    return folder
+
+
+def test_of_two_scripts_that_begin_at_once_in_an_empty_folder_one_is_refused(empty, monkeypatch):
+    with working_in(empty, declared("a.py")):
+        refuse_other_script(empty, declared("b.py"))  # of this very process, which runs one after the other
+        monkeypatch.setattr(other_script, "process_name", lambda: "another")
+        for refused in (refuse_other_script, lambda *given: working_in(*given).__enter__()):
+            with pytest.raises(ResultsError, match=r"another script, a\.py \(at work now\); this is b\.py.*num_experiment=2"):
+                refused(empty, declared("b.py"))
+        for welcome in (declared("a.py"), declared("notebook")):
+            with working_in(empty, welcome):
+                pass
+        monkeypatch.undo()
+    assert not empty.script_note.exists()
+
+
+def test_a_script_that_died_or_is_taken_over_holds_no_folder(empty, monkeypatch):
+    name = json_files.process_name()
+    dead = f"{name.rpartition('-')[0]}-1"  # the process of this number began at another time
+    for process, takes_over in ((dead, False), ("elsewhere", True)):
+        empty.script_note.write_text(json.dumps({"format_version": 1, "script": "a.py", "process": process}))
+        with working_in(empty, declared("b.py"), takes_over=takes_over):
+            assert json.loads(empty.script_note.read_text())["script"] == "b.py"
+
+
+def test_what_any_script_adds_is_of_none(empty, folder):
+    of_any = Declaration("experiments/b.py", "experiments/b.py", OF_ANY_SCRIPT)
+    refuse_other_script(folder, of_any)
+    with working_in(empty, of_any):
+        assert not empty.script_note.exists()
+        refuse_other_script(empty, declared("experiments/a.py"))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from preprocessing import store
+from xval.base import keras_backends
 from xval.base.errors import CorpusError, FoldsError, ResultsError, SettingsError
 from xval.base.json_files import write_json
 from xval.jobs.folds_file import load_folds, write_folds
@@ -70,6 +71,16 @@ def test_every_fold_of_every_instance_is_a_job_until_it_is_done(made, finish):
     again = made([{}, {"learning_rate": 0.1}])
     assert again.done == [(1, 2, 1), (2, 3, 1)]
     assert again.to_do == [(1, 1, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1)]
+
+
+def test_another_backend_is_refused_with_the_setting_that_goes_on_with_the_former_one(made, finish, monkeypatch):
+    finish(made([{}], backend="torch"), (1, 1))
+
+    with pytest.raises(ResultsError, match=r"backend was 'torch', now 'jax'; --set backend=torch goes on with the former one"):
+        made([{}], backend="jax")
+    monkeypatch.setattr(keras_backends, "find_spec", lambda name: None)
+    with pytest.raises(ResultsError, match=r"goes on with the former one, once torch is installed again \(.*\.\[torch\]"):
+        made([{}], backend="jax")
 
 
 def test_raising_the_repeats_adds_the_new_ones_behind_what_there_is(made, finish):

@@ -69,6 +69,13 @@ def seeds_itself():
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="head")])
 
 
+def test_of_builds_with_other_numbers_of_weights_nothing_is_known():
+    def stack(n_layers):
+        return keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(4) for _ in range(n_layers))])
+
+    assert find_outside_weights(stack(2), network_weights(stack(3))) is None
+
+
 @pytest.mark.parametrize(
     ("build", "named"),
     [

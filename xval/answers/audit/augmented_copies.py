@@ -27,7 +27,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                 known[content_hash] = [
                     f"the augmented copy {quoted(set(clips))} is in the {side} predictions" for side, clips in evaluated
                 ]
-            findings.faults += [f"{job.name}: {fault}" for fault in known[content_hash]]
+            findings.add_faults(job.name, known[content_hash])
 
 
 AUGMENTED_COPIES = Rule(

@@ -10,7 +10,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import DAMAGE
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.answers.audit.verdict import Damage, Findings, Rule, quoted
 from xval.base.errors import XvalError, brief
 from xval.data.examples import WaveformExamples
 from xval.measures.task import find_task
@@ -31,18 +31,18 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             rows = evidence.predictions_hash(job), *job.sides.values()
             if rows not in known:
                 known[rows] = _faults_of_rows(job, job.predictions())
-            findings.faults += [f"{job.name}: {fault}" for fault in known[rows]]
+            findings.add_faults(job.name, known[rows])
             store = evidence.store(job)
             combined, settings = job.record.get("combined"), job.settings
             compared = *rows, store.folder, combined, *(str(getattr(settings, name)) for name in _SETTINGS)
             if compared not in known:
                 known[compared] = _faults_by_store(job, job.predictions(), store)
-            findings.faults += [f"{job.name}: {fault}" for fault in known[compared]]
+            findings.add_faults(job.name, known[compared])
 
 
 def _faults_of_rows(job: JobEvidence, predictions: "pd.DataFrame") -> list[str]:
     """Return what is wrong with the predictions by themselves, and compared with the items of the record."""
-    faults = []
+    faults: list[str] = []
     others = set(predictions["side"]) - set(_KEPT_SIDES)
     if others:
         faults.append(f"predictions.parquet has rows of the side {quoted(others)}")
@@ -58,13 +58,13 @@ def _faults_of_rows(job: JobEvidence, predictions: "pd.DataFrame") -> list[str]:
         key = ["item", "row"] if "row" in of_side else ["item", "clip", "start_s"]
         doubled = of_side[of_side.duplicated(key)]
         if len(doubled):
-            faults.append(f"clip {quoted(set(doubled['clip']))} is in the {side} predictions twice")
+            faults.append(Damage(f"clip {quoted(set(doubled['clip']))} is in the {side} predictions twice"))
     return faults
 
 
 def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: FeatureStore) -> list[str]:
     """Return what is wrong with the predictions compared with the feature store, without augmented copies."""
-    faults = []
+    faults: list[str] = []
     examples = store.examples.astype({"item": str, "clip": str})
     copies = set(examples.loc[examples["augmented"], "clip"])
     originals = examples[~examples["augmented"]]
@@ -77,7 +77,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
     expected = originals
     if find_task(store.task_type).target == "frame":
         expected = originals[originals["clip"].isin(_annotated(job, store))]
-    chosen = job.chosen_clips(store)
+    chosen = job.chosen_clips(store.folder.parents[1])
     for side in _KEPT_SIDES:
         wanted = expected[expected["item"].isin(job.sides[side])]
         if side in chosen:
@@ -88,13 +88,13 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
         predicted = predictions[predictions["side"] == side]
         missing = set(wanted["clip"]) - set(predicted["clip"])
         if missing:
-            faults.append(f"clip {quoted(missing)} is missing from the {side} predictions")
+            faults.append(Damage(f"clip {quoted(missing)} is missing from the {side} predictions"))
             continue
         if job.record.get("combined") == "clips":  # an ensemble of members with other windows has a row per clip
             continue
         cut = _cut_short(job, side, wanted, predicted, store)
         if cut:
-            faults.append(f"examples of {quoted(cut)} are missing from the {side} predictions")
+            faults.append(Damage(f"examples of {quoted(cut)} are missing from the {side} predictions"))
     return faults
 
 
@@ -118,7 +118,11 @@ def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> "pd
     """Return the examples that the clips of a side are cut into."""
     try:
         return WaveformExamples(
-            store, tuple(job.sides[side]), job.feature_settings(), augmented=False, clips=job.chosen_clips(store).get(side)
+            store,
+            tuple(job.sides[side]),
+            job.feature_settings(),
+            augmented=False,
+            clips=job.chosen_clips(store.folder.parents[1]).get(side),
         ).table
     except (XvalError, *DAMAGE) as error:
         raise NotCheckableError(f"its feature store {store.folder} is damaged ({brief(error, 300)})") from error

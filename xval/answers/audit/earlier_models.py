@@ -5,18 +5,27 @@ record says what is known of an initial model, of what made the features, and of
 elsewhere.
 """
 
-from pathlib import Path
-
-from preprocessing.corpus_folder import find_corpus_folder, names_of
+from preprocessing.corpus_folder import names_of
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
 from xval.answers.pretrained import Origin, explain, judge_record
+from xval.base.errors import CorpusError
+
+
+def _corpus_names(evidence: Evidence) -> tuple[str, ...]:
+    """Return the names that the corpus has and had; none where it is not there."""
+    if isinstance(corpus := evidence.written_corpus, NotCheckableError):
+        return ()
+    try:
+        return names_of(corpus.folder)
+    except CorpusError as error:
+        raise NotCheckableError(str(error)) from error
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
-            names = {job.settings.dataset, *names_of(find_corpus_folder(job.settings.dataset, Path(job.settings.data_folder)))}
+            names = {job.settings.dataset, *_corpus_names(evidence)}
             by_corpus, trained_by_corpus = (job.description().get(name) for name in ("seen_items", "trained_items"))
             if not by_corpus or not trained_by_corpus:
                 raise NotCheckableError("its model.json does not say which items it has seen and which of them trained it")

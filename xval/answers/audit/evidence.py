@@ -95,10 +95,10 @@ class JobEvidence:
             return settings_among({**self.written.parameters, **searched["values"]}, self.written.path)
         return self.written.settings
 
-    def chosen_clips(self, store: FeatureStore) -> Clips:
+    def chosen_clips(self, corpus_folder: Path) -> Clips:
         """Return the clips that the conditions of its instance choose, by side; of a side that is missing all count."""
         try:
-            return read_clips_of(self.settings, store.folder.parents[1])
+            return read_clips_of(self.settings, corpus_folder)
         except (CorpusError, SettingsError) as error:
             raise NotCheckableError(str(error)) from error
 

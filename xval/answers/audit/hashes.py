@@ -7,6 +7,7 @@ from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule
 from xval.base.code_hash import find_changed_copies
 from xval.base.errors import CorpusError, SettingsError
+from xval.base.module_places import looking_in
 from xval.base.own_code import describe_changes
 from xval.settings.parameters import hash_parameters
 
@@ -91,7 +92,8 @@ def _own_changes(job: JobEvidence) -> str:
         raise NotCheckableError(f"{reason}: {error}") from error
     if ran is None and now:
         raise NotCheckableError(_UNKNOWN_CODE)
-    return describe_changes(ran, now, written.own_folders)
+    with looking_in(written.own_folders):
+        return describe_changes(ran, now)
 
 
 FOLDS_HASH = Rule(

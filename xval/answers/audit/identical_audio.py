@@ -4,7 +4,7 @@ Comes in: evidence. Goes out: findings. Augmented copies have a rule of their ow
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +14,13 @@ from preprocessing.clips.fingerprints import short_hashes
 from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
 from xval.answers.audit.earlier_models import judge_origin
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.answers.audit.verdict import Damage, Findings, Rule, quoted
 from xval.answers.pretrained import clause
 from xval.base.errors import CorpusError, ResultsError, counted
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import find_shared_audio, find_tested
+from xval.jobs.fold_part import Clips
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
 from xval.models.saved.leakage import heard_elsewhere, known_again
 from xval.models.saved.seen import read_seen
@@ -76,12 +77,27 @@ def _check_near(evidence: Evidence, findings: Findings) -> None:
             raise NotCheckableError(str(error)) from error
         if pairs is None:
             raise NotCheckableError(f"not checked: {_NOT_SEARCHED['arrays' if corpus.is_custom else 'audio']}")
-        for fold in evidence.folds.plan.folds:
-            if tested := find_tested(pairs, fold):
+        tested_of: dict[int, set[str]] = {}
+        for fold, clips in _uses_of_folds(evidence) if len(pairs) else ():
+            tested_of.setdefault(fold.number, set()).update(find_tested(pairs, fold, clips))
+        for number, tested in sorted(tested_of.items()):
+            if tested:
                 findings.faults.append(
-                    f"fold {fold.number}: {counted(len(tested), 'tested clip')} nearly equal to one that trains or validates: "
+                    f"fold {number}: {counted(len(tested), 'tested clip')} nearly equal to one that trains or validates: "
                     f"{quoted(tested)}; {FILE_NAME} of the corpus has the pairs"
                 )
+
+
+def _uses_of_folds(evidence: Evidence) -> Iterator[tuple[Fold, Clips]]:
+    """Yield what jobs use of their folds, with the clips that count by side; all of a fold that no job has finished."""
+    uses: dict[tuple[object, ...], tuple[Fold, Clips]] = {}
+    for job in evidence.jobs:
+        sides, clips = job.sides, job.chosen_clips(evidence.corpus.folder)
+        key = (job.key.fold, *sides.values(), *sorted(clips.items()))
+        uses[key] = Fold(job.key.fold, *(tuple(sides[side]) for side in SIDES)), clips
+    yield from uses.values()
+    begun = {job.key.fold for job in evidence.jobs}
+    yield from ((fold, {}) for fold in evidence.folds.plan.folds if fold.number not in begun)
 
 
 def _check_seen(evidence: Evidence, findings: Findings) -> None:
@@ -91,7 +107,7 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
             try:
                 heard, trained = (read_audio_hashes(job.folder / name) for name in (SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME))
             except ResultsError as error:
-                findings.faults.append(f"{job.name}: {error}")
+                findings.add_faults(job.name, [Damage(error)])
                 continue
             if heard is None or trained is None:
                 raise NotCheckableError(
@@ -102,27 +118,39 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
             key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (heard, trained)), *sides.values()
             if key not in known:
                 known[key] = _faults_of_seen(evidence.corpus.index, heard, trained, sides)
-            findings.faults += [f"{job.name}: {fault}" for fault in known[key]]
-            findings.faults += _heard_in_another_form(job, evidence)
+            findings.add_faults(job.name, known[key])
+            findings.add_faults(job.name, _heard_in_another_form(job, evidence, known))
             if (origin := judge_origin(job)).state == "unknown":
                 raise NotCheckableError(clause(origin))
 
 
-def _heard_in_another_form(job: JobEvidence, evidence: Evidence) -> list[str]:
-    """Return which tested clips a model, or one that it was made of, has heard in another encoding or at another level."""
+def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tuple[object, ...], list[str]]) -> list[str]:
+    """Return which tested clips a model, or one that it was made of, has heard in another encoding or at another level.
+
+    Fingerprints are compared once for all models that have heard the same elsewhere, and are tested by the same items.
+    """
     seen, index = read_seen(job.model_path), evidence.corpus.index
-    tested = index[index["item"].isin(job.sides["test"]) & (index["audio_hash"].fillna("") != "")]
-    elsewhere = heard_elsewhere(seen, index[index["audio_hash"].fillna("") != ""])
-    if not len(elsewhere) or tested.empty:
+    has_hash = index["audio_hash"].fillna("") != ""
+    elsewhere = heard_elsewhere(seen, index[has_hash])
+    tested = index[has_hash & index["item"].isin(job.sides["test"])]
+    if not len(elsewhere):
         return []
-    try:
-        alike = known_again(tested, seen, elsewhere, evidence.corpus.folder)
-    except CorpusError as error:
-        raise NotCheckableError(str(error)) from error
-    if isinstance(alike, str):
-        raise NotCheckableError(alike)
-    clips = tested["clip"][alike]
-    return [f"{job.name}: its model has heard the tested clip {quoted(set(clips))} in another form"] if len(clips) else []
+    chosen = job.chosen_clips(evidence.corpus.folder).get("test")
+    tested = tested if chosen is None else tested[tested["clip"].isin(chosen)]
+    if tested.empty:
+        return []
+    prints = None if seen.fingerprints is None else seen.fingerprints.of(elsewhere)
+    key = elsewhere.tobytes(), None if prints is None else prints.tobytes(), job.sides["test"], chosen
+    if key not in known:
+        try:
+            alike = known_again(tested, seen, elsewhere, evidence.corpus.folder)
+        except CorpusError as error:
+            raise NotCheckableError(str(error)) from error
+        if isinstance(alike, str):
+            raise NotCheckableError(alike)
+        clips = tested["clip"][alike]
+        known[key] = [f"its model has heard the tested clip {quoted(set(clips))} in another form"] if len(clips) else []
+    return known[key]
 
 
 def _faults_of_seen(
@@ -133,13 +161,13 @@ def _faults_of_seen(
     hashes = short_hashes(index["audio_hash"])
     is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)
     known = {*sides["training"], *sides["validation"]}
-    faults = []
+    faults: list[str] = []
     if len(leaked := index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]):
         faults.append(f"its model has seen the audio of the tested clip {quoted(set(leaked))}")
     if len(leaked := index.loc[has_trained & index["item"].isin(sides["validation"]), "clip"]):
         faults.append(f"its model was trained on the audio of clip {quoted(set(leaked))}, which validates")
     if len(missing := index.loc[~is_seen & index["item"].isin(known), "clip"]):
-        faults.append(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which trained or validated")
+        faults.append(Damage(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which trained or validated"))
     return faults
 
 

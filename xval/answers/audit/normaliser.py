@@ -104,7 +104,7 @@ def _fault(
     """
     sides = _sides(job, store)
     training = sides["training"]
-    wanted = scaling(training, job.chosen_clips(store).get("training"))
+    wanted = scaling(training, job.chosen_clips(store.folder.parents[1]).get("training"))
     if _are_equal(saved, wanted):
         return ""
     wrong = {

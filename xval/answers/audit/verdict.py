@@ -3,7 +3,7 @@
 Comes in: the findings of one rule. Goes out: a `Verdict`, which is never ok if nothing was checked.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 _MOST_QUOTED = 5
 VerdictState = Literal["ok", "warning", "not checkable", "FAILED"]
+
+
+class Damage(str):
+    """A fault by a file that is damaged, cut short or lost: it is not known whether what the rule says is broken."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Verdict:
         state: FAILED: it is broken. not checkable: a part could not be checked, and the rest holds. warning: it holds, with
             warnings. ok: it holds.
         n_checked: Number of folds (or other things) that were checked.
-        faults: What breaks it, with names.
+        faults: What breaks it, with names; a `Damage` where a file is damaged.
         not_checkable: What could not be checked, and why.
         warnings: What the user should know.
         notes: Why there was nothing to check.
@@ -75,6 +81,10 @@ class Findings:
             self.not_checkable.setdefault(str(error), []).append(what)
         else:
             self.n_checked += 1
+
+    def add_faults(self, what: str, faults: Iterable[str]) -> None:
+        """Add faults of something that is checked; a `Damage` remains one."""
+        self.faults += [type(fault)(f"{what}: {fault}") for fault in faults]
 
     def verdict(self, rule: Rule) -> Verdict:
         """Return the verdict, whose state is that of the weightiest finding."""

@@ -27,7 +27,7 @@ def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
     Raises:
         ResultsError: The file is damaged.
     """
-    hashes = _read(path)
+    hashes = read_array(path)
     if hashes is not None and (hashes.dtype != np.uint64 or hashes.ndim != 1):
         raise ResultsError(f"{path}: holds {hashes.dtype} {hashes.shape}; uint64 (n_clips,) is wanted.")
     return hashes
@@ -39,14 +39,19 @@ def read_seen_fingerprints(path: Path) -> Fingerprints | None:
     Raises:
         ResultsError: The file is damaged.
     """
-    array = _read(path)
+    array = read_array(path)
     try:
         return None if array is None else from_array(array)
     except ValueError as error:
         raise ResultsError(f"{path}: {error}.") from error
 
 
-def _read(path: Path) -> NDArray[Any] | None:
+def read_array(path: Path) -> NDArray[Any] | None:
+    """Return the array of a .npy file beside a model, or None if there is none.
+
+    Raises:
+        ResultsError: The file is damaged.
+    """
     if not path.is_file():
         return None
     try:

@@ -4,11 +4,12 @@ Comes in: `initial_model` of the settings and a fold. Goes out: an `InitialModel
 whole, and it has neither heard what the fold tests nor been trained on what it validates with, as far as is known (leakage.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import blake2b, file_digest
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from xval.base.errors import SettingsError, UnsafeModelError
@@ -58,7 +59,9 @@ class InitialModel:
         }
 
 
-def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> InitialModel | None:
+def find_initial_model(
+    settings: Settings, fold: Fold, corpus_folder: Path, counted: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> InitialModel | None:
     """Return the model that a fold starts from.
 
     Args:
@@ -66,6 +69,7 @@ def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> I
             1, or an address of `parse_address`, from which it is fetched once; and dataset.
         fold: The fold.
         corpus_folder: data/<dataset>, whose index has the audio hashes of the fold's clips.
+        counted: The clips that count, by side, as of `judge`.
 
     Returns:
         The model; None where the settings name none.
@@ -85,7 +89,7 @@ def find_initial_model(settings: Settings, fold: Fold, corpus_folder: Path) -> I
         )
     content_hash = _hash_of(path, fold.number)
     seen = read_seen(path)
-    leakage = judge(seen, fold, settings.dataset, corpus_folder)
+    leakage = judge(seen, fold, settings.dataset, corpus_folder, counted)
     if leakage.state == "leaked":
         raise SettingsError(f"fold {fold.number}: initial_model: {path} {leakage.reason}")
     return InitialModel(path, content_hash, read_json(path.with_suffix(".json")) or {}, seen, leakage)

@@ -6,8 +6,11 @@ validation items would win the selection. That the same validation items chose i
 folds.
 """
 
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_NAMED = 3
+_MOST_LISTED = 20
 _WHAT_TO_DO = (
     "Put {fold} in its path and give both experiments the same folds (num_folds, fold_strategy, fold_seed, fold_repeats, "
     "validation), so that each fold takes the model that was not trained on them; or take a model of other recordings."
@@ -46,29 +50,44 @@ class Leakage:
     reason: str = ""
 
 
-def judge(seen: Seen, fold: Fold, dataset: str, corpus_folder: Path) -> Leakage:
+def judge(
+    seen: Seen, fold: Fold, dataset: str, corpus_folder: Path, counted: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> Leakage:
     """Compare what a model has heard with the test and validation sides of a fold, by item, by audio and by fingerprint.
 
-    corpus_folder is data/<dataset>, or what it was renamed to.
+    corpus_folder is data/<dataset>, or what it was renamed to. `counted` are the clips that count, by side, of conditions on
+    them; of a side that is missing all do.
     """
     import pandas as pd
 
     clips, perhaps = read_clips(corpus_folder), set[str]()
     others, lacking = heard_elsewhere(seen, clips), ""
     names = {dataset, *names_of(corpus_folder)}
-    for verb, done_with, items, heard in (
-        ("tests", "has heard", fold.test, seen.all),
-        ("validates with", "was trained on", fold.validation, seen.training),
+    for name, verb, done_with, heard in (
+        ("test", "tests", "has heard", seen.all),
+        ("validation", "validates with", "was trained on", seen.training),
     ):
+        items = getattr(fold, name)
         side = pd.DataFrame({"item": items, "clip": ""}) if clips is None else clips[clips["item"].isin(items)]
+        if clips is not None and name in counted:
+            side = side[side["clip"].isin(counted[name])]
         matches = (heard if clips is not None else Heard(heard.items, None)).find(side, names)
         heard_clips = _describe(side, matches)
-        if not heard_clips:
-            counted_here = others if heard.audio is None else np.intersect1d(others, heard.audio)
-            heard_clips, reason = _describe_alike(side, seen, counted_here, corpus_folder)
-            lacking = lacking or reason
         if heard_clips:
             return Leakage("leaked", f"{done_with} what fold {fold.number} {verb}: {heard_clips}. {_WHAT_TO_DO}")
+        here = others if heard.audio is None else np.intersect1d(others, heard.audio)
+        alike, reason = _clips_alike(side, seen, here, corpus_folder)
+        lacking = lacking or reason
+        if alike:
+            known = f"{len(alike)} of its {len(side)} clips by their fingerprints, in another form"
+            setting = "test_where" if name == "test" else "train_where"
+            condition = f"{setting}='clip not in ({', '.join(map(json.dumps, alike[:_MOST_LISTED]))}"
+            condition += ")'" if len(alike) <= _MOST_LISTED else ", ...)'"
+            return Leakage(
+                "leaked",
+                f"{done_with} what fold {fold.number} {verb}: {known} ({first_of(alike, _MOST_NAMED)}). {_WHAT_TO_DO} If they "
+                f"are other recordings that sound alike, leave them out: {condition}.",
+            )
         perhaps |= set(side["item"][matches.perhaps])
     return _judge_unknown(seen, perhaps, lacking, has_hashes=clips is not None)
 
@@ -104,17 +123,12 @@ def heard_elsewhere(seen: Seen, clips: "pd.DataFrame | None") -> NDArray[np.uint
     return np.setdiff1d(seen.all.audio, short_hashes(clips["audio_hash"]))
 
 
-def _describe_alike(side: "pd.DataFrame", seen: Seen, heard: NDArray[np.uint64], corpus_folder: Path) -> tuple[str, str]:
+def _clips_alike(side: "pd.DataFrame", seen: Seen, heard: NDArray[np.uint64], corpus_folder: Path) -> tuple[list[str], str]:
     """Return which clips of a side are known again by their fingerprints, and why that cannot be told; either is empty."""
     if not len(heard) or side.empty:
-        return "", ""
+        return [], ""
     alike = known_again(side, seen, heard, corpus_folder)
-    if isinstance(alike, str):
-        return "", alike
-    named = first_of(side["clip"][alike].tolist(), _MOST_NAMED) if alike.any() else ""
-    return (
-        f"{int(alike.sum())} of its {len(side)} clips by their fingerprints, in another form ({named})" if named else ""
-    ), ""
+    return ([], alike) if isinstance(alike, str) else (side["clip"][alike].astype(str).tolist(), "")
 
 
 def _describe(side: "pd.DataFrame", matches: Found) -> str:

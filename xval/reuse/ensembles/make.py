@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,8 @@ def read_description(folder: ExperimentFolder) -> str:
 
 def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, number: int | None) -> Instance:
     """Return the instance: the settings of the first member (where others differ, the sources say so), members and method."""
-    first, *others = (restore_instance(folder, member).settings for member in numbers)
+    members = [restore_instance(folder, member) for member in numbers]
+    first, *others = (member.settings for member in members)
     settings = first.model_copy(
         update={
             "architecture": ENSEMBLE,
@@ -161,7 +162,8 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
             getattr(other, name) != getattr(first, name) for other in others
         ):
             sources[name] = MEMBERS_DIFFER
-    unnumbered = Instance(0, settings, options=options, sources=sources)
+    own_folders = tuple(dict.fromkeys(folder for member in members for folder in member.own_folders))  # of their metrics
+    unnumbered = Instance(0, settings, options, sources, own_folders)
     known = {instance: folder.settings(instance) or {} for instance in folder.instances()}
     same = (instance for instance, written in known.items() if written.get("settings_hash") == unnumbered.settings_hash)
     # Without settings and jobs: left by a try that was killed.
@@ -170,7 +172,7 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
     chosen = number or next(same, free)
     if known.get(chosen, {}).get("settings_hash", unnumbered.settings_hash) != unnumbered.settings_hash:
         raise SettingsError(f"instance {chosen} is there and is another one; choose a free number, such as {free}.")
-    return Instance(chosen, settings, options=options, sources=sources)
+    return replace(unnumbered, number=chosen)
 
 
 def _make_job(folder: ExperimentFolder, instance: Instance, first: Member, corpus: Path, folds_hash: str) -> Job:

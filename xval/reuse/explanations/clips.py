@@ -142,7 +142,7 @@ def _explain_example(
         def answer(batch: NDArray[np.float32]) -> NDArray[np.float32]:
             repeated = None if basic is None else np.repeat(basic[np.newaxis], len(batch), axis=0)
             durations_s = np.full(len(batch), inputs.end_s[row] - inputs.start_s[row])
-            return np.asarray(member.predictor()(batch, repeated, durations_s), np.float32)
+            return member.predictor()(batch, repeated, durations_s)[0]
 
     output = chosen
     if output is None:

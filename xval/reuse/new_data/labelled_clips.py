@@ -19,7 +19,7 @@ from preprocessing.clips.facts import list_stretches
 from preprocessing.clips.index_file import INDEX_NAME
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import NAMED, check_clips, label_columns
-from preprocessing.corpora._recognise import recognise
+from preprocessing.corpora import recognise
 from preprocessing.corpora.folders import list_labelled
 from preprocessing.corpora.table import read_clips
 from preprocessing.corpus import CUSTOM, Corpus, open_corpus

@@ -31,6 +31,9 @@ class Copy:
         """Leave what a search for near-duplicates leaves that has found these."""
         write_pairs(self.corpus, corpus.open_corpus("tones", self.data).index_hash, pairs)
 
+    def instances(self):
+        return ExperimentFolder(self.results).instances()
+
     def fold(self, instance=1, fold=1):
         return self.results / f"instance_{instance}" / f"fold_{fold}"
 

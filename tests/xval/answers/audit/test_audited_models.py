@@ -1,5 +1,6 @@
 """What a model has seen and how it scales: the audit names each model that knows what it is tested on."""
 
+import json
 import shutil
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from preprocessing import corpus
 from preprocessing.store import open_store
+from xval.answers.leakage_kinds import leakage_by_kind
 
 
 @pytest.mark.parametrize("instance", [1, 3])
@@ -32,6 +34,8 @@ def test_a_training_clip_that_is_missing_from_what_a_model_has_seen(copy):
     np.save(path, np.load(path)[1:])
 
     assert "instance 1, fold 1: seen_audio.npy lacks clip '" in copy.faults_of_only("seen audio")
+    kinds = {kind.name[:2]: kind.state for kind in leakage_by_kind([*copy.audit().values()], is_custom=False)}
+    assert kinds["L2"] == "unknown"  # whether it has heard what is tested
 
 
 def test_without_its_seen_audio_a_model_is_not_checkable(copy):
@@ -92,6 +96,17 @@ def test_a_model_that_has_seen_a_tested_item(copy):
     faults = copy.faults_of_only("earlier models")
 
     assert faults == f"instance 3, fold 1: its model, or one that it was made of, has seen the tested '{item}'"
+
+
+def test_items_of_the_corpus_before_it_was_renamed_are_its_own(copy):
+    item = copy.record()["items"]["test"][0]
+    copy.edit(copy.fold(3) / "model.json", lambda content: content["seen_items"].update(former=[item]))
+    assert copy.audit()["earlier models"].state == "ok"  # another corpus
+    names = copy.corpus / "former_names.json"
+    names.write_text(json.dumps({"names": ["former"]}))
+    assert "has seen the tested" in copy.faults_of_only("earlier models")
+    names.write_text("damaged")
+    assert copy.audit()["earlier models"].state == "not checkable"
 
 
 def test_a_model_that_was_trained_on_a_validation_item(copy):

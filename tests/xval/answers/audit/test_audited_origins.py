@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from preprocessing import corpus
+from preprocessing.clips.fingerprints import FILE_NAME as FINGERPRINTS
 from preprocessing.clips.fingerprints import N_VALUES, Fingerprints, short_hashes, to_array, write_fingerprints
+from xval.answers.audit import identical_audio
+from xval.models.saved.leakage import known_again
 
 
-def change_settings(copy, **parameters):
-    path = copy.results / "instance_3" / "settings.json"
+def change_settings(copy, instance=3, **parameters):
+    path = copy.results / f"instance_{instance}" / "settings.json"
     copy.edit(path, lambda written: written["parameters"].update(parameters))
 
 
@@ -20,6 +23,16 @@ def test_near_duplicates_on_two_sides_fail(copy):
     faults = copy.faults_of_only("near-duplicates")
 
     assert f"fold 1: 1 tested clip nearly equal to one that trains or validates: '{tested}_2.wav'" in faults
+
+
+def test_near_duplicates_that_conditions_leave_out_do_not_count(copy):
+    items = copy.record()["items"]
+    tested, trained = items["test"][0], items["training"][0]
+    copy.search_pairs([(f"{trained}_1.wav", trained, f"{tested}_2.wav", tested, 0.99)])
+    for instance in copy.instances():
+        change_settings(copy, instance, test_where=f"clip != '{tested}_2.wav' and clip != '{trained}_1.wav'")
+
+    assert copy.audit()["near-duplicates"].state == "ok"
 
 
 def test_where_near_duplicates_were_not_searched_the_rule_says_so(copy):
@@ -62,7 +75,9 @@ def test_weights_that_build_has_from_elsewhere_are_named(copy):
     assert "unknown origin: own.network, conv/kernel and 1 more weight (its build() gives" in verdict.not_checkable[0]
 
 
-def test_a_tested_clip_that_was_heard_in_another_form(copy):
+@pytest.fixture
+def heard_again(copy):
+    """Return the clip of instance 1, fold 1 that its model has heard in another form, as that of instance 2 has."""
     opened = corpus.open_corpus("tones", copy.data)
     hashes = short_hashes(opened.index["audio_hash"])
     rng = np.random.default_rng(0)
@@ -72,16 +87,35 @@ def test_a_tested_clip_that_was_heard_in_another_form(copy):
     item = copy.record()["items"]["test"][0]
     clip = opened.index["clip"][opened.index["item"] == item].iloc[0]
     other = np.uint64(1)  # of another corpus
-    path = copy.fold() / "seen_audio.npy"
-    np.save(path, np.sort(np.append(np.load(path), other)))
     heard = Fingerprints(np.array([other]), values[[opened.index["clip"].tolist().index(clip)]])
-    np.save(copy.fold() / "seen_fingerprints.npy", to_array(heard))
+    for instance in (1, 2):
+        path = copy.fold(instance) / "seen_audio.npy"
+        np.save(path, np.sort(np.append(np.load(path), other)))
+        np.save(copy.fold(instance) / "seen_fingerprints.npy", to_array(heard))
+    return clip
 
-    faults = copy.faults_of_only("seen audio")
 
-    assert faults == f"instance 1, fold 1: its model has heard the tested clip '{clip}' in another form"
+def test_a_tested_clip_that_was_heard_in_another_form(copy, heard_again, monkeypatch):
+    compared = []
+    monkeypatch.setattr(identical_audio, "known_again", lambda *given: compared.append(given) or known_again(*given))
 
-    (copy.fold() / "seen_fingerprints.npy").unlink()
+    faults = copy.faults_of_only("seen audio").splitlines()
+
+    said = f"its model has heard the tested clip '{heard_again}' in another form"
+    assert faults == [f"instance {instance}, fold 1: {said}" for instance in (1, 2)]
+    assert len(compared) == 1  # both have heard the same
+
+    for instance in (1, 2):
+        (copy.fold(instance) / "seen_fingerprints.npy").unlink()
     verdict = copy.audit()["seen audio"]
     assert verdict.state == "not checkable"
     assert "it carries no fingerprints of what it has heard" in verdict.not_checkable[0]
+
+
+def test_damaged_fingerprints_cannot_be_compared(copy, heard_again):
+    (copy.corpus / FINGERPRINTS).write_bytes(b"damaged")
+
+    verdict = copy.audit()["seen audio"]
+
+    assert verdict.state == "not checkable"
+    assert f"{FINGERPRINTS}: damaged" in verdict.not_checkable[0]

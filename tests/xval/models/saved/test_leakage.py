@@ -111,7 +111,7 @@ def judge_stranger(tmp_path, corpus):
     own = np.argsort(hashes)
     write_fingerprints(corpus, Fingerprints(hashes[own], values[own]))
 
-    def judge_stranger(trained, chose=""):
+    def judge_stranger(trained, chose="", **counted):
         items = {"seen_items": {"other": ["u", "v"]}, "trained_items": {"other": ["u"]}}
         write_json(tmp_path / "model.json", items)
         heard = [clips["item"].isin([*of]) for of in (trained, chose)]
@@ -121,7 +121,7 @@ def judge_stranger(tmp_path, corpus):
         np.save(tmp_path / "seen_audio.npy", everything)
         prints = Fingerprints(everything, np.concatenate([values[of] for of in heard]))
         np.save(tmp_path / "seen_fingerprints.npy", to_array(prints))
-        return judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus)
+        return judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus, counted)
 
     return judge_stranger
 
@@ -135,6 +135,15 @@ def test_audio_in_another_form_under_another_name_is_known_again(judge_stranger)
     assert tested.reason.startswith(reason)
     assert chosen.reason.startswith(reason)
     assert validated.reason.startswith("was trained on what fold 2 validates with: 2 of its 2 clips by their fingerprints")
+
+
+def test_clips_that_only_sound_alike_can_be_left_out(judge_stranger):
+    assert judge_stranger("ad").reason.endswith("""leave them out: test_where='clip not in ("d#0", "d#1")'.""")
+    assert judge_stranger("ac").reason.endswith("""leave them out: train_where='clip not in ("c#0", "c#1")'.""")
+    assert judge_stranger("ad", test={"d#1"}).reason.count("1 of its 1 clips by their fingerprints") == 1
+    assert judge_stranger("ad", test=set()).state == "clean"
+    assert judge_stranger("ac", validation=set()).state == "clean"
+    assert judge_stranger("ac", test=set()).state == "leaked"
 
 
 @pytest.mark.parametrize(

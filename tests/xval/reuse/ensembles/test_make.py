@@ -16,6 +16,7 @@ from xval.answers.read import read_instance
 from xval.answers.summary import shown_parameter
 from xval.base.errors import CorpusError, ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder
+from xval.results.open import open_results
 from xval.reuse.ensembles.fold import combine_fold
 from xval.reuse.ensembles.make import make_ensemble, read_description
 from xval.reuse.inference import load_model
@@ -122,8 +123,13 @@ def stopped_at_the_second(combine, error):
 
 
 def test_what_its_members_differ_in_is_not_shown_as_that_of_the_first(experiment):
+    for member in (1, 2):
+        experiment.edit(member, "settings.json", lambda content: content["parameters"].update(pretrained_on="AudioSet"))
     experiment.make(1, 2)
 
+    written = open_results(experiment.folder).settings(901)
+    assert written.settings.pretrained_on is None  # its members say it
+    assert (written.settings.own_parts(), written.present_code()) == (set(), {})  # nothing is trained
     shown = read_instance(experiment.folder, 901)
     assert [shown_parameter(shown, name) for name in ("features", "normalization", "n_mels", "architecture", "members")] == [
         "members differ", "members differ", 8, "ensemble", [1, 2]

@@ -1,0 +1,105 @@
+"""Modules are found where results say that they lay, while these are at work: two results may have modules of one name."""
+
+import sys
+
+import pytest
+
+from xval.base.module_places import architecture_folders, looking_in
+from xval.base.own_code import describe_changes, hash_definitions
+from xval.base.user_code import find_definition, has_module, import_own, own_folders
+from xval.jobs.plan import write_settings
+from xval.jobs.written_settings import restore_instance
+from xval.results.added_metrics import load_metric
+from xval.results.folder import ExperimentFolder
+from xval.settings.architectures import find_architecture
+from xval.settings.resolve import Declaration, resolve
+
+NETS = """
+from {package}.blocks import UNITS
+
+def build(input_shape, output_shape, *, n_units: int = {units}): return UNITS
+
+def score(targets, predictions): return float(UNITS)
+score.higher_is_better = True
+"""
+
+
+@pytest.fixture(params=["a folder", "a package"])
+def places(tmp_path, monkeypatch, request):
+    """Two folders with modules of the same names, which Python does not find by itself."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for units in (1, 2):
+        inner = tmp_path / f"study_{units}" / "mixed"
+        inner.mkdir(parents=True)
+        if request.param == "a package":
+            (inner / "__init__.py").touch()
+        (inner / "blocks.py").write_text(f"UNITS = {units}\n")
+        (inner / "nets.py").write_text(NETS.format(package="mixed", units=units))
+        architectures = inner.parent / "architectures"
+        architectures.mkdir()
+        (architectures / "mixed_here.py").write_text(f"UNITS = {units}\n{NETS.partition('def score')[0]}".replace(
+            "from {package}.blocks import UNITS", "").format(units=units))  # fmt: skip
+    yield [[str(tmp_path / f"study_{units}")] for units in (1, 2)]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mixed" or name == "architectures.mixed_here"]:
+        del sys.modules[name]
+
+
+def test_modules_of_one_name_are_those_of_the_results_that_are_at_work(places):
+    for _ in range(2):
+        for n_units, folders in enumerate(places, start=1):
+            with looking_in(folders):
+                nets, network = import_own("mixed.nets"), import_own("architectures.mixed_here")
+                assert (n_units, n_units) == (nets.UNITS, network.UNITS)
+                assert find_architecture("mixed.nets").options["n_units"].default == n_units
+                assert find_architecture("mixed_here").options["n_units"].default == n_units
+                assert load_metric("classification", "mixed.nets.score").metric.function([], []) == n_units
+                assert find_definition("mixed.nets.build").module.file.is_relative_to(folders[0])
+                assert own_folders(["mixed.nets"])[:1] == folders
+
+
+def test_a_module_that_is_as_it_was_is_not_imported_again(places):
+    with looking_in(places[0]):
+        first = import_own("mixed.nets")
+        assert import_own("mixed.blocks") is sys.modules["mixed.blocks"]
+        assert import_own("mixed.nets") is first
+
+
+def test_code_of_one_name_is_told_apart(places):
+    hashes = []
+    for folders in places:
+        with looking_in(folders):
+            hashes.append(hash_definitions(["mixed.nets.build"]))
+    assert hashes[0] != hashes[1]
+    with looking_in(places[1]):
+        assert f"{places[1][0]}/mixed/blocks.py: UNITS has changed" in describe_changes(*hashes)
+
+
+def test_nothing_is_left_of_the_folders_but_what_was_imported(places):
+    with looking_in(places[0]):
+        assert architecture_folders()
+    assert not has_module("mixed.nets")
+    assert not architecture_folders()
+
+
+def test_instances_that_are_read_back_keep_their_own_modules(places, tmp_path):
+    folders = []
+    for number, own in enumerate(places, start=1):
+        declaration = Declaration("exp.py", "exp.py", "a test", {"dataset": "toy"}, {number: {"architecture": "mixed.nets"}})
+        folders.append(ExperimentFolder(tmp_path / f"experiment_{number}"))
+        with looking_in(own):
+            (instance,) = resolve(declaration)
+            write_settings(folders[-1], instance, "a test", "exp.py")
+    first, second = (restore_instance(folder, number) for number, folder in enumerate(folders, start=1))
+
+    assert (first.options["n_units"], second.options["n_units"]) == (1, 2)
+    assert first.own_code["mixed.blocks:UNITS"] != second.own_code["mixed.blocks:UNITS"]
+
+
+def test_architectures_of_a_clone_are_no_study_s(tmp_path):
+    for name in ("clone", "study"):
+        (tmp_path / name / "architectures").mkdir(parents=True)
+    (tmp_path / "clone" / "xval").mkdir()
+    (tmp_path / "clone" / "xval" / "__init__.py").touch()
+
+    with looking_in([str(tmp_path / "clone"), str(tmp_path / "study")]):
+        assert architecture_folders() == [tmp_path / "study" / "architectures"]
