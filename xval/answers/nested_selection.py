@@ -133,6 +133,22 @@ def keep_nested(instances: Sequence[InstanceResults]) -> None:
     write_estimates(path, kept)
 
 
+def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:
+    """Return by how much the test figure of the selected instance is better than the nested one; below 0: it is worse.
+
+    Both are the figures that have an interval, where they are of one kind (mean over items, or pooled), or else means over
+    folds. None: one of them is undefined.
+    """
+    figures = [instance.item_figure(side, metric) for instance in (selected, nested)]
+    values = [figure and figure[figure["of"]] for figure in figures]
+    if None in values or len({figure["of"] for figure in figures if figure}) > 1:
+        values = [instance.over_folds(side, metric)["mean"] for instance in (selected, nested)]
+    ours, theirs = values
+    if ours is None or theirs is None:
+        return None
+    return ours - theirs if direction([selected], metric) else theirs - ours
+
+
 def describe_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
     """Say what choosing in each fold by that fold's own validation figure yields; empty where there is nothing to choose."""
     nested = choose_nested(done, ranking)
@@ -140,9 +156,8 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
         return ""
     side, metric = test_side(done), nested.task.main_metrics[0]
     selected = next(instance for instance in done if instance.number == ranking.selected)
-    gain = (selected.over_folds(side, metric)["mean"] or 0.0) - (nested.over_folds(side, metric)["mean"] or 0.0)
-    is_better = gain > 0 if direction(done, metric) else gain < 0
-    bias = f"here by {abs(gain):.3f}" if is_better else "though not here"
+    gain = selection_bias(selected, nested, side, metric) or 0.0
+    bias = f"here by {gain:.3f}" if gain > 0 else "though not here"
     left_out = f" Without {name_instances(nested.left_out)}, which lack folds." if nested.left_out else ""
     return (
         f"Choosing among the {nested.n_competing} instances by validation reaches test {metric} "

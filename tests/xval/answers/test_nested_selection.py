@@ -1,11 +1,12 @@
 """What choosing reaches, measured from the predictions of the jobs that each fold chooses."""
 
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from xval.answers.nested_selection import choose_nested, describe_nested
+from xval.answers.nested_selection import choose_nested, describe_nested, selection_bias
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.measures import metrics
@@ -40,6 +41,22 @@ def test_the_figure_and_its_interval_are_of_the_predictions_of_the_chosen_jobs(e
     assert figure["pooled"] == pytest.approx(metrics.compute("classification", targets, answers)["balanced_accuracy"])
     assert figure["low"] <= figure[figure["of"]] <= figure["high"]
     assert f"[{figure['low']:.3f}, {figure['high']:.3f}]" in describe_nested(instances, rank_instances(instances))
+
+
+def test_the_bias_is_the_figure_of_the_selected_instance_minus_the_nested_one(experiment):
+    instances, nested = choose(experiment)
+    selected = next(instance for instance in instances if instance.number == rank_instances(instances).selected)
+
+    def bias(metric, **changes):
+        return selection_bias(replace(selected, **changes), nested, "test", metric)
+
+    ours, theirs = (instance.item_figure("test", "balanced_accuracy") for instance in (selected, nested))
+    assert bias("balanced_accuracy") == ours[ours["of"]] - theirs[theirs["of"]]
+    folds = [instance.over_folds("test", "loss")["mean"] for instance in (selected, nested)]
+    assert bias("loss") == folds[1] - folds[0]  # a loss is better where it is smaller
+    folds = [instance.over_folds("test", "balanced_accuracy")["mean"] for instance in (selected, nested)]
+    assert bias("balanced_accuracy", over_items=None) == folds[0] - folds[1]
+    assert bias("no_such_metric") is None
 
 
 def test_only_instances_with_the_most_folds_compete(experiment):
