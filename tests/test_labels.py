@@ -103,7 +103,7 @@ def test_random_labels_are_at_chance(in_process, project):
     ended = project.run()
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "Not above chance: instance 1" in ended.stdout
+    assert "Not above chance: mlp (instance 1)" in ended.stdout
     written = json.loads((project.folder / "results" / "noise" / "experiment_1" / "instance_1" / "metrics.json").read_text())
     figures = written["over_items"]["figures"]["test"]
     occurring = np.concatenate(list(targets.values())).mean(axis=0)

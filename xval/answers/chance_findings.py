@@ -5,7 +5,8 @@ Comes in: instances with finished folds. Goes out: `Finding`s.
 
 from collections.abc import Mapping, Sequence
 
-from xval.answers.finding import Finding, name_instances
+from xval.answers.finding import Finding
+from xval.answers.names import name_instances
 from xval.answers.summary import SIDE_NAMES, direction, test_side
 from xval.base.errors import first_of
 from xval.results.instance import InstanceResults
@@ -21,8 +22,9 @@ def not_above_chance(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         "not above chance",
-        f"Not above chance: {name_instances(numbers)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains chance or "
-        "is worse. Do not rank these; look at the labels and the curves, train longer (num_epochs), or test more items.",
+        f"Not above chance: {name_instances(numbers, done)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains "
+        "chance or is worse. Do not rank these; look at the labels and the curves, train longer (num_epochs), or test more "
+        "items.",
         tuple(numbers),
     )
 
@@ -43,7 +45,7 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None) -> Fi
             continue
         of_groups = of_groups or group_chance
         shuffled = "" if permuted is None else f", {permuted:.3f} with labels shuffled within items"
-        reached[number] = f"instance {number} ({value:.3f}{shuffled})"
+        reached[number] = f"{name_instances([number], done)}: {value:.3f}{shuffled}"
     if not reached:
         return None
     metric = f"{SIDE_NAMES[test_side(done)]} {done[0].task.main_metrics[0]}"
@@ -68,7 +70,7 @@ def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Find
             numbers.append(instance.number)
     if not numbers:
         return None
-    above = f"the validation loss of {name_instances(numbers)} is above that of guessing on the test items"
+    above = f"the validation loss of {name_instances(numbers, done)} is above that of guessing on the test items"
     text = f"Some answers are far off: {above}. Look at the worst answers, and try a lower learning_rate or fewer num_epochs."
     if done[0].task.has_classes:
         text = (

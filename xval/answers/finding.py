@@ -1,9 +1,6 @@
 """What a finding is: something that has to be said beside the figures of some instances."""
 
-from collections.abc import Collection
 from typing import Literal, NamedTuple
-
-from xval.base.errors import first_of
 
 Kind = Literal[
     "pretrained",
@@ -25,8 +22,3 @@ class Finding(NamedTuple):
     kind: Kind
     text: str
     instances: tuple[int, ...] = ()
-
-
-def name_instances(numbers: Collection[int]) -> str:
-    """Return ``instance 3`` or ``instances 3, 4 and 7 more``."""
-    return f"instance{'s' * (len(numbers) > 1)} {first_of(numbers)}"

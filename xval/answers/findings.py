@@ -7,8 +7,9 @@ no slow library loaded.
 from collections.abc import Iterable, Sequence
 
 from xval.answers.chance_findings import item_known, not_above_chance, too_sure
-from xval.answers.finding import Finding, name_instances
+from xval.answers.finding import Finding
 from xval.answers.fitted_validation import comparable, fitted_to_own_items
+from xval.answers.names import name_instances
 from xval.answers.nested_selection import describe_nested
 from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
@@ -75,7 +76,7 @@ def _pretrained(done: Sequence[InstanceResults]) -> Iterable[Finding]:
                 " If it has heard what is tested, the figures are too good. Say what it was trained on with pretrained_on, "
                 "or compare with an instance that has no such part."
             )
-        said = f"{name_instances(numbers)}: {clause(origin)}."
+        said = f"{name_instances(numbers, done)}: {clause(origin)}."
         yield Finding("pretrained", f"{said[:1].upper()}{said[1:]}{advice}", tuple(numbers))
 
 
@@ -86,7 +87,7 @@ def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
         for text in instance.written.cautions:
             concerned.setdefault(text, []).append(instance.number)
     for text, numbers in concerned.items():
-        whose = "" if len(numbers) == len(done) else f" ({name_instances(numbers)})"
+        whose = "" if len(numbers) == len(done) else f" ({name_instances(numbers, done)})"
         yield Finding("corpus", f"The corpus{whose}: {text}.", tuple(numbers) if whose else ())
 
 
@@ -174,8 +175,8 @@ def _fitted_validation(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         "fitted validation",
-        f"Validation figures do not rank {name_instances(numbers)}: with one validation item in a fold, they are of the item "
-        "that the members were chosen or weighed by, so that they look too good. Compare by test figures.",
+        f"Validation figures do not rank {name_instances(numbers, done)}: with one validation item in a fold, they are of the "
+        "item that the members were chosen or weighed by, so that they look too good. Compare by test figures.",
         numbers,
     )
 
@@ -209,8 +210,8 @@ def _no_pooled_figures(done: Sequence[InstanceResults]) -> Finding | None:
     number, reason = next(iter(missing.items()))
     return Finding(
         "no pooled figures",
-        f"There are no pooled figures of {name_instances(missing)}: {reason} (instance {number}). The intervals are those of "
-        "means over items. Run these folds again if you want pooled ones.",
+        f"There are no pooled figures of {name_instances(missing, done)}: {reason} (instance {number}). The intervals are "
+        "those of means over items. Run these folds again if you want pooled ones.",
         tuple(missing),
     )
 
@@ -234,7 +235,7 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
         return None
     return Finding(
         "tie",
-        f"Instance {ranking.selected} is not surely better than {name_instances(ties)}: the difference in "
+        f"{name_instances([ranking.selected], done)} is not surely better than {name_instances(ties, done)}: the difference in "
         f"{SIDE_NAMES[ranking.side]} {ranking.metric} lies within its 95 % interval (corrected t over folds). Take the "
         "simplest of them, or tell them apart with more items or repeats.",
         (ranking.selected, *ties),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.answers.figure_text import format_test
-from xval.answers.finding import name_instances
+from xval.answers.names import name_instances
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import direction, test_side
@@ -158,11 +158,11 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
     selected = next(instance for instance in done if instance.number == ranking.selected)
     gain = selection_bias(selected, nested, side, metric) or 0.0
     bias = f"here by {gain:.3f}" if gain > 0 else "though not here"
-    left_out = f" Without {name_instances(nested.left_out)}, which lack folds." if nested.left_out else ""
+    left_out = f" Without {name_instances(nested.left_out, done)}, which lack folds." if nested.left_out else ""
     return (
         f"Choosing among the {nested.n_competing} instances by validation reaches test {metric} "
         f"{format_test(nested, side, metric)} on new items (nested selection: each fold chooses by its own validation items). "
-        f"Report this for your way of choosing; that of instance {ranking.selected} alone, "
+        f"Report this for your way of choosing; that of {name_instances([selected.number], done)} alone, "
         f"{format_test(selected, side, metric)}, is too good on average, {bias}.{left_out}"
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time
 from xval.answers.fitted_validation import comparable
+from xval.answers.names import name_instances, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import SIDE_NAMES, chance_level, direction, has_windows, test_side
@@ -148,7 +149,8 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     alone = len(instances) == 1
     reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
     origin = clause(judge_instance(selected))
-    return f"Instance {ranking.selected} {reason}. On the test items it reaches {listed}{origin and f'; {origin}'}."
+    called = name_instances([selected.number], instances)
+    return f"{called} {reason}. On the test items it reaches {listed}{origin and f'; {origin}'}."
 
 
 def summary_table(
@@ -161,7 +163,7 @@ def summary_table(
         most: Show at most so many of the best instances; None: all.
 
     Returns:
-        Per instance its number (``*``: selected), first comment, architecture, the ranking validation figure, the main test
+        Per instance its number (``*``: selected), name, the ranking validation figure, the main test
         figures as of `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds; and, where an
         instance is not clean, what its models may have heard before.
     """
@@ -169,17 +171,16 @@ def summary_table(
     tested = tested_columns(instances)
     columns = [(ranking.side, ranking.metric), *tested]
     header = (
-        "instance", "comment_1", "architecture", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
+        "instance", "name", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
     numbers = [instance.number for instance in instances]
     shown = set(numbers if most is None else ranking.best_of(numbers, most))
-    origins = clauses(instances)
+    names, origins = names_of(instances), clauses(instances)
     header += (ORIGIN,) if origins else ()
     rows = [
         (
             f"{instance.number}{' *' if instance.number == ranking.selected else ''}",
-            instance.settings.comment_1,
-            instance.settings.architecture,
+            names[instance.number],
             format_figure(instance.over_folds(ranking.side, ranking.metric), instance.n_folds),
             *(format_test(instance, side, metric) for side, metric in tested),
             format_time(instance.seconds),

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from xval.answers.finding import Finding, name_instances
+from xval.answers.finding import Finding
+from xval.answers.names import name_instances
 from xval.answers.summary import SIDE_NAMES, direction, has_windows
 from xval.answers.trials import fold_trials, value_text
 from xval.base.errors import SettingsError, first_of
@@ -104,11 +105,15 @@ def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
     if not worse:
         return None
     reached = sign * max(means[number] for number in worse)
-    whose = f"The network of {name_instances(worse)} is" if len(worse) == 1 else f"The networks of {name_instances(worse)} are"
+    whose = (
+        f"The network of {name_instances(worse, done)} is"
+        if len(worse) == 1
+        else f"The networks of {name_instances(worse, done)} are"
+    )
     figures = f"{reached:.3f}{' at best' if len(worse) > 1 else ''}, and {sign * means[best.number]:.3f}"
     return Finding(
         "below an estimator",
-        f"{whose} worse than the estimator of instance {best.number} ({best.settings.architecture}): {SIDE_NAMES[side]} "
+        f"{whose} worse than the estimator {name_instances([best.number], done)}: {SIDE_NAMES[side]} "
         f"{metric} {figures}. Train longer (num_epochs), with another learning_rate or a smaller network, or take the "
         "estimator.",
         tuple(worse),

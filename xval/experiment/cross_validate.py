@@ -14,7 +14,7 @@ from preprocessing import prepare
 from preprocessing.features.settings import FeatureSettings
 from xval.base.keras_backends import installed_backends
 from xval.base.own_code import find_changes
-from xval.experiment.declare import Experiment, describe_parameters
+from xval.experiment.declare import Experiment, comment_of
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.other_script import OF_ANY_SCRIPT
@@ -113,7 +113,7 @@ def cross_validate(
     )
     shared |= {"dataset": store.folder.parent.parent.name, "task_type": store.task_type}
     first = {key: own[key] for key in ("architecture",) if key in own}
-    own.setdefault("comment_1", describe_parameters(first | own))
+    own.setdefault("comment_1", comment_of(first | own))
     number = _choose_number(shared, own, refit=refit)
     experiment = Experiment(OF_ANY_SCRIPT, **shared)
     experiment[number] = own

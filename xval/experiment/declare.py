@@ -16,6 +16,7 @@ from pathlib import Path
 from preprocessing.clips.columns import with_columns
 from preprocessing.console import is_session
 from preprocessing.corpus import open_corpus
+from xval.answers.names import describe_parameters
 from xval.base.errors import JobError, SettingsError, UsageError, counted
 from xval.experiment import command_line
 from xval.experiment.results import Results
@@ -133,7 +134,7 @@ class Experiment:
         for number, combination in enumerate(product(*columns.values()), start=first):
             parameters = dict(zip(columns, combination, strict=True))
             try:
-                short, long = describe_parameters({name: parameters[name] for name in varied}), describe_parameters(parameters)
+                short, long = comment_of({name: parameters[name] for name in varied}), comment_of(parameters)
             except SettingsError as error:
                 raise SettingsError(f"{self._declaration.script}, grid: {error}") from error
             comment = next((text for text in (short, long) if text and text not in used), f"{long} ({number})" if long else "")
@@ -312,11 +313,10 @@ def _script() -> Path | None:
     return Path(sys.argv[0]) if sys.argv[0] and hasattr(sys.modules["__main__"], "__file__") else None
 
 
-def describe_parameters(parameters: Mapping[str, object]) -> str:
-    """Return ``crnn, learning_rate 0.001``."""
-    said = {name: value for name, value in plain_parameters(parameters).items() if name in parameters or value is not None}
-    shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in said.items()}
-    return ", ".join(text if name == "architecture" else f"{name} {text}" for name, text in shown.items())
+def comment_of(parameters: Mapping[str, object]) -> str:
+    """Return ``crnn, learning_rate 0.001``, by which a grid names an instance."""
+    plain = plain_parameters(parameters).items()
+    return describe_parameters({name: value for name, value in plain if name in parameters or value is not None})
 
 
 def _relative(script: Path) -> str:

@@ -21,6 +21,7 @@ from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.group_columns import find_groups, group_columns
 from xval.answers.groups import Groups, measure_groups, read_tested
+from xval.answers.names import names_of
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_instances
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
@@ -95,9 +96,12 @@ class PageContents:
         return list(dict.fromkeys([*self.ranking.instances, *self.by_number]))
 
     def name_of(self, instance: int) -> str:
-        """Return what an instance is called: its first comment, or else its architecture."""
-        settings = self.by_number[instance].settings
-        return settings.comment_1 or settings.architecture
+        """Return what an instance is called; see `find_names`."""
+        return self._names[instance]
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return names_of(self.instances)
 
 
 def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContents:

@@ -63,7 +63,7 @@ class InstanceRow(NamedTuple):
     """
 
     number: int
-    comment: str
+    name: str
     architecture: str
     parameters: dict[str, str]
     validation: float | None
@@ -189,11 +189,11 @@ def _rows(
 ) -> list[InstanceRow]:
     rows = []
     for instance in contents.instances:
-        settings, number = instance.settings, instance.number
+        number = instance.number
         rows.append(
             InstanceRow(
                 number=number,
-                comment=", ".join(filter(None, (settings.comment_1, settings.comment_2))),
+                name=contents.name_of(number),
                 architecture=parameter_text(instance, "architecture"),
                 parameters={name: parameter_text(instance, name) for name in differing},
                 validation=instance.over_folds(contents.ranking.side, contents.ranking.metric)["mean"],

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from xval.answers.comparison.outcome import LEVEL, Comparison
 from xval.answers.figure_text import fixed
+from xval.answers.names import names_of
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.summary import direction
 from xval.base.errors import counted
@@ -40,12 +41,16 @@ def make_table(instances: Sequence[InstanceResults], comparisons: Mapping[str, C
     `comparisons` of each main metric have the same baseline; empty: nothing is compared.
     """
     columns = main_columns(instances, instances[0].task.main_metrics)
+    names = names_of(instances)
     rows = [
-        (_name(instance), [_cell(instance, column.side, column.name, comparisons) for column in columns])
+        (
+            _row_name(instance, names[instance.number]),
+            [_cell(instance, column.side, column.name, comparisons) for column in columns],
+        )
         for instance in instances
     ]
     table = PaperTable([_title(column, direction(instances, column.name)) for column in columns], rows)
-    return table._replace(note=_note(table, instances[0], comparisons))
+    return table._replace(note=_note(table, instances, comparisons))
 
 
 def to_markdown(table: PaperTable) -> str:
@@ -90,12 +95,11 @@ def _latex_cell(estimated: Estimate, mark: str) -> str:
     return in_latex(estimated.text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
 
 
-def _name(instance: InstanceResults) -> str:
-    settings = instance.settings
+def _row_name(instance: InstanceResults, name: str) -> str:
     done, total = len(instance.folds), instance.n_folds
     unfinished = "" if done == total else f" ({done} of {total} folds)"
     origin = clause(judge_instance(instance))
-    return f"{instance.number} {settings.comment_1 or settings.architecture}{unfinished}{origin and f' ({origin})'}"
+    return f"{name}{unfinished}{origin and f' ({origin})'}"
 
 
 def _title(column: MainColumn, higher_is_better: bool | None) -> str:
@@ -103,9 +107,9 @@ def _title(column: MainColumn, higher_is_better: bool | None) -> str:
     return f"{column.title}{arrow}"
 
 
-def _note(table: PaperTable, first: InstanceResults, comparisons: Mapping[str, Comparison]) -> str:
+def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]) -> str:
     """Return the caption of a table that has none yet."""
-    kinds = []
+    first, kinds = instances[0], []
     for column, title in enumerate(table.header):
         figure_kinds = sorted({cells[column][0].of for _, cells in table.rows})
         chances = sorted({estimated.chance for _, cells in table.rows if (estimated := cells[column][0]).chance is not None})
@@ -118,8 +122,9 @@ def _note(table: PaperTable, first: InstanceResults, comparisons: Mapping[str, C
         text += "; in brackets the 95 % interval over items"
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
+        baseline = names_of(instances).get(int(baseline), baseline)
         text += (
-            f". Better (+) or worse (-) than instance {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
+            f". Better (+) or worse (-) than {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
             f"{counted(n, 'comparison')} per column), practically equal to it (=) by the Bayesian correlated t test, or "
             "undecided (no mark)"
         )

@@ -15,6 +15,7 @@ from rich.text import Text
 from xval.answers import ranking
 from xval.answers.deals import describe_deals
 from xval.answers.findings import find_findings
+from xval.answers.names import names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components
 from xval.answers.summary import SIDE_NAMES, parameter_value, test_side
@@ -137,7 +138,7 @@ def _first_of(items: Sequence[str]) -> str:
 
 def job_table(planned: Plan) -> "TextTable":
     """Return a row for each instance and repeat, with the folds that are done and those to do."""
-    settings = {instance.number: instance.settings for instance in planned.instances}
+    names = names_of(planned.instances)
     rows = sorted({(key.instance, key.repeat) for key in [*planned.done, *planned.to_do]})
     states: list[list[JobKey]] = [list(planned.done), list(planned.to_do)]
     folds = {
@@ -145,11 +146,8 @@ def job_table(planned: Plan) -> "TextTable":
         for row in rows
     }
     return make_table(
-        ("instance", "architecture", "comment_1", "repeat", "folds done", "folds to do"),
-        [
-            (str(number), settings[number].architecture, settings[number].comment_1, str(repeat), *folds[number, repeat])
-            for number, repeat in rows
-        ],
+        ("instance", "name", "repeat", "folds done", "folds to do"),
+        [(str(number), names[number], str(repeat), *folds[number, repeat]) for number, repeat in rows],
     )
 
 

@@ -46,7 +46,9 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
     ]
     text = texts(instances)["nested"]
     assert text.startswith("Choosing among the 2 instances by validation reaches test balanced_accuracy 0.500 ± 0.100")
-    assert "that of instance 1 alone, 0.667 ± 0.208, is too good on average, here by 0.167." in text
+    assert (
+        "that of cnn_small, learning_rate 1 (instance 1) alone, 0.667 ± 0.208, is too good on average, here by 0.167." in text
+    )
     assert "nested" not in texts(instances[:1])
 
 
@@ -60,7 +62,9 @@ def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_ins
     ]
     text = texts(instances)["nested"]
     assert "reaches test balanced_accuracy 0.633" in text
-    assert "that of instance 1 alone, 0.500 ± 0.000, is too good on average, though not here." in text
+    assert (
+        "that of cnn_small, learning_rate 1 (instance 1) alone, 0.500 ± 0.000, is too good on average, though not here." in text
+    )
 
 
 def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_record):
@@ -124,7 +128,7 @@ def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instan
         make_instance(2, [value - 0.4 + 0.01 * (number % 2) for number, value in enumerate(folds)], learning_rate=2),
     ]
     assert texts(near)["tie"].startswith(
-        "Instance 1 is not surely better than instance 2: the difference in validation accuracy"
+        "cnn_small, learning_rate 1 (instance 1) is not surely better than cnn_small, learning_rate 2 (instance 2): the"
     )
     assert "tie" not in texts(far)
     at_chance = replace(near[1], over_items=over_items(0.45, 0.7))
@@ -145,15 +149,21 @@ def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instanc
     """Guessing has the loss 0.5 in these records, and the validation loss is 0.1 above that of the test."""
     found = replace(make_instance(4, [{"balanced_accuracy": 0.6, "loss": loss}] * 6), over_items=over_items(low, high))
     said = texts([found])
-    assert ("Not above chance: instance 4" in said.get("not above chance", "")) == is_named
-    assert ("the validation loss of instance 4 is above that of guessing" in said.get("too sure", "")) == is_too_sure
+    assert ("Not above chance: cnn_small (instance 4)" in said.get("not above chance", "")) == is_named
+    assert (
+        "the validation loss of cnn_small (instance 4) is above that of guessing" in said.get("too sure", "")
+    ) == is_too_sure
 
 
 @pytest.mark.parametrize(
     ("low", "levels", "said"),
     [
-        (0.4, (0.5, 0.455, 0.5), "instance 4 (0.600, 0.455 with labels shuffled within items). One answer for each group"),
-        (0.4, (None, 0.59, 0.61), "instance 4 (0.600, 0.590 with labels shuffled within items). Compare"),
+        (
+            0.4,
+            (0.5, 0.455, 0.5),
+            "cnn_small (instance 4): 0.600, 0.455 with labels shuffled within items. One answer for each group",
+        ),
+        (0.4, (None, 0.59, 0.61), "cnn_small (instance 4): 0.600, 0.590 with labels shuffled within items. Compare"),
         (0.4, (None, 0.455, 0.5), ""),
         (0.52, (0.5, 0.455, 0.5), ""),
         (0.2, (0.5, 0.455, 0.61), ""),
@@ -172,7 +182,9 @@ def test_who_may_know_the_item_alone_is_named(make_instance, low, levels, said):
 
 def test_an_error_above_that_of_guessing_is_not_called_sure(make_instance):
     found = make_instance(1, [{"rmse": 0.6, "loss": 0.45}] * 6, task_type="regression")
-    assert texts([found])["too sure"].startswith("Some answers are far off: the validation loss of instance 1 is above")
+    assert texts([found])["too sure"].startswith(
+        "Some answers are far off: the validation loss of cnn_small (instance 1) is above"
+    )
 
 
 def with_epochs(make_record, best_epochs, **changes):
@@ -229,7 +241,9 @@ def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
     estimator = instance(5, [0.5, 0.7], architecture="svm")
     networks = [instance(1, [0.3, 0.4]), instance(2, [0.6, 0.7]), instance(3, [0.2], folds_total=2)]
     text = texts([*networks, estimator])["below an estimator"]
-    assert text.startswith("The network of instance 1 is worse than the estimator of instance 5 (svm): validation balanced_")
+    assert text.startswith(
+        "The network of cnn_small, learning_rate 1 (instance 1) is worse than the estimator svm (instance 5): "
+    )
     assert "balanced_accuracy 0.450, and 0.700. Train longer (num_epochs)" in text
     assert "below an estimator" not in texts([networks[1], estimator])
     assert "below an estimator" not in texts(networks)
@@ -289,7 +303,10 @@ def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_co
     for instance, of_instance in zip(instances, cautions, strict=True):
         instance.written.cautions.extend(of_instance)
     found = {finding.text: finding.instances for finding in find_findings(instances) if finding.kind == "corpus"}
-    assert found == {"The corpus: all are upsampled.": (), "The corpus (instance 1): some are padded.": (1,)}
+    assert found == {
+        "The corpus: all are upsampled.": (),
+        "The corpus (cnn_small, learning_rate 1 (instance 1)): some are padded.": (1,),
+    }
 
 
 def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_record, make_failure):

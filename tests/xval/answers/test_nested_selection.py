@@ -65,7 +65,7 @@ def test_only_instances_with_the_most_folds_compete(experiment):
     instances, nested = choose(experiment)
 
     assert (nested.n_competing, nested.left_out) == (2, (3,))
-    assert "Without instance 3, which lack folds." in describe_nested(instances, rank_instances(instances))
+    assert "Without mlp (instance 3), which lack folds." in describe_nested(instances, rank_instances(instances))
     assert {key.instance for key in nested.chosen.values()} <= {1, 2}
 
 

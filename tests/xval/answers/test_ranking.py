@@ -78,7 +78,7 @@ def test_validation_figures_of_the_one_item_that_an_ensemble_was_fitted_to_do_no
     assert find_best(instances, "validation", "accuracy").mean == ({901} if is_ranked else set())
     assert find_best(instances, "test", "accuracy").mean == {901}
     said = {finding.kind: finding.text for finding in find_findings(instances)}
-    assert ("Validation figures do not rank instance 901: " in said.get("fitted validation", "")) is not is_ranked
+    assert ("Validation figures do not rank ensemble (instance 901): " in said.get("fitted validation", "")) is not is_ranked
     assert ("nested" in said) is is_ranked
     assert rank_instances([ensemble]).selected == 901
 
@@ -216,7 +216,7 @@ def test_without_any_finished_fold_nothing_is_selected(make_instance, make_failu
     instances = [make_instance(1, [make_failure(1)])]
     assert rank_instances(instances).selected is None
     assert describe_selection(instances) == "No fold is finished yet."
-    assert summary_table(instances)[1] == [("1", "", "cnn_small", "-", "-", "-", "0:00:05", "0/1, 1 failed")]
+    assert summary_table(instances)[1] == [("1", "cnn_small", "-", "-", "-", "0:00:05", "0/1, 1 failed")]
     undefined = [make_instance(1, [{"accuracy": 0.5, "auc": None}], monitor="val_auc")]  # the validation items have one class
     assert describe_selection(undefined) == "No instance is selected: none has a validation auc."
 
@@ -235,15 +235,14 @@ def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_in
     ]
     header, rows = summary_table(instances)
     assert header == (
-        "instance", "comment_1", "architecture",
+        "instance", "name",
         "validation accuracy", "test balanced_accuracy", "test accuracy", "time", "folds",
     )  # fmt: skip
     assert rows == [
-        ("1 *", "plain", "cnn_small", "0.700 ± 0.141", "0.400 ± 0.000", "0.600 ± 0.141", "0:00:20", "2/2"),
+        ("1 *", "plain", "0.700 ± 0.141", "0.400 ± 0.000", "0.600 ± 0.141", "0:00:20", "2/2"),
         (
             "2",
             "=1+1",
-            "crnn",
             "0.600 (1 of 2 folds)",
             "0.400 (1 of 2 folds)",
             "0.500 (1 of 2 folds)",
@@ -257,7 +256,7 @@ def test_the_table_has_clips_and_windows_side_by_side_where_clips_are_cut(make_i
     record = with_windows(make_record, 1, {"accuracy": 0.5, "balanced_accuracy": 0.4})
     record["clip_metrics"]["test"] = {"accuracy": 0.9, "balanced_accuracy": 0.8}
     header, (row,) = summary_table([make_instance(1, [record])])
-    assert list(zip(header[4:8], row[4:8], strict=True)) == [
+    assert list(zip(header[3:7], row[3:7], strict=True)) == [
         ("test clip balanced_accuracy", "0.800"), ("test clip accuracy", "0.900"),
         ("test balanced_accuracy", "0.400"), ("test accuracy", "0.500"),
     ]  # fmt: skip
@@ -274,9 +273,11 @@ def test_a_metric_beside_those_of_the_task_ranks_and_is_best_by_its_own_directio
 
 def test_the_selection_is_explained_with_chance(make_instance):
     instances = [make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.4}]), make_instance(2, [{"accuracy": 0.3}])]
-    assert describe_selection(instances[:1]).startswith("Instance 1 has a mean validation accuracy of 0.600. On the test")
+    assert describe_selection(instances[:1]).startswith(
+        "cnn_small (instance 1) has a mean validation accuracy of 0.600. On the test"
+    )
     assert describe_selection(instances) == (
-        "Instance 1 is selected: best mean validation accuracy (0.600). "
+        "cnn_small (instance 1) is selected: best mean validation accuracy (0.600). "
         "On the test items it reaches balanced_accuracy 0.400 (chance 0.500), accuracy 0.500 (chance 0.500)."
     )
 

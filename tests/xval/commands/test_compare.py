@@ -46,7 +46,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
         "True difference that would be found with a probability of 80% (level 0.05 over 2 comparisons, from the steadiest",
         "One seed per fold: how much of a difference is due to the seed is unknown",
         "Methods. Test balanced accuracy of clips was compared between instances 1, 3 and the baseline, instance 2 (selected",
-        "Results. Instance 1 ([width] 1) reached 0.575, the baseline 0.838",
+        "Results. [width] 1 (instance 1) reached 0.575, the baseline 0.838",
         "Sources.",
     ]
     places = [printed.find(text) for text in order]

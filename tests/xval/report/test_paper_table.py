@@ -40,7 +40,7 @@ def test_marks_say_what_the_comparison_says(table):
 
     assert marks == [["", ""], ["=", "="], ["-", "-"]]
     assert table.header == ["test balanced accuracy ↑", "test accuracy ↑"]
-    assert "worse (-) than instance 1" in table.note
+    assert "worse (-) than best by" in table.note
     assert "2 comparisons" in table.note
     assert (
         "test accuracy ↑: mean over folds or pooled over all test examples, chance 0.500; in brackets the 95 % interval"
@@ -64,7 +64,7 @@ def test_markdown_has_a_row_per_instance_and_no_broken_cells(table):
     lines = to_markdown(table).splitlines()
 
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 4 for line in lines[:5])
-    assert lines[2] == "| 1 best | 0.915 | 0.920 [0.850, 0.960] |"
+    assert lines[2] == "| best | 0.915 | 0.920 [0.850, 0.960] |"
     assert lines[4].endswith(" - |")
 
 

@@ -41,8 +41,8 @@ def test_a_dry_run_names_few_of_many_test_items_and_each_fold_once(planned):
     assert sum(line.split()[:3] == [fold, "2", "validating"] for line in lines for fold in "123") == 3
     assert sum("3/0.wav, 3/1.wav, 3/2.wav, 3/3.wav, 3/4.wav, and 235 more" in line for line in lines) == 1
     assert [line.split() for line in lines if "number" in line] == [
-        ["1", "cnn_small", "number", "1", "1", "1-2", "3"],
-        ["2", "cnn_small", "number", "2", "1", "none", "1-3"],
+        ["1", "number", "1", "1", "1-2", "3"],
+        ["2", "number", "2", "1", "none", "1-3"],
     ]
     assert not any("5.wav" in line for line in lines)
 

@@ -14,6 +14,7 @@ from xval.answers.comparison.compare import compare
 from xval.answers.comparison.competitor import Competitor, test_metrics
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.fitted_validation import fitted_to_own_items
+from xval.answers.names import find_names
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import rank_instances
 from xval.answers.repeats import seed_twins
@@ -78,7 +79,8 @@ def compare_instances(
     task = numbered[0].task
     metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
     higher_is_better = _check_metric(metric, chosen)
-    competitors = [Competitor(name, instance, metric) for name, instance in chosen.items()]
+    called = find_names({name: instance.parameters for name, instance in chosen.items()})
+    competitors = [Competitor(name, instance, metric, called[name]) for name, instance in chosen.items()]
     unit = "examples" if metric == "loss" and has_windows(numbered) else task.unit
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     comparison = compare(

@@ -26,16 +26,13 @@ class Competitor:
         name: What tables and sentences call the instance: ``3``, or ``results/demo/experiment_2:3`` of another experiment.
         instance: With its finished jobs.
         metric: Of the test side; of clips where clips are cut into windows.
+        comment: Its name, as of `find_names`.
     """
 
     name: str
     instance: InstanceResults
     metric: str
-
-    @property
-    def comment(self) -> str:
-        """Its comment_1, or else its architecture."""
-        return self.instance.settings.comment_1 or self.instance.settings.architecture
+    comment: str = ""
 
     @cached_property
     def values(self) -> dict[JobKey, float]:

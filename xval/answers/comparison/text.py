@@ -10,7 +10,7 @@ from xval.answers.figure_text import ROUNDING, decimals
 from xval.base.errors import counted
 from xval.measures.statistics.comparison import MOST_ITEMS_OF_EXACT_TEST, N_DRAWS
 
-HEADER = ("instance", "comment_1", "mean", "difference [95 %]", "p", "p Holm", "p items", "better / equal / worse", "verdict")
+HEADER = ("instance", "name", "mean", "difference [95 %]", "p", "p Holm", "p items", "better / equal / worse", "verdict")
 SOURCES = {
     "Benavoli et al., 2017": "Benavoli, A., Corani, G., Demsar, J. & Zaffalon, M. (2017). Time for a change: a tutorial for "
     "comparing multiple classifiers through Bayesian analysis. Journal of Machine Learning Research 18(77).",
@@ -146,7 +146,7 @@ def describe_methods(comparison: Comparison) -> str:
 
 def describe_result(comparison: Comparison, pair: Pair) -> str:
     """Return what was found for one instance, in a sentence."""
-    named = f"Instance {pair.instance}" + (f" ({pair.comment})" if pair.comment else "")
+    named = f"{pair.comment} (instance {pair.instance})" if pair.comment else f"Instance {pair.instance}"
     reached = f"{named} reached {decimals(pair.mean)}, the baseline {decimals(pair.baseline_mean)}"
     test, flips = pair.test, pair.flips
     if math.isnan(test.p):

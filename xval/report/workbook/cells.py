@@ -7,8 +7,6 @@ XlsxWriter.
 import re
 from collections.abc import Sequence
 
-from xval.results.instance import InstanceResults
-
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80
 CUT = " … [cut]"
@@ -99,9 +97,8 @@ def side_blocks(pairs: Sequence[tuple[str, str]], columns: Sequence[int]) -> lis
     return [1, *(columns[place] for place in range(1, len(pairs)) if pairs[place][0] != pairs[place - 1][0])]
 
 
-def title_of(instance: InstanceResults) -> str:
-    """Return ``instance 3: reg 0.01, vgg_mini``; long comments are cut."""
-    settings = instance.settings
-    comments = ", ".join(plain_text(comment) for comment in (settings.comment_1, settings.comment_2) if comment)
-    title = f"instance {instance.number}{': ' if comments else ''}{comments}"
-    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
+def title_of(number: int, name: str) -> str:
+    """Return ``reg 0.01, vgg_mini (instance 3)``; long names are cut."""
+    whose = f" (instance {number})"
+    shown, room = plain_text(name), LONGEST_TITLE - len(whose)
+    return (shown if len(shown) <= room else f"{shown[: room - 1]}…") + whose

@@ -42,21 +42,22 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.put_notes(1, notes)
     row = len(notes) + 2
     for number in shown:
-        row = _put_matrix(sheet, row, finished[number], matrices[number], unit)
+        title = cells.title_of(number, contents.names[number])
+        row = _put_matrix(sheet, row, title, finished[number], matrices[number], unit)
     sheet.set_width(1, cells.text_width(class_names, lowest=18))
     for column in range(2, len(class_names) + 3):
         sheet.set_width(column, cells.text_width(class_names, highest=16))
     sheet.made.freeze_panes("B2")
 
 
-def _put_matrix(sheet: Sheet, row: int, instance: InstanceResults, matrix: Confusion, unit: str) -> int:
+def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, matrix: Confusion, unit: str) -> int:
     """Write title, header and counts of an instance from a row on; return the row for the next."""
     class_names, counts = matrix
     repeats = f", mean of up to {instance.n_repeats} repeats of a fold" if instance.n_repeats > 1 else ""
     if instance.n_deals > 1:
         repeats += f", {instance.n_deals} deals, which test each anew"
     counted = f"{len(instance.folds)} of {instance.n_folds} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
-    sheet.put(row, 1, f"{cells.title_of(instance)} ({counted})", "", cells.BOLD)
+    sheet.put(row, 1, f"{title} ({counted})", "", cells.BOLD)
     for column, name in enumerate(("true \\ predicted", *class_names, "recall"), start=1):
         sheet.put(row + 1, column, name, "", cells.HEADER)
     for true, (name, line) in enumerate(zip(class_names, counts, strict=True)):

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from xval.answers.finding import Finding
+from xval.answers.names import names_of
 from xval.answers.ranking import Ranking
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
@@ -27,3 +29,8 @@ class Contents:
     findings: Sequence[Finding]
     histories: Mapping[JobKey, Curves]
     columns: Sequence[tuple[str, str]]
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """What each instance is called, by its number."""
+        return names_of(self.instances)

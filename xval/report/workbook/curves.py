@@ -58,7 +58,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     n_epochs = []
     for number, column in zip(shown, columns, strict=True):
         folds = [history for key, history in sorted(contents.histories.items()) if key.instance == number]
-        n_epochs.append(_put_data(sheet, column, cells.title_of(by_number[number]), folds, names))
+        n_epochs.append(_put_data(sheet, column, cells.title_of(number, contents.names[number]), folds, names))
     longest = columns[n_epochs.index(max(n_epochs))]
     limits = [
         _limits([_values(sheet, column + 2 + 2 * place, max(n_epochs)) for column in columns], name)
@@ -66,7 +66,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     ]
     for position, (number, column) in enumerate(zip(shown, columns, strict=True)):
         for place, name in enumerate(names):
-            title = f"{cells.title_of(by_number[number])}: {name}"
+            title = f"{cells.title_of(number, contents.names[number])}: {name}"
             chart = _make_chart(sheet, title, longest, column + 2 + 2 * place, max(n_epochs), name, limits[place])
             row, first = _FIRST_CHART_ROW + position * _ROWS_PER_CHART, 1 + place * (_SECOND_CHART_COLUMN - 1)
             sheet.made.insert_chart(row - 1, first - 1, chart)

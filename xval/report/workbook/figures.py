@@ -12,10 +12,10 @@ from xval.report.workbook.sheet import Sheet
 POSITION = 3
 
 _HEADER = (
-    "instance", "comment_1", "of", "metric", "mean over folds", "std over folds", "folds", "mean over items", "items", "pooled",
+    "instance", "name", "of", "metric", "mean over folds", "std over folds", "folds", "mean over items", "items", "pooled",
     "95 % low", "95 % high", "interval of", "method", "chance", "strategy of chance",
 )  # fmt: skip
-_WIDTHS = {"comment_1": 24, "metric": 20, "method": 22, "strategy of chance": 44}
+_WIDTHS = {"name": 24, "metric": 20, "method": 22, "strategy of chance": 44}
 _NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "95 % low", "95 % high", "chance")
 _NOTES = (
     "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
@@ -41,7 +41,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             row += 1
             folds = instance.over_folds(side, metric)
             n_items = instance.over_items["n_items"]
-            identity = (instance.number, instance.settings.comment_1, SIDE_NAMES[side], metric)
+            identity = (instance.number, contents.names[instance.number], SIDE_NAMES[side], metric)
             values = (
                 *identity, folds["mean"], folds["std"], folds["n"], item_figure["items"], n_items, item_figure["pooled"],
                 item_figure["low"], item_figure["high"], item_figure["of"] if item_figure["low"] is not None else None,

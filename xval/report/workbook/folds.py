@@ -17,13 +17,13 @@ from xval.results.read import Record
 POSITION = 4
 
 _FIRST = (
-    "instance", "comment_1", "fold", "repeat", "status", "test items", "validation items", "n test", "n validation",
+    "instance", "name", "fold", "repeat", "status", "test items", "validation items", "n test", "n validation",
     "n training",
 )  # fmt: skip
 _LAST = ("best_epoch", "epochs", "seconds", "peak_memory_mb", "seed", "device", "error")
 _EARLIER = "earlier models"
 _WIDTHS = {
-    "comment_1": 24, "test items": 24, "validation items": 24, "n validation": 12, "best_epoch": 12, "peak_memory_mb": 17,
+    "name": 24, "test items": 24, "validation items": 24, "n validation": 12, "best_epoch": 12, "peak_memory_mb": 17,
     "seed": 13, "device": 16, "error": 90,
     _EARLIER: 60,
 }  # fmt: skip
@@ -33,7 +33,6 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per job, failed ones in red; fold what is equal in all rows."""
     instances = contents.instances
     pairs = contents.columns
-    comments = {instance.number: instance.settings.comment_1 for instance in instances}
     values = [{key: value for instance in instances for key, value in instance.values(*pair).items()} for pair in pairs]
     jobs = [job for instance in instances for job in instance.jobs.items()]
     said_of = {
@@ -50,7 +49,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             sheet.set_width(column, _WIDTHS.get(name, 10))
     formats = [cells.metric_format(direction(instances, metric)) for _, metric in pairs]
     for row, (key, record) in enumerate(jobs, start=2):
-        first, last = _first_values(key, comments[key.instance], record), [record.get(name) for name in _LAST]
+        first, last = _first_values(key, contents.names[key.instance], record), [record.get(name) for name in _LAST]
         figures = [of_pair.get(key) for of_pair in values]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
         said = [said_of[key]] if earlier else []
@@ -75,11 +74,11 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.split_pages(blocks, len(jobs) + 1, len(header), title_columns=4, breaks=breaks)
 
 
-def _first_values(key: JobKey, comment: str, record: Record) -> list[object]:
+def _first_values(key: JobKey, name: str, record: Record) -> list[object]:
     n_examples = record.get("n_examples", {})
     return [
         key.instance,
-        comment,
+        name,
         key.fold,
         key.repeat,
         record["status"],

@@ -29,7 +29,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     if rows and metric == "accuracy" and all(row.n_clips == 1 for row in rows):
         _fill_with_clips(sheet, rows)
         return
-    titles = [cells.title_of(instance) for instance in instances]
+    titles = [cells.title_of(instance.number, contents.names[instance.number]) for instance in instances]
     sheet.put_header([*_FIRST, *titles], height=max(64, 18 * ceil(max(map(len, titles)) / 12)))
     number_format = cells.metric_format(scores)
     for number, row in enumerate(rows, start=2):

@@ -30,9 +30,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     by_number = {instance.number: instance for instance in instances}
     numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]
     side, metric = test_side(instances), instances[0].task.main_metrics[0]
-    name, ranked_by = f"{SIDE_NAMES[side]} {metric}", f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
+    figure, ranked_by = f"{SIDE_NAMES[side]} {metric}", f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
     header = (
-        "rank", "instance", "comment_1", ranked_by, name, "95 % low", "95 % high", "chance", "figure", "label", "below",
+        "rank", "instance", "name", ranked_by, figure, "95 % low", "95 % high", "chance", "figure", "label", "below",
         "above",
     )  # fmt: skip
     number_format = cells.metric_format(direction(instances, metric))
@@ -40,9 +40,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     formats[_RANKED_BY] = cells.metric_format(direction(instances, ranking.metric))
     for place, number in enumerate(numbers, start=1):
         instance, row = by_number[number], _HEADER_ROW + place
-        settings = instance.settings
-        label = cells.plain_text(f"{number}  {settings.comment_1 or settings.architecture}")
-        identity = (place if number in ranking.instances else None, number, settings.comment_1)
+        name = contents.names[number]
+        label = cells.plain_text(f"{number}  {name}")
+        identity = (place if number in ranking.instances else None, number, name)
         value, low, high, of, chance, _ = estimate(instance, side, metric)
         values = (
             *identity, instance.over_folds(ranking.side, ranking.metric)["mean"], value, low, high, chance,
@@ -56,12 +56,12 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for column, text in enumerate(header, start=1):
         sheet.put(_HEADER_ROW, column, text, "", cells.HEADER)
         texts = sheet.values(range(_HEADER_ROW + 1, last_row + 1), column)
-        is_text = text in ("comment_1", "figure", "label")
+        is_text = text in ("name", "figure", "label")
         width = cells.text_width(texts, lowest=18, highest=64) if is_text else cells.header_width(text, lowest=11)
         sheet.set_width(column, width)
     n_charted = min(len(numbers), MOST_CHARTED)
     notes = (
-        f"Best first by the mean {ranked_by}. Points: {name}; bars: its 95 % interval over items; line: chance.",
+        f"Best first by the mean {ranked_by}. Points: {figure}; bars: its 95 % interval over items; line: chance.",
         "Test figures rank nothing. Bars that overlap do not show that instances are equal: python -m xval compare tests that.",
         *([f"Charted are the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
     )
@@ -75,7 +75,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     if numbers_shown:
         # Programs choose an axis for the points alone, which cuts error bars off.
         limits = round_limits(min(0.0, *numbers_shown), max(0.0, *numbers_shown))
-        sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, name, limits))
+        sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, figure, limits))
 
 
 def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float]) -> ChartLine:

@@ -13,7 +13,7 @@ from xval.report.workbook.sheet import Sheet
 
 POSITION = 8
 
-_HEADER = ("instance", "comment_1", "figure", "mean", "std", "std folds", "std seeds", "folds", "repeats")
+_HEADER = ("instance", "name", "figure", "mean", "std", "std folds", "std seeds", "folds", "repeats")
 _NOTES = (
     "Figures are averaged over the repeats of a fold first. mean and std: over these means of folds, as in the sheet summary.",
     "std seeds: between the repeats of a fold, which differ in their seed alone; std folds: between folds, without those.",
@@ -40,7 +40,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             row += 1
             named = (
                 instance.number,
-                instance.settings.comment_1,
+                contents.names[instance.number],
                 f"{SIDE_NAMES[side]} {metric}",
             )
             deviations = (sqrt(variance) if isfinite(variance) else None for variance in (components.fold, components.seed))

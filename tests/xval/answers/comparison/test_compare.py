@@ -54,7 +54,7 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
     instance = InstanceResults(
         ExperimentFolder(Path("results")), written, records, len(wanted), 1, [JobKey(*key) for key in wanted]
     )
-    return Competitor(name, instance, "accuracy")
+    return Competitor(name, instance, "accuracy", f"comment {name}")
 
 
 def numbered(values):
@@ -337,7 +337,7 @@ def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
     assert "ratio of test to training items 0.250" in text
     assert "practically equal (differences within ±0.01)" in text
     assert "(all sign vectors; Phipson & Smyth, 2010)" in text
-    assert "Instance 2 (comment 2) reached 0.750, the baseline 0.683 (difference +0.067, 95 % interval [" in text
+    assert "comment 2 (instance 2) reached 0.750, the baseline 0.683 (difference +0.067, 95 % interval [" in text
 
 
 def test_the_table_has_all_numbers():

@@ -37,10 +37,9 @@ def test_errors_show_their_digits_when_they_are_small_and_scores_do_not():
     assert metric_format(False) == metric_format(None) == "[=0]0.000;[<0.001]0.0E+00;0.000"
 
 
-def test_titles_name_the_instance_and_stay_short(make_instance):
-    assert title_of(make_instance(3, [0.5], comment_1="reg 0.01", comment_2="")) == "instance 3: reg 0.01"
-    assert title_of(make_instance(3, [0.5])) == "instance 3"
-    long = title_of(make_instance(3, [0.5], comment_1="x\x00" * 400))
+def test_titles_name_the_instance_and_stay_short():
+    assert title_of(3, "reg 0.01") == "reg 0.01 (instance 3)"
+    long = title_of(3, "x\x00" * 400)
     assert len(long) == 80
     assert "\x00" not in long
 

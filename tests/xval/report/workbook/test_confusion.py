@@ -13,12 +13,12 @@ def test_matrices_are_summed_over_finished_folds(workbook_of, make_instance, mak
     second = make_record(2, {"accuracy": 0.5}, confusion_matrix={"test": [[5, 0], [0, 0]]})
     sheet = workbook_of([make_instance(1, [0.7, second, make_failure(3)], comment_1="a"), make_instance(2, [0.7])])["confusion"]
     assert rows_of(sheet)[2:6] == [
-        ["instance 1: a (2 of 3 folds, 15 clips)", None, None, None],
+        ["a (instance 1) (2 of 3 folds, 15 clips)", None, None, None],
         ["true \\ predicted", "no", "yes", "recall"],
         ["no", 9, 1, 0.9],
         ["yes", 2, 3, 0.6],
     ]
-    assert sheet["A8"].value == "instance 2 (1 of 1 folds, 10 clips)"
+    assert sheet["A8"].value == "cnn_small (instance 2) (1 of 1 folds, 10 clips)"
 
 
 def test_each_true_class_has_a_scale_from_none_to_all_of_its_clips(workbook_of, make_instance):
@@ -39,8 +39,8 @@ def test_too_many_matrices_leave_the_best_by_validation_and_say_so(workbook_of, 
     sheet = workbook_of([make_instance(number, [accuracy]) for number, accuracy in enumerate((0.9, 0.1, 0.5), start=1)])[
         "confusion"
     ]
-    titles = [row[0] for row in rows_of(sheet) if str(row[0]).startswith("instance")]
-    assert titles == ["instance 1 (1 of 1 folds, 10 clips)", "instance 3 (1 of 1 folds, 10 clips)"]
+    titles = [row[0] for row in rows_of(sheet) if "(instance" in str(row[0])]
+    assert titles == [f"cnn_small #{number} (instance {number}) (1 of 1 folds, 10 clips)" for number in (1, 3)]
     assert sheet["A2"].value.startswith("The 2 best of 3 instances by validation")
 
 
@@ -56,7 +56,7 @@ def test_a_title_says_what_is_counted_and_that_repeats_are_averaged(workbook_of,
     sheet = workbook_of([make_instance(1, [make_record(1, {"accuracy": 0.5}, repeat=1), again], folds_total=1, repeats=2)])[
         "confusion"
     ]
-    assert sheet["A3"].value == "instance 1 (1 of 1 folds, 10 clips, mean of up to 2 repeats of a fold)"
+    assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 folds, 10 clips, mean of up to 2 repeats of a fold)"
     frames = make_record(1, {"macro_f1": 0.5})
     sheet = workbook_of([make_instance(1, [frames], task_type="frame_classification")])["confusion"]
-    assert sheet["A3"].value == "instance 1 (1 of 1 folds, 10 frames)"
+    assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 folds, 10 frames)"

@@ -31,7 +31,7 @@ def test_the_numbers_are_means_over_the_folds_that_got_so_far(workbook_of, make_
 
 def test_an_instance_has_a_chart_of_the_loss_and_one_of_the_metric(workbook_of, make_instance):
     sheet = workbook_of([make_instance(3, [0.5], comment_1="reg")], {(3, 1): history([3.0, 2.0, 1.0])})["curves"]
-    assert [texts(chart.title) for chart in sheet._charts] == ["instance 3: reg: loss", "instance 3: reg: accuracy"]
+    assert [texts(chart.title) for chart in sheet._charts] == ["reg (instance 3): loss", "reg (instance 3): accuracy"]
     for chart, columns, name in zip(sheet._charts, (("V", "W"), ("X", "Y")), ("loss", "accuracy"), strict=True):
         assert [series.val.numRef.f for series in chart.series] == [f"curves!${letter}$4:${letter}$6" for letter in columns]
         assert [series.tx.strRef.f for series in chart.series] == [f"curves!${letter}$3" for letter in columns]
@@ -61,7 +61,7 @@ def test_only_the_best_by_validation_have_charts_and_the_sheet_says_so(workbook_
     instances = [make_instance(number, [number / 100]) for number in range(1, n_instances + 1)]
     sheet = workbook_of(instances, {(number, 1): history([2.0, 1.0]) for number in range(1, n_instances + 1)})["curves"]
     assert len(sheet._charts) == 2 * 20
-    assert texts(sheet._charts[0].title) == "instance 3: loss"
+    assert texts(sheet._charts[0].title) == "cnn_small #3 (instance 3): loss"
     assert sheet["A2"].value == "The 20 best of 22 instances by validation; the others have history.csv."
 
 
@@ -78,7 +78,7 @@ def test_what_was_not_trained_in_epochs_is_not_charted(workbook_of, make_instanc
     alone = workbook_of([make_instance(1, [0.5])], {})["curves"]
     assert alone["A1"].value == "What is finished was not trained in epochs."
     beside = workbook_of([make_instance(1, [0.5]), make_instance(2, [0.6])], {(2, 1): history([2.0, 1.0])})["curves"]
-    assert texts(beside._charts[0].title) == "instance 2: loss"
+    assert texts(beside._charts[0].title) == "cnn_small #2 (instance 2): loss"
 
 
 def test_all_instances_have_the_same_axes_and_one_that_diverges_does_not_flatten_the_others(workbook_of, make_instance):

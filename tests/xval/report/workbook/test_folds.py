@@ -14,7 +14,7 @@ def test_every_record_has_a_row_that_links_to_its_folder(workbook_of, make_insta
     assert rows[2]["instance"].hyperlink.target == "instance_2/"
     assert rows[2]["fold"].hyperlink.target == "instance_2/fold_2/"
     found = {name: cell.value for name, cell in rows[2].items()}
-    assert found["comment_1"] == "=reg"
+    assert found["name"] == "=reg"
     assert (found["status"], found["test items"], found["validation items"]) == ("done", "speaker 2", "y")
     assert (found["n test"], found["n validation"], found["n training"]) == (10, 20, 100)
     assert (found["test accuracy"], found["validation accuracy"], found["training accuracy"]) == (0.6, 0.7, 0.8)

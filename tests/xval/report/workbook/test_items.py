@@ -15,7 +15,7 @@ def scales(sheet):
 def test_the_hardest_item_stands_first_with_a_column_per_instance(workbook_of, make_instance):
     instances = [make_instance(1, [0.5, 0.2, 0.9], comment_1="a", comment_2="b"), make_instance(2, [0.7, 0.4, 0.9])]
     header, rows = read(workbook_of(instances)["items"])
-    assert header == ["item", "fold", "clips", "mean", "instance 1: a, b", "instance 2"]
+    assert header == ["item", "fold", "clips", "mean", "a, b (instance 1)", "cnn_small (instance 2)"]
     assert rows == [
         ["speaker 2", 2, 10, pytest.approx(0.3), 0.2, 0.4],
         ["speaker 1", 1, 10, pytest.approx(0.6), 0.5, 0.7],

@@ -170,7 +170,7 @@ def test_the_selected_instance_is_named_with_its_reason(read, make_instance, col
     sheet, cell = read([make_instance(1, [0.5, 0.6]), make_instance(2, [0.7, 0.8])])
     assert colour(cell(5, "instance")) == YELLOW
     assert colour(cell(4, "instance")) is None
-    assert sheet["A7"].value.startswith("Instance 2 is selected: best mean validation accuracy (0.850 ± 0.071).")
+    assert sheet["A7"].value.startswith("cnn_small (instance 2) is selected: best mean validation accuracy (0.850 ± 0.071).")
 
 
 def test_columns_are_wide_enough_for_their_figures(read, make_instance):

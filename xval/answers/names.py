@@ -1,0 +1,97 @@
+"""What each instance of a set is called: by its comments, or else by what differs between the instances.
+
+Comes in: the parameters of some instances. Goes out: a short name for each, which no other of them has.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from typing import Protocol, TypeVar
+
+from xval.answers.summary import differing_parameters, parameter_value
+from xval.base.errors import counted, first_of
+
+_LONGEST = 60  # characters, of names that are made and of those in sentences
+_SAID_ALONE = ("architecture", "features", "frontend")
+_COUNTED = {"time_parts": "part"}
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class _HasParameters(Protocol):
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def parameters(self) -> Mapping[str, object]: ...
+
+
+def find_names(parameters: Mapping[_Key, Mapping[str, object]]) -> dict[_Key, str]:
+    """Return the name of each instance.
+
+    That is its comments where it has any, and else its architecture. Instances that would share a name are also told by the
+    parameters that differ between them, as far as there is room, and those that still share one by their number.
+
+    Args:
+        parameters: Of each instance by name, with the comments, by what sentences call the instance, such as its number.
+    """
+    names = {key: _first_part(of_instance) for key, of_instance in parameters.items()}
+    for name in [name for name, n in Counter(names.values()).items() if n > 1]:
+        alike = [key for key in names if names[key] == name]
+        differing = differing_parameters([parameters[key] for key in alike])
+        for key in alike:
+            for text in _texts({part: parameters[key][part] for part in differing if part in parameters[key]}):
+                if len(names[key]) + len(text) + 2 <= _LONGEST:
+                    names[key] = ", ".join(filter(None, (names[key], text)))
+    counts = Counter(names.values())
+    taken = {name for name, n in counts.items() if n == 1}
+    for key, name in names.items():
+        if not name or counts[name] > 1:
+            numbered = f"{name} #{key}".strip()
+            while numbered in taken:
+                numbered += f" #{key}"
+            taken.add(numbered)
+            names[key] = numbered
+    return names
+
+
+def names_of(instances: Iterable[_HasParameters]) -> dict[int, str]:
+    """Return the name of each instance by its number, as of `find_names`."""
+    return find_names({instance.number: instance.parameters for instance in instances})
+
+
+def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters]) -> str:
+    """Return ``SVM (instance 3)``, ``SVM and CNN (instances 3 and 4)``, or of more ``instances 3, 4, 6 and 7 more``.
+
+    `instances` are all of the set, by which they are named.
+    """
+    listed = list(numbers)
+    if len(listed) > 2:
+        return f"instances {first_of(listed)}"
+    names = names_of(instances)
+    called = " and ".join(dict.fromkeys(_short(names[number].removesuffix(f" #{number}")) for number in listed))
+    return f"{called} (instance{'s' * (len(listed) > 1)} {' and '.join(map(str, listed))})"
+
+
+def describe_parameters(parameters: Mapping[str, object]) -> str:
+    """Return ``crnn, learning_rate 0.001``, by which a grid names its instances."""
+    return ", ".join(_texts(parameters))
+
+
+def _texts(parameters: Mapping[str, object]) -> list[str]:
+    texts = []
+    for name, value in parameters.items():
+        shown = f"{value:g}" if isinstance(value, float) else str(parameter_value(value))
+        if name in _COUNTED and isinstance(value, int):
+            texts.append(counted(value, _COUNTED[name]))
+        else:
+            texts.append(shown if name in _SAID_ALONE else f"{name} {shown}")
+    return texts
+
+
+def _first_part(parameters: Mapping[str, object]) -> str:
+    comments = (str(parameters.get(name) or "").strip() for name in ("comment_1", "comment_2"))
+    return ", ".join(filter(None, comments)) or str(parameters.get("architecture", ""))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
