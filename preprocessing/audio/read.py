@@ -46,12 +46,14 @@ class AudioFacts:
         n_channels: Channels of the file, before the mix to mono.
         audio_hash: 32 hex digits by which identical audio is recognised, whatever its file is called: BLAKE2b, 128 bits, of
             the rate and the mono float32 samples.
+        level_dbfs: Root mean square of the mono samples, in dB of full scale: a sine of full scale has -3.
     """
 
     duration_s: float
     sample_rate_hz: int
     n_channels: int
     audio_hash: str
+    level_dbfs: float
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,13 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         raise AudioError(
             f"{path}: too short, {clip.samples.size} samples at {clip.sample_rate_hz} Hz; at least {SHORTEST_S:g} s are wanted."
         )
-    return AudioFacts(clip.samples.size / clip.sample_rate_hz, clip.sample_rate_hz, clip.n_channels, clip.audio_hash or "")
+    return AudioFacts(
+        duration_s=clip.samples.size / clip.sample_rate_hz,
+        sample_rate_hz=clip.sample_rate_hz,
+        n_channels=clip.n_channels,
+        audio_hash=clip.audio_hash or "",
+        level_dbfs=float(10 * np.log10(np.mean(np.square(clip.samples, dtype=np.float64)))),
+    )
 
 
 def mix(name: Path | str, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS_NAME = "columns.parquet"
+LEVEL = "level_dbfs"
+"""A further column of every corpus of audio that does not list one; `preprocessing.audio.read.AudioFacts` says what it is."""
 
 _MEASURED = ("duration_s", "sample_rate_hz", "audio_hash")  # of the index, where the audio says what they are
 # Without zeros in front: 007 is the name of a recorder.
@@ -61,16 +63,21 @@ def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame 
 
     Args:
         folder: data/<dataset>.
-        index: Of it clip and source_clip; an augmented copy that was not listed has the values of its source.
-        collected: As of `collect_columns`; None: there are none.
+        index: Of it clip, source_clip and, where it was measured, level_dbfs; an augmented copy that was not listed has the
+            listed values of its source.
+        collected: As of `collect_columns`; None: nothing is listed.
     """
     path = folder / COLUMNS_NAME
-    if collected is None or len(collected.columns) == 1:
+    columns = index[["clip"]].reset_index(drop=True)
+    if collected is not None:
+        clips = index["clip"].where(index["clip"].isin(collected["clip"]), index["source_clip"])
+        listed = collected.set_index("clip").loc[list(clips)].reset_index(drop=True)
+        columns = columns.join(listed)
+    if LEVEL in index and LEVEL not in columns:
+        columns[LEVEL] = index[LEVEL].to_numpy()
+    if len(columns.columns) == 1:
         path.unlink(missing_ok=True)
         return
-    clips = index["clip"].where(index["clip"].isin(collected["clip"]), index["source_clip"])
-    columns = collected.set_index("clip").loc[list(clips)].reset_index(drop=True)
-    columns.insert(0, "clip", list(index["clip"]))
     replace_file(path, lambda temporary: write_table(temporary, columns))
 
 

@@ -1,4 +1,4 @@
-"""The facts about every clip that an index keeps: its length, its rate and a hash of its audio.
+"""The facts about every clip that an index keeps: its length, its rate, its level and a hash of its audio.
 
 Comes in: a checked list of clips and the folder of their audio. Goes out: the list with these facts, or with the reason why a
 clip cannot be used.
@@ -7,6 +7,7 @@ clip cannot be used.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from preprocessing.clips.columns import LEVEL
 from xval.base.errors import AudioError
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from preprocessing.parallel import Progress
 
+
+_FACTS = ("duration_s", "sample_rate_hz", "audio_hash", LEVEL)
 
 MOST_RATE_RATIO = 100
 """Of the rate of a file to that of most files of its corpus, either way: 8 kHz and 500 kHz lie within it."""
@@ -55,8 +58,8 @@ def describe_clips(
         progress: Told how many clips are read.
 
     Returns:
-        The clips with duration_s, sample_rate_hz and audio_hash, and reason: null where the clip can be used, which takes a
-        sample rate within `MOST_RATE_RATIO` of that of most clips.
+        The clips with duration_s, sample_rate_hz, audio_hash and level_dbfs, and reason: null where the clip can be used, which
+        takes a sample rate within `MOST_RATE_RATIO` of that of most clips.
     """
     import pandas as pd
 
@@ -64,7 +67,7 @@ def describe_clips(
 
     stretches = list_stretches(clips, Path(audio_folder))
     outcomes = list(map_in_processes(_describe, stretches, n_processes=n_processes, progress=progress))
-    facts = pd.DataFrame(outcomes, columns=["duration_s", "sample_rate_hz", "audio_hash", "reason"]).astype({"reason": object})
+    facts = pd.DataFrame(outcomes, columns=[*_FACTS, "reason"]).astype({"reason": object})
     for row, reason in implausible_rates(facts["sample_rate_hz"].where(facts["reason"].isna())).items():
         facts.loc[row, "reason"] = reason
     return pd.concat([clips, facts], axis=1)
@@ -96,4 +99,4 @@ def _describe(stretch: Stretch) -> dict[str, object]:
         facts = describe_audio(*stretch)
     except AudioError as error:
         return {"reason": str(error).removeprefix(f"{stretch.path}: ")}
-    return {"duration_s": facts.duration_s, "sample_rate_hz": facts.sample_rate_hz, "audio_hash": facts.audio_hash}
+    return {name: getattr(facts, name) for name in _FACTS}

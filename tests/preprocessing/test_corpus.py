@@ -406,7 +406,7 @@ def test_items_that_differ_in_case_or_spaces_alone_are_asked_about(audio: Path, 
 def test_any_item_name_goes_through(audio: Path, clips: pd.DataFrame, item: str) -> None:
     corpus, _ = make(clips.assign(item=[item, item, "b", "b"]), audio)
     assert item in set(corpus.index["item"])
-    assert sorted(path.name for path in corpus.folder.iterdir()) == ["corpus.parquet", "left_out.csv"]
+    assert sorted(path.name for path in corpus.folder.iterdir()) == ["columns.parquet", "corpus.parquet", "left_out.csv"]
     assert sorted(path.name for path in audio.parent.iterdir()) == ["audio", "data"]
 
 

@@ -57,6 +57,15 @@ def test_a_copy_that_is_not_listed_has_the_values_of_its_source(tmp_path: Path) 
     assert with_columns(index, tmp_path)["language"].tolist() == ["de", "de"]
 
 
+def test_the_level_of_each_clip_is_a_column_unless_one_is_listed(tmp_path: Path) -> None:
+    corpus = make(tmp_path, HEADER + "\n".join(ROWS))
+    levels = with_columns(corpus.index, corpus.folder).set_index("clip")["level_dbfs"]
+    assert levels[["a.wav", "b.wav"]].tolist() == pytest.approx([-20, 20 * np.log10(0.2)], abs=0.01)
+    assert levels["d.wav"] == pytest.approx(20 * np.log10(0.4), abs=0.01)  # a copy has its own
+    listed = make(tmp_path, HEADER.replace("age", "level_dbfs") + "\n".join(ROWS))
+    assert with_columns(listed.index, listed.folder).set_index("clip").loc["a.wav", "level_dbfs"] == 30
+
+
 def test_another_column_keeps_the_hash_of_the_index_and_none_removes_the_file(tmp_path: Path) -> None:
     without = HEADER.replace("gender,age,recorder,duration_s,", "")
     bare = [",".join(cell for place, cell in enumerate(row.split(",")) if place not in (3, 4, 5, 6)) for row in ROWS]
@@ -64,7 +73,9 @@ def test_another_column_keeps_the_hash_of_the_index_and_none_removes_the_file(tm
     assert (tmp_path / "data" / "toy" / COLUMNS_NAME).exists()
     corpus = make(tmp_path, without + "\n".join(bare))
     assert {*hashes, corpus.index_hash} == hashes
-    assert not (tmp_path / "data" / "toy" / COLUMNS_NAME).exists()
+    assert "age" not in with_columns(corpus.index, corpus.folder)
+    write_columns(corpus.folder, corpus.index, None)
+    assert not (corpus.folder / COLUMNS_NAME).exists()
     pd.testing.assert_frame_equal(with_columns(corpus.index, corpus.folder), corpus.index)
 
 

@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from preprocessing.clips.columns import write_columns
+from preprocessing.clips.columns import COLUMNS_NAME, write_columns
 from preprocessing.corpus import open_corpus
 
 
@@ -54,6 +54,7 @@ def test_what_is_not_there_is_named(results, command, data, with_recorder, argum
 
 
 def test_a_corpus_without_columns_says_how_to_get_them(results, command, data) -> None:
+    (data / "tones" / COLUMNS_NAME).unlink()
     ended = command("groups", results, "--data-folder", data)
     assert ended.code == 2
     assert "no further column puts its clips into 2 to 20 groups" in " ".join(ended.err.split())
