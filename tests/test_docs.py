@@ -25,7 +25,9 @@ from preprocessing.clips.table import check_clips
 from preprocessing.commands.command_line import read_settings
 from preprocessing.options.argument_parser import Parser
 from xval.base.config_file import read_defaults
+from xval.base.synonyms import SETTINGS as SYNONYMS
 from xval.experiment import command_line
+from xval.reuse.inference.model import SavedModel
 from xval.settings.architectures import architecture_names, find_architecture
 from xval.settings.classical import CLASSICAL
 from xval.settings.optimizer_arguments import is_argument
@@ -37,13 +39,19 @@ PROGRAMS = ("python ", "xval ", "make ", "pip ")
 NAMES_ALONE = re.compile(r"python -m \w+( \w+)?")
 
 PATTERN = re.compile(r" \.\.\.|\b(NAME|ROUTE|COMMAND)\b")  # the form of many commands, not one to be run
-OF_A_STUDY = {"experiments/first.py", "my_study/experiments/first.py", "own_words"}  # what `xval new` makes, and a user in it
+OF_A_STUDY = {  # what `xval new` makes, and a user in it
+    "experiments/first.py",
+    "my_study/experiments/first.py",
+    "experiments/emotion.py",
+    "own_words",
+}
 
 NEEDS = {
     "the packages anew, or an hour": {"make demo", "make test", "make test-slow", "make bench", "make docs"},
     "many minutes": {"python experiments/search.py", "python experiments/search.py 2", "pip install -e '.[search]'"},
     "a corpus that is not generated here": {
         "python -m preprocessing ravdess FOLDER",
+        "python -m preprocessing ravdess ravdess_audio --download --dataset emotions",
         "python -m xval groups results/ravdess/experiment_1 --by intensity",
         "python -m preprocessing audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",
         "python -m preprocessing huggingface SOURCE --label word --item speaker --dataset words",
@@ -145,8 +153,9 @@ def blocks(language):
 COMMANDS = sorted({command.text: command for page, text in PAGES.items() for command in commands_of(page, text)}.values())
 TO_RUN = [
     text
-    for _, text, is_inline in COMMANDS
+    for page, text, is_inline in COMMANDS
     if text.startswith("python")
+    and page != "emotion.md"  # whose commands are run below
     and not (is_inline and NAMES_ALONE.fullmatch(text))
     and text not in set().union(*NEEDS.values())
 ]
@@ -298,6 +307,30 @@ def test_settings_in_the_text_are_settings():
     assert {(page, key) for page, key in named if key not in known and not is_argument(key)} == set()
 
 
+def rows_of_terms():
+    """Yield the names of Keras or scikit-learn, and what is written for them here, of each row of from_keras.md."""
+    for there, here in re.findall(r"^\| (.+?) \| (.+) \|$", PAGES["from_keras.md"], re.MULTILINE):
+        yield re.findall(r"`([^`]+)`", there), re.findall(r"`([^`]+)`", here)
+
+
+@pytest.mark.parametrize(("there", "here"), list(rows_of_terms()))
+def test_terms_of_keras_and_scikit_learn_are_what_the_code_takes(there, here, tmp_path, monkeypatch):
+    write_own_parts(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    objects = {"xval": xval, "experiment": xval.Experiment, "results": xval.Results, "model": SavedModel}
+    answered = {wanted for name in there if name in SYNONYMS for wanted in re.findall(r"'(\w+)'", SYNONYMS[name])}
+
+    assert {wanted for wanted in answered if not any(wanted in written for written in here)} == set()
+    for written in here:
+        if found := re.fullmatch(r"(\w+) = (.+)", written):
+            given = {"architecture": "svm"} if found[1] in find_architecture("svm").options else {}
+            instance = resolve(Declaration("exp.py", "exp.py", "a test", {}, {1: given}), overrides={found[1]: found[2]})
+            assert found[1] in instance[0].parameters
+        elif found := re.fullmatch(r"(\w+)\.(\w+)\(.*\)", written):
+            assert hasattr(objects[found[1]], found[2])
+
+
 def keys_of_tables(text):
     """Yield what stands in the first column of the tables of settings."""
     for table in re.findall(r"^\| setting \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE):
@@ -349,6 +382,36 @@ def test_parts_of_ones_own_train_as_they_are_shown(project, monkeypatch):
 
     assert ended.returncode == 0, ended.stderr
     assert 0 <= project.records()[1, 1]["metrics"]["test"]["geometric_mean"] <= 1
+
+
+@pytest.mark.usefixtures("in_process", "eagerly")
+def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
+    """On four generated speakers, with one epoch of the network; the environment is made, and RAVDESS is not fetched."""
+    (script,) = [code for page, code in blocks("python") if page == "emotion.md"]
+    shell = "\n".join(code for language, code in code_of(PAGES["emotion.md"]) if language == "sh")
+    (project.folder / "xval").mkdir()
+    monkeypatch.chdir(project.folder / "xval")
+    answers = []
+
+    for line in shell.splitlines():
+        match shlex.split(line, comments=True):
+            case ["cd", folder]:
+                monkeypatch.chdir(folder)
+                Path("experiments/emotion.py").write_text(script)
+                write_audio(Path.cwd())
+            case ["python", "-m", "preprocessing", "ravdess", *_]:
+                continue
+            case ["python", "-m", module, *words]:
+                smaller = ["--n-speakers", "4"] if words[0] == "demo" else []
+                answers.append(project.run_module(module, *words, *smaller))
+            case ["python", name, *words]:
+                answers.append(project.run_script(name, *words, "--set", "num_epochs=1"))
+            case [program, *_]:
+                assert program in ("python3", ".", "pip")
+
+    assert [(answer.args, answer.stdout, answer.stderr) for answer in answers if answer.returncode] == []
+    assert len(answers) == 12
+    assert "hod" in answers[7].stdout
 
 
 def test_the_reader_that_is_shown_lists_clips_and_the_transform_changes_them(tmp_path):

@@ -15,6 +15,8 @@ _AUGMENTATION = (
 )
 _SEEDS = "'seed' for the training, or 'fold_seed' for the folds"
 _EPOCHS = "'num_epochs'"
+_VALIDATION = "'validation_fraction', in Experiment(...)"
+_ITEMS = "no setting: groups are the items of the corpus, which preprocessing is given (--item, --item-pattern)"
 _PRECISION = "'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16"
 _SCHEDULE = "'schedule'"
 
@@ -45,14 +47,20 @@ SETTINGS: Mapping[str, str] = {
     "data_augmentation": _AUGMENTATION,
     "mixup": "'augment_mixup'",
     "spec_augment": "'augment_time_masks' and 'augment_frequency_masks'",
-    "validation_split": "'validation_fraction', in Experiment(...)",
-    "val_split": "'validation_fraction', in Experiment(...)",
+    "validation_split": _VALIDATION,
+    "val_split": _VALIDATION,
+    "validation_data": _VALIDATION,
+    "groups": _ITEMS,
+    "group": _ITEMS,
     "test_size": "'test_fraction' with fold_strategy='holdout', in Experiment(...)",
     "model": "'architecture'",
     "network": "'architecture'",
     "estimator": "'architecture'",
     "clf": "'architecture'",
     "criterion": "'loss'",
+    "class_weight": "'class_weights': balanced",
+    "n_components": "'pca_components' of an estimator",
+    "n_estimators": "'n_trees' of forest and boosting",
     "l2": "'regularization_lambda'",
     "clipnorm": "'clip_norm'",
     "global_clipnorm": "'clip_norm'",
@@ -64,6 +72,7 @@ SETTINGS: Mapping[str, str] = {
     "sampling_rate": "'sample_rate_hz'",
     "n_iter": "'n_trials' of experiment.search(...)",
     "param_grid": "experiment.grid(learning_rate=[0.001, 0.0003]), which adds an instance for each value",
+    "refit": "python -m xval refit, or results.refit()",
     "verbose": "quiet=True of run(), or --quiet",
     "shuffle": "no setting: training examples are shuffled in every epoch",
 }  # fmt: skip

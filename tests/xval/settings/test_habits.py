@@ -57,6 +57,9 @@ WORDS = [
     ({"architecture": "svc"}, {"architecture": "svm"}),  # unknown architecture 'svc'
     ({"architecture": "SVM"}, {"architecture": "svm"}),
     ({"architecture": "RandomForestClassifier"}, {"architecture": "forest"}),
+    ({"class_weight": "balanced"}, "Here it is 'class_weights': balanced."),
+    ({"validation_data": 0.2}, "Here it is 'validation_fraction', in Experiment(...)."),
+    ({"groups": "speaker"}, "Here it is no setting: groups are the items of the corpus"),
     ({"architecture": "cnn_smal"}, "Did you mean 'cnn_small'?"),
     ({"seed": [1, 2, 3]}, "seed: received [1, 2, 3]; one number is wanted. To train each fold with 3 seeds and average the"),
     (
