@@ -113,8 +113,8 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
 
     assert ended.returncode == 0, ended.stderr
     assert "Nothing to do: all 4 jobs are done." in ended.stdout
-    assert "nested selection: each fold chooses" in ended.stdout
-    assert "Folds are missing of instance 1 (2 of 3 done)" in ended.stdout
+    assert "in each fold by its own validation" in ended.stdout
+    assert "Folds are missing of instances 1 (2/3), 2 (2/3)" in ended.stdout
     assert "LOADED []" in ended.stdout
     assert not left.exists()
     assert (project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns) == before

@@ -6,11 +6,12 @@ Comes in: instances with finished folds. Goes out: `Finding`s.
 from collections.abc import Mapping, Sequence
 
 from xval.answers.finding import Finding
+from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
 from xval.answers.summary import SIDE_NAMES, direction, test_side
-from xval.base.errors import first_of
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
+from xval.settings.finding_codes import Code
 
 
 def not_above_chance(done: Sequence[InstanceResults]) -> Finding | None:
@@ -21,10 +22,10 @@ def not_above_chance(done: Sequence[InstanceResults]) -> Finding | None:
     if not numbers:
         return None
     return Finding(
-        "not above chance",
-        f"Not above chance: {name_instances(numbers, done)}. The 95 % interval of the {SIDE_NAMES[side]} {metric} contains "
-        "chance or is worse. Do not rank these; look at the labels and the curves, train longer (num_epochs), or test more "
-        "items.",
+        Code.NOT_ABOVE_CHANCE,
+        f"Not above chance: {name_instances(numbers, done)}, whose 95 % interval of the {SIDE_NAMES[side]} {metric} contains "
+        "chance or is worse.",
+        f"Do not rank these; look at labels and curves, train longer (num_epochs), or test more {items_word(done)}.",
         tuple(numbers),
     )
 
@@ -35,28 +36,26 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None) -> Fi
     See `xval.measures.statistics.item_chance`.
     """
     hopeless = at_chance.instances if at_chance else ()
-    reached: dict[int, str] = {}
-    of_groups = None
+    numbers: list[int] = []
+    levels = ""
     for number, figure in _figures(done).items():
         group_chance, permuted, high = figure.get("group_chance"), figure.get("permuted"), figure.get("permuted_high")
         value = figure[figure["of"]]
         is_above_permuted = value is None or high is None or value > high
         if number in hopeless or (is_above_permuted and _is_better(figure, group_chance, 1)):
             continue
-        of_groups = of_groups or group_chance
-        shuffled = "" if permuted is None else f", {permuted:.3f} with labels shuffled within items"
-        reached[number] = f"{name_instances([number], done)}: {value:.3f}{shuffled}"
-    if not reached:
+        numbers.append(number)
+        shuffled = "" if permuted is None else f", shuffled {permuted:.3f}"
+        by_group = "" if group_chance is None else f", by group {group_chance:.3f}"
+        levels = levels or f"{value:.3f}{shuffled}{by_group}"
+    if not numbers:
         return None
-    metric = f"{SIDE_NAMES[test_side(done)]} {done[0].task.main_metrics[0]}"
-    one_answer = (
-        "" if of_groups is None else f" One answer for each group of items with the same classes reaches {of_groups:.3f}."
-    )
+    whose = name_instances(numbers, done) + ", the first" * (len(numbers) > 1)
     return Finding(
-        "item known",
-        f"Above chance in {metric}, but not above what knowing the item reaches: {first_of(reached.values())}.{one_answer} "
-        "Compare with these figures instead of chance, or test a group of items by itself (train_where, test_where).",
-        tuple(reached),
+        Code.ITEM_KNOWN,
+        f"Above chance, but not above what knowing the {item_word(done)} reaches: {whose} {levels}.",
+        f"Compare with these values, not with chance, or test groups of {items_word(done)} apart (train_where, test_where).",
+        tuple(numbers),
     )
 
 
@@ -70,14 +69,15 @@ def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Find
             numbers.append(instance.number)
     if not numbers:
         return None
-    above = f"the validation loss of {name_instances(numbers, done)} is above that of guessing on the test items"
-    text = f"Some answers are far off: {above}. Look at the worst answers, and try a lower learning_rate or fewer num_epochs."
+    above = f"the validation loss of {name_instances(numbers, done)} is above that of guessing"
+    text, advice = (
+        f"Some answers are far off: {above}.",
+        "Look at the worst answers; try a lower learning_rate or fewer num_epochs.",
+    )
     if done[0].task.has_classes:
-        text = (
-            f"Surer than it should be: {above}, so that wrong answers have high probabilities. Do not use the probabilities as "
-            "they are; try monitor = val_loss, label_smoothing or fewer num_epochs."
-        )
-    return Finding("too sure", text, tuple(numbers))
+        text = f"Surer than it should be where it is wrong: {above}."
+        advice = "Do not use the probabilities as they are; try monitor = val_loss, label_smoothing or fewer num_epochs."
+    return Finding(Code.TOO_SURE, text, advice, tuple(numbers))
 
 
 def _figures(done: Sequence[InstanceResults]) -> Mapping[int, ItemFigure]:

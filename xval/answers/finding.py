@@ -1,24 +1,31 @@
-"""What a finding is: something that has to be said beside the figures of some instances."""
+"""What a finding is: something that has to be said beside the results of some instances."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Kind = Literal[
-    "pretrained",
-    "random split", "folds missing", "repeats missing", "few items", "few validation items", "folds lacking classes", "seeds",
-    "not above chance", "item known", "too sure", "tie", "nested", "no pooled figures", "other clips", "corpus", "thresholds",
-    "fitted validation", "last epoch", "edge of the search", "below an estimator",
-]  # fmt: skip
+from xval.settings.finding_codes import Code
 
 
 class Finding(NamedTuple):
-    """Something that has to be known to read the figures.
+    """Something that has to be known to read the results.
 
     Attributes:
-        kind: What it is about.
-        text: A sentence or two, with what to do.
+        code: What it is about.
+        text: What is, a sentence of at most 25 words.
+        advice: What to do, likewise.
         instances: Those that it is about; empty: all.
     """
 
-    kind: Kind
+    code: Code
     text: str
+    advice: str
     instances: tuple[int, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """Code, text and advice, as they are shown in one line."""
+        return f"{self.code}: {self.text} {self.advice}"
+
+
+def capital(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return f"{text[:1].upper()}{text[1:]}"

@@ -1,38 +1,49 @@
-"""What has to be said beside the figures of some instances, each in a sentence with what to do.
+"""What has to be said beside the results of some instances, each a sentence and what to do.
 
-Comes in: instances. Goes out: `Finding`s, which the end of a run, the workbook and ``refit`` show. Nothing is read here, and
-no slow library loaded.
+Comes in: instances. Goes out: `Finding`s, which the end of a run, the page, the workbook and ``refit`` show. Nothing is read
+here, and no slow library loaded.
 """
 
 from collections.abc import Iterable, Sequence
 
 from xval.answers.chance_findings import item_known, not_above_chance, too_sure
-from xval.answers.finding import Finding
+from xval.answers.finding import Finding, capital
 from xval.answers.fitted_validation import comparable, fitted_to_own_items
-from xval.answers.names import name_instances
+from xval.answers.item_words import item_word, items_word
+from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import describe_nested
 from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES
+from xval.answers.summary import SIDE_NAMES, direction
 from xval.answers.training_findings import below_estimator, edge_of_search, last_epoch
 from xval.base.errors import first_of
-from xval.folds.random_split import describe_random_split
-from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON, Interval
+from xval.folds.random_split import count_lone_clips
+from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON
 from xval.results.instance import InstanceResults
+from xval.settings.finding_codes import Code, silenced
 
 _FEWEST_OF_NEXT_FOLD = 3  # folds
+_MOST_NAMED = 3
 
 
 def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
-    """Return what has to be said of some instances (at least one) of one experiment, the weightiest first."""
+    """Return what has to be said of some instances (at least one) of one experiment, the weightiest first.
+
+    What all of them silence is left out.
+    """
     done = [instance for instance in instances if instance.folds]
     if not done:
         return []
+    unsaid = silenced(instance.parameters.get("silence") for instance in done)
+    return [finding for finding in _all_findings(instances, done) if finding is not None and finding.code not in unsaid]
+
+
+def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceResults]) -> Iterable[Finding | None]:
     ranking, at_chance = rank_instances(done), not_above_chance(done)
-    findings = (
-        *_pretrained(done),
-        *_cautions(done),
+    yield from _pretrained(done)
+    yield from _cautions(done)
+    yield from (
         _random_split(done),
         _other_clips(done),
         _folds_missing(instances),
@@ -42,42 +53,39 @@ def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
         _fitted_validation(done),
         _folds_lacking_classes(done),
         _untuned_labels(done),
-        _no_pooled_figures(done),
-        *_seeds(done),
+        _no_pooled_values(done),
+    )
+    yield from _seeds(done)
+    yield from (
         at_chance,
         item_known(done, at_chance),
         too_sure(done, at_chance),
         last_epoch(done),
         edge_of_search(done),
         below_estimator(done),
-        # Where nothing is above chance there is nothing to choose.
-        *(
-            []
-            if at_chance and len(at_chance.instances) == len(done)
-            else [_tie(done, ranking, at_chance), _nested(done, ranking)]
-        ),
     )
-    return [finding for finding in findings if finding is not None]
+    if not at_chance or len(at_chance.instances) < len(done):  # else there is nothing to choose
+        yield _tie(done, ranking, at_chance)
+        yield _nested(done, ranking)
 
 
 def _pretrained(done: Sequence[InstanceResults]) -> Iterable[Finding]:
-    """Say of which instances the figures may be of what their models had heard before."""
+    """Say of which instances the test values may be of what their models had heard before."""
     concerned: dict[Origin, list[int]] = {}
     for instance in done:
         concerned.setdefault(judge_instance(instance), []).append(instance.number)
     for origin, numbers in concerned.items():
         if origin.state == "clean":
             continue
-        advice = ""
+        advice = f"Make sure that no tested {item_word(done)} is in what it was trained on."
         if origin.state == "leaked":
-            advice = " The test figures are too good: leave out what was heard. python -m xval check has the names."
+            advice = "The test values are too good: leave out what was heard; python -m xval check has the names."
         elif not origin.vouched:
             advice = (
-                " If it has heard what is tested, the figures are too good. Say what it was trained on with pretrained_on, "
-                "or compare with an instance that has no such part."
+                "It may have heard what is tested: say what it was trained on (pretrained_on), or compare with an instance "
+                "without it."
             )
-        said = f"{name_instances(numbers, done)}: {clause(origin)}."
-        yield Finding("pretrained", f"{said[:1].upper()}{said[1:]}{advice}", tuple(numbers))
+        yield Finding(Code.HEARD_BEFORE, f"In {name_instances(numbers, done)}: {clause(origin)}.", advice, tuple(numbers))
 
 
 def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
@@ -88,24 +96,33 @@ def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
             concerned.setdefault(text, []).append(instance.number)
     for text, numbers in concerned.items():
         whose = "" if len(numbers) == len(done) else f" ({name_instances(numbers, done)})"
-        yield Finding("corpus", f"The corpus{whose}: {text}.", tuple(numbers) if whose else ())
+        what, _, advice = text.partition(". ")
+        advice = f"{advice or 'Read the results with this in mind'}."
+        yield Finding(Code.CORPUS, f"{capital(what)}{whose}.", advice, tuple(numbers) if whose else ())
 
 
 def _random_split(done: Sequence[InstanceResults]) -> Finding | None:
-    text = describe_random_split(done[0].n_clips.values())
-    return Finding("random split", f"{text[:1].upper()}{text[1:]}.") if text else None
+    counts = count_lone_clips(done[0].n_clips.values(), item_word(done))
+    if not counts:
+        return None
+    return Finding(
+        Code.RANDOM_SPLIT,
+        f"{capital(counts)}, as in a random split.",
+        "If several are of one speaker, session or recording, make that the item (--item-pattern, or a column item).",
+    )
 
 
 def _other_clips(done: Sequence[InstanceResults]) -> Finding | None:
-    """Say when instances are tested, or ranked by validation figures, on other clips."""
-    wrong = {"test_where": "test figures", "train_where": "validation figures, which rank them,"}
+    """Say when instances are tested, or ranked by validation, on other clips."""
+    wrong = {"test_where": "test", "train_where": "validation"}
     differing = {name: what for name, what in wrong.items() if len({instance.parameters.get(name) for instance in done}) > 1}
     if not differing:
         return None
     return Finding(
-        "other clips",
-        f"Instances differ in {' and '.join(differing)}: their {' and their '.join(differing.values())} are of other clips and "
-        "do not compare, so that none of them is better by these. Compare instances that agree in both.",
+        Code.OTHER_CLIPS,
+        f"Instances differ in {' and '.join(differing)}: their {' and '.join(differing.values())} values are of other clips "
+        "and do not compare.",
+        "Compare instances that agree in both train_where and test_where.",
     )
 
 
@@ -113,16 +130,15 @@ def _folds_missing(instances: Sequence[InstanceResults]) -> Finding | None:
     lacking = [instance for instance in instances if len(instance.folds) < instance.n_folds]
     if not lacking:
         return None
-    listed = first_of(f"instance {instance.number} ({len(instance.folds)} of {instance.n_folds} done)" for instance in lacking)
+    listed = first_of((f"{instance.number} ({len(instance.folds)}/{instance.n_folds})" for instance in lacking), _MOST_NAMED)
     has_failed = any(record["status"] == "failed" for instance in lacking for record in instance.jobs.values())
-    advice = (
+    return Finding(
+        Code.FOLDS_MISSING,
+        f"Folds are missing of instance{'s' * (len(lacking) > 1)} {listed}: means leave {items_word(instances)} out, perhaps "
+        "hard ones, and do not compare.",
         "Run the command again when what failed is mended; the sheet folds has the errors."
         if has_failed
-        else "Run these folds too, before you report a figure."
-    )
-    return Finding(
-        "folds missing",
-        f"Folds are missing of {listed}: the means leave items out, perhaps the hard ones, and do not compare. {advice}",
+        else "Run these folds too, before you report anything.",
         tuple(instance.number for instance in lacking),
     )
 
@@ -132,13 +148,11 @@ def _repeats_missing(done: Sequence[InstanceResults]) -> Finding | None:
     lacking = [instance for instance in whole if len(instance.done) != instance.n_jobs]
     if not lacking:
         return None
-    listed = first_of(
-        f"instance {instance.number} ({len(instance.done)} of {instance.n_jobs} jobs done)" for instance in lacking
-    )
+    listed = first_of((f"{instance.number} ({len(instance.done)}/{instance.n_jobs} jobs)" for instance in lacking), _MOST_NAMED)
     return Finding(
-        "repeats missing",
-        f"Repeats are missing of {listed}: means over folds and items are of those that are there, pooled figures of repeats "
-        "that have every fold. Run the command again.",
+        Code.REPEATS_MISSING,
+        f"Repeats are missing of instance{'s' * (len(lacking) > 1)} {listed}: means are of those that are there.",
+        "Run the command again; pooled values are of the repeats that have every fold.",
         tuple(instance.number for instance in lacking),
     )
 
@@ -147,12 +161,16 @@ def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
     n_items = max(len(instance.n_clips) for instance in done)
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
         return None
-    what = Interval(0, 1, n_items, "").caution
-    return Finding("few items", f"{what[:1].upper()}{what[1:]}. Record more items before you rely on a figure.")
+    items = items_word(done, n_items)
+    return Finding(
+        Code.FEW_ITEMS,
+        f"{n_items} {items} tell{'s' * (n_items == 1)} little about others: one more may change a value and its interval much.",
+        f"Record more {items_word(done)} before you rely on a value.",
+    )
 
 
 def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
-    """Say when several instances are ranked by validation figures of less than half of the items."""
+    """Say when several instances are ranked by validation of less than half of the items."""
     records = max(done, key=lambda instance: len(instance.folds)).folds.values()
     validated = {item for record in records for item in record["items"]["validation"]}
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
@@ -161,22 +179,25 @@ def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     n_folds = done[0].n_folds // done[0].n_deals
     can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0].parameters.get("validation") != "next_fold"
     return Finding(
-        "few validation items",
-        f"The validation figures, which rank instances and choose epochs, are of {len(validated)} of the {n_items} items: "
-        + ("those that were drawn, some in several folds." if n_folds > 1 else "those of the one split.")
-        + (" With validation = next_fold each item validates once." if can_follow else " Small differences may be luck."),
+        Code.FEW_VALIDATION_ITEMS,
+        f"Validation, which ranks instances and chooses epochs, is by {len(validated)} of the {n_items} {items_word(done)}: "
+        + ("those that were drawn, some in several folds." if n_folds > 1 else "those of the one split."),
+        f"Set validation = next_fold: each {item_word(done)} validates once."
+        if can_follow
+        else "Do not choose by small differences, which may be luck.",
     )
 
 
 def _fitted_validation(done: Sequence[InstanceResults]) -> Finding | None:
-    """Say which ensembles are not selected, because their validation figures are of items that they were fitted to."""
+    """Say which ensembles are not selected, because they are validated by items that they were fitted to."""
     numbers = fitted_to_own_items(done)
     if not numbers:
         return None
     return Finding(
-        "fitted validation",
-        f"Validation figures do not rank {name_instances(numbers, done)}: with one validation item in a fold, they are of the "
-        "item that the members were chosen or weighed by, so that they look too good. Compare by test figures.",
+        Code.FITTED_VALIDATION,
+        f"Validation does not rank {name_instances(numbers, done)}: it is by the one {item_word(done)} that chose or weighed "
+        "the members.",
+        "Compare by test values; with more to validate in each fold, validation ranks too.",
         numbers,
     )
 
@@ -185,9 +206,8 @@ def _folds_lacking_classes(done: Sequence[InstanceResults]) -> Finding | None:
     folds = sorted({fold for instance in done if instance.over_items for fold in instance.over_items["folds_lacking_classes"]})
     if not folds:
         return None
-    what = done[0].task.uneven_folds.format(folds=first_of(folds))
-    text = f"{what}. Read the pooled ones, of all folds together."
-    return Finding("folds lacking classes", text)
+    what = done[0].task.uneven_folds.format(folds=name_numbers(folds))
+    return Finding(Code.FOLDS_LACKING_CLASSES, f"{what}.", "Read the pooled values, of all folds together.")
 
 
 def _untuned_labels(done: Sequence[InstanceResults]) -> Finding | None:
@@ -198,27 +218,30 @@ def _untuned_labels(done: Sequence[InstanceResults]) -> Finding | None:
             folds.setdefault(label, set()).add(record["fold"])
     if not folds:
         return None
-    listed = first_of((f"'{label}' (fold {first_of(sorted(of_label))})" for label, of_label in sorted(folds.items())))
-    return Finding("thresholds", f"No validation clip has the label {listed}: its threshold there is 0.5, chosen by nothing.")
+    listed = first_of((f"'{label}' (fold {name_numbers(of_label)})" for label, of_label in sorted(folds.items())), most=2)
+    return Finding(
+        Code.UNTUNED_LABELS,
+        f"No validation clip has the label {listed}: the threshold there is 0.5, chosen by nothing.",
+        "Read its average precision, which needs no threshold, or validate with more clips.",
+    )
 
 
-def _no_pooled_figures(done: Sequence[InstanceResults]) -> Finding | None:
+def _no_pooled_values(done: Sequence[InstanceResults]) -> Finding | None:
     missing = {instance.number: instance.over_items["missing"] for instance in done if instance.over_items}
     missing = {number: reason for number, reason in missing.items() if reason}
     if not missing:
         return None
-    number, reason = next(iter(missing.items()))
     return Finding(
-        "no pooled figures",
-        f"There are no pooled figures of {name_instances(missing, done)}: {reason} (instance {number}). The intervals are "
-        "those of means over items. Run these folds again if you want pooled ones.",
+        Code.NO_POOLED_VALUES,
+        f"There are no pooled values of {name_instances(missing, done)}: {next(iter(missing.values()))}.",
+        f"Intervals are of means over {items_word(done)}; run these folds again if you want pooled ones.",
         tuple(missing),
     )
 
 
 def _seeds(done: Sequence[InstanceResults]) -> Iterable[Finding]:
     for group in seed_twins(parameters_of(done)):
-        yield Finding("seeds", describe_seed_twins(group), group)
+        yield Finding(Code.SEEDS, *describe_seed_twins(group), group)
 
 
 def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
@@ -233,15 +256,20 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     ties = find_ties(best, others, ranking.side, ranking.metric)
     if not ties:
         return None
+    number, margin = next(iter(ties.items()))
+    is_higher = bool(direction(done, ranking.metric))
+    low, middle, high = sorted(end if is_higher else 0 - end for end in margin)
+    best_of = f"{'highest' if is_higher else 'lowest'} {SIDE_NAMES[ranking.side]} {ranking.metric}"
     return Finding(
-        "tie",
-        f"{name_instances([ranking.selected], done)} is not surely better than {name_instances(ties, done)}: the difference in "
-        f"{SIDE_NAMES[ranking.side]} {ranking.metric} lies within its 95 % interval (corrected t over folds). Take the "
-        "simplest of them, or tell them apart with more items or repeats.",
+        Code.TIE,
+        f"{name_instances([best.number], done)} has the {best_of}, but not by a margin that these {items_word(done)} can "
+        f"prove: {middle:.3f} [{low:.3f}, {high:.3f}] to instance {number}.",
+        f"Take the simplest of instances {name_numbers([best.number, *ties])}, or tell them apart with more {items_word(done)} "
+        "or repeats.",
         (ranking.selected, *ties),
     )
 
 
 def _nested(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:
-    text = describe_nested(comparable(done), ranking)
-    return Finding("nested", text) if text else None
+    said = describe_nested(comparable(done), ranking)
+    return Finding(Code.NESTED, *said) if said else None

@@ -8,9 +8,11 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from xval.answers.summary import differing_parameters, parameter_value
-from xval.base.errors import counted, first_of
+from xval.base.errors import counted
+from xval.settings.resolve import describe_numbers
 
 _LONGEST = 60  # characters, of names that are made and of those in sentences
+_MOST_RUNS = 3
 _SAID_ALONE = ("architecture", "features", "frontend")
 _COUNTED = {"time_parts": "part"}
 
@@ -60,16 +62,22 @@ def names_of(instances: Iterable[_HasParameters]) -> dict[int, str]:
 
 
 def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters]) -> str:
-    """Return ``SVM (instance 3)``, ``SVM and CNN (instances 3 and 4)``, or of more ``instances 3, 4, 6 and 7 more``.
+    """Return ``SVM (instance 3)``, ``SVM and CNN (instances 3 and 4)``, or of more ``instances 3-5, 7``.
 
     `instances` are all of the set, by which they are named.
     """
     listed = list(numbers)
     if len(listed) > 2:
-        return f"instances {first_of(listed)}"
+        return f"instances {name_numbers(listed)}"
     names = names_of(instances)
     called = " and ".join(dict.fromkeys(_short(names[number].removesuffix(f" #{number}")) for number in listed))
     return f"{called} (instance{'s' * (len(listed) > 1)} {' and '.join(map(str, listed))})"
+
+
+def name_numbers(numbers: Iterable[int]) -> str:
+    """Return ``3`` or ``3-5, 7``, of many the first: ``1, 3, 5 and more``."""
+    runs = describe_numbers(numbers).split(", ")
+    return ", ".join(runs[:_MOST_RUNS]) + " and more" * (len(runs) > _MOST_RUNS)
 
 
 def describe_parameters(parameters: Mapping[str, object]) -> str:

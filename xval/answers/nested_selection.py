@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.answers.figure_text import format_test
-from xval.answers.names import name_instances
+from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import direction, test_side
@@ -149,22 +149,25 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
     return ours - theirs if direction([selected], metric) else theirs - ours
 
 
-def describe_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
-    """Say what choosing in each fold by that fold's own validation figure yields; empty where there is nothing to choose."""
+def describe_nested(done: Sequence[InstanceResults], ranking: Ranking) -> tuple[str, str] | None:
+    """Return what choosing in each fold by its own validation items yields, and what to report; None: nothing to choose."""
     nested = choose_nested(done, ranking)
     if nested is None:
-        return ""
+        return None
     side, metric = test_side(done), nested.task.main_metrics[0]
     selected = next(instance for instance in done if instance.number == ranking.selected)
     gain = selection_bias(selected, nested, side, metric) or 0.0
     bias = f"here by {gain:.3f}" if gain > 0 else "though not here"
-    left_out = f" Without {name_instances(nested.left_out, done)}, which lack folds." if nested.left_out else ""
-    return (
-        f"Choosing among the {nested.n_competing} instances by validation reaches test {metric} "
-        f"{format_test(nested, side, metric)} on new items (nested selection: each fold chooses by its own validation items). "
-        f"Report this for your way of choosing; that of {name_instances([selected.number], done)} alone, "
-        f"{format_test(selected, side, metric)}, is too good on average, {bias}.{left_out}"
+    left_out = f" (without {name_numbers(nested.left_out)}: folds missing)" if nested.left_out else ""
+    text = (
+        f"Choosing among {nested.n_competing} instances{left_out} in each fold by its own validation reaches test {metric} "
+        f"{format_test(nested, side, metric)}."
     )
+    advice = (
+        f"Report this nested value for your way of choosing; that of {name_instances([selected.number], done)}, "
+        f"{format_test(selected, side, metric)}, is too good on average, {bias}."
+    )
+    return text, advice
 
 
 def _by_fold(

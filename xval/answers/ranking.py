@@ -16,7 +16,7 @@ from xval.answers.names import name_instances, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import SIDE_NAMES, chance_level, direction, has_windows, test_side
-from xval.measures.statistics.comparison import are_ties
+from xval.measures.statistics.comparison import quick_intervals
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
 
@@ -93,23 +93,29 @@ def find_best(
     )
 
 
-def find_ties(first: InstanceResults, others: Iterable[InstanceResults], side: str, metric: str) -> list[int]:
-    """Return the numbers of instances whose difference to the first lies within its 95 % interval (corrected t over folds).
+def find_ties(
+    first: InstanceResults, others: Iterable[InstanceResults], side: str, metric: str
+) -> dict[int, tuple[float, float, float]]:
+    """Return the instances to which the difference of the first has a 95 % interval (corrected t over folds) that contains 0.
 
     Instances that have not the same folds, and all if there are fewer than two folds, are no ties.
+
+    Returns:
+        By number, in the order of the others: lower end, mean difference (first minus other) and upper end.
     """
     ours = first.fold_values(side, metric)
     part = "validation" if side.endswith("validation") else "test"
     items = [record["items"] for record in first.folds.values() if record["fold"] in ours]
     if len(ours) < 2 or not all(sides[part] and sides["training"] for sides in items):
-        return []
+        return {}
     ratio = fmean(len(sides[part]) / len(sides["training"]) for sides in items)
     values = {other.number: other.fold_values(side, metric) for other in others}
     alike = {number: theirs for number, theirs in values.items() if theirs.keys() == ours.keys()}
     if not alike:
-        return []
+        return {}
     differences = np.array([[ours[fold] - theirs[fold] for fold in ours] for theirs in alike.values()])
-    return [number for number, is_tie in zip(alike, are_ties(differences, ratio), strict=True) if is_tie]
+    intervals = [(low, mean, high) for low, mean, high in quick_intervals(differences, ratio).tolist()]
+    return {number: ends for number, ends in zip(alike, intervals, strict=True) if ends[0] <= 0 <= ends[2]}
 
 
 def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:

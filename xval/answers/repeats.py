@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
+from xval.answers.names import name_numbers
 from xval.results.instance import InstanceResults
 from xval.settings.parameters import hash_parameters
-from xval.settings.resolve import describe_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,11 +66,11 @@ def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int
     return [tuple(sorted(seeds)) for seeds in alike.values() if len(set(seeds.values())) > 1]
 
 
-def describe_seed_twins(group: Sequence[int]) -> str:
-    """Return two sentences on one group of `seed_twins`: what they are, and what to declare instead."""
+def describe_seed_twins(group: Sequence[int]) -> tuple[str, str]:
+    """Return what one group of `seed_twins` is, and what to declare instead."""
     return (
-        f"Instances {describe_numbers(group)} differ in their seed alone: they are repeats of one method, have one rank by "
-        f"their common mean, and none is better. Declare one instance with repeats = {len(group)} instead."
+        f"Instances {name_numbers(group)} differ in their seed alone: they are repeats of one method and have one rank.",
+        f"Declare one instance with repeats = {len(group)} instead.",
     )
 
 

@@ -16,8 +16,10 @@ from xval.base.numbers import finite_or_nan
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, trains_network
 from xval.settings.classical import CLASSICAL
+from xval.settings.finding_codes import Code
 from xval.settings.space import Interval, SearchPlan
 
+_MOST_NAMED = 3
 _NEAR_EDGE = 0.05  # of a range: what is drawn evenly lies there once in twenty times
 
 
@@ -33,13 +35,14 @@ def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
         ended = [(record.get("best_epoch"), record.get("epochs")) for record in instance.done.values()]
         is_last = [best == epochs for best, epochs in ended if best and epochs]
         if is_last and 2 * sum(is_last) >= len(is_last):
-            concerned[instance.number] = f"instance {instance.number} ({sum(is_last)} of {len(is_last)} jobs)"
+            concerned[instance.number] = f"{instance.number} ({sum(is_last)}/{len(is_last)})"
     if not concerned:
         return None
     return Finding(
-        "last epoch",
-        f"The best epoch is the last one in {first_of(concerned.values())}: training ended while it still got better. Raise "
-        "num_epochs.",
+        Code.LAST_EPOCH,
+        f"The best epoch is the last one in instance{'s' * (len(concerned) > 1)} {first_of(concerned.values(), _MOST_NAMED)}: "
+        "training ended while it still got better.",
+        "Raise num_epochs.",
         tuple(concerned),
     )
 
@@ -49,10 +52,11 @@ def edge_of_search(done: Sequence[InstanceResults]) -> Finding | None:
     concerned = [(instance.number, text) for instance in done for text in _at_edges(instance)]
     if not concerned:
         return None
+    more = len(concerned) - 1
     return Finding(
-        "edge of the search",
-        f"The best value lies at the edge of what was searched: {first_of(text for _, text in concerned)}. A better one may "
-        "lie beyond; widen the range in search(), where the setting allows it.",
+        Code.EDGE_OF_SEARCH,
+        f"The best {concerned[0][1]}{f', and of {more} more' * bool(more)}.",
+        "Widen the range in search(), where the setting allows it: a better value may lie beyond.",
         tuple(dict.fromkeys(number for number, _ in concerned)),
     )
 
@@ -74,7 +78,8 @@ def _at_edges(instance: InstanceResults) -> Iterator[str]:
         ):
             if 2 * n_there > len(places):
                 shown = value_text(int(edge) if drawn.whole else float(edge))
-                yield f"{name} of instance {instance.number} near its {word}, {shown}, in {n_there} of {len(places)} folds"
+                where = f"lies near the {word} that was searched, {shown} ({n_there} of {len(places)} folds)"
+                yield f"{name} of instance {instance.number} {where}"
 
 
 def _place(drawn: Interval, value: float) -> float:
@@ -110,12 +115,11 @@ def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
         if len(worse) == 1
         else f"The networks of {name_instances(worse, done)} are"
     )
-    figures = f"{reached:.3f}{' at best' if len(worse) > 1 else ''}, and {sign * means[best.number]:.3f}"
+    values = f"{reached:.3f}{' at best' if len(worse) > 1 else ''} against {sign * means[best.number]:.3f}"
     return Finding(
-        "below an estimator",
-        f"{whose} worse than the estimator {name_instances([best.number], done)}: {SIDE_NAMES[side]} "
-        f"{metric} {figures}. Train longer (num_epochs), with another learning_rate or a smaller network, or take the "
-        "estimator.",
+        Code.BELOW_ESTIMATOR,
+        f"{whose} worse than the estimator {name_instances([best.number], done)}: {SIDE_NAMES[side]} {metric} {values}.",
+        "Train longer (num_epochs), with another learning_rate or a smaller network, or take the estimator.",
         tuple(worse),
     )
 

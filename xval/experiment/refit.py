@@ -138,7 +138,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     figure = format_figure(best.over_folds(chosen.side, chosen.metric), best.n_folds)
     console.print(f"Instance {chosen.selected} is selected: best mean {SIDE_NAMES[chosen.side]} {chosen.metric} ({figure}).")
     for finding in find_findings(instances):
-        console.print(f"- {finding.text}", soft_wrap=True, markup=False)
+        console.print(f"- {finding.line}", soft_wrap=True, markup=False)
     return chosen.selected
 
 

@@ -197,7 +197,7 @@ def _run(
     notes = Console(quiet=True) if command.quiet else console
     notes.print(where)
     for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
-        notes.print(describe_seed_twins(group), soft_wrap=True)
+        notes.print(" ".join(describe_seed_twins(group)), soft_wrap=True)
     check_search(planned.instances)
     jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)
     searches = make_searches(jobs, declaration, command.overrides, corpus)

@@ -1,9 +1,12 @@
 """Whether folds over items are a random split over clips, as far as the clips of each item tell.
 
-Comes in: how many clips each item has. Goes out: a sentence, which preprocessing, a run and the audit show.
+Comes in: how many clips each item has. Goes out: a sentence, which preprocessing and the audit show, or its
+beginning, for the findings of a run.
 """
 
 from collections.abc import Collection
+
+from xval.base.errors import counted
 
 
 def is_random_split(n_clips: Collection[int]) -> bool:
@@ -20,17 +23,24 @@ def describe_random_split(n_clips: Collection[int]) -> str:
     That these clips share a speaker is not known: 60 speakers with one clip each are a split over speakers. So it is the counts
     that are said, and what follows if there are fewer speakers than items.
     """
-    if not is_random_split(n_clips):
+    counts = count_lone_clips(n_clips)
+    if not counts:
         return ""
-    n_alone = _count_alone(n_clips)
-    counts = f"each of the {n_alone} items has one clip"
-    if n_alone < len(n_clips):
-        counts = f"{n_alone} of {len(n_clips)} items have one clip"
     return (
         f"{counts}, as in a random split: if several items are of one speaker, session or recording, it is on both sides of "
         "the folds, and the figures say nothing about unseen ones; make what must stay unseen the item (--item-pattern, or a "
         "column item)"
     )
+
+
+def count_lone_clips(n_clips: Collection[int], item: str = "item") -> str:
+    """Return how many items have one clip, where that are most clips; else nothing. `item` is the word for one."""
+    if not is_random_split(n_clips):
+        return ""
+    n_alone = _count_alone(n_clips)
+    if n_alone < len(n_clips):
+        return f"{n_alone} of {counted(len(n_clips), item)} have one clip"
+    return f"each of the {counted(n_alone, item)} has one clip"
 
 
 def _count_alone(n_clips: Collection[int]) -> int:

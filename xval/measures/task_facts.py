@@ -92,10 +92,7 @@ class TaskFacts:
             "augment_mixup": "augment_mixup mixes the targets of clips; {task} has none",
         }
     )
-    uneven_folds: str = (
-        "Not every class is tested in fold {folds}: figures that average over classes (balanced accuracy, macro F1, precision, "
-        "recall, AUC, EER, mean average precision) are undefined there, or of fewer classes"
-    )
+    uneven_folds: str = "Not every class is tested in fold {folds}: means over classes are undefined there, or of fewer classes"
     why_final: str = ""
     why_no_ensemble: str = ""
     why_no_folder: str = ""

@@ -159,7 +159,7 @@ def describe_answer(contents: PageContents) -> list[str]:
         describe_selection(contents.instances),
         *searched,
         *compared,
-        *(finding.text for finding in find_findings(contents.instances)),
+        *(finding.line for finding in find_findings(contents.instances)),
     ]
 
 

@@ -56,7 +56,7 @@ def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console
             line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
         for finding in find_findings(instances):
-            console.print(Text(f"- {finding.text}"), soft_wrap=True)
+            console.print(Text(f"- {finding.line}"), soft_wrap=True)
     return instances
 
 

@@ -29,6 +29,7 @@ from xval.folds.plan import FoldSettings, Strategy
 from xval.measures.forms import FigureOptions
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
+from xval.settings.finding_codes import join_codes
 from xval.settings.optimizer_arguments import join_arguments
 from xval.settings.scope import Scope
 from xval.settings.space import Choice, SearchPlan
@@ -179,6 +180,9 @@ class Settings(FeatureSettings):
     tensorboard_batches: Annotated[bool, Scope.UNHASHED | Scope.NETWORK] = False  # as data_on_device
     callbacks: Annotated[OptionalText, BeforeValidator(join_names), _NETWORK] = None
     # evaluation
+    silence: Annotated[OptionalText, BeforeValidator(join_names), reading(join_codes), _RUN | Scope.BETWEEN_STEPS] = (
+        None  # as data_on_device
+    )
     evaluate_training: Annotated[bool, _PACE]
     metrics: Annotated[str, BeforeValidator(join_names), _PACE | Scope.MODEL]
     clip_average: Annotated[Literal["probabilities", "logits", "votes"], _PACE]

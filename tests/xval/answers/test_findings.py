@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from xval.answers.findings import find_findings
+from xval.measures.statistics.comparison import corrected_t
+from xval.settings.finding_codes import Code
 from xval.settings.space import SearchPlan, choice, integers, log_uniform
 
 
 def texts(instances):
-    return {finding.kind: finding.text for finding in find_findings(instances)}
+    return {finding.code: f"{finding.text} {finding.advice}" for finding in find_findings(instances)}
 
 
 def with_sides(make_record, fold, validation, test, **changes):
@@ -44,12 +47,12 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
         )
         for number in (1, 2)
     ]
-    text = texts(instances)["nested"]
-    assert text.startswith("Choosing among the 2 instances by validation reaches test balanced_accuracy 0.500 ± 0.100")
-    assert (
-        "that of cnn_small, learning_rate 1 (instance 1) alone, 0.667 ± 0.208, is too good on average, here by 0.167." in text
+    text = texts(instances)[Code.NESTED]
+    assert text.startswith(
+        "Choosing among 2 instances in each fold by its own validation reaches test balanced_accuracy 0.500 ± 0.100"
     )
-    assert "nested" not in texts(instances[:1])
+    assert "that of cnn_small, learning_rate 1 (instance 1), 0.667 ± 0.208, is too good on average, here by 0.167." in text
+    assert Code.NESTED not in texts(instances[:1])
 
 
 def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_instance, make_record):
@@ -60,11 +63,9 @@ def test_a_figure_is_not_called_too_good_where_the_nested_one_is_higher(make_ins
         )
         for number, sides in values.items()
     ]
-    text = texts(instances)["nested"]
+    text = texts(instances)[Code.NESTED]
     assert "reaches test balanced_accuracy 0.633" in text
-    assert (
-        "that of cnn_small, learning_rate 1 (instance 1) alone, 0.500 ± 0.000, is too good on average, though not here." in text
-    )
+    assert "that of cnn_small, learning_rate 1 (instance 1), 0.500 ± 0.000, is too good on average, though not here." in text
 
 
 def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_record):
@@ -75,10 +76,10 @@ def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_
         )
         for number, values in ((1, folds), (2, sorted(folds)))
     ]
-    assert {"tie", "nested"} <= set(texts([replace(each, over_items=over_items(0.55, 0.7)) for each in instances]))
+    assert {Code.TIE, Code.NESTED} <= set(texts([replace(each, over_items=over_items(0.55, 0.7)) for each in instances]))
     found = texts([replace(each, over_items=over_items(0.4, 0.7)) for each in instances])
-    assert "Do not rank these" in found["not above chance"]
-    assert not {"tie", "nested"} & set(found)
+    assert "Do not rank these" in found[Code.NOT_ABOVE_CHANCE]
+    assert not {Code.TIE, Code.NESTED} & set(found)
 
 
 def test_few_validation_items_are_said_where_they_rank_instances(make_instance, make_record):
@@ -88,20 +89,20 @@ def test_few_validation_items_are_said_where_they_rank_instances(make_instance, 
             record["items"] = {"training": ["a", "b"], "validation": [*item], "test": ["d", "e"]}
         return make_instance(number, records, learning_rate=number)
 
-    text = texts([instance(1, "c", "c"), instance(2, "c", "c")])["few validation items"]
-    assert "are of 1 of the 5 items" in text
+    text = texts([instance(1, "c", "c"), instance(2, "c", "c")])[Code.FEW_VALIDATION_ITEMS]
+    assert "is by 1 of the 5 items" in text
     assert "next_fold" not in text, "two folds leave no third one to validate"
-    assert "few validation items" not in texts([instance(1, "c", "c")])
-    assert "few validation items" not in texts([instance(number, "abc", "ab") for number in (1, 2)])
-    assert "few validation items" not in texts([instance(1, "c"), instance(2, "abc", "ab")]), "1 has not ended"
+    assert Code.FEW_VALIDATION_ITEMS not in texts([instance(1, "c", "c")])
+    assert Code.FEW_VALIDATION_ITEMS not in texts([instance(number, "abc", "ab") for number in (1, 2)])
+    assert Code.FEW_VALIDATION_ITEMS not in texts([instance(1, "c"), instance(2, "abc", "ab")]), "1 has not ended"
 
 
 @pytest.mark.parametrize(
     ("n_folds", "changes", "said"),
     [
-        (3, {}, "some in several folds. With validation = next_fold"),
-        (3, {"validation": "next_fold"}, "some in several folds. Small"),
-        (1, {"fold_strategy": "predefined"}, "those of the one split. Small"),
+        (3, {}, "some in several folds. Set validation = next_fold"),
+        (3, {"validation": "next_fold"}, "some in several folds. Do not"),
+        (1, {"fold_strategy": "predefined"}, "those of the one split. Do not"),
     ],
 )
 def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_record, n_folds, changes, said):
@@ -109,15 +110,15 @@ def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_reco
     for record in records:
         record["items"] = {"training": ["a", "b"], "validation": ["c"], "test": ["d", "e"]}
     instances = [make_instance(number, records, learning_rate=number, **changes) for number in (1, 2)]
-    assert said in texts(instances)["few validation items"]
+    assert said in texts(instances)[Code.FEW_VALIDATION_ITEMS]
 
 
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
     instances = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
     found = texts(instances)
-    assert "Instances 1-3 differ in their seed alone" in found["seeds"]
-    assert "repeats = 3" in found["seeds"]
-    assert not {"tie", "nested"} & set(found)
+    assert "Instances 1-3 differ in their seed alone" in found[Code.SEEDS]
+    assert "repeats = 3" in found[Code.SEEDS]
+    assert not {Code.TIE, Code.NESTED} & set(found)
 
 
 def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instance):
@@ -127,12 +128,15 @@ def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instan
         near[0],
         make_instance(2, [value - 0.4 + 0.01 * (number % 2) for number, value in enumerate(folds)], learning_rate=2),
     ]
-    assert texts(near)["tie"].startswith(
-        "cnn_small, learning_rate 1 (instance 1) is not surely better than cnn_small, learning_rate 2 (instance 2): the"
+    test = corrected_t(np.subtract(folds, sorted(folds)), 1.0)  # one item tests and one trains, in these records
+    assert texts(near)[Code.TIE] == (
+        "cnn_small, learning_rate 1 (instance 1) has the highest validation accuracy, but not by a margin that these items can "
+        f"prove: {test.difference:.3f} [{test.low:.3f}, {test.high:.3f}] to "
+        "instance 2. Take the simplest of instances 1-2, or tell them apart with more items or repeats."
     )
-    assert "tie" not in texts(far)
+    assert Code.TIE not in texts(far)
     at_chance = replace(near[1], over_items=over_items(0.45, 0.7))
-    assert "tie" not in texts([near[0], at_chance]), "it is not to be taken, however simple"
+    assert Code.TIE not in texts([near[0], at_chance]), "it is not to be taken, however simple"
 
 
 @pytest.mark.parametrize(
@@ -149,9 +153,9 @@ def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instanc
     """Guessing has the loss 0.5 in these records, and the validation loss is 0.1 above that of the test."""
     found = replace(make_instance(4, [{"balanced_accuracy": 0.6, "loss": loss}] * 6), over_items=over_items(low, high))
     said = texts([found])
-    assert ("Not above chance: cnn_small (instance 4)" in said.get("not above chance", "")) == is_named
+    assert ("Not above chance: cnn_small (instance 4)" in said.get(Code.NOT_ABOVE_CHANCE, "")) == is_named
     assert (
-        "the validation loss of cnn_small (instance 4) is above that of guessing" in said.get("too sure", "")
+        "the validation loss of cnn_small (instance 4) is above that of guessing" in said.get(Code.TOO_SURE, "")
     ) == is_too_sure
 
 
@@ -161,9 +165,9 @@ def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instanc
         (
             0.4,
             (0.5, 0.455, 0.5),
-            "cnn_small (instance 4): 0.600, 0.455 with labels shuffled within items. One answer for each group",
+            "cnn_small (instance 4) 0.600, shuffled 0.455, by group 0.500. Compare",
         ),
-        (0.4, (None, 0.59, 0.61), "cnn_small (instance 4): 0.600, 0.590 with labels shuffled within items. Compare"),
+        (0.4, (None, 0.59, 0.61), "cnn_small (instance 4) 0.600, shuffled 0.590. Compare"),
         (0.4, (None, 0.455, 0.5), ""),
         (0.52, (0.5, 0.455, 0.5), ""),
         (0.2, (0.5, 0.455, 0.61), ""),
@@ -176,13 +180,13 @@ def test_who_may_know_the_item_alone_is_named(make_instance, low, levels, said):
     found = replace(make_instance(4, [{"balanced_accuracy": 0.6}] * 6), over_items=over_items(low, 0.7, 0.25))
     figure = found.over_items["figures"]["test"]["balanced_accuracy"]
     figure |= dict(zip(("group_chance", "permuted", "permuted_high"), levels, strict=False))
-    assert said in texts([found]).get("item known", "")
-    assert ("item known" in texts([found])) == bool(said)
+    assert said in texts([found]).get(Code.ITEM_KNOWN, "")
+    assert (Code.ITEM_KNOWN in texts([found])) == bool(said)
 
 
 def test_an_error_above_that_of_guessing_is_not_called_sure(make_instance):
     found = make_instance(1, [{"rmse": 0.6, "loss": 0.45}] * 6, task_type="regression")
-    assert texts([found])["too sure"].startswith(
+    assert texts([found])[Code.TOO_SURE].startswith(
         "Some answers are far off: the validation loss of cnn_small (instance 1) is above"
     )
 
@@ -199,10 +203,10 @@ def test_training_that_ended_too_early_is_said_with_the_setting(make_instance, m
         make_instance(3, with_epochs(make_record, [3, 3, 3, 3]), restore_best_weights=False),
         make_instance(4, with_epochs(make_record, [3, 3, 3, 3], best_epoch=None)),
     ]
-    text = texts(found)["last epoch"]
-    assert text.startswith("The best epoch is the last one in instance 1 (3 of 4 jobs): training ended")
+    text = texts(found)[Code.LAST_EPOCH]
+    assert text.startswith("The best epoch is the last one in instance 1 (3/4): training ended")
     assert "num_epochs" in text
-    assert "last epoch" not in texts(found[1:])
+    assert Code.LAST_EPOCH not in texts(found[1:])
 
 
 def searched(make_record, make_instance, space, values):
@@ -225,10 +229,10 @@ def test_a_search_that_ends_at_its_edge_is_said_with_the_range(make_instance, ma
     space = {"learning_rate": log_uniform(1e-4, 1e-2), "n_units": integers(8, 64), "kind": choice(["a", "b"])}
     chosen = [(0.0099, 30, "a"), (0.0085, 40, "a"), (0.001, 8, "a")]
     found = searched(make_record, make_instance, space, [dict(zip(space, of_fold, strict=True)) for of_fold in chosen])
-    text = texts([found])["edge of the search"]
-    assert "learning_rate of instance 1 near its highest, 0.01, in 2 of 3 folds. A better" in text
+    text = texts([found])[Code.EDGE_OF_SEARCH]
+    assert "The best learning_rate of instance 1 lies near the highest that was searched, 0.01 (2 of 3 folds). Widen" in text
     inside = [dict(zip(space, of_fold, strict=True)) for of_fold in [chosen[2], *chosen[1:]]]
-    assert "edge of the search" not in texts([searched(make_record, make_instance, {"n_units": integers(8, 64)}, inside[1:])])
+    assert Code.EDGE_OF_SEARCH not in texts([searched(make_record, make_instance, {"n_units": integers(8, 64)}, inside[1:])])
 
 
 def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
@@ -240,20 +244,20 @@ def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
 
     estimator = instance(5, [0.5, 0.7], architecture="svm")
     networks = [instance(1, [0.3, 0.4]), instance(2, [0.6, 0.7]), instance(3, [0.2], folds_total=2)]
-    text = texts([*networks, estimator])["below an estimator"]
+    text = texts([*networks, estimator])[Code.BELOW_ESTIMATOR]
     assert text.startswith(
         "The network of cnn_small, learning_rate 1 (instance 1) is worse than the estimator svm (instance 5): "
     )
-    assert "balanced_accuracy 0.450, and 0.700. Train longer (num_epochs)" in text
-    assert "below an estimator" not in texts([networks[1], estimator])
-    assert "below an estimator" not in texts(networks)
+    assert "balanced_accuracy 0.450 against 0.700. Train longer (num_epochs)" in text
+    assert Code.BELOW_ESTIMATOR not in texts([networks[1], estimator])
+    assert Code.BELOW_ESTIMATOR not in texts(networks)
 
 
 @pytest.mark.parametrize(("value", "is_named"), [(0.5, True), (0.4, True), (0.6, False)])
 def test_a_figure_without_interval_is_compared_with_chance_itself(make_instance, value, is_named):
     found = replace(make_instance(4, [{"balanced_accuracy": value, "loss": 0.3}] * 6), over_items=over_items(None, None))
     found.over_items["figures"]["test"]["balanced_accuracy"]["items"] = value
-    assert ("not above chance" in texts([found])) == is_named
+    assert (Code.NOT_ABOVE_CHANCE in texts([found])) == is_named
 
 
 def test_an_error_is_better_than_chance_below_it(make_instance):
@@ -261,25 +265,25 @@ def test_an_error_is_better_than_chance_below_it(make_instance):
     for low, high, is_named in ((0.2, 0.4, False), (0.4, 0.6, True)):
         found = replace(make_instance(1, figures, task_type="regression"), over_items=over_items(low, high))
         found.over_items["figures"]["test"]["rmse"] = found.over_items["figures"]["test"].pop("balanced_accuracy")
-        assert ("not above chance" in texts([found])) == is_named
+        assert (Code.NOT_ABOVE_CHANCE in texts([found])) == is_named
 
 
 def test_missing_folds_are_counted(make_instance, make_failure):
     instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, make_failure(2)]), make_instance(3, [], folds_total=2)]
-    assert "missing of instance 2 (1 of 2 done), instance 3 (0 of 2 done)" in texts(instances)["folds missing"]
-    assert "when what failed is mended" in texts(instances)["folds missing"]
-    assert "failed" not in texts([instances[0], instances[2]])["folds missing"]
-    assert "folds missing" not in texts(instances[:1])
+    assert "missing of instances 2 (1/2), 3 (0/2): means leave" in texts(instances)[Code.FOLDS_MISSING]
+    assert "when what failed is mended" in texts(instances)[Code.FOLDS_MISSING]
+    assert "failed" not in texts([instances[0], instances[2]])[Code.FOLDS_MISSING]
+    assert Code.FOLDS_MISSING not in texts(instances[:1])
 
 
 def test_few_items_and_a_random_split_are_said(make_instance, make_record):
-    assert texts([make_instance(1, [0.5] * 5)])["few items"].startswith("5 items tell little about others")
-    assert "few items" not in texts([make_instance(1, [0.5] * 6)])
-    assert "random split" not in texts([make_instance(1, [0.5] * 6)])
+    assert texts([make_instance(1, [0.5] * 5)])[Code.FEW_ITEMS].startswith("5 items tell little about others")
+    assert Code.FEW_ITEMS not in texts([make_instance(1, [0.5] * 6)])
+    assert Code.RANDOM_SPLIT not in texts([make_instance(1, [0.5] * 6)])
     for n_clips, said in (([1] * 9, "Each of the 9 items has one clip"), ([1] * 8 + [2], "8 of 9 items have one clip")):
         clips = {f"clip {number}": {"n_clips": n_of_item, "accuracy": 1.0} for number, n_of_item in enumerate(n_clips)}
         found = texts([make_instance(1, [make_record(1, {"accuracy": 1.0}, item_metrics={"test": clips})])])
-        assert found["random split"].startswith(f"{said}, as in a random split: if several items are of one speaker")
+        assert found[Code.RANDOM_SPLIT].startswith(f"{said}, as in a random split. If several are of one speaker")
 
 
 def test_nothing_is_said_before_a_fold_is_finished(make_instance, make_failure):
@@ -289,10 +293,10 @@ def test_nothing_is_said_before_a_fold_is_finished(make_instance, make_failure):
 def test_instances_of_other_clips_do_not_compare(make_instance):
     def finding(*conditions):
         found = [make_instance(number, [0.5, 0.6], **each) for number, each in enumerate(conditions, start=1)]
-        return texts(found).get("other clips", "")
+        return texts(found).get(Code.OTHER_CLIPS, "")
 
     english = 'language == "en"'
-    assert "differ in test_where: their test figures are of other clips" in finding({}, {"test_where": english})
+    assert "differ in test_where: their test values are of other clips" in finding({}, {"test_where": english})
     assert "differ in test_where and train_where" in finding({}, {"test_where": english, "train_where": english})
     assert finding({"train_where": english}, {"train_where": english}) == ""
 
@@ -302,11 +306,8 @@ def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_co
     cautions = ["all are upsampled", "some are padded"], ["all are upsampled"]
     for instance, of_instance in zip(instances, cautions, strict=True):
         instance.written.cautions.extend(of_instance)
-    found = {finding.text: finding.instances for finding in find_findings(instances) if finding.kind == "corpus"}
-    assert found == {
-        "The corpus: all are upsampled.": (),
-        "The corpus (cnn_small, learning_rate 1 (instance 1)): some are padded.": (1,),
-    }
+    found = {finding.text: finding.instances for finding in find_findings(instances) if finding.code == Code.CORPUS}
+    assert found == {"All are upsampled.": (), "Some are padded (cnn_small, learning_rate 1 (instance 1)).": (1,)}
 
 
 def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_record, make_failure):
@@ -314,9 +315,9 @@ def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_
     second = make_record(1, {"accuracy": 0.6, "balanced_accuracy": 0.6}, repeat=2)
 
     text = texts([make_instance(1, [*records, second, make_failure(2) | {"repeat": 2}], repeats=2, folds_total=2)])[
-        "repeats missing"
+        Code.REPEATS_MISSING
     ]
 
-    assert text.startswith("Repeats are missing of instance 1 (3 of 4 jobs done): means over folds and items are of those")
+    assert text.startswith("Repeats are missing of instance 1 (3/4 jobs): means are of those")
     whole = make_instance(1, [*records, second, make_record(2, second["metrics"]["test"], repeat=2)], repeats=2, folds_total=2)
-    assert "repeats missing" not in texts([whole])
+    assert Code.REPEATS_MISSING not in texts([whole])

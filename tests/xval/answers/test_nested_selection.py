@@ -40,7 +40,7 @@ def test_the_figure_and_its_interval_are_of_the_predictions_of_the_chosen_jobs(e
     figure = nested.item_figure("test", "balanced_accuracy")
     assert figure["pooled"] == pytest.approx(metrics.compute("classification", targets, answers)["balanced_accuracy"])
     assert figure["low"] <= figure[figure["of"]] <= figure["high"]
-    assert f"[{figure['low']:.3f}, {figure['high']:.3f}]" in describe_nested(instances, rank_instances(instances))
+    assert f"[{figure['low']:.3f}, {figure['high']:.3f}]" in describe_nested(instances, rank_instances(instances))[0]
 
 
 def test_the_bias_is_the_figure_of_the_selected_instance_minus_the_nested_one(experiment):
@@ -65,7 +65,7 @@ def test_only_instances_with_the_most_folds_compete(experiment):
     instances, nested = choose(experiment)
 
     assert (nested.n_competing, nested.left_out) == (2, (3,))
-    assert "Without mlp (instance 3), which lack folds." in describe_nested(instances, rank_instances(instances))
+    assert "(without 3: folds missing)" in describe_nested(instances, rank_instances(instances))[0]
     assert {key.instance for key in nested.chosen.values()} <= {1, 2}
 
 

@@ -24,6 +24,7 @@ from xval.report.rebuild import rebuild
 from xval.results import tested_examples
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
+from xval.settings.finding_codes import Code
 
 
 def table(item, targets, probabilities, clips=None, **columns):
@@ -112,8 +113,8 @@ def test_where_a_fold_lacks_a_class_the_pooled_figure_stands_for_the_corpus_and_
         assert found["low"] < found["pooled"] < found["high"]
         assert found["chance"] == 0.5
     assert instance.over_folds("test", "macro_f1")["mean"] < wanted["macro_f1"] - 0.2
-    texts = {finding.kind: finding.text for finding in find_findings([instance])}
-    assert "fold 1, 2, 3, 4, 5, 6" in texts["folds lacking classes"]
+    texts = {finding.code: finding.line for finding in find_findings([instance])}
+    assert "fold 1-6" in texts[Code.FOLDS_LACKING_CLASSES]
 
 
 def test_chance_is_in_the_unit_of_the_figure(run):
@@ -193,8 +194,8 @@ def test_figures_of_numbers_that_do_not_vary_in_a_fold_are_pooled(make_results, 
     assert instance.over_folds("test", "ccc")["mean"] == 0
     assert (figures["ccc"]["of"], figures["rmse"]["of"], figures["mae"]["of"]) == ("pooled", "pooled", "items")
     assert figures["ccc"]["pooled"] > 0.99
-    (text,) = [finding.text for finding in find_findings([instance]) if finding.kind == "folds lacking classes"]
-    assert text.startswith("The true numbers do not vary in fold 1, 2, 3, 4: ")
+    (text,) = [finding.text for finding in find_findings([instance]) if finding.code == Code.FOLDS_LACKING_CLASSES]
+    assert text.startswith("The true numbers do not vary in fold 1-4: ")
 
 
 def test_random_labels_are_at_the_chance_of_macro_figures(run):
@@ -222,7 +223,7 @@ def test_they_are_computed_once_and_again_when_a_record_changes(run):
     rebuild(folder)
     after = read_instances(folder, [1])[0]
     assert after.over_items["missing"] == "fold_1, fold_3, fold_4, fold_5, fold_6: no predictions.parquet"
-    assert "no pooled figures" in {finding.kind for finding in find_findings([after])}
+    assert Code.NO_POOLED_VALUES in {finding.code for finding in find_findings([after])}
 
 
 def test_they_are_those_of_predictions_that_were_replaced(run):
@@ -317,7 +318,7 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     summary = openpyxl.load_workbook(run.results.folder.workbook)["summary"]
     texts = [str(cell.value) for column in summary.iter_cols() for cell in column]
     assert f"pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in texts
-    assert any(text.startswith("4 items tell little about others") for text in texts)
+    assert any(text.startswith("XV104: 4 items tell little about others") for text in texts)
     assert any(text.startswith("Smallest deviation: over 4 folds") for text in texts)
 
 
@@ -342,7 +343,7 @@ def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run):
     assert found["low"] < found["pooled"] < found["high"]
 
 
-@pytest.mark.parametrize(("knows", "said"), [("group", "cnn_small (instance 1): 0.4"), ("all", "")])
+@pytest.mark.parametrize(("knows", "said"), [("group", "cnn_small (instance 1) 0.4"), ("all", "")])
 def test_classes_that_belong_to_groups_of_speakers_are_said_beside_chance(make_instance, knows, said):
     """Each of 24 speakers has two of four classes, at random; the answers know which two, or most of all."""
     rng = np.random.default_rng(0)
@@ -360,8 +361,8 @@ def test_classes_that_belong_to_groups_of_speakers_are_said_beside_chance(make_i
         assert figures[name]["group_chance"] == pytest.approx(0.5, abs=0.05)
         assert figures[name]["low"] > figures[name]["chance"]
     assert "chance 0.250, 0.5" in format_chance(chance_level([instance], "balanced_accuracy"))
-    texts = {finding.kind: finding.text for finding in find_findings([instance])}
-    assert "not above chance" not in texts
-    assert said in texts.get("item known", "")
-    assert ("item known" in texts) == bool(said)
+    texts = {finding.code: finding.line for finding in find_findings([instance])}
+    assert Code.NOT_ABOVE_CHANCE not in texts
+    assert said in texts.get(Code.ITEM_KNOWN, "")
+    assert (Code.ITEM_KNOWN in texts) == bool(said)
     assert "group_chance" not in figures["macro_f1"]

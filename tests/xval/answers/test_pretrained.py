@@ -13,6 +13,7 @@ from xval.answers.ranking import describe_selection, summary_table
 from xval.report.model_card import describe_model
 from xval.report.paper_table import make_table, to_latex, to_markdown
 from xval.report.workbook import write_workbook
+from xval.settings.finding_codes import Code
 
 ONNX = {"features": "embedding", "embedding_model": "onnx:encoder.onnx"}
 UNKNOWN = "pretrained part of unknown origin: "
@@ -107,14 +108,14 @@ def test_terminal_and_findings_say_it(instances):
     assert header[-1] == "heard before"
     assert [row[-1] for row in rows] == ["nothing known", *SAID.values()]
     assert describe_selection(instances[1:2]).endswith(f"; {SAID[2]}.")
-    texts = {finding.instances: finding.text for finding in find_findings(instances) if finding.kind == "pretrained"}
+    texts = {finding.instances: finding.line for finding in find_findings(instances) if finding.code == Code.HEARD_BEFORE}
     assert {numbers[0]: SAID[numbers[0]] in text for numbers, text in texts.items()} == dict.fromkeys(SAID, True)
-    assert "Say what it was trained on with pretrained_on" in texts[2,]
+    assert "say what it was trained on (pretrained_on)" in texts[2,]
     assert "pretrained_on" not in texts[3,]
-    assert "The test figures are too good" in texts[4,]
+    assert "The test values are too good" in texts[4,]
     clean_header, _ = summary_table(instances[:1])
     assert "heard before" not in clean_header
-    assert not any(finding.kind == "pretrained" for finding in find_findings(instances[:1]))
+    assert not any(finding.code == Code.HEARD_BEFORE for finding in find_findings(instances[:1]))
 
 
 def test_the_tables_of_a_paper_say_it(instances):

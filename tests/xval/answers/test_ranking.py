@@ -11,6 +11,7 @@ from xval.answers.findings import find_findings
 from xval.answers.ranking import Best, Ranking, describe_selection, find_best, find_ties, rank_instances, summary_table
 from xval.answers.summary import ChanceLevel
 from xval.measures.statistics.comparison import corrected_t
+from xval.settings.finding_codes import Code
 
 
 def with_windows(make_record, fold, metrics):
@@ -77,9 +78,9 @@ def test_validation_figures_of_the_one_item_that_an_ensemble_was_fitted_to_do_no
     is_ranked = len(ranked) == 2
     assert find_best(instances, "validation", "accuracy").mean == ({901} if is_ranked else set())
     assert find_best(instances, "test", "accuracy").mean == {901}
-    said = {finding.kind: finding.text for finding in find_findings(instances)}
-    assert ("Validation figures do not rank ensemble (instance 901): " in said.get("fitted validation", "")) is not is_ranked
-    assert ("nested" in said) is is_ranked
+    said = {finding.code: finding.line for finding in find_findings(instances)}
+    assert ("Validation does not rank ensemble (instance 901): " in said.get(Code.FITTED_VALIDATION, "")) is not is_ranked
+    assert (Code.NESTED in said) is is_ranked
     assert rank_instances([ensemble]).selected == 901
 
 
@@ -112,7 +113,7 @@ def test_means_that_differ_by_less_than_their_interval_are_marked_with_the_best(
         differences = np.array([*first.fold_values("test", "accuracy").values()]) - second
         assert (corrected_t(differences, 1.0).low <= 0) == is_tied  # one item tests and one trains, in these records
     assert find_best(instances, "test", "accuracy").mean_ties == ({2} if is_tied else set())
-    assert find_ties(first, instances[1:], "validation", "accuracy") == ([2] if is_tied else [])
+    assert list(find_ties(first, instances[1:], "validation", "accuracy")) == ([2] if is_tied else [])
 
 
 def test_deviations_that_an_f_test_does_not_tell_apart_are_marked_with_the_smallest(make_instance):

@@ -89,7 +89,7 @@ def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 
         The test. All differences 0: p is 1 and the interval [0, 0]. All equal but not 0, or one fold: interval, p and standard
         error are NaN, because the deviation cannot be estimated. Any NaN, or no fold: all of it is NaN.
     """
-    from scipy import special  # here, because it takes a while, and `are_ties` does without
+    from scipy import special  # here, because it takes a while, and `quick_intervals` does without
 
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
@@ -103,22 +103,23 @@ def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 
     return CorrectedT(difference, difference - half, difference + half, p, error, n_folds)
 
 
-def are_ties(differences: NDArray[np.float64], ratio: float) -> NDArray[np.bool_]:
-    """Return of each row whether 0 lies within the 95 % interval of `corrected_t`; False where there is none.
-
-    It loads no scipy, for what has to be quick.
+def quick_intervals(differences: NDArray[np.float64], ratio: float) -> NDArray[np.float64]:
+    """Return the 95 % intervals of `corrected_t` of several comparisons without scipy, for what has to be quick.
 
     Args:
         differences: float64 (n_comparisons, n_folds), finite, of two folds or more.
         ratio: As of `corrected_t`.
+
+    Returns:
+        float64 (n_comparisons, 3): the lower end, the mean difference and the upper end; as of `corrected_t` all of them 0
+        where all differences are 0, and ends of NaN where they are equal otherwise.
     """
     n_folds = differences.shape[1]
     largest = np.abs(differences).max(axis=1)
-    errors = np.sqrt(differences.var(axis=1, ddof=1) * (1 / n_folds + ratio))
-    is_estimated = np.ptp(differences, axis=1) > _ROUNDING * largest
-    is_within = np.abs(differences.mean(axis=1)) <= _critical_t(n_folds - 1) * errors
-    is_tie: NDArray[np.bool_] = (largest == 0) | is_estimated & is_within
-    return is_tie
+    half = _critical_t(n_folds - 1) * np.sqrt(differences.var(axis=1, ddof=1) * (1 / n_folds + ratio))
+    half = np.where((largest == 0) | (np.ptp(differences, axis=1) > _ROUNDING * largest), half, np.nan)
+    means = differences.mean(axis=1)
+    return np.stack([means - half, means, means + half], axis=1)
 
 
 @cache

@@ -72,7 +72,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for first, (side, metric) in zip(firsts, pairs, strict=False):
         _put_metric(sheet, first, side, metric, instances, twins)
     last_row = HEADER_ROWS + len(instances)
-    said = [line for finding in contents.findings for line in wrap(finding.text, _LONGEST_LINE, subsequent_indent=" " * 8)]
+    said = [line for finding in contents.findings for line in wrap(finding.line, _LONGEST_LINE, subsequent_indent=" " * 8)]
     main = instances[0].task.main_metrics
     blocks = [range(column, column + 1) for column in (*range(2, len(names) + 1), first_last + 1)]
     blocks += [range(*ends) for ends, (_, metric) in zip(pairwise(firsts), pairs, strict=True) if metric not in main]

@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from xval.base.errors import SettingsError
-from xval.measures.statistics.comparison import are_ties, bayesian_t, corrected_t, holm, sign_flip
+from xval.measures.statistics.comparison import bayesian_t, corrected_t, holm, quick_intervals, sign_flip
 
 
 def draw(n, seed=0):
@@ -56,7 +56,10 @@ def test_a_tie_is_a_difference_whose_interval_contains_zero(n_folds):
 
     shifts = [share * half for share in (0.999999, -0.999999, 1.000001, -1.000001)]
     rows = [*(centred + shift for shift in shifts), np.zeros(n_folds), np.full(n_folds, 0.1)]
-    assert are_ties(np.array(rows), 0.25).tolist() == [True, True, False, False, True, False]
+    low, mean, high = quick_intervals(np.array(rows), 0.25).T
+    assert ((low <= 0) & (high >= 0)).tolist() == [True, True, False, False, True, False]
+    assert np.allclose(mean[:4], np.array(shifts))
+    assert np.allclose(high[0] - low[0], test.high - test.low)
 
 
 @pytest.mark.parametrize("n_items", [1, 4, 6, 9])

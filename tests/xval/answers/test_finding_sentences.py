@@ -1,0 +1,210 @@
+"""Every finding is a sentence of at most 25 words and another of what to do, has a section in the docs, and can be silenced."""
+
+import re
+from dataclasses import replace
+from functools import reduce
+
+import pytest
+
+from xval.answers.findings import find_findings
+from xval.answers.names import names_of
+from xval.answers.ranking import describe_selection
+from xval.base.errors import SettingsError
+from xval.settings.finding_codes import Code
+from xval.settings.resolve import Declaration, resolve
+from xval.settings.space import SearchPlan, log_uniform
+
+MANY = range(1, 12)
+MOST_WORDS = 25
+ITEMS = {"training": ["a", "b"], "validation": ["c"], "test": ["d", "e"]}
+
+
+def several(make_instance, folds=(0.5, 0.62, 0.44, 0.58, 0.5, 0.61), **changes):
+    """Return many instances, every second one with settings of its own, so that their numbers have no range."""
+    return [make_instance(number, list(folds), learning_rate=number, **(changes if number % 2 else {})) for number in MANY]
+
+
+def measured(instances, low, high, *, missing="", lacking=(), **levels):
+    figure = {
+        "items": 0.6,
+        "pooled": 0.6,
+        "of": "items",
+        "low": low,
+        "high": high,
+        "method": "t",
+        "chance": 0.5,
+        "strategy": "x",
+    }
+    figures = {"test": {"balanced_accuracy": figure | levels}}
+    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": list(lacking), "missing": missing, "figures": figures}
+    return [replace(instance, over_items=over_items) if instance.number % 2 else instance for instance in instances]
+
+
+def with_records(instances, **facts):
+    """Return instances of which every second one has further facts in its records."""
+    return [
+        replace(instance, jobs={key: record | facts for key, record in instance.jobs.items()})
+        if instance.number % 2
+        else instance
+        for instance in instances
+    ]
+
+
+def heard_before(make):
+    return several(make, features="embedding", embedding_model="onnx:encoder.onnx")
+
+
+def leaked(make):
+    return with_records(several(make), near_duplicates=5, outside_weights=["dense/kernel", "dense/bias"])
+
+
+def vouched(make):
+    return several(make, features="embedding", embedding_model="onnx:encoder.onnx", pretrained_on="AudioSet")
+
+
+def alone(make):
+    clips = {f"clip {number}": {"n_clips": 1 + (number == 8), "accuracy": 1.0} for number in range(9)}
+    return with_records(several(make), item_metrics={"test": clips})
+
+
+def corpus(make):
+    instances = several(make)
+    instances[0].written.cautions.append("7 of 9 clips have no label. Leave them out")
+    return instances
+
+
+def few_validated(make):
+    return [
+        replace(instance, jobs={key: record | {"items": ITEMS} for key, record in instance.jobs.items()})
+        for instance in several(make)
+    ]
+
+
+def missing_folds(make):
+    return [make(number, [0.5] * (number % 2 + 1), folds_total=2, learning_rate=number) for number in MANY]
+
+
+def missing_repeats(make):
+    return [make(number, [0.5, 0.6], folds_total=2, repeats=3, learning_rate=number) for number in MANY]
+
+
+def epochs(make):
+    return with_records(several(make), best_epoch=3, epochs=3)
+
+
+def at_the_edge(make):
+    search = {
+        "trial": 1,
+        "score": 0.5,
+        "monitor": "val_accuracy",
+        "maximised": True,
+        "importance": {},
+        "trials": [],
+        "seconds": 1,
+    }
+    plan = SearchPlan({"augment_vocal_tract": log_uniform(1e-4, 1e-2)}, 10).to_text()
+    return with_records(several(make, search=plan), search=search | {"values": {"augment_vocal_tract": 0.0099}})
+
+
+def below(make):
+    figures = {number: [{"balanced_accuracy": 0.3 if number % 2 else 0.7, "loss": 0.4}] * 2 for number in MANY}
+    return [
+        make(number, of, monitor="val_loss", learning_rate=number, architecture="cnn_small" if number % 2 else "svm")
+        for number, of in figures.items()
+    ]
+
+
+def too_sure(make):
+    return [
+        make(number, [{"balanced_accuracy": 0.6, "loss": 0.2 + 0.3 * (number % 2)}] * 6, learning_rate=number)
+        for number in MANY
+    ]
+
+
+def seeds(make):
+    return [make(number, [0.5 + 0.01 * number, 0.6], seed=number) for number in MANY if number % 2]
+
+
+def fitted(make):
+    facts = {"method": "stack", "items": {"training": ["x"], "validation": ["y"], "test": ["t"]}}
+    return with_records(several(make, architecture="ensemble"), **facts)
+
+
+def nested(make):
+    folds = {number: [0.1 * (number % 5), 0.5 + 0.01 * number, 0.3] for number in MANY}
+    names = ("accuracy", "balanced_accuracy")
+    return [make(number, [dict.fromkeys(names, fold) for fold in of], learning_rate=number) for number, of in folds.items()]
+
+
+BOTH = {"test_where": 'language == "en"', "train_where": 'language == "en"'}
+MADE = {
+    Code.HEARD_BEFORE: (heard_before, leaked, vouched),
+    Code.RANDOM_SPLIT: (alone,),
+    Code.CORPUS: (corpus,),
+    Code.FEW_ITEMS: (lambda make: several(make, [0.5] * 5),),
+    Code.FEW_VALIDATION_ITEMS: (few_validated,),
+    Code.FOLDS_LACKING_CLASSES: (lambda make: measured(several(make), 0.4, 0.7, lacking=[1, 3, 5, 7, 9]),),
+    Code.UNTUNED_LABELS: (lambda make: with_records(several(make), untuned_labels=["glass", "siren", "car", "rain"]),),
+    Code.OTHER_CLIPS: (lambda make: several(make, **BOTH),),
+    Code.FOLDS_MISSING: (missing_folds,),
+    Code.REPEATS_MISSING: (missing_repeats,),
+    Code.LAST_EPOCH: (epochs,),
+    Code.EDGE_OF_SEARCH: (at_the_edge,),
+    Code.BELOW_ESTIMATOR: (below,),
+    Code.TOO_SURE: (too_sure,),
+    Code.NOT_ABOVE_CHANCE: (lambda make: measured(several(make), 0.4, 0.7),),
+    Code.ITEM_KNOWN: (lambda make: measured(several(make), 0.55, 0.7, group_chance=0.56, permuted=0.59, permuted_high=0.65),),
+    Code.TIE: (several,),
+    Code.NESTED: (nested,),
+    Code.SEEDS: (seeds,),
+    Code.FITTED_VALIDATION: (fitted,),
+    Code.NO_POOLED_VALUES: (lambda make: measured(several(make), 0.55, 0.7, missing="fold_1, fold_3: no predictions.parquet"),),
+}
+
+
+@pytest.mark.parametrize("code", Code)
+def test_a_finding_is_a_short_sentence_and_another_of_what_to_do(code, make_instance):
+    """The name of an instance, which may be the user's own text, counts as one word."""
+    for make in MADE[code]:
+        instances = make(make_instance)
+        found = [finding for finding in find_findings(instances) if finding.code == code]
+        assert found
+        names = sorted(names_of(instances).values(), key=len, reverse=True)
+        for finding in found:
+            for text in (finding.text, finding.advice):
+                sentence = reduce(lambda short, name: short.replace(name, "Name"), names, text)
+                assert len(sentence.split()) <= MOST_WORDS, sentence
+                assert sentence[0].isupper() or sentence[0].isdigit(), sentence
+                assert sentence.endswith("."), sentence
+                assert not re.search(r"[.!?] [A-Z]", sentence), f"two sentences: {sentence}"
+
+
+@pytest.mark.parametrize("code", Code)
+def test_a_finding_that_all_instances_silence_is_not_said(code, make_instance):
+    def make(silence):
+        def with_setting(number, folds, **changes):
+            return make_instance(number, folds, silence=silence, **changes)
+
+        return [finding.code for finding in find_findings(MADE[code][0](with_setting))]
+
+    others = [other for other in make(None) if other != code]
+    assert make(f"XV999, {code}") == others
+    assert make(", ".join({*Code} - {code})) == [said for said in make(None) if said == code]
+
+
+def test_a_silenced_leak_stays_beside_the_score(make_instance):
+    silenced = [
+        make_instance(1, [0.5, 0.6], features="embedding", embedding_model="onnx:encoder.onnx", silence="XV101"),
+    ]
+    assert Code.HEARD_BEFORE not in {finding.code for finding in find_findings(silenced)}
+    assert "pretrained part of unknown origin: onnx:encoder.onnx" in describe_selection(silenced)
+
+
+def test_what_is_silenced_is_no_other_setting_and_unknown_codes_are_refused():
+    def resolved(**given):
+        return resolve(Declaration("exp.py", "exp.py", "a test", {"dataset": "toy", **given}, {1: {"architecture": "mlp"}}))[0]
+
+    assert resolved(silence="xv303, XV105").settings.silence == "XV105, XV303"
+    assert resolved(silence=["XV105"]).settings_hash == resolved().settings_hash
+    with pytest.raises(SettingsError, match=r"silence.*no finding has the code XV5\. Allowed: none, or some of XV101, XV102"):
+        resolved(silence="XV5, XV101")
