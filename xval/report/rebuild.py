@@ -1,8 +1,8 @@
-"""Rebuild the derived files of an experiment from its fold folders: metrics.json of each instance, and results.xlsx.
+"""Rebuild the derived files of an experiment from its fold folders: metrics.json of each instance, results.xlsx, summary.json.
 
 Comes in: a results folder. Goes out: the same folder with fresh derived files, which nothing reads again, written under the
-lock of the experiment, so that several runs of one experiment may end at the same time; and a note of the files that they were
-made of, by which they are known to be stale. Damaged files are left out and named.
+lock of the experiment, so that several runs of one experiment may end at the same time. The summary names the files that all
+were made of, by which they are known to be stale. Damaged files are left out and named.
 """
 
 import time
@@ -13,14 +13,16 @@ from xval.answers.nested_selection import keep_nested
 from xval.answers.read import read_what_can_be
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
-from xval.base.json_files import hash_text, part_of, read_json, write_if_changed, write_json
+from xval.base.json_files import part_of, write_if_changed, write_json
 from xval.base.operating_system import flush, replace
+from xval.report.experiment_summary import summarise
 from xval.report.metrics_file import metrics_content
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Curves
+from xval.results.summaries import read_summary, state_of_files
 
 _Read = tuple[InstanceResults | None, Mapping[JobKey, Curves]]
 _MOST_AHEAD_NS = 60 * 10**9  # of the clock of a file server
@@ -29,21 +31,13 @@ _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
 
 def is_stale(folder: ExperimentFolder) -> bool:
     """Return whether a derived file is missing, or was made of other folds, settings, records, predictions or added metrics."""
-    try:
-        note = read_json(folder.derived_note) or {}
-    except ResultsError:
-        return True
+    summary = read_summary(folder)
     return (
         not folder.workbook.exists()
-        or note.get("made_of") != _sources(folder)
+        or summary is None
+        or summary.made_of != state_of_files(folder)[0]
         or any(not folder.metrics_file(number).exists() and folder.jobs(number) for number in folder.instances())
     )
-
-
-def _sources(folder: ExperimentFolder) -> str:
-    """Return what tells the files that derived files are made of from any others, by their times and sizes."""
-    states = [(number, name, state and state[:2]) for number in folder.instances() for name, state in folder.state(number)]
-    return hash_text(repr(states).encode())
 
 
 def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
@@ -78,7 +72,7 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
     with without_collector(), folder.lock():
         results = open_results(folder)
         _ = results.folds  # an error if it cannot be read
-        made_of = _sources(folder)
+        made_of, _ = state_of_files(folder)
         if not changed_only:
             for number in folder.instances():
                 results.forget(("metrics.json", number))
@@ -92,7 +86,7 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
             write_workbook(temporary, instances, histories)
             flush(temporary)
             replace(temporary, folder.workbook)
-        write_json(folder.derived_note, {"made_of": made_of})
+        write_json(folder.summary_file, summarise(results, instances, made_of).model_dump())
     return damaged
 
 

@@ -7,16 +7,13 @@ each instance, with the records of its present settings and folds.
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 from xval.base.errors import ResultsError
+from xval.results.find_experiments import find_experiments
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
-
-# Where experiments lie below the folder that a user names: an experiment, its parent, results/, or a folder of such.
-_BELOW = ("folds.json", "*/folds.json", "*/*/folds.json", "*/*/*/folds.json")
 
 
 def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | None = None) -> list[InstanceResults]:
@@ -28,9 +25,7 @@ def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | N
     if isinstance(folder, ExperimentFolder):
         places = [(folder.path, folder, folder.instances(), None)]
     else:
-        patterns = _BELOW[:1] if (folder / "folds.json").is_file() else _BELOW  # below an experiment lies none
-        below = sorted({path.parent for pattern in patterns for path in folder.glob(pattern)}, key=_natural)
-        places = [(path, *_find_jobs(path)) for path in below or [folder]]
+        places = [(path, *_find_jobs(path)) for path in find_experiments(folder) or [folder]]
     instance_records: list[InstanceResults] = []
     for path, experiment, instances, chosen in places:
         if numbers is not None:
@@ -69,9 +64,3 @@ def _refuse_same_experiment(instances: Iterable[InstanceResults]) -> None:
         first, path = folders.setdefault(name, instance.experiment.path), instance.experiment.path
         if first != path:
             raise ResultsError(f"{first} and {path} both hold experiment {name[1]} of '{name[0]}'. Read them one by one.")
-
-
-def _natural(path: Path) -> tuple[Any, ...]:
-    """Return a key that sorts experiment_2 before experiment_10."""
-    parts = re.split(r"(\d+)", str(path))
-    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)

@@ -1,7 +1,7 @@
 """The results folder of one experiment: names and atomic writes; the locks are of job_locks.py.
 
     <experiment_folder>/<dataset>/experiment_<n>/
-        description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  .derived.json
+        description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  summary.json
         .script.json                                         while a script is at work
         nested_estimates.json
         instance_<i>/settings.json  metrics.json  estimates.json
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from xval.base.errors import ResultsError
 from xval.base.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
+from xval.results.find_experiments import find_experiments
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.job_locks import JobLocks
 
@@ -101,9 +102,9 @@ class ExperimentFolder(JobLocks):
         return self.path / "added_metrics.json"
 
     @property
-    def derived_note(self) -> Path:
-        """Path of .derived.json: of which files the derived files were made."""
-        return self.path / ".derived.json"
+    def summary_file(self) -> Path:
+        """Path of summary.json: what lists of experiments show, and of which files the derived files were made."""
+        return self.path / "summary.json"
 
     @property
     def script_note(self) -> Path:
@@ -267,7 +268,7 @@ def find_experiment(path: Path) -> ExperimentFolder:
 
 
 def _nearby(path: Path) -> str:
-    experiments = sorted(file.parent for pattern in ("*/folds.json", "*/*/folds.json") for file in path.glob(pattern))
+    experiments = find_experiments(path, levels=2)
     return f" Below it: {', '.join(map(str, experiments[:5]))}." if experiments else ""
 
 

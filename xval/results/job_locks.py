@@ -13,7 +13,7 @@ from pathlib import Path
 from xval.base.errors import ResultsError
 from xval.base.operating_system import is_locked
 from xval.results.job_key import JobKey
-from xval.results.leases import living
+from xval.results.leases import is_open, living
 from xval.results.lock import hold, lease_folder, lock_file, read_lease_s, wait_for
 
 
@@ -72,6 +72,12 @@ class JobLocks(ABC):
             return lambda key: is_locked(lock_file(self._lock(*key)))
         alive = living(self.path.glob("instance_*/.*.lease"), lease_s)
         return lambda key: lease_folder(self._lock(*key)) in alive
+
+    def is_in_use(self) -> bool | None:
+        """Return whether some process holds a job, at once; None: leases would have to be watched for some heartbeats."""
+        if read_lease_s(self.path) is None:
+            return any(map(is_locked, self.path.glob("instance_*/.*.lock")))
+        return None if any(map(is_open, self.path.glob("instance_*/.*.lease"))) else False
 
     def leftovers(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> list[Path]:
         """Return the temporary folders of a job: of the process that runs it, or of one that died."""

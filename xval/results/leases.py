@@ -101,6 +101,12 @@ def living(folders: Iterable[Path], lease_s: float) -> set[Path]:
     return {folder for folder in alive if not _is_over(_read(newest[folder]))}
 
 
+def is_open(folder: Path) -> bool:
+    """Return whether a lease has an owner that did not give it back, alive or dead; nothing is waited for."""
+    number = _newest(folder)
+    return bool(number) and not _is_over(_read(folder / str(number)))
+
+
 def _becomes_free(path: Path, lease_s: float) -> bool:
     """Wait until the owner of a number is heard (False), or is known to have ended or lost it (True)."""
     first_content = _read(path)

@@ -4,12 +4,12 @@ Comes in: a results folder, which may be empty, damaged or in use; it is only re
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from xval.base.errors import ResultsError, XvalError
 from xval.base.module_places import looking_in
@@ -29,6 +29,9 @@ _Found = TypeVar("_Found")
 
 OPEN: tuple[JobState, ...] = ("interrupted", "to do")
 """The states of jobs that the next run of the script will start."""
+
+BY_WEIGHT: tuple[JobState, ...] = ("running", "failed", "damaged", "stale", "interrupted", "to do", "done")
+"""The states of jobs; the first that some job is in says most of an experiment."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,18 @@ class ExperimentStatus:
         return sum(instance.count(*states) for instance in self.instances)
 
 
-def read_status(folder: ExperimentFolder) -> ExperimentStatus:
-    """Return the status of an experiment; nothing is written, and no run is disturbed."""
+def overall_state(counts: Mapping[str, int]) -> str:
+    """Return the one state that says most of some jobs, from how many are in each; ``to do`` where there are none."""
+    return next((state for state in BY_WEIGHT if counts.get(state)), "to do")
+
+
+def read_status(folder: ExperimentFolder, results: OpenResults | None = None) -> ExperimentStatus:
+    """Return the status of an experiment; nothing is written, and no run is disturbed.
+
+    What `results` have read already is not read again.
+    """
     faults: list[str] = []
-    results = OpenResults(folder, remembers=False)  # each record is asked for once
+    results = results or OpenResults(folder, remembers=False)  # each record is asked for once
     folds = _read(lambda: results.folds, faults)
     written = {number: _read(partial(results.settings, number), faults) for number in folder.instances()}
     claimed = _read(folder.claimed, faults) or (lambda _: False)
@@ -262,5 +273,4 @@ def as_json(status: ExperimentStatus) -> dict[str, Any]:
 
 
 def _counts(status: ExperimentStatus | InstanceStatus) -> dict[str, int]:
-    states: tuple[JobState, ...] = ("done", "failed", "running", "interrupted", "stale", "damaged", "to do")
-    return {state.replace(" ", "_"): status.count(state) for state in states}
+    return {state.replace(" ", "_"): status.count(state) for state in get_args(JobState)}

@@ -242,7 +242,7 @@ def test_derived_files_are_stale_where_a_file_of_a_fold_was_edited_whatever_its_
 def test_a_note_that_cannot_be_read_makes_derived_files_stale(folder, end_fold):
     end_fold(1, 1, 0.5)
     rebuild(folder)
-    folder.derived_note.write_text("{")
+    folder.summary_file.write_text("{")
 
     assert is_stale(folder)
     assert rebuild_if_stale(folder) == []

@@ -1,0 +1,65 @@
+"""The summary of an experiment, which lists of experiments show: summary.json.
+
+Comes in: the instances of an experiment. Goes out: a `Summary`, which `rebuild` writes when the workbook is written.
+"""
+
+from collections.abc import Sequence
+
+from xval.answers.ranking import rank_instances
+from xval.base.json_files import hash_text
+from xval.base.numbers import finite_or_none
+from xval.report.figures import estimate, main_columns
+from xval.results.instance import InstanceResults
+from xval.results.open import OpenResults
+from xval.results.status import BY_WEIGHT, read_status
+from xval.results.summaries import SUMMARY_VERSION, Main, Summary, Tested
+
+
+def summarise(results: OpenResults, instances: Sequence[InstanceResults], made_of: str) -> Summary:
+    """Return the summary of an experiment.
+
+    Args:
+        results: Of the experiment.
+        instances: All that have settings, at least one.
+        made_of: See `state_of_files`; of before the instances were read.
+    """
+    status = read_status(results.folder, results)
+    number = rank_instances(instances).selected
+    selected = next((instance for instance in instances if instance.number == number), None)
+    first = instances[0]
+    return Summary(
+        version=SUMMARY_VERSION,
+        made_of=made_of,
+        description=first.written.description,
+        corpus=str(first.parameters.get("dataset", results.folder.path.parent.name)),
+        n_instances=len(instances),
+        jobs={state: n for state in BY_WEIGHT if (n := status.count(state))},
+        selected=number,
+        name=(selected.settings.comment_1 or selected.settings.architecture) if selected else "",
+        main=_main_figure(instances, selected) if selected else None,
+        tested=what_was_tested(instances),
+    )
+
+
+def _main_figure(instances: Sequence[InstanceResults], selected: InstanceResults) -> Main | None:
+    task = selected.task
+    columns = main_columns(instances, task.main_metrics)
+    if not columns:
+        return None
+    side, metric = columns[0].side, columns[0].name
+    found = estimate(selected, side, metric)
+    values = {name: finite_or_none(getattr(found, name)) for name in ("value", "low", "high", "chance")}
+    return Main(metric=metric, side=side, higher_is_better=task.higher_is_better(metric), **values)
+
+
+def what_was_tested(instances: Sequence[InstanceResults]) -> Tested:
+    """Return what the finished jobs of some instances have tested."""
+    jobs = [(instance, key, record) for instance in instances for key, record in instance.done.items()]
+    items = sorted({item for *_, record in jobs for item in record["item_metrics"]["test"]})
+    seeds = {(str(instance.parameters.get("seed")), key.repeat) for instance, key, _ in jobs}
+    return Tested(
+        items=hash_text("\n".join(items).encode()) if items else "",
+        n_instances=sum(bool(instance.done) for instance in instances),
+        deals=sorted({str(record["folds_hash"]) for *_, record in jobs}),
+        seeds=[seed if repeat == 1 else f"{seed}/{repeat}" for seed, repeat in sorted(seeds)],
+    )

@@ -1,0 +1,171 @@
+"""The summaries of experiments, by which a folder with a thousand of them is listed: one small file each, and no other is read.
+
+Comes in: the folders of experiments. Goes out: a `Listed` for each. A summary counts where it was made of the very files that
+the experiment has now, which their times and sizes tell; without one that counts, figures are unknown.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from xval.base.errors import ResultsError
+from xval.base.json_files import hash_text, read_json
+from xval.results.folder import ExperimentFolder
+from xval.results.status import overall_state
+
+SUMMARY_VERSION = 1
+"""Of what a summary holds; one of another version is not read."""
+
+UNKNOWN = "unknown"
+_AT_ONCE = 8  # a file server answers several at once
+
+
+class Tested(BaseModel):
+    """What the jobs of an experiment have tested.
+
+    Attributes:
+        items: A hash of the names of the items.
+        n_instances: Instances with a finished fold.
+        deals: The hashes of the folds that jobs were run on, one for each deal.
+        seeds: The seeds of the settings; of a further repeat as ``1/2``.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    items: str
+    n_instances: int
+    deals: list[str]
+    seeds: list[str]
+
+
+class Main(BaseModel):
+    """The main figure of the instance that validation selects.
+
+    Attributes:
+        metric: Its name.
+        side: ``test`` or ``clip_test``.
+        value: None: it has none.
+        low: Lower end of its 95 % interval; None: there is none.
+        high: Upper end.
+        chance: None: not known.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    metric: str
+    side: str
+    higher_is_better: bool
+    value: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+
+
+class Summary(BaseModel):
+    """The content of summary.json.
+
+    Attributes:
+        version: `SUMMARY_VERSION`.
+        made_of: See `state_of_files`.
+        corpus: Name of the corpus.
+        n_instances: Those that have settings.
+        jobs: How many are in each state, as of `xval.results.status`.
+        selected: The instance that validation selects; None: none has a figure yet.
+        name: What it is called.
+        main: None: there is no figure yet.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    version: int
+    made_of: str
+    description: str
+    corpus: str
+    n_instances: int
+    jobs: dict[str, int]
+    selected: int | None
+    name: str
+    main: Main | None
+    tested: Tested
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An experiment in a list.
+
+    Attributes:
+        path: Its folder.
+        changed: When its last job ended (Unix time, s); None: none has.
+        state: That of its jobs which says most, as of `overall_state`; ``unknown``: nothing current says it.
+        summary: None: there is none, or it is of other files or of another version.
+    """
+
+    path: Path
+    description: str
+    corpus: str
+    changed: float | None
+    n_instances: int
+    state: str
+    summary: Summary | None
+
+
+def state_of_files(folder: ExperimentFolder) -> tuple[str, float | None]:
+    """Return what tells the files that derived files are made of from any others, and when the last job ended (Unix time, s).
+
+    They are told by their times and sizes; no file is read.
+    """
+    states = [(number, name, state and state[:2]) for number in folder.instances() for name, state in folder.state(number)]
+    ended = [state[0] for _, name, state in states if state and name.endswith("record.json")]
+    return hash_text(repr(states).encode()), max(ended) / 1e9 if ended else None
+
+
+def list_experiments(paths: Sequence[Path]) -> list[Listed]:
+    """Return the experiments in some folders, in their order; nothing is written."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(_list, paths))
+
+
+def read_summary(folder: ExperimentFolder) -> Summary | None:
+    """Return the summary of an experiment, of whatever files it was made; None: there is none that can be read."""
+    with suppress(ResultsError, ValidationError, OSError):
+        content = read_json(folder.summary_file)
+        if content and content.get("version") == SUMMARY_VERSION:
+            return Summary.model_validate({name: content[name] for name in Summary.model_fields if name in content})
+    return None
+
+
+def _list(path: Path) -> Listed:
+    folder = ExperimentFolder(path)
+    summary = read_summary(folder)
+    made_of, changed = state_of_files(folder)
+    if summary is None or summary.made_of != made_of:
+        texts = _description(path), path.absolute().parent.name
+        return Listed(path, *texts, changed, len(folder.instances()), _live_state(folder, UNKNOWN), None)
+    counts = {
+        "to do" if state == "running" else state: n for state, n in summary.jobs.items() if n
+    }  # what ran has left nothing
+    state = overall_state(counts)
+    if state != "done":
+        state = _live_state(folder, state)
+    return Listed(path, summary.description, summary.corpus, changed, summary.n_instances, state, summary)
+
+
+def _live_state(folder: ExperimentFolder, otherwise: str) -> str:
+    """Return ``running`` where a process holds a job now."""
+    try:
+        in_use = folder.is_in_use()
+    except (ResultsError, OSError):
+        return UNKNOWN
+    return {True: "running", False: otherwise, None: UNKNOWN}[in_use]
+
+
+def _description(path: Path) -> str:
+    try:
+        with (path / "description.txt").open(encoding="utf-8", errors="replace") as file:
+            return file.readline(1000).strip()
+    except OSError:
+        return ""
