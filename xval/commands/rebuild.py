@@ -1,4 +1,4 @@
-"""Write the metric dicts and the workbook of an experiment again from its fold records.
+"""Write the metric dicts, the workbook and the summary of experiments again from their fold records.
 
 Nothing is trained, and no fold folder is touched; a workbook that was edited by hand is replaced. A record, a history or the
 settings of an instance that are damaged are left out and named; all else is written. While a run of the experiment writes the
@@ -23,9 +23,10 @@ from xval.answers.read import read_instances
 from xval.answers.summary import SIDE_NAMES, test_side
 from xval.base.errors import counted
 from xval.base.terminal import write_line
+from xval.report.index_page import update_index
 from xval.report.rebuild import rebuild
 from xval.results.added_metrics import request_metrics
-from xval.results.folder import find_experiment
+from xval.results.folder import ExperimentFolder, find_experiment
 from xval.settings.further_metrics import split_names
 
 SUMMARY = "write metric dicts and results.xlsx again from the fold records"
@@ -33,18 +34,23 @@ SUMMARY = "write metric dicts and results.xlsx again from the fold records"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="results/<dataset>/experiment_<n>")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/<dataset>/experiment_<n>")
     parser.add_argument(
         "--metrics", nargs="+", metavar="NAME", default=[], help="metrics to add, such as uar or my_module.my_metric"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rebuild, say what was written, and return 1 where something was left out."""
-    folder = find_experiment(options.folder)
+    """Rebuild each experiment, say what was written, and return 1 where something was left out."""
     names = [name for text in options.metrics for name in split_names(text)]
+    codes = [_rebuild(find_experiment(folder), names) for folder in options.folders]
+    return max(codes)
+
+
+def _rebuild(folder: ExperimentFolder, names: list[str]) -> int:
     figures = request_metrics(folder, names) if names else {}
     damaged = rebuild(folder)
+    update_index(folder)
     for line in damaged:
         write_line(f"left out: {line}", sys.stderr)
     written = [

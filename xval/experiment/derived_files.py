@@ -1,4 +1,4 @@
-"""Keep the workbook, the metric dicts and the page of a run up to date.
+"""Keep the workbook, the metric dicts and the page of a run up to date, and the index of the results folder.
 
 Comes in: the plan of a run. Goes out: the derived files, while it goes on and when it ends.
 """
@@ -12,6 +12,7 @@ from rich.console import Console
 from xval.base.errors import one_line
 from xval.jobs.plan import Plan
 from xval.report.background_rebuild import BackgroundRebuild
+from xval.report.index_page import update_index
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
@@ -43,6 +44,7 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
     n_jobs = len(planned.done) + len(planned.to_do)
     request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)
     _write(planned.folder, request, console)
+    update_index(planned.folder)
 
 
 def renew_page(folder: ExperimentFolder, console: Console, *, data_folder: Path | None) -> None:

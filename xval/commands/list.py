@@ -1,0 +1,84 @@
+"""List the experiments below a folder: of each its main figure, with the 95 % interval, and its state.
+
+The figure is that of the instance that validation selects. It is read from summary.json, which runs and rebuild write; an
+experiment whose folds have changed since, or that an earlier version wrote, is listed with what is known, and with the command
+that makes the rest known. Nothing is written. A run keeps the same list as a page: index.html in the results folder.
+
+states of an experiment:
+  that of its jobs which says most, in the order running, failed, damaged, stale, interrupted, to do, done (see status); code of
+  your own that has changed since the last run or rebuild is told by status; unknown: there is no current summary, or, with
+  lock=lease, only status can say whether its process lives
+
+--json prints one list, and --csv writes one table, with a row for each experiment: experiment, description, corpus, date,
+instances, selected (its number), name, metric, value, low, high, chance, state, jobs, jobs_done, is_current (the summary is of
+the files as they are); null or empty where it is not known.
+
+exit code: 0; 2 when there is no experiment
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import get_args
+
+from rich.text import Text
+
+from preprocessing.console import make_console
+from xval.base.errors import ResultsError, counted, first_of
+from xval.report.experiment_list import HEADER, Order, as_values, in_order, text_row, what_to_type
+from xval.report.terminal import make_table
+from xval.results.find_experiments import find_experiments
+from xval.results.summaries import list_experiments
+
+SUMMARY = "list the experiments below a folder, with their main figure and state"
+
+_WIDTH_OF_FILES = 200
+_MOST_CORPORA = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("results"),
+        metavar="FOLDER",
+        help="results/, or a folder of such (default: %(default)s)",
+    )
+    parser.add_argument("--sort", choices=get_args(Order), default="date", help="newest or best first (default: %(default)s)")
+    parser.add_argument("--corpus", metavar="NAME", help="only experiments on this corpus")
+    parser.add_argument("--json", action="store_true", help="print it as JSON, for scripts")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write it as a table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the list, and write it."""
+    root = options.folder
+    if not root.is_dir():
+        raise ResultsError(f"{root}: no such folder. Wanted is one with experiments, such as results/.")
+    experiments = list_experiments(find_experiments(root))
+    if not experiments:
+        raise ResultsError(f"{root}: there is no experiment in it, nor in the three levels of folders below it.")
+    chosen = [listed for listed in experiments if options.corpus in (None, listed.corpus)]
+    if not chosen:
+        known = first_of(sorted({listed.corpus for listed in experiments}), _MOST_CORPORA)
+        raise ResultsError(f"--corpus {options.corpus}: {root} has no experiment on it. There are: {known}.")
+    ordered = in_order(chosen, options.sort)
+    values = [as_values(listed, root) for listed in ordered]
+    if options.json:
+        sys.stdout.write(json.dumps(values, indent=1, allow_nan=False) + "\n")
+        return 0
+    console = make_console(least_width=_WIDTH_OF_FILES)
+    console.print(make_table(HEADER, [text_row(listed, root) for listed in ordered]))
+    console.print(f"{counted(len(ordered), 'experiment')}.")
+    if to_type := what_to_type(ordered):
+        console.print(Text(f"unknown: there is no summary of the files as they are now. This writes one:\n  {to_type}"))
+    if options.csv is not None:
+        import pandas as pd
+
+        from xval.report.text_tables import Output, write_table
+
+        write_table(pd.DataFrame(values), Output("csv", options.csv), console)
+    return 0

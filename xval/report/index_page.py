@@ -1,0 +1,101 @@
+"""The list of all experiments in a results folder as a page, index.html, which runs keep.
+
+Comes in: the folder that has the corpora with their experiments. Goes out: one file that fetches nothing and links each
+report.html. Only the page's own script may run, by its hash.
+"""
+
+import base64
+import hashlib
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from xval.base.json_files import write_atomically
+from xval.base.terminal import visible
+from xval.report.experiment_list import HEADER, in_order, text_row, what_to_type
+from xval.report.rendering import make_environment, read_source
+from xval.results.find_experiments import find_experiments
+from xval.results.folder import ExperimentFolder, file_state
+from xval.results.summaries import Listed, list_experiments
+
+NAME = "index.html"
+_GENERATOR = "xval: list of experiments"
+_LEVELS = 2  # <dataset>/experiment_<n>
+_MOST_TRIES = 5  # where other runs end meanwhile
+_BYTES_OF_HEAD = 1000
+
+
+class Row(NamedTuple):
+    """A row of the page.
+
+    Attributes:
+        cells: By the columns of `HEADER`.
+        values: What orders each cell; None: its text does.
+        link: Relative to the page; empty: the experiment has no page.
+    """
+
+    cells: tuple[str, ...]
+    values: tuple[object, ...]
+    link: str
+
+
+def update_index(folder: ExperimentFolder) -> None:
+    """Write the index of the results folder that an experiment lies in, unless an index.html of somebody else is there.
+
+    Where the folder may not be written there is none. Of several runs that end at once, the last one lists them all: an index
+    is written again where a summary has been written since it was begun.
+    """
+    root = folder.path.absolute().parents[1]
+    path = root / NAME
+    with suppress(OSError):
+        for _ in range(_MOST_TRIES):
+            if path.exists() and not _is_ours(path):
+                return
+            experiments = find_experiments(root, _LEVELS)
+            before = _states(experiments)
+            write_atomically(path, make_index(list_experiments(experiments), root).encode())
+            if _states(find_experiments(root, _LEVELS)) == before:
+                return
+
+
+def make_index(experiments: list[Listed], root: Path) -> str:
+    """Return the text of index.html, the newest experiment first."""
+    ordered = in_order(experiments, "date")
+    script = read_source("page.js")
+    page = (
+        make_environment()
+        .get_template("index.html")
+        .render(
+            generator=_GENERATOR,
+            name=root.name or str(root),
+            made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+            header=HEADER,
+            rows=[_row(listed, root) for listed in ordered],
+            to_type=what_to_type(ordered),
+            style=Markup(read_source("page.css")),  # noqa: S704 - a file of this package
+            script=Markup(script),  # noqa: S704 - a file of this package
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+    return visible(page)
+
+
+def _row(listed: Listed, root: Path) -> Row:
+    main = listed.summary.main if listed.summary else None
+    values: dict[str, object] = {"date": listed.changed, "value [95 %]": main and main.value, "chance": main and main.chance}
+    page = listed.path / "report.html"
+    link = quote(page.relative_to(root).as_posix()) if page.is_file() else ""
+    return Row(text_row(listed, root), tuple(values.get(name) for name in HEADER), link)
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _GENERATOR.encode() in file.read(_BYTES_OF_HEAD)
+
+
+def _states(experiments: list[Path]) -> list[tuple[Path, object]]:
+    return [(path, file_state(ExperimentFolder(path).summary_file)) for path in experiments]
