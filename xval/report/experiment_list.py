@@ -76,10 +76,13 @@ def text_row(listed: Listed, root: Path) -> tuple[str, ...]:
 def what_to_type(experiments: Sequence[Listed]) -> str:
     """Return the command that makes unknown figures known; empty: all are, or a run is about to write them."""
     unknown = [listed.path for listed in experiments if listed.summary is None and listed.state != "running"]
-    if not unknown:
-        return ""
-    more = f" (and {len(unknown) - _MOST_NAMED} more)" if len(unknown) > _MOST_NAMED else ""
-    return f"python -m xval rebuild {' '.join(quote(str(path)) for path in unknown[:_MOST_NAMED])}{more}"
+    return rebuild_command(unknown) if unknown else ""
+
+
+def rebuild_command(paths: Sequence[Path]) -> str:
+    """Return the command that writes the summaries of some experiments, of many the first."""
+    more = f" (and {len(paths) - _MOST_NAMED} more)" if len(paths) > _MOST_NAMED else ""
+    return f"python -m xval rebuild {' '.join(quote(str(path)) for path in paths[:_MOST_NAMED])}{more}"
 
 
 def _name(listed: Listed, root: Path) -> str:

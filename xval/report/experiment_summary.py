@@ -52,10 +52,16 @@ def _main_figure(instances: Sequence[InstanceResults], selected: InstanceResults
     return Main(metric=metric, side=side, higher_is_better=task.higher_is_better(metric), **values)
 
 
+def tested_items(instances: Sequence[InstanceResults]) -> list[str]:
+    """Return the items that the finished jobs of some instances have tested, sorted."""
+    records = [record for instance in instances for record in instance.done.values()]
+    return sorted({item for record in records for item in record["item_metrics"]["test"]})
+
+
 def what_was_tested(instances: Sequence[InstanceResults]) -> Tested:
     """Return what the finished jobs of some instances have tested."""
     jobs = [(instance, key, record) for instance in instances for key, record in instance.done.items()]
-    items = sorted({item for *_, record in jobs for item in record["item_metrics"]["test"]})
+    items = tested_items(instances)
     seeds = {(str(instance.parameters.get("seed")), key.repeat) for instance, key, _ in jobs}
     return Tested(
         items=hash_text("\n".join(items).encode()) if items else "",

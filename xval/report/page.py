@@ -29,6 +29,7 @@ from xval.base.numbers import finite_or_none
 from xval.base.terminal import visible
 from xval.measures.task import Task
 from xval.report import charts, protocol, worst_answers
+from xval.report.citations import bibtex
 from xval.report.contents import PageContents
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
 from xval.report.rendering import make_environment, read_source
@@ -141,7 +142,7 @@ def make_page(contents: PageContents) -> str:
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         leakage_kinds=leakage_by_kind(contents.verdicts, is_custom=_is_custom(contents)),
-        bibtex=protocol.bibtex(paragraphs),
+        bibtex=bibtex(paragraphs),
     )
     return visible(page)
 

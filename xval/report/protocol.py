@@ -1,6 +1,6 @@
-"""How an experiment was made, as the methods section of a paper has it, with its sources as BibTeX.
+"""How an experiment was made, as the methods section of a paper has it; `citations` has its sources.
 
-Comes in: what the page shows. Goes out: sentences and BibTeX entries.
+Comes in: what the page shows. Goes out: sentences.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ from xval.answers.comparison.text import describe_methods
 from xval.answers.summary import SIDE_NAMES, test_side
 from xval.base.errors import counted
 from xval.report.contents import PageContents
+from xval.report.looks import describe_looks
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import COMBINATION, ENSEMBLE, trains_network
 from xval.settings.resolve import describe_numbers
@@ -33,56 +34,6 @@ _ENSEMBLES = {
     "choose": "by the mean of members that greedy forward selection on its validation items chose",
     "stack": "by a regression that was fitted to its validation items",
 }
-_BIBTEX = {
-    "Chollet et al., 2015": """@misc{chollet2015keras,
-  title = {Keras}, author = {Chollet, Fran\\c{c}ois and others}, year = {2015}, howpublished = {\\url{https://keras.io}}
-}""",
-    "Pedregosa et al., 2011": """@article{pedregosa2011scikit,
-  title = {Scikit-learn: Machine Learning in {P}ython}, author = {Pedregosa, Fabian and others},
-  journal = {Journal of Machine Learning Research}, volume = {12}, pages = {2825--2830}, year = {2011}
-}""",
-    "Nadeau & Bengio, 2003": """@article{nadeau2003inference,
-  title = {Inference for the Generalization Error}, author = {Nadeau, Claude and Bengio, Yoshua},
-  journal = {Machine Learning}, volume = {52}, pages = {239--281}, year = {2003}
-}""",
-    "Bouckaert & Frank, 2004": """@inproceedings{bouckaert2004evaluating,
-  title = {Evaluating the Replicability of Significance Tests for Comparing Learning Algorithms},
-  author = {Bouckaert, Remco R. and Frank, Eibe},
-  booktitle = {Advances in Knowledge Discovery and Data Mining (PAKDD)}, pages = {3--12}, year = {2004}
-}""",
-    "Benavoli et al., 2017": """@article{benavoli2017time,
-  title = {Time for a Change: a Tutorial for Comparing Multiple Classifiers Through {Bayesian} Analysis},
-  author = {Benavoli, Alessio and Corani, Giorgio and Dem\\v{s}ar, Janez and Zaffalon, Marco},
-  journal = {Journal of Machine Learning Research}, volume = {18}, number = {77}, pages = {1--36}, year = {2017}
-}""",
-    "Holm, 1979": """@article{holm1979simple,
-  title = {A Simple Sequentially Rejective Multiple Test Procedure}, author = {Holm, Sture},
-  journal = {Scandinavian Journal of Statistics}, volume = {6}, number = {2}, pages = {65--70}, year = {1979}
-}""",
-    "Phipson & Smyth, 2010": """@article{phipson2010permutation,
-  title = {Permutation {P}-values Should Never Be Zero: Calculating Exact {P}-values When Permutations Are Randomly Drawn},
-  author = {Phipson, Belinda and Smyth, Gordon K.},
-  journal = {Statistical Applications in Genetics and Molecular Biology}, volume = {9}, number = {1}, year = {2010}
-}""",
-    "Efron & Stein, 1981": """@article{efron1981jackknife,
-  title = {The Jackknife Estimate of Variance}, author = {Efron, Bradley and Stein, Charles},
-  journal = {The Annals of Statistics}, volume = {9}, number = {3}, pages = {586--596}, year = {1981}
-}""",
-    "Efron, 1987": """@article{efron1987better,
-  title = {Better Bootstrap Confidence Intervals}, author = {Efron, Bradley},
-  journal = {Journal of the American Statistical Association}, volume = {82}, number = {397}, pages = {171--185}, year = {1987}
-}""",
-    "Kapoor & Narayanan, 2023": """@article{kapoor2023leakage,
-  title = {Leakage and the Reproducibility Crisis in Machine-learning-based Science},
-  author = {Kapoor, Sayash and Narayanan, Arvind},
-  journal = {Patterns}, volume = {4}, number = {9}, pages = {100804}, year = {2023}
-}""",
-    "Varma & Simon, 2006": """@article{varma2006bias,
-  title = {Bias in Error Estimation When Using Cross-validation for Model Selection},
-  author = {Varma, Sudhir and Simon, Richard},
-  journal = {BMC Bioinformatics}, volume = {7}, pages = {91}, year = {2006}
-}""",
-}
 
 
 def describe_protocol(contents: PageContents) -> list[str]:
@@ -90,17 +41,11 @@ def describe_protocol(contents: PageContents) -> list[str]:
     first = contents.instances[0]
     settings = contents.by_number[contents.ranking.selected or first.number].settings
     of_folds = " ".join([_describe_folds(contents, settings), *_describe_parts(contents.instances), *_describe_cut(contents)])
-    parts = [of_folds, _describe_training(contents), _describe_figures(contents)]
+    parts = [of_folds, _describe_training(contents), _describe_figures(contents), describe_looks(contents.instances)]
     if contents.comparisons:
         parts.append(describe_methods(contents.comparisons[0]))
     parts.append(describe_audit(contents.verdicts))
-    return parts
-
-
-def bibtex(paragraphs: Sequence[str]) -> str:
-    """Return the entries of what some paragraphs cite, as ``Holm, 1979``."""
-    text = " ".join(paragraphs)
-    return "\n".join(entry for citation, entry in _BIBTEX.items() if citation in text)
+    return [part for part in parts if part]
 
 
 def describe_audit(verdicts: Sequence[Verdict] | None) -> str:

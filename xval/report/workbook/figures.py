@@ -4,6 +4,7 @@ Comes in: instances. Goes out: mean over folds, mean over items, pooled figure, 
 """
 
 from xval.answers.summary import SIDE_NAMES, direction, test_side
+from xval.report.looks import describe_looks
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.folding import describe_folded, fold_equal
@@ -53,7 +54,11 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column, _WIDTHS.get(name, 11))
     may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in (*_NUMBERS, "instance", "metric")]
     folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(instances) > 1])
-    notes = (*_NOTES, *describe_folded(folded)) if row > 1 else ("No predictions of a finished fold have been read.",)
+    notes = (
+        (*_NOTES, *describe_folded(folded), describe_looks(instances))
+        if row > 1
+        else ("No predictions of a finished fold have been read.",)
+    )
     sheet.put_notes(row + 2, notes)
     sheet.made.freeze_panes("E2")
     sheet.add_filter(1, row, len(_HEADER))

@@ -1,0 +1,98 @@
+"""How often the test items of an experiment have been looked at, by all experiments on its corpus in one results folder.
+
+Comes in: the instances of an experiment; of the others their summaries. Goes out: counts and a sentence.
+
+What was chosen after seeing test figures makes later ones of the same items too good; REFORMS (Kapoor et al., Science
+Advances 10(18), 2024) has the number reported.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xval.base.errors import ResultsError, counted
+from xval.report.experiment_list import rebuild_command
+from xval.report.experiment_summary import tested_items, what_was_tested
+from xval.results.find_experiments import find_experiments
+from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
+from xval.results.open import open_results
+from xval.results.summaries import list_experiments
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What has tested some items, or some of them.
+
+    Attributes:
+        n_items: The items.
+        n_experiments: Experiments, this one among them.
+        n_instances: Instances with a finished fold.
+        n_deals: Different folds that items were dealt to.
+        n_seeds: Different seeds, of repeats too.
+        unknown: Further experiments on the corpus, of which it is not known.
+    """
+
+    n_items: int
+    n_experiments: int
+    n_instances: int
+    n_deals: int
+    n_seeds: int
+    unknown: tuple[Path, ...]
+
+
+def count_looks(instances: Sequence[InstanceResults]) -> Looks:
+    """Return how often the test items of some instances have been looked at, by these and by the experiments beside theirs."""
+    here = instances[0].experiment.path
+    items, own = set(tested_items(instances)), what_was_tested(instances)
+    beside = [path for path in find_experiments(here.parent, levels=1) if path.resolve() != here.resolve()]
+    known, unknown = [own], list[Path]()
+    for listed in list_experiments(beside):
+        tested = listed.summary.tested if listed.summary else None
+        shares = None if tested is None else tested.items == own.items or _tests_any(listed.path, items)
+        if tested is None or shares is None:
+            unknown.append(listed.path)
+        elif shares and tested.n_instances:
+            known.append(tested)
+    return Looks(
+        n_items=len(items),
+        n_experiments=len(known),
+        n_instances=sum(tested.n_instances for tested in known),
+        n_deals=_n_different(tested.deals for tested in known),
+        n_seeds=_n_different(tested.seeds for tested in known),
+        unknown=tuple(unknown),
+    )
+
+
+def describe_looks(instances: Sequence[InstanceResults]) -> str:
+    """Return the counts as a sentence or two; nothing where no fold is finished."""
+    looks = count_looks(instances)
+    if not looks.n_items:
+        return ""
+    who = "this experiment alone" if looks.n_experiments == 1 else f"{looks.n_experiments} experiments in this results folder"
+    counts = (
+        counted(looks.n_instances, "instance"),
+        counted(looks.n_deals, "deal of the folds", "deals of the folds"),
+        counted(looks.n_seeds, "seed"),
+    )
+    text = (
+        f"These {counted(looks.n_items, 'test item')} were looked at by {who}: {', '.join(counts)}. What was chosen after "
+        "seeing test figures makes later ones too good (Kapoor et al., 2024)."
+    )
+    if not looks.unknown:
+        return text
+    more = counted(len(looks.unknown), "further experiment")
+    return f"{text} Of {more} on this corpus it is not known: {rebuild_command(looks.unknown)}"
+
+
+def _tests_any(path: Path, items: set[str]) -> bool | None:
+    """Return whether the folds of an experiment test some of the items; None: they cannot be read."""
+    try:
+        folds = open_results(ExperimentFolder(path)).folds.plan.folds
+    except (ResultsError, OSError):
+        return None
+    return any(not items.isdisjoint(fold.test) for fold in folds)
+
+
+def _n_different(lists: Iterable[list[str]]) -> int:
+    return len({text for of_experiment in lists for text in of_experiment})
