@@ -5,6 +5,7 @@ Comes in: the instances of an experiment. Goes out: a `Summary`, which `rebuild`
 
 from collections.abc import Sequence
 
+from xval.answers.names import names_of
 from xval.answers.ranking import rank_instances
 from xval.base.json_files import hash_text
 from xval.base.numbers import finite_or_none
@@ -35,7 +36,7 @@ def summarise(results: OpenResults, instances: Sequence[InstanceResults], made_o
         n_instances=len(instances),
         jobs={state: n for state in BY_WEIGHT if (n := status.count(state))},
         selected=number,
-        name=(selected.settings.comment_1 or selected.settings.architecture) if selected else "",
+        name=names_of(instances)[number] if number is not None else "",
         main=_main_figure(instances, selected) if selected else None,
         tested=what_was_tested(instances),
     )

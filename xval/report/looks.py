@@ -76,8 +76,8 @@ def describe_looks(instances: Sequence[InstanceResults]) -> str:
         counted(looks.n_seeds, "seed"),
     )
     text = (
-        f"These {counted(looks.n_items, 'test item')} were looked at by {who}: {', '.join(counts)}. What was chosen after "
-        "seeing test figures makes later ones too good (Kapoor et al., 2024)."
+        f"These {counted(looks.n_items, 'test item')} were looked at by {who}: {', '.join(counts)}. Choices "
+        "made after seeing test figures bias later ones upwards (Kapoor et al., 2024)."
     )
     if not looks.unknown:
         return text
