@@ -40,6 +40,7 @@ _DTYPES = {
 _FIGURE_DTYPES = {
     "instance": "int64", "side": "str", "metric": "str", "mean": "float64", "std": "float64", "n_folds": "int64",
     "dataset": "str", "experiment": "int64", "items": "float64", "n_items": "int64", "strategy": "str", "method": "object",
+    "covers": "object",
     "of": "str", "chance": "float64", "pooled": "float64", "low": "float64", "high": "float64",
 }  # fmt: skip
 _JOB_DTYPES = {
@@ -129,9 +130,9 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
     Returns:
         A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns instance (int64), side,
         metric (text); mean, std and n_folds of the folds; dataset (text), experiment (int64); items, the mean over items;
-        n_items; pooled, of all test examples of all folds; low and high, the interval of what ``of`` says, by ``method``;
-        chance, what ``strategy`` reaches without listening. NaN, None: undefined. ``table.attrs["not_done"]``: as of
-        `load_results`.
+        n_items; pooled, of all test examples of all folds; low and high, the interval of what ``of`` says, by ``method``, about
+        what ``covers`` says (these trained ``models``, or the ``method``); chance, what ``strategy`` reaches without listening.
+        NaN, None: undefined. ``table.attrs["not_done"]``: as of `load_results`.
 
     Warns:
         UserWarning: Folds failed or are missing.

@@ -1,8 +1,10 @@
 """Several deals of the folds (fold_repeats): each tests every item once, so that an item has a figure of each deal.
 
-Comes in: instances. Goes out: the finished folds of each deal; a line on how the deals differ.
+Comes in: instances. Goes out: the finished folds of each deal; which repeats are one training run; a line on how the deals
+differ.
 """
 
+from collections.abc import Collection, Sequence
 from statistics import fmean
 
 from xval.results.instance import InstanceResults
@@ -15,6 +17,17 @@ def folds_of_deals(instance: InstanceResults) -> dict[int, list[int]]:
     for fold in instance.folds:
         folds.setdefault((fold - 1) // size + 1, []).append(fold)
     return folds
+
+
+def group_runs(repeats: Sequence[Collection[int]]) -> list[list[int]]:
+    """Return the training runs, each the places of its repeats: the deals, or the repeats themselves of a single deal.
+
+    Deals are units because the seeds of a deal share its folds. `repeats` are the folds of each repeat of each deal.
+    """
+    deals: dict[frozenset[int], list[int]] = {}
+    for place, folds in enumerate(repeats):
+        deals.setdefault(frozenset(folds), []).append(place)
+    return list(deals.values()) if len(deals) > 1 else [[place] for place in range(len(repeats))]
 
 
 def describe_deals(instance: InstanceResults, side: str, metric: str) -> str:

@@ -25,10 +25,11 @@ from xval.results.tested_examples import Frames, read_frames
 _COLUMNS = ["start_s", "end_s", "label"]
 _MOST_RUNS = 20_000_000  # times items: each is left out once for an interval; more would take minutes
 _Both = tuple[Counts, Counts]
+_Tables = dict[str, list[tuple[Runs, ...]]]  # of the recordings of each item
 
 
 def measure_events(
-    folders: Sequence[Path], class_names: Sequence[str], settings: FrameSettings, of_record: Mapping[str, ItemFigure]
+    runs: Sequence[Sequence[Path]], class_names: Sequence[str], settings: FrameSettings, of_record: Mapping[str, ItemFigure]
 ) -> dict[str, ItemFigure]:
     """Return the figures of segments and events.
 
@@ -36,17 +37,24 @@ def measure_events(
     of them all the time.
 
     Args:
-        folders: Of the finished folds; with repeats or deals, whose counts are added, of each of them.
+        runs: The folders of the finished folds, by training run as of `group_runs`; their counts are added.
         class_names: Of the model, perhaps with `BACKGROUND`.
         settings: Of frames and events.
         of_record: The figures that the records have, with their means over items; no others are computed.
     """
     labels = [name for name in class_names if name != BACKGROUND]
     scored = [name for name in SCORE_METRICS if name in of_record]
-    read = [recording for folder in folders for recording in _recordings(read_frames(folder, labels if scored else ()), labels)]
-    recordings = [(item, events) for item, events, _ in read]
+    read = [
+        [recording for folder in folders for recording in _recordings(read_frames(folder, labels if scored else ()), labels)]
+        for folders in runs
+    ]
+    recordings = [(item, events) for of_run in read for item, events, _ in of_run]
     items = sorted({item for item, _ in recordings})
-    by_item = [_count([events for name, events in recordings if name == item], labels, settings) for item in items]
+    by_run = [
+        [_count([events for name, events, _ in of_run if name == item], labels, settings) for item in items] for of_run in read
+    ]
+    by_item = [_add(counts) for counts in zip(*by_run, strict=True)]
+    run_figures = [_figures(_add(counts)) for counts in by_run]
     pooled = _figures(_add(by_item))
     answers = {"never an event": [], **{f"always '{label}'": [label] for label in labels}}
     if settings.label_form == "multi_label":
@@ -66,40 +74,50 @@ def measure_events(
         reached = {answer: sign * values[name] for answer, values in by_answer.items() if not math.isnan(values[name])}
         best = max(reached, key=reached.__getitem__, default=None)
         bounds = (0.0, math.inf) if name.endswith("_rate") else (0.0, 1.0)
-        interval = figure_interval(len(items), compute, bounds=bounds, bootstrap=False)
+        interval = figure_interval(len(items), compute, bounds=bounds, runs=[figures[name] for figures in run_figures])
         chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
         item_figures[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
     return item_figures | (_measure_scores(read, items, labels, settings, of_record) if scored else {})
 
 
 def _measure_scores(
-    read: Sequence[tuple[str, RecordingEvents, pd.DataFrame]],
+    read: Sequence[Sequence[tuple[str, RecordingEvents, pd.DataFrame]]],
     items: Sequence[str],
     labels: Sequence[str],
     settings: FrameSettings,
     of_record: Mapping[str, ItemFigure],
 ) -> dict[str, ItemFigure]:
     """Return the figures of events at all thresholds; chance is that of frames that all have the same score."""
-    by_item: dict[str, list[tuple[Runs, ...]]] = {item: [] for item in items}
+    by_training: list[_Tables] = [{item: [] for item in items} for _ in read]
     silent = []
-    for item, events, rows in read:
+    for number, item, events, rows in ((number, *recording) for number, of_run in enumerate(read) for recording in of_run):
         scores = rows[[f"probability_{label}" for label in labels]].to_numpy(np.float32)
         frame_s = events.duration_s / len(rows)
         smoothing = (settings.event_min_duration_s, settings.event_median_frames)
         recording = ScoredRecording(events.reference, scores, frame_s, events.ignored, *smoothing)
-        by_item[item].append(tabulate_runs(recording, labels))
+        by_training[number][item].append(tabulate_runs(recording, labels))
         silent.append(tabulate_runs(recording._replace(scores=np.zeros_like(scores)), labels))
-    n_runs = sum(len(label_runs.lengths_ns) for of_item in by_item.values() for runs in of_item for label_runs in runs)
+    n_runs = sum(
+        len(label_runs.lengths_ns)
+        for by_item in by_training
+        for of_item in by_item.values()
+        for runs in of_item
+        for label_runs in runs
+    )
+    everyone = np.arange(len(items))
     item_figures = {}
     for name in (name for name in SCORE_METRICS if name in of_record):
 
-        def compute(drawn: NDArray[np.intp], name: str = name) -> float:
-            return psds([runs for number in drawn for runs in by_item[items[number]]], SCENARIOS[name])
+        def compute(drawn: NDArray[np.intp], name: str = name, of: Sequence[_Tables] = by_training) -> float:
+            return psds([runs for by_item in of for number in drawn for runs in by_item[items[number]]], SCENARIOS[name])
 
         is_quick = n_runs * len(items) <= _MOST_RUNS
-        interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), bootstrap=False) if is_quick else None
+        interval = None
+        if is_quick:
+            by_run = [compute(everyone, of=[by_item]) for by_item in by_training] if len(by_training) > 1 else []
+            interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), runs=by_run)
         chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
-        item_figures[name] = make_figure(of_record[name]["items"], compute(np.arange(len(items))), "pooled", interval, chance)
+        item_figures[name] = make_figure(of_record[name]["items"], compute(everyone), "pooled", interval, chance)
     return item_figures
 
 

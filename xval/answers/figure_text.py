@@ -3,6 +3,9 @@
 Comes in: figures. Goes out: text.
 """
 
+from collections.abc import Iterable
+
+from xval.answers.finding import name_instances
 from xval.answers.summary import ChanceLevel
 from xval.results.instance import Figure, InstanceResults
 from xval.results.item_figures import ItemFigure
@@ -44,6 +47,27 @@ def format_interval(figure: ItemFigure, mean: float | None) -> str:
     if (mean is not None and f"{mean:.3f}" == f"{value:.3f}") or (figure["of"] == "items" and not interval):
         return interval
     return f", {'over items' if figure['of'] == 'items' else 'pooled'} {value:.3f}{interval}"
+
+
+def interval_clause(instances: Iterable[InstanceResults]) -> str:
+    """Return what the 95 % intervals of instances are about, to be said once per table; empty where there are none.
+
+    ``over items, deals and seeds`` (of one deal ``over items and seeds``), or, where nothing is known of training anew, ``over
+    items, for these trained models; training anew would add to it``. Instances that differ in this are named.
+    """
+    numbers: dict[str, list[int]] = {}
+    for instance in instances:
+        sides = instance.over_items["figures"].values() if instance.over_items else ()
+        covers = {figure["covers"] for figures in sides for figure in figures.values()} - {None}
+        if "method" in covers:
+            clause = "over items, deals and seeds" if instance.n_deals > 1 else "over items and seeds"
+        else:
+            clause = "over items, for these trained models; training anew would add to it"
+        if covers:
+            numbers.setdefault(clause, []).append(instance.number)
+    if len(numbers) < 2:
+        return "".join(numbers)
+    return "; ".join(f"of {name_instances(which)} {clause}" for clause, which in sorted(numbers.items()))
 
 
 def format_chance(chance: ChanceLevel | None) -> str:

@@ -232,6 +232,7 @@ def _find_gap(figures: Sequence[GroupFigure], members: Mapping[str, MetricOverIt
     is_within = bool(np.isin(first.items, second.items).any())
     if first.is_too_large or second.is_too_large:
         return Gap(high.group, low.group, high.value - low.value, None, n_pairs, is_within)
+    runs = np.subtract(first.run_figures(), second.run_figures())
     if is_within:
         everyone = np.union1d(first.items, second.items)
 
@@ -241,10 +242,10 @@ def _find_gap(figures: Sequence[GroupFigure], members: Mapping[str, MetricOverIt
                 for sign, group in ((1, first), (-1, second))
             )
 
-        interval = figure_interval(len(everyone), difference, bounds=None, confidence=confidence, bootstrap=False)
+        interval = figure_interval(len(everyone), difference, bounds=None, confidence=confidence, runs=runs)
     else:
         interval = independent_difference(
-            len(first.items), first.figure, len(second.items), second.figure, confidence=confidence
+            len(first.items), first.figure, len(second.items), second.figure, confidence=confidence, runs=runs
         )
     if interval is not None:
         ends = cut_difference(interval.low, interval.high, bounds)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.answers.deals import group_runs
 from xval.measures.metrics import Metric
 from xval.measures.statistics.intervals import (
     MOST_LEFT_OUT,
@@ -52,26 +53,39 @@ class MetricOverItems:
         n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))
         is_mean = metric.is_mean if is_mean is None else is_mean
         self.is_too_large = not is_mean and n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
-        self._values = np.array([self._pooled([item]) for item in self.items.tolist()]) if is_mean else None
+        self._runs = group_runs([np.unique(examples.folds).tolist() for examples in repeats])
+        self._values = (
+            np.array([self._of_repeats([item]) for item in self.items.tolist()]) if is_mean else None
+        )  # (n_items, n_repeats)
 
     def figure(self, places: NDArray[np.intp] | slice = slice(None)) -> float:
         """Return the figure of some of the items, by their places in `items`, perhaps several times; NaN of none."""
-        items = self.items[places]
-        if not len(items):
-            return float("nan")
-        return self._pooled(items.tolist()) if self._values is None else float(self._values[places].mean())
+        return float(np.mean(self._figures(places)))
+
+    def run_figures(self) -> list[float]:
+        """Return the figure of all items by each training run, as of `group_runs`."""
+        figures = self._figures()
+        return [float(figures[run].mean()) for run in self._runs]
 
     def interval(self) -> Interval | None:
-        """Return the 95 % interval over the items; None: fewer than 3 of them, undefined, or it would take minutes."""
-        if self._values is not None:
-            return mean_interval(self._values, bounds=self._metric.bounds) if np.isfinite(self._values).all() else None
-        if self.is_too_large:
+        """Return the 95 % interval; None: fewer than 3 items, undefined, or it would take minutes."""
+        if self.is_too_large or (self._values is not None and not np.isfinite(self._values).all()):
             return None
-        return figure_interval(len(self.items), self.figure, bounds=self._metric.bounds, bootstrap=False)
+        runs = self.run_figures() if len(self._runs) > 1 else []
+        if self._values is not None:
+            return mean_interval(self._values.mean(axis=1), bounds=self._metric.bounds, runs=runs)
+        return figure_interval(len(self.items), self.figure, bounds=self._metric.bounds, runs=runs)
 
-    def _pooled(self, items: Sequence[int]) -> float:
+    def _figures(self, places: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.float64]:
+        """Return float64 (n_repeats,), the figure of some items by each repeat; NaN of none."""
+        items = self.items[places]
+        if not len(items):
+            return np.full(len(self._repeats), np.nan)
+        return self._of_repeats(items.tolist()) if self._values is None else self._values[places].mean(axis=0)
+
+    def _of_repeats(self, items: Sequence[int]) -> NDArray[np.float64]:
         figures = []
         for examples, rows in zip(self._repeats, self._rows, strict=True):
             chosen = np.concatenate([rows[item] for item in items])
             figures.append(self._metric.function(examples.targets[chosen], examples.predictions[chosen]))
-        return float(np.mean(figures))
+        return np.array(figures, np.float64)

@@ -5,19 +5,20 @@ Comes in: an instance and its predictions.parquet files. Goes out: `OverItems`, 
 
 Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
 against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus. With several deals
-they are those of each deal, averaged, and the figures of an item are averaged over deals first.
+they are those of each deal, averaged, and the figures of an item are averaged over deals first. Intervals hold what other deals
+and seeds change, where there are several.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.deals import folds_of_deals
+from xval.answers.deals import folds_of_deals, group_runs
 from xval.answers.events_over_items import measure_events
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.tested_items import item_means
@@ -25,7 +26,7 @@ from xval.base.numbers import finite_or_nan, finite_or_none
 from xval.measures import metrics
 from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
-from xval.measures.statistics.intervals import mean_interval
+from xval.measures.statistics.intervals import Bounds, Interval, mean_interval
 from xval.measures.statistics.item_chance import CreditFunction, group_level, permuted_level
 from xval.measures.task import Task
 from xval.results.added_metrics import constant_chance
@@ -37,7 +38,19 @@ from xval.results.tested_examples import TestedExamples, read_examples
 _MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
 _TWO_SIDED = 1.96  # deviations of a normal distribution that 97.5 % lie below
 _NO_CHANCE = Chance(math.nan, "")  # not known
-_Values = dict[str, NDArray[np.float64]]
+
+
+class _ItemValues(NamedTuple):
+    """A metric of each item, float64 (n_items,), and its mean over items by each training run."""
+
+    values: NDArray[np.float64]
+    runs: Sequence[float]
+
+    def interval(self, bounds: Bounds | None) -> Interval | None:
+        return mean_interval(self.values, bounds=bounds, runs=self.runs)
+
+
+_Values = Mapping[str, _ItemValues]
 
 
 def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] | None = None) -> OverItems:
@@ -62,11 +75,10 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
         return over_items
     by_item = item_means(instance)
     over_items["n_items"] = len(by_item)
-    names = {name for values in by_item.values() for name in values} - {"n_clips"}
-    of_record = {name: np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)]) for name in sorted(names)}
     settings, task = instance.settings, instance.task
     clip_side = "clip_test" if instance.has_windows else "test"
     repeats = whole_repeats(instance)
+    of_record = _read_values(instance, by_item, repeats)
     class_names = records[0].get("class_names", [])
     n_examples = {fold: record["n_examples"]["test"] for fold, record in instance.folds.items()}
     n_values = sum(n_examples[fold] for jobs in repeats for fold in jobs) * max(1, len(class_names))
@@ -95,9 +107,30 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
     over_items["figures"][clip_side] = known_figures | of_clips
     if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
-        of_all = [instance.folder(key) for jobs in repeats for key in jobs.values()]
-        over_items["figures"]["test"].update(measure_events(of_all, class_names, frames, over_items["figures"]["test"]))
+        runs = [[instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(repeats)]
+        over_items["figures"]["test"].update(measure_events(runs, class_names, frames, over_items["figures"]["test"]))
     return over_items
+
+
+def _read_values(
+    instance: InstanceResults, by_item: Mapping[str, Mapping[str, float]], repeats: Sequence[Mapping[int, JobKey]]
+) -> dict[str, _ItemValues]:
+    """Return the metrics of each item that records have, the items in the order of their names."""
+    of_repeats = [[instance.done[key]["item_metrics"]["test"] for key in jobs.values()] for jobs in repeats]
+    values = {}
+    for name in sorted({name for figures in by_item.values() for name in figures} - {"n_clips"}):
+        means = [
+            fmean(finite_or_nan(figures.get(name)) for of_fold in of_folds for figures in of_fold.values())
+            for of_folds in of_repeats
+        ]
+        of_items = np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)])
+        values[name] = _ItemValues(of_items, _of_runs(means, repeats))
+    return values
+
+
+def _of_runs(of_repeats: Sequence[float], repeats: Sequence[Collection[int]]) -> list[float]:
+    """Return the mean of each training run from the figures of the repeats, whose folds are given too."""
+    return [fmean(of_repeats[place] for place in run) for run in group_runs(repeats)]
 
 
 def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
@@ -147,27 +180,27 @@ def _measure(
     targets, rows = first.targets, first.rows
     pooled = _mean_of([metrics.compute(task.name, examples.targets, examples.predictions, further) for examples in repeats])
     if of_items is None:
-        each_item = [
-            _mean_of(
-                [
-                    metrics.compute(task.name, examples.targets[own], examples.predictions[own], further)
-                    for examples, own in zip(repeats, of_item, strict=True)
-                ]
-            )
-            for of_item in zip(*(examples.rows for examples in repeats), strict=True)
+        folds = [np.unique(examples.folds).tolist() for examples in repeats]
+        by_repeat = [
+            [metrics.compute(task.name, examples.targets[own], examples.predictions[own], further) for own in examples.rows]
+            for examples in repeats
         ]
-        of_items = {name: np.array([values[name] for values in each_item]) for name in pooled}
+        of_items = {}
+        for name in pooled:
+            table = np.array([[values[name] for values in of_repeat] for of_repeat in by_repeat])  # (n_repeats, n_items)
+            of_items[name] = _ItemValues(table.mean(axis=0), _of_runs(table.mean(axis=1).tolist(), folds))
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
     item_figures = {}
     for name in chosen or pooled:
         value = pooled[name]
-        metric, values = further.get(name) or metrics.find(task.name, name), of_items.get(name, np.array([math.nan]))
+        metric = further.get(name) or metrics.find(task.name, name)
+        known = of_items.get(name, _ItemValues(np.array([math.nan]), []))
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = None
-        if (metric.is_mean or is_whole) and np.isfinite(values).all():
+        if (metric.is_mean or is_whole) and np.isfinite(known.values).all():
             basis = "items"
-            interval = mean_interval(values, bounds=metric.bounds)
+            interval = known.interval(metric.bounds)
         else:
             interval = MetricOverItems(metric, repeats, is_mean=False).interval()
         weights = _weights(first.items, basis)
@@ -178,7 +211,7 @@ def _measure(
         if name in further and chance is None:
             groups = rows if basis == "items" else [np.arange(len(targets))]
             chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
-        item_figures[name] = make_figure(float(values.mean()), value, basis, interval, chance or _NO_CHANCE)
+        item_figures[name] = make_figure(float(known.values.mean()), value, basis, interval, chance or _NO_CHANCE)
         if metric.credit and (metric.is_mean or basis == "pooled"):
             group_chance, permuted, permuted_high = map(finite_or_none, _item_chance(metric.credit, repeats, basis))
             item_figures[name]["group_chance"] = group_chance
@@ -246,9 +279,9 @@ def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([figures[name] for figures in values])) for name in values[0]}
 
 
-def _of_record(values: NDArray[np.float64]) -> ItemFigure:
+def _of_record(known: _ItemValues) -> ItemFigure:
     """Return the figure of a metric of which the records have the values of each item, and nothing else is known."""
-    return make_figure(float(values.mean()), math.nan, "items", mean_interval(values, bounds=None), _NO_CHANCE)
+    return make_figure(float(known.values.mean()), math.nan, "items", known.interval(None), _NO_CHANCE)
 
 
 def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:

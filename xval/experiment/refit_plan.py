@@ -7,6 +7,7 @@ Comes in: the records of the folds; of an instance that is searched, what the se
 from collections.abc import Mapping
 from typing import Any
 
+from xval.answers.figure_text import format_interval, interval_clause
 from xval.answers.pretrained import judge_instance, to_record
 from xval.answers.read import read_instance
 from xval.answers.summary import test_side
@@ -44,12 +45,18 @@ def plan_refit(
         epochs: Those that were asked for; None: the folds, or the search, choose.
         chosen: By the search on all items; None: the instance is not searched.
     """
-    finished = read_instance(folder, instance.number, over_items=False)
+    finished = read_instance(folder, instance.number)
     if finished is None:
         raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
     side = test_side([finished])
     expected = {
         "expected": expected_figures(finished, side),
+        "expected_intervals": {
+            name: format_interval(figure, finished.over_folds(side, name)["mean"])
+            for name in finished.metrics(side)
+            if (figure := finished.item_figure(side, name))
+        },
+        "expected_about": interval_clause([finished]),
         "expected_side": side,
         "expected_note": _EXPECTED_NOTE,
         "expected_origin": to_record(judge_instance(finished)),

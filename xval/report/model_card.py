@@ -32,14 +32,16 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     environment = make_environment()
     environment.filters["plain"] = in_markdown
     side, n_folds = SIDE_NAMES[record["expected_side"]], len(record["best_epochs_of_folds"])
+    intervals = record.get("expected_intervals", {})  # a final model of an earlier version has none
     expected = [
-        (f"{side} {name}", format_figure(figure, n_folds))
+        (f"{side} {name}", f"{format_figure(figure, n_folds)}{intervals.get(name, '')}")
         for name, figure in record["expected"].items()
         if figure["mean"] is not None
     ]
+    about = record.get("expected_about", "")
     template = environment.get_template("model_card.md")
     is_custom = record["store"] == CUSTOM
     origin = explain(judge_record(record, settings.model_dump()))
     return template.render(
-        record=record, settings=settings, task=settings.task, expected=expected, is_custom=is_custom, origin=origin
+        record=record, settings=settings, task=settings.task, expected=expected, about=about, is_custom=is_custom, origin=origin
     )

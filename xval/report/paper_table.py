@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import LEVEL, Comparison
-from xval.answers.figure_text import fixed
+from xval.answers.figure_text import fixed, interval_clause
 from xval.answers.names import names_of
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.summary import direction
@@ -119,7 +119,7 @@ def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: 
     seeds = f", {first.n_repeats} seeds each" if first.n_repeats > 1 else ""
     text = f"{first.settings.dataset}, {counted(first.n_folds, 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
     if any(estimated.low is not None for _, cells in table.rows for estimated, _ in cells):
-        text += "; in brackets the 95 % interval over items"
+        text += f"; in brackets the 95 % interval {interval_clause(instances)}"
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
         baseline = names_of(instances).get(int(baseline), baseline)

@@ -10,6 +10,7 @@ from preprocessing.corpus import CUSTOM
 from preprocessing.quality.cautions import lost_audio
 from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.text import describe_methods
+from xval.answers.figure_text import interval_clause
 from xval.answers.summary import SIDE_NAMES, test_side
 from xval.base.errors import counted
 from xval.report.contents import PageContents
@@ -236,9 +237,10 @@ def _describe_figures(contents: PageContents) -> str:
     kinds = []
     if any(method.startswith("t") for method in methods):
         kinds.append("Student t with the standard error of the jackknife (Efron & Stein, 1981)")
-    if "BCa bootstrap" in methods:
-        kinds.append("BCa bootstrap (Efron, 1987)")
-    intervals = f"; 95 % intervals are over items, not clips ({' or '.join(kinds)})" if kinds else ""
+    if "t corrected for skewness" in methods:
+        kinds.append("corrected for skewness (Hall, 1992)")
+    clause = interval_clause(contents.instances)
+    intervals = f"; 95 % intervals are {clause} (items, not clips; {', '.join(kinds)})" if kinds else ""
     has_labels = contents.instances[0].task.has_thresholds
     thresholds = " Thresholds of labels are those of the largest F1 score on validation clips of each fold." * has_labels
     selected = ""

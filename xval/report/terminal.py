@@ -14,6 +14,7 @@ from rich.text import Text
 
 from xval.answers import ranking
 from xval.answers.deals import describe_deals
+from xval.answers.figure_text import interval_clause
 from xval.answers.findings import find_findings
 from xval.answers.names import names_of
 from xval.answers.read import read_instances
@@ -35,7 +36,7 @@ _MOST_ROWS = 100
 # What stays on one line: an interval, a mean with its deviation, and what stands between spaces and underscores.
 _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s*")
 _WORDS = re.compile(r"(?<=_)|\s+")
-_LEGEND = "*: selected by the validation figure. ±: standard deviation over folds. [ ]: 95 % interval over the test items."
+_LEGEND = "*: selected by the validation figure. ±: standard deviation over folds."
 
 _OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
 
@@ -47,7 +48,9 @@ def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console
         header, rows = ranking.summary_table(instances, most=_MOST_ROWS)
         console.print(make_table(*merge_equal(header, rows)))
         of_windows = any(name.startswith("test clip ") for name in header)
-        console.print(f"{_LEGEND}{_OF_WINDOWS if of_windows else ''}", soft_wrap=True, markup=False)
+        clause = interval_clause(instances)
+        intervals = f" [ ]: 95 % interval {clause}." if clause else ""
+        console.print(f"{_LEGEND}{intervals}{_OF_WINDOWS if of_windows else ''}", soft_wrap=True, markup=False)
         if len(rows) < len(instances):
             console.print(f"The {len(rows)} best of {len(instances)} instances by validation; the workbook has all of them.")
         console.print(Text(ranking.describe_selection(instances)), soft_wrap=True)

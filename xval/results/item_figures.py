@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance
     from xval.measures.statistics.intervals import Interval
 
-OVER_ITEMS_VERSION = 4
+OVER_ITEMS_VERSION = 5
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 
@@ -36,9 +36,10 @@ class ItemFigure(ItemChance):
         pooled: Of all test examples (clips, frames) of all folds together.
         of: Which of the two interval and chance belong to: ``items`` where each example has a value, or each fold tests one
             item with all classes (or with numbers that vary); otherwise ``pooled``.
-        low: Lower end of the 95 % interval over items.
+        low: Lower end of the 95 % interval over items, or over items, deals and seeds.
         high: Its upper end.
         method: Of the interval; see `xval.measures.statistics.intervals`.
+        covers: What the interval is about: ``models``, these trained ones on other items; ``method``, training in this way.
         chance: What the best strategy reaches that does not listen.
         strategy: That strategy in words.
     """
@@ -49,6 +50,7 @@ class ItemFigure(ItemChance):
     low: float | None
     high: float | None
     method: str | None
+    covers: Literal["models", "method"] | None
     chance: float | None
     strategy: str
 
@@ -83,6 +85,7 @@ def make_figure(
         low=interval and interval.low,
         high=interval and interval.high,
         method=interval and interval.method,
+        covers=interval and interval.covers,
         chance=finite_or_none(chance.value),
         strategy=chance.strategy,
     )

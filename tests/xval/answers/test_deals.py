@@ -9,7 +9,7 @@ import pytest
 
 from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.text import describe_limits, describe_to_publish
-from xval.answers.deals import describe_deals, folds_of_deals
+from xval.answers.deals import describe_deals, folds_of_deals, group_runs
 from xval.answers.findings import find_findings
 from xval.answers.read import read_instances
 from xval.answers.tested_items import item_means
@@ -110,6 +110,26 @@ def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
     assert [[cell.value for cell in row[:3]] for row in sheet.iter_rows(min_row=2, max_row=5)] == [
         ["d", "2, 4", 10], ["a", "1, 3", 10], ["b", "1, 4", 10], ["c", "2, 3", 10],
     ]  # fmt: skip
+
+
+def test_intervals_hold_what_another_deal_changes(make):
+    unlike = {1: {"a": 9, "b": 9}, 2: {"c": 9, "d": 8}, 3: {"a": 4, "c": 5}, 4: {"b": 3, "d": 4}}
+    (found,) = gather(make(unlike))
+
+    accuracy, auc = (found.item_figure("test", name) for name in ("accuracy", "auc"))
+
+    of_items = np.array([0.65, 0.6, 0.7, 0.6])
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx(mean_interval(of_items, runs=[0.875, 0.4])[:2])
+    assert (accuracy["covers"], auc["covers"]) == ("method", "method")
+    assert mean_interval(of_items).low > accuracy["low"]
+    (one,) = gather(make(unlike, n_deals=1, number=2))
+    assert {figure["covers"] for figure in one.over_items["figures"]["test"].values()} == {"models"}
+
+
+def test_the_seeds_of_a_deal_are_one_training_run():
+    assert group_runs([{1, 2}, {1, 2}, {3, 4}, {3, 4}]) == [[0, 1], [2, 3]]
+    assert group_runs([{1, 2}, {1, 2}, {1, 2}]) == [[0], [1], [2]]
+    assert group_runs([]) == []
 
 
 def test_pooled_figures_leave_a_deal_out_that_is_not_whole(make):

@@ -47,7 +47,7 @@ def write(tmp_path):
 
 def measure(folders, settings=SETTINGS):
     of_record = dict.fromkeys(NAMES, OF_RECORD)
-    return measure_events(folders, ("background", "bark", "call"), settings, of_record)
+    return measure_events([folders], ("background", "bark", "call"), settings, of_record)
 
 
 def test_pooled_figures_count_the_events_of_all_folds_together(write):
@@ -94,7 +94,7 @@ def test_pooled_psds_are_of_the_scores_of_all_folds_together_with_interval_and_c
         reference = pd.DataFrame([event], columns=["start_s", "end_s", "label"])
         scored.append(tabulate_runs(ScoredRecording(reference, scores, 0.5), ["bark", "call"]))
     of_record = dict.fromkeys(("event_f1", "psds1", "psds2"), OF_RECORD)
-    found = measure_events(folders, ("background", "bark", "call"), SETTINGS, of_record)
+    found = measure_events([folders], ("background", "bark", "call"), SETTINGS, of_record)
     assert list(found) == ["event_f1", "psds1", "psds2"]
     for name, wanted in psds_figures(scored).items():
         assert found[name]["pooled"] == pytest.approx(wanted)

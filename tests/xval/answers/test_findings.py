@@ -29,6 +29,7 @@ def over_items(low, high, chance=0.5):
         "low": low,
         "high": high,
         "method": "t",
+        "covers": "models",
         "chance": chance,
         "strategy": "x",
     }

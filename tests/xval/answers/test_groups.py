@@ -86,6 +86,7 @@ def test_a_metric_may_be_named_as_elsewhere(table, tested, written, name) -> Non
 
 
 def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested) -> None:
+    tested = tested._replace(repeats=tested.repeats[:1])
     found = measure_groups(tested, find_groups(table, "gender"), "accuracy")
     of_items = pd.Series(right(tested)).groupby([table["gender"], table["item"]]).mean()
     wanted = stats.ttest_ind(of_items["female"], of_items["male"], equal_var=False).confidence_interval(0.95)
@@ -101,12 +102,25 @@ def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested
 
 
 def test_the_gap_between_groups_of_clips_is_paired_within_items(table, tested) -> None:
+    tested = tested._replace(repeats=tested.repeats[:1])
     found = measure_groups(tested, find_groups(table, "recorder"), "accuracy")
     of_items = pd.Series(right(tested)).groupby([table["recorder"], table["item"]]).mean()
     wanted = stats.ttest_rel(of_items["near"], of_items["far"]).confidence_interval(0.95)
     assert found.gap.is_within_items
     assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
     assert [each.n_items for each in found.figures] == [N_ITEMS, N_ITEMS]
+
+
+@pytest.mark.parametrize("column", ["gender", "recorder"])
+def test_with_several_seeds_the_interval_of_the_gap_holds_what_they_change(table, tested, column) -> None:
+    gap = measure_groups(tested, find_groups(table, column), "accuracy").gap
+    alike = measure_groups(tested._replace(repeats=tested.repeats[:1] * 2), find_groups(table, column), "accuracy").gap
+    assert (gap.interval.covers, alike.interval.covers) == ("method", "models")
+    by_seed = [
+        measure_groups(tested._replace(repeats=(repeat,)), find_groups(table, column), "accuracy").gap.value
+        for repeat in tested.repeats
+    ]
+    assert gap.value == pytest.approx(np.mean(by_seed))
 
 
 def test_with_more_groups_the_interval_of_the_gap_holds_for_all_pairs(table, tested) -> None:

@@ -6,6 +6,7 @@ import pytest
 from xval.answers import metric_over_items
 from xval.answers.metric_over_items import MetricOverItems
 from xval.measures import metrics
+from xval.measures.statistics.intervals import figure_interval
 from xval.results import tested_examples
 
 ACCURACY, MACRO_F1 = (metrics.find("classification", name) for name in ("accuracy", "macro_f1"))
@@ -45,6 +46,22 @@ def test_repeats_are_averaged(examples):
     other.predictions = other.predictions[::-1]
     both_figures = [MetricOverItems(MACRO_F1, [repeat]).figure() for repeat in (examples, other)]
     assert MetricOverItems(MACRO_F1, [examples, other]).figure() == pytest.approx(np.mean(both_figures))
+
+
+@pytest.mark.parametrize("metric", [ACCURACY, MACRO_F1], ids=["mean", "pooled"])
+def test_the_interval_holds_what_repeats_change(examples, metric):
+    names = np.array(examples.names)[examples.items]
+    other = tested_examples.TestedExamples(names, examples.clips, examples.folds, *both(examples))
+    other.predictions = other.predictions[::-1]
+    alone = [MetricOverItems(metric, [repeat]).figure() for repeat in (examples, other)]
+
+    over_items = MetricOverItems(metric, [examples, other])
+
+    assert over_items.run_figures() == pytest.approx(alone)
+    wanted = figure_interval(4, over_items.figure, runs=alone)
+    assert over_items.interval()[:2] == pytest.approx(wanted[:2])
+    assert over_items.interval().covers == "method"
+    assert MetricOverItems(metric, [examples, examples]).interval().covers == "models"
 
 
 def test_an_interval_that_would_take_minutes_is_none(examples, monkeypatch):

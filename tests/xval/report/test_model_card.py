@@ -10,6 +10,8 @@ def test_the_card_says_that_the_model_is_untested_and_what_the_folds_expect(tmp_
         "items": {"training": ["anna", "bob"]},
         "best_epochs_of_folds": {"1": 3, "2": 4, "3": 5},
         "expected": {"accuracy": FIGURE, "auc": FIGURE | {"mean": None}},
+        "expected_intervals": {"accuracy": " [0.410, 0.880]"},
+        "expected_about": "over items and seeds",
         "expected_side": "clip_test",
         "expected_note": "Mean and deviation over the folds.",
         "class_names": ["no", "<b>yes*</b>"],
@@ -30,7 +32,8 @@ def test_the_card_says_that_the_model_is_untested_and_what_the_folds_expect(tmp_
 
     card = (tmp_path / CARD_NAME).read_text(encoding="utf-8")
     assert "untested" in card
-    assert "| test clip accuracy | 0.700 ± 0.100 |" in card
+    assert "| test clip accuracy | 0.700 ± 0.100 [0.410, 0.880] |" in card
+    assert "The intervals are over items and seeds." in card
     assert "auc" not in card
     assert "2 classes: no, &lt;b&gt;yes\\*&lt;/b&gt;" in card
     assert "12,345 parameters" in card

@@ -13,7 +13,16 @@ from xval.report.figures import Estimate, main_columns
 from xval.report.paper_table import PaperTable, make_table, to_latex, to_markdown
 
 FIGURES = [[0.90, 0.92, 0.91, 0.93], [0.90, 0.91, 0.92, 0.92], [0.50, 0.53, 0.51, 0.52]]
-INTERVAL = {"items": 0.9, "pooled": 0.92, "of": "pooled", "low": 0.85, "high": 0.96, "chance": 0.5, "strategy": "guessing"}
+INTERVAL = {
+    "items": 0.9,
+    "pooled": 0.92,
+    "of": "pooled",
+    "covers": "method",
+    "low": 0.85,
+    "high": 0.96,
+    "chance": 0.5,
+    "strategy": "guessing",
+}
 NASTY = r"50 % & 3_4 #1 $x$ {a} ~^ \end{table} <b> | naïve ±"
 MAIN = ("balanced_accuracy", "accuracy")
 
@@ -116,11 +125,20 @@ def test_main_metrics_with_the_same_figures_share_a_column(make_instance):
 
 
 def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_matter(make_instance):
-    shared = {"items": 0.6, "pooled": 0.6, "low": 0.5, "high": 0.7, "method": "t", "chance": 0.5, "strategy": "x"}
+    shared = {
+        "items": 0.6,
+        "pooled": 0.6,
+        "low": 0.5,
+        "high": 0.7,
+        "method": "t",
+        "covers": "models",
+        "chance": 0.5,
+        "strategy": "x",
+    }
     figures = {"balanced_accuracy": shared | {"of": "pooled"}, "accuracy": shared | {"of": "items"}}
     over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": {"test": figures}}
     found = [replace(make_instance(1, [{"accuracy": 0.6, "balanced_accuracy": 0.6}] * 2, dataset="toy"), over_items=over_items)]
 
     table = make_table(found, {})
     assert table.header == ["test balanced accuracy (= accuracy) ↑"]
-    assert "pooled over all test examples, chance 0.500; in brackets the 95 % interval over items." in table.note
+    assert "pooled over all test examples, chance 0.500; in brackets the 95 % interval over items, for these" in table.note

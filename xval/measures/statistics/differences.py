@@ -6,12 +6,13 @@ means this is the interval of Welch's t test.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.measures.statistics.crossed import Component, half_width, run_component
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds, Interval
 
 Figure = Callable[[NDArray[Any]], float]
@@ -19,26 +20,30 @@ Figure = Callable[[NDArray[Any]], float]
 
 
 def independent_difference(
-    n_first: int, first: Figure, n_second: int, second: Figure, *, confidence: float = 0.95
+    n_first: int,
+    first: Figure,
+    n_second: int,
+    second: Figure,
+    *,
+    confidence: float = 0.95,
+    runs: Sequence[float] | NDArray[Any] = (),
 ) -> Interval | None:
     """Return the interval of the figure of the first group less that of the second, each with its number of items.
 
+    `runs` are the differences by each training run, float (n_runs,), as of `figure_interval`.
+
     None: a group has fewer than 3 items, a figure is undefined with an item left out, or no item changes one.
     """
-    from scipy import special
-
     if min(n_first, n_second) < FEWEST_ITEMS:
         return None
-    variances = [_jackknife_variance(n_first, first), _jackknife_variance(n_second, second)]
-    total = sum(variances)
-    if not math.isfinite(total) or total == 0:
+    of_items = [Component(_jackknife_variance(n, figure), n - 1) for n, figure in ((n_first, first), (n_second, second))]
+    if not 0 < math.fsum(component.variance for component in of_items) < math.inf:
         return None
-    freedom = total**2 / sum(
-        variance**2 / (n_items - 1) for variance, n_items in zip(variances, (n_first, n_second), strict=True)
-    )
-    half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(total)
+    of_runs = run_component(np.asarray(runs))
+    half = half_width(confidence, *of_items, of_runs=of_runs)
     difference = first(np.arange(n_first)) - second(np.arange(n_second))
-    return Interval(difference - half, difference + half, n_first + n_second, "Welch t")
+    covers: Literal["models", "method"] = "method" if of_runs else "models"
+    return Interval(difference - half, difference + half, n_first + n_second, "Welch t", covers=covers)
 
 
 def cut_difference(low: float, high: float, bounds: Bounds | None) -> tuple[float, float]:

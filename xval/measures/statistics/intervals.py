@@ -1,50 +1,51 @@
-"""Intervals over items, of means and of figures that are no means.
+"""Intervals of means and of figures that are no means, over items and, where there are several, over training runs.
 
-Comes in: the value of each item, or a figure as a function of items. Goes out: an `Interval`.
+Comes in: the value of each item, or a figure as a function of items; and its value by each training run. Goes out: an
+`Interval`.
 
-Items are the unit, not clips: clips of one speaker are alike, and an interval over clips would be too narrow. Below 20 items:
-Student t with the standard error of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), which for a mean is the
-usual one. From 20 items on: the BCa bootstrap over items (Efron, JASA 82, 1987; over clusters: Davison and Hinkley, Bootstrap
-Methods and their Application, 1997, section 3.8), with quantiles of t in place of normal ones (Hesterberg, The American
-Statistician 69, 2015): without them it covers 93 to 94 instead of 95 % at 20 items.
+Items are the unit, not clips: clips of one speaker are alike, and an interval over clips would be too narrow. It is Student
+t with the standard error of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), for a mean the usual one. From 12
+items on its limits are corrected for the skewness of the items (Hall, JRSS B 54, 1992), as of accuracies near 1 of which a few
+are low.
 
-An interval is about other items for the same models. It does not know that other training items and seeds give other models:
-benchmarks/statistics_simulation.py measures both.
+With a single training run an interval is about other items for the same models: it does not know that other deals and seeds
+give other models. With several, their variance is added (`xval.measures.statistics.crossed`), and it is about what training in
+this way reaches. benchmarks/statistics_simulation.py measures both.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError
+from xval.measures.statistics.crossed import Component, half_width, run_component
 
 FEWEST_ITEMS = 3  # for an interval at all
 FEWEST_ITEMS_TO_RELY_ON = 6
-FEWEST_ITEMS_OF_BOOTSTRAP = 20
-N_RESAMPLES = 2000
+FEWEST_ITEMS_OF_SKEWNESS = 12  # fewer do not tell it
 MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
 MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
-_MOST_DRAWN_AT_ONCE = 1_000_000
 _ROUNDING = 1e-9
 
 Bounds = tuple[float, float]
 _Items = NDArray[np.intp]
 _Numbers = NDArray[np.float64]
-_Sets = _Items | list[_Items]
 
 
 class Interval(NamedTuple):
-    """An interval over items.
+    """An interval over items, or over items and training runs.
 
     Attributes:
         low: Its lower end.
         high: Its upper end.
         n_items: Number of items.
-        method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``BCa bootstrap`` or ``exact limit``.
-        n_undefined: Number of resamples (or of sets with one item left out) in which the figure is NaN; they are left out.
+        method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``t corrected for skewness``, ``Welch t`` or ``exact
+            limit``.
+        n_undefined: Number of sets with one item left out in which the figure is NaN; they are left out.
+        covers: ``models``: what these trained models reach on other items; ``method``: what training in this way reaches.
     """
 
     low: float
@@ -52,6 +53,7 @@ class Interval(NamedTuple):
     n_items: int
     method: str
     n_undefined: int = 0
+    covers: Literal["models", "method"] = "models"
 
     @property
     def caution(self) -> str:
@@ -62,31 +64,29 @@ class Interval(NamedTuple):
         return f"{told} little about others: a further item may change the figure and the interval a lot"
 
 
-def mean_interval(values: NDArray[Any], *, bounds: Bounds | None = (0.0, 1.0), confidence: float = 0.95) -> Interval | None:
+def mean_interval(
+    values: NDArray[Any],
+    *,
+    bounds: Bounds | None = (0.0, 1.0),
+    confidence: float = 0.95,
+    runs: Sequence[float] | NDArray[Any] = (),
+) -> Interval | None:
     """Return the interval of a mean over items; see `figure_interval`.
 
     Args:
-        values: float (n_items,); each may be any value within the bounds, both ends included.
+        values: float (n_items,), averaged over training runs; each may be any value within the bounds, both ends included.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
         confidence: Of the interval, between 0 and 1.
+        runs: float (n_runs,), the mean by each training run.
     """
     values = np.asarray(values, dtype=np.float64)
-    n_items = len(values)
     if bounds is not None and ((values < bounds[0] - _ROUNDING) | (values > bounds[1] + _ROUNDING)).any():
         raise SettingsError(
             f"interval: received values from {values.min()} to {values.max()}; allowed: {bounds[0]} to {bounds[1]}."
         )
-
-    def resample(rng: np.random.Generator) -> _Numbers:
-        at_once = max(1, _MOST_DRAWN_AT_ONCE // n_items)
-        parts = (min(at_once, N_RESAMPLES - start) for start in range(0, N_RESAMPLES, at_once))
-        return np.concatenate([values[rng.integers(n_items, size=(n_drawn, n_items))].mean(axis=1) for n_drawn in parts])
-
-    def means(sets: _Sets) -> _Numbers:
-        parts = [sets] if isinstance(sets, np.ndarray) else [items[np.newaxis] for items in sets]
-        return np.concatenate([values[part].mean(axis=1) for part in parts])
-
-    return _interval(n_items, means, resample, bounds, confidence)
+    return figure_interval(
+        len(values), lambda items: float(values[items].mean()), bounds=bounds, confidence=confidence, runs=runs
+    )
 
 
 def figure_interval(
@@ -95,66 +95,42 @@ def figure_interval(
     *,
     bounds: Bounds | None = (0.0, 1.0),
     confidence: float = 0.95,
-    bootstrap: bool = True,
+    runs: Sequence[float] | NDArray[Any] = (),
 ) -> Interval | None:
-    """Return the interval of a figure over items, such as a macro F1 of all clips.
+    """Return the interval of a figure, such as a macro F1 of all clips.
 
-    Below 20 items it is Student t, n_items - 1 degrees of freedom. Within finite bounds, t is taken on the logit scale of the
-    figure (delta method; between -1 and 1 this is Fisher's z), with one finite bound on the log scale of the distance to it; so
-    the limits keep within the bounds. Items may be at a bound: it is the figure of all items that is transformed. If no item
-    varies and the figure is at a bound (all items are 1), the other limit is the exact one: ``tail ** (1 / n_items)`` of the
-    range lies between it and the opposite bound. At a smaller mean, all items would be 1 with less probability than the tail,
-    2.5 %.
+    It is Student t with n_items - 1 degrees of freedom; with several training runs, those of Satterthwaite. From 12 items on it
+    is corrected for the skewness of the items, and cut at the bounds. With fewer, or with several training runs, whose skewness
+    is not known, t is taken on a scale that keeps within the bounds: within finite ones the logit scale of the figure (delta
+    method; between -1 and 1 this is Fisher's z), with one finite bound the log scale of the distance to it. Items may be at a
+    bound: it is the figure of all items that is transformed.
+
+    If no item varies and the figure is at a bound (all items are 1), the other limit is the exact one, which
+    ``tail ** (1 / n_items)`` of the range lies away from the opposite bound: at a smaller mean, all items would be 1 with less
+    probability than the tail, 2.5 %.
 
     Args:
         n_items: Number of items.
-        compute: From the numbers of the drawn items, intp (n_drawn,), some of them several times, to the figure.
+        compute: From the numbers of some items, intp (n,), to the figure, averaged over training runs.
         bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
         confidence: Of the interval, between 0 and 1.
-        bootstrap: From 20 items on; False: t there too, of a figure that takes too long to compute 2,000 times.
+        runs: float (n_runs,), the figure of all items by each training run; see `xval.measures.statistics.crossed`.
 
     Returns:
-        The interval. None: there are fewer than 3 items; the figure is NaN or infinite, or defined in fewer than 3 of the
-        resamples (or of the sets with one item left out); no item changes a figure that is at no bound, so that its error
-        cannot be estimated.
+        The interval. None: there are fewer than 3 items; the figure is NaN or infinite, or defined in fewer than 3 of the sets
+        with one item left out; no item changes a figure that is at no bound, so that its error cannot be estimated.
     """
-
-    def resample(rng: np.random.Generator) -> _Numbers:
-        return np.array([compute(rng.integers(n_items, size=n_items)) for _ in range(N_RESAMPLES)])
-
-    def figures(sets: _Sets) -> _Numbers:
-        return np.array([compute(items) for items in sets])
-
-    return _interval(n_items, figures, resample if bootstrap else None, bounds, confidence)
-
-
-def _interval(
-    n_items: int,
-    compute: Callable[[_Sets], _Numbers],
-    resample: Callable[[np.random.Generator], _Numbers] | None,
-    bounds: Bounds | None,
-    confidence: float,
-) -> Interval | None:
-    from scipy import special  # here, because it takes a while and some who read intervals compute none
-
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
     if n_items < FEWEST_ITEMS:
         return None
-    numbers = np.arange(n_items)
-    estimate = float(compute(numbers[np.newaxis])[0])
+    estimate = compute(np.arange(n_items))
     if not math.isfinite(estimate):
         return None
     low, high = bounds or (-math.inf, math.inf)
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
         raise SettingsError(f"interval: received the figure {estimate}; allowed: {low} to {high}.")
-    rng = np.random.default_rng(0)
-    n_sets = min(n_items, MOST_LEFT_OUT)
-    if n_sets < n_items:
-        left_out = np.array_split(rng.permutation(n_items), n_sets)
-        without, n_undefined = _defined(compute([np.delete(numbers, group) for group in left_out]))
-    else:  # in each row one item is left out
-        without, n_undefined = _defined(compute(numbers[:-1] + (numbers[:-1] >= numbers[:, np.newaxis])))
+    without, n_undefined = _leave_out(n_items, compute)
     if len(without) < FEWEST_ITEMS:
         return None
     tail = (1 - confidence) / 2
@@ -165,21 +141,37 @@ def _interval(
         if estimate <= low + _ROUNDING and math.isfinite(high):
             return Interval(low, high - share * (high - low), n_items, "exact limit", n_undefined)
         return None
-    if n_items < FEWEST_ITEMS_OF_BOOTSTRAP or resample is None:
-        error = math.sqrt((n_sets - 1) * np.var(without))
-        ends, method = _t_limits(estimate, error * special.stdtrit(n_sets - 1, 1 - tail), (low, high))
-        return Interval(float(ends[0]), float(ends[1]), n_items, method, n_undefined)
-    resamples, n_undefined = _defined(resample(rng))
-    if len(resamples) < FEWEST_ITEMS:
-        return None
-    expanded = special.ndtr(-special.stdtrit(n_items - 1, 1 - tail) * math.sqrt(n_items / (n_items - 1)))
-    ends = _bca_limits(resamples, estimate, without, expanded)
-    return Interval(float(ends[0]), float(ends[1]), n_items, "BCa bootstrap", n_undefined)
+    n_sets = len(without) + n_undefined
+    of_items = Component((n_sets - 1) * float(np.var(without)), n_sets - 1)
+    of_runs = run_component(np.asarray(runs))
+    half = half_width(confidence, of_items, of_runs=of_runs)
+    if of_runs or n_sets < FEWEST_ITEMS_OF_SKEWNESS:
+        ends, method = _t_limits(estimate, half, (low, high))
+    else:
+        error = math.sqrt(of_items.variance)
+        ends, method = _skewed_limits(estimate, without, error, half / error).clip(low, high), "t corrected for skewness"
+    return Interval(float(ends[0]), float(ends[1]), n_items, method, n_undefined, "method" if of_runs else "models")
 
 
-def _defined(figures: _Numbers) -> tuple[_Numbers, int]:
+def _leave_out(n_items: int, compute: Callable[[_Items], float]) -> tuple[_Numbers, int]:
+    """Return the figure without each item, or without each of 500 groups of items, and how often it is undefined."""
+    numbers = np.arange(n_items)
+    left_out = (
+        np.array_split(np.random.default_rng(0).permutation(n_items), MOST_LEFT_OUT) if n_items > MOST_LEFT_OUT else numbers
+    )
+    figures = np.array([compute(np.delete(numbers, group)) for group in left_out])
     is_undefined = np.isnan(figures)
     return figures[~is_undefined], int(is_undefined.sum())
+
+
+def _skewed_limits(estimate: float, without: _Numbers, error: float, quantile: float) -> _Numbers:
+    """Return both limits by the inverse of Hall's cubic transformation; of items that are not skewed, those of t."""
+    influence = (len(without) - 1) * (without.mean() - without)
+    skewness = float((influence**3).sum()) / (len(without) * error) ** 3
+    quantiles = np.array([quantile, -quantile])
+    if abs(skewness) > _ROUNDING:
+        quantiles = 3 / skewness * (np.cbrt(1 + skewness * (quantiles - skewness / 6)) - 1)
+    return np.asarray(estimate - error * quantiles)
 
 
 def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, str]:
@@ -197,15 +189,3 @@ def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, s
     if low == -math.inf and estimate < high < math.inf:
         return high - (high - estimate) * np.exp(-halves / (high - estimate)), "t on the log scale"
     return estimate + halves, "t"
-
-
-def _bca_limits(resamples: _Numbers, estimate: float, without: _Numbers, tail: float) -> _Numbers:
-    """Return both limits; if all resamples are on one side of the estimate, those of half a resample on the other."""
-    from scipy import special
-
-    n_below = np.sum(resamples < estimate) + np.sum(resamples == estimate) / 2
-    bias = special.ndtri(np.clip(n_below, 0.5, len(resamples) - 0.5) / len(resamples))
-    influence = without.mean() - without
-    acceleration = (influence**3).sum() / (6 * (influence**2).sum() ** 1.5)
-    shifted = bias + special.ndtri([tail, 1 - tail])
-    return np.asarray(np.quantile(resamples, special.ndtr(bias + shifted / (1 - acceleration * shifted))))

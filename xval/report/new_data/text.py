@@ -94,7 +94,7 @@ def _figure_lines(figures: Figures) -> Iterator[str]:
         interval = figures.intervals.get(name)
         between = ""
         if interval:
-            undefined = f", undefined in {interval.n_undefined} resamples" if interval.n_undefined else ""
+            undefined = f", undefined without {interval.n_undefined} of them" if interval.n_undefined else ""
             how = f"95 %, {interval.method}, over {interval.n_items} items{undefined}"
             between = f"   {interval.low:.3f} to {interval.high:.3f} ({how})"
         yield f"{name:{width}}  {number(value):>8}{between}"

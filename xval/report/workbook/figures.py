@@ -3,6 +3,7 @@
 Comes in: instances. Goes out: mean over folds, mean over items, pooled figure, interval over items, chance and its strategy.
 """
 
+from xval.answers.figure_text import interval_clause
 from xval.answers.summary import SIDE_NAMES, direction, test_side
 from xval.report.looks import describe_looks
 from xval.report.workbook import cells
@@ -20,7 +21,7 @@ _WIDTHS = {"name": 24, "metric": 20, "method": 22, "strategy of chance": 44}
 _NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "95 % low", "95 % high", "chance")
 _NOTES = (
     "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
-    "The interval says what other items may change, with these models; it and chance belong to the figure that is named.",
+    "The interval and chance belong to the figure that is named.",
     "There is no interval with fewer than 3 items, if some item has no value, or if it takes too long (of many clips).",
     "Pooled figures that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
 )
@@ -54,8 +55,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column, _WIDTHS.get(name, 11))
     may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in (*_NUMBERS, "instance", "metric")]
     folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(instances) > 1])
+    clause = interval_clause(contents.instances)
+    intervals = [f"95 %: the interval {clause}."] if clause else []
     notes = (
-        (*_NOTES, *describe_folded(folded), describe_looks(instances))
+        (*intervals, *_NOTES, *describe_folded(folded), describe_looks(instances))
         if row > 1
         else ("No predictions of a finished fold have been read.",)
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from textwrap import wrap
 
-from xval.answers.figure_text import format_chance, format_folds, format_interval
+from xval.answers.figure_text import format_chance, format_folds, format_interval, interval_clause
 from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, describe_selection, find_best
 from xval.answers.repeats import parameters_of, seed_twins
@@ -32,7 +32,6 @@ _NOTES = (
     "Blue: smallest standard deviation (bold), and every one that an F test at 5 % does not tell from it.",
     "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
     "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all deals.",
-    "95 % over items: what other items may change; t below 20 items and for pooled figures, BCa bootstrap from 20 items on.",
     "pooled, over items: interval and chance are of this one (of all test examples; mean over items), not of that before.",
     "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
@@ -77,7 +76,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     blocks = [range(column, column + 1) for column in (*range(2, len(names) + 1), first_last + 1)]
     blocks += [range(*ends) for ends, (_, metric) in zip(pairwise(firsts), pairs, strict=True) if metric not in main]
     folded = describe_folded(fold_equal(sheet, range(HEADER_ROWS + 1, last_row + 1), blocks))
-    notes = (describe_selection(instances), *_deviation_note(instances), *folded, *_NOTES)
+    clause = interval_clause(instances)
+    intervals = [f"95 %: the interval {clause}."] if clause else []
+    notes = (describe_selection(instances), *_deviation_note(instances), *folded, *intervals, *_NOTES)
     sheet.put_notes(last_row + 2, notes, said)
     sheet.made.set_row(0, 32)
     sheet.made.freeze_panes(HEADER_ROWS, 2)
@@ -123,7 +124,7 @@ def _put_metric(
         sheet.put(row, column, text, "", header)
     if meaning := describe(instances[0].task.name, metric):
         sheet.comment(1, column, meaning)
-    for offset, text in enumerate(("mean", "std", "95 % over items")[:n_columns]):
+    for offset, text in enumerate(("mean", "std", "95 %")[:n_columns]):
         sheet.put(HEADER_ROWS, column + offset, text, "", header)
     best = find_best(instances, side, metric, twins)
     number_format = cells.metric_format(direction(instances, metric))

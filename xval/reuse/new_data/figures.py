@@ -120,20 +120,9 @@ def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, flo
 
 
 def _metric_intervals(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, Interval]:
-    """Return the intervals of metrics, by name, by the jackknife over items.
-
-    From 20 items on, those of the main metrics of numbers are by the bootstrap. Other metrics of very many examples have none:
-    they would take minutes.
-    """
-    intervals = {}
-    for name in names:
-        metric = metrics.find(task.name, name)
-        over_items = MetricOverItems(metric, [examples], is_mean=False)
-        if task.has_classes or name not in task.main_metrics:
-            intervals[name] = over_items.interval()
-        else:
-            intervals[name] = figure_interval(len(over_items.items), over_items.figure, bounds=metric.bounds)
-    return _defined(intervals)
+    """Return the intervals of metrics, by name; those of very many examples have none, which would take minutes."""
+    found = {name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False) for name in names}
+    return _defined({name: over_items.interval() for name, over_items in found.items()})
 
 
 def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:

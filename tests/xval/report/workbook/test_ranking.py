@@ -19,6 +19,7 @@ def instances(make_instance):
         "low": 0.41,
         "high": 0.91,
         "method": "t",
+        "covers": "models",
         "chance": 0.25,
         "strategy": "x",
     }

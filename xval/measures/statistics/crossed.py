@@ -1,0 +1,57 @@
+"""Variance components of a figure over items and over training runs, which cross: each run tests every item.
+
+Comes in: the variance of the figure over items, and its value by each training run, that is by each deal of the folds or, of a
+single deal, by each seed. Goes out: the width of an interval.
+
+Items are all that an interval knows of one training run, so that it is about these trained models. What training anew changes
+shows between runs alone (Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys 2021). Both
+variances are added; what items and runs have in common is in both, which errs to the safe side.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROUNDING = 1e-9
+
+
+class Component(NamedTuple):
+    """The variance of an estimate, or a part of it.
+
+    Attributes:
+        variance: In the square of the figure's unit.
+        freedom: Degrees of freedom that the variance was estimated with.
+    """
+
+    variance: float
+    freedom: float
+
+
+def run_component(runs: NDArray[Any]) -> Component | None:
+    """Return the variance of the mean over training runs, float (n_runs,).
+
+    None: one run, or runs that are all alike, as those of an estimator are that draws nothing; or one is undefined.
+    """
+    values = np.asarray(runs, dtype=np.float64)
+    if len(values) < 2 or not np.isfinite(values).all() or np.ptp(values) <= _ROUNDING * np.abs(values).max():
+        return None
+    return Component(float(values.var(ddof=1)) / len(values), len(values) - 1)
+
+
+def half_width(confidence: float, *of_items: Component, of_runs: Component | None) -> float:
+    """Return half of the width of the interval by Student t of an estimate whose variances are added.
+
+    The degrees of freedom are those of Welch and Satterthwaite (Biometrics Bulletin 2, 1946). As a further variance brings
+    degrees of freedom of its own, it could make the interval narrower; it is never narrower than with items alone, one variance
+    of which at least is not 0.
+    """
+    from scipy import special  # here, because it takes a while and some who read intervals compute none
+
+    widths = []
+    for components in [of_items, (*of_items, of_runs)] if of_runs else [of_items]:
+        total = math.fsum(component.variance for component in components)
+        shares = ((component.variance / total) ** 2 / component.freedom for component in components)
+        widths.append(math.sqrt(total) * float(special.stdtrit(1 / math.fsum(shares), (1 + confidence) / 2)))
+    return max(widths)
