@@ -5,7 +5,7 @@ Comes in: figures. Goes out: text.
 
 from collections.abc import Iterable
 
-from xval.answers.finding import name_instances
+from xval.answers.names import name_numbers
 from xval.answers.summary import ChanceLevel
 from xval.results.instance import Figure, InstanceResults
 from xval.results.item_figures import ItemFigure
@@ -67,7 +67,7 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
             numbers.setdefault(clause, []).append(instance.number)
     if len(numbers) < 2:
         return "".join(numbers)
-    return "; ".join(f"of {name_instances(which)} {clause}" for clause, which in sorted(numbers.items()))
+    return "; ".join(f"of instance{'s' * (len(which) > 1)} {name_numbers(which)} {clause}" for clause, which in numbers.items())
 
 
 def format_chance(chance: ChanceLevel | None) -> str:
