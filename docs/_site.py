@@ -1,6 +1,6 @@
 """Hook of mkdocs: pages and files outside docs/ become part of the site, and links between both hold there as on GitHub.
 
-Comes in: the files of docs/. Goes out: those, the pages and files of `_OUTSIDE` under their paths in the repository, and links
+Comes in: the files of docs/. Goes out: those, the pages and files outside under their paths in the repository, and links
 without the ``docs/`` or ``../`` that GitHub needs.
 """
 
@@ -12,19 +12,24 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _ROOT = Path(__file__).parents[1]
-_OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config.ini", "Dockerfile", "apptainer.def", "benchmarks/README.md")
+_OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config.ini", "Dockerfile", "apptainer.def")
+_FORMS = ("benchmarks/*.md", "notebooks/*.ipynb")
+
+
+def _outside() -> list[str]:
+    """Return the pages and files outside docs/, relative to the repository."""
+    return [*_OUTSIDE, *(path.relative_to(_ROOT).as_posix() for form in _FORMS for path in sorted(_ROOT.glob(form)))]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what lies outside docs/."""
-    outside = [*_OUTSIDE, *(path.relative_to(_ROOT).as_posix() for path in sorted((_ROOT / "notebooks").glob("*.ipynb")))]
-    for path in outside:
+    for path in _outside():
         files.append(File.generated(config, path, abs_src_path=str(_ROOT / path)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Return the text of a page with links as they are in the site, where docs/ and the root are one folder."""
-    if page.file.src_uri in _OUTSIDE:
+    if page.file.src_uri in _outside():
         return re.sub(r"(\]\((?:\.\./)*)docs/", r"\1", markdown)
     return markdown.replace("](../", "](")
