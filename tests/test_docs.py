@@ -498,7 +498,7 @@ def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
     for text in sorted(TO_RUN, key=lambda text: ("xval" in text, "experiments" in text)):
         words = shlex.split(text)[1:]
         script(*words) if words[0] != "-m" else run(*words)
-    for page in ("README.md", "results.md", "saved_models.md"):
+    for page in ("results.md", "saved_models.md"):
         code = "\n".join(code for found, code in blocks("python") if found == page and "import xval\n" in code)
         run("-c", code)
 
