@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from functools import reduce
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from xval.settings.finding_codes import Code
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.space import SearchPlan, log_uniform
 
+DOCS = Path(__file__).parents[3] / "docs"
+FAMILIES = {"XV1": "findings_data.md", "XV2": "findings_training.md", "XV3": "findings_answer.md"}
 MANY = range(1, 12)
 MOST_WORDS = 25
 ITEMS = {"training": ["a", "b"], "validation": ["c"], "test": ["d", "e"]}
@@ -208,3 +211,16 @@ def test_what_is_silenced_is_no_other_setting_and_unknown_codes_are_refused():
     assert resolved(silence=["XV105"]).settings_hash == resolved().settings_hash
     with pytest.raises(SettingsError, match=r"silence.*no finding has the code XV5\. Allowed: none, or some of XV101, XV102"):
         resolved(silence="XV5, XV101")
+
+
+def test_each_code_has_its_section_in_the_docs_and_there_is_none_without_a_finding():
+    sections = {}
+    for family, name in FAMILIES.items():
+        text = (DOCS / name).read_text(encoding="utf-8")
+        found = re.findall(r"^## (XV\d+)$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        assert all(code.startswith(family) for code, _ in found), name
+        sections |= dict(found)
+    assert sections.keys() == set(Code)
+    for code, section in sections.items():
+        parts = re.findall(r"^\*\*(.+?)\*\*", section, re.MULTILINE)
+        assert parts[1:] == ["Why", "Do", "Computed"], code
