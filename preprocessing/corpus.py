@@ -15,10 +15,12 @@ from preprocessing.clips.facts import describe_clips
 from preprocessing.clips.index_file import (
     ANNOTATIONS_NAME,
     FORMAT_VERSION,
+    ITEM_NAME,
     events_of,
     hash_index,
     read_annotations,
     read_index,
+    word_of_item,
     write_index_files,
 )
 from preprocessing.clips.same_files import first_paths
@@ -58,6 +60,7 @@ class Corpus:
         task_type: What the labels are for, one of `clips.table.TASK_TYPES`.
         class_names: The labels in natural order, each by itself; of recordings for frame classification the classes of their
             events; else empty.
+        item_name: What an item is, in a word such as ``actor``; empty: not known.
         index_hash: Hash of the index, the class names and the events; it does not depend on where the audio lies.
     """
 
@@ -69,6 +72,7 @@ class Corpus:
     task_type: str
     class_names: tuple[str, ...]
     index_hash: str
+    item_name: str = ""
 
     @property
     def is_custom(self) -> bool:
@@ -178,6 +182,7 @@ def make_corpus(
         class_names=classes,
         annotations=events,
         further=further,
+        item_name=word_of_item(str(clips.attrs.get(ITEM_NAME, ""))),
     )
     return opened, left_out
 
@@ -220,6 +225,7 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
         task_type=facts["task_type"],
         class_names=tuple(facts["class_names"]),
         index_hash=facts["index_hash"],
+        item_name=str(facts.get(ITEM_NAME, "")),  # made by an earlier version: not known
     )
 
 
@@ -243,6 +249,7 @@ def write_index(
     class_names: Iterable[str],
     annotations: "pd.DataFrame | None" = None,
     further: "pd.DataFrame | None" = None,
+    item_name: str = "",
 ) -> Corpus:
     """Write corpus.parquet, whole or not at all, and open it; annotations.parquet and columns.parquet come before it.
 
@@ -255,6 +262,7 @@ def write_index(
         class_names: The labels in their order; empty where there are no classes.
         annotations: As of `Corpus.annotations`; None: there are none.
         further: Further columns, as of `clips.columns.collect_columns`; None: there are none.
+        item_name: As of `Corpus`.
 
     Returns:
         The corpus as `open_corpus` gives it.
@@ -262,6 +270,6 @@ def write_index(
     write_columns(folder, index, further)
     write_index_files(
         folder, index, corpus=corpus, audio_folder=audio_folder, task_type=task_type, class_names=class_names,
-        annotations=annotations,
+        annotations=annotations, item_name=item_name,
     )  # fmt: skip
     return open_corpus(folder.name, folder.parent)

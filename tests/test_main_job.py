@@ -120,6 +120,24 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
     assert (project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns) == before
 
 
+def test_what_is_only_said_beside_results_changes_without_training(project):
+    project.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,)}, backend="jax")
+    project.run("--folds", "1,2", "--executor", "inline")
+    before = project.figures()
+
+    words = ("--set", "silence=XV201,XV304", "--set", "item_name=actor", "--set", "comment_1=a new name")
+    ended = project.run("--folds", "1,2", *words)
+
+    assert "Nothing to do: all 4 jobs are done." in ended.stdout
+    assert "a new name" in ended.stdout
+    assert "actors tell little about others" in ended.stdout
+    assert "XV201" not in ended.stdout
+    assert project.figures() == before
+    texts = [str(cell.value) for row in openpyxl.load_workbook(project.results / "results.xlsx")["summary"] for cell in row]
+    assert not any("XV201" in text for text in texts)
+    assert any("actors tell little about others" in text for text in texts)
+
+
 @pytest.mark.parametrize(("argument", "loaded"), [("--help", []), ("--list", []), ("--dry-run", ["pandas", "pyarrow"])])
 def test_looking_loads_no_backend_and_writes_nothing(project, argument, loaded):
     ended = run_light(project, argument)

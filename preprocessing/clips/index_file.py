@@ -5,6 +5,7 @@ Comes in: a table of clips; or a path. Goes out: the files, whole or not at all;
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ FORMAT_VERSION = 1
 INDEX_NAME = "corpus.parquet"
 ANNOTATIONS_NAME = "annotations.parquet"
 
+ITEM_NAME = "item_name"
+"""The fact, and what ``attrs`` of a table of clips calls the column that its items were read from."""
+
 _METADATA_KEY = b"xval"
 _ANNOTATION_COLUMNS: dict[str, parquet_files.Kind] = {
     "clip": "text", "start_s": "number", "end_s": "number", "label": "text or nothing", "annotator": "text or nothing",
@@ -37,6 +41,7 @@ def write_index_files(
     task_type: str,
     class_names: Iterable[str],
     annotations: "pd.DataFrame | None",
+    item_name: str = "",
 ) -> None:
     """Write annotations.parquet, where there are annotations, and then corpus.parquet; for the arguments see corpus.py."""
     import pyarrow
@@ -53,11 +58,19 @@ def write_index_files(
         "task_type": task_type,
         "class_names": list(class_names),
         "item_column": "item",
+        ITEM_NAME: item_name,
         "index_hash": hash_index(index, task_type=task_type, class_names=class_names, annotations=annotations),
     }
     table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})
     replace_file(folder / INDEX_NAME, lambda temporary: parquet_files.write_table(temporary, table))
+
+
+def word_of_item(column: str) -> str:
+    """Return what an item is by the name of its column, ``speaker`` of ``Speaker_ID``; empty: that is no word."""
+    column = {"path": "file"}.get(column, column)
+    word = re.sub(r"[\W_]*(ids?|names?)$", "", column.lower()).replace("_", " ").strip()
+    return word if re.fullmatch(r"[a-z][a-z ]{1,19}", word) else ""
 
 
 def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":

@@ -12,7 +12,8 @@ default is an option of the command line, one without a default stands there by 
 help. Instead of label there may be columns of numbers, ``label:<name>``, for a regression. What these files share is in
 _layout.py, _tables.py and _annotation_tables.py. A folder or table that is missing, empty or other than described, and a value
 that no option may have, is refused with a CorpusError; options that contradict each other with a SettingsError.
-A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none). May be added:
+A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none), and what an
+item is (speaker, actor) into ``attrs["item_name"]``. May be added:
 
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
     default_dataset(**options) -> str                       else the dataset is named after the file

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.index_file import ITEM_NAME
 from preprocessing.clips.listing import describe_folder, list_audio, shorten
 from xval.base.errors import CorpusError, SettingsError, UsageError, suggestion
 
@@ -108,7 +109,9 @@ def clip_table(
         clips.insert(2, "label", parts.agg("_".join, axis=1).where((parts != "").all(axis=1), ""))
     named = chosen if len(chosen) == 1 or are_numbers == {True} else []  # of a joined label the parts are further columns
     further = [name for name in keys if name not in (item, *named)] if keeps_others else []
-    return clips.assign(**{name: facts[name] for name in further}).sort_values("path", kind="stable", ignore_index=True)
+    listed = clips.assign(**{name: facts[name] for name in further}).sort_values("path", kind="stable", ignore_index=True)
+    listed.attrs[ITEM_NAME] = item
+    return listed
 
 
 def add_gender_folds(facts: "pd.DataFrame", label: str) -> "pd.DataFrame":

@@ -9,6 +9,7 @@ Source: this project. Licence: that of this project.
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.clips.index_file import ITEM_NAME
 from xval.base.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def list_clips(
         for recording in recordings
     ]
     clips = pd.DataFrame(rows, columns=["path", "item", "label", "pitch_hz", "take", "speaker"])
-    return clips.drop(columns="speaker") if item == "speaker" else clips
+    listed = clips.drop(columns="speaker") if item == "speaker" else clips
+    listed.attrs[ITEM_NAME] = item
+    return listed
 
 
 def default_audio_folder(data_folder: Path, **_: object) -> Path:

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.index_file import ITEM_NAME
 from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below, first_names, list_audio
 from preprocessing.corpora._name_patterns import advise_patterns
 from preprocessing.corpora._patterns import compile_pattern, find_in_each
@@ -42,6 +43,7 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
         clips.attrs["note"] = _look_at_inner_folders(audio_folder, clips["path"].tolist())
     elif label_pattern == "none":
         clips.attrs["note"] = _describe_shared_folders(clips["path"].tolist(), set(clips["item"]))
+    clips.attrs[ITEM_NAME] = "file" if item_pattern == "none" else ""
     labels = sorted(set(clips["label"]))
     passed_over = _describe_passed_over(audio_folder, None if label_pattern != "none" else labels)
     clips.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), passed_over]))

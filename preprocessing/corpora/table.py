@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from preprocessing.clips.index_file import ITEM_NAME
 from preprocessing.clips.label_sets import MULTI_LABEL, refuse_several
 from preprocessing.clips.listing import AudioFiles
 from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
@@ -127,6 +128,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
     if not rows:
         raise CorpusError(f"{table} has a header but no clips below it.")
     clips = pd.DataFrame(rows)
+    clips.attrs[ITEM_NAME] = "file" if "item" not in clips else written.get("item", "")
     files = AudioFiles(audio_folder)
     clips["path"] = [files.find(path) for path in clips["path"]]
     refuse_other_folder(table, clips["path"].tolist(), audio_folder)

@@ -63,6 +63,26 @@ def test_where_no_path_is_found_the_advice_fits_the_paths(audio: Path, clips: pd
         make(clips.assign(path=start + clips["path"]), audio)
 
 
+@pytest.mark.parametrize(
+    ("column", "word"),
+    [
+        ("actor", "actor"),
+        ("Speaker_ID", "speaker"),
+        ("path", "file"),
+        ("voice actor", "voice actor"),
+        ("", ""),
+        ("x7", ""),
+        ("id", ""),
+    ],
+)
+def test_the_word_for_an_item_is_that_of_its_column_and_changes_no_hash(audio, clips, column, word) -> None:
+    plain, _ = make(clips, audio)
+    clips.attrs["item_name"] = column
+    named, _ = make(clips, audio)
+    assert (plain.item_name, open_corpus("tones", audio.parent / "data").item_name) == ("", word)
+    assert named.index_hash == plain.index_hash
+
+
 def test_the_index_has_a_row_per_clip_with_its_facts(audio: Path, clips: pd.DataFrame) -> None:
     corpus, left_out = make(clips, audio)
 

@@ -1,4 +1,4 @@
-"""What texts call an item: speaker, actor, patient ... as the setting ``item_name`` has it.
+"""What texts call an item: speaker, actor, patient ..., as the setting ``item_name`` has it, or else the corpus.
 
 Comes in: instances. Goes out: words.
 """
@@ -10,11 +10,16 @@ from xval.results.instance import InstanceResults
 
 ITEM = "item"
 """The word where nothing says what an item is."""
+_AS_THE_CORPUS = ("auto", None)  # None: of results that are older than the setting
 
 
 def item_word(instances: Iterable[InstanceResults]) -> str:
-    """Return what one item of all these instances is called."""
-    words = {str(instance.parameters.get("item_name") or ITEM) for instance in instances}
+    """Return what one item of all these instances is called; those of which nothing is known are called as the others."""
+    words = set()
+    for instance in instances:
+        given = instance.parameters.get("item_name")
+        words.add(instance.written.item_name if given in _AS_THE_CORPUS else str(given))
+    words.discard("")
     return words.pop() if len(words) == 1 else ITEM
 
 

@@ -4,7 +4,7 @@ Comes in: a plan, and the script that declares its instances. Goes out: the jobs
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from xval.backend.keras_internals import describe_untried
+from xval.base.errors import ResultsError
 from xval.experiment import snapshot
 from xval.experiment.checks import check_instance, describe_parts, find_parts
 from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
@@ -20,7 +21,7 @@ from xval.experiment.search import feature_variants
 from xval.folds.plan import Fold
 from xval.jobs.folds_file import write_folds
 from xval.jobs.job import Job
-from xval.jobs.plan import Plan, make_jobs, write_settings
+from xval.jobs.plan import Plan, make_jobs, renew_words, write_settings
 from xval.results.job_key import JobKey
 from xval.settings.resolve import Declaration, Instance, resolve_values
 
@@ -78,7 +79,8 @@ def prepare_jobs(
     with _script(declaration) as script:
         code_folder = snapshot.take_snapshot(planned.folder.path / "code", script, sorted(own))
     for instance in to_run:
-        write_settings(planned.folder, instance, declaration.description, declaration.script, cautions_of[instance.number])
+        cautions_found = cautions_of[instance.number]
+        write_settings(planned.folder, instance, declaration.description, declaration.script, cautions_found, corpus.item_name)
     return make_jobs(planned, code_folder, stores, parts), corpus
 
 
@@ -111,16 +113,24 @@ def cut_clips(planned: Plan) -> list[str]:
 
 
 def restore_settings(planned: Plan, declaration: Declaration) -> bool:
-    """Write settings.json of done instances that have lost it, without which they are in no table; return whether one had."""
+    """Write settings.json of done instances that have lost it, or were called otherwise; return whether one was written.
+
+    Without the file they are in no table.
+    """
     done, is_restored = {key.instance for key in planned.done}, False
     for instance in planned.instances:
-        if instance.number in done and not (planned.folder.instance_folder(instance.number) / "settings.json").exists():
+        if instance.number not in done:
+            continue
+        if (planned.folder.instance_folder(instance.number) / "settings.json").exists():
+            with suppress(ResultsError):  # a rebuild names what is damaged
+                is_restored |= renew_words(planned.folder, instance)
+        else:
             from preprocessing.corpus import open_corpus
             from preprocessing.quality.cautions import find_cautions
 
             corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
             cautions = find_cautions(corpus, instance.settings.feature_settings())
-            write_settings(planned.folder, instance, declaration.description, declaration.script, cautions)
+            write_settings(planned.folder, instance, declaration.description, declaration.script, cautions, corpus.item_name)
             is_restored = True
     return is_restored
 

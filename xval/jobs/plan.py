@@ -10,7 +10,7 @@ from pathlib import Path
 
 from xval.base import user_code
 from xval.base.errors import FoldsError, ResultsError, how_to_install
-from xval.base.json_files import FORMAT_VERSION, write_if_changed
+from xval.base.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.base.keras_backends import BACKENDS, installed_backends
 from xval.base.own_code import describe_changes
 from xval.folds.plan import Fold, FoldPlan
@@ -24,6 +24,8 @@ from xval.results.open import open_results
 from xval.results.read import Record, is_current
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
+from xval.settings.schema import Settings, names_of
+from xval.settings.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,16 @@ def done_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, job
 
 
 def write_settings(
-    folder: ExperimentFolder, instance: Instance, description: str, script: str = "", cautions: Sequence[str] = ()
+    folder: ExperimentFolder,
+    instance: Instance,
+    description: str,
+    script: str = "",
+    cautions: Sequence[str] = (),
+    item_name: str = "",
 ) -> None:
     """Write settings.json of an instance: every parameter, where it came from, and the cautions about its corpus.
 
-    It says as well in which folders the modules of the user's own lie.
+    It says as well in which folders the modules of the user's own lie, and what the corpus calls an item.
     """
     content = {
         "format_version": FORMAT_VERSION,
@@ -75,9 +82,25 @@ def write_settings(
         "parameters": instance.parameters,
         "sources": instance.sources,
         "cautions": list(cautions),
+        "item_name": item_name,
     }
     folder.instance_folder(instance.number).mkdir(parents=True, exist_ok=True)
     write_if_changed(folder.instance_folder(instance.number) / "settings.json", content)
+
+
+def renew_words(folder: ExperimentFolder, instance: Instance) -> bool:
+    """Write what is only said beside results into the settings.json of a finished instance; return whether it was another."""
+    path = folder.instance_folder(instance.number) / "settings.json"
+    written = read_json(path)
+    parameters, sources = ((written or {}).get(name) for name in ("parameters", "sources"))
+    if written is None or not isinstance(parameters, dict) or not isinstance(sources, dict):
+        return False
+    new = {name: instance.parameters[name] for name in names_of(Scope.WORDS)}
+    if all(parameters.get(name, Settings.model_fields[name].default) == value for name, value in new.items()):
+        return False
+    new_sources = {name: instance.sources[name] for name in new if name in instance.sources}
+    write_if_changed(path, written | {"parameters": parameters | new, "sources": sources | new_sources})
+    return True
 
 
 def make_plan(

@@ -81,6 +81,7 @@ class WrittenInstance(BaseModel):
         sources: Where each of them came from.
         cautions: What is to be known about its corpus with its features; see preprocessing/quality/cautions.py.
         own_folders: Where modules of the user's own lay.
+        item_name: What the corpus calls an item; empty: not known.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -93,6 +94,7 @@ class WrittenInstance(BaseModel):
     sources: dict[str, str]
     cautions: list[str] = []
     own_folders: list[str] = []
+    item_name: str = ""
 
     @cached_property
     def settings(self) -> Settings:

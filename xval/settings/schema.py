@@ -53,6 +53,7 @@ _RUN = Scope.EXPERIMENT | Scope.UNHASHED
 _CLUSTER = _RUN | Scope.CLUSTER
 _FOLDS = _RUN | Scope.FOLDS
 _PACE = Scope.BETWEEN_STEPS
+_WORDS = Scope.WORDS | Scope.BETWEEN_STEPS
 _NETWORK = Scope.NETWORK | Scope.MODEL
 
 Part = TypeVar("Part", FeatureSettings, FoldSettings, FrameSettings)
@@ -60,6 +61,7 @@ Part = TypeVar("Part", FeatureSettings, FoldSettings, FrameSettings)
 _CONDITION = reading(lambda text: Condition(text).text)
 
 Name = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$", max_length=200)]
+ItemName = Annotated[str, Field(pattern=r"^[^\W\d_][^\n]*$", max_length=20)]
 Share = Annotated[PositiveFloat, Field(lt=1)]
 OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(below_one)]
 Factor = Annotated[NonNegativeFloat, Field(lt=1)]
@@ -80,6 +82,7 @@ class Settings(FeatureSettings):
     # experiment
     dataset: Annotated[Name, Scope.EXPERIMENT]
     num_experiment: Annotated[NonNegativeInt, _RUN | Scope.BETWEEN_STEPS]
+    item_name: Annotated[ItemName, _RUN | _WORDS] = "auto"  # as data_on_device
     task_type: Annotated[TaskType, Scope.EXPERIMENT | Scope.MODEL]
     experiment_folder: Annotated[str, _RUN | Scope.BETWEEN_STEPS]
     data_folder: Annotated[str, _RUN]
@@ -144,7 +147,7 @@ class Settings(FeatureSettings):
     # transfer
     initial_model: Annotated[OptionalText, _NETWORK]
     initial_model_match: Annotated[Literal["all", "names", "shapes", "prefix"], _NETWORK] = "all"
-    pretrained_on: Annotated[OptionalText, Scope.UNHASHED | Scope.BETWEEN_STEPS] = None
+    pretrained_on: Annotated[OptionalText, Scope.UNHASHED | _WORDS] = None
     frozen_layers: Annotated[NonNegativeInt, _NETWORK]
     frozen: Annotated[Literal["none", "convolutions"], _NETWORK]
     unfreeze_every: Annotated[NonNegativeInt, _NETWORK] = 0
@@ -180,7 +183,7 @@ class Settings(FeatureSettings):
     tensorboard_batches: Annotated[bool, Scope.UNHASHED | Scope.NETWORK] = False  # as data_on_device
     callbacks: Annotated[OptionalText, BeforeValidator(join_names), _NETWORK] = None
     # evaluation
-    silence: Annotated[OptionalText, BeforeValidator(join_names), reading(join_codes), _RUN | Scope.BETWEEN_STEPS] = (
+    silence: Annotated[OptionalText, BeforeValidator(join_names), reading(join_codes), _RUN | _WORDS] = (
         None  # as data_on_device
     )
     evaluate_training: Annotated[bool, _PACE]
@@ -203,8 +206,8 @@ class Settings(FeatureSettings):
     augment_response_db: Annotated[NonNegativeFloat, _NETWORK] = 0.0
     augment_noise_floor_db: Annotated[OptionalNoiseFloor, _NETWORK] = None
     # of an experiment or instance alone, so without a default in config.ini
-    comment_1: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
-    comment_2: Annotated[str, Scope.UNHASHED | Scope.BETWEEN_STEPS] = ""
+    comment_1: Annotated[str, Scope.UNHASHED | _WORDS] = ""
+    comment_2: Annotated[str, Scope.UNHASHED | _WORDS] = ""
     search: Annotated[OptionalText, reading(lambda text: SearchPlan.from_text(text).to_text())] = None  # a `SearchPlan`
 
     @property

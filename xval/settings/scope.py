@@ -30,6 +30,8 @@ class Scope(Flag):
     """It decides whether a model can be built, and its loss, optimizer, schedule and metrics be used."""
     LOSS = auto()
     """Validation losses compare only between instances that agree in it."""
+    WORDS = auto()
+    """It is only said beside results, so that a run also gives its new value to instances that are finished."""
     FEATURE_LOSS = auto()
     """So do the errors of a representation, which are measured in units of the features."""
     FRAME_LOSS = auto()

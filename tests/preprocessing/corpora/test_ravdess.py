@@ -28,6 +28,7 @@ def test_the_actor_is_the_item_and_the_emotion_the_label(folder: Path) -> None:
         [SPEECH[1], "01", "angry", "speech", "strong", "dogs", "first", "male"],
         [SPEECH[2], "16", "fearful", "speech", "normal", "dogs", "second", "female"],
     ]
+    assert clips.attrs["item_name"] == "actor"
     further = ["vocal_channel", "intensity", "statement", "repetition", "gender"]
     assert list(clips.columns) == ["path", "item", "label", *further]
     joined = list_clips(folder, label="emotion,intensity")

@@ -195,6 +195,25 @@ def test_a_finding_that_all_instances_silence_is_not_said(code, make_instance):
     assert make(", ".join({*Code} - {code})) == [said for said in make(None) if said == code]
 
 
+@pytest.mark.parametrize(
+    ("given", "of_corpus", "word"),
+    [
+        (["auto", "auto"], ["actor", ""], "actor"),
+        (["patient", "patient"], ["actor", "actor"], "patient"),
+        (["auto", None], ["", ""], "item"),
+        (["auto", "auto"], ["actor", "session"], "item"),
+    ],
+)
+def test_an_item_is_called_as_the_setting_or_else_the_corpus_has_it(make_instance, given, of_corpus, word):
+    instances = [make_instance(number, [0.5] * 5, item_name=name) for number, name in enumerate(given, start=1)]
+    instances = [
+        replace(instance, written=instance.written.model_copy(update={"item_name": name}))
+        for instance, name in zip(instances, of_corpus, strict=True)
+    ]
+    (text,) = [finding.text for finding in find_findings(instances) if finding.code == Code.FEW_ITEMS]
+    assert text.startswith(f"5 {word}s tell little")
+
+
 def test_a_silenced_leak_stays_beside_the_score(make_instance):
     silenced = [
         make_instance(1, [0.5, 0.6], features="embedding", embedding_model="onnx:encoder.onnx", silence="XV101"),

@@ -40,13 +40,14 @@ EXPECTED = {
         "dataset", "num_experiment", "task_type", "experiment_folder", "data_folder", "overwrite_results", "debug_mode",
         "page", "tracking", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb",
         "in_memory_mb",
-        "data_on_device", "lock", "lease_s", "search_storage", "checkpoint_minutes", *CLUSTER, *FOLDS, "repeats", "silence",
+        "data_on_device", "lock", "lease_s", "search_storage", "checkpoint_minutes", *CLUSTER, *FOLDS, "repeats",
+        "silence", "item_name",
     ),
     Scope.UNHASHED: (
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
         "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", "lock", "lease_s",
         "checkpoint_minutes", *CLUSTER, "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2",
-        *FOLDS, "repeats", "search_storage", "pretrained_on", "silence",
+        *FOLDS, "repeats", "search_storage", "pretrained_on", "silence", "item_name",
     ),
     Scope.BETWEEN_STEPS: (
         "seed", "learning_rate", "schedule", "schedule_unit", "schedule_decay", "schedule_patience",
@@ -55,7 +56,7 @@ EXPECTED = {
         "early_stopping", "patience", "restore_best_weights",
         "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
-        "page", "tracking", "search_storage", "checkpoint_minutes", "pretrained_on", "silence",
+        "page", "tracking", "search_storage", "checkpoint_minutes", "pretrained_on", "silence", "item_name",
     ),
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
@@ -71,6 +72,7 @@ EXPECTED = {
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
         *TUNING, *FeatureSettings.model_fields, *AUGMENTATION,
     ),
+    Scope.WORDS: ("silence", "item_name", "pretrained_on", "comment_1", "comment_2"),
     Scope.NUMBERS: ("target_scaling",),
     Scope.LOSS: ("target_scaling", "loss", "example_length_s", "example_overlap", "train_where"),
     Scope.FEATURE_LOSS: ("normalization", *FeatureSettings.model_fields),
