@@ -68,8 +68,9 @@ def _cover_method(n_repetitions: int, accuracy: str, cell: Cell) -> dict[str, fl
             of_models["macro F1"].append(float(_macro_f1((counts[:, 0].sum(axis=2, keepdims=True) * new).sum(axis=0))))
     found: dict[str, float] = {"mean accuracy": float(np.mean(estimates["accuracy"]))}
     for name, made in intervals.items():
-        truth = of_models[name] or [np.mean(estimates[name])] * n_repetitions
-        found |= _shares(name, made, truth)
+        of_corpora = [float(np.mean(estimates[name]))] * n_repetitions
+        found |= _shares(name, made, of_models[name] or of_corpora)
+        found[f"{name}, all corpora"] = _shares(name, made, of_corpora)[name]
     return found
 
 

@@ -30,3 +30,16 @@ def test_equal_algorithms_are_told_apart_in_5_percent_at_most_and_intervals_cove
         assert found[f"{figure}, models"].between(0.93 - 0.04, 0.97 + 0.03).all(), found[f"{figure}, models"]
         assert found[f"{figure}, models"].mean() == pytest.approx(0.95, abs=0.02)
     assert files["png"].stat().st_size > 10_000
+
+
+def test_the_coverage_of_intervals_has_a_share_and_its_error_for_each_study(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks" / "statistics_simulation.py"), "--quick", "--intervals"]
+
+    subprocess.run([*command, "--csv", str(tmp_path / "shares.csv")], cwd=ROOT, capture_output=True, check=True)
+
+    found = pd.read_csv(tmp_path / "shares.csv", index_col=["title", "study"])
+    shares = found[["accuracy", "macro F1", "selected", "nested"]]
+    assert found.groupby("title").size().tolist() == [16, 40, 2]
+    assert shares.stack().dropna().between(0.5, 1).all()
+    covered = found["accuracy"].dropna()
+    assert found.loc[covered.index, "accuracy, error"].to_numpy() == pytest.approx((covered * (1 - covered) / 6) ** 0.5)
