@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from xval.answers.deals import group_runs
 from xval.measures.metrics import Metric
 from xval.measures.statistics.intervals import (
+    FEWEST_ITEMS,
     MOST_LEFT_OUT,
     MOST_VALUES_OF_INTERVAL,
     Interval,
     figure_interval,
+    left_out,
     mean_interval,
 )
+from xval.results.item_figures import LeftOut
 from xval.results.tested_examples import TestedExamples
 
 
@@ -54,6 +57,7 @@ class MetricOverItems:
         is_mean = metric.is_mean if is_mean is None else is_mean
         self.is_too_large = not is_mean and n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
         self._runs = group_runs([np.unique(examples.folds).tolist() for examples in repeats])
+        self._known: dict[bytes, NDArray[np.float64]] = {}  # intervals and comparisons leave the same items out
         self._values = (
             np.array([self._of_repeats([item]) for item in self.items.tolist()]) if is_mean else None
         )  # (n_items, n_repeats)
@@ -66,6 +70,14 @@ class MetricOverItems:
         """Return the figure of all items by each training run, as of `group_runs`."""
         figures = self._figures()
         return [float(figures[run].mean()) for run in self._runs]
+
+    def left_out(self) -> LeftOut | None:
+        """Return a pooled figure without each item; None: it is no pooled figure, would take minutes, or is undefined then."""
+        if self._values is not None or self.is_too_large or len(self.items) < FEWEST_ITEMS:
+            return None
+        places = np.arange(len(self.items))
+        figures = np.array([self._figures(places), *(self._figures(np.delete(places, own)) for own in left_out(len(places)))])
+        return LeftOut(figures=figures[0].tolist(), without=figures[1:].tolist()) if np.isfinite(figures).all() else None
 
     def interval(self) -> Interval | None:
         """Return the 95 % interval; None: fewer than 3 items, undefined, or it would take minutes."""
@@ -81,7 +93,12 @@ class MetricOverItems:
         items = self.items[places]
         if not len(items):
             return np.full(len(self._repeats), np.nan)
-        return self._of_repeats(items.tolist()) if self._values is None else self._values[places].mean(axis=0)
+        if self._values is not None:
+            return np.asarray(self._values[places].mean(axis=0))
+        key = items.tobytes()
+        if key not in self._known:
+            self._known[key] = self._of_repeats(items.tolist())
+        return self._known[key]
 
     def _of_repeats(self, items: Sequence[int]) -> NDArray[np.float64]:
         figures = []

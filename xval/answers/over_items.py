@@ -35,7 +35,7 @@ from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems,
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import TestedExamples, read_examples
 
-_MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
+MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
 _TWO_SIDED = 1.96  # deviations of a normal distribution that 97.5 % lie below
 _NO_CHANCE = Chance(math.nan, "")  # not known
 
@@ -88,8 +88,8 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
         key.folder_name for jobs in repeats for key in jobs.values() if not instance.predictions_file(key).exists()
     ]:
         over_items["missing"] = f"{', '.join(absent)}: no predictions.parquet"
-    elif n_values > _MOST_VALUES:
-        over_items["missing"] = f"the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES})"
+    elif n_values > MOST_VALUES:
+        over_items["missing"] = f"the predictions are {n_values} probabilities, more than are read ({MOST_VALUES})"
     for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
         clip_average = settings.clip_average if side == "clip_test" else None
         examples = read_repeats(instance, repeats, clip_average)
@@ -197,12 +197,15 @@ def _measure(
         known = of_items.get(name, _ItemValues(np.array([math.nan]), []))
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
-        interval = None
+        interval = left_out = None
         if (metric.is_mean or is_whole) and np.isfinite(known.values).all():
             basis = "items"
             interval = known.interval(metric.bounds)
         else:
-            interval = MetricOverItems(metric, repeats, is_mean=False).interval()
+            over_items = MetricOverItems(metric, repeats, is_mean=False)
+            interval = over_items.interval()
+            if basis == "pooled" and (name in task.main_metrics or name in further):
+                left_out = over_items.left_out()
         weights = _weights(first.items, basis)
         chance = metric.chance and metric.chance(targets, weights)
         # Chance of frames, and of metrics of the user's own, names one answer to all items.
@@ -212,6 +215,8 @@ def _measure(
             groups = rows if basis == "items" else [np.arange(len(targets))]
             chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
         item_figures[name] = make_figure(float(known.values.mean()), value, basis, interval, chance or _NO_CHANCE)
+        if left_out:
+            item_figures[name]["left_out"] = left_out
         if metric.credit and (metric.is_mean or basis == "pooled"):
             group_chance, permuted, permuted_high = map(finite_or_none, _item_chance(metric.credit, repeats, basis))
             item_figures[name]["group_chance"] = group_chance

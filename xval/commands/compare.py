@@ -1,17 +1,16 @@
 """Compare instances of finished experiments: which is better, how sure that is, and what could have been found.
 
-An INSTANCE is a number of the experiment, or results/<dataset>/experiment_<n>:NUMBER of another one with the same folds; none:
-all of the experiment. Each is compared with the baseline on the folds that both have. Nothing is trained.
+An INSTANCE is a number of the experiment, nested (what each fold chooses by its own validation items), selected, the path of
+another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one; none: all of the experiment.
+Each is compared with the baseline over the items that both have tested. Nothing is trained.
 
-  difference      of the test figures, instance less baseline, averaged over repeats in each fold; 95 % interval and p by the
-                  corrected resampled t test over folds
-  p Holm          adjusted for all comparisons with the baseline: this is the p to report
-  p items         sign flip test over items, secondary; (!): with so few items it cannot be significant
-  better / equal / worse
-                  probabilities of the Bayesian correlated t test; equal: within the ROPE
-  verdict         better or worse (p Holm at most 0.05), practically equal (with a probability of 0.95), undecided
+  difference      of the test figures, instance minus baseline, with its 95 % interval, adjusted for all comparisons
+  p Holm          of a paired t test over items, adjusted for all comparisons with the baseline: this is the p to report
+  verdict         better or worse (p Holm at most 0.05: the interval excludes 0), practically equal (shown to lie within
+                  ±rope), undecided: neither can be claimed
 
-Clips of one item are not independent: no test takes them as units. Records that check fails are named beside the figures.
+With one training per fold a verdict is of these trained models; with several deals or seeds, of this way of training. Clips of
+one item are not independent: no test takes them as units. Records that check fails are named beside the figures.
 
 exit code: 0; 2 when instances cannot be compared
 """
@@ -40,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
     parser.add_argument(
-        "instances", nargs="*", default=[], metavar="INSTANCE", help="a number, or path:number of another experiment"
+        "instances",
+        nargs="*",
+        default=[],
+        metavar="INSTANCE",
+        help="a number, nested, selected, path:number of another experiment, or its path for all of its instances",
     )
     parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that the validation figures select")
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
@@ -48,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rope", type=number_reader("--rope"), default=0.01, metavar="X",
         help="differences up to X, in the unit of the metric, are practically none (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--posterior",
+        action="store_true",
+        help="also the probabilities of the Bayesian correlated t test (Benavoli et al., 2017)",
+    )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers, also of each fold and item")
 
 
@@ -61,12 +69,15 @@ def run(options: argparse.Namespace) -> int:
     from xval.report.text_tables import Output, write_table
 
     comparison = compare_instances(
-        options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope
-    )
+        options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope,
+        posterior=options.posterior,
+    )  # fmt: skip
     comparison = replace(comparison, notes=(*_doubts(options.folder, comparison), *comparison.notes))
     console = make_console(least_width=_WIDTH_OF_FILES)
     console.print(Text(text.describe_baseline(comparison)))
-    console.print(make_table(text.HEADER, text.table_rows(comparison)))
+    for line in text.describe_claims(comparison):
+        console.print(Text(line))
+    console.print(make_table(text.header(comparison), text.table_rows(comparison)))
     for line in [text.describe_columns(comparison), *text.describe_limits(comparison), *text.describe_plans(comparison)]:
         console.print(Text(line))
     console.print(Text(f"\n{text.describe_to_publish(comparison)}"))
@@ -82,7 +93,7 @@ def _doubts(home: Path, comparison: "Comparison") -> Iterator[str]:
     numbers: dict[Path, set[int]] = {}
     for name in (comparison.baseline, *(pair.instance for pair in comparison.pairs)):
         path, _, number = name.rpartition(":")
-        numbers.setdefault(Path(path) if path else home, set()).add(int(number))
+        numbers.setdefault(Path(path) if path else home, set()).update([int(number)] if number.isdecimal() else [])
     for folder, of_folder in numbers.items():
         experiment = find_experiment(folder)
         if faults := faults_of_records(experiment, of_folder):

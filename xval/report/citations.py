@@ -17,24 +17,23 @@ _BIBTEX = {
   title = {Inference for the Generalization Error}, author = {Nadeau, Claude and Bengio, Yoshua},
   journal = {Machine Learning}, volume = {52}, pages = {239--281}, year = {2003}
 }""",
-    "Bouckaert & Frank, 2004": """@inproceedings{bouckaert2004evaluating,
-  title = {Evaluating the Replicability of Significance Tests for Comparing Learning Algorithms},
-  author = {Bouckaert, Remco R. and Frank, Eibe},
-  booktitle = {Advances in Knowledge Discovery and Data Mining (PAKDD)}, pages = {3--12}, year = {2004}
-}""",
-    "Benavoli et al., 2017": """@article{benavoli2017time,
-  title = {Time for a Change: a Tutorial for Comparing Multiple Classifiers Through {Bayesian} Analysis},
-  author = {Benavoli, Alessio and Corani, Giorgio and Dem\\v{s}ar, Janez and Zaffalon, Marco},
-  journal = {Journal of Machine Learning Research}, volume = {18}, number = {77}, pages = {1--36}, year = {2017}
-}""",
     "Holm, 1979": """@article{holm1979simple,
   title = {A Simple Sequentially Rejective Multiple Test Procedure}, author = {Holm, Sture},
   journal = {Scandinavian Journal of Statistics}, volume = {6}, number = {2}, pages = {65--70}, year = {1979}
 }""",
-    "Phipson & Smyth, 2010": """@article{phipson2010permutation,
-  title = {Permutation {P}-values Should Never Be Zero: Calculating Exact {P}-values When Permutations Are Randomly Drawn},
-  author = {Phipson, Belinda and Smyth, Gordon K.},
-  journal = {Statistical Applications in Genetics and Molecular Biology}, volume = {9}, number = {1}, year = {2010}
+    "Satterthwaite, 1946": """@article{satterthwaite1946approximate,
+  title = {An Approximate Distribution of Estimates of Variance Components}, author = {Satterthwaite, Franklin E.},
+  journal = {Biometrics Bulletin}, volume = {2}, number = {6}, pages = {110--114}, year = {1946}
+}""",
+    "Schuirmann, 1987": """@article{schuirmann1987comparison,
+  title = {A Comparison of the Two One-sided Tests Procedure and the Power Approach for Assessing the Equivalence of Average
+    Bioavailability}, author = {Schuirmann, Donald J.}, journal = {Journal of Pharmacokinetics and Biopharmaceutics},
+  volume = {15}, pages = {657--680}, year = {1987}
+}""",
+    "Strassburger & Bretz, 2008": """@article{strassburger2008compatible,
+  title = {Compatible Simultaneous Lower Confidence Bounds for the {Holm} Procedure and Other {Bonferroni}-based Closed Tests},
+  author = {Strassburger, Klaus and Bretz, Frank},
+  journal = {Statistics in Medicine}, volume = {27}, pages = {4914--4927}, year = {2008}
 }""",
     "Efron & Stein, 1981": """@article{efron1981jackknife,
   title = {The Jackknife Estimate of Variance}, author = {Efron, Bradley and Stein, Charles},

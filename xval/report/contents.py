@@ -17,7 +17,7 @@ from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus, open_corpus
 from xval.answers.audit import audit
 from xval.answers.audit.verdict import Verdict
-from xval.answers.comparison.choose import compare_instances
+from xval.answers.comparison.choose import compare_each
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.group_columns import find_groups, group_columns
 from xval.answers.groups import Groups, measure_groups, read_tested
@@ -119,7 +119,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
             f"Instances that have one: {', '.join(map(str, done)) or 'none'}."
         )
     errors_of = request.instance or next(iter(best), None)
-    comparisons, comparison_note = _compare(folder, best, ranking.selected)
+    comparisons, comparison_note = _compare(instances, best, ranking.selected)
     corpus, sound_note = _open_corpus(instances[0], folds, request.data_folder)
     sounds = None
     if corpus is not None and corpus.is_custom:
@@ -171,12 +171,12 @@ def _explanations(
     return Explanations(folder, errors_of, corpus, request.explain)
 
 
-def _compare(folder: ExperimentFolder, best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
+def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
     """Return a comparison of the best instances with each of them as the baseline, and what to say about it."""
     compared = best[:MOST_COMPARED]
-    baselines = [None if number == selected else number for number in compared]  # None: as validation selects
+    by_number = {instance.number: instance for instance in instances}
     try:
-        comparisons = [compare_instances(folder, compared, baseline=baseline) for baseline in baselines]
+        comparisons = compare_each([by_number[number] for number in compared], selected=selected)
     except UsageError as error:
         return [], str(error)
     left_out = len(best) - len(compared)

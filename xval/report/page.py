@@ -171,8 +171,8 @@ def _describe_verdicts(comparison: Comparison) -> str:
         by_verdict.setdefault(pair.verdict, []).append(pair.instance)
     told = "; ".join(words.format(", ".join(by_verdict[name])) for name, words in _VERDICTS.items() if name in by_verdict)
     return (
-        f"In {comparison.figure}, instance {comparison.baseline} is {told} (corrected resampled t test, Holm, level {LEVEL}; "
-        "equality by the Bayesian correlated t test)."
+        f"In {comparison.figure}, instance {comparison.baseline} is {told} (level {LEVEL}, Holm; of "
+        f"{' or '.join(dict.fromkeys(pair.claim for pair in comparison.pairs))})."
     )
 
 

@@ -123,9 +123,10 @@ def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: 
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
         baseline = names_of(instances).get(int(baseline), baseline)
+        claims = dict.fromkeys(pair.claim for comparison in comparisons.values() for pair in comparison.pairs)
         text += (
-            f". Better (+) or worse (-) than {baseline} by the corrected resampled t test at the level {LEVEL} (Holm, "
-            f"{counted(n, 'comparison')} per column), practically equal to it (=) by the Bayesian correlated t test, or "
-            "undecided (no mark)"
+            f". Better (+) or worse (-) than {baseline} by paired t tests over items at the level {LEVEL} (Holm, "
+            f"{counted(n, 'comparison')} per column), practically equal to it (=) by two one-sided tests, or undecided (no "
+            f"mark); of {' or '.join(claims)}"
         )
     return f"{text}."

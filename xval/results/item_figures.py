@@ -1,6 +1,6 @@
 """The figures of an instance over its test items, as estimates.json has them; xval/answers/over_items.py computes them."""
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from xval.base.numbers import finite_or_none
 
@@ -8,8 +8,15 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance
     from xval.measures.statistics.intervals import Interval
 
-OVER_ITEMS_VERSION = 5
+OVER_ITEMS_VERSION = 6
 """Of the code that computes figures over items; those of another version are computed anew."""
+
+
+class LeftOut(TypedDict):
+    """A pooled figure in each training run: of all items, and without each item (of more than 500: each group) in turn."""
+
+    figures: list[float]
+    without: list[list[float]]
 
 
 class ItemChance(TypedDict, total=False):
@@ -42,6 +49,7 @@ class ItemFigure(ItemChance):
         covers: What the interval is about: ``models``, these trained ones on other items; ``method``, training in this way.
         chance: What the best strategy reaches that does not listen.
         strategy: That strategy in words.
+        left_out: Of pooled main metrics and further ones, for comparisons.
     """
 
     items: float | None
@@ -53,6 +61,7 @@ class ItemFigure(ItemChance):
     covers: Literal["models", "method"] | None
     chance: float | None
     strategy: str
+    left_out: NotRequired[LeftOut]
 
 
 class OverItems(TypedDict):

@@ -1,7 +1,5 @@
 """Two deals of four items into two folds each: figures of items, folds and pooled, worked out by hand."""
 
-import math
-
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -16,9 +14,8 @@ from xval.answers.tested_items import item_means
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.measures import metrics
-from xval.measures.statistics.comparison import corrected_t, sign_flip
+from xval.measures.statistics.comparison import item_difference
 from xval.measures.statistics.intervals import mean_interval
-from xval.measures.statistics.planning import least_detectable
 from xval.report.rebuild import is_stale, rebuild
 from xval.settings.finding_codes import Code
 
@@ -163,15 +160,12 @@ def test_instances_are_compared_on_the_folds_of_all_deals_and_on_items_once(make
     (pair,) = found.pairs
     assert list(pair.of_folds.values()) == pytest.approx([0.05, 0.15, 0.15, 0.15])
     assert pair.of_items == pytest.approx({"a": 0.1, "b": 0.15, "c": 0.1, "d": 0.15})
-    assert pair.test == corrected_t(np.array(list(pair.of_folds.values())), 0.5)
-    assert pair.flips == sign_flip(np.array([0.1, 0.15, 0.1, 0.15]))
-    assert (pair.n_items, pair.n_deals, pair.ratio) == (4, 2, 0.5)
-    # Eight items make four folds of each deal, which test two items each as now, with a third of the ratio.
-    error = math.sqrt(np.var(list(pair.of_folds.values()), ddof=1) * (1 / 8 + 0.5 / 3))
-    assert pair.planned(8, 1) == pytest.approx(error * least_detectable(1, 8))
+    expected = item_difference(np.array([[0.1, 0.1], [0.0, 0.3], [0.0, 0.2], [0.3, 0.0]]))  # of both deals
+    assert (pair.difference, pair.test.standard_error) == pytest.approx((expected.value, expected.standard_error))
+    assert (pair.n_items, pair.n_deals, pair.n_runs, pair.claim) == (4, 2, 2, "this way of training")
     text = describe_to_publish(found)
     assert "on the same 4 folds of 4 items, which were dealt into folds 2 times, one seed per fold" in text
-    assert "Bouckaert, R. R. & Frank, E. (2004)" in text
+    assert "Satterthwaite, F. E. (1946)" in text
 
 
 def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make):
@@ -184,7 +178,7 @@ def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make
     assert "left out: fold 3 (missing), fold 4 (missing)" in " ".join(describe_limits(found))
     content = read_json(other.folds_file)
     write_json(other.folds_file, content | {"hash": "h"})
-    with pytest.raises(ResultsError, match="has other folds than"):
+    with pytest.raises(ResultsError, match="figure of the same items is known"):  # nothing of these folds is finished
         compare_instances(folder.path, [1, f"{other.path}:1"], baseline=1, metric="accuracy")
 
 

@@ -111,7 +111,7 @@ def test_means_that_differ_by_less_than_their_interval_are_marked_with_the_best(
     instances = [first, make_instance(2, second)]
     if len(second) == 6:
         differences = np.array([*first.fold_values("test", "accuracy").values()]) - second
-        assert (corrected_t(differences, 1.0).low <= 0) == is_tied  # one item tests and one trains, in these records
+        assert (corrected_t(differences, 1.0).interval()[0] <= 0) == is_tied  # one item tests and one trains, in these records
     assert find_best(instances, "test", "accuracy").mean_ties == ({2} if is_tied else set())
     assert list(find_ties(first, instances[1:], "validation", "accuracy")) == ([2] if is_tied else [])
 

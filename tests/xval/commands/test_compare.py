@@ -38,14 +38,13 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
 
     assert (code, errors) == (0, "")
     order = [
-        "Test balanced accuracy of clips (higher is better), instance less baseline.",
-        "Baseline: instance 2 (selected by the best mean validation accuracy), mean over folds 0.838.",
-        "better / equal / worse",
-        "Report p Holm, which is adjusted for 2 comparisons. Better, equal, worse: how probable each is; equal: a difference",
-        "Instances 1, 3: With 4 items the sign flip test cannot be significant (least p 0.125).",
+        "Test balanced accuracy of clips (higher is better), instance minus baseline.",
+        "Baseline: instance 2 (selected by the best mean validation accuracy), mean over items 0.838.",
+        "You can claim that instances 1, 3 are worse than instance 2.",
+        "This is of these trained models on new items.",
+        "p and intervals are adjusted for 2 comparisons: an interval that excludes 0 is a difference.",
         "True difference that would be found with a probability of 80% (level 0.05 over 2 comparisons, from the steadiest",
-        "One seed per fold: how much of a difference is due to the seed is unknown",
-        "Methods. Test balanced accuracy of clips was compared between instances 1, 3 and the baseline, instance 2 (selected",
+        "Methods. Test balanced accuracy of clips, mean over items, was compared between instances 1, 3 and the baseline,",
         "Results. [width] 1 (instance 1) reached 0.575, the baseline 0.838",
         "Sources.",
     ]
@@ -69,6 +68,11 @@ def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
     ]
     assert written.filter(like="difference_fold_").loc[0].tolist() == pytest.approx([0, 0.1, -0.1, 0.1])
     assert written["difference_item_speaker 3"][0] == pytest.approx(-0.1)
+
+
+def test_probabilities_stand_in_the_table_where_they_are_asked_for(command, experiment):
+    assert "better / equal / worse" not in command("compare", experiment).out
+    assert "better / equal / worse" in command("compare", experiment, "--posterior").out
 
 
 @pytest.mark.parametrize(

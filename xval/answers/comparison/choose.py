@@ -1,12 +1,14 @@
 """Read the instances to compare, and refuse those that cannot be compared.
 
-Comes in: the folder of an experiment and names of instances: ``3``, or ``results/demo/experiment_2:3`` of another experiment.
-Goes out: a `Comparison`. Nothing is trained, and nothing is written.
+Comes in: the folder of an experiment and names: an instance, ``3``; ``nested`` or ``selected``; ``results/demo/experiment_2``,
+all instances of another experiment, or ``results/demo/experiment_2:3`` one of them. Or instances that are read already. Goes
+out: a `Comparison`. Nothing is trained, and nothing is written.
 """
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +17,10 @@ from xval.answers.comparison.competitor import Competitor, test_metrics
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.names import find_names
+from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.ranking import rank_instances
+from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.read import read_finished, read_instance
 from xval.answers.repeats import seed_twins
 from xval.answers.summary import SIDE_NAMES, direction, has_windows
 from xval.base.errors import ResultsError, SettingsError, suggestion
@@ -30,7 +34,7 @@ from xval.results.instance import InstanceResults
 from xval.results.open import open_results
 from xval.settings.schema import names_of_loss
 
-_NAME = re.compile(r"(?:(?P<path>.+):)?(?P<number>\d+)")
+_NAME = re.compile(r"(?:(?P<path>.+):)?(?P<name>\d+|nested|selected)")
 
 
 _Chosen = Mapping[str, InstanceResults]
@@ -44,61 +48,131 @@ def compare_instances(
     baseline: int | str | None = None,
     metric: str | None = None,
     rope: float = ROPE,
+    posterior: bool = False,
 ) -> Comparison:
-    """Compare instances of finished experiments on their common folds, in a test metric.
+    """Compare instances of finished experiments over the items that both have tested, in a test metric.
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or that experiment where it is open already.
-        instances: Numbers of this experiment, or ``path:number`` of another; none: all of this experiment.
+        instances: Numbers of this experiment; ``nested``, what each fold chooses by its own validation items; ``selected``; the
+            path of another experiment, for all its instances, or ``path:number`` for one. None, or paths alone: all of this
+            experiment, too.
         baseline: What the others are compared with; None: the instance among them that the validation figures select.
         metric: Name of the metric; None: the first main metric of the task.
         rope: Half of the region of practical equivalence, in the unit of the metric.
+        posterior: Show the probabilities of the Bayesian correlated t test, too.
 
     Raises:
-        ResultsError: An experiment, an instance or a finished fold is missing or damaged; the folds, the tasks or what the
+        ResultsError: An experiment, an instance or a finished fold is missing or damaged; the corpora, the tasks or what the
             metric measures differ; instances differ in the seed alone.
         SettingsError: A name is none of an instance, fewer than two instances are named, the metric is unknown, or the ROPE is
             negative.
     """
     home = folder if isinstance(folder, ExperimentFolder) else find_experiment(Path(folder))
     chosen = _choose(home, list(instances), baseline)
-    _check_folds(chosen)
+    first = None if baseline is None else next(iter(chosen))
+    of_these = first is None and len(chosen) < len(home.instances())
+    return _compare(chosen, [first], metric, rope, of_these=of_these, posterior=posterior)[0]
+
+
+def compare_with(
+    first: InstanceResults, others: Sequence[InstanceResults], *, metric: str | None = None, rope: float = ROPE
+) -> Comparison:
+    """Compare instances that are read already with one of them, or with a `NestedInstance`.
+
+    The differences are those of the others minus the first; each `Pair` has difference, interval, p_holm, verdict and claim.
+
+    Args:
+        first: The baseline, such as the selected instance.
+        others: Of the same experiment; the first is left out.
+        metric: As of `compare_instances`.
+        rope: As of `compare_instances`.
+
+    Raises:
+        ResultsError: As of `compare_instances`.
+        SettingsError: The metric is unknown.
+    """
+    chosen = {name_of(instance): instance for instance in (first, *others)}
+    return _compare(chosen, [name_of(first)], metric, rope)[0]
+
+
+def compare_each(instances: Sequence[InstanceResults], *, selected: int | None = None) -> list[Comparison]:
+    """Compare instances of an experiment, that are read already, with each of them as the baseline, in their order.
+
+    `selected` is the number of that which validation selects, which is said.
+    """
+    chosen = {name_of(instance): instance for instance in instances}
+    return _compare(chosen, [None if instance.number == selected else name_of(instance) for instance in instances], None, ROPE)
+
+
+def name_of(instance: InstanceResults) -> str:
+    """Return what an instance is called within its experiment: its number, or ``nested``."""
+    return "nested" if isinstance(instance, NestedInstance) else str(instance.number)
+
+
+def _compare(
+    chosen: _Chosen,
+    baselines: Sequence[str | None],
+    metric: str | None,
+    rope: float,
+    *,
+    of_these: bool = False,
+    posterior: bool = False,
+) -> list[Comparison]:
+    """Return a comparison with each baseline; None: the instance that validation selects."""
+    if len(chosen) < 2:
+        raise SettingsError(f"{next(iter(chosen.values())).experiment.path}: 1 instance to compare; wanted are two or more.")
+    _refuse_other_corpora(chosen)
     _refuse_other_tasks(chosen)
     _refuse_seeds(chosen)
     _refuse_other_clips(chosen)
-    names, numbered = list(chosen), _numbered(chosen)
-    first, reason = 0, "as chosen"
-    if baseline is None:
-        ranking = rank_instances(numbered)
-        if ranking.selected is None:
-            raise ResultsError(f"{home.path}: no instance has a validation figure to select a baseline by. Use --baseline.")
-        of_these = " of these" if len(chosen) < len(home.instances()) else ""
-        first, reason = ranking.selected, f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}{of_these}"
-        if fitted := [names[place] for place in fitted_to_own_items(numbered) if place != first]:
-            reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
+    numbered = _numbered(chosen)
     task = numbered[0].task
     metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
     higher_is_better = _check_metric(metric, chosen)
-    called = find_names({name: instance.parameters for name, instance in chosen.items()})
-    competitors = [Competitor(name, instance, metric, called[name]) for name, instance in chosen.items()]
+    if metric not in task_metrics(task.name) or not find(task.name, metric).is_mean:
+        chosen = {name: _over_items(instance) for name, instance in chosen.items()}
+    called = _names(chosen)
+    competitors = {name: Competitor(name, instance, metric, called[name]) for name, instance in chosen.items()}
     unit = "examples" if metric == "loss" and has_windows(numbered) else task.unit
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
-    comparison = compare(
-        [competitor for number, competitor in enumerate(competitors) if number != first],
-        competitors[first],
-        metric=metric,
-        figure=f"test {metric.replace('_', ' ')}{of_unit}",
-        higher_is_better=higher_is_better,
-        rope=rope,
-        baseline_reason=reason,
-        bounds=_bounds(task, metric),
-    )
-    if rope == ROPE and math.isinf(comparison.largest_difference):
-        note = f"±{ROPE:g} suits shares, and this metric is none: give the difference that you would not care about (--rope)."
-        comparison = replace(comparison, notes=(*comparison.notes, note))
+    bounds = _bounds(task, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
     notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
-    return replace(comparison, notes=(*notes, *comparison.notes))
+    comparisons = []
+    for baseline in baselines:
+        name, reason = (baseline, "as chosen") if baseline else _select(chosen, numbered, of_these=of_these)
+        comparison = compare(
+            [competitor for other, competitor in competitors.items() if other != name],
+            competitors[name],
+            metric=metric,
+            figure=f"test {metric.replace('_', ' ')}{of_unit}",
+            higher_is_better=higher_is_better,
+            rope=rope,
+            baseline_reason=reason,
+            bounds=bounds,
+        )
+        unsuited = []
+        if rope == ROPE and math.isinf(comparison.largest_difference):
+            unsuited = [
+                f"±{ROPE:g} suits shares, and this metric is none: give the difference that you would not care about (--rope)."
+            ]
+        comparisons.append(replace(comparison, notes=(*notes, *comparison.notes, *unsuited), with_posterior=posterior))
+    return comparisons
+
+
+def _select(chosen: _Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:
+    """Return the name of the instance that validation selects, and why."""
+    names = list(chosen)
+    instances = [instance for instance in numbered if not isinstance(instance, NestedInstance)]
+    ranking = rank_instances(instances) if instances else None
+    if ranking is None or ranking.selected is None:
+        path = numbered[0].experiment.path
+        raise ResultsError(f"{path}: no instance has a validation figure to select a baseline by. Use --baseline.")
+    reason = f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}{' of these' * of_these}"
+    if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
+        reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
+    return names[ranking.selected], reason
 
 
 def _bounds(task: Task, metric: str) -> Bounds | None:
@@ -110,26 +184,80 @@ def _bounds(task: Task, metric: str) -> Bounds | None:
 
 def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> _Chosen:
     """Return the instances, each once, the baseline first if there is one; fewer than two are refused."""
-    wanted: dict[tuple[Path, int], ExperimentFolder] = {}
-    for name in [*([] if baseline is None else [baseline]), *(instances or filter(home.has_begun, home.instances()))]:
-        match = _NAME.fullmatch(str(name))
-        if match is None:
+    experiments = {home.path.resolve(): home}
+    wanted: dict[tuple[Path, str], None] = {}
+
+    def want(name: str) -> None:
+        match = _NAME.fullmatch(name)
+        is_path = match is None and any(mark in name for mark in "/\\")
+        if match is None and not is_path:
             raise SettingsError(
-                f"instance '{name}': wanted is a number, such as 3, or one of another experiment, such as {home.path}:3."
+                f"instance '{name}': wanted is a number, such as 3, nested or selected, or one of another experiment, such as "
+                f"{home.path}:3, or its path for all of its instances."
             )
-        experiment = find_experiment(Path(match["path"])) if match["path"] else home
-        wanted.setdefault((experiment.path.resolve(), int(match["number"])), experiment)
-    read: dict[tuple[Path, int], tuple[str, InstanceResults]] = {}
-    for path, experiment in {path: experiment for (path, _), experiment in wanted.items()}.items():
-        prefix = "" if path == home.path.resolve() else f"{experiment.path}:"
-        for instance in find_instances(experiment, [number for wanted_path, number in wanted if wanted_path == path]):
-            read[path, instance.number] = f"{prefix}{instance.number}", instance
-    chosen = dict(read[key] for key in wanted)
+        path = name if match is None else match["path"]
+        experiment = find_experiment(Path(path)) if path else home
+        experiment = experiments.setdefault(experiment.path.resolve(), experiment)
+        names = [match["name"]] if match else map(str, filter(experiment.has_begun, experiment.instances()))
+        wanted.update(dict.fromkeys((experiment.path.resolve(), own.lstrip("0") or own) for own in names))
+
+    if baseline is not None:
+        want(str(baseline))
+    if all(_NAME.fullmatch(str(name)) is None for name in instances):
+        want(f"{home.path}/")
+    for name in instances:
+        want(str(name))
+    read = {path: _read(experiments[path], [name for of, name in wanted if of == path]) for path, _ in wanted}
+    chosen: dict[str, InstanceResults] = {}
+    for path, name in wanted:
+        prefix = "" if path == home.path.resolve() else f"{experiments[path].path}:"
+        instance = read[path][name]
+        chosen.setdefault(f"{prefix}{name_of(instance)}", instance)
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
         told = f"{len(chosen)} instance to compare; wanted are two or more, or one and a baseline (--baseline)"
         raise SettingsError(f"{home.path}: {told}. Available: {available}.")
     return chosen
+
+
+def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, InstanceResults]:
+    """Return instances of an experiment by number, ``nested`` or ``selected``."""
+    numbers = [int(name) for name in names if name.isdecimal()]
+    read = {str(instance.number): instance for instance in find_instances(experiment, numbers)} if numbers else {}
+    if set(names) - read.keys():
+        done = read_finished(experiment)
+        ranking = rank_instances(done)
+        if ranking.selected is None:
+            raise ResultsError(f"{experiment.path}: no instance has a validation figure to be selected by.")
+        read["selected"] = next(instance for instance in done if instance.number == ranking.selected)
+        if "nested" in names:
+            read["nested"] = _nested(experiment, done, ranking)
+    return read
+
+
+def _over_items(instance: InstanceResults) -> InstanceResults:
+    """Return an instance with its figures over items, where it has been read without them and they can be known."""
+    if instance.over_items is not None or isinstance(instance, NestedInstance):
+        return instance
+    with suppress(ResultsError):  # of what cannot be read folds are compared
+        return read_instance(instance.experiment, instance.number) or instance
+    return instance
+
+
+def _nested(experiment: ExperimentFolder, done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance:
+    nested = choose_nested(done, ranking)
+    if nested is None:
+        raise ResultsError(
+            f"{experiment.path}: nested selection takes two instances or more that have finished two folds or more."
+        )
+    return nested
+
+
+def _names(chosen: _Chosen) -> dict[str, str]:
+    """Return the names of the instances, by what they are called."""
+    nested = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
+    names = find_names({name: instance.parameters for name, instance in chosen.items() if name not in nested})
+    return names | {name: f"chosen among {instance.n_competing}" for name, instance in nested.items()}
 
 
 def _numbered(chosen: _Chosen) -> list[InstanceResults]:
@@ -140,22 +268,14 @@ def _numbered(chosen: _Chosen) -> list[InstanceResults]:
     ]
 
 
-def _check_folds(chosen: _Chosen) -> None:
-    """Refuse experiments whose common deals have different folds.
-
-    Deals that one lacks are left out of the comparison, as other missing folds are.
-    """
+def _refuse_other_corpora(chosen: _Chosen) -> None:
     experiments = list({instance.experiment.path: instance.experiment for instance in chosen.values()}.values())
-    first, wanted = experiments[0], open_results(experiments[0]).folds
-    for experiment in experiments:
-        folds = open_results(experiment).folds
-        if any(deal_hash != wanted_hash for deal_hash, wanted_hash in zip(folds.deal_hashes, wanted.deal_hashes, strict=False)):
-            same_corpus = folds.plan.index_hash == wanted.plan.index_hash
-            differs = "the fold settings differ" if same_corpus else "the corpora differ"
+    hashes = [open_results(experiment).folds.plan.index_hash for experiment in experiments] if len(experiments) > 1 else []
+    for experiment, index_hash in zip(experiments, hashes, strict=False):
+        if index_hash != hashes[0]:
             raise ResultsError(
-                f"{experiment.path}: has other folds than {first.path} ({folds.hash} and {wanted.hash}: {differs}), so that "
-                "their folds do not test the same items. Run one of them again, with the corpus and the fold settings of the "
-                "other."
+                f"{experiment.path}: the corpus is not that of {experiments[0].path} ({index_hash} and {hashes[0]}), so "
+                "that they do not test the same items. Run one of them again, with the corpus of the other."
             )
 
 

@@ -1,31 +1,31 @@
-"""Compare instances with a baseline on the folds that they share: tests, probabilities, what could have been found.
+"""Compare instances with a baseline on the folds that they share: tests, intervals, what could have been found.
 
 Comes in: a `Competitor` for each instance and one for the baseline. Goes out: a `Comparison`.
 
-Items are the unit: figures are averaged over repeats within a fold first, so that repeats are no further folds, and those of an
-item over the deals that test it; no test takes clips as units. The main test is the corrected resampled t test over folds
-(Nadeau and Bengio 2003), with Holm's (1979) adjustment in the family "all against the baseline"; the sign flip over items
-(Phipson and Smyth 2010) is secondary; the Bayesian correlated t test (Benavoli et al. 2017) says whether instances are
-practically equal.
+Items are the unit: no test takes clips as units. The figures that are compared are those that tables have beside their
+intervals, means over items or pooled over all that was tested, and their difference is tested over items, with the variance
+between training runs where there are several (`item_difference`). Figures that are not known of items, as losses, are tested by
+the corrected resampled t test over folds (Nadeau and Bengio 2003). Holm's (1979) adjustment is in the family "all against the
+baseline", and the intervals are adjusted alike.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from statistics import fmean
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xval.answers.comparison.competitor import Competitor
-from xval.answers.comparison.outcome import LEVEL, ROPE, Comparison, Pair
+from xval.answers.comparison.item_values import ItemValues
+from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, LEVEL, ROPE, Comparison, Pair
 from xval.base.errors import ResultsError, counted
-from xval.measures.statistics.comparison import CorrectedT, SignFlip, bayesian_t, corrected_t, holm, sign_flip
-from xval.measures.statistics.components import Components, variance_components
+from xval.measures.statistics.comparison import corrected_t, holm, holm_intervals, item_difference
 from xval.measures.statistics.differences import cut_difference
-from xval.measures.statistics.intervals import Bounds
+from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds
 
-_ByFold = Mapping[int, Mapping[int, float]]  # figures by fold and repeat
+_Both: TypeAlias = tuple[ItemValues, ItemValues]  # of the instance and of the baseline
 
 
 def compare(
@@ -53,10 +53,13 @@ def compare(
     """
     notes, pairs = [], []
     for instance in instances:
-        left_out = _describe_left_out(instance, baseline)
-        pair = _compare_pair(instance, baseline, left_out, rope, bounds, higher_is_better=higher_is_better)
+        pair = _compare_pair(instance, baseline, rope, higher_is_better=higher_is_better)
         if pair is None:
-            notes.append(f"Instance {instance.name} is left out, no fold is common with the baseline: {left_out}.")
+            left_out = _describe_left_out(instance, baseline, ())
+            common = (
+                "fold is common with" if _are_dealt_alike(instance, baseline) else "figure of the same items is known of it and"
+            )
+            notes.append(f"Instance {instance.name} is left out, no {common} the baseline: {left_out}.")
         else:
             pairs.append(pair)
     if not pairs:
@@ -66,109 +69,114 @@ def compare(
             "Most items have one clip. Where several clips come from one speaker, they are not independent, and p values and "
             "intervals are too small: put speakers into folds, not clips."
         )
-    adjusted = holm(np.array([pair.test.p for pair in pairs]))
+    adjusted, equal = (holm(np.array([getattr(pair, name) for pair in pairs])) for name in ("p_holm", "p_equal"))
+    intervals = holm_intervals([pair.test for pair in pairs], LEVEL)
     level = LEVEL / max(1, int(np.sum(~np.isnan(adjusted))))
-    final = tuple(replace(pair, p_holm=float(p), level=level) for pair, p in zip(pairs, adjusted, strict=True))
+    final = tuple(
+        replace(pair, p_holm=float(p), p_equal=float(p_equal), interval=cut_difference(*ends, bounds), level=level)
+        for pair, p, p_equal, ends in zip(pairs, adjusted, equal, intervals, strict=True)
+    )
     largest = bounds[1] - bounds[0] if bounds else math.inf
     return Comparison(metric, figure, higher_is_better, rope, baseline.name, baseline_reason, final, tuple(notes), largest)
 
 
-def _compare_pair(
-    instance: Competitor, baseline: Competitor, left_out: str, rope: float, bounds: Bounds | None, *, higher_is_better: bool
-) -> Pair | None:
-    """Return the pair, with a p that is not adjusted yet; None: no fold in common."""
-    folds = sorted(instance.by_fold.keys() & baseline.by_fold.keys())
+def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, higher_is_better: bool) -> Pair | None:
+    """Return the pair, with p values that are not adjusted yet; None: no fold in common, or no item where the folds differ."""
+    is_dealt_alike = _are_dealt_alike(instance, baseline)
+    folds, values = (_share_folds if is_dealt_alike else _share_items)(instance, baseline)
     if not folds:
         return None
-    own, other = ({fold: competitor.by_fold[fold] for fold in folds} for competitor in (instance, baseline))
-    means, baseline_means = ({fold: fmean(by_fold[fold].values()) for fold in folds} for by_fold in (own, other))
-    of_folds = {fold: means[fold] - baseline_means[fold] for fold in folds}
-    of_items = _item_differences(instance, baseline, folds)
-    ratios = [(key.fold, ratio) for competitor in (instance, baseline) for key, ratio in competitor.ratios.items()]
-    ratio = fmean(max(ratio for of_fold, ratio in ratios if of_fold == fold) for fold in folds)
-    differences = np.array(list(of_folds.values()))
-    notes = [f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}."] if left_out else []
-    figures = {value for by_fold in (own, other) for by_repeat in by_fold.values() for value in by_repeat.values()}
-    if len(figures) == 1 and len(folds) > 1:  # such as a correlation with numbers that do not vary
-        notes.append(f"Both have {figures.pop():.3f} in every fold, which shows neither a difference nor equality.")
-        differences = np.full(len(folds), math.nan)
-    test = corrected_t(differences, ratio)
-    low, high = cut_difference(test.low, test.high, bounds)
-    flips = sign_flip(np.array(list(of_items.values()))) if of_items else None
-    components = _components(own, other, differences)
-    tested = [instance.tested(fold) for fold in folds]
-    n_items = len({item for items in tested for item in items})
-    n_repeats = tuple(sorted({len(by_repeat) for by_fold in (own, other) for by_repeat in by_fold.values()}))
-    notes += _describe_limits(test, flips, n_repeats)
-    return Pair(
-        instance=instance.name,
-        comment=instance.comment,
-        mean=fmean(means.values()),
-        baseline_mean=fmean(baseline_means.values()),
-        of_folds=of_folds,
-        of_items=of_items,
-        n_items=n_items,
-        n_repeats=n_repeats,
-        ratio=ratio,
-        test=test._replace(low=low, high=high),
-        p_holm=test.p,
-        flips=flips,
-        posterior=bayesian_t(differences, ratio, rope, higher_is_better=higher_is_better),
-        components=components,
-        level=LEVEL,
-        notes=tuple(notes),
-        n_deals=sum(map(len, tested)) / n_items,
-    )
-
-
-def _item_differences(instance: Competitor, baseline: Competitor, folds: Sequence[int]) -> dict[str, float]:
-    """Return the difference of each item, averaged over repeats and deals; empty where a fold has no figures of items."""
-    own, other = instance.item_values(folds), baseline.item_values(folds)
-    return {item: value - other[item] for item, value in own.items() if item in other}
-
-
-def _components(own: _ByFold, other: _ByFold, differences: NDArray[np.float64]) -> Components:
-    """Return the variance components of the differences per fold and repeat, of the repeats that both have."""
-    repeats = sorted({repeat for by_repeat in own.values() for repeat in by_repeat})
-    paired = [
-        {repeat: (own[fold][repeat], other[fold][repeat]) for repeat in own[fold].keys() & other[fold].keys()} for fold in own
-    ]
-    rows = [
-        [by_repeat[repeat][0] - by_repeat[repeat][1] if repeat in by_repeat else math.nan for repeat in repeats]
-        for by_repeat in paired
-    ]
-    return variance_components(np.array(rows) if any(paired) else differences[:, np.newaxis])
-
-
-def _describe_left_out(instance: Competitor, baseline: Competitor) -> str:
-    """Return the folds that one of the two lacks, and why; empty: none."""
-    competitors = {
-        "": instance,
-        f" in the baseline, instance {baseline.name}": baseline,
-    }
-    left_out = {where: competitor.left_out for where, competitor in competitors.items()}
-    folds = sorted({fold for where in competitors for fold in (*competitors[where].by_fold, *left_out[where])})
-    return ", ".join(
-        f"fold {fold} ({left_out[where].get(fold, 'missing')}{where})"
-        for where, competitor in competitors.items()
-        for fold in folds
-        if fold not in competitor.by_fold
-    )
-
-
-def _describe_limits(test: CorrectedT, flips: SignFlip | None, n_repeats: tuple[int, ...]) -> list[str]:
-    """Return what cannot be said here, in sentences."""
+    common = sorted(folds & instance.by_fold.keys() & baseline.by_fold.keys()) if is_dealt_alike else []
+    means, baseline_means = ([fmean(of.by_fold[fold].values()) for fold in common] for of in (instance, baseline))
+    of_folds = {fold: own - other for fold, own, other in zip(common, means, baseline_means, strict=True)}
+    tested = [item for fold in folds for item in instance.tested(fold)]
+    n_items, n_repeats = len(set(tested)), tuple(sorted(instance.n_repeats(folds) | baseline.n_repeats(folds)))
     notes = []
-    if test.n_folds == 1:
-        notes.append("One fold has no deviation, so there is no test.")
-    elif math.isnan(test.p):
-        notes.append("All folds differ by the same amount: no deviation can be estimated, so there is no test.")
-    if flips is None:
-        notes.append("The figure of a fold is not the mean over its items, so there is no sign flip test over items.")
-    elif flips.least_p > LEVEL:
-        items = f"{flips.n_items} item{'s' * (flips.n_items > 1)}"
-        notes.append(f"With {items} the sign flip test cannot be significant (least p {flips.least_p:.3g}).")
+    if not is_dealt_alike:
+        notes.append("The experiments have other folds; compared over the items that both have tested.")
+    elif left_out := _describe_left_out(instance, baseline, folds):
+        notes.append(f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}.")
+    if values:
+        own, other = values
+        differences = own.values - other.values
+        mean, baseline_mean = float(own.figures.mean()), float(other.figures.mean())
+        test = item_difference(differences, mean - baseline_mean)
+        of_items = dict(zip(own.items, differences.mean(axis=1).tolist(), strict=True))
+    else:
+        mean, baseline_mean, of_items = fmean(means), fmean(baseline_means), {}
+        ratio = fmean(max(instance.ratio(fold), baseline.ratio(fold)) for fold in folds)
+        test = corrected_t(np.array(list(of_folds.values())), ratio)
+        notes.append("The figure is not known of items: folds are compared.")
+    if not test.components:
+        few = f"{counted(n_items, 'item')} tested, too few for a test." if n_items < FEWEST_ITEMS else ""
+        notes.append(few or "All differ by the same amount, so that no error can be estimated: there is no test.")
     if len(n_repeats) > 1:
         listed = " or ".join(map(str, n_repeats))
         notes.append(f"Folds have {listed} repeats; each fold counts with the mean of those that it has.")
-    return notes
+    p_equal = test.p_equal(rope)
+    return Pair(
+        instance=instance.name,
+        comment=instance.comment,
+        mean=mean,
+        baseline_mean=baseline_mean,
+        basis=values[0].of if values else "folds",
+        of_folds=of_folds,
+        of_items=of_items,
+        n_items=n_items,
+        n_folds=len(folds),
+        n_repeats=n_repeats,
+        n_deals=len(tested) / n_items,
+        n_runs=len(values[0].runs) if values else 1,
+        test=test,
+        interval=test.interval(),
+        p_holm=test.p,
+        p_equal=p_equal if len(folds) >= FEWEST_FOLDS_OF_EQUALITY else math.nan,
+        level=LEVEL,
+        higher_is_better=higher_is_better,
+        notes=tuple(notes),
+    )
+
+
+def _are_dealt_alike(instance: Competitor, baseline: Competitor) -> bool:
+    """Return whether the deals that both have are the same folds."""
+    if instance.instance.experiment.path == baseline.instance.experiment.path:
+        return True
+    return all(own == other for own, other in zip(instance.deal_hashes, baseline.deal_hashes, strict=False))
+
+
+def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[int], _Both | None]:
+    """Return the folds to compare two on, and what both have of their items; None: folds are compared.
+
+    These are the folds that both have finished or, where that is not known of items, those in which both are defined.
+    """
+    finished = frozenset(instance.instance.folds.keys() & baseline.instance.folds.keys())
+    defined = frozenset(finished & instance.by_fold.keys() & baseline.by_fold.keys())
+    for folds in dict.fromkeys((finished, defined)):
+        own, other = (of.item_values(folds) if folds else None for of in (instance, baseline))
+        if own and other and (own.of, own.items) == (other.of, other.items):
+            return folds, (own, other) if own.runs == other.runs else (own.averaged(), other.averaged())
+    return defined, None
+
+
+def _share_items(instance: Competitor, baseline: Competitor) -> tuple[frozenset[int], _Both | None]:
+    """Return the folds of the instance, and what two with other folds have of the items that both tested."""
+    own, other = (of.item_values(frozenset(of.instance.folds)) if of.instance.folds else None for of in (instance, baseline))
+    if own and other and own.of == other.of == "items":
+        common = [item for item in own.items if item in other.items]
+        own, other = own.of_items(common), other.of_items(common)
+    if not own or not other or (own.of, own.items) != (other.of, other.items) or not own.items:
+        return frozenset(), None
+    return frozenset(instance.instance.folds), (own.averaged(), other.averaged())
+
+
+def _describe_left_out(instance: Competitor, baseline: Competitor, folds: Collection[int]) -> str:
+    """Return the folds that are not compared, and why; empty: none."""
+    competitors = {"": instance, f" in the baseline, instance {baseline.name}": baseline}
+    reasons = {where: competitor.left_out for where, competitor in competitors.items()}
+    every = {fold for where in competitors for fold in (*competitors[where].by_fold, *reasons[where])} - set(folds)
+    return ", ".join(
+        f"fold {fold} ({reasons[where].get(fold, 'missing')}{where})"
+        for where, competitor in competitors.items()
+        for fold in sorted(every)
+        if fold not in competitor.by_fold
+    )

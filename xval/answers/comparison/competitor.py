@@ -1,21 +1,20 @@
-"""One test metric of an instance: per fold and repeat, and per item where the figure of a fold is the mean over its items.
+"""One test metric of an instance: per fold and repeat, and per item.
 
 Comes in: an instance. Goes out: a `Competitor`.
 """
 
 import math
+from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from xval.answers.tested_items import item_means
+from xval.answers.comparison.item_values import ItemValues, measure_items
 from xval.base.errors import REMEDY, ResultsError
-from xval.base.numbers import finite_or_nan
 from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
-
-_ROUNDING = 1e-6  # metrics are float64; some are computed of float32
+from xval.results.open import open_results
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Competitor:
     instance: InstanceResults
     metric: str
     comment: str = ""
+    _item_values: dict[frozenset[int], ItemValues | None] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def values(self) -> dict[JobKey, float]:
@@ -61,38 +61,36 @@ class Competitor:
         """Whether most tested clips are the only one of their item."""
         return is_random_split(self.instance.n_clips.values())
 
-    @cached_property
-    def ratios(self) -> dict[JobKey, float]:
-        """The number of items that a job tests, over that of the items that trained, without those that validated.
+    def ratio(self, fold: int) -> float:
+        """Return the number of items that a fold tests, over that of the items that trained, without those that validated.
 
         Raises:
             ResultsError: No item has trained.
         """
-        ratios = {}
-        for key, record in self.instance.done.items():
-            if not record["items"]["training"]:
-                raise ResultsError(f"{self.instance.folder(key) / 'record.json'}: damaged, no item has trained. {REMEDY}")
-            ratios[key] = len(record["items"]["test"]) / len(record["items"]["training"])
-        return ratios
+        items = self.instance.folds[fold]["items"]
+        if not items["training"]:
+            key = next(key for key in self.instance.done if key.fold == fold)
+            raise ResultsError(f"{self.instance.folder(key) / 'record.json'}: damaged, no item has trained. {REMEDY}")
+        return len(items["test"]) / len(items["training"])
+
+    def n_repeats(self, folds: Collection[int]) -> set[int]:
+        """Return how many repeats some folds have."""
+        return set(Counter(key.fold for key in self.instance.done if key.fold in folds).values())
+
+    @cached_property
+    def deal_hashes(self) -> tuple[str, ...]:
+        """What tells the folds of each deal from any others."""
+        return tuple(open_results(self.instance.experiment).folds.deal_hashes)
 
     def tested(self, fold: int) -> list[str]:
         """Return the items that a fold tests."""
         return list(self.instance.folds[fold]["items"]["test"])
 
-    def item_values(self, folds: Collection[int]) -> dict[str, float]:
-        """Return the figure of each item that some folds test, averaged over repeats, then over deals.
-
-        Empty: in one of them the figure is not the mean over items, weighted by clips (F1, AUC).
-        """
-        if not all(self._is_mean_over_items(key) for key in self.instance.done if key.fold in folds):
-            return {}
-        return {item: figures.get(self.metric, math.nan) for item, figures in item_means(self.instance, folds).items()}
-
-    def _is_mean_over_items(self, key: JobKey) -> bool:
-        items = self.instance.done[key]["item_metrics"]["test"].values()
-        n_clips = sum(figures["n_clips"] for figures in items)
-        weighted = math.fsum(finite_or_nan(figures.get(self.metric)) * figures["n_clips"] for figures in items)
-        return n_clips > 0 and math.isclose(weighted / n_clips, self.values[key], rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+    def item_values(self, folds: frozenset[int]) -> ItemValues | None:
+        """Return the figures of the items that some folds test; None: they are not known, as of a loss."""
+        if folds not in self._item_values:
+            self._item_values[folds] = measure_items(self.instance, self.metric, folds)
+        return self._item_values[folds]
 
 
 def test_metrics(instance: InstanceResults) -> list[str]:

@@ -7,17 +7,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import pandas as pd
 
-from xval.measures.statistics.comparison import CorrectedT, Posterior, SignFlip
-from xval.measures.statistics.components import Components
-from xval.measures.statistics.planning import Study, least_detectable, planned_error
+from xval.measures.statistics.comparison import Difference, Posterior
+from xval.measures.statistics.crossed import Component, add_components
+from xval.measures.statistics.planning import least_detectable
 
 LEVEL = 0.05
 ROPE = 0.01  # suits shares
 WANTED_POWER = 0.8
-SURE = 0.95  # from this probability on, instances are called practically equal
+FEWEST_FOLDS_OF_EQUALITY = 3
+THESE_MODELS, THIS_TRAINING = "these models", "this way of training"
 
 
 @dataclass(frozen=True)
@@ -27,72 +29,85 @@ class Pair:
     Attributes:
         instance: Name of the instance.
         comment: Of the instance.
-        mean: Its mean over these folds.
+        mean: Its figure over these folds.
         baseline_mean: That of the baseline over the same folds.
-        of_folds: Instance less baseline in each fold, averaged over repeats.
-        of_items: Instance less baseline for each item; empty where figures of folds are no means over items.
+        basis: What both are: a mean over ``items``; ``pooled``, of all test examples together; a mean over ``folds``.
+        of_folds: Instance minus baseline in each fold in which both are defined, averaged over repeats.
+        of_items: Instance minus baseline for each item; of pooled figures its pseudo-values; empty where they are not known.
         n_items: Number of items that these folds test.
+        n_folds: Number of these folds.
         n_repeats: Numbers of repeats that a fold of one of the two has, sorted: (3,), or (1, 3).
-        ratio: Number of test items over that of training items, mean of the folds.
-        test: The corrected resampled t test of `of_folds`.
-        p_holm: Its p, adjusted for all pairs of the comparison.
-        flips: The sign flip test of `of_items`; None without them.
-        posterior: The probabilities that the instance is better, practically equal, worse.
-        components: The variances of the differences between folds and between seeds, of the repeats that both have; that of
-            seeds is NaN with one.
+        n_deals: How often an item is tested: the number of deals, if no fold is left out.
+        n_runs: Number of training runs that are told apart: deals times seeds.
+        test: The difference with its error.
+        interval: The 95 % interval, simultaneous for all pairs of the comparison: it excludes 0 where `p_holm` is at most 0.05.
+        p_holm: Of the test, adjusted for all pairs of the comparison; NaN: no test.
+        p_equal: Of the test that the difference lies within the ROPE, adjusted alike; NaN: no test.
         level: 0.05 over the number of comparisons: what Holm's method asks of the smallest p.
         notes: What limits this comparison, in sentences.
-        n_deals: How often an item is tested: the number of deals, if no fold is left out.
     """
 
     instance: str
     comment: str
     mean: float
     baseline_mean: float
+    basis: Literal["items", "pooled", "folds"]
     of_folds: Mapping[int, float]
     of_items: Mapping[str, float]
     n_items: int
+    n_folds: int
     n_repeats: tuple[int, ...]
-    ratio: float
-    test: CorrectedT
+    n_deals: float
+    n_runs: int
+    test: Difference
+    interval: tuple[float, float]
     p_holm: float
-    flips: SignFlip | None
-    posterior: Posterior
-    components: Components
+    p_equal: float
     level: float
+    higher_is_better: bool
     notes: tuple[str, ...]
-    n_deals: float = 1.0
 
     @property
-    def least_detectable(self) -> float:
-        """The smallest true difference that these folds and repeats find with a probability of 80 %."""
-        return _detectable(self.test.standard_error, self.test.n_folds, self.level)
+    def difference(self) -> float:
+        """Instance minus baseline."""
+        return self.test.value
+
+    @property
+    def claim(self) -> str:
+        """What the verdict is of: ``these models`` as they are, or ``this way of training``, with other deals and seeds."""
+        return THESE_MODELS if len(self.test.components) < 2 and self.basis != "folds" else THIS_TRAINING
 
     @property
     def verdict(self) -> str:
         """``practically equal``, ``better`` or ``worse`` than the baseline, ``undecided``, or ``no test``."""
         if math.isnan(self.p_holm):
             return "no test"
-        if self.posterior.equal >= SURE:
+        if self.p_equal <= LEVEL:
             return "practically equal"
         if self.p_holm > LEVEL:
             return "undecided"
-        return "better" if self.posterior.better > self.posterior.worse else "worse"
+        return "better" if (self.difference > 0) == self.higher_is_better else "worse"
+
+    @property
+    def least_detectable(self) -> float:
+        """The smallest true difference that is found with a probability of 80 %; NaN: not known."""
+        return _detectable(self.test.error, self.level)
 
     def planned(self, n_items: int, n_repeats: int) -> float:
         """Return the smallest true difference that a study of another size would find with a probability of 80 %.
 
-        As many items are tested per fold as now. The standard error is that of the test, times what the components say that
-        it changes by, so that for the present size this is `least_detectable`, also where a component was cut at 0.
+        The variance over items falls with their number, that between training runs with the number of seeds.
 
         Returns:
-            The difference; NaN where it is not known: other repeats are planned from one repeat, or no deviation is known.
+            The difference; NaN where it is not known, as other repeats are of one training run.
         """
-        now = Study(self.n_items, self.test.n_folds, round(self.components.n_repeats), self.ratio, self.n_deals)
-        planned = now.resized(n_items=n_items, n_repeats=n_repeats)
-        of_now = planned_error(self.components, now, now)
-        change = planned_error(self.components, now, planned) / of_now if of_now > 0 else math.nan
-        return _detectable(self.test.standard_error * change, planned.n_folds, self.level)
+        repeats = n_repeats / max(self.n_repeats)
+        if not self.test.components or (repeats != 1 and len(self.test.components) < 2):
+            return math.nan
+        items = n_items / self.n_items
+        scaled = zip(self.test.components, (items, repeats), strict=False)
+        planned = [Component(variance / by, max(1.0, (df + 1) * by - 1)) for (variance, df), by in scaled]
+        return _detectable(add_components(*planned), self.level)
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,6 +124,7 @@ class Comparison:
         pairs: One for each other instance.
         notes: Which instances are left out, and what limits all pairs, in sentences.
         largest_difference: Between two figures, by the bounds of the metric.
+        with_posterior: The probabilities of the Bayesian correlated t test were asked for.
     """
 
     metric: str
@@ -120,48 +136,55 @@ class Comparison:
     pairs: tuple[Pair, ...]
     notes: tuple[str, ...]
     largest_difference: float = math.inf
+    with_posterior: bool = False
 
     @property
     def n_comparisons(self) -> int:
         """Number of tests in the family."""
-        return sum(not math.isnan(pair.test.p) for pair in self.pairs)
+        return sum(not math.isnan(pair.p_holm) for pair in self.pairs)
 
     @property
     def table(self) -> pd.DataFrame:
         """All numbers, a row per pair: the tests, then the differences per fold and per item (NaN: not in this pair)."""
         return pd.DataFrame([self._row(pair) for pair in self.pairs])
 
+    def posterior(self, pair: Pair) -> Posterior:
+        """Return the probabilities that an instance is better, practically equal, worse."""
+        return pair.test.posterior(self.rope, higher_is_better=self.higher_is_better)
+
     def __repr__(self) -> str:
         """Return the baseline and the main numbers of each pair; ``table`` has all of them."""
-        shown = ["instance", "comment", "mean", "difference", "low_95", "high_95", "p_holm", "verdict"]
+        shown = ["instance", "comment", "mean", "difference", "low", "high", "p_holm", "verdict"]
         table = self.table[shown].to_string(index=False, float_format="{:.3f}".format)
         first = f"{self.figure}, against instance {self.baseline} ({self.baseline_reason}):"
         return "\n".join([first, table, *self.notes])
 
     def _row(self, pair: Pair) -> dict[str, object]:
-        none = SignFlip(math.nan, math.nan, 0)
+        (low, high), (low_alone, high_alone) = pair.interval, pair.test.interval()
+        variances = dict(zip(("items", "runs"), (variance for variance, _ in pair.test.components), strict=False))
+        posterior = self.posterior(pair)._asdict() if self.with_posterior else {}
         return {
             "instance": pair.instance, "comment": pair.comment, "baseline": self.baseline, "metric": self.metric,
             "higher_is_better": self.higher_is_better, "mean": pair.mean, "baseline_mean": pair.baseline_mean,
-            "difference": pair.test.difference, "low_95": pair.test.low, "high_95": pair.test.high,
-            "standard_error": pair.test.standard_error, "n_folds": pair.test.n_folds, "n_items": pair.n_items,
-            "n_repeats": pair.components.n_repeats, "n_deals": pair.n_deals, "ratio": pair.ratio, "p": pair.test.p,
-            "p_holm": pair.p_holm,
-            "n_comparisons": self.n_comparisons, "p_sign_flip": (pair.flips or none).p,
-            "least_p_sign_flip": (pair.flips or none).least_p, "rope": self.rope, "p_better": pair.posterior.better,
-            "p_equal": pair.posterior.equal, "p_worse": pair.posterior.worse, "variance_folds": pair.components.fold,
-            "variance_seeds": pair.components.seed, "least_detectable": pair.least_detectable, "verdict": pair.verdict,
+            "basis": pair.basis, "difference": pair.difference, "low": low, "high": high, "low_alone": low_alone,
+            "high_alone": high_alone, "standard_error": pair.test.standard_error, "df": pair.test.error.freedom,
+            "n_folds": pair.n_folds, "n_items": pair.n_items, "n_repeats": max(pair.n_repeats), "n_deals": pair.n_deals,
+            "n_runs": pair.n_runs, "p": pair.test.p, "p_holm": pair.p_holm, "n_comparisons": self.n_comparisons,
+            "rope": self.rope, "p_equal_holm": pair.p_equal,
+            **{f"p_{name}": value for name, value in posterior.items()},
+            "variance_items": variances.get("items", math.nan), "variance_runs": variances.get("runs", math.nan),
+            "least_detectable": pair.least_detectable, "verdict": pair.verdict, "claim": pair.claim,
             "notes": " ".join(pair.notes),
             **{f"difference_fold_{fold}": value for fold, value in pair.of_folds.items()},
             **{f"difference_item_{item}": value for item, value in pair.of_items.items()},
         }  # fmt: skip
 
 
-def _detectable(standard_error: float, n_folds: int, level: float) -> float:
-    return standard_error * _least_shift(n_folds, level) if standard_error > 0 else math.nan
+def _detectable(error: Component, level: float) -> float:
+    return math.sqrt(error.variance) * _least_shift(error.freedom, level) if error.variance > 0 else math.nan
 
 
 @cache
-def _least_shift(n_folds: int, level: float) -> float:
+def _least_shift(df: float, level: float) -> float:
     """Return the least detectable difference in standard errors."""
-    return least_detectable(1.0, n_folds, wanted_power=WANTED_POWER, level=level)
+    return least_detectable(1.0, df, wanted_power=WANTED_POWER, level=level)

@@ -5,45 +5,66 @@ Comes in: a `Comparison`. Goes out: text.
 
 import math
 
-from xval.answers.comparison.outcome import LEVEL, SURE, WANTED_POWER, Comparison, Pair
+from xval.answers.comparison.outcome import LEVEL, THESE_MODELS, WANTED_POWER, Comparison, Pair
 from xval.answers.figure_text import ROUNDING, decimals
 from xval.base.errors import counted
-from xval.measures.statistics.comparison import MOST_ITEMS_OF_EXACT_TEST, N_DRAWS
 
-HEADER = ("instance", "name", "mean", "difference [95 %]", "p", "p Holm", "p items", "better / equal / worse", "verdict")
+HEADER = ("instance", "name", "mean", "difference [95 %]", "p Holm", "verdict")
 SOURCES = {
     "Benavoli et al., 2017": "Benavoli, A., Corani, G., Demsar, J. & Zaffalon, M. (2017). Time for a change: a tutorial for "
     "comparing multiple classifiers through Bayesian analysis. Journal of Machine Learning Research 18(77).",
-    "Bouckaert & Frank, 2004": "Bouckaert, R. R. & Frank, E. (2004). Evaluating the replicability of significance tests for "
-    "comparing learning algorithms. Advances in Knowledge Discovery and Data Mining (PAKDD), 3-12.",
+    "Efron & Stein, 1981": "Efron, B. & Stein, C. (1981). The jackknife estimate of variance. The Annals of Statistics 9(3), "
+    "586-596.",
     "Holm, 1979": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
     "Statistics 6, 65-70.",
     "Nadeau & Bengio, 2003": "Nadeau, C. & Bengio, Y. (2003). Inference for the generalization error. Machine Learning 52, "
     "239-281.",
-    "Phipson & Smyth, 2010": "Phipson, B. & Smyth, G. K. (2010). Permutation p-values should never be zero. Statistical "
-    "Applications in Genetics and Molecular Biology 9(1), 39.",
+    "Satterthwaite, 1946": "Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance "
+    "components. Biometrics Bulletin 2(6), 110-114.",
+    "Schuirmann, 1987": "Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power "
+    "approach for assessing the equivalence of average bioavailability. Journal of Pharmacokinetics and "
+    "Biopharmaceutics 15, 657-680.",
+    "Strassburger & Bretz, 2008": "Strassburger, K. & Bretz, F. (2008). Compatible simultaneous lower confidence bounds for "
+    "the Holm procedure and other Bonferroni-based closed tests. Statistics in Medicine 27, 4914-4927.",
 }
+_POSTERIOR = "better / equal / worse"
 _PLANNED_REPEATS = 5
+_CLAIMS = {
+    "better": "You can claim that {names} {are} better than {baseline}",
+    "worse": "You can claim that {names} {are} worse than {baseline}",
+    "practically equal": "You can claim that {names} and {baseline} are practically equal (within ±{rope:g})",
+    "undecided": "You cannot claim that {names} {are} better or worse than {baseline}, nor that they are equal",
+    "no test": "Nothing can be claimed of {names} and {baseline}: there is no test",
+}
+_OF_CLAIM = {
+    THESE_MODELS: "This is of these trained models on new items. To claim it of this way of training, train several times: "
+    "fold_repeats = 3, or repeats = 3.",
+    "": "This is of this way of training, on new items.",
+}
+_BASES = {"items": "mean over items", "pooled": "of all test examples together", "folds": "mean over folds"}
 _VERDICTS = {
     "better": "it is better",
     "worse": "it is worse",
-    "practically equal": f"with a probability of at least {SURE} the two are practically equal",
+    "practically equal": "the two are practically equal",
     "undecided": "neither a difference nor equality is shown",
 }
 
 
+def header(comparison: Comparison) -> tuple[str, ...]:
+    """Return the header of `table_rows`."""
+    return (*HEADER[:-1], *([_POSTERIOR] if comparison.with_posterior else []), HEADER[-1])
+
+
 def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
-    """Return a row of `HEADER` for each pair; (!): the sign flip test cannot be significant."""
+    """Return a row for each pair, with the columns of `header`."""
     return [
         (
             pair.instance,
             pair.comment,
             decimals(pair.mean),
-            f"{_signed(pair.test.difference)} {_interval(pair)}",
-            _p(pair.test.p),
+            f"{_signed(pair.difference)} {_interval(pair)}".rstrip(),
             _p(pair.p_holm),
-            "-" if pair.flips is None else f"{_p(pair.flips.p)}{' (!)' if pair.flips.least_p > LEVEL else ''}",
-            " / ".join(map(_probability, pair.posterior)),
+            *([" / ".join(map(_probability, comparison.posterior(pair)))] if comparison.with_posterior else []),
             pair.verdict,
         )
         for pair in comparison.pairs
@@ -54,20 +75,43 @@ def describe_baseline(comparison: Comparison) -> str:
     """Return a sentence on what is compared with what."""
     means = sorted({decimals(pair.baseline_mean) for pair in comparison.pairs})
     direction = "higher" if comparison.higher_is_better else "lower"
+    bases = " or ".join(dict.fromkeys(_BASES[pair.basis] for pair in comparison.pairs))
     return (
-        f"{_capital(comparison.figure)} ({direction} is better), instance less baseline. "
-        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), mean over folds {' or '.join(means)}."
+        f"{_capital(comparison.figure)} ({direction} is better), instance minus baseline. "
+        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), {bases} {' or '.join(means)}."
     )
+
+
+def describe_claims(comparison: Comparison) -> list[str]:
+    """Return what may be said of the instances, a sentence for each verdict, and what it is of."""
+    lines = []
+    for claim in dict.fromkeys(pair.claim for pair in comparison.pairs):
+        pairs = [pair for pair in comparison.pairs if pair.claim == claim]
+        for verdict, words in _CLAIMS.items():
+            if names := [pair.instance for pair in pairs if pair.verdict == verdict]:
+                several = len(names) > 1
+                named = f"instance{'s' * several} {', '.join(names)}"
+                baseline = f"instance {comparison.baseline}"
+                lines.append(
+                    f"{words.format(names=named, are='are' if several else 'is', baseline=baseline, rope=comparison.rope)}."
+                )
+        if any(pair.verdict != "no test" for pair in pairs):
+            lines.append(_OF_CLAIM.get(claim, _OF_CLAIM[""]))
+    return lines
 
 
 def describe_columns(comparison: Comparison) -> str:
     """Return what the columns of the table say that need a word."""
     if not comparison.n_comparisons:
-        return "No t test and no probability: no deviation between folds can be estimated. p items needs none."
-    return (
-        f"Report p Holm, which is adjusted for {_comparisons(comparison)}. Better, equal, worse: how probable each is; equal: "
-        f"a difference within ±{comparison.rope:g} (--rope)."
+        return "There is no test: no error can be estimated."
+    adjusted = (
+        f"p and intervals are adjusted for {_comparisons(comparison)}: an interval that excludes 0 is a difference. "
+        if comparison.n_comparisons > 1
+        else ""
     )
+    equal = f"Practically equal: within ±{comparison.rope:g} (--rope)."
+    posterior = f" {_capital(_POSTERIOR)}: how probable each is, by itself." if comparison.with_posterior else ""
+    return f"{adjusted}{equal}{posterior}"
 
 
 def describe_limits(comparison: Comparison) -> list[str]:
@@ -83,12 +127,12 @@ def describe_limits(comparison: Comparison) -> list[str]:
 
 
 def describe_plans(comparison: Comparison) -> list[str]:
-    """Return which differences these folds, and larger studies, find with a probability of 80 %, in sentences."""
+    """Return which differences these items, and larger studies, find with a probability of 80 %, in sentences."""
     pairs = [pair for pair in comparison.pairs if not math.isnan(pair.least_detectable)]
     if not pairs:
         return []
     largest = comparison.largest_difference
-    n_items, n_repeats = max(pair.n_items for pair in pairs), max(round(pair.components.n_repeats) for pair in pairs)
+    n_items, n_repeats = max(pair.n_items for pair in pairs), max(max(pair.n_repeats) for pair in pairs)
     now = _possible([pair.least_detectable for pair in pairs], largest)
     plans = [f"{n_items} items and {_seeds(n_repeats)}, as now: {now}"]
     sizes = [(2 * n_items, n_repeats), (n_items, _PLANNED_REPEATS), (2 * n_items, _PLANNED_REPEATS)]
@@ -99,15 +143,9 @@ def describe_plans(comparison: Comparison) -> list[str]:
     level = (
         f"{LEVEL}" if len(pairs) == 1 else f"{LEVEL} over {_comparisons(comparison)}, from the steadiest to the least steady"
     )
-    lines = [
+    return [
         f"True difference that would be found with a probability of {WANTED_POWER:.0%} (level {level}): {'; '.join(plans)}."
     ]
-    if any(math.isnan(pair.components.seed) for pair in pairs):
-        lines.append(
-            "One seed per fold: how much of a difference is due to the seed is unknown, and what more seeds would find cannot "
-            "be planned. Train with repeats = 3 or more."
-        )
-    return lines
 
 
 def describe_methods(comparison: Comparison) -> str:
@@ -115,31 +153,39 @@ def describe_methods(comparison: Comparison) -> str:
     pairs = comparison.pairs
     names = f"instance{'s' * (len(pairs) > 1)} {', '.join(pair.instance for pair in pairs)}"
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
-    folds = _range_of_counts([len(pair.of_folds) for pair in pairs], "fold")
+    folds = _range_of_counts([pair.n_folds for pair in pairs], "fold")
     items = _range_of_counts([pair.n_items for pair in pairs], "item")
     seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     n_deals = max(round(pair.n_deals) for pair in pairs)
-    dealt, sources = "", "Nadeau & Bengio, 2003"
-    if n_deals > 1:
-        dealt = f", which were dealt into folds {n_deals} times"
-        sources += "; for several deals: Bouckaert & Frank, 2004"
+    dealt = f", which were dealt into folds {n_deals} times" if n_deals > 1 else ""
+    bases = " or ".join(dict.fromkeys(_BASES[pair.basis] for pair in pairs))
     text = (
-        f"{_capital(comparison.figure)} was compared between {names} and the baseline, instance {comparison.baseline} "
-        f"({comparison.baseline_reason}), on the same {folds} of {items}{dealt}, {seeds}."
+        f"{_capital(comparison.figure)}, {bases}, was compared between {names} and the baseline, instance "
+        f"{comparison.baseline} ({comparison.baseline_reason}), on the same {folds} of {items}{dealt}, {seeds}."
     )
-    if comparison.n_comparisons:
-        adjusted = f", and p was adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979)"
+    if not comparison.n_comparisons:
+        return text
+    tested = [pair for pair in pairs if pair.test.components]
+    if any(pair.basis != "folds" for pair in tested):
+        text += " Paired differences were tested, two-sided, by a t test over items"
+        text += " (pooled figures: jackknife; Efron & Stein, 1981)" if any(pair.basis == "pooled" for pair in tested) else ""
         text += (
-            f" Differences per fold were tested, two-sided, by the corrected resampled t test ({sources}; ratio of test to "
-            f"training items {_range([pair.ratio for pair in pairs])}){adjusted if comparison.n_comparisons > 1 else ''}. The "
-            "posterior probabilities that an instance is better than the baseline, practically equal (differences within "
-            f"±{comparison.rope:g}) or worse are those of the Bayesian correlated t test (Benavoli et al., 2017)."
+            ", with the variance between training runs added (degrees of freedom: Satterthwaite, 1946)."
+            if any(len(pair.test.components) > 1 for pair in tested)
+            else ". With one training run they are about these trained models."
         )
-    if counts := {pair.flips.n_items for pair in pairs if pair.flips}:
-        signs = "all sign vectors" if max(counts) <= MOST_ITEMS_OF_EXACT_TEST else f"{N_DRAWS:,} drawn sign vectors"
+    if any(pair.basis == "folds" for pair in tested):
+        text += " Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003)."
+    if comparison.n_comparisons > 1:
         text += (
-            f" Differences per item were tested by a sign flip test ({signs}; Phipson & Smyth, 2010), which is secondary: it "
-            "is liberal where items share a model, and its p is not adjusted."
+            f" p was adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979), and 95 % intervals are "
+            "simultaneous and agree with it (Strassburger & Bretz, 2008)."
+        )
+    text += f" Practically equal: two one-sided tests (Schuirmann, 1987) show a difference within ±{comparison.rope:g}."
+    if comparison.with_posterior:
+        text += (
+            " The posterior probabilities that an instance is better than the baseline, practically equal or worse are those "
+            "of a Student t with the same error (Benavoli et al., 2017)."
         )
     return text
 
@@ -148,17 +194,18 @@ def describe_result(comparison: Comparison, pair: Pair) -> str:
     """Return what was found for one instance, in a sentence."""
     named = f"{pair.comment} (instance {pair.instance})" if pair.comment else f"Instance {pair.instance}"
     reached = f"{named} reached {decimals(pair.mean)}, the baseline {decimals(pair.baseline_mean)}"
-    test, flips = pair.test, pair.flips
-    if math.isnan(test.p):
-        return f"{reached}; the difference of {_signed(test.difference)} was not tested."
-    facts = [f"difference {_signed(test.difference)}, 95 % interval {_interval(pair)}"]
-    t = f"t({test.n_folds - 1}) = {test.difference / test.standard_error:z.2f}, " if test.standard_error > 0 else ""
+    if not pair.test.components:
+        return f"{reached}; the difference of {_signed(pair.difference)} was not tested."
     holm = f", after Holm {_equals(pair.p_holm)}" if comparison.n_comparisons > 1 else ""
-    facts.append(f"{t}{_equals(test.p)}{holm}")
-    if flips:
-        facts.append(f"sign flip over {flips.n_items} items {_equals(flips.p)}")
-    posterior = zip(pair.posterior._fields, pair.posterior, strict=True)
-    facts.append(f"probability of {', '.join(f'{name} {_probability(value)}' for name, value in posterior)}")
+    t = pair.difference / pair.test.standard_error
+    facts = [
+        f"difference {_signed(pair.difference)}, 95 % interval {_interval(pair)}",
+        f"t({pair.test.error.freedom:.3g}) = {t:z.2f}, {_equals(pair.test.p)}{holm}",
+    ]
+    if comparison.with_posterior:
+        posterior = comparison.posterior(pair)
+        named_values = zip(posterior._fields, posterior, strict=True)
+        facts.append(f"probability of {', '.join(f'{name} {_probability(value)}' for name, value in named_values)}")
     return f"{reached} ({'; '.join(facts)}): {_VERDICTS[pair.verdict]}."
 
 
@@ -183,7 +230,8 @@ def _capital(text: str) -> str:
 
 
 def _interval(pair: Pair) -> str:
-    return "" if math.isnan(pair.test.low) else f"[{_signed(pair.test.low)}, {_signed(pair.test.high)}]"
+    low, high = pair.interval
+    return "" if math.isnan(low) else f"[{_signed(low)}, {_signed(high)}]"
 
 
 def _range_of_counts(numbers: list[int], noun: str) -> str:

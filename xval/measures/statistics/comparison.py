@@ -1,14 +1,15 @@
-"""Compare two instances on the same folds, and several with one.
+"""Compare two instances on the same items, and several with one.
 
-Comes in: differences of a figure, the instance less the baseline, per fold or per item, averaged over repeats first. Goes out:
-difference, interval, p values and probabilities.
+Comes in: differences of a figure, the instance minus the baseline, of each item and training run, or of each fold. Goes out: a
+`Difference`, with its intervals and p values, and those of a family of comparisons.
 
-The main test is `corrected_t`. It and `bayesian_t` allow for training sets that overlap; both estimate the deviation from the
-folds, so that with folds that do not differ at all there is no p value, rather than one of 0. `sign_flip` is secondary: it is
-liberal where several items share a model. Clips of one item are not independent: no test takes them as units.
+`item_difference` takes items as the unit. `corrected_t` takes folds, for figures that are not known of items; it allows for
+training sets that overlap. Both estimate an error: where nothing differs between items or folds there is no p value, rather
+than one of 0, and no equality. Clips of one item are not independent: no test takes them as units.
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,46 +17,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError
+from xval.measures.statistics.crossed import Component, add_components, half_width, run_component
+from xval.measures.statistics.intervals import FEWEST_ITEMS
 
-N_DRAWS = 99_999
-MOST_ITEMS_OF_EXACT_TEST = 14
-_MOST_DRAWN_AT_ONCE = 100_000  # signs
 _ROUNDING = 1e-9
 _Numbers = NDArray[np.float64]
 
 
-class CorrectedT(NamedTuple):
-    """A corrected resampled t test.
+class Difference(NamedTuple):
+    """A difference of two figures, with its error.
 
     Attributes:
-        difference: Mean of the differences.
-        low: Lower end of its interval.
-        high: Upper end of its interval.
-        p: Two-sided.
-        standard_error: Of the difference.
-        n_folds: Number of folds; one more than there are degrees of freedom.
+        value: The difference; NaN: undefined.
+        components: The squared error over items (or folds) and, where that is known, over training runs; none: it cannot be
+            estimated.
     """
 
-    difference: float
-    low: float
-    high: float
-    p: float
-    standard_error: float
-    n_folds: int
+    value: float
+    components: tuple[Component, ...] = ()
 
+    @property
+    def error(self) -> Component:
+        """The squared error, added up; NaN: it cannot be estimated."""
+        return add_components(*self.components) if self.components else Component(math.nan, math.nan)
 
-class SignFlip(NamedTuple):
-    """A sign flip test.
+    @property
+    def standard_error(self) -> float:
+        """NaN: it cannot be estimated."""
+        return math.sqrt(self.error.variance)
 
-    Attributes:
-        p: Two-sided.
-        least_p: The least p that so many items can reach, ``2 ** (1 - n_items)``; with drawn signs at least 1 / (1 + n_draws).
-        n_items: Number of items.
-    """
+    @property
+    def p(self) -> float:
+        """Two-sided; NaN without an error."""
+        return 2 * self._tail(-abs(self.value))
 
-    p: float
-    least_p: float
-    n_items: int
+    def p_equal(self, rope: float) -> float:
+        """Return p of two one-sided tests (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
+
+        At most 0.05: the 90 % interval lies within ±rope, in the unit of the figure; 0: no difference is too small. NaN without
+        an error.
+        """
+        if not 0 <= rope < math.inf:
+            raise SettingsError(f"rope={rope}: allowed: 0 or more, in the unit of the metric, such as 0.01.")
+        return self._tail(abs(self.value) - rope)
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Return both ends; NaN without an error."""
+        if not 0 < confidence < 1:
+            raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
+        if not self.components:
+            return math.nan, math.nan
+        of_items, *of_runs = self.components
+        half = half_width(confidence, of_items, of_runs=of_runs[0] if of_runs else None)
+        return self.value - half, self.value + half
+
+    def posterior(self, rope: float, *, higher_is_better: bool = True) -> "Posterior":
+        """Return the Bayesian correlated t test (Benavoli, Corani, Demsar and Zaffalon, JMLR 18(77), 2017).
+
+        The posterior of the difference is Student t with its value, error and degrees of freedom.
+
+        Args:
+            rope: As of `p_equal`.
+            higher_is_better: False for errors.
+        """
+        below, above = (self._tail(sign * self.value - rope) for sign in (-1, 1))
+        better, worse = (above, below) if higher_is_better else (below, above)
+        return Posterior(better, max(1 - better - worse, 0.0), worse)  # NaN stays
+
+    def _tail(self, shift: float) -> float:
+        """Return the probability of Student t below a shift; as intervals are, never less sure than with items alone."""
+        from scipy import special  # here, because it takes a while, and `quick_intervals` does without
+
+        errors = {self.components[:1], self.components} if self.components else set()
+        tails = [
+            special.stdtr(freedom, shift / math.sqrt(variance)) for variance, freedom in (add_components(*of) for of in errors)
+        ]
+        return float((max if shift < 0 else min)(tails)) if tails else math.nan
 
 
 class Posterior(NamedTuple):
@@ -72,7 +109,7 @@ class Posterior(NamedTuple):
     worse: float
 
 
-def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 0.95) -> CorrectedT:
+def corrected_t(differences: NDArray[Any], ratio: float) -> Difference:
     """Return the corrected resampled t test (Nadeau and Bengio, Machine Learning 52, 2003).
 
     The standard error is ``sqrt(variance * (1 / n_folds + ratio))``, with n_folds - 1 degrees of freedom. Of several deals
@@ -83,24 +120,47 @@ def corrected_t(differences: NDArray[Any], ratio: float, *, confidence: float = 
         differences: float (n_folds,), averaged over repeats: repeats are no further folds.
         ratio: Number of test items over that of the items that really trained, without those that validated; mean of the
             folds, more than 0.
-        confidence: Of the interval, between 0 and 1.
 
     Returns:
-        The test. All differences 0: p is 1 and the interval [0, 0]. All equal but not 0, or one fold: interval, p and standard
-        error are NaN, because the deviation cannot be estimated. Any NaN, or no fold: all of it is NaN.
+        The difference. One fold, or all equal: no error. Any NaN, or no fold: all of it is NaN.
     """
-    from scipy import special  # here, because it takes a while, and `quick_intervals` does without
+    if not 0 < ratio < math.inf:
+        raise SettingsError(f"ratio={ratio} of test to training items: allowed: more than 0, such as 0.25.")
+    values = np.asarray(differences, dtype=np.float64)
+    n_folds = len(values)
+    value = float(values.mean()) if n_folds else math.nan
+    if not _differ(values):
+        return Difference(value)
+    return Difference(value, (Component(float(values.var(ddof=1)) * (1 / n_folds + ratio), n_folds - 1),))
 
-    if not 0 < confidence < 1:
-        raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
-    difference, error, n_folds = _estimate(differences, ratio)
-    if error == 0:
-        return CorrectedT(0.0, 0.0, 0.0, 1.0, 0.0, n_folds)
-    if math.isnan(error):
-        return CorrectedT(difference, math.nan, math.nan, math.nan, math.nan, n_folds)
-    half = float(special.stdtrit(n_folds - 1, (1 + confidence) / 2)) * error
-    p = 2 * float(special.stdtr(n_folds - 1, -abs(difference) / error))
-    return CorrectedT(difference, difference - half, difference + half, p, error, n_folds)
+
+def item_difference(values: NDArray[Any], difference: float | None = None) -> Difference:
+    """Return the difference of two figures over items, and over training runs where there are several.
+
+    With one run it is the paired t test over items, which speaks of these models; with several, the variance of the mean over
+    runs is added (`xval.measures.statistics.crossed`), and it speaks of this way of training.
+
+    Args:
+        values: float (n_items, n_runs), the differences of each item; of pooled figures the pseudo-values of the jackknife,
+            whose mean has the error of the figure (Efron and Stein, Annals of Statistics 9, 1981).
+        difference: Of the figures; None: the mean of the values.
+
+    Returns:
+        The difference. Fewer than 3 items, or all equal: no error.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    of_items = values.mean(axis=1)
+    value = float(of_items.mean()) if difference is None else difference
+    if len(values) < FEWEST_ITEMS or not _differ(of_items):
+        return Difference(value)
+    of_runs = run_component(values.mean(axis=0))
+    components = Component(float(of_items.var(ddof=1)) / len(values), len(values) - 1), of_runs
+    return Difference(value, tuple(filter(None, components)))
+
+
+def _differ(values: _Numbers) -> bool:
+    """Return whether values are defined and not all equal but for rounding."""
+    return len(values) > 1 and bool(np.ptp(values) > _ROUNDING * np.abs(values).max())  # False of NaN
 
 
 def quick_intervals(differences: NDArray[np.float64], ratio: float) -> NDArray[np.float64]:
@@ -145,87 +205,6 @@ def _within(t: float, df: int) -> float:
     return math.sin(angle) * total
 
 
-def bayesian_t(differences: NDArray[Any], ratio: float, rope: float, *, higher_is_better: bool = True) -> Posterior:
-    """Return the Bayesian correlated t test (Benavoli, Corani, Demsar and Zaffalon, JMLR 18(77), 2017).
-
-    The posterior of the difference is Student t with the mean, standard error and degrees of freedom of `corrected_t`.
-
-    Args:
-        differences: float (n_folds,), averaged over repeats.
-        ratio: As for `corrected_t`.
-        rope: Half of the region of practical equivalence, in the unit of the figure, 0 or more; 0: no difference is too small.
-        higher_is_better: False for errors.
-
-    Returns:
-        The probabilities. All differences 0: equal is 1. All equal but not 0, one fold, or any NaN: NaN.
-    """
-    from scipy import special
-
-    if not 0 <= rope < math.inf:
-        raise SettingsError(f"rope={rope}: allowed: 0 or more, in the unit of the metric, such as 0.01.")
-    difference, error, n_folds = _estimate(differences, ratio)
-    if error == 0:
-        return Posterior(0.0, 1.0, 0.0)
-    below, above = (float(special.stdtr(n_folds - 1, (sign * difference - rope) / error)) for sign in (-1, 1))
-    better, worse = (above, below) if higher_is_better else (below, above)
-    return Posterior(better, max(1 - better - worse, 0.0), worse)  # NaN stays
-
-
-def _estimate(differences: NDArray[Any], ratio: float) -> tuple[float, float, int]:
-    """Return mean, standard error and number of folds; the error is 0 if all are 0, NaN if it cannot be estimated."""
-    if not 0 < ratio < math.inf:
-        raise SettingsError(f"ratio={ratio} of test to training items: allowed: more than 0, such as 0.25.")
-    values = np.asarray(differences, dtype=np.float64)
-    n_folds = len(values)
-    if n_folds == 0 or not np.isfinite(values).all():
-        return math.nan, math.nan, n_folds
-    if not values.any():
-        return 0.0, 0.0, n_folds
-    mean = float(values.mean())
-    if n_folds == 1 or np.ptp(values) <= _ROUNDING * np.abs(values).max():
-        return mean, math.nan, n_folds
-    return mean, math.sqrt(values.var(ddof=1) * (1 / n_folds + ratio)), n_folds
-
-
-def sign_flip(differences: NDArray[Any], *, n_draws: int = N_DRAWS, seed: int = 0) -> SignFlip:
-    """Return the exact sign flip test over items: the share of all sign vectors with a sum at least as far from 0.
-
-    Above 14 items signs are drawn, and p is ``(1 + n_as_far) / (1 + n_draws)`` (Phipson and Smyth, Statistical Applications in
-    Genetics and Molecular Biology 9, 2010), never 0.
-
-    Args:
-        differences: float (n_items,), averaged over repeats.
-        n_draws: Number of drawn sign vectors, above 14 items.
-        seed: Of the draws.
-
-    Returns:
-        The test. All differences 0, or one item: p is 1. Any NaN, or no item: p is NaN.
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    n_items = len(values)
-    is_exact = n_items <= MOST_ITEMS_OF_EXACT_TEST
-    least_p = min(1.0, 2.0 ** (1 - n_items))
-    if not is_exact:
-        least_p = max(least_p, 1 / (1 + n_draws))
-    if n_items == 0 or not np.isfinite(values).all():
-        return SignFlip(math.nan, least_p, n_items)
-    # The first sign may stay +: a vector and its opposite are equally far from 0.
-    least_sum = abs(values.sum()) - _ROUNDING * np.abs(values).sum()
-    if is_exact:
-        is_minus = np.arange(2 ** (n_items - 1))[:, np.newaxis] >> np.arange(n_items) & 1
-        return SignFlip(float(np.mean(_is_as_far(is_minus, values, least_sum))), least_p, n_items)
-    rng, n_far = np.random.default_rng(seed), 0
-    at_once = max(4, _MOST_DRAWN_AT_ONCE // n_items // 4 * 4)  # whole words of random bits: as if all were drawn at once
-    for first in range(0, n_draws, at_once):
-        drawn = rng.integers(2, size=(min(at_once, n_draws - first), n_items), dtype=np.int8)
-        n_far += int(_is_as_far(drawn, values, least_sum).sum())
-    return SignFlip((1 + n_far) / (1 + n_draws), least_p, n_items)
-
-
-def _is_as_far(is_minus: NDArray[Any], values: _Numbers, least_sum: float) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(values.sum() - 2 * (is_minus @ values)) >= least_sum)
-
-
 def holm(p_values: NDArray[Any]) -> _Numbers:
     """Return p values adjusted for a family of tests by Holm's step-down method (Scandinavian Journal of Statistics 6, 1979).
 
@@ -240,3 +219,24 @@ def holm(p_values: NDArray[Any]) -> _Numbers:
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(adjusted[order] * factors), 1)
     return adjusted
+
+
+def holm_intervals(differences: Sequence[Difference], level: float = 0.05) -> list[tuple[float, float]]:
+    """Return simultaneous intervals that go with Holm's method: an interval excludes 0 where `holm` rejects, and nowhere else.
+
+    What is not rejected has the Bonferroni interval of all that are not. What is rejected has that of the whole family, cut at
+    0 (Strassburger and Bretz, Statistics in Medicine 27, 2008; Guilbaud, Biometrical Journal 50, 2008).
+
+    Args:
+        differences: Of the family; those without an error are none of it, and have none.
+        level: Of the family.
+    """
+    adjusted = holm(np.array([difference.p for difference in differences]))
+    n_tests, n_open = np.sum(~np.isnan(adjusted)), np.sum(adjusted > level)
+    intervals = []
+    for difference, p in zip(differences, adjusted.tolist(), strict=True):
+        low, high = difference.interval(1 - level / max(1, int(n_open if p > level else n_tests)))
+        if p <= level:
+            low, high = (max(low, 0.0), high) if difference.value > 0 else (low, min(high, 0.0))
+        intervals.append((low, high))
+    return intervals

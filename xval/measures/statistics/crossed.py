@@ -40,18 +40,26 @@ def run_component(runs: NDArray[Any]) -> Component | None:
     return Component(float(values.var(ddof=1)) / len(values), len(values) - 1)
 
 
+def add_components(*components: Component) -> Component:
+    """Return the sum of variances, one of which at least is not 0.
+
+    The degrees of freedom are those of Welch and Satterthwaite (Biometrics Bulletin 2, 1946).
+    """
+    total = math.fsum(component.variance for component in components)
+    shares = ((component.variance / total) ** 2 / component.freedom for component in components)
+    return Component(total, 1 / math.fsum(shares))
+
+
 def half_width(confidence: float, *of_items: Component, of_runs: Component | None) -> float:
     """Return half of the width of the interval by Student t of an estimate whose variances are added.
 
-    The degrees of freedom are those of Welch and Satterthwaite (Biometrics Bulletin 2, 1946). As a further variance brings
-    degrees of freedom of its own, it could make the interval narrower; it is never narrower than with items alone, one variance
-    of which at least is not 0.
+    As a further variance brings degrees of freedom of its own, it could make the interval narrower; it is never narrower than
+    with items alone, one variance of which at least is not 0.
     """
     from scipy import special  # here, because it takes a while and some who read intervals compute none
 
     widths = []
     for components in [of_items, (*of_items, of_runs)] if of_runs else [of_items]:
-        total = math.fsum(component.variance for component in components)
-        shares = ((component.variance / total) ** 2 / component.freedom for component in components)
-        widths.append(math.sqrt(total) * float(special.stdtrit(1 / math.fsum(shares), (1 + confidence) / 2)))
+        variance, freedom = add_components(*components)
+        widths.append(math.sqrt(variance) * float(special.stdtrit(freedom, (1 + confidence) / 2)))
     return max(widths)

@@ -14,7 +14,7 @@ this way reaches. benchmarks/statistics_simulation.py measures both.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -153,13 +153,19 @@ def figure_interval(
     return Interval(float(ends[0]), float(ends[1]), n_items, method, n_undefined, "method" if of_runs else "models")
 
 
+def left_out(n_items: int) -> Iterable[NDArray[np.intp]]:
+    """Return the numbers of the items that a jackknife leaves out in turn: each, or of more than 500 each group."""
+    numbers = np.arange(n_items)
+    is_grouped = n_items > MOST_LEFT_OUT
+    return (
+        np.array_split(np.random.default_rng(0).permutation(n_items), MOST_LEFT_OUT) if is_grouped else numbers[:, np.newaxis]
+    )
+
+
 def _leave_out(n_items: int, compute: Callable[[_Items], float]) -> tuple[_Numbers, int]:
     """Return the figure without each item, or without each of 500 groups of items, and how often it is undefined."""
     numbers = np.arange(n_items)
-    left_out = (
-        np.array_split(np.random.default_rng(0).permutation(n_items), MOST_LEFT_OUT) if n_items > MOST_LEFT_OUT else numbers
-    )
-    figures = np.array([compute(np.delete(numbers, group)) for group in left_out])
+    figures = np.array([compute(np.delete(numbers, own)) for own in left_out(n_items)])
     is_undefined = np.isnan(figures)
     return figures[~is_undefined], int(is_undefined.sum())
 

@@ -1,12 +1,19 @@
 """Which instances are compared, in which metric, and which are refused."""
 
 import math
+import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.text import describe_limits
+from xval.answers.read import read_instances
 from xval.base.errors import ResultsError, SettingsError
+from xval.base.json_files import write_json
+from xval.measures import metrics
+from xval.measures.statistics.comparison import corrected_t
 from xval.reuse.ensembles.members import find_members
 
 
@@ -35,8 +42,7 @@ def test_without_names_all_are_compared_with_the_one_that_validation_selects(exp
 
     assert (found.baseline, found.baseline_reason) == ("2", "selected by the best mean validation accuracy")
     assert [(pair.instance, pair.comment) for pair in found.pairs] == [("1", "batch 1"), ("3", "batch 3")]
-    assert found.pairs[0].test.difference == pytest.approx(-0.2)
-    assert found.pairs[0].ratio == 1  # one item of each side, in these records
+    assert found.pairs[0].difference == pytest.approx(-0.2)
     assert found.pairs[0].of_items == pytest.approx({"speaker 1": -0.3, "speaker 2": -0.1, "speaker 3": -0.2})
 
 
@@ -67,19 +73,20 @@ def test_an_instance_that_was_never_begun_is_refused_where_it_is_named(experimen
     assert len(compare_in(experiment).pairs) == 2
 
 
-def test_the_ratio_counts_the_items_that_really_trained(experiment):
+def test_a_loss_is_compared_over_folds_with_the_ratio_of_the_items_that_really_trained(experiment):
     items = {"training": ["a", "b", "c", "d"], "validation": ["e"], "test": ["f", "g"]}
     of_items = {"test": {"f": {"n_clips": 3, "accuracy": 0.5}, "g": {"n_clips": 1, "accuracy": 0.9}}}
-    for number, figure in ((4, 0.6), (5, 0.6), (6, 0.7)):
+    for number, figures in ((4, (0.6, 0.5, 0.6)), (5, (0.7, 0.9, 0.5))):
         experiment.add_instance(number, batch_size=number)
-        add_folds(experiment, number, (figure,) * 3, items=items, item_metrics=of_items)
+        add_folds(experiment, number, figures, items=items, item_metrics=of_items)
 
-    (mean, other) = compare_in(experiment, 5, 6, baseline=4).pairs
+    (pair,) = compare_in(experiment, 5, baseline=4, metric="loss").pairs
+    (of_larger,) = compare_in(experiment, 1, baseline=4, metric="loss").pairs
 
-    assert (mean.ratio, mean.n_items) == (0.5, 2)
-    assert mean.flips.n_items == 2  # 0.6 is the mean of 0.5 and 0.9 over clips
-    assert other.flips is None  # 0.7 is not
-    assert compare_in(experiment, 1, baseline=4).pairs[0].ratio == 1  # the larger one, where instances differ
+    assert (pair.basis, pair.difference) == ("folds", pytest.approx(-0.4 / 3))
+    assert pair.test.standard_error == pytest.approx(corrected_t(np.array([-0.1, -0.4, 0.1]), 0.5).standard_error)
+    # The larger ratio, where instances differ: one item of each side in the records of instance 1.
+    assert of_larger.test.standard_error == pytest.approx(corrected_t(np.array([0.1, -0.1, -0.1]), 1).standard_error)
 
 
 def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
@@ -117,7 +124,7 @@ def test_clips_are_compared_where_an_instance_cuts_them_into_windows(experiment)
     found = compare_in(experiment, 4, baseline=1)
 
     assert found.figure == "test accuracy of clips"
-    assert found.pairs[0].mean == 0.75
+    assert found.pairs[0].of_folds == pytest.approx({1: 0.25, 2: 0.15, 3: 0.05})
 
 
 def test_another_experiment_is_compared_on_the_same_folds_and_named_by_its_path(experiment, make_results, tmp_path):
@@ -132,21 +139,119 @@ def test_another_experiment_is_compared_on_the_same_folds_and_named_by_its_path(
     assert compare_in(experiment, 1, f"{other.folder.path}:1").baseline == f"{other.folder.path}:1"
 
 
-def test_an_experiment_with_other_folds_is_refused(experiment, make_results, tmp_path):
-    from xval.base.json_files import write_json
-
-    other = make_results(tmp_path, number=2, n_folds=3)
+def test_experiments_with_other_folds_are_compared_over_the_items_that_both_tested(experiment, make_results, tmp_path):
+    other = make_results(tmp_path, number=2, n_folds=2)
     content = {"hash": "g", "index_hash": "i", "settings": {}}
-    deal = {"number": 1, "training": ["x"], "validation": ["y"], "test": ["speaker 2"]}
-    write_json(other.folder.folds_file, content | {"folds": [deal]})
+    deals = [
+        {"number": fold, "training": ["x"], "validation": ["y"], "test": tested}
+        for fold, tested in ((1, ["speaker 2", "speaker 3"]), (2, ["speaker 1", "speaker 9"]))
+    ]
+    write_json(other.folder.folds_file, content | {"folds": deals})
     other.add_instance(1)
-    other.add_fold(1, 1, {"accuracy": 0.5}, folds_hash="g")
+    figures = {"speaker 1": 0.9, "speaker 2": 0.7, "speaker 3": 0.7, "speaker 9": 0.1}
+    for deal in deals:
+        of_items = {item: {"n_clips": 10, "accuracy": figures[item]} for item in deal["test"]}
+        items = {name: deal[name] for name in ("training", "validation", "test")}
+        other.add_fold(1, deal["number"], {"accuracy": 0.5}, folds_hash="g", items=items, item_metrics={"test": of_items})
 
-    with pytest.raises(ResultsError, match=r"other folds than .*\(g and f: the fold settings differ\)"):
+    found = compare_in(experiment, f"{other.folder.path}:1", baseline=1)
+
+    (pair,) = found.pairs
+    assert pair.of_items == pytest.approx({"speaker 1": 0.4, "speaker 2": 0.1, "speaker 3": 0.0})
+    assert (pair.mean, pair.baseline_mean) == pytest.approx((2.3 / 3, 0.6))
+    assert pair.of_folds == {}
+    assert "other folds; compared over the items that both have tested" in describe_limits(found)[0]
+    write_json(other.folder.folds_file, content | {"index_hash": "j", "folds": deals})
+    with pytest.raises(ResultsError, match=r"the corpus is not that of .*\(j and i\)"):
         compare_in(experiment, 1, f"{other.folder.path}:1")
-    write_json(other.folder.folds_file, content | {"index_hash": "j", "folds": [deal]})
-    with pytest.raises(ResultsError, match=r"\(g and f: the corpora differ\)"):
-        compare_in(experiment, 1, f"{other.folder.path}:1")
+
+
+def test_a_whole_second_experiment_is_compared_by_its_path(experiment, make_results, tmp_path):
+    other = make_results(tmp_path, number=2, n_folds=3)
+    for number, figures in ((1, (0.7, 0.7, 0.8)), (2, (0.1, 0.2, 0.1))):
+        other.add_instance(number, batch_size=60 + number)
+        add_folds(other, number, figures)
+    path = other.folder.path
+
+    found = compare_in(experiment, str(path))
+
+    assert {found.baseline, *(pair.instance for pair in found.pairs)} == {"1", "2", "3", f"{path}:1", f"{path}:2"}
+    assert found.baseline == "2"
+    chosen = compare_in(experiment, f"{path}:selected", baseline="selected")
+    assert (chosen.baseline, [pair.instance for pair in chosen.pairs]) == ("2", [f"{path}:1"])
+
+
+def test_what_nested_selection_chooses_is_compared_like_an_instance(make_results, tmp_path):
+    """By its own validation accuracy, folds 1 and 2 choose instance 2, and fold 3 instance 1."""
+    made = make_results(tmp_path, n_folds=3)
+    for number, figures in {1: (0.1, 0.2, 0.95), 2: (0.8, 0.7, 0.9)}.items():
+        made.add_instance(number, batch_size=number, monitor="val_accuracy")
+        for fold, figure in enumerate(figures, start=1):
+            made.add_fold(number, fold, {"accuracy": figure, "balanced_accuracy": figure})
+
+    found = compare_in(made, "nested", 1, baseline=2)
+
+    assert (found.pairs[0].instance, found.pairs[0].comment) == ("nested", "chosen among 2")
+    assert found.pairs[0].of_items == pytest.approx({"speaker 1": 0, "speaker 2": 0, "speaker 3": 0.05})
+    assert compare_in(made, "nested", 1, 2).baseline == "2"  # nested is none to select
+    shutil.rmtree(made.folder.instance_folder(2))
+    with pytest.raises(ResultsError, match="nested selection takes two instances or more"):
+        compare_in(made, "nested", 1)
+
+
+@pytest.fixture
+def one_class_each(make_results, tmp_path):
+    """Three folds of two items, of which each has clips of one class; fold by fold the first instance has the higher F1."""
+    class_of = {"a": 0, "b": 0, "c": 1, "d": 1, "e": 0, "f": 1}
+    right = {1: (3, 3, 10, 10, 8, 10), 2: (10, 9, 5, 8, 10, 7)}  # of 10 clips
+    made = make_results(tmp_path, n_folds=3)
+    for number, of_items in right.items():
+        made.add_instance(number, clip_average="probabilities", batch_size=number)
+        for fold, names in enumerate(("ab", "cd", "ef"), start=1):
+            targets = np.repeat([class_of[name] for name in names], 10)
+            is_right = np.concatenate([np.arange(10) < of_items[list(class_of).index(name)] for name in names])
+            yes = np.where(is_right == (targets == 1), 1.0, 0.0).astype(np.float32)
+            table = {"item": np.repeat(list(names), 10), "clip": [f"{names} {place}" for place in range(20)], "side": "test"}
+            table |= {"target": np.array(["no", "yes"])[targets], "probability_no": 1 - yes, "probability_yes": yes}
+            figures = metrics.compute("classification", targets, np.stack([1 - yes, yes], axis=1))
+            of_fold = {"macro_f1": figures["macro_f1"], "accuracy": figures["accuracy"]}
+            made.add_fold(
+                number, fold, of_fold, pd.DataFrame(table), n_examples={"training": 9, "validation": 9, "test": 20},
+                items={"training": ["x", "y"], "validation": ["z"], "test": list(names)}, class_names=["no", "yes"],
+                item_metrics={"test": {name: {"n_clips": 10, "macro_f1": 0.0, "accuracy": 0.0} for name in names}},
+            )  # fmt: skip
+    return made
+
+
+def test_folds_that_lack_classes_do_not_reverse_the_order(one_class_each):
+    (pair,) = compare_in(one_class_each, baseline=1, metric="macro_f1").pairs
+
+    first, second = read_instances(one_class_each.folder, [1, 2])
+    figures = [instance.item_figure("test", "macro_f1") for instance in (first, second)]
+    assert np.mean(list(pair.of_folds.values())) < -0.1  # what folds say
+    assert (pair.basis, pair.mean, pair.baseline_mean) == ("pooled", figures[1]["pooled"], figures[0]["pooled"])
+    assert pair.difference > 0.09
+    # The jackknife leaves an item out of both.
+    tables = [
+        pd.concat(pd.read_parquet(instance.predictions_file(key)) for key in instance.done) for instance in (first, second)
+    ]
+
+    def figure(table):
+        targets = (table["target"] == "yes").to_numpy(np.int64)
+        return metrics.compute("classification", targets, table[["probability_no", "probability_yes"]].to_numpy())["macro_f1"]
+
+    without = [figure(tables[1][tables[1]["item"] != item]) - figure(tables[0][tables[0]["item"] != item]) for item in "abcdef"]
+    assert pair.test.standard_error == pytest.approx(math.sqrt(5 * np.var(without)))
+    assert pair.test.error.freedom == 5
+
+
+def test_the_folds_that_both_have_are_pooled_anew(one_class_each):
+    shutil.rmtree(one_class_each.folder.fold_folder(2, 3))
+
+    (pair,) = compare_in(one_class_each, baseline=1, metric="macro_f1").pairs
+
+    assert (pair.basis, pair.n_folds, len(pair.of_items)) == ("pooled", 2, 4)
+    assert pair.baseline_mean != read_instances(one_class_each.folder, [1])[0].item_figure("test", "macro_f1")["pooled"]
 
 
 def test_another_task_is_refused(experiment):
@@ -158,8 +263,6 @@ def test_another_task_is_refused(experiment):
 
 
 def test_failed_missing_and_stale_folds_are_named(experiment, make_failure):
-    from xval.base.json_files import write_json
-
     experiment.add_instance(4)
     add_folds(experiment, 4, (0.6,))
     hashes = {"instance": 4, "settings_hash": "s4", "folds_hash": "f", "code_hash": "c", "store": "x", "seed": 1}
@@ -186,7 +289,7 @@ def test_undefined_folds_are_named(experiment):
 
     assert list(found.pairs[0].of_folds) == [1, 3]
     assert "left out: fold 2 (accuracy is undefined)" in describe_limits(found)[0]
-    assert math.isfinite(found.pairs[0].test.p)
+    assert "2 items tested, too few for a test." in describe_limits(found)[1]
 
 
 def test_instances_that_differ_in_the_seed_alone_are_no_competitors(experiment):
@@ -234,7 +337,11 @@ def test_a_metric_that_an_instance_lacks_is_an_error_that_names_it(experiment):
 @pytest.mark.parametrize(
     ("instances", "error", "message"),
     [
-        (["three"], SettingsError, "instance 'three': wanted is a number, such as 3, or one of another experiment"),
+        (
+            ["three"],
+            SettingsError,
+            "instance 'three': wanted is a number, such as 3, nested or selected, or one of another experiment",
+        ),
         ([1], SettingsError, "1 instance to compare; wanted are two or more"),
         ([1, 9], ResultsError, "no instance 9. Available: 1, 2, 3"),
         ([1, "nowhere:2"], ResultsError, "nowhere: no such folder"),

@@ -1,0 +1,120 @@
+"""A test metric of each item in each training run, for comparisons.
+
+Comes in: an instance and the folds to compare it on. Goes out: `ItemValues`. A mean is read off the records. Of a figure that
+is none, each item is left out in turn of all that was tested, which estimates.json keeps for the main metrics.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import nan
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.answers.metric_over_items import MetricOverItems
+from xval.answers.over_items import MOST_VALUES, read_repeats, whole_repeats
+from xval.answers.tested_items import item_means
+from xval.measures.metrics import find, metric_names
+from xval.results.instance import InstanceResults
+from xval.results.item_figures import LeftOut
+from xval.results.job_key import JobKey
+from xval.results.tested_examples import TestedExamples
+
+Basis = Literal["items", "pooled"]
+_Run = tuple[frozenset[int], int]
+_AVERAGED: _Run = frozenset(), 0
+
+
+class ItemValues(NamedTuple):
+    """A metric over items, in each training run: each seed of each deal of the folds.
+
+    Attributes:
+        of: ``items``: the mean over items; ``pooled``: of all test examples together.
+        items: Their names; of more than 500 pooled ones, numbers of groups.
+        runs: Folds and repeat of each run; no fold: runs that are not told apart.
+        figures: float64 (n_runs,).
+        values: float64 (n_items, n_runs), of each item; of pooled figures the pseudo-values of the jackknife.
+    """
+
+    of: Basis
+    items: tuple[str, ...]
+    runs: tuple[_Run, ...]
+    figures: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def averaged(self) -> "ItemValues":
+        """Return the mean over the runs, as one run."""
+        return self._replace(
+            runs=(_AVERAGED,), figures=self.figures.mean(keepdims=True), values=self.values.mean(axis=1, keepdims=True)
+        )
+
+    def of_items(self, items: Sequence[str]) -> "ItemValues":
+        """Return the means over some of the items."""
+        values = self.values[[self.items.index(item) for item in items]]
+        return self._replace(items=tuple(items), values=values, figures=values.mean(axis=0))
+
+
+def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]) -> ItemValues | None:
+    """Return a test metric of the items that some folds test; None: it is not known of items.
+
+    Raises:
+        ResultsError: A predictions.parquet is damaged.
+    """
+    is_whole = set(instance.folds) <= set(folds)
+    part = instance if is_whole else _of_jobs(instance, (key for key in instance.jobs if key.fold in folds))
+    repeats = whole_repeats(part)
+    task = instance.task
+    figure = instance.item_figure("clip_test", metric) or instance.item_figure("test", metric)
+    is_known = metric in metric_names(task.name)
+    if (is_known and find(task.name, metric).is_mean) or (figure and figure["of"] == "items"):
+        return _means(part, metric, repeats)
+    left_out = figure.get("left_out") if figure and is_whole else None
+    if left_out is None and is_known and repeats:
+        examples = _read(part, repeats, metric)
+        left_out = MetricOverItems(find(task.name, metric), examples, is_mean=False).left_out() if examples else None
+    return _pooled(part, left_out, repeats) if left_out else None
+
+
+def _of_jobs(instance: InstanceResults, jobs: Iterable[JobKey]) -> InstanceResults:
+    return replace(instance, jobs={key: instance.jobs[key] for key in jobs}, over_items=None, _over_folds={})
+
+
+def _read(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey]], metric: str) -> list[TestedExamples]:
+    """Return what was tested; nothing where a file is gone or there is too much of it."""
+    n_values = sum(instance.done[key]["n_examples"]["test"] for jobs in repeats for key in jobs.values())
+    if n_values * max(1, len(next(iter(instance.folds.values())).get("class_names", []))) > MOST_VALUES:
+        return []
+    try:
+        is_of_clips = instance.has_windows and metric in instance.metrics("clip_test")
+        return read_repeats(instance, repeats, instance.settings.clip_average if is_of_clips else None)
+    except FileNotFoundError:
+        return []
+
+
+def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues | None:
+    """Return the values of items, as the records have them; where not all repeats are whole, the means over runs."""
+    of_items = item_means(instance)
+    items = tuple(sorted(of_items))
+    runs: tuple[_Run, ...] = (_AVERAGED,)
+    values = np.array([[of_items[item].get(metric, nan)] for item in items])
+    if sum(map(len, repeats)) == len(instance.done):
+        by_run = [item_means(_of_jobs(instance, jobs.values())) for jobs in repeats]
+        runs = tuple(map(_run_of, repeats))
+        values = np.array([[figures[item].get(metric, nan) for figures in by_run] for item in items])
+    return ItemValues("items", items, runs, values.mean(axis=0), values) if np.isfinite(values).all() else None
+
+
+def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues:
+    """Return pseudo-values: ``n * figure - (n - 1) * figure without the item``."""
+    figures, without = (np.array(left_out[name]) for name in ("figures", "without"))
+    n_items = len(without)
+    items = sorted({item for jobs in repeats for key in jobs.values() for item in instance.done[key]["item_metrics"]["test"]})
+    names = items if len(items) == n_items else [f"group {number}" for number in range(1, n_items + 1)]
+    return ItemValues(
+        "pooled", tuple(names), tuple(map(_run_of, repeats)), figures, n_items * figures - (n_items - 1) * without
+    )
+
+
+def _run_of(jobs: Mapping[int, JobKey]) -> _Run:
+    return frozenset(jobs), next(iter(jobs.values())).repeat
