@@ -130,9 +130,10 @@ def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instan
         make_instance(2, [value - 0.4 + 0.01 * (number % 2) for number, value in enumerate(folds)], learning_rate=2),
     ]
     test = corrected_t(np.subtract(folds, sorted(folds)), 1.0)  # one item tests and one trains, in these records
+    low, high = test.interval()
     assert texts(near)[Code.TIE] == (
         "cnn_small, learning_rate 1 (instance 1) has the highest validation accuracy, but not by a margin that these items can "
-        f"prove: {test.difference:.3f} [{test.low:.3f}, {test.high:.3f}] to "
+        f"prove: {test.value:.3f} [{low:.3f}, {high:.3f}] to "
         "instance 2. Take the simplest of instances 1-2, or tell them apart with more items or repeats."
     )
     assert Code.TIE not in texts(far)
