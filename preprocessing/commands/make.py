@@ -110,7 +110,7 @@ def make_features(
     with progress_bar(console, "Extracting features") as progress:
         store, left_out_later = make_store(corpus, settings, n_processes=n_processes, progress=progress)
     _report(console, corpus, store, left_out, left_out_later)
-    with progress_bar(console, "Comparing") as progress:
+    with progress_bar(console, "Reading for near-duplicates") as progress:
         compared = write_across_items(corpus, n_processes=n_processes, progress=progress)
     if compared is None:
         console.print(

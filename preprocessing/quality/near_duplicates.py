@@ -135,7 +135,7 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
     Args:
         corpus: An opened corpus with audio.
         n_processes: Processes that decode.
-        progress: Told how many clips, and then candidates, are done.
+        progress: Told how many clips are read.
 
     Returns:
         clip, item, other_clip, other_item, likeness, the most alike first: the content of data/<dataset>/near_duplicates.csv.

@@ -75,6 +75,7 @@ def _parser(declaration: Declaration) -> Parser:
     )
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
     parser.add_argument("--quiet", action="store_true", help="print failures and the closing table only")
+    parser.add_argument("--verbose", action="store_true", help="print a line for each fold that ends, also of more than 20")
     return parser
 
 
@@ -116,6 +117,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         list_only=options.list,
         dry_run=options.dry_run,
         quiet=options.quiet,
+        is_verbose=options.verbose,
         take_over=options.take_over,
     )
 

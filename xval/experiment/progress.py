@@ -20,24 +20,31 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from xval.experiment.time_left import Pace, TimeLeft, describe_duration
+from xval.experiment.time_left import Pace, SteadyEnd, TimeLeft, describe_duration
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer
 from xval.jobs.outcome import JobOutcome
+from xval.results.job_key import JobKey
+from xval.settings.architectures import trains_network
 from xval.settings.further_metrics import followed
 
 _LONG_FOLD_S = 120
+_MOST_LINES = 20  # jobs of which each has a line when it ends
+_N_PARTS = 10  # lines of a run of more
 
 
 class JobProgress:
-    """The progress of a run; of a quiet one failures alone."""
+    """The progress of a run; of a quiet one failures alone, of one of many jobs a line for each only if it `is_verbose`."""
 
-    def __init__(self, console: Console, jobs: Sequence[Job], *, quiet: bool) -> None:
+    def __init__(self, console: Console, jobs: Sequence[Job], *, quiet: bool, is_verbose: bool = False) -> None:
         self._console = console
         self.n_jobs, self.n_ended = len(jobs), 0
         self.quiet = quiet
         n_epochs = {job.instance: job.settings.num_epochs for job in jobs}
-        self.pace = Pace(Counter(job.instance for job in jobs), n_epochs)
+        kinds = {job.instance: trains_network(job.settings.architecture) for job in jobs}
+        self.pace = Pace(Counter(job.instance for job in jobs), n_epochs, kinds)
+        self._end = SteadyEnd()
+        self._says_each = is_verbose or self.n_jobs <= _MOST_LINES
         self._has_repeats = any(job.settings.repeats > 1 for job in jobs)
         self.lines: dict[int, JobLine] = {}
         self.notes: set[str] = set()
@@ -66,7 +73,21 @@ class JobProgress:
         """Return how long the run takes yet; nothing while that is not known."""
         if self.n_ended == self.n_jobs:
             return "all jobs ended"
-        return describe_time_left(self.pace.of_run(time.monotonic()))
+        now = time.monotonic()
+        return describe_time_left(self._end.steady(self.pace.of_run(now), now))
+
+    def end(self, key: JobKey, seconds: float, *, is_done: bool) -> None:
+        """Take note that a job has ended."""
+        now = time.monotonic()
+        self.n_ended += 1
+        self.pace.end(key, seconds, now, is_done=is_done)
+        self._end.take(self.pace.of_run(now), now)
+
+    @property
+    def has_line(self) -> bool:
+        """Whether the job that has just ended has a line: each one, or of many, where nothing is live, ten in all."""
+        is_tenth = self.n_ended * _N_PARTS // self.n_jobs > (self.n_ended - 1) * _N_PARTS // self.n_jobs
+        return not self.quiet and (self._says_each or (self._live is None and is_tenth))
 
     def _table(self) -> Table:
         title = ", ".join(filter(None, (f"{self.n_ended} of {self.n_jobs} jobs", self.time_left())))
@@ -136,12 +157,11 @@ class JobLine(Observer):
     def end(self, outcome: JobOutcome) -> None:
         """Print what became of the job."""
         run = self._run
-        run.n_ended += 1
         run.lines = {worker: line for worker, line in run.lines.items() if line.key != self.key}
-        run.pace.end(self.key, outcome.seconds, time.monotonic(), is_done=outcome.status == "done")
+        run.end(self.key, outcome.seconds, is_done=outcome.status == "done")
         count = f"{run.n_ended}/{run.n_jobs}  {self.key}"
         if outcome.status == "done":
-            if not run.quiet:
+            if run.has_line:
                 times = "; ".join(filter(None, (describe_duration(outcome.seconds), run.time_left())))
                 run.print(f"{count}: {self._describe_test(outcome)}  ({times})")
         elif outcome.status == "elsewhere":

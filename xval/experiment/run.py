@@ -60,6 +60,7 @@ class RunRequest:
         fold_numbers: Only these folds; None: all.
         list_only, dry_run: Show the instances or the jobs, and end.
         quiet: Print failures and the closing table only.
+        is_verbose: Print a line for each job that ends, also where there are many.
         take_over: Go on with the results of another script, which are this one's from then on.
         in_python: It was asked for by a Python function, whose parameters advice names.
     """
@@ -70,6 +71,7 @@ class RunRequest:
     list_only: bool = False
     dry_run: bool = False
     quiet: bool = False
+    is_verbose: bool = False
     take_over: bool = False
     in_python: bool = False
 
@@ -212,7 +214,7 @@ def _run(
     outcomes, n_begun = list[JobOutcome](), 0
     if n_waiting:
         console.print(f"Folds whose search waits for trials: {n_waiting}. Run this command again when these are done.")
-    with JobProgress(console, jobs, quiet=command.quiet) as progress:
+    with JobProgress(console, jobs, quiet=command.quiet, is_verbose=command.is_verbose) as progress:
         watched = WatchedJobs(jobs, progress.watch, *([lambda *_: tracking] if tracking else []))
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:

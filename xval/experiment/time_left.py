@@ -3,17 +3,20 @@
 Comes in: which jobs there are, and when they begin, report epochs and end. Goes out: seconds left, with what is assumed.
 
 The first job of an instance in a worker starts libraries, reads the features and compiles the model. This happens once, so such
-a job counts from its first epoch on. Nothing is said until some job of an instance has ended or has two epochs.
+a job counts from its first epoch on. Nothing is said until some job of an instance has ended or has two epochs. What is said
+is a moving mean over the jobs that have ended: `SteadyEnd`.
 """
 
 import heapq
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import fmean
+from statistics import fmean, median
 from typing import NamedTuple
 
 from xval.results.job_key import JobKey
+
+_NEW_SHARE = 0.2  # of the estimate after the job that ended last
 
 
 class TimeLeft(NamedTuple):
@@ -22,7 +25,7 @@ class TimeLeft(NamedTuple):
     Attributes:
         seconds: Until the end.
         is_limit: Early stopping may end it sooner, and no fold has shown yet by how much.
-        n_unknown: Instances that nothing is known of; each of their jobs is taken to be as long as one of the others.
+        n_unknown: Instances that nothing is known of; their jobs are taken to be as long as the others of their kind.
     """
 
     seconds: float
@@ -54,16 +57,19 @@ class _Ended:
     warm: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
 
-    def mean(self) -> float | None:
-        """Return the mean of the warm ones, or else of the first ones."""
+    def typical(self) -> float | None:
+        """Return the median of the warm ones, or else of the first ones."""
         known = self.warm or self.first
-        return fmean(known) if known else None
+        return median(known) if known else None
 
 
 class Pace:
-    """Follows the jobs of a run: how many each instance has, and the most epochs of one of them, by its number."""
+    """Follows the jobs of a run: how many each instance has, the most epochs of one of them, and its kind, by its number."""
 
-    def __init__(self, n_jobs: Mapping[int, int], n_epochs: Mapping[int, int]) -> None:
+    def __init__(
+        self, n_jobs: Mapping[int, int], n_epochs: Mapping[int, int], kinds: Mapping[int, object] | None = None
+    ) -> None:
+        self._kinds = kinds or {}
         self._waiting = Counter(n_jobs)
         self._n_epochs = n_epochs
         self._running: dict[JobKey, _Running] = {}
@@ -114,22 +120,32 @@ class Pace:
         return TimeLeft(max(left, 0.0), is_limit=True)
 
     def of_run(self, now: float) -> TimeLeft | None:
-        """Return how long all jobs take yet, with as many at once as there are workers; None: not known yet."""
+        """Return how long all jobs take yet, with as many at once as there are workers.
+
+        An instance of which nothing is known is taken to be as long as those of its kind. None: not known yet, as while nothing
+        is known of a kind.
+        """
         limits: dict[int, float] = {}
         for key, job in self._running.items():
             if (per_epoch := job.seconds_per_epoch()) is not None:
                 limits[key.instance] = max(limits.get(key.instance, 0.0), per_epoch * self._n_epochs[key.instance])
-        means = {number: mean for number, ended in self._ended.items() if (mean := ended.mean()) is not None}
+        means = {number: mean for number, ended in self._ended.items() if (mean := ended.typical()) is not None}
         known = limits | means
         if not known:
             return None
         ahead = {number: count for number, count in self._waiting.items() if count > 0}
         needed = ahead.keys() | {key.instance for key in self._running}
-        assumed = fmean(known.values())
+        of_kind: dict[object, list[float]] = {}
+        for number, seconds in known.items():
+            of_kind.setdefault(self._kinds.get(number), []).append(seconds)
+        unknown = needed - known.keys()
+        if any(self._kinds.get(number) not in of_kind for number in unknown):
+            return None
+        known |= {number: fmean(of_kind[self._kinds.get(number)]) for number in unknown}
         is_limit = bool(needed & (limits.keys() - means.keys()))
         loads = dict.fromkeys(self._workers, 0.0)
         for key, job in self._running.items():
-            left = known.get(key.instance, assumed) - self._spent(key, now)
+            left = known[key.instance] - self._spent(key, now)
             if left <= 0 and (longest := self.of_job(key, now)):  # early stopping ended the others before
                 left, is_limit = longest.seconds, True
             loads[job.worker] = max(loads[job.worker], left)
@@ -137,8 +153,8 @@ class Pace:
         heapq.heapify(ends)
         for number, count in ahead.items():
             for _ in range(count):
-                heapq.heapreplace(ends, ends[0] + known.get(number, assumed))
-        return TimeLeft(max(ends), is_limit, len(needed - known.keys()))
+                heapq.heapreplace(ends, ends[0] + known[number])
+        return TimeLeft(max(ends), is_limit, len(unknown))
 
     def _spent(self, key: JobKey, now: float) -> float:
         """Return how long a job has been running (s), without the start-up time of the first job of a worker."""
@@ -147,6 +163,23 @@ class Pace:
         if per_epoch is not None:
             return per_epoch * job.epoch + now - job.last_at
         return now - job.begun_at if (job.worker, key.instance) in self._warm else 0.0
+
+
+class SteadyEnd:
+    """A moving mean of when a run ends, so that what is said does not jump with each job that ends."""
+
+    def __init__(self) -> None:
+        self._end = 0.0
+
+    def take(self, left: TimeLeft | None, now: float) -> None:
+        """Take note of an estimate, when a job has ended."""
+        if left is not None:
+            end = now + left.seconds
+            self._end = end if self._end <= now else self._end + _NEW_SHARE * (end - self._end)
+
+    def steady(self, left: TimeLeft | None, now: float) -> TimeLeft | None:
+        """Return an estimate with the seconds until that mean; as it is, where that is not known or has passed."""
+        return left._replace(seconds=self._end - now) if left is not None and left.seconds and self._end > now else left
 
 
 def describe_duration(seconds: float) -> str:

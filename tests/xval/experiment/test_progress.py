@@ -15,14 +15,14 @@ def make_progress(make_settings):
     """Return a function that gives the progress of jobs of some instances, each with settings, what its jobs
     are watched by, and what it writes to."""
 
-    def make(instances, *, n_folds=2, **console):
+    def make(instances, *, n_folds=2, is_verbose=False, **console):
         jobs = [
             Job("r", "code", "store", number, Fold(fold, ("a",), ("b",), ("c",)), make_settings(**own), {}, "h", "f", seed=1)
             for number, own in instances.items()
             for fold in range(1, n_folds + 1)
         ]
         written = StringIO()
-        progress = JobProgress(Console(file=written, width=200, **console), jobs, quiet=False)
+        progress = JobProgress(Console(file=written, width=200, **console), jobs, quiet=False, is_verbose=is_verbose)
         return progress, WatchedJobs(jobs, progress.watch), written
 
     return make
@@ -97,3 +97,14 @@ def test_the_line_of_a_finished_job_has_the_main_metric_and_the_time_left(make_p
         written.getvalue()
         == f"1/2  instance 1, fold 1: {tested}  (4 s; about 4 s left)\n2/2  instance 1, fold 2 failed: no room\n"
     )
+
+
+@pytest.mark.parametrize(("n_folds", "is_verbose", "n_lines"), [(20, False, 20), (21, False, 10), (21, True, 21)])
+def test_each_job_has_a_line_up_to_20_and_of_more_if_that_is_asked(make_progress, n_folds, is_verbose, n_lines):
+    _, watched, written = make_progress({1: {}}, n_folds=n_folds, is_verbose=is_verbose)
+    for fold in range(1, n_folds + 1):
+        watched.end(JobOutcome(1, fold, "done", test_metrics={"balanced_accuracy": 0.5}, seconds=1.0))
+
+    lines = written.getvalue().splitlines()
+    assert len(lines) == n_lines
+    assert lines[-1].startswith(f"{n_folds}/{n_folds}  instance 1, fold {n_folds}: test balanced_accuracy 0.500")

@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import pytest
 
 from xval.experiment.progress import describe_time_left
-from xval.experiment.time_left import Pace, TimeLeft
+from xval.experiment.time_left import Pace, SteadyEnd, TimeLeft
 from xval.results.job_key import JobKey
 
 START_UP_S, EPOCH_S, TEST_S = 40.0, 0.5, 1.0
@@ -97,6 +99,36 @@ def test_instances_to_come_are_taken_to_be_as_long_which_is_said():
 
     assert left == TimeLeft(pytest.approx(3 * (10 * EPOCH_S + TEST_S)), is_limit=False, n_unknown=2)
     assert describe_time_left(left) == "about 18 s left if the 2 instances that have not begun take as long"
+
+
+def test_nothing_is_said_while_nothing_is_known_of_a_kind():
+    pace = Pace({1: 2, 2: 6}, {1: 10, 2: 10}, {1: "estimator", 2: "network"})
+    now = run_job(pace, JobKey(1, 1), 0.0, epochs=1)
+    assert pace.of_run(now) is None
+    now = run_job(pace, JobKey(2, 1), now, epochs=8)
+    assert pace.of_run(now) == TimeLeft(pytest.approx(1.5 + 5 * 5.0), is_limit=False)
+
+
+@pytest.mark.parametrize("order", ["instance by instance", "fold by fold"])
+def test_what_is_said_does_not_jump_and_is_right_at_the_end(order):
+    """Two estimators of a second, and networks that early stopping ends after 20 to 90 of 100 epochs."""
+    epochs = {1: [1] * 6, 2: [2] * 6, 3: [30, 80, 20, 60, 35, 50], 4: [25, 90, 40, 30, 70, 20], 5: [60, 30, 45, 20, 90, 25]}
+    keys = [JobKey(number, fold + 1) for number in epochs for fold in range(6)]
+    keys = keys if order == "instance by instance" else sorted(keys, key=lambda key: (key.fold, key.instance))
+    kinds = {number: number > 2 for number in epochs}
+    pace, end, now = Pace(dict.fromkeys(epochs, 6), dict.fromkeys(epochs, 100), kinds), SteadyEnd(), 0.0
+    said = []
+    for key in keys:
+        now = run_job(pace, key, now, epochs=epochs[key.instance][key.fold - 1])
+        end.take(pace.of_run(now), now)
+        if left := end.steady(pace.of_run(now), now):
+            said.append((now, left.seconds))
+
+    assert len(said) >= 15
+    ends = [at + seconds for at, seconds in said]
+    assert max(abs(after - before) for before, after in pairwise(ends)) < 0.2 * now, "without the mean it is 0.36 and 0.95"
+    assert all(abs(end - now) < 0.35 * now for end in ends)
+    assert said[-1][1] == 0
 
 
 def test_a_job_without_epochs_counts_its_seconds():
