@@ -198,7 +198,7 @@ def _measure(
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = left_out = None
-        if (metric.is_mean or is_whole) and np.isfinite(known.values).all():
+        if (metric.is_mean or (is_whole and not metric.is_pooled)) and np.isfinite(known.values).all():
             basis = "items"
             interval = known.interval(metric.bounds)
         else:
