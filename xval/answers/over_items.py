@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.answers.class_recalls import class_recalls
 from xval.answers.deals import folds_of_deals, group_runs
 from xval.answers.events_over_items import measure_events
 from xval.answers.metric_over_items import MetricOverItems
@@ -69,6 +70,7 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
         "n_items": 0,
         "folds_lacking_classes": [],
         "missing": "",
+        "classes": {},
         "figures": {},
     }
     if not records:
@@ -95,10 +97,12 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
         examples = read_repeats(instance, repeats, clip_average)
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         over_items["figures"][side] = _measure(task, examples, known, further or {})
+        decided = examples
         if records[0].get("thresholds"):
-            over_items["figures"][side] |= _measure_decided(
-                task, [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
-            )
+            decided = [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
+            over_items["figures"][side] |= _measure_decided(task, decided)
+        if side == clip_side and task.has_classes and task.target != "frame":
+            over_items["classes"] = class_recalls(decided, class_names)
         over_items["folds_lacking_classes"] = sorted(
             {fold for of_repeat in examples for fold in _lacking_folds(task, of_repeat)}
         )

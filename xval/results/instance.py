@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 from xval.base.numbers import finite_or_nan
 from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
-from xval.results.item_figures import ItemFigure, OverItems
+from xval.results.item_figures import ClassRecall, ItemFigure, OverItems
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES, Record, WrittenInstance
 from xval.settings.schema import Settings
@@ -209,6 +209,11 @@ class InstanceResults:
             return None
         figures = self.over_items["figures"]
         return figures.get(side, figures.get("test", {}) if side == "clip_test" else {}).get(metric)
+
+    @property
+    def class_recalls(self) -> Mapping[str, ClassRecall]:
+        """The recall of each class of clips that is known, by name."""
+        return self.over_items.get("classes", {}) if self.over_items else {}
 
     def rows(self, *, with_items: bool = True) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the table: instance, fold, repeat, side, item, metric, value.
