@@ -33,14 +33,12 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     class_names = next(iter(matrices.values())).class_names
     shown = contents.ranking.best_of(matrices, max(1, MOST_CELLS // len(class_names) ** 2))
     unit = contents.instances[0].task.unit
-    notes = [f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."]
+    what = f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."
+    notes = [f"{what} The 95 % interval of a recall is over the items that have the class."]
     if any(finished[number].has_windows for number in matrices):
         notes.append(
             "Clips are cut into windows: a clip has one prediction, made of those of its windows; windows are not counted."
         )
-    notes.append(
-        "Recall: of the clips of a class those that were answered with it; 95 % interval over the items that have such clips."
-    )
     if len(shown) < len(matrices):
         notes.append(f"The {len(shown)} best of {len(matrices)} instances by validation; the others are in their metrics.json.")
     sheet.put_notes(1, notes)
@@ -62,7 +60,8 @@ def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, m
         repeats += f", {instance.n_deals} deals, which test each anew"
     counted = f"{len(instance.folds)} of {instance.n_folds} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
     sheet.put(row, 1, f"{title} ({counted})", "", cells.BOLD)
-    for column, name in enumerate(("true \\ predicted", *class_names, "recall", "95 % low", "95 % high"), start=1):
+    interval = ("95 % low", "95 % high") if instance.class_recalls else ()
+    for column, name in enumerate(("true \\ predicted", *class_names, "recall", *interval), start=1):
         sheet.put(row + 1, column, name, "", cells.HEADER)
     for true, (name, line) in enumerate(zip(class_names, counts, strict=True)):
         at = row + 2 + true
