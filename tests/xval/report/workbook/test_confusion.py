@@ -26,15 +26,8 @@ def test_matrices_are_summed_over_finished_folds(workbook_of, make_instance, mak
 def test_a_recall_has_its_interval_where_it_is_known(workbook_of, make_instance):
     instance = make_instance(1, [0.7])
     known = {"no": {"n_clips": 5, "n_items": 3, "recall": 0.8, "low": 0.6, "high": 0.9}}
-    instance.over_items = {
-        "version": 0,
-        "n_items": 3,
-        "folds_lacking_classes": [],
-        "missing": "",
-        "figures": {},
-        "classes": known,
-    }
-    rows = rows_of(workbook_of([instance])["confusion"])
+    whole = {"version": 0, "n_items": 3, "folds_lacking_classes": [], "missing": "", "figures": {}, "classes": known}
+    rows = rows_of(workbook_of([replace(instance, over_items=whole)])["confusion"])
     assert rows[3:6] == [
         ["true \\ predicted", "no", "yes", "recall", "95 % low", "95 % high"],
         ["no", 4, 1, 0.8, 0.6, 0.9],
