@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from preprocessing.console import make_console
+from xval.answers.names import name_instances
 from xval.answers.repeats import describe_seed_twins, seed_twins
 from xval.base.code_hash import find_changed_copies
 from xval.base.config_file import read_default
@@ -46,7 +47,8 @@ from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
 from xval.results.open import open_results
-from xval.settings.resolve import Declaration, resolve
+from xval.settings.randomness import count_repeats
+from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings
 
 
@@ -106,6 +108,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     backend_note = _check_backends(planned, declaration)
     if command.dry_run:
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
+        print_fitted_once(instances, console)
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return 0
     if command.take_over:
@@ -137,6 +140,16 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     remove_finished_checkpoints(folder)
     with without_collector():
         return tables.print_close(planned, outcomes, console)
+
+
+def print_fitted_once(instances: Sequence[Instance], console: Console) -> None:
+    """Say which instances are fitted once in each fold, though repeats were asked for."""
+    once = [instance for instance in instances if count_repeats(instance.parameters) < instance.settings.repeats]
+    if once:
+        names = ", ".join(sorted({instance.settings.architecture for instance in once}))
+        listed = name_instances([instance.number for instance in once], instances)
+        text = f"{listed}: fitted once in each fold, not {once[0].settings.repeats} times: nothing in {names} is random."
+        console.print(text, soft_wrap=True, markup=False)
 
 
 def _check_backends(planned: Plan, declaration: Declaration) -> str:
@@ -200,6 +213,7 @@ def _run(
     notes.print(where)
     for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
         notes.print(" ".join(describe_seed_twins(group)), soft_wrap=True)
+    print_fitted_once(planned.instances, notes)
     check_search(planned.instances)
     jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)
     searches = make_searches(jobs, declaration, command.overrides, corpus)
@@ -239,7 +253,7 @@ def _end_replacing(planned: Plan) -> None:
     folds = [fold.number for fold in planned.folds.folds]
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
-            available = job_keys(instance.number, folds, instance.settings.repeats)
+            available = job_keys(instance.number, folds, count_repeats(instance.parameters))
             done = done_jobs(planned.folder, instance, planned.folds, available)
             planned.folder.end_replacing(instance.number, done, available)
 

@@ -19,6 +19,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import ClassRecall, ItemFigure, OverItems
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES, Record, WrittenInstance
+from xval.settings.randomness import count_repeats
 from xval.settings.schema import Settings
 
 
@@ -121,7 +122,7 @@ class InstanceResults:
     @property
     def n_repeats(self) -> int:
         """How often each fold is trained."""
-        return max([self.settings.repeats, *(key.repeat for key in self.jobs)])
+        return max([count_repeats(self.parameters), *(key.repeat for key in self.jobs)])
 
     @property
     def n_jobs(self) -> int:
