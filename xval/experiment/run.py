@@ -22,6 +22,7 @@ from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
+from xval.experiment.auto_deals import settle_deals
 from xval.experiment.checks import find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
 from xval.experiment.feature_stores import name_in_errors
@@ -96,9 +97,11 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     if settings.executor == "command" and not settings.debug_mode:
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = results_folder(settings)
-    if backends := other_backends(folder, instances):
-        declaration = replace(declaration, backends=backends)
+    backends = other_backends(folder, instances)
+    declaration, deals_note = settle_deals(replace(declaration, backends=backends), command.overrides, instances, folder)
+    if backends or deals_note:
         instances = resolve(declaration, command.numbers, command.overrides)
+        settings = instances[0].settings
     replaced = [instance.number for instance in instances] if settings.overwrite_results else []
     if not command.take_over:
         refuse_other_script(folder, declaration, replaced=replaced)
@@ -107,13 +110,15 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     backend_note = _check_backends(planned, declaration)
     if command.dry_run:
+        if deals_note:
+            console.print(deals_note, soft_wrap=True)
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         print_fitted_once(instances, console)
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return 0
     if command.take_over:
         take_over(folder, declaration)
-    notes = [] if command.quiet else [backend_note, _describe_changed_engine(planned)]
+    notes = [] if command.quiet else [backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
     for line in filter(None, notes):
         console.print(line, soft_wrap=True)
     is_restored = restore_settings(planned, declaration)
