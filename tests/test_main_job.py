@@ -109,7 +109,7 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
     left.touch()
     os.utime(left, (0, 0))
 
-    ended = run_light(project, "--folds", "1,2")
+    ended = run_light(project, "--folds", "1,2", "--details")
 
     assert ended.returncode == 0, ended.stderr
     assert "Nothing to do: all 4 jobs are done." in ended.stdout
@@ -125,7 +125,7 @@ def test_what_is_only_said_beside_results_changes_without_training(project):
     project.run("--folds", "1,2", "--executor", "inline")
     before = project.figures()
 
-    words = ("--set", "silence=XV201,XV304", "--set", "item_name=actor", "--set", "comment_1=a new name")
+    words = ("--details", "--set", "silence=XV201,XV304", "--set", "item_name=actor", "--set", "comment_1=a new name")
     ended = project.run("--folds", "1,2", *words)
 
     assert "Nothing to do: all 4 jobs are done." in ended.stdout

@@ -7,7 +7,6 @@ import pytest
 
 from xval import load_results
 from xval.answers.audit import audit
-from xval.answers.read import read_instances
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
@@ -38,7 +37,7 @@ def test_repeats_are_added_resumed_averaged_and_audited_while_the_first_stays_as
     first = {key: files_of(folder.fold_folder(*key)) for key in folder.jobs(1)}
     settings_hash = folder.settings(1)["settings_hash"]
 
-    folder, printed = run("--repeats", "2")
+    folder, printed = run("--repeats", "2", "--details")
 
     assert folder.jobs(1) == [(1, 1, 1), (1, 1, 2), (1, 2, 1), (1, 2, 2)]
     assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
@@ -100,24 +99,6 @@ def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
         assert said in faults()["repeats"]
 
 
-def test_an_estimator_without_randomness_is_fitted_once_and_that_is_said(project, run):
-    project.write_script({"architecture": "logistic"}, num_folds=2)
-    said = "logistic (instance 1): fitted once in each fold, not 3 times: nothing in logistic is random."
-
-    _, planned = run("--dry-run", "--repeats", "3")
-    folder, printed = run("--repeats", "3")
-
-    assert said in planned
-    assert folder.jobs(1) == [(1, fold, 1) for fold in (1, 2)]
-    assert "Repeats are missing" not in printed
-    assert "between seeds" not in printed
-    assert read_status(folder).count("to do") == 0
-    for fold in (1, 2):  # as an earlier version left it
-        shutil.copytree(folder.fold_folder(1, fold), folder.fold_folder(1, fold, 2))
-    (instance,) = read_instances(ExperimentFolder(folder.path), [1])
-    assert (instance.n_repeats, len(instance.done)) == (1, 2)
-
-
 def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_them(project, run):
     project.write_script({"architecture": "logistic"}, num_folds=2)
     folder, _ = run()
@@ -129,7 +110,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     assert [row[1] for row in rows if row and "speaker_" in row[-1]] == ["1", "1", "2", "2"]
     assert ["1", "logistic", "1", "1-2", "3-4"] in rows  # instance, architecture, repeat, folds done, folds to do
 
-    folder, printed = run("--fold-repeats", "2")
+    folder, printed = run("--fold-repeats", "2", "--details")
 
     assert folder.jobs(1) == [(1, fold, 1) for fold in (1, 2, 3, 4)]
     assert {key: files_of(folder.fold_folder(*key)) for key in first} == first

@@ -49,7 +49,7 @@ def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process,
     assert "searched" in project.run("--list").stdout
     assert "'learning_rate' is searched" in project.run("--set", "learning_rate=0.1").stderr
 
-    ended = project.run()
+    ended = project.run("--details")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "test figures are nested" in ended.stdout

@@ -62,7 +62,7 @@ def names_of(instances: Iterable[_HasParameters]) -> dict[int, str]:
 
 
 def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters]) -> str:
-    """Return ``SVM (instance 3)``, ``SVM and CNN (instances 3 and 4)``, or of more ``instances 3-5, 7``.
+    """Return ``SVM (instance 3)``, ``SVM (instance 3) and CNN (instance 4)``, or of more ``instances 3-5, 7``.
 
     `instances` are all of the set, by which they are named.
     """
@@ -70,8 +70,7 @@ def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters]
     if len(listed) > 2:
         return f"instances {name_numbers(listed)}"
     names = names_of(instances)
-    called = " and ".join(dict.fromkeys(_short(names[number].removesuffix(f" #{number}")) for number in listed))
-    return f"{called} (instance{'s' * (len(listed) > 1)} {' and '.join(map(str, listed))})"
+    return " and ".join(f"{_short(names[number].removesuffix(f' #{number}'))} (instance {number})" for number in listed)
 
 
 def name_numbers(numbers: Iterable[int]) -> str:

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     )
     console = make_console(least_width=_WIDTH_OF_FILES)
     damaged = rebuild.rebuild(folder)
-    print_figures(folder, [*numbers, ensemble.number], console)
+    print_figures(folder, [*numbers, ensemble.number], console, details=True)
     if options.choose:
         for fold, weights in ensemble.weights.items():
             listed = ", ".join(

@@ -20,9 +20,11 @@ from xval.base.errors import ResultsError, SettingsError
 from xval.base.terminal import write_line
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
+from xval.report.terminal import print_figures
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder, find_experiment
 
+_WIDTH_OF_FILES = 160
 SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
 
 
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INSTANCE",
         help="of the table for a paper (default: all that have a result)",
     )
+    parser.add_argument("--details", action="store_true", help="print the table of all instances and every finding, too")
     parser.add_argument("--latex", action="store_true", help="print the table for a paper as LaTeX")
     parser.add_argument("--markdown", action="store_true", help="print it as Markdown")
     parser.add_argument(
@@ -74,6 +77,8 @@ def run(options: argparse.Namespace) -> int:
         explain=options.explain,
     )
     path = write_page(folder, request)
+    if options.details:
+        print_figures(folder, folder.instances(), make_console(least_width=_WIDTH_OF_FILES), details=True)
     make_console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
 

@@ -74,6 +74,7 @@ def _parser(declaration: Declaration) -> Parser:
         help="go on with the results of another script, such as this one before it was renamed",
     )
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
+    parser.add_argument("--details", action="store_true", help="end with every finding explained, not with three lines alone")
     parser.add_argument("--quiet", action="store_true", help="print failures and the closing table only")
     parser.add_argument("--verbose", action="store_true", help="print a line for each fold that ends, also of more than 20")
     return parser
@@ -118,6 +119,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         dry_run=options.dry_run,
         quiet=options.quiet,
         is_verbose=options.verbose,
+        details=options.details,
         take_over=options.take_over,
     )
 

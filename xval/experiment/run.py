@@ -13,7 +13,6 @@ from pathlib import Path
 from rich.console import Console
 
 from preprocessing.console import make_console
-from xval.answers.names import name_instances
 from xval.answers.repeats import describe_seed_twins, seed_twins
 from xval.base.code_hash import find_changed_copies
 from xval.base.config_file import read_default
@@ -22,7 +21,6 @@ from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
-from xval.experiment.auto_deals import settle_deals
 from xval.experiment.checks import find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
 from xval.experiment.feature_stores import name_in_errors
@@ -48,8 +46,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
 from xval.results.open import open_results
-from xval.settings.randomness import count_repeats
-from xval.settings.resolve import Declaration, Instance, resolve
+from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 
 
@@ -64,6 +61,7 @@ class RunRequest:
         list_only, dry_run: Show the instances or the jobs, and end.
         quiet: Print failures and the closing table only.
         is_verbose: Print a line for each job that ends, also where there are many.
+        details: End with everything that is known, not with three lines alone.
         take_over: Go on with the results of another script, which are this one's from then on.
         in_python: It was asked for by a Python function, whose parameters advice names.
     """
@@ -75,6 +73,7 @@ class RunRequest:
     dry_run: bool = False
     quiet: bool = False
     is_verbose: bool = False
+    details: bool = False
     take_over: bool = False
     in_python: bool = False
 
@@ -97,11 +96,9 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     if settings.executor == "command" and not settings.debug_mode:
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = results_folder(settings)
-    backends = other_backends(folder, instances)
-    declaration, deals_note = settle_deals(replace(declaration, backends=backends), command.overrides, instances, folder)
-    if backends or deals_note:
+    if backends := other_backends(folder, instances):
+        declaration = replace(declaration, backends=backends)
         instances = resolve(declaration, command.numbers, command.overrides)
-        settings = instances[0].settings
     replaced = [instance.number for instance in instances] if settings.overwrite_results else []
     if not command.take_over:
         refuse_other_script(folder, declaration, replaced=replaced)
@@ -110,15 +107,12 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     backend_note = _check_backends(planned, declaration)
     if command.dry_run:
-        if deals_note:
-            console.print(deals_note, soft_wrap=True)
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
-        print_fitted_once(instances, console)
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return 0
     if command.take_over:
         take_over(folder, declaration)
-    notes = [] if command.quiet else [backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
+    notes = [] if command.quiet else [backend_note, _describe_changed_engine(planned)]
     for line in filter(None, notes):
         console.print(line, soft_wrap=True)
     is_restored = restore_settings(planned, declaration)
@@ -144,17 +138,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     _end_replacing(planned)
     remove_finished_checkpoints(folder)
     with without_collector():
-        return tables.print_close(planned, outcomes, console)
-
-
-def print_fitted_once(instances: Sequence[Instance], console: Console) -> None:
-    """Say which instances are fitted once in each fold, though repeats were asked for."""
-    once = [instance for instance in instances if count_repeats(instance.parameters) < instance.settings.repeats]
-    if once:
-        names = ", ".join(sorted({instance.settings.architecture for instance in once}))
-        listed = name_instances([instance.number for instance in once], instances)
-        text = f"{listed}: fitted once in each fold, not {once[0].settings.repeats} times: nothing in {names} is random."
-        console.print(text, soft_wrap=True, markup=False)
+        return tables.print_close(planned, outcomes, console, details=command.details)
 
 
 def _check_backends(planned: Plan, declaration: Declaration) -> str:
@@ -218,7 +202,6 @@ def _run(
     notes.print(where)
     for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
         notes.print(" ".join(describe_seed_twins(group)), soft_wrap=True)
-    print_fitted_once(planned.instances, notes)
     check_search(planned.instances)
     jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)
     searches = make_searches(jobs, declaration, command.overrides, corpus)
@@ -258,7 +241,7 @@ def _end_replacing(planned: Plan) -> None:
     folds = [fold.number for fold in planned.folds.folds]
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
-            available = job_keys(instance.number, folds, count_repeats(instance.parameters))
+            available = job_keys(instance.number, folds, instance.settings.repeats)
             done = done_jobs(planned.folder, instance, planned.folds, available)
             planned.folder.end_replacing(instance.number, done, available)
 

@@ -5,6 +5,7 @@ Comes in: the instances of an experiment. Goes out: a `Summary`, which `rebuild`
 
 from collections.abc import Sequence
 
+from xval.answers.headline import find_headline
 from xval.answers.names import names_of
 from xval.answers.ranking import rank_instances
 from xval.base.json_files import hash_text
@@ -38,6 +39,7 @@ def summarise(results: OpenResults, instances: Sequence[InstanceResults], made_o
         selected=number,
         name=names_of(instances)[number] if number is not None else "",
         main=_main_figure(instances, selected) if selected else None,
+        headline=list(find_headline(instances)),
         tested=what_was_tested(instances),
     )
 

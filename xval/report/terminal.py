@@ -4,7 +4,7 @@ Comes in: plans, outcomes and instances. Goes out: rich tables and lines, which 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich import box
 from rich.cells import cell_len
@@ -16,6 +16,7 @@ from xval.answers import ranking
 from xval.answers.deals import describe_deals
 from xval.answers.figure_text import interval_clause
 from xval.answers.findings import find_findings
+from xval.answers.headline import find_headline
 from xval.answers.names import names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components
@@ -28,6 +29,7 @@ from xval.jobs.plan import Plan
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
+from xval.results.summaries import read_summary, state_of_files
 from xval.settings.resolve import Instance, describe_numbers
 
 _LISTED_JOBS = 5
@@ -36,13 +38,15 @@ _MOST_ROWS = 100
 # What stays on one line: an interval, a mean with its deviation, and what stands between spaces and underscores.
 _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s*")
 _WORDS = re.compile(r"(?<=_)|\s+")
-_LEGEND = "*: selected by the validation figure. ±: standard deviation over folds."
+_LEGEND = "*: selected by validation. ±: deviation over folds."
 
 _OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
 
 
-def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console) -> list[InstanceResults]:
-    """Print the table of some instances, which of them is selected and what has to be said; return them."""
+def print_figures(
+    folder: ExperimentFolder, numbers: list[int], console: Console, *, details: bool = False
+) -> list[InstanceResults]:
+    """Print the table of some instances, the three lines on them, and with details what else has to be said; return them."""
     instances = read_instances(folder, numbers)
     if instances:
         header, rows = ranking.summary_table(instances, most=_MOST_ROWS)
@@ -50,34 +54,58 @@ def print_figures(folder: ExperimentFolder, numbers: list[int], console: Console
         of_windows = any(name.startswith("test clip ") for name in header)
         clause = interval_clause(instances)
         intervals = f" [ ]: 95 % interval {clause}." if clause else ""
-        console.print(f"{_LEGEND}{intervals}{_OF_WINDOWS if of_windows else ''}", soft_wrap=True, markup=False)
+        console.print(f"{_LEGEND}{intervals}{_OF_WINDOWS if of_windows else ''}\n", soft_wrap=True, markup=False)
         if len(rows) < len(instances):
             console.print(f"The {len(rows)} best of {len(instances)} instances by validation; the workbook has all of them.")
-        console.print(Text(ranking.describe_selection(instances)), soft_wrap=True)
+        for line in _headline(folder, instances):
+            console.print(Text(line), soft_wrap=True)
+        console.print()
         others = set(folder.instances()) - {instance.number for instance in instances}
         if others := {number for number in others if folder.jobs(number)}:
             line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
-        for finding in find_findings(instances):
-            console.print(Text(f"- {finding.line}"), soft_wrap=True)
+        for line in _details(instances) if details else _count_findings(instances):
+            console.print(Text(line), soft_wrap=True)
     return instances
 
 
-def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console) -> int:
-    """Print the table, what went wrong and where everything is; return the exit code."""
-    instances = print_figures(planned.folder, [instance.number for instance in planned.instances], console)
+def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) -> Sequence[str]:
+    """Return the three lines; those of the summary where it is of these instances, for a comparison loads slow libraries."""
+    summary = read_summary(folder)
+    is_of_these = summary and summary.n_instances == len(instances) and summary.made_of == state_of_files(folder)[0]
+    return summary.headline if summary and is_of_these else find_headline(instances)
+
+
+def _count_findings(instances: Sequence[InstanceResults]) -> list[str]:
+    """Return a line that counts the findings; none without any."""
+    findings = find_findings(instances)
+    codes = ", ".join(sorted({finding.code for finding in findings}))
+    return [
+        f"{counted(len(findings), 'finding')}: {codes}; --details explains {'it' if len(findings) == 1 else 'them'}."
+    ] * bool(findings)
+
+
+def _details(instances: Sequence[InstanceResults]) -> Iterator[str]:
+    """Yield what else is known of some instances: why one is selected, findings, deviations, searches, versions of the code."""
+    yield ranking.describe_selection(instances)
+    yield from (f"- {finding.line}" for finding in find_findings(instances))
     side = test_side(instances)
+    names = names_of(instances)
     for instance in instances:
-        main = instance.task.main_metrics[0]
+        main, called = instance.task.main_metrics[0], f"{names[instance.number]} (instance {instance.number})"
         for described in (describe_components(instance, side, main), describe_deals(instance, side, main)):
             if described:
-                console.print(f"instance {instance.number}: {SIDE_NAMES[side]} {described}", soft_wrap=True)
+                yield f"{called}: {SIDE_NAMES[side]} {described}"
         if searched := describe_search(instance):
-            console.print(searched, soft_wrap=True, markup=False)
+            yield searched
         codes = sorted({record["code_hash"] for record in instance.done.values()})
         if len(codes) > 1:
-            listed = f"code/{', code/'.join(codes)}"
-            console.print(f"instance {instance.number}: its folds ran on {len(codes)} versions of the code ({listed}).")
+            yield f"{called}: its folds ran on {len(codes)} versions of the code (code/{', code/'.join(codes)})."
+
+
+def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console, *, details: bool = False) -> int:
+    """Print the table, the three lines, what went wrong and where everything is; return the exit code."""
+    instances = print_figures(planned.folder, [instance.number for instance in planned.instances], console, details=details)
     failures: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.status in FAILED:

@@ -17,7 +17,7 @@ from xval.base.json_files import hash_text, read_json
 from xval.results.folder import ExperimentFolder
 from xval.results.status import overall_state
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
 """Of what a summary holds; one of another version is not read."""
 
 UNKNOWN = "unknown"
@@ -77,6 +77,7 @@ class Summary(BaseModel):
         selected: The instance that validation selects; None: none has a figure yet.
         name: What it is called.
         main: None: there is no figure yet.
+        headline: The three lines on all instances, as of `xval.answers.headline`.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -90,6 +91,7 @@ class Summary(BaseModel):
     selected: int | None
     name: str
     main: Main | None
+    headline: list[str]
     tested: Tested
 
 

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from xval.answers.findings import find_findings
+from xval.answers.headline import find_headline
 from xval.folds.plan import Fold
 from xval.report import terminal as tables
 from xval.results.folder import ExperimentFolder
@@ -111,3 +113,22 @@ def test_instances_that_were_refused_before_their_first_job_are_not_counted(fini
     stream = StringIO()
     tables.print_figures(ExperimentFolder(results), [1], Console(file=stream, width=150))
     assert "the workbook and the page compare them with 2 more." in stream.getvalue()
+
+
+def test_the_table_is_followed_by_three_lines_and_details_explain_the_rest(finished):
+    folder = ExperimentFolder(finished.results)
+    shown = {}
+    for details in (False, True):
+        stream = StringIO()
+        instances = tables.print_figures(folder, [1, 2, 3], Console(file=stream, width=150), details=details)
+        shown[details] = stream.getvalue()
+    codes = {finding.code for finding in find_findings(instances)}
+    for text in shown.values():
+        assert text.index("[ ]: 95 %") < text.index("\n".join(find_headline(instances)))
+    (counted,) = (line for line in shown[False].splitlines() if line.endswith("--details explains them."))
+    assert all(code in counted for code in codes)
+    assert "- XV" not in shown[False]
+    assert "is selected: best mean" not in shown[False]
+    assert all(f"- {code}: " in shown[True] for code in codes)
+    assert "is selected: best mean" in shown[True]
+    assert "--details explains" not in shown[True]

@@ -57,7 +57,10 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
         calibration = figures.calibration
         lines += [
             "",
-            f"Calibration: largest error in {len(calibration.counts)} bins (MCE) {calibration.mce:.3f}",
+            (
+                f"Calibration: ECE {calibration.ece:.3f}, MCE {calibration.mce:.3f} ({len(calibration.counts)} bins), "
+                f"Brier {calibration.brier:.3f}"
+            ),
         ]
     return lines
 

@@ -247,12 +247,12 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     printed = capsys.readouterr().out
     assert "ensemble 1+3, chosen" in printed  # told apart from the mean of the same, which may stand beside it
     assert "fold 1: instance " in printed
-    assert "*: selected by the validation figure." in printed
+    assert "*: selected by validation." in printed
     assert len(experiment.record(901)["items"]["validation"]) == 1
-    assert "Validation figures do not rank ensemble 1+3" in printed
+    assert "Validation does not rank ensemble 1+3" in printed
     page = (experiment.path / "report.html").read_text(encoding="utf-8")
     assert "Ensembles combine the predictions" in page
-    assert "Validation figures do not rank ensemble 1+3" in page
+    assert "Validation does not rank ensemble 1+3" in page
     reason = compare_instances(experiment.path).baseline_reason
     assert reason.endswith("loss, without instance 901, fitted to its one validation item")
     assert main([*arguments[:2], "1,x"]) == 2

@@ -1,0 +1,298 @@
+"""The three lines that every view of an experiment begins with: what was found, what may be said, what to do next.
+
+Comes in: instances. Goes out: a `Headline`, three sentences of at most 25 words each.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from xval.answers.chance_findings import item_known, not_above_chance
+from xval.answers.figure_text import decimals
+from xval.answers.item_words import item_word, items_word
+from xval.answers.names import name_instances
+from xval.answers.nested_selection import NestedInstance, choose_nested, selection_bias
+from xval.answers.pretrained import judge_instance
+from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.repeats import parameters_of, seed_twins
+from xval.answers.summary import SIDE_NAMES, chance_level, test_side
+from xval.answers.training_findings import last_epoch
+from xval.base.errors import ResultsError, SettingsError, counted
+from xval.folds.random_split import is_random_split
+from xval.results.instance import InstanceResults
+from xval.settings.classical import CLASSICAL
+from xval.settings.resolve import describe_numbers
+
+if TYPE_CHECKING:
+    from xval.answers.comparison.outcome import Comparison
+
+MOST_WORDS = 25
+_MOST_COMPARED = 20  # the best by validation
+_MOST_SECONDS_OF_REPETITIONS = 3600  # what training once may take, so that twice more is the cheapest next step
+_REPETITIONS = 3
+
+
+class Headline(NamedTuple):
+    """What a reader has to know first, a sentence each.
+
+    Attributes:
+        found: What the selected instance reaches on new items. Where several instances compete, that is the nested figure,
+            and its own stands behind it with its bias, the selected figure minus the nested one.
+        claim: What may be said of it, and what not.
+        next: The most useful single step.
+    """
+
+    found: str
+    claim: str
+    next: str
+
+
+def find_headline(instances: Sequence[InstanceResults]) -> Headline:
+    """Return the three lines on some instances (at least one) of one experiment, whatever is finished of them."""
+    done = [instance for instance in instances if instance.folds]
+    if not done:
+        return _nothing_finished(instances)
+    ranking = rank_instances(done)
+    if ranking.selected is None and len(done) > 1:
+        value = f"{SIDE_NAMES[ranking.side]} {ranking.metric}".replace("_", " ")
+        return Headline(
+            f"No instance is selected: none has a {value}.",
+            "Claim nothing of the best one: only validation may choose it.",
+            "Choose another monitor, or let more items validate (num_validation_items).",
+        )
+    selected = next((instance for instance in done if instance.number == ranking.selected), done[0])
+    answer = _Answer(instances, done, ranking, selected)
+    return Headline(_found(answer), _claim(answer), _next(answer))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the sentences are made of.
+
+    Attributes:
+        instances: All of them.
+        done: Those with a finished fold.
+        selected: The one that validation selects, or the only one.
+    """
+
+    instances: Sequence[InstanceResults]
+    done: Sequence[InstanceResults]
+    ranking: Ranking
+    selected: InstanceResults
+
+    @property
+    def metric(self) -> str:
+        return self.selected.task.main_metrics[0]
+
+    @property
+    def side(self) -> str:
+        return test_side(self.done)
+
+    @cached_property
+    def nested(self) -> NestedInstance | None:
+        return choose_nested(self.done, self.ranking)
+
+    @cached_property
+    def comparison(self) -> "Comparison | None":
+        """The others minus the selected one; None: nothing to compare, or not comparable."""
+        condition = self.selected.parameters.get("test_where")
+        groups = seed_twins(parameters_of(self.done))
+        own = next((group for group in groups if self.selected.number in group), ())
+        left_out = {*own, *(number for group in groups for number in group[1:])}
+        others = [
+            instance
+            for instance in self.done
+            if instance.number not in left_out | {self.selected.number} and instance.parameters.get("test_where") == condition
+        ]
+        best = self.ranking.best_of([other.number for other in others], _MOST_COMPARED)
+        if not best:
+            return None
+        from xval.answers.comparison.choose import compare_with  # here, because it loads pandas and scipy
+
+        try:
+            return compare_with(self.selected, [other for other in others if other.number in best])
+        except (ResultsError, SettingsError):
+            return None
+
+    @cached_property
+    def is_at_chance(self) -> bool:
+        finding = not_above_chance(self.done)
+        return finding is not None and self.selected.number in finding.instances
+
+    @property
+    def is_random_split(self) -> bool:
+        return is_random_split(self.selected.n_clips.values())
+
+    def name(self, numbers: Iterable[int], *, short: bool = False) -> str:
+        listed = sorted(numbers)
+        if short:
+            return f"instance{'s' * (len(listed) > 1)} {describe_numbers(listed)}"
+        return name_instances(listed, self.instances)
+
+
+def _found(answer: _Answer) -> str:
+    selected, nested = answer.selected, answer.nested
+    value, interval = _value(selected, answer.side, answer.metric)
+    alone, among = "", ""
+    if nested is not None:
+        nested_value, nested_interval = _value(nested, answer.side, answer.metric)
+        bias = selection_bias(selected, nested, answer.side, answer.metric)
+        if nested_value is not None and value is not None and bias is not None:
+            alone = f"; alone {decimals(value)} (bias {'-' if bias < 0 else '+'}{decimals(abs(bias))})"
+            among = f", selected among {nested.n_competing},"
+            value, interval = nested_value, nested_interval
+    metric, where = answer.metric.replace("_", " "), f"new {'clips' if answer.is_random_split else items_word(answer.done)}"
+    if value is None:
+        return _fitting(
+            lambda short: f"{answer.name([selected.number], short=short)} has no {metric} on {where}: it is undefined."
+        )
+    level = chance_level([selected], answer.metric, answer.side)
+    chance = "" if level is None else f"; chance {decimals(level.lowest)}"
+    return _fitting(
+        lambda short: (
+            f"{answer.name([selected.number], short=short)}{among} reaches {decimals(value)} {metric} on {where}"
+            f"{interval}{chance}{alone}."
+        )
+    )
+
+
+def _claim(answer: _Answer) -> str:
+    selected = answer.selected
+    lacking = selected.n_folds - len(selected.folds)
+    origin = judge_instance(selected)
+    figure = selected.item_figure(answer.side, answer.metric)
+    if origin.state == "leaked":
+        return "Claim nothing of it: its model had heard what it was tested on."
+    if lacking:
+        return f"Claim nothing of it yet: {lacking} of its {counted(selected.n_folds, 'fold')} {_are(lacking)} missing."
+    if figure is None or figure["low"] is None:
+        return f"Claim nothing of it yet: its value has no interval over {items_word(answer.done)}."
+    if answer.is_at_chance:
+        return "You cannot claim that it is above chance."
+    known = item_known(answer.done, not_above_chance(answer.done))
+    if known and selected.number in known.instances:
+        return f"It is above chance, but not above what knowing the {item_word(answer.done)} alone reaches."
+    above = "It is above chance" if figure["chance"] is not None else ""
+    verdicts: dict[str, list[int]] = {}
+    for pair in answer.comparison.pairs if answer.comparison else ():
+        verdicts.setdefault(pair.verdict, []).append(int(pair.instance))
+    worse, better = verdicts.pop("worse", []), verdicts.pop("better", [])
+    open_numbers = sorted(number for numbers in verdicts.values() for number in numbers)
+    if better:
+        return _fitting(
+            lambda short: (
+                f"You cannot claim that it is the best: {answer.name(better, short=short)} "
+                f"{_are(len(better))} better on the tested {items_word(answer.done)}."
+            )
+        )
+    if worse and open_numbers:
+        return _fitting(
+            lambda short: (
+                f"It is better than {answer.name(worse, short=short)}; you cannot claim that of "
+                f"{answer.name(open_numbers, short=short)}."
+            )
+        )
+    if worse:
+        return _fitting(lambda short: f"It is better than {answer.name(worse, short=short)}.")
+    if open_numbers:
+        first = f"{above}, but you" if above else "You"
+        return _fitting(lambda short: f"{first} cannot claim that it is better than {answer.name(open_numbers, short=short)}.")
+    return f"{above}; it is compared with nothing." if above else "Claim its value alone: it is compared with nothing."
+
+
+def _next(answer: _Answer) -> str:
+    selected, items = answer.selected, items_word(answer.done)
+    if step := _to_run(answer):
+        return step
+    if judge_instance(selected).state == "leaked":
+        return "Leave out what was heard before: python -m xval check has the names."
+    if answer.is_random_split:
+        return "Put speakers (or whatever a model must not know) into folds, not clips: see docs/folds.md."
+    if answer.is_at_chance:
+        last = last_epoch(answer.done)
+        if last and selected.number in last.instances:
+            return "Raise num_epochs: training ended while it still got better."
+        return "Look at the labels and the curves, or train longer (num_epochs)."
+    comparison = answer.comparison
+    if comparison is None or not comparison.pairs:
+        other = "cnn_small" if selected.settings.architecture in CLASSICAL else "svm"
+        return f"Add an instance to compare it with, such as architecture = {other}."
+    undecided = [pair for pair in comparison.pairs if pair.verdict in ("undecided", "no test")]
+    if not undecided:
+        return "Report it: python -m xval report with --latex prints the table for a paper."
+    seconds = sum(instance.seconds for instance in answer.done)
+    if selected.n_deals == selected.n_repeats == 1 and seconds <= _MOST_SECONDS_OF_REPETITIONS:
+        return f"Run three repetitions (fold_repeats = {_REPETITIONS}): what training anew would change is unknown."
+    n_items = max(pair.n_items for pair in undecided)
+    n_repeats = max(max(pair.n_repeats) for pair in undecided)
+    planned = [value for pair in undecided if not math.isnan(value := pair.planned(2 * n_items, n_repeats))]
+    if not planned or min(planned) > comparison.largest_difference:
+        return f"Test more {items}, or take the simplest of these instances."
+    return f"{n_items} more {items} would show a difference of {decimals(max(planned))}, or take the simplest instance."
+
+
+def _to_run(answer: _Answer) -> str:
+    """Return which folds to run, or which failures to mend; empty: all is there."""
+    lacking = {instance.number: instance for instance in answer.instances if len(instance.done) < instance.n_jobs}
+    failed = {number: instance for number, instance in lacking.items() if instance.failed}
+    if failed:
+        n_failed = sum(len(instance.failed) for instance in failed.values())
+        jobs = counted(n_failed, "job")
+        return _fitting(
+            lambda short: f"Mend what failed ({jobs} of {answer.name(failed, short=short)}), then run the command again."
+        )
+    folds = {number: sorted(set(range(1, instance.n_folds + 1)) - set(instance.folds)) for number, instance in lacking.items()}
+    missing = {number: numbers for number, numbers in folds.items() if numbers}
+    if len(missing) == 1:
+        ((number, numbers),) = missing.items()
+        return _fitting(
+            lambda short: (
+                f"Run the folds that are missing: {describe_numbers(numbers)} of {answer.name([number], short=short)}."
+            )
+        )
+    if missing:
+        n_missing = sum(map(len, missing.values()))
+        return _fitting(lambda short: f"Run the {n_missing} folds that are missing, of {answer.name(missing, short=short)}.")
+    if lacking:
+        return _fitting(lambda short: f"Run the repeats that are missing, of {answer.name(lacking, short=short)}.")
+    return ""
+
+
+def _nothing_finished(instances: Sequence[InstanceResults]) -> Headline:
+    n_failed = sum(len(instance.failed) for instance in instances)
+    if n_failed:
+        found = f"No fold is finished: {counted(n_failed, 'job')} failed."
+        step = "Mend what failed, then run the command again."
+    else:
+        found, step = "No fold is finished yet.", "Run the experiment."
+    return Headline(found, "There is nothing to claim yet.", step)
+
+
+def _value(instance: InstanceResults, side: str, metric: str) -> tuple[float | None, str]:
+    """Return the value that has an interval, with `` [0.44, 0.54]``; or else the mean over folds."""
+    figure = instance.item_figure(side, metric)
+    value = None if figure is None else figure[figure["of"]]
+    if figure is None or value is None:
+        return instance.over_folds(side, metric)["mean"], ""
+    low, high = figure["low"], figure["high"]
+    return value, "" if low is None or high is None else f" [{_two(low)}, {_two(high)}]"
+
+
+def _two(number: float) -> str:
+    """Return two decimals, or three digits of numbers that are no shares."""
+    return f"{number:.2f}" if abs(number) < 10 else decimals(number)
+
+
+def _fitting(make: Callable[[bool], str]) -> str:
+    """Return a sentence with names, or with numbers alone where it would be too long."""
+    sentence = make(False)
+    if len(sentence.split()) <= MOST_WORDS:
+        return sentence
+    shorter = make(True)
+    return f"{shorter[:1].upper()}{shorter[1:]}"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
