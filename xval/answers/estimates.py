@@ -53,7 +53,7 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
                 loaded[short] = load_metric(written.settings.task_type, name)
         except XvalError as error:
             loaded[short] = None  # what is kept of it stays
-            damaged.append(f"{error} New figures of {short} of instance {instance} are missing.")
+            damaged.append(f"{error} New values of {short} of instance {instance} are missing.")
     if not loaded:
         return {}
     old = _kept(results, instance)
@@ -150,7 +150,7 @@ def _compute(instance: InstanceResults, further: Mapping[str, Metric] | None) ->
             return measure_over_items(instance, chosen), faults
         except (XvalError, OSError) as error:
             whose = f"{', '.join(chosen)} of " if chosen else ""
-            faults.append(f"{error} The pooled figures of {whose}instance {instance.number} are missing.")
+            faults.append(f"{error} The pooled values of {whose}instance {instance.number} are missing.")
     return None, faults
 
 

@@ -158,7 +158,7 @@ def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | 
     if few:
         notes.append(
             f"Fewer than {FEWEST_ITEMS_TO_RELY_ON} items tell little about others: {', '.join(few)}; a further item may change "
-            "their figures and the gap a lot."
+            "their values and the gap a lot."
         )
     notes.append("" if gap else f"No gap: it takes two groups with {FEWEST_ITEMS} items or more, in which {name} is defined.")
     of = "mean over items" if chosen_metric.is_mean else "pooled"
@@ -170,7 +170,7 @@ def describe_gap(groups: Groups) -> str:
     gap = groups.gap
     if gap is None:
         return ""
-    start = f"Gap in {groups.metric} by {groups.column}: {gap.higher} less {gap.lower} {gap.value:+.3f}"
+    start = f"Gap in {groups.metric} by {groups.column}: {gap.higher} minus {gap.lower} {gap.value:+.3f}"
     if gap.interval is None:
         return f"{start}; its interval cannot be estimated."
     pairs = f", for all {gap.n_pairs} pairs of groups together" if gap.n_pairs > 1 else ""
@@ -199,7 +199,7 @@ def groups_table(several: Iterable[Groups]) -> pd.DataFrame:
             for figure in groups.figures
         ]
         if groups.gap is not None:
-            name = f"gap: {groups.gap.higher} less {groups.gap.lower}"
+            name = f"gap: {groups.gap.higher} minus {groups.gap.lower}"
             rows.append((*of_all, name, groups.gap.value, *_ends(groups.gap.interval), None, None))
     names = ["instance", "column", "metric", "of", "group", "figure", "low", "high", "method", "items", "clips"]
     return pd.DataFrame(rows, columns=names).astype({"low": float, "high": float, "items": "Int64", "clips": "Int64"})

@@ -36,7 +36,7 @@ def read_groups(
     instances = {finished.number: finished for finished in read_finished(folder, over_items=False)}
     number = rank_instances(list(instances.values())).selected if instance is None else instance
     if number is None:
-        raise ResultsError(f"{folder.path}: no instance has a validation figure to be selected by; name the one that you want.")
+        raise ResultsError(f"{folder.path}: no instance has a validation value to be selected by; name the one that you want.")
     if number not in instances:
         listed = ", ".join(map(str, instances))
         raise ResultsError(f"{folder.path}: no instance {number} with a finished fold. Available: {listed}.")

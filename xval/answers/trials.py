@@ -80,7 +80,7 @@ def describe_search(instance: InstanceResults) -> str:
     return (
         f"{called} was searched anew in each fold ({n_trials} trials), by items that the fold does "
         f"not test. The chosen trials reach {searches[0].monitor} {score:.3f} on the items that chose them, which is too good; "
-        "the test figures are nested: they estimate search and training together."
+        "the test values are nested: they estimate search and training together."
     )
 
 

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INSTANCE",
         help="a number, nested, selected, path:number of another experiment, or its path for all of its instances",
     )
-    parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that the validation figures select")
+    parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that the validation values select")
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
     parser.add_argument(
         "--rope", type=number_reader("--rope"), default=0.01, metavar="X",
@@ -98,6 +98,6 @@ def _doubts(home: Path, comparison: "Comparison") -> Iterator[str]:
         experiment = find_experiment(folder)
         if faults := faults_of_records(experiment, of_folder):
             yield (
-                f"Do not rely on these figures: python -m xval check {experiment.path} fails what they are of "
+                f"Do not rely on these values: python -m xval check {experiment.path} fails what they are of "
                 f"({first_of(faults, _MOST_DOUBTS)})."
             )

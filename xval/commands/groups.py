@@ -19,14 +19,14 @@ from pathlib import Path
 
 from preprocessing.console import make_console
 
-SUMMARY = "test figures by gender, age, recorder ..., with intervals and the gap"
+SUMMARY = "test values by gender, age, recorder ..., with intervals and the gap"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
     parser.add_argument(
-        "instance", nargs="?", type=int, metavar="INSTANCE", help="default: the one that the validation figures select"
+        "instance", nargs="?", type=int, metavar="INSTANCE", help="default: the one that the validation values select"
     )
     parser.add_argument(
         "--by", action="append", metavar="COLUMN", help="a column (may be repeated; default: all that make 2 to 20 groups)"

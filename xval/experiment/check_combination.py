@@ -78,4 +78,4 @@ def check_combined_models(
 
 def _warning(pattern: str, reason: str, folds: Collection[int]) -> str:
     listed = ", ".join(map(str, folds))
-    return f"possible leakage: {pattern} (fold {listed}): {reason}. Test figures hold only if it has not heard the test items."
+    return f"possible leakage: {pattern} (fold {listed}): {reason}. Test values hold only if it has not heard the test items."

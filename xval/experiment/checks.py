@@ -34,7 +34,7 @@ from xval.settings.schema import Settings
 from xval.training.classical.checks import check_skops, check_training_items
 
 _UNKNOWN_ORIGIN = (
-    "nothing says what it was trained on. If it has heard what is tested, the test figures are too good. Say what it was "
+    "nothing says what it was trained on. If it has heard what is tested, the test values are too good. Say what it was "
     "trained on with pretrained_on; the results quote it."
 )
 
@@ -189,7 +189,7 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folde
             if model and model.leakage.state == "unknown":
                 unknown[model.path] = (
                     f"possible leakage: initial_model {model.path}: {model.leakage.reason}. If it has heard what is tested, "
-                    "the test figures are too good. The records say 'initial_model_items: unknown'."
+                    "the test values are too good. The records say 'initial_model_items: unknown'."
                 )
     if faults:
         lines = (f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}: {fault}" for fault, numbers in faults.items())

@@ -58,7 +58,7 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
     parser.add_argument("--folds", metavar="1,3", help="only these folds")
     parser.add_argument(
-        "--repeats", type=int, metavar="R", help="train each fold R times, with other seeds; figures are averaged"
+        "--repeats", type=int, metavar="R", help="train each fold R times, with other seeds; their values are averaged"
     )
     parser.add_argument(
         "--fold-repeats", type=int, metavar="D", help="deal the items into folds D times, each time grouped differently"

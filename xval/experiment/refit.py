@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 _OF_THIS_MACHINE = ("auto", "inline", "processes")
 
 _TOO_GOOD = (
-    " If it was chosen among several instances, this is too good on average; the nested figure in results.xlsx estimates "
+    " If it was chosen among several instances, this is too good on average; the nested value in results.xlsx estimates "
     "choice and training together."
 )
 
@@ -161,7 +161,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
         run = f"python {script} {instance.number}{overrides}" if "." in script else f"experiment.run({instance.number})"
         raise ResultsError(
             f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(wanted)} jobs are not done with its present "
-            f"settings ({'; '.join(missing)}); a final model needs the epochs and the test figures of all of them. Run "
+            f"settings ({'; '.join(missing)}); a final model needs the epochs and the test values of all of them. Run "
             f"them first: {run}"
         )
     changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]

@@ -29,7 +29,7 @@ from xval.settings.resolve import Instance
 _EXPECTED_NOTE = (
     "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
     "what cross-validation estimates for a model that is trained so; it is no test of this model. If the instance was chosen "
-    "among several, it is too good on average, and the nested figure in results.xlsx estimates choice and training together."
+    "among several, it is too good on average, and the nested value in results.xlsx estimates choice and training together."
 )
 
 
@@ -95,7 +95,7 @@ def is_there(
     if record["epochs"] != refit.epochs:
         changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
     if record["expected"] != refit.facts["expected"]:
-        changes.append("the folds have run again since and have other test figures")
+        changes.append("the folds have run again since and have other test values")
     if code := describe_changes(record.get("own_code"), instance.own_code):
         changes.append(code)
     if has_changed(record, instance.settings):

@@ -109,7 +109,7 @@ class Results:
         """
         selected = rank_instances(read_finished(self._experiment)).selected
         if selected is None:
-            raise ResultsError(f"{self.folder}: no instance has a validation figure to be selected by.")
+            raise ResultsError(f"{self.folder}: no instance has a validation value to be selected by.")
         return selected
 
     def compare(

@@ -77,7 +77,7 @@ def describe_looks(instances: Sequence[InstanceResults]) -> str:
     )
     text = (
         f"These {counted(looks.n_items, 'test item')} were looked at by {who}: {', '.join(counts)}. Choices "
-        "made after seeing test figures bias later ones upwards (Kapoor et al., 2024)."
+        "made after seeing test values bias later ones upwards (Kapoor et al., 2024)."
     )
     if not looks.unknown:
         return text

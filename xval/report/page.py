@@ -43,7 +43,7 @@ _VERDICTS = {
     "better": "worse than {}",
     "worse": "better than {}",
     "practically equal": "practically equal to {}",
-    "undecided": "not told apart from {}",
+    "undecided": "not proven to differ from {}",
     "no test": "not tested against {}",
 }
 """What the baseline is, by the verdict on the other instance."""

@@ -79,7 +79,7 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
     deals = ""
     if plan.n_deals > 1:
         n_times = f"{plan.n_deals} times"
-        deals = f", {n_times}, each time grouped differently; each item was tested {n_times}, and its figures averaged"
+        deals = f", {n_times}, each time grouped differently; each item was tested {n_times}, and its values averaged"
     listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
     how = f"by cross-validation with {len(plan.folds)} folds over {counted(len(tested), 'item')}"
     if len(plan.folds) == 1:
@@ -246,10 +246,10 @@ def _describe_figures(contents: PageContents) -> str:
     selected = ""
     if len(contents.instances) > 1:
         figure = f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
-        selected = f" An instance was selected by the best mean {figure}; test figures chose nothing."
+        selected = f" An instance was selected by the best mean {figure}; test values chose nothing."
         if len(contents.folds.plan.folds) > 1:
             selected += (
-                " The mean validation figure uses items that other folds test, so that the test figure of the selected "
+                " The mean validation value uses items that other folds test, so that the test value of the selected "
                 "instance is too good (Varma & Simon, 2006)."
             )
-    return f"Figures are those of the {side} examples{intervals}.{thresholds}{selected}"
+    return f"All values are those of the {side} examples{intervals}.{thresholds}{selected}"

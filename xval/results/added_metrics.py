@@ -115,7 +115,7 @@ def trained_with(task_type: str, text: str, damaged: list[str]) -> dict[str, Met
         try:
             own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
         except XvalError as error:
-            damaged.append(f"{error} Pooled figure, interval within bounds and chance of this metric are missing.")
+            damaged.append(f"{error} Pooled value, interval within bounds and chance of this metric are missing.")
     return own_metrics
 
 

@@ -42,7 +42,7 @@ def space_faults(
     if not settings.restore_best_weights:
         return ["search: restore_best_weights=false keeps the last epoch, and trials are scored by their best; set it to true"]
     if not settings.monitor.startswith("val_"):
-        return [f"search: monitor='{settings.monitor}' is no validation figure, and trials are scored by it"]
+        return [f"search: monitor='{settings.monitor}' is no validation value, and trials are scored by it"]
     refusals = [
         f"search: '{name}' {why}"
         for name, drawn in plan.space.items()

@@ -284,7 +284,7 @@ def test_a_damaged_file_is_named_and_costs_the_pooled_figures_alone(run, damage)
 
     assert "fold_3/predictions.parquet: damaged" in line
     assert ("NaN or infinite values" in line) is (damage == "NaN")
-    assert "The pooled figures of instance 1 are missing." in line
+    assert "The pooled values of instance 1 are missing." in line
     assert read_instances(folder, [1])[0].over_folds("test", "accuracy")["n"] == 6
 
 

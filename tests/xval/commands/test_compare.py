@@ -119,7 +119,7 @@ def test_records_that_check_fails_are_named_beside_their_figures(command, result
     assert ended.code == 0
     (line, *_) = [line for line in ended.out.splitlines() if "Do not rely" in line]
     assert line.startswith(
-        f"Do not rely on these figures: python -m xval check {results} fails what they are of (figures: instance 3"
+        f"Do not rely on these values: python -m xval check {results} fails what they are of (figures: instance 3"
     )
     assert "record.json has the test accuracy 0.123; its predictions give" in line
     assert "settings hash: instance 3: the parameters in settings.json have the hash" in line

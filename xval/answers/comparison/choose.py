@@ -168,7 +168,7 @@ def _select(chosen: _Chosen, numbered: Sequence[InstanceResults], *, of_these: b
     ranking = rank_instances(instances) if instances else None
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
-        raise ResultsError(f"{path}: no instance has a validation figure to select a baseline by. Use --baseline.")
+        raise ResultsError(f"{path}: no instance has a validation value to select a baseline by. Use --baseline.")
     reason = f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}{' of these' * of_these}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
@@ -228,7 +228,7 @@ def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, Ins
         done = read_finished(experiment)
         ranking = rank_instances(done)
         if ranking.selected is None:
-            raise ResultsError(f"{experiment.path}: no instance has a validation figure to be selected by.")
+            raise ResultsError(f"{experiment.path}: no instance has a validation value to be selected by.")
         read["selected"] = next(instance for instance in done if instance.number == ranking.selected)
         if "nested" in names:
             read["nested"] = _nested(experiment, done, ranking)

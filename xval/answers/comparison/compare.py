@@ -106,7 +106,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         mean, baseline_mean, of_items = fmean(means), fmean(baseline_means), {}
         ratio = fmean(max(instance.ratio(fold), baseline.ratio(fold)) for fold in folds)
         test = corrected_t(np.array(list(of_folds.values())), ratio)
-        notes.append("The figure is not known of items: folds are compared.")
+        notes.append("The value is not known of items: folds are compared.")
     if not test.components:
         few = f"{counted(n_items, 'item')} tested, too few for a test." if n_items < FEWEST_ITEMS else ""
         notes.append(few or "All differ by the same amount, so that no error can be estimated: there is no test.")

@@ -168,7 +168,7 @@ def describe_methods(comparison: Comparison) -> str:
     tested = [pair for pair in pairs if pair.test.components]
     if any(pair.basis != "folds" for pair in tested):
         text += " Paired differences were tested, two-sided, by a t test over items"
-        text += " (pooled figures: jackknife; Efron & Stein, 1981)" if any(pair.basis == "pooled" for pair in tested) else ""
+        text += " (pooled values: jackknife; Efron & Stein, 1981)" if any(pair.basis == "pooled" for pair in tested) else ""
         text += (
             ", with the variance between training runs added (degrees of freedom: Satterthwaite, 1946)."
             if any(len(pair.test.components) > 1 for pair in tested)
@@ -248,7 +248,7 @@ def _possible(differences: list[float], largest: float) -> str:
     """Return the range of differences as text; those beyond the largest that the metric allows cannot be found."""
     least = min(differences)
     if least > largest:
-        return f"none (two figures differ by at most {largest:g})"
+        return f"none (two values differ by at most {largest:g})"
     return f"{decimals(least)}, in others none" if max(differences) > largest else _range(differences)
 
 

@@ -47,7 +47,7 @@ def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_bet
     validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
     if validation.shape != test.shape or validation.ndim != 2:
         raise ResultsError(
-            f"nested selection: received {validation.shape} validation and {test.shape} test figures; "
+            f"nested selection: received {validation.shape} validation and {test.shape} test values; "
             "wanted: (instances, folds) of both."
         )
     is_there = ~(np.isnan(validation) | np.isnan(test))

@@ -23,7 +23,7 @@ _NOTES = (
     "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
     "The interval and chance belong to the figure that is named.",
     "There is no interval with fewer than 3 items, if some item has no value, or if it takes too long (of many clips).",
-    "Pooled figures that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
+    "Pooled values that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
 )
 
 

@@ -51,7 +51,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         "A label is predicted from its threshold on.",
         "Validation clips of each fold choose the threshold (the largest F1 score), never its test clips.",
         "share: of the clips that have the label.",
-        "average precision: the mean over the folds whose test clips have the label; other figures are of all clips together.",
+        "average precision: the mean over the folds whose test clips have the label; other values are of all clips together.",
         "chance: the average precision of a random order of the clips, on average; the mean over the same folds.",
         "n untuned: folds no validation clip of which has the label; its threshold is 0.5 there.",
     ]

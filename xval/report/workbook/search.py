@@ -15,7 +15,7 @@ _HEADER = ("instance", "fold", "trial", "state", "score", "figure", "epochs", "s
 _NOTES = (
     "Bold: the trial whose settings the fold trains and tests with. score: on items that the fold does not test.",
     "state: pruned, stopped early by what earlier trials had reached; diverged, the loss was NaN or infinite.",
-    "The best score of a fold is too good, because it was chosen by it; the test figures of the instance are not.",
+    "The best score of a fold is too good, because it was chosen by it; the test values of the instance are not.",
 )
 
 

@@ -36,8 +36,8 @@ _NOTES = (
     "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
-    "(n=4): fewer folds than the experiment has are in this figure: they are not done, failed, or have no value (NaN).",
-    "chance: what the best strategy reaches that does not listen, in the unit of the figure; the sheet figures names it.",
+    "(n=4): fewer folds than the experiment has are in this value: they are not done, failed, or have no value (NaN).",
+    "chance: what the best strategy reaches that does not listen, in the unit of the metric; the sheet figures names it.",
 )
 
 

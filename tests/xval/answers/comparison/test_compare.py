@@ -189,7 +189,7 @@ def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
     (plans, *_) = describe_plans(compare_accuracy([noisy, steady], baseline, bounds=(0.0, 1.0)))
     (mixed, *_) = describe_plans(compare_accuracy([noisy, level], baseline, bounds=(0.0, 1.0)))
 
-    assert "4 items and 1 seed, as now: none (two figures differ by at most 1); 8 items" in plans
+    assert "4 items and 1 seed, as now: none (two values differ by at most 1); 8 items" in plans
     assert re.search(r"4 items and 1 seed, as now: 0\.\d+, in others none;", mixed)
 
 
@@ -301,7 +301,7 @@ def test_a_figure_that_is_not_known_of_items_is_compared_over_folds():
     assert (pair.basis, pair.claim) == ("folds", "this way of training")
     assert pair.test == corrected_t(np.array([0.7 - 0.4, 0, 0]), RATIO)
     assert not pair.of_items
-    assert "The figure is not known of items: folds are compared." in describe_limits(found)[0]
+    assert "The value is not known of items: folds are compared." in describe_limits(found)[0]
     assert "corrected resampled t test (Nadeau & Bengio, 2003)" in describe_to_publish(found)
 
 

@@ -70,5 +70,5 @@ def test_random_instances_are_chosen_without_a_bias():
 
 
 def test_other_shapes_are_refused():
-    with pytest.raises(ResultsError, match=r"received \(2, 4\) validation and \(4, 2\) test figures"):
+    with pytest.raises(ResultsError, match=r"received \(2, 4\) validation and \(4, 2\) test values"):
         select_nested(VALIDATION, TEST.T, higher_is_better=True)
