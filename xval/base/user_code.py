@@ -225,7 +225,8 @@ def _forget_others(name: str) -> None:
     is_architecture = name.startswith(f"{SHARED_PACKAGE}.") and spec is not None and spec.origin is not None
     imported = imported_modules(Path(str(spec.origin))) if spec and is_architecture else ()
     tops = {path.partition("/")[0].removesuffix(".py") for path in own_files([name, *imported], known=PACKAGES)}
-    loaded = [module for module in sys.modules if module == name or module.partition(".")[0] in tops]
+    known = tuple(sys.modules)  # other threads may import meanwhile
+    loaded = [module for module in known if module == name or module.partition(".")[0] in tops]
     others = {module for module in loaded if _lies_elsewhere(module)}
     packages = {module.partition(".")[0] for module in others} - {SHARED_PACKAGE}
     for module in loaded:

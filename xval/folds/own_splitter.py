@@ -107,7 +107,7 @@ def _load(path: str) -> Any:
     for file in files.values():
         with suppress(OSError):  # Python takes its copy for one of an edit in the same second that leaves the size as it was
             Path(cache_from_source(str(file))).unlink()
-    loaded = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
+    loaded = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     try:
         part = user_code.load(path)
     finally:

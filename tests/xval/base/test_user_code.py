@@ -48,6 +48,20 @@ def test_an_error_is_placed_in_the_users_own_file_and_not_where_it_was_raised(ow
     assert describe_place(refused.value) == ""
 
 
+def test_a_module_is_imported_while_another_thread_imports_too(own_package, monkeypatch):
+    class Name(str):
+        def partition(self, separator):
+            sys.modules["imported_meanwhile"] = sys
+            return str(self).partition(separator)
+
+    monkeypatch.setitem(sys.modules, "imported_meanwhile", sys)
+    del sys.modules["imported_meanwhile"]
+    monkeypatch.setitem(sys.modules, Name("first"), sys)
+
+    assert load("own_package.parts.loss")
+    assert "imported_meanwhile" in sys.modules
+
+
 def test_a_name_from_elsewhere_is_known_only_when_it_is_loaded(own_package):
     assert find_definition("own_package.parts.ALIAS").node is None
     assert load("own_package.parts.ALIAS").__name__ == "Adam"
