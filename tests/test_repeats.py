@@ -7,6 +7,7 @@ import pytest
 
 from xval import load_results
 from xval.answers.audit import audit
+from xval.answers.read import read_instances
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
@@ -97,6 +98,24 @@ def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
         shutil.copyfile(first / name, second / name)
         said = f"instance 1, fold 1, repeat 2: its {name} is that of instance 1, fold 1, which was trained with another seed"
         assert said in faults()["repeats"]
+
+
+def test_an_estimator_without_randomness_is_fitted_once_and_that_is_said(project, run):
+    project.write_script({"architecture": "logistic"}, num_folds=2)
+    said = "logistic (instance 1): fitted once in each fold, not 3 times: nothing in logistic is random."
+
+    _, planned = run("--dry-run", "--repeats", "3")
+    folder, printed = run("--repeats", "3")
+
+    assert said in planned
+    assert folder.jobs(1) == [(1, fold, 1) for fold in (1, 2)]
+    assert "Repeats are missing" not in printed
+    assert "between seeds" not in printed
+    assert read_status(folder).count("to do") == 0
+    for fold in (1, 2):  # as an earlier version left it
+        shutil.copytree(folder.fold_folder(1, fold), folder.fold_folder(1, fold, 2))
+    (instance,) = read_instances(ExperimentFolder(folder.path), [1])
+    assert (instance.n_repeats, len(instance.done)) == (1, 2)
 
 
 def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_them(project, run):

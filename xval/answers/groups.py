@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from xval.answers.group_columns import GroupColumn
 from xval.answers.metric_over_items import MetricOverItems
-from xval.answers.over_items import read_repeats, whole_repeats
 from xval.answers.pretrained import clause, judge_instance
+from xval.answers.whole_repeats import read_repeats, whole_repeats
 from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.base.module_places import looking_in

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from xval.base.numbers import finite_or_none
 from xval.measures.label_counts import random_average_precision
 from xval.results.instance import InstanceResults
+from xval.results.item_figures import ClassRecall
 
 _COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 
@@ -24,6 +25,8 @@ class LabelFigures(NamedTuple):
         chance: That of a random order of the clips, on average; the mean over the same folds.
         precision: Of all clips together, at the thresholds of their folds, as are recall and F1; None: never predicted.
         recall: None: no clip has it.
+        recall_low: Lower end of its 95 % interval over items; None: there is none.
+        recall_high: Upper end.
         f1: None: neither predicted nor in any clip.
         true_positives: Clips that have it and got it.
         false_positives: Clips that got it and do not have it.
@@ -41,6 +44,8 @@ class LabelFigures(NamedTuple):
     chance: float | None
     precision: float | None
     recall: float | None
+    recall_low: float | None
+    recall_high: float | None
     f1: float | None
     true_positives: int
     false_positives: int
@@ -54,10 +59,13 @@ class LabelFigures(NamedTuple):
 def label_figures(instance: InstanceResults) -> list[LabelFigures]:
     """Return the figures of the labels of an instance; none where clips have one class, or no fold is finished."""
     records = [record for record in instance.done.values() if record.get("thresholds")]
-    return [_of_label(str(name), records) for name in (records[0]["thresholds"] if records else ())]
+    return [
+        _of_label(str(name), records, instance.class_recalls.get(name))
+        for name in (records[0]["thresholds"] if records else ())
+    ]
 
 
-def _of_label(name: str, records: list[dict[str, object]]) -> LabelFigures:
+def _of_label(name: str, records: list[dict[str, object]], recall: ClassRecall | None) -> LabelFigures:
     label_metrics = [record["class_metrics"]["test"][name] for record in records]  # type: ignore[index]
     right, invented, missed, others = (sum(int(job_metrics[count]) for job_metrics in label_metrics) for count in _COUNTS)
     areas: dict[object, list[float]] = {}
@@ -76,6 +84,8 @@ def _of_label(name: str, records: list[dict[str, object]]) -> LabelFigures:
         fmean(levels.values()) if levels else None,
         _share(right, right + invented),
         _share(right, right + missed),
+        recall and recall["low"],
+        recall and recall["high"],
         _share(2 * right, 2 * right + invented + missed),
         right,
         invented,

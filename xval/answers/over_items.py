@@ -10,7 +10,7 @@ and seeds change, where there are several.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
@@ -18,10 +18,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.deals import folds_of_deals, group_runs
+from xval.answers.class_recalls import class_recalls
+from xval.answers.deals import group_runs
 from xval.answers.events_over_items import measure_events
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.tested_items import item_means
+from xval.answers.whole_repeats import read_repeats, whole_repeats
 from xval.base.numbers import finite_or_nan, finite_or_none
 from xval.measures import metrics
 from xval.measures.label_counts import decide
@@ -33,7 +35,7 @@ from xval.results.added_metrics import constant_chance
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
 from xval.results.job_key import JobKey
-from xval.results.tested_examples import TestedExamples, read_examples
+from xval.results.tested_examples import TestedExamples
 
 MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
 _TWO_SIDED = 1.96  # deviations of a normal distribution that 97.5 % lie below
@@ -69,6 +71,7 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
         "n_items": 0,
         "folds_lacking_classes": [],
         "missing": "",
+        "classes": {},
         "figures": {},
     }
     if not records:
@@ -95,10 +98,12 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
         examples = read_repeats(instance, repeats, clip_average)
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         over_items["figures"][side] = _measure(task, examples, known, further or {})
+        decided = examples
         if records[0].get("thresholds"):
-            over_items["figures"][side] |= _measure_decided(
-                task, [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
-            )
+            decided = [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
+            over_items["figures"][side] |= _measure_decided(task, decided)
+        if side == clip_side and task.has_classes and task.target != "frame":
+            over_items["classes"] = class_recalls(decided, class_names)
         over_items["folds_lacking_classes"] = sorted(
             {fold for of_repeat in examples for fold in _lacking_folds(task, of_repeat)}
         )
@@ -131,33 +136,6 @@ def _read_values(
 def _of_runs(of_repeats: Sequence[float], repeats: Sequence[Collection[int]]) -> list[float]:
     """Return the mean of each training run from the figures of the repeats, whose folds are given too."""
     return [fmean(of_repeats[place] for place in run) for run in group_runs(repeats)]
-
-
-def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
-    """Return the jobs by fold, of each repeat of a deal that has all finished folds of the deal.
-
-    All of them have the same items: those of the deal that has tested most so far.
-    """
-    deals = folds_of_deals(instance).values()
-    items = [{item for fold in folds for item in instance.folds[fold]["item_metrics"]["test"]} for folds in deals]
-    whole = []
-    for folds, tested in zip(deals, items, strict=True):
-        by_repeat: dict[int, dict[int, JobKey]] = {}
-        for key in instance.done:
-            if key.fold in folds:
-                by_repeat.setdefault(key.repeat, {})[key.fold] = key
-        if tested == max(items, key=len):
-            whole += [jobs for _, jobs in sorted(by_repeat.items()) if jobs.keys() == set(folds)]
-    return whole
-
-
-def read_repeats(
-    instance: InstanceResults, repeats: Iterable[Mapping[int, JobKey]], clip_average: str | None
-) -> list[TestedExamples]:
-    """Return all that was tested in each repeat; the arguments are those of `whole_repeats` and `read_examples`."""
-    class_names = next(iter(instance.folds.values())).get("class_names", [])
-    files = [{fold: instance.predictions_file(key) for fold, key in jobs.items()} for jobs in repeats]
-    return [read_examples(instance.task, paths, class_names, clip_average) for paths in files]
 
 
 def _measure(
@@ -198,7 +176,7 @@ def _measure(
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = left_out = None
-        if (metric.is_mean or is_whole) and np.isfinite(known.values).all():
+        if (metric.is_mean or (is_whole and not metric.is_pooled)) and np.isfinite(known.values).all():
             basis = "items"
             interval = known.interval(metric.bounds)
         else:
@@ -214,7 +192,8 @@ def _measure(
         if name in further and chance is None:
             groups = rows if basis == "items" else [np.arange(len(targets))]
             chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
-        item_figures[name] = make_figure(float(known.values.mean()), value, basis, interval, chance or _NO_CHANCE)
+        of_all = math.nan if metric.is_pooled else float(known.values.mean())
+        item_figures[name] = make_figure(of_all, value, basis, interval, chance or _NO_CHANCE)
         if left_out:
             item_figures[name]["left_out"] = left_out
         if metric.credit and (metric.is_mean or basis == "pooled"):

@@ -19,6 +19,7 @@ from preprocessing.corpus import open_corpus
 from xval.answers.names import describe_parameters
 from xval.base.errors import JobError, SettingsError, UsageError, counted
 from xval.experiment import command_line
+from xval.experiment.auto_deals import settle_deals
 from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.folds.for_sklearn import ClipFolds, ValidationSide
@@ -276,6 +277,8 @@ class Experiment:
             declaration = replace(declaration, instances={1: {}})
         (instance, *_) = resolve(declaration)
         corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
+        declaration, _ = settle_deals(declaration, {}, [instance], results_folder(instance.settings))
+        (instance, *_) = resolve(declaration)
         plan = load_folds(results_folder(instance.settings), instance.settings)
         return ClipFolds(plan, with_columns(corpus.index, corpus.folder), validation)
 

@@ -49,6 +49,7 @@ from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
 from xval.results.read import Record
 from xval.settings.architectures import trains_network
+from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
 
@@ -151,7 +152,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
             f"{folder.instance_folder(instance.number)}: its folds ran on other code than there is now: {'; '.join(code)}. "
             "Put the code back, or run the instance again with --overwrite; a final model is one that its folds have tested."
         )
-    wanted = job_keys(instance.number, [fold.number for fold in folds.folds], instance.settings.repeats)
+    wanted = job_keys(instance.number, [fold.number for fold in folds.folds], count_repeats(instance.parameters))
     records = done_jobs(folder, instance, folds, sorted({*wanted, *folder.jobs(instance.number)}))
     missing = [key.of_instance for key in wanted if key not in records]
     if missing:

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from preprocessing.console import make_console
+from xval.answers.names import name_instances
 from xval.answers.repeats import describe_seed_twins, seed_twins
 from xval.base.code_hash import find_changed_copies
 from xval.base.config_file import read_default
@@ -21,6 +22,7 @@ from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
+from xval.experiment.auto_deals import settle_deals
 from xval.experiment.checks import find_parts
 from xval.experiment.derived_files import derived_files, print_damaged, update_page
 from xval.experiment.feature_stores import name_in_errors
@@ -46,7 +48,8 @@ from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
 from xval.results.open import open_results
-from xval.settings.resolve import Declaration, resolve
+from xval.settings.randomness import count_repeats
+from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings
 
 
@@ -96,9 +99,11 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     if settings.executor == "command" and not settings.debug_mode:
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = results_folder(settings)
-    if backends := other_backends(folder, instances):
-        declaration = replace(declaration, backends=backends)
+    backends = other_backends(folder, instances)
+    declaration, deals_note = settle_deals(replace(declaration, backends=backends), command.overrides, instances, folder)
+    if backends or deals_note:
         instances = resolve(declaration, command.numbers, command.overrides)
+        settings = instances[0].settings
     replaced = [instance.number for instance in instances] if settings.overwrite_results else []
     if not command.take_over:
         refuse_other_script(folder, declaration, replaced=replaced)
@@ -107,12 +112,15 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     backend_note = _check_backends(planned, declaration)
     if command.dry_run:
+        if deals_note:
+            console.print(deals_note, soft_wrap=True)
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
+        print_fitted_once(instances, console)
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return 0
     if command.take_over:
         take_over(folder, declaration)
-    notes = [] if command.quiet else [backend_note, _describe_changed_engine(planned)]
+    notes = [] if command.quiet else [backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
     for line in filter(None, notes):
         console.print(line, soft_wrap=True)
     is_restored = restore_settings(planned, declaration)
@@ -139,6 +147,16 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     remove_finished_checkpoints(folder)
     with without_collector():
         return tables.print_close(planned, outcomes, console, details=command.details)
+
+
+def print_fitted_once(instances: Sequence[Instance], console: Console) -> None:
+    """Say which instances are fitted once in each fold, though repeats were asked for."""
+    once = [instance for instance in instances if count_repeats(instance.parameters) < instance.settings.repeats]
+    if once:
+        names = ", ".join(sorted({instance.settings.architecture for instance in once}))
+        listed = name_instances([instance.number for instance in once], instances)
+        text = f"{listed}: fitted once in each fold, not {once[0].settings.repeats} times: nothing in {names} is random."
+        console.print(text, soft_wrap=True, markup=False)
 
 
 def _check_backends(planned: Plan, declaration: Declaration) -> str:
@@ -202,6 +220,7 @@ def _run(
     notes.print(where)
     for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
         notes.print(" ".join(describe_seed_twins(group)), soft_wrap=True)
+    print_fitted_once(planned.instances, notes)
     check_search(planned.instances)
     jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)
     searches = make_searches(jobs, declaration, command.overrides, corpus)
@@ -241,7 +260,7 @@ def _end_replacing(planned: Plan) -> None:
     folds = [fold.number for fold in planned.folds.folds]
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
-            available = job_keys(instance.number, folds, instance.settings.repeats)
+            available = job_keys(instance.number, folds, count_repeats(instance.parameters))
             done = done_jobs(planned.folder, instance, planned.folds, available)
             planned.folder.end_replacing(instance.number, done, available)
 

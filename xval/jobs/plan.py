@@ -23,6 +23,7 @@ from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
 from xval.results.read import Record, is_current
 from xval.settings.parameters import hash_parameters
+from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
@@ -136,7 +137,7 @@ def make_plan(
         staying = {key: record for key, record in others.items() if not overwrite or key.fold not in chosen}
         if staying:
             faults.append(_describe_difference(folder, instance, staying, overwrite=overwrite))
-        for key in job_keys(instance.number, chosen, instance.settings.repeats):
+        for key in job_keys(instance.number, chosen, count_repeats(instance.parameters)):
             finished = key in records and key not in others
             kept = finished and (not overwrite or folder.is_replacement(*key))
             (plan.done if kept else plan.to_do).append(key)

@@ -52,6 +52,7 @@ class Metric(NamedTuple):
         chance: Returns its chance level; None: not known.
         aliases: Other names that it is known by.
         credit: Of a metric that is a sum over the examples that are answered right: what each of them adds. None: of others.
+        is_pooled: Whether few examples give another value, so that it is read of all test examples together, not of each item.
     """
 
     function: MetricFunction
@@ -62,6 +63,7 @@ class Metric(NamedTuple):
     chance: ChanceFunction | None = None
     aliases: tuple[str, ...] = ()
     credit: CreditFunction | None = None
+    is_pooled: bool = False
 
 
 SKLEARN = "sklearn:"
@@ -81,6 +83,7 @@ def metric(
     chance: ChanceFunction | None = None,
     aliases: tuple[str, ...] = (),
     credit: CreditFunction | None = None,
+    is_pooled: bool = False,
 ) -> Callable[[Decorated], Decorated]:
     """Make a function of a task's file one of its metrics, under the function's own name.
 
@@ -94,6 +97,7 @@ def metric(
         chance: From targets and weights to its chance level; see `Metric`.
         aliases: Other names that users may ask for it by; figures have the name of the function.
         credit: What an example adds that is answered right; see `Metric`.
+        is_pooled: Whether it is read of all test examples together only; see `Metric`.
 
     Returns:
         The decorator, which leaves the function as it is but for the attributes ``higher_is_better`` and ``metric``.
@@ -101,7 +105,7 @@ def metric(
 
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
-        declared = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit)
+        declared = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit, is_pooled)
         if package == PACKAGE:
             _METRICS.setdefault(task_type, {})[function.__name__] = declared
         function.higher_is_better = higher_is_better  # type: ignore[attr-defined]

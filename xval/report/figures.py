@@ -52,6 +52,15 @@ def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
     return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], _OF[over_items["of"]], chance, folds)
 
 
+def recall_texts(instance: InstanceResults) -> dict[str, str]:
+    """Return the recall of each class with its interval over items, ``0.84 [0.77, 0.90]``, the lowest first."""
+    texts = {}
+    for name, found in sorted(instance.class_recalls.items(), key=lambda entry: entry[1]["recall"] or 0.0):
+        between = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
+        texts[name] = f"{found['recall']:.2f}{between}"
+    return texts
+
+
 def parameter_text(instance: InstanceResults, name: str) -> str:
     """Return a parameter as text: None and lists as in config.ini, ``–`` for one that the instance does not have."""
     return str(parameter_value(shown_parameter(instance, name, "–")))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from xval.answers.item_words import item_word
 from xval.base.errors import ResultsError, counted
 from xval.report.experiment_list import rebuild_command
 from xval.report.experiment_summary import tested_items, what_was_tested
@@ -76,7 +77,7 @@ def describe_looks(instances: Sequence[InstanceResults]) -> str:
         counted(looks.n_seeds, "seed"),
     )
     text = (
-        f"These {counted(looks.n_items, 'test item')} were looked at by {who}: {', '.join(counts)}. Choices "
+        f"These {counted(looks.n_items, f'test {item_word(instances)}')} were looked at by {who}: {', '.join(counts)}. Choices "
         "made after seeing test values bias later ones upwards (Kapoor et al., 2024)."
     )
     if not looks.unknown:

@@ -15,11 +15,12 @@ from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task
 from xval.report import charts, svg
 from xval.report.contents import PageContents
-from xval.report.figures import estimate, parameter_text
+from xval.report.figures import estimate, parameter_text, recall_texts
 from xval.report.trials import MOST_PICTURED, draw_trials
 
 _MOST_BYTES = 20_000_000
 _MOST_CLASSES = 25  # with more, the most frequent confusions are listed in the place of a matrix
+_MOST_RECALLS = 10  # of those
 
 
 def instance_sections(environment: Environment, contents: PageContents, task: Task) -> dict[int, Markup]:
@@ -57,10 +58,12 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             curves=_curves(contents, number, limits),
             confusion=own,
             labels=label_figures(instance),
+            recalls=recall_texts(instance),
             deals=instance.n_deals,
             difference=own.shares - reference.shares if has_difference and own and reference else None,
             selected=selected,
             most_classes=_MOST_CLASSES,
+            most_recalls=_MOST_RECALLS,
             predicted=_predicted(contents, number),
             searches=(searches := fold_trials(instance)),
             trial_pictures=[draw_trials(search) for search in searches[:MOST_PICTURED]],

@@ -16,9 +16,10 @@ from typing import Any, TypedDict
 from xval.base.numbers import finite_or_nan
 from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
-from xval.results.item_figures import ItemFigure, OverItems
+from xval.results.item_figures import ClassRecall, ItemFigure, OverItems
 from xval.results.job_key import JobKey
 from xval.results.read import FIGURE_PLACES, Record, WrittenInstance
+from xval.settings.randomness import count_repeats
 from xval.settings.schema import Settings
 
 
@@ -121,7 +122,7 @@ class InstanceResults:
     @property
     def n_repeats(self) -> int:
         """How often each fold is trained."""
-        return max([self.settings.repeats, *(key.repeat for key in self.jobs)])
+        return max([count_repeats(self.parameters), *(key.repeat for key in self.jobs)])
 
     @property
     def n_jobs(self) -> int:
@@ -209,6 +210,11 @@ class InstanceResults:
             return None
         figures = self.over_items["figures"]
         return figures.get(side, figures.get("test", {}) if side == "clip_test" else {}).get(metric)
+
+    @property
+    def class_recalls(self) -> Mapping[str, ClassRecall]:
+        """The recall of each class of clips that is known, by name."""
+        return self.over_items.get("classes", {}) if self.over_items else {}
 
     def rows(self, *, with_items: bool = True) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the table: instance, fold, repeat, side, item, metric, value.

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance
     from xval.measures.statistics.intervals import Interval
 
-OVER_ITEMS_VERSION = 6
+OVER_ITEMS_VERSION = 7
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 
@@ -64,6 +64,24 @@ class ItemFigure(ItemChance):
     left_out: NotRequired[LeftOut]
 
 
+class ClassRecall(TypedDict):
+    """The recall of a class or label over the test clips; None: undefined, or not known.
+
+    Attributes:
+        n_clips: Test clips that have it.
+        n_items: Items that have such clips.
+        recall: Of all these clips together.
+        low: Lower end of the 95 % interval over these items.
+        high: Its upper end.
+    """
+
+    n_clips: int
+    n_items: int
+    recall: float | None
+    low: float | None
+    high: float | None
+
+
 class OverItems(TypedDict):
     """The figures over the test items of an instance.
 
@@ -73,6 +91,7 @@ class OverItems(TypedDict):
         folds_lacking_classes: The folds that test no example of some class that others test; of numbers, those in which one of
             them does not vary.
         missing: Why there are no pooled figures; empty: there are.
+        classes: A `ClassRecall` for each class that occurs, by name; empty where clips have no classes.
         figures: An `ItemFigure` for each metric of the sides ``test`` and, if clips are cut into windows, ``clip_test``.
     """
 
@@ -80,6 +99,7 @@ class OverItems(TypedDict):
     n_items: int
     folds_lacking_classes: list[int]
     missing: str
+    classes: dict[str, ClassRecall]
     figures: dict[str, dict[str, ItemFigure]]
 
 

@@ -31,6 +31,7 @@ from xval.results.read import (
     read_settings,
     requested_metrics,
 )
+from xval.settings.randomness import count_repeats, has_randomness
 
 if TYPE_CHECKING:
     pass
@@ -167,8 +168,10 @@ class OpenResults:
             damaged: Is given a line for each file that cannot be read; None: the first of them is a `ResultsError`.
         """
         folds, written = self.folds, self.settings(number)
-        wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, written.settings.repeats))
-        jobs = [key for key in self.folder.jobs(number) if key in wanted or (not chosen and key.fold in folds.numbers)]
+        wanted = {chosen} if chosen else set(job_keys(number, folds.numbers, count_repeats(written.parameters)))
+        has_seeds = has_randomness(written.parameters)  # else later repeats are copies, which an earlier version trained
+        present = [key for key in self.folder.jobs(number) if has_seeds or key.repeat == 1]
+        jobs = [key for key in present if key in wanted or (not chosen and key.fold in folds.numbers)]
         records, faults = self.records(number, jobs)
         current = self.current(number, records)
         try:

@@ -22,6 +22,7 @@ from xval.results.job_key import SEARCH, JobKey, job_keys
 from xval.results.open import OpenResults
 from xval.results.read import WrittenFolds, WrittenInstance
 from xval.settings.architectures import ENSEMBLE
+from xval.settings.randomness import count_repeats
 from xval.settings.space import SearchPlan
 
 JobState = Literal["done", "failed", "running", "interrupted", "stale", "damaged", "to do"]
@@ -161,7 +162,7 @@ def _read_jobs(
     folder = results.folder
     records, damaged = results.records(instance)
     available = [] if folds is None else folds.numbers
-    repeats = written.settings.repeats if written else 1
+    repeats = count_repeats(written.parameters) if written else 1
     code = _present_code(written) if written else None
     jobs = []
     for key in sorted({*job_keys(instance, available, repeats), *folder.jobs(instance)}):

@@ -39,6 +39,7 @@ class Declaration:
         parameters: Parameters of the experiment, over config.ini.
         instances: The parameters of each numbered instance, over those of the experiment.
         backends: Which backend instances with results ran on, which is what `auto` means of them while it is installed.
+        n_deals: What `auto` means of fold_repeats.
     """
 
     script: str
@@ -47,6 +48,7 @@ class Declaration:
     parameters: dict[str, object] = field(default_factory=dict)
     instances: dict[int, dict[str, object]] = field(default_factory=dict)
     backends: Mapping[int, str] = field(default_factory=dict)
+    n_deals: int = 1
 
     def place(self, *numbers: int) -> str:
         """Return what errors call instances: ``experiments/exp1.py, instance 3``, or ``instances 3-5``."""
@@ -156,6 +158,8 @@ def _resolve_one(
     merged, sources = _merge_layers(declaration, number, defaults, overrides)
     if is_any_backend := merged.get("backend") == AUTO:
         merged["backend"] = installed_or_default(declaration.backends.get(number, ""))
+    if merged.get("fold_repeats") == AUTO:
+        merged["fold_repeats"] = declaration.n_deals
     architecture = _architecture(merged.get("architecture", ""))
     _join_optimizer_arguments(merged, sources, architecture)
 

@@ -27,7 +27,7 @@ def test_every_task_lists_its_metrics_in_the_order_of_its_file():
     )  # fmt: skip
     assert metric_names("classification") == (
         "accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "auc", "eer",
-        "top_5_accuracy",
+        "top_5_accuracy", "brier", "ece",
     )  # fmt: skip
     assert metric_names("frame_classification") == (
         "accuracy", "balanced_accuracy", "f1", "precision", "recall", "macro_f1", "macro_precision", "macro_recall",
@@ -40,7 +40,7 @@ def test_every_task_lists_its_metrics_in_the_order_of_its_file():
 @pytest.mark.parametrize("task_type", task_types())
 def test_scores_rise_and_errors_and_losses_fall(task_type):
     directions = {name: higher_is_better(task_type, name) for name in ("loss", *metric_names(task_type))}
-    errors = {"classification": ["eer"], "regression": ["mse", "rmse", "mae"], "representation": ["mse"]}
+    errors = {"classification": ["eer", "brier", "ece"], "regression": ["mse", "rmse", "mae"], "representation": ["mse"]}
     errors["multilabel_classification"] = ["hamming_loss"]
     assert [name for name, higher in directions.items() if not higher] == ["loss", *errors.get(task_type, [])]
 

@@ -37,6 +37,26 @@ def metrics(folder, instance):
     return json.loads((folder.instance_folder(instance) / "metrics.json").read_text())
 
 
+def test_a_run_leaves_an_index_that_links_the_page(finished, read_page):
+    root = finished.results.parents[1]
+
+    links = [attributes["href"] for attributes in read_page(root / "index.html").of("a")]
+
+    assert (finished.results / "report.html").relative_to(root).as_posix() in links
+
+
+def test_calibration_and_the_recall_of_each_class_have_intervals(finished, read_page):
+    tables = read_page(finished.results / "report.html").tables["details"]
+    rows = [[cell["text"] for cell in row] for table in tables for row in table]
+
+    for name in ("brier", "ece"):
+        (interval, *_), *_ = [row[1:] for row in rows if row[0].startswith(f"test {name}")]
+        assert re.match(r"\d\.\d+ \[\d\.\d+, \d\.\d+\]", interval)
+    (head, *classes), *_ = [table for table in tables if "recall [95 %]" in [cell["text"] for cell in table[0]]]
+    assert len(classes) == len(head) - 2
+    assert all(re.match(r"\d\.\d\d( \[\d\.\d\d, \d\.\d\d\])?$", row[-1]["text"]) for row in classes)
+
+
 def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
     page = read_page(finished.results / "report.html")
 

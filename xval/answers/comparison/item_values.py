@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.answers.metric_over_items import MetricOverItems
-from xval.answers.over_items import MOST_VALUES, read_repeats, whole_repeats
+from xval.answers.over_items import MOST_VALUES
 from xval.answers.tested_items import item_means
+from xval.answers.whole_repeats import read_repeats, whole_repeats
 from xval.measures.metrics import find, metric_names
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import LeftOut

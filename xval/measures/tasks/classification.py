@@ -15,6 +15,7 @@ from xval.base.errors import JobError
 from xval.base.keras_names import KerasMetric
 from xval.measures.answered import combine_clips
 from xval.measures.arrays import area_under_roc, equal_error_rate, mean_of_defined
+from xval.measures.calibration import are_probabilities, brier_score, measure_calibration
 from xval.measures.confusion import Predictions, Targets, per_class
 from xval.measures.forms import AnswerText, Array, ClipAnswers, DrawnFigure, FigureOptions, Names, Renames
 from xval.measures.labels import LabelledData, TrueLabels, match_labels
@@ -127,6 +128,42 @@ def top_5_accuracy(targets: Targets, predictions: Predictions) -> float:
     """Return the share of examples whose true class is among the five most probable ones, the first of them in a tie."""
     best = np.argsort(-predictions, axis=1, kind="stable")[:, :5]
     return float(np.mean((best == targets[:, np.newaxis]).any(axis=1)))
+
+
+def _of_shares(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    """Return the Brier score of the class shares as probabilities: 1 less the sum of their squares."""
+    shares = np.bincount(targets, weights)
+    return Chance(float(1 - np.sum(shares**2)), "the share of each class as its probability")
+
+
+def _shares_are_calibrated(targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: ARG001 - all take both
+    return Chance(0.0, "the share of each class as its probability")
+
+
+@metric(higher_is_better=False, bounds=(0, 2), is_mean=True, chance=_of_shares, aliases=("brier_score",))
+def brier(targets: Targets, predictions: Predictions) -> float:
+    """Return the Brier score: the mean squared distance of the probabilities and the true class, summed over classes.
+
+    0 is perfect, 2 worst; of two classes it is twice scikit-learn's (Brier, Monthly Weather Review 78, 1950). NaN where
+    predictions are no probabilities.
+    """
+    return brier_score(targets, predictions) if are_probabilities(predictions) else float("nan")
+
+
+@metric(
+    higher_is_better=False,
+    bounds=(0, 1),
+    is_pooled=True,
+    chance=_shares_are_calibrated,
+    aliases=("expected_calibration_error",),
+)
+def ece(targets: Targets, predictions: Predictions) -> float:
+    """Return the expected calibration error: the mean distance of accuracy and confidence in 15 bins of equal width.
+
+    Confidence is the probability of the predicted class (Naeini et al., AAAI 2015; Guo et al., ICML 2017). Few examples make it
+    too large, so that it is read of all test examples together. NaN where predictions are no probabilities.
+    """
+    return measure_calibration(targets, predictions).ece if are_probabilities(predictions) else float("nan")
 
 
 def check(targets: Targets, predictions: Predictions) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
-from xval.reuse.new_data.calibration import Calibration
+from xval.measures.calibration import Calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

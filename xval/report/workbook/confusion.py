@@ -1,7 +1,8 @@
 """The sheet *confusion*: a confusion matrix per instance, summed over its folds; with repeats, each fold's mean over them.
 
 Comes in: instances and their ranking. Goes out: counts of test clips or frames (rows: true class, columns: predicted class)
-with a colour scale, and the recall of each class. If there are too many matrices, only the best instances have theirs.
+with a colour scale, and the recall of each class with its interval. If there are too many matrices, only the best instances
+have theirs.
 """
 
 from xval.answers.confusion import Confusion, find_confusion
@@ -32,7 +33,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     class_names = next(iter(matrices.values())).class_names
     shown = contents.ranking.best_of(matrices, max(1, MOST_CELLS // len(class_names) ** 2))
     unit = contents.instances[0].task.unit
-    notes = [f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."]
+    what = f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."
+    notes = [f"{what} The 95 % interval of a recall is over the items that have the class."]
     if any(finished[number].has_windows for number in matrices):
         notes.append(
             "Clips are cut into windows: a clip has one prediction, made of those of its windows; windows are not counted."
@@ -45,7 +47,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         title = cells.title_of(number, contents.names[number])
         row = _put_matrix(sheet, row, title, finished[number], matrices[number], unit)
     sheet.set_width(1, cells.text_width(class_names, lowest=18))
-    for column in range(2, len(class_names) + 3):
+    for column in range(2, len(class_names) + 5):
         sheet.set_width(column, cells.text_width(class_names, highest=16))
     sheet.made.freeze_panes("B2")
 
@@ -58,7 +60,8 @@ def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, m
         repeats += f", {instance.n_deals} deals, which test each anew"
     counted = f"{len(instance.folds)} of {instance.n_folds} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
     sheet.put(row, 1, f"{title} ({counted})", "", cells.BOLD)
-    for column, name in enumerate(("true \\ predicted", *class_names, "recall"), start=1):
+    interval = ("95 % low", "95 % high") if instance.class_recalls else ()
+    for column, name in enumerate(("true \\ predicted", *class_names, "recall", *interval), start=1):
         sheet.put(row + 1, column, name, "", cells.HEADER)
     for true, (name, line) in enumerate(zip(class_names, counts, strict=True)):
         at = row + 2 + true
@@ -67,6 +70,9 @@ def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, m
             sheet.put(at, column, count, "" if isinstance(count, int) else "0.0")
         recall = line[true] / sum(line) if sum(line) else float("nan")
         sheet.put(at, len(class_names) + 2, recall, "0.00")
+        if (found := instance.class_recalls.get(name)) and found["low"] is not None:
+            sheet.put(at, len(class_names) + 3, found["low"], "0.00")
+            sheet.put(at, len(class_names) + 4, found["high"], "0.00")
         # White for none of the clips of a class to blue for all of them.
         sheet.add_scale(range(at, at + 1), range(2, len(class_names) + 2), cells.scale_to(max(sum(line), 1)))
     return row + len(class_names) + 3

@@ -13,7 +13,9 @@ POSITION = 6.5
 
 MOST_ROWS = 5_000  # more make the workbook slow to open
 _SCORES = ("average_precision", "precision", "recall", "f1")
-_FORMATS = dict.fromkeys(("share", "chance", *_SCORES, "lowest_threshold", "highest_threshold"), cells.SCORE_FORMAT)
+_FORMATS = dict.fromkeys(
+    ("share", "chance", *_SCORES, "recall_low", "recall_high", "lowest_threshold", "highest_threshold"), cells.SCORE_FORMAT
+)
 
 
 def is_needed(contents: Contents) -> bool:
@@ -52,6 +54,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         "Validation clips of each fold choose the threshold (the largest F1 score), never its test clips.",
         "share: of the clips that have the label.",
         "average precision: the mean over the folds whose test clips have the label; other values are of all clips together.",
+        "recall low, recall high: 95 % interval over the items that have the label.",
         "chance: the average precision of a random order of the clips, on average; the mean over the same folds.",
         "n untuned: folds no validation clip of which has the label; its threshold is 0.5 there.",
     ]

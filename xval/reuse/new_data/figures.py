@@ -13,6 +13,7 @@ import pandas as pd
 from xval.answers.metric_over_items import MetricOverItems
 from xval.measures import metrics
 from xval.measures.answered import Answered
+from xval.measures.calibration import Calibration, measure_calibration
 from xval.measures.forms import FigureOptions
 from xval.measures.label_counts import decide
 from xval.measures.side import Side
@@ -20,7 +21,6 @@ from xval.measures.statistics.intervals import Interval, figure_interval
 from xval.measures.task import Task
 from xval.measures.tasks.multilabel_classification import TUNED_METRICS
 from xval.results.tested_examples import TestedExamples
-from xval.reuse.new_data.calibration import Calibration, measure_calibration
 
 
 @dataclass(frozen=True)

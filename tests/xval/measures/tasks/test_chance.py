@@ -16,13 +16,17 @@ def one_hot(number, n_classes):
 
 
 CLASSES = RNG.choice(8, size=900, p=[0.3, 0.2, 0.15, 0.1, 0.1, 0.05, 0.05, 0.05])
+SHARES = np.bincount(CLASSES) / len(CLASSES)
 FRAMES = RNG.choice(4, size=900, p=[0.5, 0.3, 0.15, 0.05])
 LABELS = (RNG.random((900, 3)) < [0.45, 0.3, 0.1]).astype(np.float32)
 NUMBERS = RNG.gamma(2, size=(900, 2)).astype(np.float32)
 ERRORS = RNG.gamma(2, size=900).astype(np.float32)
 # Targets, and answers that are the same for every example.
 CASES = {
-    "classes": ("classification", CLASSES, [one_hot(number, 8) + np.bincount(CLASSES) / 1e4 for number in range(8)]),
+    "classes": (
+        "classification", CLASSES,
+        [(one_hot(number, 8) + SHARES / 9) / (1 + 1 / 9) for number in range(8)] + [np.tile(SHARES, (900, 1))],
+    ),
     "frames": ("frame_classification", FRAMES, [one_hot(number, 4) for number in range(4)]),
     "labels": ("frame_classification", LABELS, [np.tile(np.float32(on), (900, 1)) for on in product((0, 1), repeat=3)]),
     "several": (

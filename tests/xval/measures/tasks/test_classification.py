@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xval.base.errors import JobError
 from xval.measures.confusion import class_metrics, confusion_matrix
-from xval.measures.metrics import compute
+from xval.measures.metrics import compute, find
 
 
 def one_hot(predicted, n_classes):
@@ -84,6 +84,20 @@ def test_the_equal_error_rate_is_the_mean_over_the_classes_that_occur():
     assert np.isnan(compute("classification", np.array([1, 1]), predictions[:2])["eer"])
 
 
+def test_calibration_worked_out_by_hand():
+    # confidences 0.9, 0.9, 0.6, 0.6 in two bins; right, wrong, right, right
+    predictions = np.float32([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]])
+    found = compute("classification", np.array([0, 1, 0, 1]), predictions)
+    assert found["ece"] == pytest.approx((abs(1 / 2 - 0.9) + abs(1 - 0.6)) / 2)
+    assert found["brier"] == pytest.approx((0.02 + 1.62 + 0.32 + 0.32) / 4)
+    chance = find("classification", "brier").chance(np.array([0, 0, 0, 1]), np.full(4, 0.25))
+    constant = compute("classification", np.array([0, 0, 0, 1]), np.tile(np.float32([0.75, 0.25]), (4, 1)))
+    assert chance.value == pytest.approx(constant["brier"])
+    assert constant["ece"] == pytest.approx(find("classification", "ece").chance(np.array([0]), np.ones(1)).value)
+    no_probabilities = compute("classification", np.array([0, 1]), np.float32([[3.0, -1.0], [0.5, 0.5]]))
+    assert np.isnan([no_probabilities["ece"], no_probabilities["brier"]]).all()
+
+
 def test_top_5_accuracy_counts_the_five_most_probable_classes():
     # every class number of 0..6 once; class 6 is the least probable, class 5 the sixth
     predictions = np.repeat(np.float32([[0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.05]]), 7, axis=0)
@@ -131,7 +145,8 @@ def test_scikit_learn_agrees(drawn):
             "precision": sklearn.metrics.precision_score(targets, predicted, **macro),
             "recall": sklearn.metrics.recall_score(targets, predicted, **macro),
         }
-    del found["auc"], found["eer"]
+    del found["auc"], found["eer"], found["ece"]
+    expected["brier"] = np.mean(np.sum((predictions - one_hot(targets, predictions.shape[1])) ** 2, axis=1))
     if any(len(set(row)) < len(row) for row in predictions.tolist()):
         found.pop("top_5_accuracy", None)  # of equal ones scikit-learn takes the last
     elif predictions.shape[1] > 5:
@@ -147,6 +162,8 @@ def test_the_order_of_examples_does_not_matter_and_scores_lie_between_0_and_1(dr
     order = np.random.default_rng(seed).permutation(len(targets))
     found = compute("classification", targets, predictions)
     assert compute("classification", targets[order], predictions[order]) == pytest.approx(found, nan_ok=True)
+    brier = found.pop("brier")
+    assert 0 <= brier <= 1 + np.max(np.sum(predictions.astype(float) ** 2, axis=1))
     assert all(0 <= value <= 1 for value in found.values() if not np.isnan(value))
     assert np.isnan(found["auc"]) == (len(np.unique(targets)) == 1)
 
@@ -155,7 +172,7 @@ def test_the_order_of_examples_does_not_matter_and_scores_lie_between_0_and_1(dr
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=30).filter(lambda drawn: len(set(drawn)) > 1))
 def test_a_perfect_answer_scores_1_in_everything(drawn):
     found = compute("classification", np.array(drawn), one_hot(drawn, 5))
-    assert found == pytest.approx(dict.fromkeys(found, 1.0) | {"eer": 0.0})
+    assert found == pytest.approx(dict.fromkeys(found, 1.0) | {"eer": 0.0, "brier": 0.0, "ece": 0.0})
 
 
 @pytest.mark.parametrize(

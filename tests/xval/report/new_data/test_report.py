@@ -1,6 +1,7 @@
 """The text, the tables and the pictures of an evaluation."""
 
 import json
+import re
 from io import BytesIO
 
 import matplotlib.image
@@ -9,10 +10,10 @@ import pandas as pd
 import pytest
 
 from xval.base.errors import ResultsError
+from xval.measures.calibration import measure_calibration
 from xval.report.new_data.folder import check_output, write_report
 from xval.report.new_data.pictures import draw_confusion, draw_reliability
 from xval.report.new_data.text import describe, worst_items
-from xval.reuse.new_data.calibration import measure_calibration
 
 
 def size_of(png):
@@ -33,7 +34,7 @@ def test_the_report_is_short_and_warns_before_it_counts(make_outcome):
     assert f"accuracy  {outcome.figures.metrics['accuracy']:.3f}".split()[1] in text
     assert "(95 %, t on the logit scale, over 6 items)" in text
     assert "little about others" not in text
-    assert f"ECE {outcome.figures.calibration.ece:.3f}" in text
+    assert re.search(rf"\nece +{outcome.figures.calibration.ece:.3f} .*95 %", text)
     worst = min(outcome.figures.item_metrics.items(), key=lambda entry: entry[1]["balanced_accuracy"])[0]
     assert worst_items(outcome.figures, "classification")[0][0] == worst
     assert lines[[line.split()[:1] for line in lines].index(["item"]) + 1].startswith(worst)

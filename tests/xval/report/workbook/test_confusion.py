@@ -1,5 +1,7 @@
 """The sheet *confusion*: one matrix per instance, summed over its folds."""
 
+from dataclasses import replace
+
 import pytest
 
 from xval.report.workbook import confusion
@@ -19,6 +21,18 @@ def test_matrices_are_summed_over_finished_folds(workbook_of, make_instance, mak
         ["yes", 2, 3, 0.6],
     ]
     assert sheet["A8"].value == "cnn_small (instance 2) (1 of 1 folds, 10 clips)"
+
+
+def test_a_recall_has_its_interval_where_it_is_known(workbook_of, make_instance):
+    instance = make_instance(1, [0.7])
+    known = {"no": {"n_clips": 5, "n_items": 3, "recall": 0.8, "low": 0.6, "high": 0.9}}
+    whole = {"version": 0, "n_items": 3, "folds_lacking_classes": [], "missing": "", "figures": {}, "classes": known}
+    rows = rows_of(workbook_of([replace(instance, over_items=whole)])["confusion"])
+    assert rows[3:6] == [
+        ["true \\ predicted", "no", "yes", "recall", "95 % low", "95 % high"],
+        ["no", 4, 1, 0.8, 0.6, 0.9],
+        ["yes", 2, 3, 0.6, None, None],
+    ]
 
 
 def test_each_true_class_has_a_scale_from_none_to_all_of_its_clips(workbook_of, make_instance):

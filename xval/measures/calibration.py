@@ -8,15 +8,18 @@ Networks, ICML 2017); score: Brier (Monthly Weather Review 78, 1950).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from xval.base.errors import JobError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 N_BINS = 15
+_ROUNDING = 1e-5  # float32 probabilities may exceed 1
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,10 @@ class Calibration:
     brier: float
 
     @property
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """A row per bin: from, to, n, accuracy, confidence."""
+        import pandas as pd  # here, because metrics are measured without it
+
         columns = {"from": self.edges[:-1], "to": self.edges[1:], "n": self.counts}
         return pd.DataFrame(columns | {"accuracy": self.accuracy, "confidence": self.confidence})
 
@@ -63,8 +68,7 @@ def measure_calibration(targets: NDArray[Any], probabilities: NDArray[Any], *, n
             "(n_examples,), (n_examples, n_classes), at least one example, and 1 bin or more are wanted."
         )
     wide = probabilities.astype(np.float64)
-    # float32 probabilities may exceed 1 by rounding.
-    if not (wide.min() >= 0 and wide.max() <= 1 + 1e-5):
+    if not are_probabilities(wide):
         raise JobError(f"calibration: received probabilities from {wide.min():g} to {wide.max():g}; 0 to 1 are wanted.")
     confidences = np.minimum(wide.max(axis=1), 1.0)
     is_right = wide.argmax(axis=1) == targets
@@ -75,8 +79,6 @@ def measure_calibration(targets: NDArray[Any], probabilities: NDArray[Any], *, n
         accuracy = np.bincount(bins, weights=is_right, minlength=n_bins) / counts
         confidence = np.bincount(bins, weights=confidences, minlength=n_bins) / counts
     gaps = np.abs(accuracy - confidence)
-    truth = np.zeros_like(wide)
-    truth[np.arange(len(targets)), targets] = 1
     return Calibration(
         edges=edges,
         counts=counts,
@@ -84,5 +86,17 @@ def measure_calibration(targets: NDArray[Any], probabilities: NDArray[Any], *, n
         confidence=confidence,
         ece=float(np.nansum(gaps * counts) / len(targets)),
         mce=float(np.nanmax(gaps)),
-        brier=float(np.mean(np.sum((wide - truth) ** 2, axis=1))),
+        brier=brier_score(targets, wide),
     )
+
+
+def brier_score(targets: NDArray[Any], probabilities: NDArray[Any]) -> float:
+    """Return the `brier` of a `Calibration`; the arguments are those of `measure_calibration`."""
+    wide = probabilities.astype(np.float64)
+    of_true = wide[np.arange(len(targets)), targets]
+    return float(np.mean(np.sum(wide**2, axis=1) - 2 * of_true + 1))
+
+
+def are_probabilities(predictions: NDArray[Any]) -> bool:
+    """Return whether predictions lie from 0 to 1."""
+    return bool(predictions.min() >= 0 and predictions.max() <= 1 + _ROUNDING)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xval.base.errors import JobError
-from xval.reuse.new_data.calibration import measure_calibration
+from xval.measures.calibration import measure_calibration
 
 
 def two_classes(confidences, is_right):

@@ -1,0 +1,62 @@
+"""The recall of each class or label over the test clips of an instance, with its interval over items.
+
+Comes in: what was tested in each repeat. Goes out: a `ClassRecall` for each class that occurs.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.answers.metric_over_items import MetricOverItems
+from xval.measures.confusion import all_classes
+from xval.measures.metrics import Metric
+from xval.results.item_figures import ClassRecall
+from xval.results.tested_examples import TestedExamples
+
+_MOST_INTERVALS = 200_000  # classes times items; more would take minutes
+
+
+def class_recalls(repeats: Sequence[TestedExamples], class_names: Sequence[str]) -> dict[str, ClassRecall]:
+    """Return the recall of each class, averaged over repeats.
+
+    The items of an interval are those that have clips of the class: the others say nothing of it.
+
+    Args:
+        repeats: All clips that were tested, in each repeat of each deal; of several labels with 0 and 1 for probabilities.
+        class_names: Of the outputs.
+    """
+    of_repeats = [all_classes(examples.targets, examples.predictions) for examples in repeats]
+    has_intervals = len(class_names) * len(repeats[0].names) <= _MOST_INTERVALS
+    recalls = {}
+    for number, name in enumerate(class_names):
+        true = [is_true[:, number] for is_true, _ in of_repeats]
+        if not true[0].any():
+            continue
+        found = [_with_predictions(examples, own[1][:, number]) for examples, own in zip(repeats, of_repeats, strict=True)]
+        over_items = MetricOverItems(_RECALL, found, true, is_mean=False)
+        interval = over_items.interval() if has_intervals else None
+        recalls[name] = ClassRecall(
+            n_clips=int(true[0].sum()),
+            n_items=len(over_items.items),
+            recall=over_items.figure(),
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
+        )
+    return recalls
+
+
+def _share(targets: NDArray[Any], predictions: NDArray[Any]) -> float:  # noqa: ARG001 - of clips that all have the class
+    return float(predictions.mean())
+
+
+_RECALL = Metric(_share, higher_is_better=True, bounds=(0, 1))
+
+
+def _with_predictions(examples: TestedExamples, predicted: NDArray[np.bool_]) -> TestedExamples:
+    """Return the same examples, whose prediction is whether they were answered with one class."""
+    own = copy(examples)
+    own.predictions = predicted[:, np.newaxis].astype(np.float32)
+    return own

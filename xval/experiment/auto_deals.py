@@ -1,0 +1,71 @@
+"""What `fold_repeats = auto` means: three deals of the folds where training is cheap, and else one.
+
+Comes in: what a script declares. Goes out: the same with the number of deals, and a sentence on why.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from xval.base.config_file import read_default
+from xval.base.errors import FoldsError, SettingsError
+from xval.base.keras_backends import AUTO
+from xval.jobs.folds_file import load_folds
+from xval.results.folder import ExperimentFolder
+from xval.results.open import open_results
+from xval.settings.architectures import trains_network
+from xval.settings.resolve import Declaration, Instance, resolve
+from xval.settings.schema import Settings
+
+N_DEALS = 3
+MOST_TRAINED = 20_000  # clips times epochs, of an instance in one fold
+
+
+def settle_deals(
+    declaration: Declaration, overrides: Mapping[str, object], chosen: list[Instance], folder: ExperimentFolder
+) -> tuple[Declaration, str]:
+    """Return the declaration with the number of deals, and why; unchanged, with an empty text, where it is not `auto`.
+
+    All instances that are declared decide, since they share the folds; those that are chosen, where others are wrong.
+
+    Raises:
+        UsageError: There is no corpus, or it cannot be split.
+    """
+    layers = {"fold_repeats": read_default("folds", "fold_repeats")} | declaration.parameters | dict(overrides)
+    if layers["fold_repeats"] != AUTO:
+        return declaration, ""
+    instances = chosen
+    with suppress(SettingsError):
+        instances = resolve(declaration, None, overrides)
+    n_deals, why = _choose([instance.settings for instance in instances], folder)
+    return replace(
+        declaration, n_deals=n_deals
+    ), f"fold_repeats = auto: {n_deals} deal{'s' * (n_deals > 1)} of the folds, {why}."
+
+
+def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int, str]:
+    settings = all_settings[0]
+    if folder.folds_file.exists() and (results := open_results(folder)).done(
+        key for number in folder.instances() for key in folder.jobs(number)
+    ):
+        return results.folds.plan.n_deals, "as in the results that are there"
+    if settings.fold_strategy != "balanced":
+        return 1, f"since fold_strategy = {settings.fold_strategy} deals once"
+    if settings.repeats > 1:
+        return 1, "since repeats train each fold anew"
+    from preprocessing.corpus import open_corpus  # here, because it loads pandas
+
+    index = open_corpus(settings.dataset, Path(settings.data_folder)).index
+    n_clips = int((~index["augmented"].astype(bool)).sum())
+    most = max(n_clips * (of.num_epochs if trains_network(of.architecture) else 1) for of in all_settings)
+    trained = f"an instance trains on {most} clips in all epochs of a fold"
+    if any(of.search_plan for of in all_settings):
+        return 1, "since settings are searched"
+    if most > MOST_TRAINED:
+        return 1, f"since {trained}, more than {MOST_TRAINED}"
+    try:
+        load_folds(folder, settings.model_copy(update={"fold_repeats": N_DEALS}))
+    except FoldsError:
+        return 1, f"since the items cannot be dealt {N_DEALS} times"
+    return N_DEALS, f"since {trained}, at most {MOST_TRAINED}"
