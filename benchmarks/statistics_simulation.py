@@ -1,6 +1,6 @@
 """False positives, coverage and power of xval.measures.statistics, on corpora that are drawn anew. Prints the ratio last.
 
-python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE] [--intervals]
+python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE] [--intervals | --ways]
 
 With --intervals: instead, how often intervals cover for the models and, of several deals or seeds, for the method, near 1, and
 where an instance is selected. The ratio is that of the largest distance of a share from 95 % to 2 %.
@@ -12,7 +12,7 @@ each). Wanted: false positives of the corrected t test and of Holm's family at m
 ratio is the highest of all to that), and intervals over items that cover in 93 to 97 % what the models reach on speakers that
 are drawn anew. How often they cover the mean over all corpora stands beside it: training sets and seeds vary too, which an
 interval over items does not know. The power is that of finding a second algorithm that is better, beside the power that
-xval.measures.statistics.planning expects.
+xval.measures.statistics.planning expects. With --ways: ways to compare two algorithms; see `_ways_to_compare`.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from _simulated_corpora import N_CLASSES, Cell, Layout, answer_new, draw_answers, make_layout
 from _simulated_intervals import simulate_intervals
+from _ways_to_compare import print_ways
 from matplotlib.figure import Figure
 from scipy import special
 from threadpoolctl import threadpool_limits
@@ -204,10 +205,14 @@ if __name__ == "__main__":
     parser.add_argument("--repetitions", type=int, default=N_REPETITIONS, help=f"corpora per study (default: {N_REPETITIONS})")
     parser.add_argument("--csv", type=Path, help="write the first two tables")
     parser.add_argument("--picture", type=Path, help="write a picture of all figures")
+    parser.add_argument("--ways", action="store_true", help="error and power of ways to compare instead")
     parser.add_argument("--intervals", action="store_true", help="the coverage of intervals instead")
     given = parser.parse_args()
     n_corpora = 6 if given.quick else given.repetitions
     if given.intervals:
         print_intervals(n_corpora, given.csv)
+    elif given.ways:
+        with threadpool_limits(1):
+            print_ways(n_corpora)
     else:
         main(n_corpora, given.csv, given.picture)

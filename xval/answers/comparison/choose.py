@@ -8,19 +8,19 @@ out: a `Comparison`. Nothing is trained, and nothing is written.
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from xval.answers.comparison.compare import compare
 from xval.answers.comparison.competitor import Competitor, test_metrics
 from xval.answers.comparison.outcome import ROPE, Comparison
+from xval.answers.estimates import over_items_of
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.read import read_finished, read_instance
+from xval.answers.read import read_finished
 from xval.answers.repeats import seed_twins
 from xval.answers.summary import SIDE_NAMES, direction, has_windows
 from xval.base.errors import ResultsError, SettingsError, suggestion
@@ -207,7 +207,8 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         want(f"{home.path}/")
     for name in instances:
         want(str(name))
-    read = {path: _read(experiments[path], [name for of, name in wanted if of == path]) for path, _ in wanted}
+    paths = dict.fromkeys(path for path, _ in wanted)
+    read = {path: _read(experiments[path], [name for of, name in wanted if of == path]) for path in paths}
     chosen: dict[str, InstanceResults] = {}
     for path, name in wanted:
         prefix = "" if path == home.path.resolve() else f"{experiments[path].path}:"
@@ -237,11 +238,13 @@ def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, Ins
 
 def _over_items(instance: InstanceResults) -> InstanceResults:
     """Return an instance with its figures over items, where it has been read without them and they can be known."""
-    if instance.over_items is not None or isinstance(instance, NestedInstance):
+    if instance.over_items is not None or not instance.done or isinstance(instance, NestedInstance):
         return instance
-    with suppress(ResultsError):  # of what cannot be read folds are compared
-        return read_instance(instance.experiment, instance.number) or instance
-    return instance
+    results, number = open_results(instance.experiment), instance.number
+    known = over_items_of(
+        results, instance, results.folder.state(number), [], None
+    )  # of what cannot be read folds are compared
+    return replace(instance, over_items=known) if known else instance
 
 
 def _nested(experiment: ExperimentFolder, done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance:

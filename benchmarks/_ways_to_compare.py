@@ -1,0 +1,166 @@
+"""Error and power of ways to compare two algorithms, for two claims: of these trained models, and of this way of training.
+
+Comes in: studies of 6 to 60 speakers with one or several deals and seeds. Goes out: a table, a row per study and claim, a
+column per way, with Monte Carlo errors.
+
+Of *these models* a way errs where its interval misses the difference that these very models have on speakers that are drawn
+anew; of *this way of training* where it tells algorithms apart that are equal in the population. Power is that of finding an
+algorithm that is better by some 0.075. Equality errs where it is claimed of algorithms that lie as far apart as the region of
+practical equivalence allows. ``simultaneous`` is how often one of the intervals of three comparisons, which go with Holm's
+method, misses.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+from _simulated_corpora import N_CLASSES, Cell, Layout, answer_new, draw_answers, make_layout
+
+from xval.measures.statistics.comparison import Difference, corrected_t, holm_intervals, item_difference
+from xval.measures.statistics.crossed import Component
+
+LEVEL = 0.05
+SEPARATION, BETTER = 2.0, 2.5
+N_ALGORITHMS = 4
+N_LAYOUTS = 20
+STUDIES = tuple(
+    Cell(n_items, 6, n_seeds, n_deals=n_deals)
+    for n_items in (6, 12, 24, 60)
+    for n_deals, n_seeds in ((1, 1), (1, 3), (3, 1), (3, 3))
+    if n_items > 6 or n_deals == 1  # six items in six folds have one deal
+)
+MIXED_STUDIES = (Cell(12, 6, 3), Cell(24, 6, 1, n_deals=3))
+N_MIXED = 100  # a fit takes half a second
+
+
+def over_items(values: np.ndarray, _layout: Layout) -> Difference:
+    """A t test over items, with what the product adds for training runs left out."""
+    return item_difference(values.reshape(len(values), -1).mean(axis=1, keepdims=True))
+
+
+def over_items_and_runs(values: np.ndarray, _layout: Layout) -> Difference:
+    """What the product does: the variances over items and over training runs are added."""
+    return item_difference(values.reshape(len(values), -1))
+
+
+def crossed(values: np.ndarray, _layout: Layout) -> Difference:
+    """Likewise without what items and runs have in common, which otherwise counts twice (Searle et al., 1992)."""
+    table = values.reshape(len(values), -1)
+    n_items, n_runs = table.shape
+    found = item_difference(table)
+    if n_runs == 1:
+        return found
+    rest = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
+    freedom = (n_items - 1) * (n_runs - 1)
+    common = Component(float((rest**2).sum()) / freedom / rest.size, freedom)
+    parts = [*found.components, common]
+    total = sum(part.variance for part in parts[:2]) - common.variance
+    if total <= parts[0].variance:
+        return Difference(found.value, found.components[:1])
+    return Difference(found.value, (Component(total, total**2 / sum(part.variance**2 / part.freedom for part in parts)),))
+
+
+def over_folds(values: np.ndarray, layout: Layout) -> Difference:
+    """The corrected resampled t test over the folds of all deals, seeds averaged."""
+    n_items, n_deals, _ = values.shape
+    of_deals = values.mean(axis=2)
+    fold_of = layout.fold_of.reshape(n_deals, n_items)
+    folds = [of_deals[of_fold == fold, deal].mean() for deal, of_fold in enumerate(fold_of) for fold in np.unique(of_fold)]
+    return corrected_t(np.array(folds), layout.ratio)
+
+
+def mixed_model(values: np.ndarray, _layout: Layout) -> float:
+    """Return p of a mixed model with crossed random effects of items and runs (statsmodels, REML, Wald)."""
+    import warnings
+
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    table = values.reshape(len(values), -1)
+    items, runs = (place.ravel() for place in np.indices(table.shape))
+    frame = pd.DataFrame({"difference": table.ravel(), "item": items, "run": runs, "all": 1})
+    effects = {"item": "0 + C(item)", "run": "0 + C(run)"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = MixedLM.from_formula("difference ~ 1", frame, groups="all", vc_formula=effects, re_formula="0").fit()
+    return float(fitted.pvalues["Intercept"])
+
+
+WAYS: dict[str, Callable[[np.ndarray, Layout], Difference]] = {
+    "folds, corrected t": over_folds, "items": over_items, "crossed": crossed, "items + runs": over_items_and_runs,
+}  # fmt: skip
+
+
+def draw(cell: Cell, n_repetitions: int, *separations: float) -> Iterator[tuple[np.ndarray, np.ndarray, Layout]]:
+    """Yield the differences of algorithms to the first, and of a study with one run those on new speakers.
+
+    They are float64 (n_algorithms - 1, n_items, n_deals, n_seeds) and (n_algorithms - 1,).
+    """
+    layouts = [make_layout(cell, seed) for seed in range(min(N_LAYOUTS, n_repetitions))]
+    rng = np.random.default_rng(1)
+    for number in range(n_repetitions):
+        layout = layouts[number % len(layouts)]
+        answers, weights = draw_answers(rng, layout, cell.n_repeats, np.array(separations))
+        is_right = (answers == layout.labels[:, np.newaxis, np.newaxis]) & layout.is_clip[:, np.newaxis, np.newaxis]
+        accuracies = is_right.sum(axis=-1) / layout.is_clip.sum(axis=1)[:, np.newaxis, np.newaxis]
+        accuracies = accuracies.reshape(cell.n_deals, cell.n_items, cell.n_repeats, -1).transpose(3, 1, 0, 2)
+        new = np.zeros(len(separations))
+        if cell.n_deals * cell.n_repeats == 1:
+            shares = np.bincount(layout.fold_of.ravel()) / layout.fold_of.size
+            recalls = [
+                np.trace(answer_new(rng, weights[:, :, place], separation, 1), axis1=2, axis2=3).mean(axis=1) / N_CLASSES
+                for place, separation in enumerate(separations)
+            ]
+            new = np.array(recalls) @ shares
+        yield accuracies[1:] - accuracies[0], new[1:] - new[0], layout
+
+
+def measure(cell: Cell, n_repetitions: int) -> dict[str, float]:
+    """Return error and power of each way in a study, and what the product claims of equality and of three comparisons."""
+    errors, power = dict.fromkeys(WAYS, 0), dict.fromkeys(WAYS, 0)
+    missed, equal = 0, 0
+    for differences, truths, layout in draw(cell, n_repetitions, *[SEPARATION] * N_ALGORITHMS):
+        for name, way in WAYS.items():
+            found = way(differences[0], layout)
+            errors[name] += found._replace(value=found.value - truths[0]).p <= LEVEL
+        family = holm_intervals([over_items_and_runs(each, layout) for each in differences])
+        missed += any(not low <= truth <= high for (low, high), truth in zip(family, truths, strict=True))
+    drawn = [(*of_corpus, layout) for *of_corpus, layout in draw(cell, n_repetitions, SEPARATION, BETTER)]
+    apart = np.mean([differences[0].mean() for differences, _, _ in drawn])
+    for differences, truths, layout in drawn:
+        for name, way in WAYS.items():
+            power[name] += way(differences[0], layout).p <= LEVEL
+        rope = abs(float(truths[0])) or float(apart)
+        equal += over_items_and_runs(differences[0], layout).p_equal(rope) <= LEVEL
+    found = {f"error, {name}": count / n_repetitions for name, count in errors.items()}
+    found |= {f"power, {name}": count / n_repetitions for name, count in power.items()}
+    return found | {"error, equality": equal / n_repetitions, "error, simultaneous": missed / n_repetitions}
+
+
+def measure_mixed(cell: Cell, separation: float, n_repetitions: int) -> float:
+    """Return how often a mixed model finds a difference."""
+    return float(
+        np.mean(
+            [mixed_model(each[0], layout) <= LEVEL for each, _, layout in draw(cell, n_repetitions, SEPARATION, separation)]
+        )
+    )
+
+
+def print_ways(n_repetitions: int) -> float:
+    """Print the table, and return the highest error of what the product does."""
+    limit = LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / n_repetitions)
+    rows = {}
+    for cell in STUDIES:
+        claim = "these models" if cell.n_deals * cell.n_repeats == 1 else "this training"
+        rows[cell.n_items, cell.n_deals, cell.n_repeats, claim] = measure(cell, n_repetitions)
+    table = pd.DataFrame(rows).T.rename_axis(["speakers", "deals", "seeds", "claim"])
+    print(f"{n_repetitions} corpora per study, 6 folds; errors of at most {limit:.3f} wanted, Monte Carlo error of 5 %: "
+          f"{math.sqrt(LEVEL * (1 - LEVEL) / n_repetitions):.3f}")  # fmt: skip
+    for kind in ("error", "power"):
+        of_kind = table.filter(like=f"{kind}, ").rename(columns=lambda name: name.partition(", ")[2])
+        print(f"\n{kind}\n{of_kind.to_string(float_format='%.3f')}")
+    n_mixed = min(N_MIXED, n_repetitions)
+    for cell in MIXED_STUDIES:
+        error, power = (measure_mixed(cell, separation, n_mixed) for separation in (SEPARATION, BETTER))
+        print(f"mixed model, {cell}: error {error:.3f}, power {power:.3f} ({n_mixed} corpora)")
+    return float(table[["error, items + runs", "error, equality", "error, simultaneous"]].max(axis=None))
