@@ -24,6 +24,7 @@ from xval.base.errors import ResultsError, counted
 from xval.measures.statistics.comparison import corrected_t, holm, holm_intervals, item_difference
 from xval.measures.statistics.differences import cut_difference
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds
+from xval.settings.randomness import has_randomness
 
 _Both: TypeAlias = tuple[ItemValues, ItemValues]  # of the instance and of the baseline
 
@@ -110,7 +111,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     if not test.components:
         few = f"{counted(n_items, 'item')} tested, too few for a test." if n_items < FEWEST_ITEMS else ""
         notes.append(few or "All differ by the same amount, so that no error can be estimated: there is no test.")
-    if len(n_repeats) > 1:
+    if any(len(of.n_repeats(folds)) > 1 for of in (instance, baseline)):
         listed = " or ".join(map(str, n_repeats))
         notes.append(f"Folds have {listed} repeats; each fold counts with the mean of those that it has.")
     p_equal = test.p_equal(rope)
@@ -154,8 +155,21 @@ def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[
     for folds in dict.fromkeys((finished, defined)):
         own, other = (of.item_values(folds) if folds else None for of in (instance, baseline))
         if own and other and (own.of, own.items) == (other.of, other.items):
-            return folds, (own, other) if own.runs == other.runs else (own.averaged(), other.averaged())
+            return folds, _match_runs(instance, own, baseline, other)
     return defined, None
+
+
+def _match_runs(instance: Competitor, own: ItemValues, baseline: Competitor, other: ItemValues) -> _Both:
+    """Return both in the same training runs: where they have other numbers of seeds, deals are compared, or the mean over runs.
+
+    What draws nothing is fitted once in a deal, and is the same with every seed.
+    """
+    if own.runs != other.runs:
+        own = own if has_randomness(instance.instance.parameters) else own.in_runs(other.runs)
+        other = other if has_randomness(baseline.instance.parameters) else other.in_runs(own.runs)
+    if own.runs != other.runs:
+        own, other = own.by_deal(), other.by_deal()
+    return (own, other) if own.runs == other.runs else (own.averaged(), other.averaged())
 
 
 def _share_items(instance: Competitor, baseline: Competitor) -> tuple[frozenset[int], _Both | None]:

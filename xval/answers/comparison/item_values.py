@@ -50,6 +50,23 @@ class ItemValues(NamedTuple):
             runs=(_AVERAGED,), figures=self.figures.mean(keepdims=True), values=self.values.mean(axis=1, keepdims=True)
         )
 
+    def by_deal(self) -> "ItemValues":
+        """Return the means over the seeds of each deal."""
+        deals = list(dict.fromkeys(folds for folds, _ in self.runs))
+        is_of = np.array([[folds == deal for deal in deals] for folds, _ in self.runs])
+        weights = is_of / is_of.sum(axis=0)
+        return self._replace(
+            runs=tuple((deal, 0) for deal in deals), figures=self.figures @ weights, values=self.values @ weights
+        )
+
+    def in_runs(self, runs: Sequence[_Run]) -> "ItemValues":
+        """Return the values in these runs, each that of the run with the same folds, whatever its seed."""
+        places = {folds: place for place, (folds, _) in enumerate(self.runs)}
+        if not all(folds in places for folds, _ in runs):
+            return self
+        chosen = [places[folds] for folds, _ in runs]
+        return self._replace(runs=tuple(runs), figures=self.figures[chosen], values=self.values[:, chosen])
+
     def of_items(self, items: Sequence[str]) -> "ItemValues":
         """Return the means over some of the items."""
         values = self.values[[self.items.index(item) for item in items]]

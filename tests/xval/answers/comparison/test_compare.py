@@ -36,7 +36,7 @@ RATIO = 0.25
 NAN = math.nan
 
 
-def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=(), n_clips=10):
+def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=(), n_clips=10, **parameters):
     """Return a competitor whose fold k tests the item sk; a fold is a figure, or a list of one per repeat.
 
     `failed` are errors by fold; `no_items` are folds whose items have another metric.
@@ -51,7 +51,7 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
             jobs[number, fold, repeat] = {"status": "done", "items": items, "item_metrics": {"test": of_items}} | figures
     jobs |= {(number, fold, 1): {"status": "failed", "error": error} for fold, error in (failed or {}).items()}
     wanted = [*jobs, *((number, fold, 1) for fold in missing)]
-    parameters = {"task_type": "classification", "comment_1": f"comment {name}", "dataset": "toy", "num_experiment": 1}
+    parameters |= {"task_type": "classification", "comment_1": f"comment {name}", "dataset": "toy", "num_experiment": 1}
     written = WrittenInstance(
         path=Path("settings.json"), instance=number, description="", settings_hash="s", parameters=parameters, sources={}
     )
@@ -137,6 +137,17 @@ def test_repeats_are_training_runs_and_no_further_items():
     assert "with the variance between training runs added" in describe_to_publish(
         compare_accuracy([competitor("2", own)], competitor("1", baseline))
     )
+
+
+@pytest.mark.parametrize(("architecture", "n_runs", "claim"), [("svm", 2, "this way of training"), ("mlp", 1, "these models")])
+def test_what_draws_nothing_is_the_same_with_every_seed(architecture, n_runs, claim):
+    network = competitor("2", {1: [0.6, 0.8], 2: [0.5, 0.7], 3: [0.7, 0.8]})
+    once = competitor("1", {1: 0.5, 2: 0.55, 3: 0.6}, architecture=architecture)
+
+    (pair,) = compare_accuracy([network], once).pairs
+
+    assert (pair.n_runs, pair.claim, pair.n_repeats) == (n_runs, claim, (1, 2))
+    assert pair.difference == pytest.approx(0.8 / 6)
 
 
 def test_more_seeds_are_planned_from_the_variance_between_runs_and_not_without_it():
