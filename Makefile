@@ -54,6 +54,8 @@ bench: .venv/.installed-test ## measure speed and memory, for long (benchmarks/R
 	$(BIN)/python benchmarks/offline_augmentation.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python benchmarks/calibration.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/backends.py

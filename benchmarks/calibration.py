@@ -1,6 +1,6 @@
 """How far the calibration error is off with few clips, and how often the intervals of ECE and Brier score cover.
 
-python benchmarks/calibration.py [--repetitions N]
+python benchmarks/calibration.py [--quick] [--repetitions N]
 
 Each repetition draws speakers whose classifier is more or less too sure of itself: true classes are drawn from probabilities,
 which are sharpened by a factor of each speaker. With the factor 1 for all of them it is perfectly calibrated. What is true is
@@ -60,4 +60,6 @@ def main(n_repetitions: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=400, metavar="N")
-    main(parser.parse_args().repetitions)
+    parser.add_argument("--quick", action="store_true", help="as little as it takes to see that it runs")
+    options = parser.parse_args()
+    main(10 if options.quick else options.repetitions)

@@ -70,7 +70,8 @@ def describe_looks(instances: Sequence[InstanceResults]) -> str:
     looks = count_looks(instances)
     if not looks.n_items:
         return ""
-    who = "this experiment alone" if looks.n_experiments == 1 else f"{looks.n_experiments} experiments in this results folder"
+    alone = "this experiment" if looks.unknown else "this experiment alone"
+    who = alone if looks.n_experiments == 1 else f"{looks.n_experiments} experiments in this results folder"
     counts = (
         counted(looks.n_instances, "instance"),
         counted(looks.n_deals, "deal of the folds", "deals of the folds"),

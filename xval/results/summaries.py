@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from xval.base.errors import ResultsError
 from xval.base.json_files import hash_text, read_json
 from xval.results.folder import ExperimentFolder
+from xval.results.item_figures import OVER_ITEMS_VERSION
 from xval.results.status import overall_state
 
-SUMMARY_VERSION = 2
-"""Of what a summary holds; one of another version is not read."""
+SUMMARY_VERSION = f"2.{OVER_ITEMS_VERSION}"
+"""Of what a summary holds, and of the code that computes its figures; one of another version is not read."""
 
 UNKNOWN = "unknown"
 _AT_ONCE = 8  # a file server answers several at once
@@ -82,7 +83,7 @@ class Summary(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    version: int
+    version: str
     made_of: str
     description: str
     corpus: str

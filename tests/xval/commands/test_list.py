@@ -137,7 +137,7 @@ def test_a_summary_that_cannot_be_used_is_none(rows, root, damage):
     elif damage == "cut short":
         path.write_bytes(path.read_bytes()[:-20])
     else:
-        write_json(path, content | ({"version": 0} if damage == "of another version" else {"main": {"value": "0.9"}}))
+        write_json(path, content | ({"version": "1.0"} if damage == "of another version" else {"main": {"value": "0.9"}}))
 
     (row,) = [row for row in rows() if not row["is_current"]]
 

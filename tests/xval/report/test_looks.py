@@ -80,6 +80,7 @@ def test_an_experiment_without_a_current_summary_is_said_to_be_unknown(add, look
     looks, text = looks_of(first)
 
     assert (looks.n_experiments, looks.unknown) == (1, (old.folder.path,))
+    assert "looked at by this experiment: 1 instance" in text
     assert text.endswith(f"Of 1 further experiment on this corpus it is not known: python -m xval rebuild {old.folder.path}")
 
 
