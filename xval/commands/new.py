@@ -86,6 +86,8 @@ _CONFIG = """\
 
 [folds]
 num_folds = 4
+# Three deals of the folds where training is cheap, so that intervals are about the method; else one.
+fold_repeats = auto
 """
 _IGNORED = "/data/\n/results/\n__pycache__/\n.ipynb_checkpoints/\n"
 
