@@ -41,7 +41,7 @@ def test_its_experiment_trains_its_own_network_from_another_folder(study, projec
     (copy,) = (results / "code").iterdir()
     for place in ("architectures/own_cnn.py", "study/corpora/own_words.py", "study/config.ini", "script/first.py"):
         assert (copy / place).is_file(), place
-    assert len(json.loads((results / "folds.json").read_text())["folds"]) == 12, "4 folds, as its config.ini says, dealt three times"
+    assert len(json.loads((results / "folds.json").read_text())["folds"]) == 12, "4 folds of its config.ini, three times"
 
 
 def test_the_next_command_can_be_pasted(tmp_path, monkeypatch, capsys):
