@@ -85,7 +85,6 @@ NEEDS = {
         "python experiments/exp1.py --executor slurm --set slurm_partition=gpu",
         "python experiments/exp1.py --executor ray --set ray_address=HOST:6379",
     },
-    "every fold three times, or `refit` would find folds missing; tests/test_repeats.py trains repeats": {},
     "minutes, and shows nothing of the docs: see benchmarks/README.md": {
         "python benchmarks/feature_store.py 20000 2",
         "python benchmarks/offline_augmentation.py",
