@@ -64,7 +64,6 @@ NEEDS = {
         r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
         "python benchmarks/features.py FOLDER",
         "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
-        "python benchmarks/whole_job.py --digits FOLDER",
     },
     "a corpus whose name other commands need": {"python -m preprocessing rename mine ravens"},
     "a corpus with a column of languages": {
@@ -90,8 +89,6 @@ NEEDS = {
         "python benchmarks/offline_augmentation.py",
         "python benchmarks/embeddings.py --seconds 20 --threads 1",
         "python benchmarks/statistics_simulation.py",
-        "python benchmarks/systems.py bats",
-        "python benchmarks/plain_keras.py --quick",
     },
     "a GPU": {
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",
