@@ -3,6 +3,7 @@
 Comes in: instances. Goes out: names of columns, and the texts and numbers that belong to several instances together.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,10 @@ MEMBERS_DIFFER = "members differ"  # where a setting of an ensemble is said to c
 
 
 _APART = {"comment_1", "comment_2"} | (EXPERIMENT_KEYS & UNHASHED_KEYS)  # parameters that change no result
+
+
+_SAME = {"recall": "balanced_accuracy"}  # the mean recall of the classes that are tested
+_OF_THE_FIELD = {"balanced_accuracy": "UAR"}
 
 
 class ChanceLevel(NamedTuple):
@@ -49,8 +54,8 @@ def test_side(instances: Sequence[InstanceResults]) -> str:
 def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str], ...]:
     """Return the (side, metric) pairs that some instance has: test first, of each side the main metrics first, the loss last.
 
-    The other metrics stand in the order of their file. Figures of clips are left out if each clip is one example, and a metric
-    that is undefined in every fold and pooled.
+    The other metrics stand in the order of their file. Figures of clips are left out if each clip is one example, a metric
+    that is undefined in every fold and pooled, and one of `_SAME` that has the values of the other.
     """
     apart = () if has_windows(instances) else ("clip_test", "clip_validation")
     sides = [side for side in SIDE_NAMES if side not in apart]
@@ -58,6 +63,11 @@ def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str
     main = [name for task in sorted(tasks) for name in tasks[task].main_metrics]
     known = list(dict.fromkeys([*main, *(name for task in sorted(tasks) for name in metric_names(task))]))
     columns = []
+
+    def is_shown_as_other(names: set[str], side: str, name: str) -> bool:
+        other = _SAME.get(name)
+        return other in names and all(_have_same(instance, side, name, str(other)) for instance in instances)
+
     for side in sides:
         names = {name for instance in instances for name in instance.metrics(side) if instance.over_folds(side, name)["n"]}
         names |= {
@@ -67,8 +77,25 @@ def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str
             if (over_items := instance.item_figure(side, name)) and over_items["pooled"] is not None
         }
         others = sorted(names - set(known) - {"loss"})
-        columns += [(side, name) for name in [*known, *others, "loss"] if name in names]
+        columns += [
+            (side, name) for name in [*known, *others, "loss"] if name in names and not is_shown_as_other(names, side, name)
+        ]
     return tuple(columns)
+
+
+def _have_same(instance: InstanceResults, side: str, name: str, other: str) -> bool:
+    """Return whether two metrics have the same values in every job, but for rounding."""
+    first, second = instance.values(side, name), instance.values(side, other)
+    return first.keys() == second.keys() and all(
+        math.isclose(value, second[key], abs_tol=1e-9) or (math.isnan(value) and math.isnan(second[key]))
+        for key, value in first.items()
+    )
+
+
+def metric_words(name: str) -> str:
+    """Return what a metric is called in texts, with the field's name for it: ``balanced accuracy (UAR)``."""
+    words = name.replace("_", " ")
+    return f"{words} ({_OF_THE_FIELD[name]})" if name in _OF_THE_FIELD else words
 
 
 def direction(instances: Sequence[InstanceResults], metric: str) -> bool | None:

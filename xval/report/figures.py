@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from xval.answers.figure_text import fixed
-from xval.answers.summary import SIDE_NAMES, chance_level, parameter_value, shown_parameter, test_side
+from xval.answers.summary import SIDE_NAMES, chance_level, metric_words, parameter_value, shown_parameter, test_side
 from xval.results.instance import InstanceResults
 
 FOLDS = "mean over folds"
@@ -80,9 +80,8 @@ class MainColumn(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Such as ``test balanced accuracy (= accuracy)``."""
-        equal = f" (= {', '.join(self.equal)})" if self.equal else ""
-        return f"{SIDE_NAMES[self.side]} {self.name}{equal}".replace("_", " ")
+        """Such as ``test balanced accuracy (UAR) = accuracy``."""
+        return f"{SIDE_NAMES[self.side]} {' = '.join(map(metric_words, (self.name, *self.equal)))}"
 
 
 def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> list[MainColumn]:

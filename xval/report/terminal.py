@@ -53,8 +53,9 @@ def print_figures(
         console.print(make_table(*merge_equal(header, rows)))
         of_windows = any(name.startswith("test clip ") for name in header)
         clause = interval_clause(instances)
+        uar = " balanced_accuracy: UAR." if any("balanced_accuracy" in name for name in header) else ""
         intervals = f" [ ]: 95 % interval {clause}." if clause else ""
-        console.print(f"{_LEGEND}{intervals}{_OF_WINDOWS if of_windows else ''}\n", soft_wrap=True, markup=False)
+        console.print(f"{_LEGEND}{intervals}{uar}{_OF_WINDOWS if of_windows else ''}\n", soft_wrap=True, markup=False)
         if len(rows) < len(instances):
             console.print(f"The {len(rows)} best of {len(instances)} instances by validation; the workbook has all of them.")
         for line in _headline(folder, instances):

@@ -83,3 +83,11 @@ def test_the_chance_level_comes_from_instances_with_all_their_folds(make_instanc
     assert chance_level([chance(1, [0.1, 0.3]), chance(2, [0.2, 0.4])], "accuracy")[:2] == pytest.approx((0.2, 0.3))
     assert chance_level([chance(1, [None, None])], "accuracy") is None
     assert chance_level([chance(1, [0.1])], "auc") is None
+
+
+@pytest.mark.parametrize(("recalls", "is_shown"), [((0.5, 0.6), False), ((0.5, 0.61), True)])
+def test_recall_has_no_column_where_it_is_balanced_accuracy(make_instance, recalls, is_shown):
+    folds = [{"balanced_accuracy": value, "recall": recall} for value, recall in zip((0.5, 0.6), recalls, strict=True)]
+    columns = metric_columns([make_instance(1, folds)])
+    assert ("test", "balanced_accuracy") in columns
+    assert (("test", "recall") in columns) == is_shown

@@ -196,7 +196,7 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
         for name in ("balanced_accuracy", "accuracy"):
             found = of["over_items"]["figures"]["test"][name]
             head = re.compile(
-                rf"(test |\(= ){name.replace('_', ' ')}\b"
+                rf"(test |= ){name.replace('_', ' ')}\b"
             )  # balanced_accuracy may share its column with accuracy
             cell = row[next(place for place, text in enumerate(header) if head.search(text))]
             assert float(cell["value"]) == pytest.approx(found[found["of"]], abs=0.0005)
@@ -207,7 +207,7 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
     selected = next(row for row in table[1:] if "selected" in row[0]["text"])
     of = metrics(copy, int(selected[0]["value"]))
     for name, figure in of["summary"]["test"].items():
-        if figure["n"]:
+        if figure["n"] and name != "recall":  # which is balanced accuracy here
             label = next(label for label in by_figure if label.split(" (")[0] == f"test {name}")
             assert float(by_figure[label]) == figure["mean"]
     (items,) = page.tables["items"]

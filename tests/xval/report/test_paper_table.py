@@ -48,7 +48,7 @@ def test_marks_say_what_the_comparison_says(table):
     marks = [[mark for _, mark in cells] for _, cells in table.rows]
 
     assert marks == [["", ""], ["=", "="], ["-", "-"]]
-    assert table.header == ["test balanced accuracy ↑", "test accuracy ↑"]
+    assert table.header == ["test balanced accuracy (UAR) ↑", "test accuracy ↑"]
     assert "worse (-) than best by" in table.note
     assert "2 comparisons" in table.note
     assert (
@@ -120,8 +120,8 @@ def test_main_metrics_with_the_same_figures_share_a_column(make_instance):
     even = [make_instance(1, [{"accuracy": value, "balanced_accuracy": value} for value in (0.5, 0.7)])]
     odd = [*even, make_instance(2, [{"accuracy": value, "balanced_accuracy": value - 0.1} for value in (0.5, 0.7)])]
 
-    assert [column.title for column in main_columns(even, MAIN)] == ["test balanced accuracy (= accuracy)"]
-    assert [column.title for column in main_columns(odd, MAIN)] == ["test balanced accuracy", "test accuracy"]
+    assert [column.title for column in main_columns(even, MAIN)] == ["test balanced accuracy (UAR) = accuracy"]
+    assert [column.title for column in main_columns(odd, MAIN)] == ["test balanced accuracy (UAR)", "test accuracy"]
 
 
 def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_matter(make_instance):
@@ -140,5 +140,5 @@ def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_ma
     found = [replace(make_instance(1, [{"accuracy": 0.6, "balanced_accuracy": 0.6}] * 2, dataset="toy"), over_items=over_items)]
 
     table = make_table(found, {})
-    assert table.header == ["test balanced accuracy (= accuracy) ↑"]
+    assert table.header == ["test balanced accuracy (UAR) = accuracy ↑"]
     assert "pooled over all test examples, chance 0.500; in brackets the 95 % interval over items, for these" in table.note

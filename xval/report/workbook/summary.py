@@ -33,6 +33,7 @@ _NOTES = (
     "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
     "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all deals.",
     "pooled, over items: interval and chance are of this one (of all test examples; mean over items), not of that before.",
+    "balanced_accuracy: the unweighted average recall (UAR). recall has no column where it is the same.",
     "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
     "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
