@@ -195,9 +195,7 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
         of = metrics(copy, int(row[0]["value"]))
         for name in ("balanced_accuracy", "accuracy"):
             found = of["over_items"]["figures"]["test"][name]
-            head = re.compile(
-                rf"(test |= ){name.replace('_', ' ')}\b"
-            )  # balanced_accuracy may share its column with accuracy
+            head = re.compile(rf"(test |= ){name.replace('_', ' ')}\b")  # balanced_accuracy may share its column with accuracy
             cell = row[next(place for place, text in enumerate(header) if head.search(text))]
             assert float(cell["value"]) == pytest.approx(found[found["of"]], abs=0.0005)
             over_folds = of["summary"]["test"][name]
