@@ -18,6 +18,7 @@ from xval.answers.comparison.outcome import LEVEL, Comparison, Pair
 from xval.answers.figure_text import format_figure, format_folds, format_time
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap, describe_weakness
+from xval.answers.item_words import item_word, items_word
 from xval.answers.leakage_kinds import leakage_by_kind
 from xval.answers.learning_curves import learning_curves
 from xval.answers.pretrained import clause, judge_instance
@@ -132,6 +133,8 @@ def make_page(contents: PageContents) -> str:
         comparison_text=comparison_text,
         sections=list(sections.values()),
         item_metric=item_metric,
+        item_word=item_word(instances),
+        items_word=items_word(instances),
         item_instances=compared,
         items=items,
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),

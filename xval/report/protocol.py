@@ -11,6 +11,7 @@ from preprocessing.quality.cautions import lost_audio
 from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.figure_text import interval_clause
+from xval.answers.item_words import item_word, items_word
 from xval.answers.summary import SIDE_NAMES, test_side
 from xval.base.errors import counted
 from xval.report.contents import PageContents
@@ -76,18 +77,19 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         index = contents.corpus.index
         n_clips = int((~index["augmented"].astype(bool)).sum())
         clips = f" ({counted(n_clips, settings.task.clip_word)})"
+    item, items = item_word(contents.instances), items_word(contents.instances)
     deals = ""
     if plan.n_deals > 1:
         n_times = f"{plan.n_deals} times"
-        deals = f", {n_times}, each time grouped differently; each item was tested {n_times}, and its values averaged"
+        deals = f", {n_times}, each time grouped differently; each {item} was tested {n_times}, and its values averaged"
     listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
-    how = f"by cross-validation with {len(plan.folds)} folds over {counted(len(tested), 'item')}"
+    how = f"by cross-validation with {len(plan.folds)} folds over {counted(len(tested), item)}"
     if len(plan.folds) == 1:
-        how = f"on one split, with {counted(len(tested), 'test item')},"
+        how = f"on one split, with {counted(len(tested), f'test {item}')},"
     return (
         f"Models of {counted(len(contents.instances), 'instance')} were tested {how} of the corpus '{settings.dataset}'"
         f"{clips}; {made}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). "
-        f"No item is on two sides of a fold, and all instances have the same folds (items per fold: {listed}; hash "
+        f"No {item} is on two sides of a fold, and all instances have the same folds ({items} per fold: {listed}; hash "
         f"{contents.folds.hash})."
     )
 
