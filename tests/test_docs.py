@@ -410,7 +410,7 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
 
     assert [(answer.args, answer.stdout, answer.stderr) for answer in answers if answer.returncode] == []
     assert len(answers) == 12
-    assert "hod" in answers[7].stdout
+    assert "hod" in answers[6].stdout
 
 
 def test_the_reader_that_is_shown_lists_clips_and_the_transform_changes_them(tmp_path):
