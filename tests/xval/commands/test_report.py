@@ -19,7 +19,7 @@ def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command,
     assert ended.code == 0
     assert [line.split()[1] for line in lines if line.startswith("| ")] == ["instance", "---", r"\=global", "mlp"]
     assert r"\toprule" in ended.out
-    assert "than instance 2" in ended.out
+    assert "than =global by" in ended.out
     assert list(count_reads("record.json").values()) == [1] * 6
 
 
