@@ -165,7 +165,7 @@ def test_hostile_names_and_damaged_files_cost_nothing_else(project):
         for item in json.loads((results / f"instance_1/fold_{fold}/record.json").read_text())["items"]["test"]
     ]
     assert sorted(tested) == sorted({row["item"] for row in rows})
-    sheet = openpyxl.load_workbook(results / "results.xlsx")["summary"]
+    sheet = openpyxl.load_workbook(results / "results.xlsx")["settings"]
     texts = {cell.value: cell.data_type for row in sheet.iter_rows() for cell in row}
     assert texts["=1+1"] == "s"
     outside = {path.name for path in project.folder.iterdir()} | {path.name for path in project.folder.parent.iterdir()}

@@ -133,7 +133,7 @@ def run_and_check(project, prepared, items, classes, n_folds, arguments, archite
     for record in records.values():
         assert set().union(*record["items"].values()) == items
         assert record["class_names"] == classes
-    sheet = openpyxl.load_workbook(project.results / "results.xlsx")["summary"]
+    sheet = openpyxl.load_workbook(project.results / "results.xlsx")["settings"]
     assert any(cell.value == architecture for row in sheet.iter_rows() for cell in row)
     assert json.loads((project.results / f"instance_{instance}" / "metrics.json").read_text())["summary"]
     return records

@@ -133,7 +133,7 @@ def test_what_is_only_said_beside_results_changes_without_training(project):
     assert "actors tell little about others" in ended.stdout
     assert "XV201" not in ended.stdout
     assert project.figures() == before
-    texts = [str(cell.value) for row in openpyxl.load_workbook(project.results / "results.xlsx")["summary"] for cell in row]
+    texts = [str(cell.value) for row in openpyxl.load_workbook(project.results / "results.xlsx")["findings"] for cell in row]
     assert not any("XV201" in text for text in texts)
     assert any("actors tell little about others" in text for text in texts)
 

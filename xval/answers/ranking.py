@@ -15,26 +15,22 @@ from xval.answers.fitted_validation import comparable
 from xval.answers.names import name_instances, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, chance_level, direction, has_windows, test_side
+from xval.answers.summary import SIDE_NAMES, chance_level, direction, has_windows, main_and_own, test_side
 from xval.measures.statistics.comparison import quick_intervals
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
 
 
 class Best(NamedTuple):
-    """The numbers of the instances with the best mean and with the smallest deviation; several if they are equal.
+    """The numbers of the instances with the best mean; several if they are equal.
 
     Attributes:
         mean: With the best mean.
-        std: With the smallest deviation.
         mean_ties: With a mean whose difference to the best is within its interval (`find_ties`).
-        std_ties: With a deviation that an F test at 5 % does not tell from the smallest.
     """
 
     mean: frozenset[int] = frozenset()
-    std: frozenset[int] = frozenset()
     mean_ties: frozenset[int] = frozenset()
-    std_ties: frozenset[int] = frozenset()
 
 
 class Ranking(NamedTuple):
@@ -69,28 +65,18 @@ def find_best(
     hard ones. None is best if fewer than two instances have a value, or the direction of the metric is not known. Instances
     that differ in their seed alone are best together or not at all.
     """
-    from scipy.special import fdtri  # here, because a run with nothing to do needs no deviations
-
     figures = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances, side)}
     if sum(over_folds["n"] > 0 for over_folds in figures.values()) < 2 or direction(instances, metric) is None:
         return Best()
     most = max(over_folds["n"] for over_folds in figures.values())
     means = {number: over_folds["mean"] for number, over_folds in figures.items() if over_folds["n"] == most}
-    deviations = {number: over_folds["std"] for number, over_folds in figures.items() if over_folds["n"] == most > 1}
     sign = _sign(instances, metric)
     twins = seed_twins(parameters_of(instances)) if twins is None else twins
     signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
-    spread = {number: deviation for number, deviation in deviations.items() if deviation is not None}
     best = _smallest(signed)
     first, others = ([instance for instance in instances if (instance.number in best) == is_best] for is_best in (True, False))
     competing = [instance for instance in others if instance.number in means]
-    widest = min(spread.values(), default=0.0) * float(fdtri(most - 1, most - 1, 0.975)) ** 0.5 if most > 1 else 0.0
-    return Best(
-        mean=best,
-        std=_smallest(spread),
-        mean_ties=frozenset(find_ties(first[0], competing, side, metric)),
-        std_ties=frozenset(number for number, deviation in spread.items() if deviation <= widest) - _smallest(spread),
-    )
+    return Best(best, frozenset(find_ties(first[0], competing, side, metric)))
 
 
 def find_ties(
@@ -200,9 +186,15 @@ def summary_table(
 
 
 def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:
-    """Return side and metric of the main test figures: of clips, then of windows if clips are cut."""
+    """Return side and metric of the main test values and of metrics that users added: of clips, then of windows."""
     sides = dict.fromkeys((test_side(instances), "test"))
-    return [(side, metric) for side in sides for metric in instances[0].task.main_metrics]
+    main = instances[0].task.main_metrics
+    return [
+        (side, metric)
+        for side in sides
+        for metric in main_and_own(instances)
+        if metric in main or any(metric in instance.metrics(side) for instance in instances)
+    ]
 
 
 def _shared_metric(instances: Sequence[InstanceResults]) -> str:

@@ -51,6 +51,13 @@ def test_side(instances: Sequence[InstanceResults]) -> str:
     return "clip_test" if has_windows(instances) else "test"
 
 
+def main_and_own(instances: Sequence[InstanceResults]) -> list[str]:
+    """Return the main metrics of the task, then those that users added."""
+    own = {name for instance in instances for name in instance.further_metrics}
+    main = instances[0].task.main_metrics
+    return [*main, *sorted(own - set(main))]
+
+
 def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str], ...]:
     """Return the (side, metric) pairs that some instance has: test first, of each side the main metrics first, the loss last.
 

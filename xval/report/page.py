@@ -18,12 +18,13 @@ from xval.answers.comparison.outcome import LEVEL, Comparison, Pair
 from xval.answers.figure_text import format_figure, format_folds, format_time
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap, describe_weakness
+from xval.answers.headline import find_headline
 from xval.answers.item_words import item_word, items_word
 from xval.answers.leakage_kinds import leakage_by_kind
 from xval.answers.learning_curves import learning_curves
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import describe_selection
-from xval.answers.summary import SIDE_NAMES, differing_parameters
+from xval.answers.summary import SIDE_NAMES, differing_parameters, main_and_own
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
@@ -100,7 +101,7 @@ def make_page(contents: PageContents) -> str:
     instances = contents.instances
     settings = instances[0].settings
     task = settings.task
-    columns = main_columns(instances, task.main_metrics)
+    columns = main_columns(instances, main_and_own(instances))
     differing = differing_parameters([instance.parameters for instance in instances])
     parameters = _that_fit(contents, differing, len(columns))
     sections = instance_sections(environment, contents, task)
@@ -120,6 +121,7 @@ def make_page(contents: PageContents) -> str:
         n_done=sum(len(instance.folds) for instance in instances),
         n_failed=sum(len(instance.failed_folds) for instance in instances),
         n_folds=sum(instance.n_folds for instance in instances),
+        headline=find_headline(instances),
         answer=describe_answer(contents),
         columns=[column.title for column in columns],
         validation_column=f"{SIDE_NAMES[contents.ranking.side]} {contents.ranking.metric}",
@@ -156,7 +158,7 @@ def _is_custom(contents: PageContents) -> bool:
 
 
 def describe_answer(contents: PageContents) -> list[str]:
-    """Return what the experiment says so far, in sentences."""
+    """Return what the three lines leave unsaid, in sentences."""
     compared = [_describe_verdicts(contents.comparisons[0])] if contents.comparisons else []
     searched = filter(None, map(describe_search, contents.instances))
     return [

@@ -11,7 +11,7 @@ from xval.answers.comparison.outcome import LEVEL, Comparison
 from xval.answers.figure_text import fixed, interval_clause
 from xval.answers.names import names_of
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.summary import direction
+from xval.answers.summary import direction, main_and_own
 from xval.base.errors import counted
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns
@@ -40,7 +40,7 @@ def make_table(instances: Sequence[InstanceResults], comparisons: Mapping[str, C
 
     `comparisons` of each main metric have the same baseline; empty: nothing is compared.
     """
-    columns = main_columns(instances, instances[0].task.main_metrics)
+    columns = main_columns(instances, main_and_own(instances))
     names = names_of(instances)
     rows = [
         (

@@ -19,6 +19,7 @@ from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
 from xval import load_predictions
 from xval.answers.audit.verdict import Verdict
+from xval.answers.headline import find_headline
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.answers.read_groups import read_groups
@@ -61,7 +62,13 @@ def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
     page = read_page(finished.results / "report.html")
 
     assert [section["id"] for section in page.of("section")] == list(SECTIONS)
-    assert "is selected" in page.text["answer"]
+    lines = find_headline(read_instances(ExperimentFolder(finished.results), [1, 2, 3]))
+    assert [page.text["answer"].index(line) for line in lines] == sorted(page.text["answer"].index(line) for line in lines)
+    assert (
+        page.text["answer"].index(lines.next)
+        < page.text["answer"].index("Why, and what else")
+        < page.text["answer"].index("is selected")
+    )
     assert "6 of 6 folds done" in page.text["header"]
     assert len([found for found in page.of("details") if found.get("class") == "instance"]) == 3
     assert "Models of 3 instances were tested by cross-validation with 2 folds over 6 items" in page.text["protocol"]

@@ -1,195 +1,95 @@
-"""The sheet *summary*: a row per instance with its parameters and figures; the best of each column are marked.
+"""The sheet *summary*: three lines, and a row per instance with its main metrics, as wide as a printed page.
 
-Comes in: instances, their ranking and the findings. Goes out: a header of three rows (metric, chance level, mean and std, of
-test figures also the interval), a row per instance, the findings and notes.
+Comes in: instances, their ranking. Goes out: what was found, may be claimed and is to do next; a table whose best values are
+marked; a legend of three lines.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
-from textwrap import wrap
-
-from xval.answers.figure_text import format_chance, format_folds, format_interval, interval_clause
+from xval.answers.figure_text import decimals, format_folds, format_time, interval_clause
+from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
-from xval.answers.ranking import Best, describe_selection, find_best
+from xval.answers.ranking import find_best
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, chance_level, differing_parameters, direction, parameter_value, shown_parameter
-from xval.base.numbers import finite_or_nan
-from xval.measures.metrics import describe
+from xval.answers.summary import SIDE_NAMES, direction, main_and_own
+from xval.report.figures import estimate, main_columns
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
-from xval.report.workbook.folding import describe_folded, fold_equal
 from xval.report.workbook.sheet import Sheet
-from xval.results.instance import Figure, InstanceResults
 
 POSITION = 1
 
-HEADER_ROWS = 3
-_LONGEST_LINE = 160
-LAST_COLUMNS = ("time (s)", "parameters", "folds")
-_NOTES = (
-    "Yellow: the selected instance. Red: a fold failed; the sheet folds has the error.",
-    "Green: best mean of the column (bold), and every mean whose difference to it lies within its 95 % interval (corrected t).",
-    "Blue: smallest standard deviation (bold), and every one that an F test at 5 % does not tell from it.",
-    "Only instances with values in the most folds compete. Nothing is marked where only one instance has values.",
-    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all deals.",
-    "pooled, over items: interval and chance are of this one (of all test examples; mean over items), not of that before.",
-    "balanced_accuracy: the unweighted average recall (UAR). recall has no column where it is the same.",
-    "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
-    "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
-    "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
-    "(n=4): fewer folds than the experiment has are in this value: they are not done, failed, or have no value (NaN).",
-    "chance: what the best strategy reaches that does not listen, in the unit of the metric; the sheet figures names it.",
-)
+HEADER_ROW = 5
+_LINES = 3  # of the headline, above an empty row
+_WIDEST_NAME = 34
+_CHARACTERS_PER_ROW = 1.1  # of a width, in the font of a program without Calibri
+_ROW_HEIGHT = 15  # points
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Write a row per instance, mark the best of each column, and fold what is equal in all rows."""
+    """Write the three lines, the table, and the legend."""
     instances, ranking = contents.instances, contents.ranking
-    differing = differing_parameters([instance.parameters for instance in instances])
-    names = ("instance", "comment_1", "comment_2", "architecture", *differing)
-    pairs = contents.columns
+    columns = main_columns(instances, main_and_own(instances))
     twins = seed_twins(parameters_of(instances))
-    firsts = list(accumulate((_n_columns(*pair, instances) for pair in pairs), initial=len(names) + 1))
-    first_last = firsts[-1]
-    last_column = first_last + len(LAST_COLUMNS) - 1
     origins = clauses(instances)
-    for row, instance in enumerate(instances, start=HEADER_ROWS + 1):
-        _put_identity(sheet, row, instance, names)
-        sheet.put(row, first_last, instance.seconds, cells.COUNT_FORMAT)
-        sheet.put(row, first_last + 1, instance.n_parameters, cells.COUNT_FORMAT)
-        sheet.put(row, last_column, format_folds(instance), "", cells.RIGHT)
+    ranked_by = f"{SIDE_NAMES[ranking.side]} {ranking.metric}".replace("_", " ")
+    header = ["name", "instance", *(part for column in columns for part in (column.title, "95 %")), ranked_by, "folds", "time"]
+    header += [ORIGIN] if origins else []
+    first_row, last_row = HEADER_ROW + 1, HEADER_ROW + len(instances)
+    for row, instance in enumerate(instances, start=first_row):
+        number = instance.number
+        sheet.put(row, 1, contents.names[number], "", cells.LEFT)
+        sheet.put(row, 2, number)
+        sheet.link(row, 2, f"instance_{number}")
+        for place, column in enumerate(columns):
+            found = estimate(instance, column.side, column.name)
+            sheet.put(row, 3 + 2 * place, found.value, cells.metric_format(direction(instances, column.name)))
+            interval = "" if found.low is None or found.high is None else f"[{decimals(found.low)}, {decimals(found.high)}]"
+            sheet.put(row, 4 + 2 * place, interval, "", cells.LEFT)
+        validation = instance.over_folds(ranking.side, ranking.metric)["mean"]
+        last = 3 + 2 * len(columns)
+        sheet.put(row, last, validation, cells.metric_format(direction(instances, ranking.metric)))
+        sheet.put(row, last + 1, format_folds(instance), "", cells.LEFT)
+        sheet.put(row, last + 2, format_time(instance.seconds), "", cells.RIGHT)
         if origins:
-            sheet.put(row, last_column + 1, origins.get(instance.number, "nothing known"), "", cells.LEFT)
-        if instance.failed_folds:
-            sheet.redden(row, last_column)
-        if instance.number == ranking.selected:
-            sheet.style(row, 1, cells.SELECTED)
-            for column in range(2, len(names) + 1):
-                sheet.style(row, column, cells.SELECTED_FILL)
-    last_names = (*LAST_COLUMNS, ORIGIN) if origins else LAST_COLUMNS
-    for column, name in [*enumerate(names, start=1), *enumerate(last_names, start=first_last)]:
-        _put_tall_header(sheet, column, name, len(instances))
-    for first, (side, metric) in zip(firsts, pairs, strict=False):
-        _put_metric(sheet, first, side, metric, instances, twins)
-    last_row = HEADER_ROWS + len(instances)
-    said = [line for finding in contents.findings for line in wrap(finding.line, _LONGEST_LINE, subsequent_indent=" " * 8)]
-    main = instances[0].task.main_metrics
-    blocks = [range(column, column + 1) for column in (*range(2, len(names) + 1), first_last + 1)]
-    blocks += [range(*ends) for ends, (_, metric) in zip(pairwise(firsts), pairs, strict=True) if metric not in main]
-    folded = describe_folded(fold_equal(sheet, range(HEADER_ROWS + 1, last_row + 1), blocks))
+            sheet.put(row, last + 3, origins.get(number, "nothing known"), "", cells.LEFT)
+        if number == ranking.selected:
+            for column_number in range(1, len(header) + 1):
+                sheet.style(row, column_number, cells.SELECTED_FILL)
+    for place, column in enumerate(columns):
+        best = find_best(instances, column.side, column.name, twins)
+        for row, instance in enumerate(instances, start=first_row):
+            if instance.number in best.mean | best.mean_ties:
+                sheet.style(row, 3 + 2 * place, cells.GREEN_FILL, *((cells.GREEN_FONT,) * (instance.number in best.mean)))
+    widths = []
+    for column_number, name in enumerate(header, start=1):
+        sheet.put(HEADER_ROW, column_number, name, "", cells.HEADER)
+        texts = sheet.values(range(first_row, last_row + 1), column_number)
+        wide = cells.text_width([text for text in texts if isinstance(text, str)], lowest=8, highest=_WIDEST_NAME)
+        widths.append(max(wide, cells.header_width(name, lowest=8)))
+        sheet.set_width(column_number, widths[-1])
+    sheet.made.set_row(HEADER_ROW - 1, 48)
+    _put_lines(sheet, 1, list(find_headline(instances)), widths, bold_first=True)
     clause = interval_clause(instances)
-    intervals = [f"95 %: the interval {clause}."] if clause else []
-    notes = (describe_selection(instances), *_deviation_note(instances), *folded, *intervals, *_NOTES)
-    sheet.put_notes(last_row + 2, notes, said)
-    sheet.made.set_row(0, 32)
-    sheet.made.freeze_panes(HEADER_ROWS, 2)
-    last_column = first_last + len(last_names) - 1
-    sheet.add_filter(HEADER_ROWS, last_row, last_column)
-    sheet.set_up_page(header_rows=HEADER_ROWS)
-    breaks = [*range(4, firsts[0]), *firsts]
-    sheet.split_pages(cells.side_blocks(pairs, firsts), last_row, last_column, title_columns=2, breaks=breaks)
+    chances = {
+        f"{column.title} {decimals(found.chance)}"
+        for column in columns
+        for instance in instances
+        if (found := estimate(instance, column.side, column.name)).chance is not None
+    }
+    legend = [
+        "Yellow: the instance that validation selects. Green: the best of a column (bold) and what cannot be told from it.",
+        f"{f'95 %: the interval {clause}. ' if clause else ''}Chance: {', '.join(sorted(chances)) or 'not known'}.",
+        "Further sheets: metrics has all metrics of all sides, settings the parameters, findings what else has to be known.",
+    ]
+    _put_lines(sheet, last_row + 2, legend, widths)
+    sheet.made.freeze_panes(HEADER_ROW, 1)
+    sheet.add_filter(HEADER_ROW, last_row, len(header))
+    sheet.set_up_page(header_rows=HEADER_ROW)
 
 
-def _put_identity(sheet: Sheet, row: int, instance: InstanceResults, names: Sequence[str]) -> None:
-    number = instance.number
-    sheet.put(row, 1, number)
-    sheet.link(row, 1, f"instance_{number}")
-    for column, name in enumerate(names[1:], start=2):
-        if name in instance.parameters:
-            sheet.put(row, column, parameter_value(shown_parameter(instance, name)), "", cells.LEFT)
-
-
-def _put_tall_header(sheet: Sheet, column: int, name: str, n_rows: int) -> None:
-    """Write a header over all header rows, and set the width of its column."""
-    sheet.merge(range(1, HEADER_ROWS + 1), range(column, column + 1))
-    sheet.put(1, column, name, "", cells.HEADER)
-    texts = sheet.values(range(HEADER_ROWS + 1, HEADER_ROWS + 1 + n_rows), column)
-    sheet.set_width(column, cells.text_width([name, *texts], highest=36))
-
-
-def _put_metric(
-    sheet: Sheet,
-    column: int,
-    side: str,
-    metric: str,
-    instances: Sequence[InstanceResults],
-    twins: Sequence[tuple[int, ...]],
-) -> None:
-    """Write the header, the means and the deviations of a metric of a side, and mark the best."""
-    level = format_chance(chance_level(instances, metric, side)) if side.endswith("test") else ""
-    n_columns = _n_columns(side, metric, instances)
-    last = column + n_columns - 1
-    header = cells.side_header(side)
-    for row, text in ((1, f"{SIDE_NAMES[side]} {metric}"), (2, level)):
-        sheet.merge(range(row, row + 1), range(column, last + 1))
-        sheet.put(row, column, text, "", header)
-    if meaning := describe(instances[0].task.name, metric):
-        sheet.comment(1, column, meaning)
-    for offset, text in enumerate(("mean", "std", "95 %")[:n_columns]):
-        sheet.put(HEADER_ROWS, column + offset, text, "", header)
-    best = find_best(instances, side, metric, twins)
-    number_format = cells.metric_format(direction(instances, metric))
-    width = max(len(metric) / 2 + 1, 8)
-    intervals: list[str] = []
-    for row, instance in enumerate(instances, start=HEADER_ROWS + 1):
-        over_items, over_folds = instance.item_figure(side, metric), instance.over_folds(side, metric)["mean"]
-        if over_items is not None and n_columns == 3:
-            intervals.append(format_interval(over_items, over_folds).strip(", "))
-            sheet.put(row, last, intervals[-1] or "-", "", cells.RIGHT)
-        if metric in instance.metrics(side):
-            fold_figure = instance.over_folds(side, metric)
-            partial = f'" (n={fold_figure["n"]})"' if 0 < fold_figure["n"] < instance.n_folds else ""
-            _put_figure(sheet, row, column, fold_figure, number_format, partial)
-            _mark_best(sheet, row, column, instance.number, best)
-            width = max(width, len(f"{fold_figure['mean'] or 0:.3f}{partial}") + 2)
-    sheet.set_width(column, width)
-    sheet.set_width(column + 1, max(len(metric) / 2 + 1, 8))
-    if n_columns == 3:
-        sheet.set_width(last, cells.text_width(intervals, lowest=10))
-
-
-def _put_figure(sheet: Sheet, row: int, column: int, fold_figure: Figure, number_format: str, partial: str) -> None:
-    """Write a mean, with the number of folds if some are missing, and its deviation."""
-    mean_format = ";".join(f"{part}{partial}" for part in number_format.split(";"))
-    sheet.put(row, column, finite_or_nan(fold_figure["mean"]), mean_format)
-    if fold_figure["std"] is None:
-        sheet.put(row, column + 1, "-", "", cells.RIGHT)
-    else:
-        sheet.put(row, column + 1, fold_figure["std"], number_format)
-
-
-def _mark_best(sheet: Sheet, row: int, column: int, instance: int, best: Best) -> None:
-    """Fill the best and those that tie with it; the best alone are bold."""
-    if instance in best.mean | best.mean_ties:
-        sheet.style(row, column, cells.GREEN_FILL)
-    if instance in best.mean:
-        sheet.style(row, column, cells.GREEN_FONT)
-    if instance in best.std | best.std_ties:
-        sheet.style(row, column + 1, cells.BLUE_FILL)
-    if instance in best.std:
-        sheet.style(row, column + 1, cells.BLUE_FONT)
-
-
-def _n_columns(side: str, metric: str, instances: Sequence[InstanceResults]) -> int:
-    """Return how many columns a metric of a side has: mean and deviation, and an interval.
-
-    The interval is there for the main test figures, and for those that no fold has, with the pooled figure. All others are in
-    the sheet figures.
-    """
-    is_main = metric in instances[0].task.main_metrics
-    needed = is_main or not any(instance.over_folds(side, metric)["n"] for instance in instances)
-    return 3 if side.endswith("test") and needed else 2
-
-
-def _deviation_note(instances: Sequence[InstanceResults]) -> Iterator[str]:
-    """Yield what the number of folds makes of a smallest deviation."""
-    n_folds = max(len(instance.folds) for instance in instances)
-    if n_folds < 2:
-        return
-    from scipy.special import chdtri
-
-    low, high = (((n_folds - 1) / float(chdtri(n_folds - 1, tail))) ** 0.5 for tail in (0.025, 0.975))
-    yield (
-        f"Smallest deviation: over {n_folds} folds the true one is {low:.2f} to {high:.2f} times that shown (95 %, if folds "
-        "were independent), so that a small one is mostly luck: no reason to choose an instance."
-    )
+def _put_lines(sheet: Sheet, first_row: int, lines: list[str], widths: list[float], *, bold_first: bool = False) -> None:
+    """Write lines over the width of the table, and on a further row where they are longer."""
+    for row, line in enumerate(lines, start=first_row):
+        sheet.put(row, 1, line, "", cells.WRAPPED, *((cells.BOLD,) * (bold_first and row == first_row)))
+        sheet.merge(range(row, row + 1), range(1, len(widths) + 1))
+        n_rows = 1 + int(len(line) * _CHARACTERS_PER_ROW / sum(widths))
+        sheet.made.set_row(row - 1, _ROW_HEIGHT * n_rows)

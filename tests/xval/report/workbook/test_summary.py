@@ -1,223 +1,121 @@
-"""The sheet *summary*: what it shows, and what it marks."""
+"""The sheet *summary*: three lines, a table as wide as a page, and what it marks."""
+
+from dataclasses import replace
 
 import pytest
-from openpyxl.utils import get_column_letter, range_boundaries
 
-GREEN, BLUE, RED, YELLOW = "A9E29C", "CFE2FF", "FFC7CE", "FFD966"
+from xval.answers.headline import find_headline
 
-
-def columns_of(sheet):
-    """Return the column of each header: of a mean under the header itself, of its deviation under ``<header> std``."""
-    found = {}
-    for cell in sheet[1]:
-        if cell.value is not None:
-            found[cell.value] = cell.column
-            if sheet.cell(3, cell.column).value == "mean":
-                found[f"{cell.value} std"] = cell.column + 1
-    return found
+GREEN, YELLOW = "A9E29C", "FFD966"
+HEADER = 5
+PAGE_WIDTH = 150  # characters: A4 in landscape format at 80 %
 
 
 @pytest.fixture
 def read(workbook_of):
-    """Return a function that gives the sheet and a function (row, header) -> cell; instances stand from row 4 on."""
+    """Return a function that gives the sheet and a function (row of an instance, header) -> cell."""
 
     def write(instances):
         sheet = workbook_of(instances)["summary"]
-        columns = columns_of(sheet)
-        return sheet, lambda row, header: sheet.cell(row, columns[header])
+        columns = {cell.value: cell.column for cell in sheet[HEADER]}
+        return sheet, lambda row, header: sheet.cell(HEADER + row, columns[header])
 
     return write
 
 
-def test_a_row_says_what_an_instance_is_and_what_it_reaches(read, make_instance):
+def headers(sheet):
+    return [cell.value for cell in sheet[HEADER] if cell.value]
+
+
+def test_the_three_lines_stand_above_the_table(read, make_instance):
+    instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.7, 0.8])]
+    sheet, _ = read(instances)
+    assert [sheet.cell(row, 1).value for row in (1, 2, 3)] == list(find_headline(instances))
+    assert sheet["A1"].font.bold
+    assert sheet["A2"].alignment.wrap_text
+
+
+def test_a_row_has_the_main_values_with_interval_validation_folds_and_time(read, make_instance, make_failure):
+    figure = {
+        "items": 0.51,
+        "pooled": None,
+        "of": "items",
+        "low": 0.41,
+        "high": 0.91,
+        "method": "t",
+        "chance": 0.25,
+        "strategy": "s",
+        "covers": None,
+    }
+    over_items = {
+        "version": 1,
+        "n_items": 2,
+        "folds_lacking_classes": [],
+        "missing": "",
+        "figures": {"test": {"accuracy": figure}},
+    }
     instances = [
-        make_instance(3, [0.5, 0.7], comment_1="reg", comment_2="small", learning_rate=0.1),
-        make_instance(12, [0.5, 0.6], learning_rate=0.2, architecture="crnn"),
+        replace(make_instance(3, [0.5, 0.7], comment_1="=reg"), over_items=over_items),
+        make_instance(12, [0.5, make_failure(2)], architecture="crnn"),
     ]
     sheet, cell = read(instances)
-    assert [header.value for header in sheet[1]][:6] == [
-        "instance", "comment_1", "comment_2", "architecture", "learning_rate", "test accuracy",
-    ]  # fmt: skip
-    assert list(columns_of(sheet))[5:] == [
-        "test accuracy", "test accuracy std", "validation accuracy", "validation accuracy std",
-        "training accuracy", "training accuracy std", "time (s)", "parameters", "folds",
-    ]  # fmt: skip
-    assert [cell(4, name).value for name in ("instance", "comment_1", "comment_2", "architecture", "learning_rate")] == [
-        3, "reg", "small", "cnn_small", 0.1,
-    ]  # fmt: skip
-    assert cell(4, "test accuracy").value == pytest.approx(0.6)
-    assert cell(4, "test accuracy std").value == pytest.approx(0.02**0.5)
-    assert cell(4, "validation accuracy").value == pytest.approx(0.7)
-    assert cell(4, "training accuracy").value == pytest.approx(0.8)
-    assert [cell(4, name).value for name in ("time (s)", "parameters", "folds")] == [20, 12345, "2/2"]
-    assert [cell(row, "instance").value for row in (4, 5)] == [3, 12]
-    assert cell(4, "test accuracy").number_format == "0.000"
-    assert cell(4, "parameters").number_format == "#,##0"
+    names = ["name", "instance", "test accuracy", "95 %", "validation accuracy", "folds", "time"]
+    assert headers(sheet) == names
+    assert [cell(1, name).value for name in names] == ["=reg", 3, 0.51, "[0.410, 0.910]", pytest.approx(0.7), "2/2", "0:00:20"]
+    assert cell(1, "name").data_type == "s"
+    assert cell(1, "instance").hyperlink.target == "instance_3/"
+    assert [cell(2, name).value for name in ("name", "test accuracy", "folds")] == ["crnn", 0.5, "1/2, 1 failed"]
+    assert [line for line in (sheet.cell(row, 1).value for row in range(HEADER + 3, sheet.max_row + 1)) if line][1].endswith(
+        "Chance: test accuracy 0.250, test accuracy 0.500."
+    )
 
 
-def test_the_number_links_to_the_folder_beside_the_workbook(read, make_instance):
-    _, cell = read([make_instance(3, [0.5])])
-    link = cell(4, "instance").hyperlink
-    assert link.target == "instance_3/"
-
-
-def test_header_and_first_columns_stay_in_sight_and_every_column_has_a_filter(read, make_instance):
-    sheet, _ = read([make_instance(1, [0.5]), make_instance(2, [0.5])])
-    assert sheet.freeze_panes == "C4"
-    last = sheet.cell(1, columns_of(sheet)["folds"]).column_letter
-    assert sheet.auto_filter.ref == f"A3:{last}5"
-
-
-def test_the_best_mean_is_bold_on_green_and_the_smallest_deviation_bold_blue(read, make_instance, colour):
-    instances = [
-        make_instance(1, [{"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.9, "loss": 2.0}]),
-        make_instance(2, [{"accuracy": 0.6, "loss": 0.5}, {"accuracy": 0.7, "loss": 1.6}]),
-    ]
-    sheet, cell = read(instances)
-
-    def bold(wanted):
-        names = [(row, name) for row in (4, 5) for name in columns_of(sheet)]
-        return [(row, name) for row, name in names if colour(cell(row, name)) == wanted and cell(row, name).font.bold]
-
-    green, blue = bold(GREEN), bold(BLUE)
-    sides = ("test", "validation", "training")
-    assert green == [(4, f"{side} accuracy") for side in sides] + [(5, f"{side} loss") for side in sides]
-    assert blue == [(4, f"{side} loss std") for side in sides] + [(5, f"{side} accuracy std") for side in sides]
-    assert colour(cell(5, "test accuracy")) == GREEN, "two folds tell no difference: a tie, which is marked alike but not bold"
-    assert cell(5, "test accuracy std").font.color.rgb.endswith("1F3FBF")
-    assert not cell(4, "test loss").font.bold
-
-
-def test_all_equal_bests_are_marked(read, make_instance, colour):
+def test_colour_marks_the_selected_row_the_best_and_what_cannot_be_told_from_it_and_nothing_else(read, make_instance, colour):
     worse = [0.1, 0.21, 0.1, 0.2]
-    _, cell = read([make_instance(number, [0.5, 0.51] * 2) for number in (1, 2)] + [make_instance(3, worse)])
-    assert [colour(cell(row, "test accuracy")) for row in (4, 5, 6)] == [GREEN, GREEN, None]
-    assert [colour(cell(row, "test accuracy std")) for row in (4, 5, 6)] == [BLUE, BLUE, None]
+    sheet, cell = read([make_instance(1, [0.5, 0.55] * 2), make_instance(2, [0.52, 0.5] * 2), make_instance(3, worse)])
+    colours = {(row, name): colour(cell(row, name)) for row in (1, 2, 3) for name in headers(sheet)}
+    assert {key: value for key, value in colours.items() if value} == {
+        **{(1, name): YELLOW for name in headers(sheet) if name != "test accuracy"},
+        (1, "test accuracy"): GREEN,
+        (2, "test accuracy"): GREEN,
+    }
+    assert [cell(row, "test accuracy").font.bold for row in (1, 2)] == [True, False]
 
 
-def test_a_single_instance_is_selected_but_best_of_nothing(read, make_instance, colour):
+def test_a_single_instance_is_best_of_nothing(read, make_instance, colour):
     sheet, cell = read([make_instance(1, [0.5, 0.6])])
-    names = ("instance", "comment_1", "comment_2", "architecture")
-    assert {colour(cell(4, name)) for name in names} == {YELLOW}
-    assert {colour(cell(4, name)) for name in columns_of(sheet) if name not in names} == {None}
+    assert {colour(cell(1, name)) for name in headers(sheet)} == {YELLOW}
 
 
-def test_an_instance_with_a_failed_fold_is_red_and_does_not_compete(read, make_instance, make_failure, colour):
-    instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.9, make_failure(2)]), make_instance(3, [0.1, 0.2])]
-    sheet, cell = read(instances)
-    assert {colour(cell(5, name)) for name in columns_of(sheet)} == {RED}
-    assert cell(5, "folds").value == "1/2, 1 failed"
-    assert colour(cell(4, "test accuracy")) == GREEN
-    assert RED not in {colour(cell(row, name)) for row in (4, 6) for name in columns_of(sheet)}
+def test_metrics_that_users_added_have_columns(read, make_instance, make_record):
+    records = [make_record(fold, {"accuracy": 0.5, "own": 0.2}, further_metrics={"own": False}) for fold in (1, 2)]
+    _, cell = read([make_instance(1, records)])
+    assert cell(1, "test own").value == 0.2
 
 
-def test_an_instance_that_has_only_failed_is_a_red_row_without_figures(read, make_instance, make_failure, colour):
-    _, cell = read([make_instance(1, [0.5, 0.6]), make_instance(2, [make_failure(1), make_failure(2)])])
-    assert colour(cell(5, "test accuracy")) == RED
-    assert cell(5, "test accuracy").value is None
-    assert cell(5, "folds").value == "0/2, 2 failed"
-
-
-def test_a_mean_of_fewer_folds_says_of_how_many(read, make_instance):
-    _, cell = read([make_instance(1, [0.5, 0.6, 0.7]), make_instance(2, [0.5], folds_total=3)])
-    assert cell(4, "test accuracy").number_format == "0.000"
-    assert cell(5, "test accuracy").number_format == '0.000" (n=1)"'
-    assert cell(5, "test accuracy").value == 0.5
-    assert cell(5, "test accuracy std").value == "-"
-    assert cell(5, "folds").value == "1/3"
-
-
-def test_a_metric_that_is_undefined_is_shown_as_nan_and_one_that_is_in_some_folds_is_marked(read, make_instance):
+def test_twenty_instances_fit_the_width_of_a_page_and_the_legend_has_three_lines(read, make_instance):
     instances = [
-        make_instance(1, [{"auc": None, "accuracy": 0.5}, {"auc": None, "accuracy": 0.5}]),
-        make_instance(2, [{"auc": 0.7, "accuracy": 0.5}, {"auc": None, "accuracy": 0.5}]),
+        make_instance(
+            number,
+            [{"accuracy": 0.5 + 0.01 * number, "balanced_accuracy": 0.5}] * 3,
+            comment_1=f"a network with a name of some length {number}",
+        )
+        for number in range(1, 21)
     ]
-    _, cell = read(instances)
-    assert (cell(4, "test auc").value, cell(4, "test auc").data_type) == ("NaN", "s")
-    assert cell(4, "test auc std").value == "-"
-    assert (cell(5, "test auc").value, cell(5, "test auc").number_format) == (0.7, '0.000" (n=1)"')
+    sheet, _ = read(instances)
+    assert (
+        sum(sheet.column_dimensions[sheet.cell(HEADER, n + 1).column_letter].width for n in range(len(headers(sheet))))
+        <= PAGE_WIDTH
+    )
+    legend = [sheet.cell(row, 1).value for row in range(HEADER + 22, sheet.max_row + 1)]
+    assert len(legend) == 3
+    assert legend[0].startswith("Yellow: ")
+    assert legend[2].startswith("Further sheets: ")
 
 
-def test_a_metric_that_was_never_computed_is_empty(read, make_instance):
-    _, cell = read([make_instance(1, [{"accuracy": 0.5}]), make_instance(2, [{"macro_f1": 0.5}])])
-    assert cell(4, "test macro_f1").value is None
-
-
-def test_the_chance_level_stands_in_the_header_of_test_metrics_only(read, make_instance, make_record):
-    record = make_record(1, {"accuracy": 0.5, "auc": 0.5}, chance={"test": {"accuracy": 0.1, "auc": None}})
-    sheet, _ = read([make_instance(1, [record])])
-    levels = {name: sheet.cell(2, column).value for name, column in columns_of(sheet).items() if not name.endswith("std")}
-    assert levels["test accuracy"] == "chance 0.100"
-    assert levels["test auc"] == "chance NaN"
-    assert not levels["validation accuracy"]
-    assert not levels["training accuracy"]
-
-
-def test_clips_have_columns_only_where_they_are_cut_into_windows(read, make_instance, make_record):
-    whole = make_instance(1, [{"accuracy": 0.5, "loss": 1.0}])
-    record = make_record(1, {"accuracy": 0.5, "loss": 1.0}, n_examples={"training": 500, "validation": 100, "test": 50})
-    record["clip_metrics"]["test"]["accuracy"] = 0.9
-    sheet, _ = read([whole])
-    assert "test clip accuracy" not in columns_of(sheet)
-    sheet, cell = read([whole, make_instance(2, [record])])
-    assert cell(5, "test clip accuracy").value == 0.9
-    assert cell(5, "test accuracy").value == 0.5
-    assert "validation clip accuracy" in columns_of(sheet)
-    assert "test clip loss" not in columns_of(sheet)
-
-
-def test_the_selected_instance_is_named_with_its_reason(read, make_instance, colour):
-    sheet, cell = read([make_instance(1, [0.5, 0.6]), make_instance(2, [0.7, 0.8])])
-    assert colour(cell(5, "instance")) == YELLOW
-    assert colour(cell(4, "instance")) is None
-    assert sheet["A7"].value.startswith("cnn_small (instance 2) is selected: best mean validation accuracy (0.850 ± 0.071).")
-
-
-def test_columns_are_wide_enough_for_their_figures(read, make_instance):
-    instances = [
-        make_instance(1, [{"mse": 123456.789}] * 2, task_type="regression"),
-        make_instance(2, [], folds_total=2, task_type="regression"),
-    ]
-    sheet, cell = read(instances)
-    assert sheet.column_dimensions[cell(4, "test mse").column_letter].width >= len("123456.789")
-
-
-def test_comments_and_options_stay_text(read, make_instance):
-    _, cell = read([make_instance(1, [0.5], comment_1="=1+1", n_filters=[8, 16]), make_instance(2, [0.5], comment_1="@x")])
-    assert [(cell(row, "comment_1").value, cell(row, "comment_1").data_type) for row in (4, 5)] == [("=1+1", "s"), ("@x", "s")]
-    assert [cell(row, "n_filters").value for row in (4, 5)] == ["8, 16", None]
-
-
-def test_the_header_of_a_metric_says_what_it_is(read, make_instance):
-    sheet, _ = read([make_instance(1, [{"eer": 0.1, "old": 1.0}])])
-    comments = {name: sheet.cell(1, column).comment for name, column in columns_of(sheet).items()}
-    assert "each class against the rest (one-vs-rest)" in comments["test eer"].text
-    assert "closed set" in comments["test eer"].text
-    assert comments["test old"] is None
-
-
-def test_a_printed_page_has_no_more_columns_than_can_be_read_and_repeats_the_instance(read, make_instance):
-    def pages(n_parameters):
-        parameters = {f"a_parameter_of_the_network_{n}": n for n in range(n_parameters)}
-        instances = [
-            make_instance(number, [0.5, 0.6], **{name: value * number for name, value in parameters.items()})
-            for number in (1, 2)
-        ]
-        sheet, _ = read(instances)
-        assert (sheet.print_title_cols, sheet.print_title_rows) == ("$A:$B", "$1:$3")
-        areas = [range_boundaries(area.split("!")[1]) for area in sheet.print_area.split(",")]
-        assert [first for first, *_ in areas[1:]] == [last + 1 for _, _, last, _ in areas[:-1]], "no column is lost"
-        assert areas[-1][2] == columns_of(sheet)["folds"]
-        merged = {span.min_col: span.max_col for span in sheet.merged_cells.ranges if span.min_row == 1}
-        assert all(merged.get(last, last) == last for _, _, last, _ in areas), "no metric is broken"
-        return [
-            sum(
-                sheet.column_dimensions[get_column_letter(column)].width
-                for column in {1, 2, *range(first, last + 1)}
-                if not sheet.column_dimensions[get_column_letter(column)].hidden
-            )
-            for first, _, last, _ in areas
-        ]
-
-    assert max(pages(20)) <= 200
-    assert len(pages(20)) > len(pages(0))
+def test_findings_have_a_sheet_with_what_to_do(workbook_of, make_instance):
+    workbook = workbook_of([make_instance(1, [0.5, 0.6], folds_total=3)])
+    header, *rows = workbook["findings"].iter_rows(values_only=True, max_row=2)
+    assert header == ("code", "what is", "what to do", "instances")
+    assert rows[0][0].startswith("XV")
+    assert "XV201" in {cell.value for cell in workbook["findings"]["A"]}

@@ -17,14 +17,25 @@ def history(n_epochs=2):
 
 def test_it_has_all_sheets_ready_to_print_as_wide_as_a_page(workbook_of, make_instance):
     workbook = workbook_of([make_instance(1, [0.5, 0.6])], {(1, 1): history()})
-    assert workbook.sheetnames == ["summary", "ranking", "figures", "folds", "items", "confusion", "curves", "settings"]
+    assert workbook.sheetnames == [
+        "summary",
+        "findings",
+        "ranking",
+        "figures",
+        "metrics",
+        "folds",
+        "items",
+        "confusion",
+        "curves",
+        "settings",
+    ]
     for sheet in workbook:
         assert sheet.page_setup.orientation == "landscape"
         assert sheet.sheet_properties.pageSetUpPr.fitToPage
         assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (None, 0)  # None: one page
 
 
-@pytest.mark.parametrize("name", ["summary", "figures", "folds", "items", "settings"])
+@pytest.mark.parametrize("name", ["summary", "findings", "figures", "metrics", "folds", "items", "settings"])
 def test_tables_have_a_frozen_header_a_filter_and_repeat_the_header_in_print(workbook_of, make_instance, name):
     sheet = workbook_of([make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, 0.6])])[name]
     assert sheet.freeze_panes is not None

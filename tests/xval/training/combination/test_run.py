@@ -55,7 +55,7 @@ def test_networks_train_first_and_their_features_are_combined_to_the_workbook(to
         assert combination["metrics"]["test"]["accuracy"] == 1.0
     assert not tones.leftovers()
     workbook = openpyxl.load_workbook(tones.results / "results.xlsx")
-    cells = [cell.value for row in workbook["summary"].iter_rows() for cell in row]
+    cells = [cell.value for row in workbook["settings"].iter_rows() for cell in row]
     assert {"feature_combination", "cnn_small"} <= set(cells)
     metrics = json.loads((tones.results / "instance_1" / "metrics.json").read_text())
     assert (metrics["folds_done"], metrics["n_parameters"]) == (2, None)
