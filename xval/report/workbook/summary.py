@@ -7,9 +7,10 @@ marked; a legend of three lines.
 from xval.answers.figure_text import decimals, format_folds, format_time, interval_clause
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
-from xval.answers.ranking import find_best
+from xval.answers.ranking import Best, find_best
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import SIDE_NAMES, direction, main_and_own
+from xval.base.errors import ResultsError, SettingsError
 from xval.report.figures import estimate, main_columns
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
@@ -20,7 +21,9 @@ POSITION = 1
 HEADER_ROW = 5
 _LINES = 3  # of the headline, above an empty row
 _WIDEST_NAME = 34
-_CHARACTERS_PER_ROW = 1.1  # of a width, in the font of a program without Calibri
+_MOST_ON_A_PAGE = 30  # instances
+_MOST_COMPARED = 40  # instances; of more the ties are those over folds
+_CHARACTERS_PER_ROW = 1.0  # of a width, in the font of a program without Calibri
 _ROW_HEIGHT = 15  # points
 
 
@@ -43,11 +46,11 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             found = estimate(instance, column.side, column.name)
             sheet.put(row, 3 + 2 * place, found.value, cells.metric_format(direction(instances, column.name)))
             interval = "" if found.low is None or found.high is None else f"[{decimals(found.low)}, {decimals(found.high)}]"
-            sheet.put(row, 4 + 2 * place, interval, "", cells.LEFT)
+            sheet.put(row, 4 + 2 * place, interval, "", cells.INDENTED)
         validation = instance.over_folds(ranking.side, ranking.metric)["mean"]
         last = 3 + 2 * len(columns)
         sheet.put(row, last, validation, cells.metric_format(direction(instances, ranking.metric)))
-        sheet.put(row, last + 1, format_folds(instance), "", cells.LEFT)
+        sheet.put(row, last + 1, format_folds(instance), "", cells.INDENTED)
         sheet.put(row, last + 2, format_time(instance.seconds), "", cells.RIGHT)
         if origins:
             sheet.put(row, last + 3, origins.get(number, "nothing known"), "", cells.LEFT)
@@ -56,8 +59,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
                 sheet.style(row, column_number, cells.SELECTED_FILL)
     for place, column in enumerate(columns):
         best = find_best(instances, column.side, column.name, twins)
+        ties = _not_told_from(contents, best, column.name)
         for row, instance in enumerate(instances, start=first_row):
-            if instance.number in best.mean | best.mean_ties:
+            if instance.number in best.mean | ties:
                 sheet.style(row, 3 + 2 * place, cells.GREEN_FILL, *((cells.GREEN_FONT,) * (instance.number in best.mean)))
     widths = []
     for column_number, name in enumerate(header, start=1):
@@ -84,6 +88,25 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.made.freeze_panes(HEADER_ROW, 1)
     sheet.add_filter(HEADER_ROW, last_row, len(header))
     sheet.set_up_page(header_rows=HEADER_ROW)
+    if len(instances) <= _MOST_ON_A_PAGE:
+        sheet.made.fit_to_pages(1, 1)
+
+
+def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int]:
+    """Return the instances that a comparison with the best of a column does not tell from it, as the second line has it."""
+    by_number = {instance.number: instance for instance in contents.instances if instance.done}
+    if not best.mean or len(by_number) > _MOST_COMPARED:
+        return best.mean_ties
+    from xval.answers.comparison.choose import compare_with  # here, because it loads pandas and scipy
+
+    first = by_number[min(best.mean)]
+    n_folds = len(first.folds)
+    others = [other for number, other in by_number.items() if number not in best.mean and len(other.folds) == n_folds]
+    try:
+        pairs = compare_with(first, others, metric=metric).pairs
+    except (ResultsError, SettingsError):
+        return best.mean_ties
+    return frozenset(int(pair.instance) for pair in pairs if pair.verdict != "worse")
 
 
 def _put_lines(sheet: Sheet, first_row: int, lines: list[str], widths: list[float], *, bold_first: bool = False) -> None:
