@@ -16,7 +16,6 @@ experiment = Experiment(
     dataset="demo",
     num_experiment=4,
     num_folds=4,
-    fold_repeats="auto",
 )
 experiment[1] = {"architecture": "svm"}
 experiment[2] = {"architecture": "svm", "time_parts": 3, "comment_1": "pooled in three parts of the time"}

@@ -12,7 +12,6 @@ experiment = Experiment(
     description="Words of unseen speakers: three small networks on the demo corpus",
     dataset="demo",
     num_folds=4,
-    fold_repeats="auto",
     num_epochs=12,
     patience=4,
 )

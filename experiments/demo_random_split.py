@@ -12,7 +12,6 @@ experiment = Experiment(
     description="The CNN of experiments/demo.py with every speaker on all sides of the split, as it should not be done",
     dataset="demo_random_split",
     num_folds=4,
-    fold_repeats="auto",
     num_epochs=12,
     patience=4,
 )

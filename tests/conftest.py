@@ -293,6 +293,7 @@ class Project:
         given = {
             "dataset": "toy",
             "num_folds": 3,
+            "fold_repeats": 1,
             "num_epochs": 2,
             "batch_size": 16,
             "learning_rate": 0.01,
@@ -656,7 +657,7 @@ def train_finished(folder):
         {**network, "comment_1": "per bin"},
         {**network, "features": "waveform", "frontend": "logmel", "normalization": "global", "comment_1": "=global"},
         {**network, "normalization": "per_clip"},
-        dataset="tones", num_folds=2, num_epochs=1, executor="inline", page="complete",
+        dataset="tones", num_folds=2, fold_repeats=1, num_epochs=1, executor="inline", page="complete",
     )  # fmt: skip
     ended = made.run("--quiet")
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -25,7 +25,9 @@ def run(tmp_path, monkeypatch, capfd):
     store.write("toy", data, {item: ["a", "b"] for item in data}, data_folder=tmp_path / "data")
 
     def run(*arguments, instances=({},), **parameters):
-        experiment = Experiment("a test", **({"dataset": "toy", "num_folds": 3, "architecture": "mlp"} | parameters))
+        experiment = Experiment(
+            "a test", **({"dataset": "toy", "num_folds": 3, "fold_repeats": 1, "architecture": "mlp"} | parameters)
+        )
         for number, instance in enumerate(instances, start=1):
             experiment[number] = instance
         with pytest.raises(SystemExit) as ended:

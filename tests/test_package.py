@@ -15,7 +15,7 @@ PACKAGES = ("xval", "preprocessing", "augmentation", "architectures")
 SCRIPT = """
 from xval import Experiment
 
-experiment = Experiment("the wheel at work", dataset="demo", num_experiment=7, num_folds=3)
+experiment = Experiment("the wheel at work", dataset="demo", num_experiment=7, num_folds=3, fold_repeats=1)
 experiment[1] = {"architecture": "mlp", "num_epochs": 1, "comment_1": "one epoch"}
 
 if __name__ == "__main__":

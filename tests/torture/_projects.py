@@ -51,6 +51,7 @@ def write_script(folder: Path, instances: Sequence[Mapping[str, object]], name: 
     given = {
         "dataset": "toy",
         "num_folds": 2,
+        "fold_repeats": 1,
         "num_epochs": 2,
         "batch_size": 8,
         "executor": "inline",

@@ -26,7 +26,8 @@ _UNSTABLE = (".journal", ".html", ".ensemble")  # dates in them
 EXPERIMENT = "results/toy/experiment_1"
 _SEARCH = f"""from xval import Experiment, log_uniform
 experiment = Experiment(
-    "a search", dataset="toy", num_folds=2, num_epochs=2, batch_size=8, executor="inline", page="none", **{FEATURES!r}
+    "a search", dataset="toy", num_folds=2, fold_repeats=1, num_epochs=2, batch_size=8, executor="inline", page="none",
+    **{FEATURES!r}
 )
 experiment.search({{"learning_rate": log_uniform(1e-3, 1e-1)}}, n_trials=2, at_once=2, architecture="mlp", n_units=(4,))
 if __name__ == "__main__":

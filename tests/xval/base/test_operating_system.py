@@ -73,7 +73,7 @@ items = [f"s{number}" for number in range(6)]
 random = np.random.default_rng(0)
 predictors = {item: random.normal(size=(4, 8)) for item in items}
 write("arrays", predictors, {item: ["no", "yes"] * 2 for item in items})
-experiment = Experiment("without POSIX", dataset="arrays", num_experiment=1, num_folds=3)
+experiment = Experiment("without POSIX", dataset="arrays", num_experiment=1, num_folds=3, fold_repeats=1)
 experiment[1] = {"architecture": "mlp", "num_epochs": 1, "comment_1": "\\u2192 here"}
 for wanted in ("--list", "--dry-run"):
     try:

@@ -9,7 +9,15 @@ import xval
 from xval.base.errors import SettingsError, UsageError
 
 SMALL = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
-SHORT = {"architecture": "mlp", "n_units": (4,), "num_folds": 2, "num_epochs": 1, "executor": "inline", "page": "none"}
+SHORT = {
+    "architecture": "mlp",
+    "n_units": (4,),
+    "num_folds": 2,
+    "fold_repeats": 1,
+    "num_epochs": 1,
+    "executor": "inline",
+    "page": "none",
+}
 
 
 @pytest.fixture

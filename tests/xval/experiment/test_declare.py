@@ -169,7 +169,15 @@ def declare(project, in_process):
     """Return a function that declares an experiment as `Project.write_script` does."""
 
     def declare(*instances, **parameters):
-        shared = {"dataset": "toy", "num_folds": 3, "num_epochs": 1, "batch_size": 16, "learning_rate": 0.01, "page": "none"}
+        shared = {
+            "dataset": "toy",
+            "num_folds": 3,
+            "fold_repeats": 1,
+            "num_epochs": 1,
+            "batch_size": 16,
+            "learning_rate": 0.01,
+            "page": "none",
+        }
         experiment = Experiment(
             "a test", **shared | {"architecture": "mlp", "n_units": (4,), "executor": "inline"} | parameters
         )

@@ -73,6 +73,7 @@ def declare(folder, instances, **parameters):
         "data_folder": str(folder / "data"),
         "executor": "inline",
         "num_folds": 2,
+        "fold_repeats": 1,
         "num_epochs": 4,
         "learning_rate": 0.01,
         "backend": keras.backend.backend(),

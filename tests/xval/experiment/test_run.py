@@ -42,7 +42,14 @@ def installed(monkeypatch, *names):
 
 
 def declared(script, **instance):
-    shared = {"dataset": "toy", "num_folds": 3, "architecture": "mlp", "experiment_folder": "results", "data_folder": "data"}
+    shared = {
+        "dataset": "toy",
+        "num_folds": 3,
+        "fold_repeats": 1,
+        "architecture": "mlp",
+        "experiment_folder": "results",
+        "data_folder": "data",
+    }
     return Declaration(script, script, "a test", shared, {1: instance})
 
 

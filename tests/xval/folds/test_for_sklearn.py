@@ -68,7 +68,7 @@ def test_validation_items_train_or_are_left_out():
 
 def test_folds_of_an_experiment_are_a_cv_of_scikit_learn(project, monkeypatch):
     monkeypatch.chdir(project.folder)
-    experiment = Experiment("a test", dataset="toy", num_folds=3)
+    experiment = Experiment("a test", dataset="toy", num_folds=3, fold_repeats=1)
     folds = experiment.folds()
     item_number = folds.clips["item"].str[-1].astype(int)
 
