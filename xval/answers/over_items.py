@@ -182,7 +182,8 @@ def _measure(
         else:
             over_items = MetricOverItems(metric, repeats, is_mean=False)
             interval = over_items.interval()
-            if basis == "pooled" and (name in task.main_metrics or name in further):
+            # Comparisons measure the other metrics of a task when they need them.
+            if basis == "pooled" and (name in task.main_metrics or name not in metrics.metric_names(task.name)):
                 left_out = over_items.left_out()
         weights = _weights(first.items, basis)
         chance = metric.chance and metric.chance(targets, weights)
