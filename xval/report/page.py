@@ -30,7 +30,7 @@ from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
 from xval.base.terminal import visible
 from xval.measures.task import Task
-from xval.report import charts, protocol, worst_answers
+from xval.report import charts, protocol, training_table, worst_answers
 from xval.report.citations import bibtex
 from xval.report.contents import PageContents
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
@@ -146,6 +146,8 @@ def make_page(contents: PageContents) -> str:
         weaknesses=_weaknesses(contents, task),
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
+        training_header=training_table.HEADER,
+        training_rows=training_table.training_rows(instances),
         leakage_kinds=leakage_by_kind(contents.verdicts, is_custom=_is_custom(contents)),
         bibtex=bibtex(paragraphs),
     )

@@ -157,7 +157,7 @@ def test_a_part_of_unknown_origin_and_the_kinds_of_leakage_stand_there(copy, rea
     assert any(said in cell["text"].replace("\u200b", "") for cell in row)
     assert f"=global (instance 2): {said}." in page.text["answer"]
     assert f"{said} (nothing says what it was trained on)" in page.text["details"]
-    kinds = {row[0]["text"]: row[1]["text"] for row in page.tables["protocol"][0]}
+    kinds = {row[0]["text"]: row[1]["text"] for row in page.tables["protocol"][1]}
     assert kinds["L1.1 no test set"] == "ok"
     assert kinds["L2 features that are not legitimate"] == kinds["L3.2 one speaker under two names"] == "unknown"
     assert "kapoor2023leakage" in page.text["protocol"]
