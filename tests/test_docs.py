@@ -88,7 +88,7 @@ NEEDS = {
         "python benchmarks/feature_store.py 20000 2",
         "python benchmarks/offline_augmentation.py",
         "python benchmarks/embeddings.py --seconds 20 --threads 1",
-        "python benchmarks/statistics_simulation.py",
+        "python benchmarks/statistics_simulation.py --ways",
     },
     "a GPU": {
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",
