@@ -124,7 +124,7 @@ def bats(folder: Path) -> list[str]:
 def run_and_check(project, prepared, items, classes, n_folds, arguments, architecture, instance="1") -> dict:
     """Run the script on the prepared corpus; return the records of an instance, the last of the run."""
     assert prepared.returncode == 0, prepared.stderr
-    ended = project.run_script(*arguments)
+    ended = project.run_script(*arguments, "--fold-repeats", "1")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     records = project.records()
     assert {item for record in records.values() for item in record["items"]["test"]} <= items
