@@ -1,4 +1,4 @@
-"""Read the instances to compare, and refuse those that cannot be compared.
+"""Read the instances to compare, which `refuse` judges.
 
 Comes in: the folder of an experiment and names: an instance, ``3``; ``nested`` or ``selected``; ``results/demo/experiment_2``,
 all instances of another experiment, or ``results/demo/experiment_2:3`` one of them. Or instances that are read already. Goes
@@ -7,13 +7,14 @@ out: a `Comparison`. Nothing is trained, and nothing is written.
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from xval.answers.comparison.compare import compare
-from xval.answers.comparison.competitor import Competitor, test_metrics
+from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.outcome import ROPE, Comparison
+from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
 from xval.answers.estimates import over_items_of
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.names import find_names
@@ -21,9 +22,8 @@ from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished
-from xval.answers.repeats import seed_twins
-from xval.answers.summary import SIDE_NAMES, direction, has_windows
-from xval.base.errors import ResultsError, SettingsError, suggestion
+from xval.answers.summary import SIDE_NAMES, has_windows
+from xval.base.errors import ResultsError, SettingsError
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
@@ -32,13 +32,8 @@ from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
 from xval.results.open import open_results
-from xval.settings.schema import names_of_loss
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<name>\d+|nested|selected)")
-
-
-_Chosen = Mapping[str, InstanceResults]
-"""Instances by what they are called."""
 
 
 def compare_instances(
@@ -111,7 +106,7 @@ def name_of(instance: InstanceResults) -> str:
 
 
 def _compare(
-    chosen: _Chosen,
+    chosen: Chosen,
     baselines: Sequence[str | None],
     metric: str | None,
     rope: float,
@@ -122,14 +117,11 @@ def _compare(
     """Return a comparison with each baseline; None: the instance that validation selects."""
     if len(chosen) < 2:
         raise SettingsError(f"{next(iter(chosen.values())).experiment.path}: 1 instance to compare; wanted are two or more.")
-    _refuse_other_corpora(chosen)
-    _refuse_other_tasks(chosen)
-    _refuse_seeds(chosen)
-    _refuse_other_clips(chosen)
+    refuse_incomparable(chosen)
     numbered = _numbered(chosen)
     task = numbered[0].task
     metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
-    higher_is_better = _check_metric(metric, chosen)
+    higher_is_better = check_metric(metric, chosen)
     if metric not in task_metrics(task.name) or not find(task.name, metric).is_mean:
         chosen = {name: _over_items(instance) for name, instance in chosen.items()}
     called = _names(chosen)
@@ -161,7 +153,7 @@ def _compare(
     return comparisons
 
 
-def _select(chosen: _Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:
+def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:
     """Return the name of the instance that validation selects, and why."""
     names = list(chosen)
     instances = [instance for instance in numbered if not isinstance(instance, NestedInstance)]
@@ -182,7 +174,7 @@ def _bounds(task: Task, metric: str) -> Bounds | None:
     return (0, math.inf if metric.endswith("_rate") else 1) if metric in task.final_metrics else None
 
 
-def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> _Chosen:
+def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | str | None) -> Chosen:
     """Return the instances, each once, the baseline first if there is one; fewer than two are refused."""
     experiments = {home.path.resolve(): home}
     wanted: dict[tuple[Path, str], None] = {}
@@ -256,79 +248,16 @@ def _nested(experiment: ExperimentFolder, done: Sequence[InstanceResults], ranki
     return nested
 
 
-def _names(chosen: _Chosen) -> dict[str, str]:
+def _names(chosen: Chosen) -> dict[str, str]:
     """Return the names of the instances, by what they are called."""
     nested = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
     names = find_names({name: instance.parameters for name, instance in chosen.items() if name not in nested})
     return names | {name: f"chosen among {instance.n_competing}" for name, instance in nested.items()}
 
 
-def _numbered(chosen: _Chosen) -> list[InstanceResults]:
+def _numbered(chosen: Chosen) -> list[InstanceResults]:
     """Return the instances, each under its place among the chosen as number: experiments have the same numbers."""
     return [
         replace(instance, written=instance.written.model_copy(update={"instance": place}))
         for place, instance in enumerate(chosen.values())
     ]
-
-
-def _refuse_other_corpora(chosen: _Chosen) -> None:
-    experiments = list({instance.experiment.path: instance.experiment for instance in chosen.values()}.values())
-    hashes = [open_results(experiment).folds.plan.index_hash for experiment in experiments] if len(experiments) > 1 else []
-    for experiment, index_hash in zip(experiments, hashes, strict=False):
-        if index_hash != hashes[0]:
-            raise ResultsError(
-                f"{experiment.path}: the corpus is not that of {experiments[0].path} ({index_hash} and {hashes[0]}), so "
-                "that they do not test the same items. Run one of them again, with the corpus of the other."
-            )
-
-
-def _refuse_other_tasks(chosen: _Chosen) -> None:
-    tasks = {instance.task.name: name for name, instance in chosen.items()}
-    if len(tasks) > 1:
-        listed = ", ".join(f"{name}: {task}" for task, name in tasks.items())
-        raise ResultsError(f"instances of several tasks cannot be compared ({listed}).")
-
-
-def _refuse_seeds(chosen: _Chosen) -> None:
-    """Refuse instances that differ in the seed alone."""
-    names, instances = list(chosen), list(chosen.values())
-    for group in seed_twins({place: instance.parameters for place, instance in enumerate(instances)}):
-        seeds = ", ".join(str(instances[place].settings.seed) for place in group)
-        raise ResultsError(
-            f"instances {', '.join(names[place] for place in group)} differ in the seed alone ({seeds}): they are repeats of "
-            f"one method, never competitors. Train one of them with repeats = {len(group)}, or name the instances to compare."
-        )
-
-
-def _refuse_other_clips(chosen: _Chosen) -> None:
-    """Refuse instances that were tested on other clips of the same folds."""
-    conditions = {name: instance.parameters.get("test_where") for name, instance in chosen.items()}
-    if len(set(conditions.values())) > 1:
-        listed = "; ".join(f"{name}: {text or 'none'}" for name, text in conditions.items())
-        raise ResultsError(
-            f"instances with other test_where are tested on other clips, and no difference of theirs says which is better "
-            f"({listed}). Name those that agree in it."
-        )
-
-
-def _check_metric(metric: str, chosen: _Chosen) -> bool:
-    """Return whether a higher value is better; refuse a metric that is unknown or not comparable between these instances."""
-    instances = list(chosen.values())
-    known = {name: test_metrics(instance) for name, instance in chosen.items() if instance.done}
-    every = sorted({metric_name for names in known.values() for metric_name in names})
-    if not every:
-        raise ResultsError(f"{instances[0].experiment.path}: no fold is finished yet.")
-    higher_is_better = direction(instances, metric)
-    if metric not in every or higher_is_better is None:
-        raise SettingsError(f"--metric {metric}: unknown. {suggestion(metric, every)}")
-    if lacking := [name for name, names in known.items() if metric not in names]:
-        raise ResultsError(f"instance {', '.join(lacking)} has no {metric}; name the others without it.")
-    task = instances[0].task
-    names = names_of_loss(task)
-    differing = [name for name in names if len({repr(instance.parameters.get(name)) for instance in instances}) > 1]
-    if metric in task.loss_metrics and differing:
-        raise ResultsError(
-            f"--metric {metric}: the instances measure different things with it, they differ in {', '.join(differing)}. "
-            f"Choose another, such as {task.main_metrics[0]}."
-        )
-    return higher_is_better

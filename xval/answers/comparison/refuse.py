@@ -1,0 +1,88 @@
+"""Refuse instances that cannot be compared.
+
+Comes in: instances by what they are called. Goes out: a `ResultsError`, or a `SettingsError` of a metric that is unknown.
+"""
+
+from collections.abc import Mapping
+
+from xval.answers.comparison.competitor import test_metrics
+from xval.answers.repeats import seed_twins
+from xval.answers.summary import direction
+from xval.base.errors import ResultsError, SettingsError, suggestion
+from xval.results.instance import InstanceResults
+from xval.results.open import open_results
+from xval.settings.schema import names_of_loss
+
+Chosen = Mapping[str, InstanceResults]
+"""Instances by what they are called."""
+
+
+def refuse_incomparable(chosen: Chosen) -> None:
+    """Refuse instances of other corpora or tasks, that differ in the seed alone, or that are tested on other clips."""
+    _refuse_other_corpora(chosen)
+    _refuse_other_tasks(chosen)
+    _refuse_seeds(chosen)
+    _refuse_other_clips(chosen)
+
+
+def _refuse_other_corpora(chosen: Chosen) -> None:
+    experiments = list({instance.experiment.path: instance.experiment for instance in chosen.values()}.values())
+    hashes = [open_results(experiment).folds.plan.index_hash for experiment in experiments] if len(experiments) > 1 else []
+    for experiment, index_hash in zip(experiments, hashes, strict=False):
+        if index_hash != hashes[0]:
+            raise ResultsError(
+                f"{experiment.path}: the corpus is not that of {experiments[0].path} ({index_hash} and {hashes[0]}), so "
+                "that they do not test the same items. Run one of them again, with the corpus of the other."
+            )
+
+
+def _refuse_other_tasks(chosen: Chosen) -> None:
+    tasks = {instance.task.name: name for name, instance in chosen.items()}
+    if len(tasks) > 1:
+        listed = ", ".join(f"{name}: {task}" for task, name in tasks.items())
+        raise ResultsError(f"instances of several tasks cannot be compared ({listed}).")
+
+
+def _refuse_seeds(chosen: Chosen) -> None:
+    """Refuse instances that differ in the seed alone."""
+    names, instances = list(chosen), list(chosen.values())
+    for group in seed_twins({place: instance.parameters for place, instance in enumerate(instances)}):
+        seeds = ", ".join(str(instances[place].settings.seed) for place in group)
+        raise ResultsError(
+            f"instances {', '.join(names[place] for place in group)} differ in the seed alone ({seeds}): they are repeats of "
+            f"one method, never competitors. Train one of them with repeats = {len(group)}, or name the instances to compare."
+        )
+
+
+def _refuse_other_clips(chosen: Chosen) -> None:
+    """Refuse instances that were tested on other clips of the same folds."""
+    conditions = {name: instance.parameters.get("test_where") for name, instance in chosen.items()}
+    if len(set(conditions.values())) > 1:
+        listed = "; ".join(f"{name}: {text or 'none'}" for name, text in conditions.items())
+        raise ResultsError(
+            f"instances with other test_where are tested on other clips, and no difference of theirs says which is better "
+            f"({listed}). Name those that agree in it."
+        )
+
+
+def check_metric(metric: str, chosen: Chosen) -> bool:
+    """Return whether a higher value is better; refuse a metric that is unknown or not comparable between these instances."""
+    instances = list(chosen.values())
+    known = {name: test_metrics(instance) for name, instance in chosen.items() if instance.done}
+    every = sorted({metric_name for names in known.values() for metric_name in names})
+    if not every:
+        raise ResultsError(f"{instances[0].experiment.path}: no fold is finished yet.")
+    higher_is_better = direction(instances, metric)
+    if metric not in every or higher_is_better is None:
+        raise SettingsError(f"--metric {metric}: unknown. {suggestion(metric, every)}")
+    if lacking := [name for name, names in known.items() if metric not in names]:
+        raise ResultsError(f"instance {', '.join(lacking)} has no {metric}; name the others without it.")
+    task = instances[0].task
+    names = names_of_loss(task)
+    differing = [name for name in names if len({repr(instance.parameters.get(name)) for instance in instances}) > 1]
+    if metric in task.loss_metrics and differing:
+        raise ResultsError(
+            f"--metric {metric}: the instances measure different things with it, they differ in {', '.join(differing)}. "
+            f"Choose another, such as {task.main_metrics[0]}."
+        )
+    return higher_is_better
