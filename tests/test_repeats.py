@@ -125,7 +125,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
 
     _, planned = run("--dry-run", "--fold-repeats", "2")
     rows = [line.split() for line in planned.splitlines()]
-    assert ["fold", "deal", "training", "items", "validation", "test"] in rows
+    assert ["fold", "repetition", "training", "items", "validation", "test"] in rows
     assert [row[1] for row in rows if row and "speaker_" in row[-1]] == ["1", "1", "2", "2"]
     assert ["1", "logistic", "1", "1-2", "3-4"] in rows  # instance, architecture, repeat, folds done, folds to do
 
@@ -133,7 +133,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
 
     assert folder.jobs(1) == [(1, fold, 1) for fold in (1, 2, 3, 4)]
     assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
-    assert "balanced_accuracy deal 1 0." in printed
+    assert "balanced_accuracy repetition 1 0." in printed
     assert [verdict for verdict in audit(folder) if verdict.faults or verdict.warnings] == []
     assert len(find_members(folder.instance_folder(1)).members) == 4
     assert len(load_results(folder.path).query("side == 'test' and metric == 'accuracy'")) == 4
@@ -149,7 +149,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     kept = folder.folds_file.read_bytes()
     folder.folds_file.write_text(json.dumps(written))
     faults = {verdict.rule: " ".join(verdict.faults) for verdict in audit(folder)}
-    assert f"folds.json: '{moved}' is tested in several folds of deal 2" in faults["items"]
+    assert f"folds.json: '{moved}' is tested in several folds of repetition 2 of the cross-validation" in faults["items"]
     assert "it has been edited" in faults["folds hash"]
     folder.folds_file.write_bytes(kept)
 

@@ -5,6 +5,7 @@ Comes in: figures. Goes out: text.
 
 from collections.abc import Iterable
 
+from xval.answers.item_words import items_word
 from xval.answers.names import name_numbers
 from xval.answers.summary import ChanceLevel
 from xval.results.instance import Figure, InstanceResults
@@ -52,17 +53,21 @@ def format_interval(figure: ItemFigure, mean: float | None) -> str:
 def interval_clause(instances: Iterable[InstanceResults]) -> str:
     """Return what the 95 % intervals of instances are about, to be said once per table; empty where there are none.
 
-    ``over items, deals and seeds`` (of one deal ``over items and seeds``), or, where nothing is known of training anew, ``over
-    items, for these trained models; training anew would add to it``. Instances that differ in this are named.
+    ``over speakers, repetitions of the cross-validation and seeds`` (of a single one ``over speakers and seeds``), or, where
+    nothing is known of training anew, ``over speakers, for these trained models; training anew would add to it``, with the word
+    of the item. Instances that differ in this are named.
     """
     numbers: dict[str, list[int]] = {}
+    instances = list(instances)
+    items = items_word(instances)
     for instance in instances:
         sides = instance.over_items["figures"].values() if instance.over_items else ()
         covers = {figure["covers"] for figures in sides for figure in figures.values()} - {None}
         if "method" in covers:
-            clause = "over items, deals and seeds" if instance.n_deals > 1 else "over items and seeds"
+            times = ", repetitions of the cross-validation" if instance.n_deals > 1 else ""
+            clause = f"over {items}{times} and seeds"
         else:
-            clause = "over items, for these trained models; training anew would add to it"
+            clause = f"over {items}, for these trained models; training anew would add to it"
         if covers:
             numbers.setdefault(clause, []).append(instance.number)
     if len(numbers) < 2:

@@ -9,8 +9,9 @@ Each is compared with the baseline over the items that both have tested. Nothing
   verdict         better or worse (p Holm at most 0.05: the interval excludes 0), practically equal (shown to lie within
                   ±rope), undecided: neither can be claimed
 
-With one training per fold a verdict is of these trained models; with several deals or seeds, of this way of training. Clips of
-one item are not independent: no test takes them as units. Records that check fails are named beside the figures.
+With one training per fold a verdict is of these trained models; with several repetitions of the
+cross-validation or seeds, of this way of training. Clips of one item are not independent: no test takes them as units. Records
+that check fails are named beside the values.
 
 exit code: 0; 2 when instances cannot be compared
 """

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from xval.base.config_file import read_default
-from xval.base.errors import FoldsError, SettingsError
+from xval.base.errors import FoldsError, SettingsError, counted
 from xval.base.keras_backends import AUTO
 from xval.jobs.folds_file import load_folds
 from xval.results.folder import ExperimentFolder
@@ -39,9 +39,8 @@ def settle_deals(
     with suppress(SettingsError):
         instances = resolve(declaration, None, overrides)
     n_deals, why = _choose([instance.settings for instance in instances], folder)
-    return replace(
-        declaration, n_deals=n_deals
-    ), f"fold_repeats = auto: {n_deals} deal{'s' * (n_deals > 1)} of the folds, {why}."
+    times = counted(n_deals, "repetition of the cross-validation", "repetitions of the cross-validation")
+    return replace(declaration, n_deals=n_deals), f"fold_repeats = auto: {times}, {why}."
 
 
 def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int, str]:
@@ -51,7 +50,7 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     ):
         return results.folds.plan.n_deals, "as in the results that are there"
     if settings.fold_strategy != "balanced":
-        return 1, f"since fold_strategy = {settings.fold_strategy} deals once"
+        return 1, f"since fold_strategy = {settings.fold_strategy} has one way to split"
     if settings.repeats > 1:
         return 1, "since repeats train each fold anew"
     from preprocessing.corpus import open_corpus  # here, because it loads pandas

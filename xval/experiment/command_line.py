@@ -61,7 +61,7 @@ def _parser(declaration: Declaration) -> Parser:
         "--repeats", type=int, metavar="R", help="train each fold R times, with other seeds; their values are averaged"
     )
     parser.add_argument(
-        "--fold-repeats", type=int, metavar="D", help="deal the items into folds D times, each time grouped differently"
+        "--fold-repeats", type=int, metavar="D", help="repeat the cross-validation D times, each time with other folds"
     )
     parser.add_argument(
         "--where", metavar="EXPR", help="train and test on a part: 'language == \"de\"' (sets train_where and test_where)"

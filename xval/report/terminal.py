@@ -160,7 +160,7 @@ def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":
             which = f" (instances {describe_numbers(instances)})" if len(used) > 1 else ""
             deal = [str(planned.folds.deal_of(fold.number))] * has_deals
             rows.append((str(fold.number), *deal, str(n_training), _first_of(validation), f"{_first_of(test)}{which}"))
-    return make_table(("fold", *["deal"] * has_deals, "training items", "validation", "test"), rows)
+    return make_table(("fold", *["repetition"] * has_deals, "training items", "validation", "test"), rows)
 
 
 def _first_of(items: Sequence[str]) -> str:

@@ -132,7 +132,7 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
         if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, folds.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below
         if len(folds.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
-            raise ValueError(f"{len(plan.folds)} folds and {len(folds.deal_hashes)} hashes of {plan.n_deals} deals")  # noqa: TRY301
+            raise ValueError(f"{len(plan.folds)} folds and {len(folds.deal_hashes)} hashes of {plan.n_deals} repetitions")  # noqa: TRY301
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(
             f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or "

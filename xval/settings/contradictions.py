@@ -124,8 +124,9 @@ def _check_training(settings: Settings) -> None:
         raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={settings.num_folds}")
     if settings.fold_repeats > 1 and settings.fold_strategy != "balanced":
         raise ValueError(
-            f"fold_repeats={settings.fold_repeats} deals the items anew, which fold_strategy='{settings.fold_strategy}' does "
-            "not; allowed: 1, or fold_strategy=balanced. With repeats, the same folds are trained with other seeds"
+            f"fold_repeats={settings.fold_repeats} repeats the cross-validation with other folds, which "
+            f"fold_strategy='{settings.fold_strategy}' does not have; allowed: 1, or fold_strategy=balanced. With "
+            "repeats, the same folds are trained with other seeds"
         )
 
 

@@ -23,8 +23,14 @@ def test_it_says_what_is_in_the_intervals_and_what_is_not(make):
     )
     assert interval_clause([make(1, {"accuracy": "method"})]) == "over items and seeds"
     assert interval_clause([make(number, {"accuracy": "method"}, n_deals=3) for number in (1, 2)]) == (
-        "over items, deals and seeds"
+        "over items, repetitions of the cross-validation and seeds"
     )
+
+
+def test_items_are_called_as_the_setting_has_it(make_instance, make):
+    known = make(1, {"accuracy": "method"})
+    known.parameters["item_name"] = "patient"
+    assert interval_clause([known]) == "over patients and seeds"
 
 
 def test_instances_that_differ_are_named(make):

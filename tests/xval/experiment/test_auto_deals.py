@@ -38,7 +38,8 @@ def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypat
     cheap, why = settle(declare(CNN, SVM))
     assert cheap.n_deals == 3
     assert why == (
-        "fold_repeats = auto: 3 deals of the folds, since an instance trains on 240 clips in all epochs of a fold, at most 240."
+        "fold_repeats = auto: 3 repetitions of the cross-validation, since an instance trains on 240 clips in all epochs of a "
+        "fold, at most 240."
     )
     assert [instance.settings.fold_repeats for instance in resolve(cheap)] == [3, 3]
 
@@ -50,7 +51,7 @@ def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypat
 @pytest.mark.parametrize(
     ("parameters", "why"),
     [
-        ({"fold_strategy": "leave_one_out"}, "since fold_strategy = leave_one_out deals once"),
+        ({"fold_strategy": "leave_one_out"}, "since fold_strategy = leave_one_out has one way to split"),
         ({"repeats": 2}, "since repeats train each fold anew"),
         ({"num_folds": 6}, "since the items cannot be dealt 3 times"),
     ],
@@ -90,5 +91,5 @@ def test_an_experiment_with_results_keeps_its_number(declare, make_record, n_dea
 def test_a_dry_run_says_how_many_deals_there_are(declare, capsys):
     assert run_experiment(declare(SVM), RunRequest(dry_run=True), Console(width=200)) == 0
     printed = capsys.readouterr().out
-    assert "fold_repeats = auto: 3 deals of the folds" in printed
+    assert "fold_repeats = auto: 3 repetitions of the cross-validation" in printed
     assert [line.split()[:2] for line in printed.splitlines() if line.split()[:1] == ["9"]] == [["9", "3"]]

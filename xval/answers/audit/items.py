@@ -75,7 +75,7 @@ def _tested_otherwise(plan: FoldPlan) -> list[str]:
     everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
     faults = []
     for number, folds in enumerate(plan.deals, start=1):
-        of_deal = f" of deal {number}" if plan.n_deals > 1 else ""
+        of_deal = f" of repetition {number} of the cross-validation" if plan.n_deals > 1 else ""
         times = Counter(item for fold in folds for item in fold.test)
         never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
         wrong = {f"in no fold{of_deal}": never, f"in several folds{of_deal}": often}
@@ -93,7 +93,7 @@ def _check_split(evidence: Evidence, findings: Findings) -> None:
 
 ITEMS = Rule(
     "items",
-    "no item is on two sides of a fold, every record has the items of folds.json, every item is tested once (in each deal)",
+    "no item is on two sides of a fold, every record has the items of folds.json, each item is tested once (in each repetition)",
     _check_items,
 )
 RANDOM_SPLIT = Rule("random split", "most clips share their item with others, which the folds keep on one side", _check_split)

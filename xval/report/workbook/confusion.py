@@ -57,7 +57,7 @@ def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, m
     class_names, counts = matrix
     repeats = f", mean of up to {instance.n_repeats} repeats of a fold" if instance.n_repeats > 1 else ""
     if instance.n_deals > 1:
-        repeats += f", {instance.n_deals} deals, which test each anew"
+        repeats += f", {instance.n_deals} repetitions of the cross-validation, which test each anew"
     counted = f"{len(instance.folds)} of {instance.n_folds} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
     sheet.put(row, 1, f"{title} ({counted})", "", cells.BOLD)
     interval = ("95 % low", "95 % high") if instance.class_recalls else ()

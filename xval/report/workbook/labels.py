@@ -49,7 +49,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for place in range(3, len(names) + 2):
         sheet.set_width(place, 11)
     notes = [
-        "Over the test clips of all finished folds; with repeats or deals a clip counts in each of them.",
+        "Over the test clips of all finished folds; with repeats or fold_repeats a clip counts in each of them.",
         "A label is predicted from its threshold on.",
         "Validation clips of each fold choose the threshold (the largest F1 score), never its test clips.",
         "share: of the clips that have the label.",

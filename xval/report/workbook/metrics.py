@@ -22,7 +22,7 @@ POSITION = 3.5
 HEADER_ROWS = 3
 LAST_COLUMNS = ("parameters", "folds")
 _NOTES = (
-    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all deals.",
+    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all repetitions.",
     "pooled, over items: interval and chance are of this one (of all test examples; mean over items), not of that before.",
     "balanced_accuracy: the unweighted average recall (UAR). recall has no column where it is the same.",
     "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
