@@ -93,7 +93,7 @@ def _check_split(evidence: Evidence, findings: Findings) -> None:
 
 ITEMS = Rule(
     "items",
-    "no item is on two sides of a fold, every record has the items of folds.json, each item is tested once (in each repetition)",
+    "no item is on two sides of a fold, each record has the items of folds.json, each item is tested once (in each repetition)",
     _check_items,
 )
 RANDOM_SPLIT = Rule("random split", "most clips share their item with others, which the folds keep on one side", _check_split)
