@@ -74,7 +74,7 @@ def describe_looks(instances: Sequence[InstanceResults]) -> str:
     who = alone if looks.n_experiments == 1 else f"{looks.n_experiments} experiments in this results folder"
     counts = (
         counted(looks.n_instances, "instance"),
-        counted(looks.n_deals, "repetition of the cross-validation", "repetitions of the cross-validation"),
+        counted(looks.n_deals, "way to split the corpus", "ways to split the corpus"),
         counted(looks.n_seeds, "seed"),
     )
     text = (

@@ -47,17 +47,13 @@ def test_experiments_beside_it_are_counted_with_their_instances_deals_and_seeds(
 
     assert (looks.n_items, looks.n_experiments, looks.n_instances, looks.n_deals, looks.n_seeds) == (2, 3, 6, 2, 2)
     assert text.startswith(
-        "These 2 test items were looked at by 3 experiments in this results folder: 6 instances, 2 repetitions of the "
-        "cross-validation, 2 seeds."
+        "These 2 test items were looked at by 3 experiments in this results folder: 6 instances, 2 ways to split the corpus, 2 seeds."
     )
     assert "not known" not in text
 
 
 def test_one_that_is_alone_says_so(add, looks_of):
-    assert (
-        "looked at by this experiment alone: 2 instances, 1 repetition of the cross-validation, 1 seed."
-        in looks_of(add(1, 2))[1]
-    )
+    assert "looked at by this experiment alone: 2 instances, 1 way to split the corpus, 1 seed." in looks_of(add(1, 2))[1]
 
 
 def test_one_that_tests_some_of_the_items_counts_and_one_that_tests_others_does_not(add, looks_of, make_results, tmp_path):
