@@ -47,7 +47,8 @@ def test_experiments_beside_it_are_counted_with_their_instances_deals_and_seeds(
 
     assert (looks.n_items, looks.n_experiments, looks.n_instances, looks.n_deals, looks.n_seeds) == (2, 3, 6, 2, 2)
     assert text.startswith(
-        "These 2 test items were looked at by 3 experiments in this results folder: 6 instances, 2 ways to split the corpus, 2 seeds."
+        "These 2 test items were looked at by 3 experiments in this results folder: 6 instances, 2 ways to "
+        "split the corpus, 2 seeds."
     )
     assert "not known" not in text
 
