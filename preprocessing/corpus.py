@@ -15,7 +15,6 @@ from preprocessing.clips.facts import describe_clips
 from preprocessing.clips.index_file import (
     ANNOTATIONS_NAME,
     FORMAT_VERSION,
-    ITEM_NAME,
     events_of,
     hash_index,
     read_annotations,
@@ -23,6 +22,7 @@ from preprocessing.clips.index_file import (
     word_of_item,
     write_index_files,
 )
+from preprocessing.clips.listing import ITEM_NAME
 from preprocessing.clips.same_files import first_paths
 from preprocessing.clips.table import NAMED, check_clips, class_names_of, label_columns, plain_path
 from preprocessing.corpus_folder import command_to_make, corpus_folder, index_path

@@ -51,7 +51,7 @@ def test_tones_are_told_apart_by_embeddings(tones, in_process, write_onnx):
         num_folds=2,
         num_epochs=25,
     )
-    ended = tones.run("--folds", "1")
+    ended = tones.run("--folds", "1", "--details")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Embeddings of instance 1: resemblyzer" in ended.stdout
     assert "s for an hour of audio on cpu" in ended.stdout

@@ -64,7 +64,7 @@ def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own
     loaded = {"architecture": "own_package.network.loaded"}
     project.write_script(OWN, OBJECTS, loaded, num_epochs=3, num_folds=2, learning_rate=0.04, backend="jax")
 
-    ended = project.run("--workers", "1", "--folds", "1")
+    ended = project.run("--workers", "1", "--folds", "1", "--details")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     record = project.records()[1, 1]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.clips import parquet_files
+from preprocessing.clips.listing import ITEM_NAME
 from preprocessing.clips.table import PHASES, check_names, label_columns
 from preprocessing.file_replacement import replace_file
 from xval.base.errors import CorpusError
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 INDEX_NAME = "corpus.parquet"
 ANNOTATIONS_NAME = "annotations.parquet"
-
-ITEM_NAME = "item_name"
-"""The fact, and what ``attrs`` of a table of clips calls the column that its items were read from."""
 
 _METADATA_KEY = b"xval"
 _ANNOTATION_COLUMNS: dict[str, parquet_files.Kind] = {

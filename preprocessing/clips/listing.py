@@ -15,6 +15,9 @@ AUDIO_SUFFIXES = (
 NO_UTF8 = "are no UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
 """Of a name that `is_utf8` refuses."""
 
+ITEM_NAME = "item_name"
+"""What ``attrs`` of a table of clips, and a fact of an index, call the column that the items were read from."""
+
 _N_SHOWN = 3
 
 

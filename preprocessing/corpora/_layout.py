@@ -9,8 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from preprocessing.clips.index_file import ITEM_NAME
-from preprocessing.clips.listing import describe_folder, list_audio, shorten
+from preprocessing.clips.listing import ITEM_NAME, describe_folder, list_audio, shorten
 from xval.base.errors import CorpusError, SettingsError, UsageError, suggestion
 
 if TYPE_CHECKING:

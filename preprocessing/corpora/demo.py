@@ -9,7 +9,7 @@ Source: this project. Licence: that of this project.
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.index_file import ITEM_NAME
+from preprocessing.clips.listing import ITEM_NAME
 from xval.base.errors import SettingsError
 
 if TYPE_CHECKING:

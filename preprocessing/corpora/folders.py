@@ -11,8 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.clips.index_file import ITEM_NAME
-from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below, first_names, list_audio
+from preprocessing.clips.listing import AUDIO_SUFFIXES, ITEM_NAME, files_below, first_names, list_audio
 from preprocessing.corpora._name_patterns import advise_patterns
 from preprocessing.corpora._patterns import compile_pattern, find_in_each
 from xval.base.errors import CorpusError

@@ -18,9 +18,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from preprocessing.clips.index_file import ITEM_NAME
 from preprocessing.clips.label_sets import MULTI_LABEL, refuse_several
-from preprocessing.clips.listing import AudioFiles
+from preprocessing.clips.listing import ITEM_NAME, AudioFiles
 from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._layout import split_names

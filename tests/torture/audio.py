@@ -237,7 +237,7 @@ def _faults_of_store(ended: Ended, folder: Path) -> list[str]:
         if MARK not in ended.printed:
             faults.append(f"preprocessing: refused without the name of the file: {ended.printed[-300:]}")
         return faults
-    index = pd.read_parquet(next(place.glob("*.parquet")))
+    index = pd.read_parquet(place / "corpus.parquet")
     left_out = (place / "left_out.csv").read_text(errors="replace") if (place / "left_out.csv").exists() else ""
     is_used = index.astype(str).apply(lambda column: column.str.contains(MARK)).to_numpy().any()
     if not is_used and MARK not in left_out and MARK not in ended.printed:
