@@ -134,26 +134,28 @@ class _Answer:
 
 def _found(answer: _Answer) -> str:
     selected, nested = answer.selected, answer.nested
-    value, interval = _value(selected, answer.side, answer.metric)
-    alone, among = "", ""
-    if nested is not None:
-        nested_value, nested_interval = _value(nested, answer.side, answer.metric)
-        bias = selection_bias(selected, nested, answer.side, answer.metric)
-        if nested_value is not None and value is not None and bias is not None:
-            alone = f"; alone {decimals(value)} (bias {'-' if bias < 0 else '+'}{decimals(abs(bias))})"
-            among = f", selected among {nested.n_competing},"
-            value, interval = nested_value, nested_interval
     metric, where = answer.metric.replace("_", " "), f"new {'clips' if answer.is_random_split else items_word(answer.done)}"
+    value, interval = _value(selected, answer.side, answer.metric)
     if value is None:
         return _fitting(
             lambda short: f"{answer.name([selected.number], short=short)} has no {metric} on {where}: it is undefined."
         )
     level = chance_level([selected], answer.metric, answer.side)
     chance = "" if level is None else f"; chance {decimals(level.lowest)}"
+    if nested is not None:
+        nested_value, nested_interval = _value(nested, answer.side, answer.metric)
+        bias = selection_bias(selected, nested, answer.side, answer.metric)
+        if nested_value is not None and bias is not None:
+            alone = f"{decimals(value)} (bias {'-' if bias < 0 else '+'}{decimals(abs(bias))})"
+            return _fitting(
+                lambda short: (
+                    f"Choosing among {nested.n_competing} instances reaches {decimals(nested_value)} {metric} on {where}"
+                    f"{nested_interval}{chance}; chosen: {answer.name([selected.number], short=short)}, {alone}."
+                )
+            )
     return _fitting(
         lambda short: (
-            f"{answer.name([selected.number], short=short)}{among} reaches {decimals(value)} {metric} on {where}"
-            f"{interval}{chance}{alone}."
+            f"{answer.name([selected.number], short=short)} reaches {decimals(value)} {metric} on {where}{interval}{chance}."
         )
     )
 

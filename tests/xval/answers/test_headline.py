@@ -66,8 +66,8 @@ def test_what_is_not_above_chance_is_not_claimed(make):
 
 def test_where_instances_compete_the_nested_value_stands_first_and_the_own_one_with_its_bias(make):
     found, *_ = lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1, high=0.3)])
-    assert found.startswith("net 1 (instance 1), selected among 2, reaches 0.542 balanced accuracy on new items")
-    assert found.endswith("; chance 0.500; alone 0.542 (bias +0.000).")
+    assert found.startswith("Choosing among 2 instances reaches 0.542 balanced accuracy on new items")
+    assert found.endswith("; chance 0.500; chosen: net 1 (instance 1), 0.542 (bias +0.000).")
 
 
 @pytest.mark.parametrize(
