@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from preprocessing.encoders import resolve_encoder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.named_files import load_file
 from xval.base.errors import SettingsError, XvalError, one_line
@@ -221,7 +222,7 @@ def list_files(folder: Path, patterns: Iterable[str]) -> list[str]:
 
 
 def _split(settings: FeatureSettings) -> tuple[str, str]:
-    family, _, name = (settings.embedding_model or "").partition(":")
+    family, _, name = resolve_encoder(settings.embedding_model or "").partition(":")
     return family.strip(), name.strip()
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.embeddings.embedder import identify
+from preprocessing.encoders import family_of
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import ResultsError, SettingsError
 from xval.models.saved.description import ModelDescription
 
 _OWN = "keras:"
-_UNTRAINED = "opensmile:"  # features that are computed by hand-made rules
+_UNTRAINED = ("opensmile", "praat")  # families whose features are computed by hand-made rules
 
 
 def own_embedder(settings: FeatureSettings) -> Path | None:
@@ -31,7 +32,7 @@ def foreign_embedder(settings: FeatureSettings) -> str | None:
 
 def is_foreign(name: str) -> bool:
     """Return whether an ``embedding_model`` comes from elsewhere: neither xval has trained it, nor is it hand-made."""
-    return bool(name) and not name.startswith((_OWN, _UNTRAINED))
+    return bool(name) and not is_own(name) and family_of(name) not in _UNTRAINED
 
 
 def is_own(name: str) -> bool:

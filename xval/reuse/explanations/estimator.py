@@ -13,6 +13,7 @@ import pandas as pd
 
 from preprocessing.corpus_folder import find_corpus_folder
 from preprocessing.embeddings.families import opensmile
+from preprocessing.encoders import family_of, resolve_encoder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import open_store
 from xval.base.errors import ResultsError
@@ -73,11 +74,11 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
         features: How the vectors were made; None: by a script.
         size: Values of a vector.
     """
-    family, _, name = ((features and features.embedding_model) or "").partition(":")
+    model = (features and features.embedding_model) or ""
     if features is None:
         names = [f"feature {number}" for number in range(1, size + 1)]
-    elif family.strip() == "opensmile":
-        names = opensmile.functional_families(name.strip())
+    elif family_of(model) == "opensmile":
+        names = opensmile.functional_families(resolve_encoder(model).partition(":")[2].strip())
     elif features.embedding_pooling == "mean_deviation":
         names = ["mean"] * (size // 2) + ["deviation"] * (size - size // 2)
     else:
