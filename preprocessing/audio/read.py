@@ -241,8 +241,13 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         sample_rate_hz=clip.sample_rate_hz,
         n_channels=clip.n_channels,
         audio_hash=clip.audio_hash or "",
-        level_dbfs=float(10 * np.log10(np.mean(np.square(clip.samples, dtype=np.float64)))),
+        level_dbfs=float(level_dbfs(clip.samples)),
     )
+
+
+def level_dbfs(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the root mean square of mono samples (..., n_samples) in dB of full scale, float64 (...); of silence -120."""
+    return np.asarray(10 * np.log10(np.maximum(np.mean(np.square(samples, dtype=np.float64), axis=-1), 1e-12)))
 
 
 def mix(name: Path | str, block: NDArray[np.float32], channel: int | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -37,6 +37,7 @@ def _estimator(name: str, task_types: tuple[str, ...], *options: Option) -> Arch
 CLASSICAL: Mapping[str, Architecture] = {
     architecture.name: architecture
     for architecture in (
+        _estimator("constant", (_CLASSES, _NUMBERS)),
         _estimator("svm", (_CLASSES,), Option("C", "tuple[float, ...]", (0.1, 1.0, 10.0, 100.0)), *_KERNEL),
         _estimator("logistic", (_CLASSES,), Option("C", "tuple[float, ...]", (0.001, 0.01, 0.1, 1.0, 10.0))),
         _estimator(

@@ -25,8 +25,8 @@ def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: M
             f"architecture '{name}' reads stored features, and features=waveform stores samples; set features to logmel, mfcc "
             "or stft"
         )
-    if name == "knn" and settings.class_weights != "none":
-        lines.append("class_weights='balanced' has no effect on knn, whose neighbours have no weights of classes; set none")
+    if name in ("constant", "knn") and settings.class_weights != "none":
+        lines.append(f"class_weights='balanced' has no effect on {name}, which has no weights of classes; set none")
     if unknown := [statistic for statistic in options["pooling"] if statistic not in STATISTICS]:
         lines.append(f"pooling: received '{unknown[0]}'; allowed: {', '.join(STATISTICS)}")
     for option, value in options.items():

@@ -6,7 +6,7 @@ differ at all.
 
 from collections.abc import Mapping
 
-_WITHOUT_RANDOMNESS = ("svm", "logistic", "knn", "linear", "ridge", "svr")
+_WITHOUT_RANDOMNESS = ("constant", "svm", "logistic", "knn", "linear", "ridge", "svr")
 
 
 def has_randomness(parameters: Mapping[str, object]) -> bool:

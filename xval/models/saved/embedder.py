@@ -15,7 +15,7 @@ from xval.base.errors import ResultsError, SettingsError
 from xval.models.saved.description import ModelDescription
 
 _OWN = "keras:"
-_UNTRAINED = ("opensmile", "praat")  # families whose features are computed by hand-made rules
+_UNTRAINED = ("opensmile", "praat", "duration_level")  # families whose features are computed by hand-made rules
 
 
 def own_embedder(settings: FeatureSettings) -> Path | None:

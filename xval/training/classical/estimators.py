@@ -12,6 +12,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -44,7 +45,7 @@ class EstimatorSpec:
     """What is to be fitted.
 
     Attributes:
-        name: svm, logistic, forest, boosting, knn, linear, ridge or svr.
+        name: constant, svm, logistic, forest, boosting, knn, linear, ridge or svr.
         grid: The values of each setting that is searched.
         n_trees: Of a forest; rounds of boosting.
         kernel: Of an SVM.
@@ -91,6 +92,8 @@ class EstimatorSpec:
 
     def _classifier(self, seed: int, weight: str | None) -> BaseEstimator:
         match self.name:
+            case "constant":
+                return DummyClassifier(strategy="prior")
             case "svm":
                 return SVC(kernel=self.kernel, break_ties=True, class_weight=weight)
             case "logistic":
@@ -107,6 +110,8 @@ class EstimatorSpec:
 
     def _regressor(self, seed: int) -> BaseEstimator:
         match self.name:
+            case "constant":
+                return DummyRegressor(strategy="mean")
             case "linear":
                 return LinearRegression()
             case "ridge":

@@ -27,7 +27,7 @@ _BOOSTED_TREE = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredicto
 _ESTIMATORS = {
     "SVC", "SVR", "LogisticRegression", "RandomForestClassifier", "RandomForestRegressor", "HistGradientBoostingClassifier",
     "HistGradientBoostingRegressor", "KNeighborsClassifier", "KNeighborsRegressor", "LinearRegression", "Ridge",
-    "MultiOutputRegressor",
+    "MultiOutputRegressor", "DummyClassifier", "DummyRegressor",
 }  # fmt: skip
 _STEPS = ("StandardScaler", "PCA")
 _ARRAY_NAME = re.compile(r"[0-9]+\.npy")

@@ -64,6 +64,14 @@ def test_the_speaker_encoder_is_that_of_resemblyzer(settings: Callable[..., Any]
             np.testing.assert_allclose(frames, expected, atol=1e-4)
 
 
+def test_duration_and_level_are_two_numbers_of_each_clip(settings: Callable[..., Any]) -> None:
+    clips = np.stack([np.sin(np.arange(8000) * 0.3), np.zeros(8000)]).astype(np.float32)
+
+    values = embed_pieces(clips, settings("duration_level"), None)
+
+    np.testing.assert_allclose(values, [[0.5, -3.01], [0.5, -120]], atol=0.01)
+
+
 @pytest.mark.parametrize("sizes", [{}, {"batch": 1}, {"length": 800}])
 def test_an_onnx_file_gives_its_outputs_as_layers(sizes: dict[str, int], settings: Callable[..., Any], write_onnx: Any) -> None:
     path, kernel = write_onnx(**sizes)
@@ -110,6 +118,7 @@ def test_a_saved_model_that_does_not_say_its_rate_is_refused(
         ("keras:a.keras", {}, "no such file"),
         ("opensmile:eGeMAPS02", {}, "no such feature set.*eGeMAPSv02"),
         ("resemblyzer:big", {}, "write embedding_model=resemblyzer"),
+        ("duration_level:loud", {}, "nothing to choose; write duration_level alone"),
         ("opensmile:eGeMAPSv02", {"embedding_layer": "weighted"}, "one layer to choose from. Set embedding_layer=last"),
         ("opensmile:eGeMAPSv02", {"embedding_layer": "3"}, "has the layers 0 to 0; allowed besides: last"),
     ],
