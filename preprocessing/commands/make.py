@@ -5,7 +5,6 @@ clips, printed.
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from preprocessing.corpora import CorpusReader
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
-from xval.base.config_file import find_study
+from xval.base.config_file import experiments_folder
 from xval.base.errors import counted
 from xval.base.operating_system import quote
 from xval.folds.random_split import describe_random_split
@@ -228,8 +227,7 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
 
     The settings of folds that it needs are those of any other experiment.
     """
-    study = find_study()
-    experiments = Path(os.path.relpath(study) if study else ".", "experiments")
+    experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
     settings = [] if is_framewise else list(overrides)
     if (experiments / f"{corpus.dataset}.py").is_file():

@@ -46,6 +46,12 @@ def find_study() -> Path | None:
     return None
 
 
+def experiments_folder() -> Path:
+    """Return the folder of experiment scripts, that of the study or of the project, as it is typed from the current folder."""
+    study = find_study()
+    return Path(os.path.relpath(study) if study else ".", "experiments")
+
+
 def own_folder(name: str) -> Path | None:
     """Return the folder ``architectures`` or ``corpora`` of the study, if there is one."""
     study = find_study()

@@ -83,6 +83,11 @@ class Experiment:
                 f"{where}: a dict of parameters or a list of 'name=\"value\"' texts is wanted; received {parameters!r:.60}."
             )
 
+    @property
+    def declaration(self) -> Declaration:
+        """What the script says, as runs take it."""
+        return self._declaration
+
     def __getitem__(self, number: int) -> dict[str, object]:
         """Return the parameters of an instance as declared.
 

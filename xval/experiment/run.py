@@ -67,6 +67,7 @@ class RunRequest:
         details: End with everything that is known, not with three lines alone.
         take_over: Go on with the results of another script, which are this one's from then on.
         in_python: It was asked for by a Python function, whose parameters advice names.
+        closes: End with the table and the three lines.
     """
 
     numbers: Sequence[int] | None = None
@@ -79,6 +80,7 @@ class RunRequest:
     details: bool = False
     take_over: bool = False
     in_python: bool = False
+    closes: bool = True
 
 
 def run_experiment(declaration: Declaration, command: RunRequest, console: Console) -> int:
@@ -145,6 +147,8 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)
+    if not command.closes:
+        return int(any(outcome.status in FAILED for outcome in outcomes))
     with without_collector():
         return tables.print_close(planned, outcomes, console, details=command.details)
 

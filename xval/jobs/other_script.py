@@ -37,7 +37,7 @@ def refuse_other_script(folder: ExperimentFolder, declaration: Declaration, *, r
     listed = ", ".join(known.values())
     raise ResultsError(
         f"{folder.path}: holds results of another script, {listed}; this is {declaration.script}, and one folder would mix "
-        f"the instances of both. Set num_experiment={_free_number(folder.path)}, which is free. If the script was renamed, or "
+        f"the instances of both. Set num_experiment={free_number(folder.path)}, which is free. If the script was renamed, or "
         "its results are to be continued by this one, give --take-over once."
     )
 
@@ -116,7 +116,7 @@ def _is_other(written: str, declaration: Declaration) -> bool:
     return len(earlier.parts) > 1 and earlier.is_file() and script.is_file() and not earlier.samefile(script)
 
 
-def _free_number(experiment: Path) -> int:
+def free_number(experiment: Path) -> int:
     """Return the first number that has no folder beside that of an experiment."""
     number = 1
     while experiment.with_name(f"experiment_{number}").exists():

@@ -1,0 +1,147 @@
+"""From recordings to an answer: the corpus is prepared, the steps run within a time, and the script gives the same results."""
+
+import json
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from preprocessing import store
+from preprocessing.console import make_console
+from preprocessing.corpus import open_corpus
+from xval.__main__ import main
+from xval.base.errors import CorpusError, SettingsError
+from xval.experiment import ladder, start
+from xval.experiment.start import StartRequest
+from xval.experiment.time_limit import time_limit
+
+STEPS = [
+    {"architecture": "constant", "comment_1": "the most frequent class"},
+    {"architecture": "knn", "features": "embedding", "embedding_model": "duration_level", "n_neighbors": (3,)},
+]
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Write class folders of two tones by four speakers, in a study whose jobs run in this process."""
+    rng = np.random.default_rng(0)
+    for speaker in "abcd":
+        for label, pitch_hz in (("low", 500), ("high", 1500)):
+            for take in (1, 2):
+                path = tmp_path / "words" / label / f"{speaker}_{take}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                samples = np.sin(2 * np.pi * pitch_hz * np.arange(2000 + 800 * (label == "low")) / 8000)
+                soundfile.write(path, 0.3 * samples + 0.03 * rng.normal(size=samples.size), 8000)
+    (tmp_path / "config.ini").write_text("[execution]\nexecutor = inline\n[experiment]\npage = none\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    monkeypatch.setattr(ladder, "_steps", lambda *, has_classes: STEPS)
+    return tmp_path
+
+
+def records(study):
+    paths = sorted((study / "results" / "words" / "experiment_1").glob("instance_*/fold_*/record.json"))
+    return {path: (path.stat().st_mtime_ns, json.loads(path.read_text())["metrics"]["test"]) for path in paths}
+
+
+def test_recordings_become_one_answer_and_the_script_goes_on_with_it(study, in_process, capfd, project):
+    assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 0
+    printed = capfd.readouterr().out
+    done = records(study)
+    ended = project.run_script("experiments/start_words.py")
+    again = main(["start", "words"])
+
+    assert [number for number in (1, 2) if f"Step {number} of 2" in printed] == [1, 2]
+    assert "on new items" in printed
+    assert len(done) == 2 * 4, "four folds of single speakers"
+    accuracies = {
+        number: [m["accuracy"] for path, (_, m) in done.items() if f"instance_{number}" in str(path)] for number in (1, 2)
+    }
+    assert (np.mean(accuracies[1]), np.mean(accuracies[2])) == (0.5, 1.0), "the longer clips are the low ones"
+    assert (ended.returncode, again) == (0, 0)
+    assert "Nothing to do" in ended.stdout
+    assert records(study) == done
+
+
+def test_the_time_ends_a_step_as_ctrl_c_does_and_what_is_finished_is_answered(study, monkeypatch, capsys):
+    reached = []
+
+    def run(declaration, request, console):
+        reached.append((list(request.numbers), request.closes))
+        if request.numbers == [2]:
+            time.sleep(60)
+        return 0
+
+    monkeypatch.setattr(start, "run_experiment", run)
+    before = signal.getsignal(signal.SIGALRM)
+    request = StartRequest("words", 1, item_pattern="([a-d])_")
+    monkeypatch.setattr(start, "time_limit", lambda _: time_limit(0.2))
+
+    assert start.start(request, make_console()) == 0
+
+    assert reached == [([1], False), ([2], False), ([1], True)]
+    assert "Not finished: knn (instance 2). The same command continues" in capsys.readouterr().out
+    assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == (before, (0, 0))
+
+
+def test_ctrl_c_is_not_taken_for_the_end_of_the_time(study, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "run_experiment", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start.start(StartRequest("words", 1), make_console())
+
+
+def test_a_step_that_cannot_run_is_left_out_and_the_others_are_answered(study, in_process, monkeypatch, capfd):
+    wrong = {"architecture": "knn", "features": "embedding", "embedding_model": "onnx:gone.onnx"}
+    monkeypatch.setattr(ladder, "_steps", lambda *, has_classes: [wrong, STEPS[0]])
+
+    assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 1
+
+    printed = capfd.readouterr().out
+    assert "Left out: " in printed
+    assert "no such file" in printed
+    assert len(records(study)) == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [
+        ("wrods", "no such folder or table, nor a corpus.*Available: other, words. Did you mean 'words'"),
+        ("other", "its task is multilabel"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_trained(source, match, study):
+    store.write("words", {"a": np.zeros((2, 3)), "b": np.zeros((2, 3))}, {"a": ["x", "y"], "b": ["x", "y"]})
+    store.write(
+        "other",
+        {"a": np.zeros((2, 3)), "b": np.zeros((2, 3))},
+        {"a": [["x"], []], "b": [["x"], []]},
+        task_type="multilabel_classification",
+    )
+    with pytest.raises((CorpusError, SettingsError), match=match):
+        start.start(StartRequest(source, 1), make_console())
+    assert not list(study.glob("experiments/*"))
+
+
+def test_the_steps_of_a_corpus_are_declared_as_a_script_with_its_rate_and_folds(tmp_path, project, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    of_arrays = open_corpus("toy", project.folder / "data")
+    of_audio = replace(of_arrays, corpus="table", index=of_arrays.index.assign(sample_rate_hz=8000))
+
+    ladder.write_ladder(Path("experiments/start_toy.py"), of_audio, 3)
+    declared = ladder.read_ladder(Path("experiments/start_toy.py"))
+    ladder.write_ladder(Path("experiments/start_arrays.py"), of_arrays, 3)
+    of_given_features = ladder.read_ladder(Path("experiments/start_arrays.py"))
+
+    assert declared.script == "experiments/start_toy.py"
+    assert [list(own) for own in of_given_features.instances.values()] == [["architecture", "comment_1"]] * 3
+    rate = {"sample_rate_hz": 8000, "n_fft": 512, "win_length": 200, "hop_length": 80}
+    assert declared.parameters == {"dataset": "toy", "num_experiment": 3, "task_type": "classification"} | rate
+    assert [own["architecture"] for own in declared.instances.values()][:3] == ["constant", "svm", "svm"]
+    assert declared.instances[max(declared.instances)]["architecture"] == "cnn_small"

@@ -1,0 +1,51 @@
+"""From a folder of recordings to a ranked answer, in one command.
+
+It prepares the corpus, writes an experiment as a script, experiments/start_<dataset>.py, and runs its instances as the steps
+of a ladder, the cheapest first, all on the same folds: a constant answer; duration and level of a clip; an SVM on MFCC and,
+where openSMILE is installed, on its functionals; a small network. It stops when the time is up, and ends with the table, the
+three lines and the page. The same command continues.
+
+Edit the script, and run it or this command again: what is finished is kept.
+
+source:
+  a folder with a folder for each class; --item-pattern finds the speaker in the names of its files
+  a folder of a corpus that python -m preprocessing knows, such as RAVDESS
+  a csv, xlsx or parquet file with the columns path, item and label
+  the name of a corpus that is prepared already
+
+exit code: 0 done, or stopped when the time was up; 1 a step failed, or none was finished; 2 wrong usage or input
+"""
+
+import argparse
+
+from preprocessing.options.argument_parser import number_reader
+from xval.backend.devices import read_device
+from xval.experiment.command_line import make_wide_console
+from xval.experiment.start import StartRequest, start
+
+SUMMARY = "from a folder of recordings to a ranked answer: baselines, embeddings and a network on the same folds"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("source", metavar="SOURCE", help="recordings, a table of clips, or the name of a prepared corpus")
+    parser.add_argument(
+        "--minutes",
+        type=number_reader("--minutes"),
+        default=30.0,
+        metavar="N",
+        help="stop after so many (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--item-pattern", metavar="REGEX", help="finds the speaker in the path of a file: '([a-z]+)_[0-9]+[.]wav'"
+    )
+    parser.add_argument(
+        "--reader", metavar="NAME", help="of the folder: one of python -m preprocessing (default: the one that knows it)"
+    )
+    parser.add_argument("--dataset", metavar="NAME", help="what the corpus is called (default: after the folder or the table)")
+    parser.add_argument("--gpu", type=read_device, metavar="ID", help="0, 1, ..., or cpu (default: as config.ini says)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the ladder."""
+    return start(StartRequest(**vars(options)), make_wide_console())

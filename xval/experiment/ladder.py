@@ -1,0 +1,131 @@
+"""The ladder of `python -m xval start`: the steps from the least baseline to the strongest model that is at hand, as a script.
+
+Comes in: a prepared corpus and what is installed. Goes out: an experiment script with an instance for each step, the cheapest
+first; and later what that script declares.
+"""
+
+import runpy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from preprocessing.corpus import Corpus
+from preprocessing.quality.foldable import judge_folds
+from xval.base.errors import FoldsError, SettingsError
+from xval.base.json_files import naming
+from xval.experiment.declare import Experiment
+from xval.settings.resolve import Declaration
+
+MFCC: Mapping[str, object] = {"features": "mfcc", "n_mfcc": 20}
+"""The features that a corpus is prepared with: those of the first step that reads spectra."""
+
+_RATE_HZ = 16000  # of config.ini; recordings of a lower rate are not resampled to it
+_TASKS = ("classification", "regression")
+
+_SCRIPT = '''"""{description}
+
+The instances are steps from the least baseline to the strongest model, the cheapest first. `python -m xval start` wrote them:
+edit them as you like. Finished folds are kept, so that running the script again trains only what is new.
+
+python {path}
+"""
+
+from xval import Experiment
+
+experiment = Experiment(
+    description="{description}",
+{shared})
+{instances}
+if __name__ == "__main__":
+    experiment.main()
+'''
+
+
+def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
+    """Write the script of a corpus.
+
+    Raises:
+        SettingsError: There is no ladder for the task of the corpus.
+        FoldsError: Its items cannot be split.
+    """
+    if corpus.task_type not in _TASKS:
+        raise SettingsError(
+            f"{corpus.dataset}: its task is {corpus.task_type}; `start` has steps for {' and '.join(_TASKS)} alone. Write an "
+            "experiment of your own: docs/experiments.md."
+        )
+    folds = judge_folds(corpus.index, corpus.task_type)
+    if folds.refusal:
+        raise FoldsError(f"{corpus.dataset}: {folds.refusal}")
+    shared: dict[str, object] = {
+        "dataset": corpus.dataset,
+        "num_experiment": num_experiment,
+        "task_type": corpus.task_type,
+        **dict(setting.split("=") for setting in folds.settings),
+        **({} if corpus.is_custom else _of_rate(int(corpus.index["sample_rate_hz"].max()))),
+    }
+    has_classes = corpus.task_type == "classification"
+    steps = _of_arrays(has_classes=has_classes) if corpus.is_custom else _steps(has_classes=has_classes)
+    text = _SCRIPT.format(
+        description=f"What does a model reach on unseen {corpus.item_name or 'item'}s of {corpus.dataset}?",
+        path=path.as_posix(),
+        shared="".join(f"    {name}={_quoted(value)},\n" for name, value in shared.items()),
+        instances="".join(f"experiment[{number}] = {_quoted(step)}\n" for number, step in enumerate(steps, start=1)),
+    )
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def read_ladder(path: Path) -> Declaration:
+    """Return what a script of `write_ladder` declares, as it is now."""
+    experiment = runpy.run_path(str(path)).get("experiment")
+    if not isinstance(experiment, Experiment):
+        raise SettingsError(f"{path}: has no `experiment`. Move it away, and `start` writes it anew.")
+    return replace(experiment.declaration, script=path.as_posix(), script_path=str(path))
+
+
+def _of_rate(rate_hz: int) -> dict[str, object]:
+    """Return windows of 25 ms with a step of 10 ms, for a lower rate than that of config.ini."""
+    if rate_hz >= _RATE_HZ:
+        return {}
+    window = round(0.025 * rate_hz)
+    return {
+        "sample_rate_hz": rate_hz,
+        "n_fft": 1 << (2 * window - 1).bit_length(),
+        "win_length": window,
+        "hop_length": round(0.01 * rate_hz),
+    }
+
+
+def _steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
+    """Return the parameters of each step."""
+    simple, strong = ("svm", "svm") if has_classes else ("ridge", "svr")
+    steps: list[Mapping[str, object]] = [
+        {"architecture": "constant", "comment_1": "the most frequent class" if has_classes else "the mean"},
+        {"architecture": simple, **_embedding("duration_level"), "comment_1": f"{simple} on duration and level"},
+        {"architecture": strong, **MFCC, "time_parts": 3, "comment_1": f"{strong} on MFCC"},
+    ]
+    if find_spec("opensmile"):
+        steps.append(
+            {"architecture": strong, **_embedding("opensmile:eGeMAPSv02"), "comment_1": f"{strong} on eGeMAPS functionals"}
+        )
+    steps.append({"architecture": "cnn_small", "comment_1": "a small network"})
+    return steps
+
+
+def _of_arrays(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
+    """Return the steps for features of the user's own, of which there is no audio."""
+    names = ("constant", "svm" if has_classes else "ridge", "mlp")
+    return [{"architecture": name, "comment_1": name} for name in names]
+
+
+def _embedding(name: str) -> dict[str, object]:
+    return {"features": "embedding", "embedding_model": name}
+
+
+def _quoted(value: object) -> str:
+    """Return a literal of Python as ruff writes it."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(key)}: {_quoted(entry)}" for key, entry in value.items()) + "}"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
