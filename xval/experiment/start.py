@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -119,7 +120,7 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
         console.print(f"Corpus     {data_folder / name}, as it is. {again}", soft_wrap=True)
         return open_corpus(name, data_folder)
     reader = request.reader or _recognised(path, request, console)
-    pattern = {} if request.item_pattern is None else {"item_pattern": request.item_pattern}
+    pattern: dict[str, Any] = {} if request.item_pattern is None else {"item_pattern": request.item_pattern}
     prepare(path, corpus=reader, dataset=name, settings=MFCC, **pattern)
     return open_corpus(name, data_folder)
 
