@@ -47,7 +47,7 @@ class Preset(BaseModel):
 
     name: str
     source: str
-    family: Literal["transformers", "onnx", "opensmile", "resemblyzer", "praat"] | None = None
+    family: Literal["transformers", "onnx", "opensmile", "resemblyzer", "praat", "duration_level"] | None = None
     model: str = ""
     revision: str | None = Field(None, pattern="^[0-9a-f]{40}$")
     weights: str = "model.safetensors"
