@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from xval.answers.comparison.choose import compare_instances as compare_instances
     from xval.answers.dataframes import load_figures as load_figures
     from xval.answers.dataframes import load_jobs as load_jobs
-    from xval.answers.dataframes import load_predictions as load_predictions
     from xval.answers.dataframes import load_results as load_results
+    from xval.answers.predictions import load_predictions as load_predictions
     from xval.base.errors import XvalError as XvalError
     from xval.experiment.cross_validate import cross_validate as cross_validate
     from xval.experiment.declare import Experiment as Experiment
@@ -55,7 +55,7 @@ _PUBLIC = {
     "load_figures": "xval.answers.dataframes",
     "load_jobs": "xval.answers.dataframes",
     "load_model": "xval.reuse.inference",
-    "load_predictions": "xval.answers.dataframes",
+    "load_predictions": "xval.answers.predictions",
     "load_results": "xval.answers.dataframes",
     "log_uniform": "xval.settings.space",
     "metric": "xval.measures.metrics",

@@ -1,7 +1,7 @@
-"""The results of experiments as pandas DataFrames: every figure of every fold, and every prediction.
+"""The results of experiments as pandas DataFrames: every figure of every fold, and of every instance.
 
 Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: a tidy table, read from the
-fold records.
+fold records. Predictions: xval.answers.predictions.
 
     from xval import load_results
     table = load_results("results/demo/experiment_1")
@@ -17,14 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from preprocessing.clips.parquet_files import column_names, read_frame
-from preprocessing.corpus import Corpus
 from xval.answers.pretrained import ORIGIN, clause, judge_instance
 from xval.answers.ranking import rank_instances, tested_columns
 from xval.answers.read import read_instance
-from xval.answers.read_corpus import read_corpus
 from xval.answers.summary import chance_level, differing_parameters
-from xval.base.errors import CorpusError, ResultsError, brief, counted, suggestion
+from xval.base.errors import ResultsError, counted
 from xval.base.garbage_collection import without_collector
 from xval.base.numbers import finite_or_nan
 from xval.results.find_instances import find_instances
@@ -48,8 +45,6 @@ _JOB_DTYPES = {
     "status": "str", "counts": "bool", "seconds": "float64", "error": "str", "settings_hash": "str", "folds_hash": "str",
     "code_hash": "str", "path": "str",
 }  # fmt: skip
-_KEY = ["instance", "fold", "repeat"]
-_SEGMENT = ["clip", "start_s", "end_s"]
 _ITEM_SIDE = "item_test"
 _DESCRIBED = ("comment_1", "comment_2", "architecture")
 
@@ -90,7 +85,7 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
             of_instance = tuple(_plain(instance.written.parameters.get(name)) for name in described.values())
             rows += [(*row, *of_instance) for row in _rows(instance, with_items=items)]
         table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
-    table.attrs["not_done"] = _not_done(instances)
+    table.attrs["not_done"] = warn_of_not_done(instances)
     return table
 
 
@@ -157,81 +152,7 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
                 names = {"side": side, "metric": metric, "n_items": over_items["n_items"]}
                 rows.append(instance.keys | names | of_folds | item_figure)
     table = pd.DataFrame(rows, columns=list(_FIGURE_DTYPES)).astype(_FIGURE_DTYPES)
-    table.attrs["not_done"] = _not_done(instances)
-    return table
-
-
-def load_predictions(
-    folder: str | Path,
-    *,
-    instances: int | Collection[int] | None = None,
-    columns: Sequence[str] | None = None,
-    audformat: bool = False,
-    data_folder: str | Path | None = None,
-) -> pd.DataFrame:
-    """Return the predictions of finished folds for their validation and test examples.
-
-    Args:
-        folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it.
-        instances: The number of an instance, or several; all when omitted. Nothing is read of the others.
-        columns: Which columns to read besides instance, fold and repeat; all when omitted.
-        audformat: Return them with the index of a segmented table of audformat, for which the corpus is read.
-        data_folder: The folder of corpora; None: that of the experiment's settings.
-
-    Returns:
-        A row per example, or per frame of a recording. The columns instance, fold and repeat (int64), then those of
-        predictions.parquet: item, clip, start_s, end_s, side, and, by task, target, predicted and probability_<class>
-        (float32), target_<name> and predicted_<name>, or squared_error; NaN where an instance lacks a column.
-        ``table.attrs["not_done"]``: as of `load_results`.
-
-        With `audformat` the index is file (text, relative to ``table.attrs["audio_folder"]``), start and end (timedelta64, in
-        the file) of the clip, window or frame, in the place of clip, start_s and end_s. `audformat.Table` takes rows of which
-        nothing stands twice, such as the test side of an instance with one repeat and one deal.
-
-    Warns:
-        UserWarning: Folds failed or are missing.
-
-    Raises:
-        ResultsError: The folder holds no experiment or several; an instance or column is unknown; a file is missing or damaged.
-        CorpusError: With `audformat` the corpus is missing, is another one, or was made of arrays, which have no files.
-    """
-    chosen = find_instances(Path(folder), [instances] if isinstance(instances, int) else instances)
-    experiments = {str(instance.experiment.path) for instance in chosen}
-    if len(experiments) > 1:
-        raise ResultsError(f"{folder}: holds several experiments, name one of {', '.join(sorted(experiments))}.")
-    files = {key: instance.experiment.fold_folder(*key) / "predictions.parquet" for instance in chosen for key in instance.done}
-    held = {path: _prediction_columns(path) for path in files.values()}
-    known = list(dict.fromkeys(name for names in held.values() for name in names))
-    for name in columns or ():
-        if files and name not in known:
-            raise ResultsError(f"{folder}: no prediction has a column '{name}'. {suggestion(name, known)}")
-    wanted = list(dict.fromkeys([*(known if columns is None else columns), *(_SEGMENT if audformat else ())]))
-    tables = [pd.DataFrame(columns=[*_KEY, *wanted])] if not files else []
-    for key, path in files.items():
-        table = _read_predictions(path, [name for name in wanted if name in held[path]])
-        tables.append(table.assign(**key._asdict()))
-    predictions = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
-    if audformat:
-        corpus = read_corpus(chosen[0].experiment, chosen[0].settings, None if data_folder is None else Path(data_folder))
-        predictions = _by_segment(predictions, corpus, of_frames=chosen[0].task.target == "frame")
-    predictions.attrs["not_done"] = _not_done(chosen)
-    return predictions
-
-
-def _by_segment(predictions: pd.DataFrame, corpus: Corpus, *, of_frames: bool) -> pd.DataFrame:
-    """Return predictions with the index of a segmented table of audformat; see `load_predictions`."""
-    if corpus.is_custom:
-        raise CorpusError(f"{corpus.folder}: a script made this corpus of arrays, which have no files to be named.")
-    clips = corpus.index.set_index("clip").loc[list(predictions["clip"])]
-    # Frames are counted from the begin of their recording, clips and windows from that of the file.
-    begins_s = clips["start_s"].fillna(0.0).to_numpy() if of_frames else 0.0
-    times = [
-        pd.to_timedelta(predictions[name] + begins_s, unit="s").astype("timedelta64[ns]")  # pandas may choose another unit
-        for name in ("start_s", "end_s")
-    ]
-    index = pd.MultiIndex.from_arrays([clips["path"].astype("string"), *times], names=["file", "start", "end"])
-    table = predictions.drop(columns=_SEGMENT).set_index(index)
-    table.attrs["audio_folder"] = str(corpus.audio_folder)
+    table.attrs["not_done"] = warn_of_not_done(instances)
     return table
 
 
@@ -297,7 +218,7 @@ def _plain(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _not_done(instances: Iterable[InstanceResults]) -> list[dict[str, Any]]:
+def warn_of_not_done(instances: Iterable[InstanceResults]) -> list[dict[str, Any]]:
     """Return the jobs that are not done, and warn of them."""
     jobs = [job for instance in instances for job in instance.not_done()]
     if jobs:
@@ -308,25 +229,3 @@ def _not_done(instances: Iterable[InstanceResults]) -> list[dict[str, Any]]:
         message = f"{counted(len(jobs), 'fold')} not in the table, so that means leave items out: {listed}{more}."
         warnings.warn(message, UserWarning, stacklevel=3)
     return jobs
-
-
-def _read_predictions(path: Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return some columns of predictions.parquet of a job; None: all."""
-    names = _prediction_columns(path) if columns is None else list(columns)
-    try:
-        return read_frame(path, {"item": "text"}, columns=names)[names]
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _prediction_columns(path: Path) -> list[str]:
-    """Return the columns of predictions.parquet, reading no more than its footer."""
-    try:
-        return column_names(path)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> ResultsError:
-    reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({brief(error)})"
-    return ResultsError(f"{path}: {reason}. Move the fold folder away and run the experiment again.")

@@ -1,15 +1,14 @@
-"""The private parts of Keras and TensorFlow that xval uses, all of them; each docstring says which public way is missing.
+"""The private parts of Keras and TensorFlow that xval uses; each docstring says which public way is missing.
 
 Comes in: models and values. Goes out: what Keras neither tells nor allows otherwise. Any version of Keras or TensorFlow may
 change these parts: tests/xval/backend/test_keras_internals.py uses each of them (test_torch_graphs.py those of torch) and says
-what to look at.
+what to look at. Those of optimizers: `xval.backend.keras_optimizers`.
 """
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
 from importlib import metadata
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
-
-_Optimizer: Any = object  # what the class below is mixed into
 
 TRIED_WITH = {"keras": "3.15", "tensorflow": "2.21"}
 """The versions for which all of this has been looked at; constraints.txt installs them."""
@@ -63,16 +60,6 @@ def wrapped_arguments(made: Any) -> dict[str, Any]:
     return dict(getattr(made, "_fn_kwargs", {}))
 
 
-def weight_averages(optimizer: "keras.optimizers.Optimizer") -> list["keras.Variable"]:
-    """Return the moving averages that an optimizer with `use_ema` keeps, in the order of the weights that it was built with.
-
-    They are among `Optimizer.variables`, which does not tell one kind from another. In mixed_float16 they belong to the
-    optimizer within.
-    """
-    averages: list[keras.Variable] = getattr(optimizer, "inner_optimizer", optimizer)._model_variables_moving_average
-    return averages
-
-
 def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]:
     """Return the shapes of the inputs and of the outputs of each call of a layer or operation in a model, the batch in front.
 
@@ -91,20 +78,6 @@ def last_call(network: "keras.Model") -> tuple["keras.Operation", list["keras.Ke
     """
     operation, number, _ = network.outputs[0]._keras_history
     return operation, operation._inbound_nodes[number].input_tensors
-
-
-def optimizer_variables(optimizer: "keras.optimizers.Optimizer") -> list["keras.Variable"]:
-    """Return all variables of a built optimizer.
-
-    `Optimizer.variables` lacks those that an optimizer within another one makes without `add_variable`: nadam's in
-    mixed_float16.
-    """
-    import keras
-
-    known: list[keras.Variable] = list(optimizer.variables)
-    ids = {id(value) for value in known}
-    own = vars(getattr(optimizer, "inner_optimizer", optimizer)).values()
-    return known + [value for value in own if isinstance(value, keras.Variable) and id(value) not in ids]
 
 
 @contextmanager
@@ -209,96 +182,6 @@ def has_drawn_seeds(seed: int) -> bool:
     from tensorflow.python.framework import random_seed
 
     return bool(random_seed._graph_to_seed_dict) or context.context()._rng.getstate() != Random(seed).getstate()  # noqa: S311
-
-
-def mix_in(mixin: Any, optimizer: Any) -> None:
-    """Have an optimizer, not built yet, do what `ScaledUpdates` or `RateByBatch` does besides.
-
-    What a subclass made anew would lose, torch's own update of many variables at once, the optimizer keeps.
-    """
-    optimizer.__class__ = _mixed(mixin, optimizer.__class__)
-
-
-@cache
-def _mixed(mixin: Any, optimizer_class: Any) -> Any:
-    return type(optimizer_class.__name__, (mixin, optimizer_class), {})
-
-
-class RateByBatch(_Optimizer):  # type: ignore[misc]
-    """A mixin of optimizers: the learning rate follows a straight line over the batches.
-
-    A `LearningRateSchedule` of Keras has its numbers in what is compiled, and the folds of one compiled model may differ in
-    their batches. Keras has no public place for a learning rate of variables.
-    """
-
-    def build(self, variables: Sequence["keras.Variable"]) -> None:
-        """Make the variables, those of the line among them."""
-        if not self.built:
-            super().build(variables)
-            self._slope = self.add_variable((), initializer="zeros", dtype="float32", name="rate_slope")
-            self._first = self.add_variable((), initializer="zeros", dtype="int64", name="rate_first_batch")
-
-    def follow_line(self, start: float, end: float, n_batches: int) -> None:
-        """Let the learning rate go from start, at the next batch, to end, which it has after ``n_batches``."""
-        from keras import ops
-
-        self._learning_rate.assign(start)
-        self._slope.assign((end - start) / n_batches)
-        self._first.assign(int(ops.convert_to_numpy(self.iterations)))  # not its buffer, which JAX gives away in a step
-
-    def _get_current_learning_rate(self) -> Any:
-        from keras import ops
-
-        if not self.built:
-            return super()._get_current_learning_rate()
-        n_batches = ops.cast(self.iterations - ops.cast(self._first, self.iterations.dtype), "float32")
-        return self._learning_rate + self._slope * n_batches
-
-
-class ScaledUpdates(_Optimizer):  # type: ignore[misc]
-    """A mixin of optimizers: each variable changes by a share of its update.
-
-    The update is scaled, not the gradient, of whose scale Adam and others take no notice; the decay of weights counts as a part
-    of it. At a share of 0 the gradient counts as 0 too, so that neither the norm that is clipped nor any moment knows of it.
-
-    Keras has no public place between the clipping of gradients and the moving average of weights.
-
-    Attributes:
-        shares: Variable, float32 (n_variables,), once built: 0 keeps a variable bit for bit, 1 leaves its update as it is.
-    """
-
-    def build(self, variables: Sequence["keras.Variable"]) -> None:
-        """Make the variables, the shares among them."""
-        if not self.built:
-            super().build(variables)
-            self.shares = self.add_variable((len(variables),), initializer="ones", dtype="float32", name="shares")
-
-    def _share(self, variable: "keras.Variable") -> Any:
-        return self.shares[self._get_variable_index(variable)]
-
-    def _backend_apply_gradients(self, grads: Sequence[Any], trainable_variables: Sequence["keras.Variable"]) -> None:
-        from keras import ops
-
-        learning = [
-            ops.cast(self._share(variable) > 0, grad.dtype) for grad, variable in zip(grads, trainable_variables, strict=True)
-        ]
-        super()._backend_apply_gradients([*map(ops.multiply, grads, learning)], trainable_variables)
-
-    def _apply_weight_decay(self, variables: Sequence["keras.Variable"]) -> None:
-        """Nothing: `_backend_update_step` does it, to scale it with the rest."""
-
-    def _backend_update_step(
-        self, grads: Sequence[Any], trainable_variables: Sequence["keras.Variable"], learning_rate: Any
-    ) -> None:
-        from keras import ops
-
-        before = [ops.copy(ops.convert_to_tensor(variable)) for variable in trainable_variables]
-        super()._apply_weight_decay(trainable_variables)
-        super()._backend_update_step(grads, trainable_variables, learning_rate)
-        for variable, old in zip(trainable_variables, before, strict=True):
-            share, new = ops.cast(self._share(variable), old.dtype), ops.convert_to_tensor(variable)
-            scaled = ops.where(share == 1, new, old + share * (new - old))
-            variable.assign(ops.where(share == 0, old, scaled))
 
 
 def global_seed_state() -> "NDArray[Any] | None":

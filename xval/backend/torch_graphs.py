@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
 from xval.backend.held_examples import HeldExamples
-from xval.backend.keras_internals import optimizer_variables
+from xval.backend.keras_optimizers import optimizer_variables
 from xval.backend.limits import MEMORY_SHARE
 from xval.backend.torch_draws import Draws, States
 

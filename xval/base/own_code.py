@@ -1,12 +1,12 @@
 """What parts of the user's own are made of: a hash of each definition that they use, whatever its comments and layout.
 
 Comes in: dotted paths, as settings name them. Goes out: the hash of each function, class, variable and import at the top level
-of a module of the user's own that they use, in turn; and what differs between two such. Files are parsed, nothing is run. What
-else a file has does not count: another network, say, that is written under the first.
+of a module of the user's own that they use, in turn. Files are parsed, nothing is run. What else a file has does not count:
+another network, say, that is written under the first. `xval.base.code_changes` compares two such.
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -27,11 +27,9 @@ from xval.base.syntax_trees import (
     without_docstring,
 )
 
-Definitions = Mapping[str, str]
-"""Sixteen hex digits of each definition, by ``module:name``; ``module:`` stands for what a module runs outside of definitions.
-``shipped`` and a space precede those of a file of architectures/ that is as xval ships it."""
+SHIPPED = "shipped "
+"""What precedes the hash of a definition in a file of architectures/ that is as xval ships it."""
 
-_SHIPPED = "shipped "
 _ALL = "*"
 _DECLARING = {"Experiment", "cross_validate"}
 _READ_ANY_NAME = {"globals", "vars", "locals", "eval", "exec"}
@@ -40,7 +38,9 @@ _State = tuple[int, int, int]
 
 
 def hash_definitions(parts: Iterable[str]) -> dict[str, str]:
-    """Return the hash of each definition of the user's own that some parts use.
+    """Return sixteen hex digits of each definition of the user's own that some parts use.
+
+    They are given by ``module:name``; ``module:`` stands for what a module runs outside of definitions.
 
     Args:
         parts: Dotted paths of functions, classes or objects. What is installed, and xval itself, has no hash.
@@ -55,34 +55,6 @@ def hash_definitions(parts: Iterable[str]) -> dict[str, str]:
         hashes = reading.hash_all(_Place(*path.rpartition(".")[::2]) for path in asked[0])
         _KNOWN[asked] = reading.states, hashes
     return dict(hashes)
-
-
-def find_changes(before: Definitions | None, now: Definitions | None) -> list[str]:
-    """Return the definitions that differ; none where one side is not known, or xval has shipped both."""
-    if before is None or now is None or before == now:
-        return []
-    changed = []
-    for name in sorted({*before, *now}):
-        hashes = [known[name] for known in (before, now) if name in known]
-        is_of_xval = all(text.startswith(_SHIPPED) for text in hashes)
-        is_same = name in before and name in now and len({text.removeprefix(_SHIPPED) for text in hashes}) == 1
-        if not is_of_xval and not is_same:
-            changed.append(name)
-    return changed
-
-
-def describe_changes(before: Definitions | None, now: Definitions | None) -> str:
-    """Return the files whose definitions have changed, with these; empty: none has."""
-    of_modules: dict[str, list[str]] = {}
-    for changed in find_changes(before, now):
-        module, _, name = changed.partition(":")
-        verb = "is gone" if changed not in (now or {}) else "has changed" if changed in (before or {}) else "is new"
-        of_modules.setdefault(module, []).append(f"{name or 'what it runs outside of functions and classes'} {verb}")
-    texts = []
-    for module, changes in of_modules.items():
-        spec = find_spec(module)
-        texts.append(f"{spec.origin if spec and spec.has_location else module}: {', '.join(changes)}")
-    return "; ".join(texts)
 
 
 _KNOWN: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[dict[Path, _State | None], dict[str, str]]] = {}
@@ -191,7 +163,7 @@ class _Reading:
             if source and place.name in source.bindings:
                 hashes[place] = _hash_bindings(source.bindings[place.name])
         return {
-            f"{module}:{name}": f"{_SHIPPED * (module in self._shipped)}{text}"
+            f"{module}:{name}": f"{SHIPPED * (module in self._shipped)}{text}"
             for (module, name), text in sorted(hashes.items())
         }
 

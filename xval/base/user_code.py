@@ -1,12 +1,12 @@
 """A user's own parts by dotted path (``my_package.my_module.my_function``), found and read without being run.
 
-Comes in: a dotted path from the settings. Goes out: its definition read with `ast`, the files that belong in the copy of the
-code, or the thing itself, imported. `xval.base.module_places` says where modules are looked for.
+Comes in: a dotted path from the settings. Goes out: its definition read with `ast`, or the thing itself, imported.
+`xval.base.module_places` says where modules are looked for, `xval.base.own_files` which files belong in the copy of the code.
 """
 
 import ast
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,7 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
-from xval.base.config_file import ROOT, find_study
+from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, XvalError, suggestion
 from xval.base.literals import parse_module, source_of
 from xval.base.module_places import (
@@ -25,9 +25,9 @@ from xval.base.module_places import (
     architecture_folders,
     find_spec,
     is_installed,
-    is_own,
     places,
 )
+from xval.base.own_files import imported_modules, own_files
 
 HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
 OBJECT_PREFIX = "keras:"
@@ -256,41 +256,6 @@ def describe_place(error: BaseException) -> str:
     return ""
 
 
-def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Path]:
-    """Return the files of the user's own modules, and of the user's modules that they import, in turn.
-
-    They are given by their path below a folder from which they can be imported under the same names. What is installed (the
-    standard library, site-packages) is no file of the user's own; `known` packages are copied anyway. A package counts whole.
-    """
-    waiting, seen, own = [*modules], set(known), dict[str, Path]()
-    while waiting:
-        top, *inner = waiting.pop().split(".")
-        spec = find_spec(top)
-        if top in seen or spec is None or not is_own(spec):
-            continue
-        folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
-        if spec.origin is not None and folders:  # a package: all of it
-            seen.add(top)
-            files = {f"{top}/{path.relative_to(folders[0]).as_posix()}": path for path in folders[0].rglob("*.py")}
-        elif spec.origin is not None:
-            seen.add(top)
-            files = {f"{top}.py": Path(spec.origin)}
-        else:  # a folder without __init__.py may hold anything: only what is named
-            files = dict(_named_file(folders, top, inner))
-        files = {name: path for name, path in files.items() if name not in own}
-        own |= files
-        waiting += [name for path in files.values() for name in imported_modules(path)]
-    return own
-
-
-def own_folders(modules: Iterable[str]) -> list[str]:
-    """Return the folders that the user's own modules, and those that they import, are imported from, and that of the study."""
-    files = own_files(modules, known=PACKAGES)
-    folders = [path.resolve().parents[name.count("/")] for name, path in files.items()]
-    study = find_study()
-    return [*dict.fromkeys(map(str, [*folders, *([study] if study else [])]))]
-
-
 def _accepts(arguments: ast.arguments, n_positional: int) -> bool:
     positional = [*arguments.posonlyargs, *arguments.args]
     n_needed = len(positional) - len(arguments.defaults)
@@ -321,26 +286,3 @@ def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
         where = " and ".join(dict.fromkeys(locations))
     names = {module.name for module in iter_modules(locations) if not module.name.startswith("_")}
     return f"'{name}': no module '{missing}' in {where}. {suggestion(missing, names)}"
-
-
-def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a module and of the packages above it, in a package without __init__.py."""
-    for folder in folders:
-        for count in range(1, len(inner) + 1):
-            stem = folder.joinpath(*inner[:count])
-            for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-                if path.is_file():
-                    yield f"{top}/{path.relative_to(folder).as_posix()}", path
-
-
-def imported_modules(path: Path) -> Iterator[str]:
-    """Yield the modules that a file may import, those within its own package left out."""
-    try:
-        tree = parse_module(path)
-    except SyntaxError:
-        return  # of a file that nothing may ever import
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from preprocessing import prepare
 from preprocessing.features.settings import FeatureSettings
+from xval.base.code_changes import find_changes
 from xval.base.keras_backends import installed_backends
-from xval.base.own_code import find_changes
-from xval.experiment.declare import Experiment, comment_of
+from xval.experiment.declare import Experiment
+from xval.experiment.grid import comment_of
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.other_script import OF_ANY_SCRIPT

@@ -10,23 +10,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import reduce
-from itertools import product
 from pathlib import Path
 
 from preprocessing.clips.columns import with_columns
 from preprocessing.console import is_session
 from preprocessing.corpus import open_corpus
-from xval.answers.names import describe_parameters
 from xval.base.errors import JobError, SettingsError, UsageError, counted
 from xval.experiment import command_line
 from xval.experiment.auto_deals import settle_deals
+from xval.experiment.grid import combine
 from xval.experiment.results import Results
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.folds.for_sklearn import ClipFolds, ValidationSide
 from xval.jobs.folds_file import load_folds
 from xval.settings.architectures import find_architecture
 from xval.settings.assignments import parse_assignments
-from xval.settings.given_objects import plain_parameters
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 from xval.settings.space import Choice, Interval, Pruning, SearchPlan
@@ -120,34 +118,14 @@ class Experiment:
         Raises:
             SettingsError: A parameter has no values, a single text where a list is wanted, or no name; none is given.
         """
-        if unnamed or not values:
-            received = f"received {unnamed[0]!r:.60}" if unnamed else "received none"
-            raise SettingsError(
-                f"{self._declaration.script}, grid: parameters are named, such as grid(learning_rate=[0.1, 0.01]); {received}."
-            )
-        columns = {}
-        for name, choices in values.items():
-            is_list = isinstance(choices, Iterable) and not isinstance(choices, str | Mapping)
-            columns[name] = list(choices) if is_list else []
-            if not columns[name]:
-                raise SettingsError(
-                    f"{self._declaration.script}, grid: {name}: a list of values is wanted; received {choices!r}."
-                )
-        first = max(self._declaration.instances, default=0) + 1
-        used = {parameters.get("comment_1") for parameters in self._declaration.instances.values()}
-        varied = [name for name, choices in columns.items() if len(choices) > 1 and name not in ("comment_1", "comment_2")]
-        numbers = []
-        for number, combination in enumerate(product(*columns.values()), start=first):
-            parameters = dict(zip(columns, combination, strict=True))
-            try:
-                short, long = comment_of({name: parameters[name] for name in varied}), comment_of(parameters)
-            except SettingsError as error:
-                raise SettingsError(f"{self._declaration.script}, grid: {error}") from error
-            comment = next((text for text in (short, long) if text and text not in used), f"{long} ({number})" if long else "")
-            used.add(comment)
-            self[number] = {"comment_1": comment} | parameters
-            numbers.append(number)
-        return numbers
+        declared = self._declaration.instances
+        used = {parameters.get("comment_1") for parameters in declared.values()}
+        try:
+            combinations = combine(unnamed, values, used, first=max(declared, default=0) + 1)
+        except SettingsError as error:
+            raise SettingsError(f"{self._declaration.script}, grid: {error}") from error
+        declared.update(combinations)
+        return list(combinations)
 
     def search(
         self,
@@ -321,15 +299,7 @@ def _script() -> Path | None:
     return Path(sys.argv[0]) if sys.argv[0] and hasattr(sys.modules["__main__"], "__file__") else None
 
 
-def comment_of(parameters: Mapping[str, object]) -> str:
-    """Return ``crnn, learning_rate 0.001``, by which a grid names an instance."""
-    plain = plain_parameters(parameters).items()
-    return describe_parameters({name: value for name, value in plain if name in parameters or value is not None})
-
-
 def _relative(script: Path) -> str:
     """Return the path of a script below the current folder, as its user typed it; its name alone elsewhere."""
-    try:
-        return script.resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return script.name
+    path = script.resolve()
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else script.name

@@ -22,12 +22,12 @@ from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
 from xval.answers.summary import SIDE_NAMES
 from xval.backend import devices
-from xval.base import user_code
+from xval.base.code_changes import describe_changes
 from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.base.keras_backends import require_backend
 from xval.base.module_places import looking_in
 from xval.base.operating_system import quote
-from xval.base.own_code import describe_changes
+from xval.base.own_files import own_folders
 from xval.engine.executors import Executor, find_executor
 from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot
@@ -118,7 +118,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: Request, conso
 
 def _print_copies_used(folder: ExperimentFolder, instance: Instance, console: Console) -> None:
     """Say which copies of the code modules of the user's own are read from, where these are gone."""
-    places = (Path(place) for place in user_code.own_folders(instance.settings.own_modules()))
+    places = (Path(place) for place in own_folders(instance.settings.own_modules()))
     copies = [str(place) for place in places if place.is_relative_to((folder.path / "code").resolve())]
     if copies:
         console.print(f"Modules of your own are read from the copy in {', '.join(copies)}: where they lay, they are not.")

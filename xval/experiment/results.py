@@ -90,7 +90,7 @@ class Results:
     @property
     def predictions(self) -> "pd.DataFrame":
         """The predictions of every finished fold; see `xval.load_predictions`, which reads those of some instances alone."""
-        from xval.answers.dataframes import load_predictions
+        from xval.answers.predictions import load_predictions
 
         return _without_warning(load_predictions, self.folder)
 

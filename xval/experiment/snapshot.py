@@ -17,7 +17,7 @@ from xval.base.code_hash import hash_code
 from xval.base.config_file import CONFIG_PATH, ROOT, find_study
 from xval.base.json_files import naming, part_path, remove_stale_parts
 from xval.base.module_places import PACKAGES
-from xval.base.user_code import imported_modules, own_files
+from xval.base.own_files import imported_modules, own_files
 from xval.settings.architectures import own_architectures
 from xval.settings.given_objects import plain_parameters
 from xval.settings.resolve import Declaration

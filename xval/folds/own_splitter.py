@@ -19,6 +19,7 @@ from xval.base import user_code
 from xval.base.code_hash import hash_code
 from xval.base.errors import FoldsError, XvalError, first_of, one_line
 from xval.base.module_places import PACKAGES
+from xval.base.own_files import own_files
 from xval.folds.dealing import Item
 from xval.folds.predefined import Split
 
@@ -37,7 +38,7 @@ def hash_source(path: str) -> str:
 
 def _own_files(path: str) -> dict[str, Path]:
     """Return the files of the user's own behind a dotted path; none where its module is installed."""
-    return user_code.own_files([path.rpartition(".")[0]], known=PACKAGES)
+    return own_files([path.rpartition(".")[0]], known=PACKAGES)
 
 
 @contextmanager

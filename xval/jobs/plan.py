@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xval.base import user_code
+from xval.base.code_changes import describe_changes
 from xval.base.errors import FoldsError, ResultsError, how_to_install
 from xval.base.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.base.keras_backends import BACKENDS, installed_backends
-from xval.base.own_code import describe_changes
+from xval.base.own_files import own_folders
 from xval.folds.plan import Fold, FoldPlan
 from xval.jobs.folds_file import SPLITTER_CHANGES
 from xval.jobs.job import Job, job_seed
@@ -78,7 +78,7 @@ def write_settings(
         "instance": instance.number,
         "description": description,
         "script": script,
-        "own_folders": [*dict.fromkeys([*instance.own_folders, *user_code.own_folders(instance.settings.own_modules())])],
+        "own_folders": [*dict.fromkeys([*instance.own_folders, *own_folders(instance.settings.own_modules())])],
         "settings_hash": instance.settings_hash,
         "parameters": instance.parameters,
         "sources": instance.sources,

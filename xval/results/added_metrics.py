@@ -16,6 +16,7 @@ from xval.base import keras_names, user_code
 from xval.base.errors import ResultsError, SettingsError, XvalError, one_line, suggestion
 from xval.base.json_files import FORMAT_VERSION, write_json
 from xval.base.module_places import cached_by_place, looking_in
+from xval.base.own_files import own_files
 from xval.measures import metrics
 from xval.measures.metrics import Chance, Metric
 from xval.measures.task import Task
@@ -89,7 +90,7 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         return AddedMetric(written, task_metric, _hash([Path(task_metric.function.__code__.co_filename)]))
     further_metrics.directions(task_type, written)
     module = user_code.find_module(written.rpartition(".")[0])
-    version = _hash([module.file, *user_code.own_files([module.name], known=_PROJECT).values()])
+    version = _hash([module.file, *own_files([module.name], known=_PROJECT).values()])
     try:
         ((name, metric),) = further_metrics.load(task_type, written).items()
     except SettingsError:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from xval.backend import on_device
 from xval.backend.compilation import _jit_compile
 from xval.backend.fused_normalization import fuse_normalization
-from xval.backend.keras_internals import all_layers, drop_kernels, has_drawn_seeds, optimizer_variables
+from xval.backend.keras_internals import all_layers, drop_kernels, has_drawn_seeds
+from xval.backend.keras_optimizers import optimizer_variables
 from xval.base import keras_objects, user_code
 from xval.models.losses import fitted_loss, training_functions
 from xval.models.residual import with_residual

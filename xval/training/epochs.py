@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.backend.keras_internals import weight_averages
+from xval.backend.keras_optimizers import weight_averages
 from xval.base.errors import DivergenceError
 from xval.data.fold import FoldData, measured
 from xval.jobs.job import Refit

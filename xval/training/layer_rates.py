@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.backend.keras_internals import ScaledUpdates, mix_in
+from xval.backend.keras_optimizers import ScaledUpdates, mix_in
 from xval.base.errors import SettingsError
 from xval.models.transfer import blocks_to_freeze, network_blocks
 from xval.settings.schema import Settings

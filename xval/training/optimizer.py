@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from xval.backend.keras_internals import RateByBatch, mix_in
+from xval.backend.keras_optimizers import RateByBatch, mix_in
 from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.base.keras_names import OPTIMIZERS

@@ -276,7 +276,7 @@ def test_frames_of_a_stretch_lie_in_its_file(finished):
     from dataclasses import replace
 
     from preprocessing.corpus import open_corpus
-    from xval.answers.dataframes import _by_segment
+    from xval.answers.predictions import _by_segment
 
     corpus = open_corpus("tones", finished.folder / "data")
     clip, other = corpus.index["clip"][:2]

@@ -16,8 +16,6 @@ import pytest
 
 from xval.backend.keras_internals import (
     TRIED_WITH,
-    RateByBatch,
-    ScaledUpdates,
     all_layers,
     describe_untried,
     drop_kernels,
@@ -27,13 +25,11 @@ from xval.backend.keras_internals import (
     kernels_kept,
     last_call,
     leave_tensorflow_alone,
-    mix_in,
-    optimizer_variables,
     set_global_seed_state,
     shapes_alone,
-    weight_averages,
     wrapped_arguments,
 )
+from xval.backend.keras_optimizers import RateByBatch, ScaledUpdates, mix_in, optimizer_variables, weight_averages
 from xval.base.config_file import ROOT
 from xval.base.keras_names import OPTIMIZERS
 
@@ -248,7 +244,7 @@ def test_a_rate_that_moves_by_batch_is_the_one_that_each_update_takes(name, both
 
 FITTED_BY_BATCH = """
 import keras, numpy as np
-from xval.backend.keras_internals import RateByBatch, mix_in
+from xval.backend.keras_optimizers import RateByBatch, mix_in
 model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
 optimizer = keras.optimizers.SGD(0.1)
 mix_in(RateByBatch, optimizer)

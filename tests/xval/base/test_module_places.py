@@ -4,9 +4,11 @@ import sys
 
 import pytest
 
+from xval.base.code_changes import describe_changes
 from xval.base.module_places import architecture_folders, looking_in
-from xval.base.own_code import describe_changes, hash_definitions
-from xval.base.user_code import find_definition, has_module, import_own, own_folders
+from xval.base.own_code import hash_definitions
+from xval.base.own_files import own_folders
+from xval.base.user_code import find_definition, has_module, import_own
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import restore_instance
 from xval.results.added_metrics import load_metric

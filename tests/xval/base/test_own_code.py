@@ -5,11 +5,12 @@ import ast
 import pytest
 
 from xval.base import own_code
+from xval.base.code_changes import describe_changes, find_changes
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module
 from xval.base.module_places import looking_in
-from xval.base.own_code import describe_changes, find_changes, hash_definitions, hash_file
+from xval.base.own_code import hash_definitions, hash_file
 from xval.base.shipped_architectures import HASHES
 from xval.base.syntax_trees import names_used
 

@@ -7,7 +7,8 @@ import pytest
 from xval.base import module_places, user_code
 from xval.base.code_hash import hash_code
 from xval.base.errors import SettingsError
-from xval.base.user_code import describe_place, find_definition, find_module, load, own_files
+from xval.base.own_files import own_files
+from xval.base.user_code import describe_place, find_definition, find_module, load
 from xval.experiment.snapshot import code_files
 from xval.settings.architectures import find_architecture
 

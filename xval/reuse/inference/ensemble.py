@@ -20,7 +20,8 @@ from xval.reuse.ensembles.combine import Combiner
 from xval.reuse.ensembles.model_file import member_paths, read_ensemble
 from xval.reuse.inference.batches import Answer, Answers
 from xval.reuse.inference.members import load_member
-from xval.reuse.inference.model import Per, Request, SavedModel
+from xval.reuse.inference.model import SavedModel
+from xval.reuse.inference.request import Per, Request
 from xval.reuse.inference.sources import LeftOut, Source
 
 
@@ -75,9 +76,9 @@ class EnsembleModel(SavedModel):
         }
         return joined, collected[0][1], [left_out[number] for number in sorted(left_out)]
 
-    def _tabulate(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
-        values = np.stack([fold.combiner.combine(found.values[fold.places]) for fold in self._folds])
-        return super()._tabulate(source, replace(found, values=values), per)
+    def _tabulate(self, source: Source, answers: Answers, per: Per) -> pd.DataFrame:
+        values = np.stack([fold.combiner.combine(answers.values[fold.places]) for fold in self._folds])
+        return super()._tabulate(source, replace(answers, values=values), per)
 
     def _join(self, of_groups: list[Answers], per: Per) -> Answers:
         """Return the answers of all models for one source, float32 (n_models, n_rows, n_outputs)."""

@@ -3,12 +3,11 @@
 Comes in: members, and audio. Goes out: tables of predictions, events or embeddings.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,27 +15,15 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.fingerprints import short_hashes
 from xval.base.errors import AudioError, SettingsError, counted
-from xval.data.clip_average import combine_examples
 from xval.measures.columns import PROBABILITY, decode_outputs
-from xval.measures.events.finding import find_events
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
+from xval.reuse.inference.answer_tables import joined, table_of, tabulate
 from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.reuse.inference.members import Member
+from xval.reuse.inference.request import Per, Request
 from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources, one_rate
-
-Per = Literal["file", "example", "segment"]
-
-
-class Request(NamedTuple):
-    """What audio is answered, and how; see `SavedModel.predict`."""
-
-    audio: Audio | Iterable[Audio]
-    per: Per
-    every_s: float | None
-    sample_rate_hz: int | None
-    skip_unreadable: bool
 
 
 class SavedModel:
@@ -150,7 +137,7 @@ class SavedModel:
         request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], source_answers, per) for number, source_answers in of_source.items()]
-        table = self._joined(tables, of_source, left_out)
+        table = joined(tables, of_source.values(), left_out)
         table.attrs["seen"] = self._names_of_seen([sources[number] for number in of_source])
         return table
 
@@ -247,13 +234,13 @@ class SavedModel:
             if per == "file":
                 values, start_s, end_s = values.mean(axis=0, keepdims=True), start_s[:1], end_s[-1:]
             columns = {f"embedding_{column}": values[:, column] for column in range(values.shape[1])}
-            tables.append(_table(sources[number], start_s, end_s, columns))
-        return self._joined(tables, of_source, left_out)
+            tables.append(table_of(sources[number], start_s, end_s, columns))
+        return joined(tables, of_source.values(), left_out)
 
     def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return the answers for each readable source by its number, all sources, and what is left out."""
         audio, per, every_s, sample_rate_hz, skip_unreadable = request
-        self._check(per, every_s)
+        request.check(self.description)
         sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
         failed: dict[int, AudioError] = {}
 
@@ -273,25 +260,6 @@ class SavedModel:
         left_out = [LeftOut(number, sources[number].name, str(error)) for number, error in sorted(failed.items())]
         return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out
 
-    def _check(self, per: Per, every_s: float | None) -> None:
-        """Refuse options that do not fit the model."""
-        of_frames = self.description.frames is not None
-        if per not in ("file", "example", "segment"):
-            raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
-        if of_frames and per == "example":
-            raise SettingsError(
-                "this model labels frames and has no windows: per='file' gives events, per='segment' (--segments) frames."
-            )
-        if self.description.is_custom and per == "segment" and not of_frames:
-            raise SettingsError("this model reads ready features, one example each; per='segment' needs audio.")
-        if every_s is not None and (per != "segment" or of_frames):
-            raise SettingsError(
-                "a time from one segment to the next (every_s, --every) goes with segments (per='segment', --segments), and "
-                "not with a model that labels frames."
-            )
-        if every_s is not None and not 0 < every_s < math.inf:
-            raise SettingsError(f"every_s={every_s:g}: a number of seconds above 0 is wanted.")
-
     def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
         with_basic = any(member.needs_basic for member in self._members)
         if self.description.frames is not None:
@@ -310,63 +278,6 @@ class SavedModel:
                 raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
         return inputs
 
-    def _tabulate(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
+    def _tabulate(self, source: Source, answers: Answers, per: Per) -> pd.DataFrame:
         """Return the rows of one source."""
-        if self.description.frames is not None:
-            return self._tabulate_frames(source, found, per)
-        start_s, end_s, values = found.inputs.start_s, found.inputs.end_s, found.values
-        novelty = found.novelty.mean(axis=0)
-        if per == "file":
-            start_s, end_s, novelty = start_s[:1], end_s[-1:], novelty.mean(keepdims=True)
-            codes = np.zeros(values.shape[1], np.int64)
-            values = np.stack(
-                [combine_examples(member_values, codes, self.description.clip_average) for member_values in values]
-            )
-        columns = self._columns(values.mean(axis=0))
-        return _table(source, start_s, end_s, columns if np.isnan(novelty).all() else columns | {"novelty": novelty})
-
-    def _columns(self, values: NDArray[np.float32]) -> dict[str, Any]:
-        """Return the columns of predictions, from float32 (n_rows, n_outputs)."""
-        names = self.class_names or self.target_names or tuple(map(str, range(values.shape[1])))
-        return self.description.task.encode(None, values, names, self.thresholds)
-
-    def _tabulate_frames(self, source: Source, found: Answers, per: Per) -> pd.DataFrame:
-        """Return the events of a recording, or its frames."""
-        frames = self.description.frames
-        if frames is None:
-            raise ValueError("no model that labels frames")
-        frame_s = frames.frame_s(self.description.feature_settings.sample_rate_hz)
-        probabilities = found.values.mean(axis=0)
-        if per == "segment":
-            starts_s = source.offset_s + np.arange(len(probabilities)) * frame_s
-            return _table(source, starts_s, starts_s + frame_s, self._columns(probabilities))
-        events = find_events(
-            probabilities,
-            self.class_names,
-            frame_s=frame_s,
-            threshold=frames.event_threshold,
-            median_frames=frames.event_median_frames,
-            min_duration_s=frames.event_min_duration_s,
-            form=frames.label_form,
-        )
-        events.insert(0, "path", source.name)
-        first, stop = ((events[name] / frame_s).round().astype(int) for name in ("start_s", "end_s"))
-        columns = map(self.class_names.index, events["label"])
-        means = [probabilities[a:b, column].mean() for a, b, column in zip(first, stop, columns, strict=True)]
-        events["probability"] = np.array(means, np.float32)
-        events[["start_s", "end_s"]] += source.offset_s
-        return events
-
-    def _joined(self, tables: list[pd.DataFrame], of_source: dict[int, Answers], left_out: list[LeftOut]) -> pd.DataFrame:
-        nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
-        table = pd.concat(
-            [source_table for source_table in tables if len(source_table)] or tables[:1] or [nothing], ignore_index=True
-        )
-        table.attrs["left_out"] = left_out
-        table.attrs["silent"] = sum(source_answers.inputs.is_silent for source_answers in of_source.values())
-        table.attrs["cut"] = sum(source_answers.inputs.is_cut for source_answers in of_source.values())
-        return table
-
-
-def _table(source: Source, start_s: NDArray[Any], end_s: NDArray[Any], columns: dict[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame({"path": source.name, "start_s": start_s, "end_s": end_s, **columns})
+        return tabulate(source, answers, per, self.description, self.thresholds)

@@ -1,0 +1,45 @@
+"""What is asked of a saved model: which audio, and a row for what."""
+
+import math
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from xval.base.errors import SettingsError
+from xval.models.saved.description import ModelDescription
+from xval.reuse.inference.sources import Audio
+
+Per = Literal["file", "example", "segment"]
+
+
+class Request(NamedTuple):
+    """What audio is answered, and how; see `SavedModel.predict`."""
+
+    audio: Audio | Iterable[Audio]
+    per: Per
+    every_s: float | None
+    sample_rate_hz: int | None
+    skip_unreadable: bool
+
+    def check(self, description: ModelDescription) -> None:
+        """Refuse options that do not fit the model.
+
+        Raises:
+            SettingsError: As of `SavedModel.predict`.
+        """
+        per, every_s = self.per, self.every_s
+        of_frames = description.frames is not None
+        if per not in ("file", "example", "segment"):
+            raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
+        if of_frames and per == "example":
+            raise SettingsError(
+                "this model labels frames and has no windows: per='file' gives events, per='segment' (--segments) frames."
+            )
+        if description.is_custom and per == "segment" and not of_frames:
+            raise SettingsError("this model reads ready features, one example each; per='segment' needs audio.")
+        if every_s is not None and (per != "segment" or of_frames):
+            raise SettingsError(
+                "a time from one segment to the next (every_s, --every) goes with segments (per='segment', --segments), and "
+                "not with a model that labels frames."
+            )
+        if every_s is not None and not 0 < every_s < math.inf:
+            raise SettingsError(f"every_s={every_s:g}: a number of seconds above 0 is wanted.")
