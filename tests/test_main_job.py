@@ -222,7 +222,7 @@ def test_the_whole_path_on_each_backend(project, backend, run_on):
     assert found["difference"] < 1e-5
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_predictions_are_kept_and_give_the_metrics_of_the_record(project):
     project.run("1", "1", "--folds", "2")
 
@@ -234,7 +234,7 @@ def test_predictions_are_kept_and_give_the_metrics_of_the_record(project):
         assert (of_side["target"] == of_side["predicted"]).mean() == pytest.approx(record["metrics"][side]["accuracy"])
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_a_regression_goes_the_same_way(project):
     project.write_corpus(task_type="regression")
     steady = {"architecture": "mlp", "dropout": 0.0}
@@ -288,7 +288,7 @@ def test_the_settings_of_training_all_run(project):
     }
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_a_diverging_job_fails_alone_and_is_marked(project):
     project.write_script(
         {"architecture": "mlp"}, {"architecture": "mlp", "learning_rate": 1e30, "optimizer": "sgd"}, num_folds=2
@@ -317,7 +317,7 @@ def test_debug_mode_stops_at_the_first_error_with_its_traceback(project, argumen
     assert not project.records()
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "eagerly")
 def test_overwriting_replaces_the_results_and_leaves_the_old_until_then(project):
     project.run("1", "1")
     before = project.figures()

@@ -40,7 +40,7 @@ def run_jobs(run_on):
 @pytest.mark.parametrize(
     ("backend", "instances"),
     [
-        ("tensorflow", (1, 2)),
+        ("tensorflow", (1,)),
         ("torch", (1,)),
         ("jax", (2,)),
         pytest.param("tensorflow", (1, 2, 3, 4), marks=pytest.mark.slow),
