@@ -216,8 +216,8 @@ def _read_tables(audio_folder: Path, file_info: Path, annotation: Path) -> list[
     """Return the tables that are there, that of the recordings first."""
     info = _locate(file_info, audio_folder, _FILE_INFO)
     calls = _locate(annotation, audio_folder, _ANNOTATION)
-    found = ((info, _read_file_info), (calls, _read_annotation))
-    tables = [read(path) for path, read in found if path is not None]
+    readers = ((info, _read_file_info), (calls, _read_annotation))
+    tables = [read(path) for path, read in readers if path is not None]
     if not tables:
         raise CorpusError(
             f"Neither {file_info} nor {annotation} is in {audio_folder} or beside it. Give --file-info or --annotation."

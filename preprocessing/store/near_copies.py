@@ -68,12 +68,12 @@ def find_near_copies(values: NDArray[np.float32], items: Sequence[str]) -> list[
     furthest = np.maximum(distances[:, -1:], _SMALLEST_DEVIATION)
     ratios = distances / furthest
     rows, ranks = np.nonzero(ratios <= largest)
-    found = {
+    likenesses = {
         (min(row, other), max(row, other)): 1 - ratio
         for row, other, ratio in zip(rows.tolist(), places[rows, ranks].tolist(), ratios[rows, ranks].tolist(), strict=True)
         if items[row] != items[other]
     }
-    return [(first, second, likeness) for (first, second), likeness in sorted(found.items())]
+    return [(first, second, likeness) for (first, second), likeness in sorted(likenesses.items())]
 
 
 def _nearest(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -65,9 +65,9 @@ def read_gpu(device: str) -> Reading | None:
     return None
 
 
-def count_room(found: Reading, worker_mb: float) -> int:
+def count_room(reading: Reading, worker_mb: float) -> int:
     """Return how many workers, each of which takes ``worker_mb`` (MB), find room in what is free of a GPU."""
-    return int((found.memory_mb - found.used_mb) / worker_mb + _SPARE_SHARE)
+    return int((reading.memory_mb - reading.used_mb) / worker_mb + _SPARE_SHARE)
 
 
 @contextmanager

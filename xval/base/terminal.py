@@ -50,10 +50,10 @@ def write_line(line: str, stream: TextIO) -> None:
         return
 
 
-def _escape(found: re.Match[str]) -> str:
-    if "\udc80" <= found[0] <= "\udcff":  # how Python keeps a byte that it cannot decode
-        return f"\\x{ord(found[0]) - 0xDC00:02x}"
-    return found[0].encode("unicode_escape").decode("ascii")
+def _escape(surrogate: re.Match[str]) -> str:
+    if "\udc80" <= surrogate[0] <= "\udcff":  # how Python keeps a byte that it cannot decode
+        return f"\\x{ord(surrogate[0]) - 0xDC00:02x}"
+    return surrogate[0].encode("unicode_escape").decode("ascii")
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:

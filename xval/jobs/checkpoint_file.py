@@ -142,9 +142,9 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]
     return array
 
 
-def _check(found: Checkpoint) -> Checkpoint:
-    is_bound = isinstance(found.binding, dict) and all(isinstance(value, str) for value in found.binding.values())
-    is_placed = type(found.epoch) is int and found.epoch > 0 and isinstance(found.state, dict)
-    if not (is_bound and is_placed and isinstance(found.seconds, int | float) and math.isfinite(found.seconds)):
+def _check(checkpoint: Checkpoint) -> Checkpoint:
+    is_bound = isinstance(checkpoint.binding, dict) and all(isinstance(value, str) for value in checkpoint.binding.values())
+    is_placed = type(checkpoint.epoch) is int and checkpoint.epoch > 0 and isinstance(checkpoint.state, dict)
+    if not (is_bound and is_placed and isinstance(checkpoint.seconds, int | float) and math.isfinite(checkpoint.seconds)):
         raise ValueError("its state.json has another form")
-    return found
+    return checkpoint

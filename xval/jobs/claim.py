@@ -140,12 +140,12 @@ class ClaimedFold:
             return None
         return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
 
-    def _done(self, record: Mapping[str, Any], **found: float) -> JobOutcome:
+    def _done(self, record: Mapping[str, Any], **facts: float) -> JobOutcome:
         figures = record["metrics"].get("validation" if self.job.trial else "test", {})
-        return self._outcome("done", test_metrics=figures, **found)
+        return self._outcome("done", test_metrics=figures, **facts)
 
-    def _outcome(self, status: Status, **found: Any) -> JobOutcome:
-        return JobOutcome.of(self.job.key, status, **found)
+    def _outcome(self, status: Status, **facts: Any) -> JobOutcome:
+        return JobOutcome.of(self.job.key, status, **facts)
 
 
 def _blame_store(error: DivergenceError, store: Path) -> DivergenceError | CorpusError:

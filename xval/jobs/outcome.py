@@ -44,9 +44,9 @@ class JobOutcome:
     gpu_memory_mb: float = 0.0
 
     @classmethod
-    def of(cls, key: JobKey, status: Status, **found: Any) -> Self:
+    def of(cls, key: JobKey, status: Status, **facts: Any) -> Self:
         """Return the outcome of a job."""
-        return cls(status=status, **key._asdict(), **found)
+        return cls(status=status, **key._asdict(), **facts)
 
     @property
     def key(self) -> JobKey:

@@ -238,16 +238,16 @@ def _distribution(drawn: Interval | Choice) -> "optuna.distributions.BaseDistrib
     return distributions.FloatDistribution(drawn.low, drawn.high, log=drawn.log)
 
 
-def _tell(study: "optuna.Study", trial: "optuna.Trial", found: Tried, n_epochs: int) -> None:
+def _tell(study: "optuna.Study", trial: "optuna.Trial", tried: Tried, n_epochs: int) -> None:
     """Tell how a trial ended. One that diverged is worse than all others; one that failed says nothing of its settings."""
     from optuna.trial import TrialState
 
-    if found.score is not None:
-        study.tell(trial, found.score)
-    elif found.state == FAILED:
+    if tried.score is not None:
+        study.tell(trial, tried.score)
+    elif tried.state == FAILED:
         study.tell(trial, state=TrialState.FAIL)
     else:
-        if found.state == PRUNED and found.scores:
-            step = (len(found.curves) - 1) * n_epochs + len(found.curves[-1])
-            trial.report(fmean(found.scores), step)
+        if tried.state == PRUNED and tried.scores:
+            step = (len(tried.curves) - 1) * n_epochs + len(tried.curves[-1])
+            trial.report(fmean(tried.scores), step)
         study.tell(trial, state=TrialState.PRUNED)

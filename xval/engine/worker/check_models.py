@@ -100,10 +100,10 @@ def _check_end(model: Any, example_shape: tuple[int, ...], settings: Settings) -
     network = model.layers[names.index(PREDICTION) - 1]
     if activation == "linear" or activation_at_end(network) == "linear":
         return
-    found = answers_of(keras.Model(model.input, model.get_layer(PREDICTION).input), example_shape)
-    if found == "numbers":
+    form = answers_of(keras.Model(model.input, model.get_layer(PREDICTION).input), example_shape)
+    if form == "numbers":
         return
-    what = "probabilities: each row adds up to 1" if found == "probabilities" else "numbers from 0 to 1, as behind a sigmoid"
+    what = "probabilities: each row adds up to 1" if form == "probabilities" else "numbers from 0 to 1, as behind a sigmoid"
     raise SettingsError(
         f"its network answers with {what}, whatever its weights are. xval adds {activation}, and of such answers makes nearly "
         "equal probabilities. End it without an activation, as in keras.layers.Dense(output_shape[-1])"

@@ -45,12 +45,12 @@ class Agreement:
         return self.difference <= self.tolerance
 
 
-def compare(wanted: Sequence[Any], found: Sequence[NDArray[Any]], computed_in: Collection[str]) -> Agreement:
+def compare(wanted: Sequence[Any], exported: Sequence[NDArray[Any]], computed_in: Collection[str]) -> Agreement:
     """Compare the outputs of an export with those of its model.
 
     Args:
         wanted: Of the model, a tensor for each batch.
-        found: Of the export, an array for each batch.
+        exported: Of the export, an array for each batch.
         computed_in: The types that the model computes in; the coarsest decides the tolerance.
 
     Raises:
@@ -59,7 +59,7 @@ def compare(wanted: Sequence[Any], found: Sequence[NDArray[Any]], computed_in: C
     import keras
 
     difference, largest = 0.0, 1.0
-    for tensor, answer in zip(wanted, found, strict=True):
+    for tensor, answer in zip(wanted, exported, strict=True):
         values = keras.ops.convert_to_numpy(tensor).astype(np.float64)
         if not np.isfinite(values).all():
             raise ExportError("the model itself answers random inputs with NaN or infinite values.")
@@ -67,7 +67,7 @@ def compare(wanted: Sequence[Any], found: Sequence[NDArray[Any]], computed_in: C
             raise ExportError(f"the export is refused and removed: it answers {answer.shape}, the model {values.shape}.")
         difference = float(np.maximum(difference, np.abs(answer - values).max()))  # a NaN stays one
         largest = max(largest, float(np.abs(values).max()))
-    return Agreement(difference, largest * max(TOLERANCES.get(name, 0.0) for name in computed_in), len(found))
+    return Agreement(difference, largest * max(TOLERANCES.get(name, 0.0) for name in computed_in), len(exported))
 
 
 def precisions(layer: Any) -> set[str]:

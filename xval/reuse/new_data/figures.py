@@ -121,8 +121,8 @@ def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, flo
 
 def _metric_intervals(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, Interval]:
     """Return the intervals of metrics, by name; those of very many examples have none, which would take minutes."""
-    found = {name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False) for name in names}
-    return _defined({name: over_items.interval() for name, over_items in found.items()})
+    metrics_over_items = {name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False) for name in names}
+    return _defined({name: over_items.interval() for name, over_items in metrics_over_items.items()})
 
 
 def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:
