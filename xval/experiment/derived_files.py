@@ -3,8 +3,9 @@
 Comes in: the plan of a run. Goes out: the derived files, while it goes on and when it ends.
 """
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -36,7 +37,8 @@ def derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild
 def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
     """Write the page, if there is to be one; a run does not fail because of it.
 
-    Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model.
+    Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model. A
+    page without them is older than the workbook by its date, so that the next run, with nothing to do, writes it anew.
     """
     page = planned.instances[0].settings.page
     if page == "none" or not planned.folder.folds_file.exists():  # without the folds the run failed before any training
@@ -44,6 +46,10 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
     n_jobs = len(planned.done) + len(planned.to_do)
     request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)
     _write(planned.folder, request, console)
+    if not is_final:
+        with suppress(OSError):
+            before_workbook_ns = planned.folder.workbook.stat().st_mtime_ns - 1
+            os.utime(planned.folder.page, ns=(before_workbook_ns, before_workbook_ns))
     update_index(planned.folder)
 
 
