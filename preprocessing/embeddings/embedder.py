@@ -6,7 +6,7 @@ Comes in: `FeatureSettings` with an ``embedding_model``. Goes out: its `Identity
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.encoders import resolve_encoder
+from preprocessing.encoders import rate_of, resolve_encoder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.named_files import load_file
 from xval.base.errors import SettingsError, XvalError, one_line
@@ -107,6 +107,8 @@ def identify(settings: FeatureSettings) -> Identity:
     family, name = _split(settings)
     kind, wanted = "family of embedding_model", ("identify", "load")
     identity: Identity = load_file(_FAMILIES, family, kind=kind, wanted=wanted, error=SettingsError).identify(name)
+    if identity.sample_rate_hz is None:  # an ONNX file does not say it, its preset does
+        identity = replace(identity, sample_rate_hz=rate_of(settings.embedding_model or ""))
     return identity
 
 

@@ -31,6 +31,7 @@ class Preset(BaseModel):
         family: The file of embeddings/families that reads it; None: none can, and `obstacle` says why.
         model: Of a package: what stands behind the colon.
         revision: The commit of the repository.
+        branch: Where the newest commit is taken from where none is pinned.
         weights: The file with the weights in the repository.
         sha256: Of that file.
         size_mb: Its size (10^6 bytes).
@@ -50,6 +51,7 @@ class Preset(BaseModel):
     family: Literal["transformers", "onnx", "opensmile", "resemblyzer", "praat", "duration_level"] | None = None
     model: str = ""
     revision: str | None = Field(None, pattern="^[0-9a-f]{40}$")
+    branch: str = "main"
     weights: str = "model.safetensors"
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
     size_mb: float | None = None
@@ -95,6 +97,11 @@ def family_of(name: str) -> str:
     if colon or name not in preset_names():
         return family.strip()
     return find_preset(name).family or ""
+
+
+def rate_of(name: str) -> int | None:
+    """Return the sample rate (Hz) that a preset names; None: it names none, or there is no such preset."""
+    return find_preset(name).sample_rate_hz if name in preset_names() else None
 
 
 def resolve_encoder(name: str, setting: str = "embedding_model") -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.embeddings.examples import embed_clip, embed_pieces
+from preprocessing.encoders import find_preset
 from xval.base.errors import SettingsError
 
 RATE_HZ = 16000
@@ -119,6 +120,9 @@ def test_a_saved_model_that_does_not_say_its_rate_is_refused(
         ("opensmile:eGeMAPS02", {}, "no such feature set.*eGeMAPSv02"),
         ("resemblyzer:big", {}, "write embedding_model=resemblyzer"),
         ("duration_level:loud", {}, "nothing to choose; write duration_level alone"),
+        ("praat:big", {}, "write embedding_model=praat"),
+        ("wavlm-base", {}, "Did you mean .wavlm-base-plus."),
+        ("beats", {}, "cannot be loaded. Its weights are a pickle"),
         ("opensmile:eGeMAPSv02", {"embedding_layer": "weighted"}, "one layer to choose from. Set embedding_layer=last"),
         ("opensmile:eGeMAPSv02", {"embedding_layer": "3"}, "has the layers 0 to 0; allowed besides: last"),
     ],
@@ -137,3 +141,36 @@ def test_onnx_files_that_read_no_samples_or_are_damaged_are_refused(
     (tmp_path / "cut.onnx").write_bytes(path.read_bytes()[:100])
     with pytest.raises(SettingsError, match="ONNX Runtime refuses it"):
         load_embedder(settings(f"onnx:{tmp_path / 'cut.onnx'}"))
+
+
+def test_praat_measures_the_voice_of_a_made_vowel_and_finds_none_in_silence(settings: Callable[..., Any]) -> None:
+    """A source of 120 Hz whose periods and amplitudes are all alike, through two resonances."""
+    scipy_signal = pytest.importorskip("scipy.signal")
+    pytest.importorskip("parselmouth")
+    source = np.zeros(RATE_HZ)
+    source[:: RATE_HZ // 125] = 1.0
+    vowel = source
+    for formant_hz, bandwidth_hz in ((700.0, 80.0), (1200.0, 90.0), (2500.0, 120.0)):
+        radius, angle = np.exp(-np.pi * bandwidth_hz / RATE_HZ), 2 * np.pi * formant_hz / RATE_HZ
+        vowel = scipy_signal.lfilter([1.0], [1.0, -2 * radius * np.cos(angle), radius**2], vowel)
+    clips = np.stack([0.3 * vowel / np.abs(vowel).max(), np.zeros(RATE_HZ)]).astype(np.float32)
+    values = load_embedder(settings("praat")).embed(clips, RATE_HZ, (0,))
+    assert values.shape == (2, 1, 1, 23)
+    voiced, silent = values[:, 0, 0]
+    np.testing.assert_allclose(voiced[[0, 2, 3]], 125, atol=0.5)  # pitch: mean, 5th and 95th percentile
+    assert voiced[4] > 0.9  # share of voiced frames
+    assert (voiced[9:15] < 0.01).all()  # jitter and shimmer
+    np.testing.assert_allclose(voiced[[17, 19]], (700, 1200), rtol=0.06)
+    assert not silent.any()
+    assert identify(settings("praat")).sample_rate_hz is None
+
+
+def test_an_onnx_file_of_a_preset_reads_audio_at_the_rate_that_the_preset_names(
+    settings: Callable[..., Any], write_onnx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "models--justinchuby--Perch-onnx" / "snapshots" / (find_preset("perch-2").revision or "")
+    folder.mkdir(parents=True)
+    write_onnx(folder / "perch_v2.onnx")
+    assert identify(settings("perch-2")).sample_rate_hz == 32000
+    assert identify(settings(f"onnx:{folder / 'perch_v2.onnx'}")).sample_rate_hz is None

@@ -1,0 +1,145 @@
+"""Fetch the files of a preset from the hub into its cache: safetensors or ONNX, never a pickle; whole or not at all.
+
+Comes in: a preset. Goes out: its files in the cache of huggingface_hub, and a note of what came (`NOTE_NAME`). HF_ENDPOINT,
+HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE count as for any program of the hub.
+"""
+
+import json
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from preprocessing.encoders import NOTE_NAME, Preset, find_in_cache, repository_folder
+from xval.base.errors import SettingsError, one_line
+
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_ALLOWED = (".safetensors", ".onnx")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What was fetched.
+
+    Attributes:
+        path: The file with the weights.
+        revision: Of the repository.
+        sha256: Of the file.
+        is_checked: Whether the SHA-256 was known before.
+    """
+
+    path: Path
+    revision: str
+    sha256: str
+    is_checked: bool
+
+
+def check_request(preset: Preset, sha256: str | None, revision: str | None, *, unchecked: bool) -> str | None:
+    """Refuse what cannot be fetched, before anybody is asked; return the SHA-256 that the weights have to have.
+
+    Args:
+        preset: What is to be fetched.
+        sha256: What the user says; needed where the preset does not know it.
+        revision: A commit or branch; allowed where the preset pins none.
+        unchecked: Take what comes where no SHA-256 is known.
+    """
+    if preset.family is None:
+        raise SettingsError(f"{preset.name}: cannot be loaded, and is not fetched. {preset.obstacle}")
+    if not preset.is_of_hub:
+        raise SettingsError(f"{preset.name}: comes with a package. Install it: {preset.source}")
+    for option, given, pinned in (("--sha256", sha256, preset.sha256), ("--revision", revision, preset.revision)):
+        if given and pinned and given != pinned:
+            raise SettingsError(f"{preset.name}: {option} {given} is not that of the preset, {pinned}. Leave it out.")
+    expected = sha256 or preset.sha256
+    if expected is None and not unchecked:
+        raise SettingsError(
+            f"{preset.name}: the preset does not know the SHA-256 of {preset.weights}, so that what comes cannot be checked. "
+            "Give --sha256 with its 64 digits from a source that you trust, or --unchecked to take what comes; it is noted."
+        )
+    return expected
+
+
+def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fetched:
+    """Fetch the files of a preset; nothing half is left where that fails or is interrupted.
+
+    Args:
+        preset: What `check_request` allows.
+        sha256: That of the weights; None: not known.
+        revision: A commit or branch; None: that of the preset, else its branch.
+
+    Raises:
+        SettingsError: The server does not answer, has no safetensors or ONNX file, or the file is another one or not whole.
+    """
+    from huggingface_hub import HfApi, constants, hf_hub_download
+
+    if not preset.weights.endswith(_ALLOWED):
+        raise SettingsError(f"{preset.name}: {preset.weights} is none of {', '.join(_ALLOWED)}.")
+    cache = Path(constants.HF_HUB_CACHE)
+    cache.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".xval-", dir=cache, ignore_cleanup_errors=True) as staging:
+        try:
+            wanted = preset.revision or revision or preset.branch
+            described = HfApi().model_info(preset.source, revision=wanted, files_metadata=True)
+            commit = str(described.sha)
+            for file in _wanted_files(preset, described, sha256):
+                path = hf_hub_download(preset.source, file, revision=commit, cache_dir=staging)
+        except SettingsError:
+            raise
+        except Exception as error:  # of the hub, of its HTTP library, of the disk
+            raise SettingsError(
+                f"{preset.name}: {preset.source} cannot be fetched from {constants.ENDPOINT} ({one_line(error)[:300]}). "
+                "Nothing half is left. Try again later; or fetch it on another machine, copy the folder and write "
+                "transformers:FOLDER or onnx:FILE."
+            ) from error
+        received = _sha256(Path(path))
+        if sha256 is not None and received != sha256:
+            raise _other_file(preset, received, sha256, "Nothing of it is kept.")
+        note = {"revision": commit, "weights_sha256": received, "is_checked": sha256 is not None}
+        _move(Path(staging), cache)
+    (repository_folder(preset) / NOTE_NAME).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    placed = find_in_cache(preset)
+    if placed is None:
+        raise SettingsError(f"{preset.name}: {repository_folder(preset)} lacks {preset.weights} of {commit}.")
+    return Fetched(placed, commit, received, sha256 is not None)
+
+
+def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> list[str]:
+    """Return the files of a repository that are fetched, the weights last; refuse it by what the server says of them."""
+    files = {sibling.rfilename: sibling for sibling in described.siblings or ()}
+    if preset.weights not in files:
+        pickles = [name for name in files if name.endswith(_PICKLES)]
+        reason = (
+            f"Its weights are a pickle ({', '.join(pickles[:3])}), which can run code and is never fetched. docs/encoders.md "
+            "says how to convert it; some repositories have a converted copy in another revision (--revision refs/pr/NUMBER)."
+            if pickles
+            else f"It has {', '.join(sorted(files)[:10]) or 'no files'}."
+        )
+        raise SettingsError(f"{preset.name}: {preset.source} has no {preset.weights} at {described.sha}. {reason}")
+    announced = getattr(files[preset.weights].lfs, "sha256", None)
+    if sha256 is not None and announced not in (None, sha256):
+        raise _other_file(preset, announced, sha256, "It is not fetched.")
+    others = [name for name in files if fnmatchcase(name, "*.json") and preset.family == "transformers"]
+    return [*sorted(others), preset.weights]
+
+
+def _other_file(preset: Preset, received: str, expected: str, outcome: str) -> SettingsError:
+    return SettingsError(
+        f"{preset.name}: the SHA-256 of {preset.weights} is {received}, and {expected} is expected. {outcome} It is another "
+        "file, or was changed on its way; tell the maintainers if it is so again."
+    )
+
+
+def _sha256(path: Path) -> str:
+    import pooch
+
+    return str(pooch.file_hash(path, alg="sha256"))
+
+
+def _move(staging: Path, cache: Path) -> None:
+    """Move what was fetched to where the hub's cache has it: blobs before the snapshots that lead to them."""
+    for path in sorted(staging.rglob("*")):
+        if path.is_symlink() or path.is_file():
+            target = cache / path.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
