@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from xval.base.errors import suggestion
+
 
 def none_from_text(value: object) -> object:
     """Turn the text ``none`` (any case) or an empty text into None."""
@@ -30,6 +32,26 @@ OptionalPositiveInt = Annotated[PositiveInt | None, BeforeValidator(none_from_te
 OptionalText = Annotated[str | None, BeforeValidator(none_from_text)]
 
 
+KINDS = ("logmel", "stft", "mfcc", "chroma", "f0", "energy", "zcr", "spectral", "contrast")
+"""The features of frames, which may lie side by side, joined by ``+``; preprocessing/features/kinds.py says what each is."""
+_ALONE = ("waveform", "embedding")
+
+
+def _read_features(value: object) -> str:
+    """Return the names of features as they are written, without spaces."""
+    names = [name.strip() for name in str(value).split("+")]
+    if names == ["waveform"] or names == ["embedding"]:
+        return names[0]
+    for name in names:
+        if name in _ALONE:
+            raise ValueError(f"'{name}' stands alone; side by side lie {', '.join(KINDS)}")
+        if name not in KINDS:
+            raise ValueError(suggestion(name, (*KINDS, *_ALONE)) + " Several are joined by +: mfcc+chroma+f0+energy.")
+        if names.count(name) > 1:
+            raise ValueError(f"'{name}' is named twice")
+    return "+".join(names)
+
+
 SPECTRAL_KEYS = (
     "n_fft", "win_length", "hop_length", "window", "n_mels", "mel_scale", "fmin_hz", "fmax_hz", "n_mfcc", "power", "scale",
     "db_reference", "top_db", "pre_emphasis",
@@ -48,7 +70,7 @@ class FeatureSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    features: Literal["logmel", "stft", "mfcc", "waveform", "embedding"]
+    features: Annotated[str, BeforeValidator(_read_features)]
     frontend: Literal["none", "stft", "logmel"]
     crop_s: OptionalPositiveFloat
     sample_rate_hz: PositiveInt
@@ -76,6 +98,10 @@ class FeatureSettings(BaseModel):
     embedding_model: OptionalText = None
     embedding_layer: Literal["last", "weighted"] | NonNegativeInt = "last"
     embedding_pooling: Literal["none", "mean", "mean_deviation"] = "mean"
+    # Nor of these.
+    feature_deltas: Annotated[NonNegativeInt, Field(le=2)] = 0
+    f0_min_hz: PositiveFloat = 65.0
+    f0_max_hz: PositiveFloat = 600.0
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -87,7 +113,7 @@ class FeatureSettings(BaseModel):
             raise ValueError(f"fmax_hz={self.fmax_hz} lies above half the sample rate, {half_rate_hz:g} Hz")
         if self.fmin_hz >= highest_hz:
             raise ValueError(f"fmin_hz={self.fmin_hz:g} is not below fmax_hz={highest_hz:g}")
-        if self.features == "mfcc" and self.n_mfcc > self.n_mels:
+        if "mfcc" in self.kinds and self.n_mfcc > self.n_mels:
             raise ValueError(f"n_mfcc={self.n_mfcc} is more than n_mels={self.n_mels}")
         for key, off in (("frontend", "none"), ("crop_s", None)):
             if self.features != "waveform" and getattr(self, key) != off:
@@ -98,6 +124,15 @@ class FeatureSettings(BaseModel):
             )
         if self.features == "waveform" and self.stretch_frames is not None:
             raise ValueError("stretch_frames needs stored features (logmel, stft, mfcc); set it to none for features=waveform")
+        if self.feature_deltas and not self.kinds:
+            raise ValueError(
+                f"feature_deltas={self.feature_deltas} needs stored features of frames, not {self.features}; set it to 0"
+            )
+        if "f0" in self.kinds and not self.f0_min_hz < self.f0_max_hz <= half_rate_hz / 2:
+            raise ValueError(
+                f"f0_min_hz={self.f0_min_hz:g} and f0_max_hz={self.f0_max_hz:g}: the first is to be below the second, and that "
+                f"at most a quarter of the sample rate, {half_rate_hz / 2:g} Hz"
+            )
         self._check_embedding()
         if self.stretch_frames is not None and (self.clip_length_s is not None or self.example_length_s is not None):
             raise ValueError("stretch_frames gives every clip the same length; set clip_length_s and example_length_s to none")
@@ -116,6 +151,11 @@ class FeatureSettings(BaseModel):
             raise ValueError(f"embedding_pooling={self.embedding_pooling} leaves no frames to stretch; set stretch_frames=none")
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The features of frames that are stored, as they lie side by side; none of waveforms and embeddings."""
+        return () if self.features in _ALONE else tuple(self.features.split("+"))
+
+    @property
     def channel_number(self) -> int | None:
         """The channel that is read, from 0; None: the mean of all."""
         return None if self.channel == "mean" else self.channel
@@ -131,6 +171,9 @@ class FeatureSettings(BaseModel):
         The samples of a corpus do not depend on what a front end makes of them, so that instances share them.
         """
         decisive = set(type(self).model_fields) - {"frontend", "crop_s", *EMBEDDING_KEYS}
+        # Later than stores that are to keep their keys.
+        decisive -= set() if "f0" in self.kinds else {"f0_min_hz", "f0_max_hz"}
+        decisive -= set() if self.feature_deltas else {"feature_deltas"}
         if self.features in ("waveform", "embedding"):
             decisive = {"features", "sample_rate_hz", "channel", "trim_db"}
             if self.trim_db is not None:

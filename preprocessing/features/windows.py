@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.features import extract
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import count_frames
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def make_examples(samples: NDArray[np.float32], settings: FeatureSettings, n_sam
         starts, end = np.zeros(1, dtype=np.intp), length
         predictors = matrix[np.newaxis]
     else:
-        n_frames = extract.count_frames(window, settings)
+        n_frames = count_frames(window, settings)
         starts = window_starts(len(matrix), n_frames, settings.example_overlap)
         predictors = matrix[starts[:, np.newaxis] + np.arange(n_frames)]
         starts, end = starts * settings.hop_length, window

@@ -4,11 +4,13 @@ Comes in: the samples of a clip and the feature settings. Goes out: a figure.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.features.kinds import bin_names
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples, make_examples
 from preprocessing.quality.pictures import BLUE, GREY, new_figure, plain_axes, write_title
@@ -50,12 +52,15 @@ def draw_clip(
     whole = make_examples(samples, whole_settings, None if has_windows else n_samples)
     shown = _evenly(len(examples.predictors), LARGEST_N_WINDOWS) if has_windows else []
     n_rows = -(-len(shown) // _WINDOWS_PER_ROW)
+    drawn_examples = examples
+    if _has_many_units(drawn):
+        drawn_examples, whole = (_in_deviations(drawn_part, whole.predictors) for drawn_part in (examples, whole))
     limits = _limits(whole.predictors, drawn)
     figure = new_figure(11, 5.6 + 1.9 * n_rows)
     upper: Figure | SubFigure = figure
     if n_rows:
         upper, lower = figure.subfigures(2, 1, height_ratios=[5.6, 1.9 * n_rows], squeeze=False).flat
-        _draw_windows(lower, examples, shown, drawn, limits)
+        _draw_windows(lower, drawn_examples, shown, drawn, limits)
     figure.suptitle(title, fontsize="medium", parse_math=False)
     top, bottom = upper.subplots(2, 1, sharex=True, height_ratios=[1, 1.7])
     _draw_waveform(top, samples, drawn.sample_rate_hz, whole)
@@ -80,6 +85,17 @@ def _drawn_settings(settings: FeatureSettings) -> tuple[FeatureSettings, str]:
         return settings.spectral(), "Front end: "
     what = "an embedding" if settings.features == "embedding" else "the waveform"
     return settings.model_copy(update={"features": "logmel", "crop_s": None}), f"The model gets {what}; for orientation: "
+
+
+def _has_many_units(settings: FeatureSettings) -> bool:
+    """Return whether the bins of a frame are of several kinds, or of one that has no scale of its own."""
+    return settings.features not in ("logmel", "stft", "mfcc") or settings.feature_deltas > 0
+
+
+def _in_deviations(examples: ClipExamples, whole: NDArray[np.float32]) -> ClipExamples:
+    """Return examples whose bins have mean 0 and deviation 1 over the clip, so that one scale of colours shows all of them."""
+    deviation = np.maximum(whole.std(axis=(0, 1)), 1e-6)
+    return replace(examples, predictors=np.clip((examples.predictors - whole.mean(axis=(0, 1))) / deviation, -3, 3))
 
 
 def _draw_waveform(axes: "Axes", samples: NDArray[np.float32], rate_hz: int, whole: ClipExamples) -> None:
@@ -123,7 +139,7 @@ def _draw_features(
         origin="lower",
         aspect="auto",
         interpolation="nearest",
-        cmap=_COLOURS_AROUND_ZERO if settings.features == "mfcc" else _COLOURS,
+        cmap=_COLOURS_AROUND_ZERO if settings.features == "mfcc" or _has_many_units(settings) else _COLOURS,
         extent=(start_s - step_s / 2, last_s + step_s / 2, -0.5, n_bins - 0.5),
         vmin=limits[0],
         vmax=limits[1],
@@ -171,6 +187,8 @@ def _length_text(whole: ClipExamples, settings: FeatureSettings, last_s: float) 
 
 def _limits(predictors: NDArray[np.float32], settings: FeatureSettings) -> tuple[float, float]:
     """Return the values of the first and the last colour."""
+    if _has_many_units(settings):
+        return -3.0, 3.0
     if settings.features == "mfcc" and predictors.shape[2] > 1:
         # Coefficient 0, the loudness, is so much larger than the others that it would hide them.
         largest = float(np.abs(predictors[..., 1:]).max())
@@ -181,6 +199,10 @@ def _limits(predictors: NDArray[np.float32], settings: FeatureSettings) -> tuple
 
 def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], list[str], str]:
     """Return where the bin axis is labelled, how, and its title."""
+    if _has_many_units(settings):
+        names = bin_names(settings)
+        step = max(1, n_bins // 12)
+        return [float(number) for number in range(0, n_bins, step)], names[::step], ""
     if settings.features == "mfcc":
         step = max(1, n_bins // 6)
         return [float(number) for number in range(0, n_bins, step)], [str(n) for n in range(0, n_bins, step)], "Coefficient"
@@ -204,6 +226,8 @@ def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], lis
 
 
 def _describe(settings: FeatureSettings) -> str:
+    if _has_many_units(settings):
+        return settings.features
     names = {"logmel": "Log-mel spectrogram", "stft": "Spectrogram", "mfcc": "MFCC"}
     if settings.features == "logmel" and settings.scale == "linear":
         return "Mel spectrogram"
@@ -211,6 +235,8 @@ def _describe(settings: FeatureSettings) -> str:
 
 
 def _value_label(settings: FeatureSettings) -> str:
+    if _has_many_units(settings):
+        return "Deviations from the mean of the bin in this clip"
     if settings.features == "mfcc":
         return "Coefficient (dB); number 0 may be below the scale"
     if settings.scale == "linear":

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from preprocessing.features import extract
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import count_frames
 from preprocessing.features.windows import window_samples, window_starts
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
@@ -129,7 +130,7 @@ def example_shape(store: FeatureStore, settings: FeatureSettings) -> tuple[int |
     length = example_lengths(store, settings).of_model
     if settings.frontend == "none":
         return (length, 1)
-    return (None if length is None else extract.count_frames(length, settings), n_bins(settings))
+    return (None if length is None else count_frames(length, settings), n_bins(settings))
 
 
 def n_bins(settings: FeatureSettings) -> int:

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from preprocessing.features.extract import SMALLEST_POWER, analysis_window, mel_filters
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import SMALLEST_POWER, analysis_window, mel_filters
 
 
 def build_frontend(n_samples: int | None, settings: FeatureSettings) -> keras.Model:

@@ -214,9 +214,14 @@ def _check_augmentation(settings: Settings) -> None:
             f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}; lower it"
         )
     of_bins = ("augment_frequency_shift_bins", "augment_vocal_tract")
-    has_bins = settings.features not in ("mfcc", "embedding")
+    has_bins = settings.features in ("logmel", "stft", "waveform") and not settings.feature_deltas
     if not has_bins:
-        _refuse(settings, of_bins, f"needs bins of frequency, and features='{settings.features}' has none")
+        also = " with feature_deltas" if settings.feature_deltas else ""
+        _refuse(settings, of_bins, f"needs bins of frequency alone, and features='{settings.features}'{also} are others")
+        if settings.features not in ("mfcc", "embedding"):
+            _refuse(
+                settings, ("augment_gain_db",), f"does not know all bins of features='{settings.features}'{also}; set it to 0"
+            )
     if settings.features == "embedding":
         why = "changes samples, and features='embedding' are computed before training; set it to 0"
         _refuse(settings, ("augment_gain_db", "augment_time_shift_s"), why)

@@ -199,7 +199,7 @@ def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> l
     is_waveform = settings.features == "waveform"
     layers: list[RandomLayer] = []
     if settings.augment_gain_db:
-        mode = settings.features if settings.features in ("waveform", "mfcc") else settings.scale
+        mode: Any = settings.features if settings.features in ("waveform", "mfcc") else settings.scale
         n_mels, power, gain_db = settings.n_mels, settings.power, settings.augment_gain_db
         layers.append(RandomGain(gain_db=gain_db, mode=mode, n_mels=n_mels, power=power, seed=seeds[0], name="random_gain"))
     shift_samples = round(settings.augment_time_shift_s * settings.sample_rate_hz)

@@ -71,6 +71,7 @@ def test_only_a_stretch_is_drawn_where_one_is_given(capsys: pytest.CaptureFixtur
         ("features=stft", "db_reference=max"),
         ("features=mfcc",),
         ("features=mfcc", "n_mfcc=1"),
+        ("features=mfcc+f0+energy", "feature_deltas=1"),
         ("scale=linear",),
         ("scale=linear", "power=1", "features=stft"),
         ("trim_db=20", "mel_scale=htk", "fmin_hz=100", "fmax_hz=4000"),

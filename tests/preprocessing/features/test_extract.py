@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from preprocessing.features.extract import check_settings, count_frames, extract, trim
+from preprocessing.features.extract import check_settings, extract, trim
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import count_frames
 from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 

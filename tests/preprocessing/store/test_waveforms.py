@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from preprocessing.audio.read import read_audio
 from preprocessing.corpus import Corpus, make_corpus
-from preprocessing.features.extract import count_frames, extract
+from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import count_frames
 from preprocessing.parallel import SMALLEST_PARALLEL
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.make import make_store, store_folder
@@ -326,6 +327,7 @@ MAKER = """
 import sys
 from pathlib import Path
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import count_frames
 from preprocessing.store import open_store
 from preprocessing.store.waveforms import waveform_moments, make_moments
 store, settings = open_store(Path(sys.argv[1])), FeatureSettings.model_validate_json(sys.argv[2])

@@ -215,6 +215,8 @@ def test_wrong_arguments_of_optimizers_are_refused(parameters, message):
         ({"label_smoothing": 1.0}, "label_smoothing: received 1.0"),
         ({"augment_vocal_tract": 0.1, "features": "mfcc"}, "augment_vocal_tract needs bins of frequency"),
         ({"augment_response_db": 6, "features": "mfcc"}, "augment_response_db needs spectra in dB"),
+        ({"augment_vocal_tract": 0.1, "feature_deltas": 1}, "features='logmel' with feature_deltas are others"),
+        ({"augment_gain_db": 3, "features": "logmel+f0"}, "does not know all bins of features='logmel.f0'"),
         ({"augment_noise_floor_db": -20, "scale": "linear"}, "augment_noise_floor_db needs spectra in dB"),
         ({"augment_noise_floor_db": -20, "normalization": "none"}, "augment_noise_floor_db works on features of mean 0"),
         ({"augment_mixstyle": 0.1, "batch_size": 1}, "augment_mixstyle mixes the examples of a batch"),

@@ -275,13 +275,11 @@ def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | No
     match settings.features:
         case "waveform":
             return (None,)
-        case "logmel":
-            return (None, settings.n_mels)
-        case "mfcc":
-            return (None, settings.n_mfcc)
         case "embedding" if description.embedder is not None:
             width = description.embedder.n_layers * description.embedder.n_values
             return (width,) if settings.is_pooled else (None, width)
         case "embedding":
             return None
-    return (None, settings.n_fft // 2 + 1)
+    from preprocessing.features.kinds import bin_names
+
+    return (None, len(bin_names(settings)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.features.extract import count_frames
+from preprocessing.features.spectrogram import count_frames
 from xval.base.errors import ExportError
 from xval.models.saved.description import ModelDescription
 

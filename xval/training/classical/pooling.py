@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.features.extract import count_frames
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import count_frames
 from xval.data.examples import StoredExamples
 
 _AT_ONCE = 256
