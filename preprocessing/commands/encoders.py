@@ -54,8 +54,6 @@ def _list_all() -> str:
 
 
 def _describe(preset: Preset) -> str:
-    heard = ", ".join(preset.trained_on) or (_UNKNOWN if not preset.trained_on_all else "nothing: made by hand")
-    rest = "" if preset.trained_on_all else "; its authors name no complete list"
     facts = {
         "what for": preset.purpose,
         "source": preset.source,
@@ -64,7 +62,7 @@ def _describe(preset: Preset) -> str:
         "size": _size(preset),
         "licence": preset.licence,
         "sample rate": f"{preset.sample_rate_hz} Hz" if preset.sample_rate_hz else "any",
-        "trained on": heard + rest * bool(preset.trained_on),
+        "heard": preset.heard,
         "more": preset.card,
         "here": _state(preset),
         "loadable": "" if preset.family else f"no: {preset.obstacle}",

@@ -17,6 +17,8 @@ item is (speaker, actor) into ``attrs["item_name"]``. May be added:
 
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
     default_dataset(**options) -> str                       else the dataset is named after the file
+    KNOWN_AS: tuple[str, ...]                               names of the corpus, and of what it was taken from, by which the
+                                                            authors of pretrained encoders name what these heard
     NUMBERS: Collection[str]                                labels that are numbers: the task is a regression of them
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
@@ -144,6 +146,11 @@ class CorpusReader:
             return "regression" if are_numbers else "classification"
         chosen = str(options.get("task_type", "auto"))
         return "classification" if chosen == "auto" else chosen
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """The names that others call the corpus by, and those of what it was taken from; empty: it may be any."""
+        return tuple(getattr(self._module, "KNOWN_AS", ()))
 
     @property
     def has_recordings(self) -> bool:

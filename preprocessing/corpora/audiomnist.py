@@ -19,6 +19,7 @@ from xval.base.operating_system import read_regular
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("AudioMNIST",)
 # The test speakers of each fold, in the reverse of the published order: there a fold validates on the one before it.
 _FOLDS = {
     "digit": (

@@ -19,6 +19,7 @@ from xval.base.table_bounds import open_table
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("CREMA-D",)
 _EMOTIONS = {
     "ANG": "angry",
     "DIS": "disgust",

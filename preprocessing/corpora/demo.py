@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+KNOWN_AS = ("the demo of xval",)
+
+
 def list_clips(
     audio_folder: Path, *, item: Literal["speaker", "clip"] = "speaker", n_speakers: int = 12, seed: int = 1
 ) -> "pd.DataFrame":

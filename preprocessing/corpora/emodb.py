@@ -17,6 +17,7 @@ from preprocessing.corpora._download import Archive
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("EmoDB",)
 # Version 1.3.0; checksum: that of the Zenodo record.
 DOWNLOADS = (Archive("https://zenodo.org/records/7447302/files/emodb.zip", "md5:9d21362dbc5676ef3ab4745d83ced0db"),)
 

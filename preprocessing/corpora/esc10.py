@@ -18,6 +18,7 @@ from xval.base.errors import CorpusError
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("ESC-10", "ESC-50", "Freesound")
 DOWNLOADS = esc50.DOWNLOADS
 
 CATEGORIES = (

@@ -16,6 +16,7 @@ from preprocessing.corpora._layout import clip_table, read_names
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("ESC-50", "Freesound")
 # A stored copy of the repository's archive: GitHub packs its own anew from time to time, which changes the checksum.
 DOWNLOADS = (Archive("https://paddleaudio.bj.bcebos.com/datasets/ESC-50-master.zip", "md5:7771e4b9d86d0945acce719c7a59305a"),)
 

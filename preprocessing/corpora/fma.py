@@ -22,6 +22,7 @@ from xval.base.table_bounds import open_table
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("FMA",)
 # The checksums stand in the README of the source.
 DOWNLOADS = (
     Archive("https://os.unil.cloud.switch.ch/fma/fma_metadata.zip", "sha1:f0df49ffe5f2a6008d7dc83c6915b31835dfe733"),

@@ -18,6 +18,7 @@ from xval.base.errors import SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("FSDD",)
 # Checksum: also that of ``git archive --format=zip`` of this tag, in the time zone of the server (America/Los_Angeles).
 DOWNLOADS = (
     Archive(

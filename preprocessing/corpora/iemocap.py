@@ -21,6 +21,7 @@ from xval.base.operating_system import read_regular
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("IEMOCAP",)
 _EMOTIONS = {
     "neu": "neutral",
     "hap": "happy",

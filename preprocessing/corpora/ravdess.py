@@ -19,6 +19,7 @@ from xval.base.errors import CorpusError
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("RAVDESS",)
 # Checksums: those of the Zenodo record.
 DOWNLOADS = (
     Archive("https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip", "md5:bc696df654c87fed845eb13823edef8a"),

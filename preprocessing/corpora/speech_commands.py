@@ -18,6 +18,7 @@ from xval.base.errors import CorpusError, suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("Speech Commands",)
 # Checksum: that of torchaudio and tensorflow_datasets.
 DOWNLOADS = (
     Archive(

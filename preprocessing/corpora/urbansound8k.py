@@ -16,6 +16,7 @@ from preprocessing.corpora._layout import clip_table, read_names
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("UrbanSound8K", "Freesound")
 # Checksum: that of the Zenodo record.
 DOWNLOADS = (Archive("https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz", "md5:9aa69802bbf37fb986f71ec1483a196e"),)
 

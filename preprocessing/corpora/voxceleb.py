@@ -23,6 +23,7 @@ from xval.base.errors import CorpusError, SettingsError, suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
+KNOWN_AS = ("VoxCeleb1", "VoxCeleb2")
 _EXPECTED = "{speaker}/{context}/{number}.wav or .m4a, such as id10001/1zcIwhmdeo4/00001.wav"
 _ABOVE = r"(?:wav|aac|dev|test|raw|vox[12]\w*)"
 _PATTERN = re.compile(rf"(?:{_ABOVE}/)*(?!{_ABOVE}/)(?P<speaker>[^/]+)/(?P<context>[^/]+)/(?P<stem>[^/]+)\.\w+", re.IGNORECASE)

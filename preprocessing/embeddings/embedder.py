@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.encoders import rate_of, resolve_encoder
+from preprocessing.encoders import preset_of, resolve_encoder
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.named_files import load_file
 from xval.base.errors import SettingsError, XvalError, one_line
@@ -107,8 +107,9 @@ def identify(settings: FeatureSettings) -> Identity:
     family, name = _split(settings)
     kind, wanted = "family of embedding_model", ("identify", "load")
     identity: Identity = load_file(_FAMILIES, family, kind=kind, wanted=wanted, error=SettingsError).identify(name)
-    if identity.sample_rate_hz is None:  # an ONNX file does not say it, its preset does
-        identity = replace(identity, sample_rate_hz=rate_of(settings.embedding_model or ""))
+    preset = preset_of(settings.embedding_model or "")
+    if preset is not None and identity.sample_rate_hz is None:  # an ONNX file does not say it
+        identity = replace(identity, sample_rate_hz=preset.sample_rate_hz)
     return identity
 
 

@@ -64,11 +64,20 @@ class Preset(BaseModel):
     obstacle: str = ""
 
     @property
+    def heard(self) -> str:
+        """What it was trained on, in words."""
+        if not self.trained_on:
+            return "nothing: made by hand" if self.trained_on_all else "its authors do not list what it was trained on"
+        rest = "as its authors list" if self.trained_on_all else "and more that its authors do not list"
+        return f"trained on {', '.join(self.trained_on)}, {rest}"
+
+    @property
     def is_of_hub(self) -> bool:
         """Whether it is a repository of the hub, not a package."""
         return _HUB_NAME.fullmatch(self.source) is not None
 
 
+@cache
 def preset_names() -> tuple[str, ...]:
     """Return the names of all presets, sorted."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
@@ -93,15 +102,13 @@ def find_preset(name: str) -> Preset:
 
 def family_of(name: str) -> str:
     """Return the family of an ``embedding_model`` or ``encoder``, whether its files are here or not; empty: unknown."""
-    family, colon, _ = name.partition(":")
-    if colon or name not in preset_names():
-        return family.strip()
-    return find_preset(name).family or ""
+    preset = preset_of(name)
+    return name.partition(":")[0].strip() if preset is None else preset.family or ""
 
 
-def rate_of(name: str) -> int | None:
-    """Return the sample rate (Hz) that a preset names; None: it names none, or there is no such preset."""
-    return find_preset(name).sample_rate_hz if name in preset_names() else None
+def preset_of(name: str) -> Preset | None:
+    """Return the preset that an ``embedding_model`` or ``encoder`` names; None: it is none."""
+    return find_preset(name) if name in preset_names() else None
 
 
 def resolve_encoder(name: str, setting: str = "embedding_model") -> str:

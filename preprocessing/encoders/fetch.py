@@ -110,7 +110,7 @@ def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> list[st
     if preset.weights not in files:
         pickles = [name for name in files if name.endswith(_PICKLES)]
         reason = (
-            f"Its weights are a pickle ({', '.join(pickles[:3])}), which can run code and is never fetched. docs/encoders.md "
+            f"Its weights are a pickle ({', '.join(pickles[:3])}), which can run code and is never fetched. docs/embeddings.md "
             "says how to convert it; some repositories have a converted copy in another revision (--revision refs/pr/NUMBER)."
             if pickles
             else f"It has {', '.join(sorted(files)[:10]) or 'no files'}."

@@ -137,10 +137,8 @@ def _of_model(state: object, name: str, reason: object) -> Origin:
 
 
 def _of_embedder(name: str, stated: Mapping[str, Any]) -> Origin:
-    """Return the verdict on the model that made the features: ``stated`` is that on one which xval has trained."""
-    if is_foreign(name):
-        return Origin("unknown", (name,), (_NOT_SAID,))
-    if not is_own(name) or stated.get("state") == "clean":
+    """Return the verdict on the model that made the features: ``stated`` is that on one which xval has trained, or a preset."""
+    if not (is_own(name) or is_foreign(name)) or stated.get("state") == "clean":
         return Origin()
     return _of_model(stated.get("state"), name, stated.get("reason"))
 

@@ -25,6 +25,7 @@ from xval.jobs.plan import Plan
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.initial import find_initial_model
 from xval.models.saved.leakage import judge
+from xval.models.saved.preset import judge_preset
 from xval.models.saved.seen import read_seen
 from xval.results.job_key import JobKey
 from xval.settings.architectures import find_architecture, trains_network
@@ -33,10 +34,11 @@ from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import Settings
 from xval.training.classical.checks import check_skops, check_training_items
 
-_UNKNOWN_ORIGIN = (
-    "nothing says what it was trained on. If it has heard what is tested, the test values are too good. Say what it was "
-    "trained on with pretrained_on; the results quote it."
+_IF_HEARD = (
+    "If it has heard what is tested, the test values are too good. Say what it was trained on with pretrained_on; the results "
+    "quote it."
 )
+_UNKNOWN_ORIGIN = f"nothing says what it was trained on. {_IF_HEARD}"
 
 
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
@@ -156,8 +158,7 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
     """Refuse an embedder of xval that has heard test items of the folds; return a line where that is not known of one."""
     path = own_embedder(settings)
     if path is None:
-        name = foreign_embedder(settings)
-        return [f"possible leakage: embedding_model {name}: {_UNKNOWN_ORIGIN}"] if name and not settings.pretrained_on else []
+        return _warn_of_foreign(settings, corpus_folder)
     seen = read_seen(path)
     counted = read_clips_of(settings, corpus_folder)
     verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder, counted) for fold in folds}
@@ -170,6 +171,19 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
         raise SettingsError("\n".join(faults))
     reason = next((verdict.reason for verdict in verdicts.values() if verdict.state == "unknown"), None)
     return [f"possible leakage: embedding_model {path}: {reason}."] if reason else []
+
+
+def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
+    """Return a line where an encoder from elsewhere heard the corpus, or where that is not known and nobody vouches for it."""
+    name = foreign_embedder(settings)
+    verdict = judge_preset(name, corpus_folder) if name else None
+    if name is None or (verdict is not None and verdict.state == "clean"):
+        return []
+    if verdict is not None and verdict.state == "leaked":
+        return [f"possible leakage: embedding_model {name}: {verdict.reason}. The test values may be too good."]
+    if settings.pretrained_on:
+        return []
+    return [f"possible leakage: embedding_model {name}: {verdict.reason + '. ' + _IF_HEARD if verdict else _UNKNOWN_ORIGIN}"]
 
 
 def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:

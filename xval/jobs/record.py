@@ -19,8 +19,9 @@ from xval.base.version import __version__
 from xval.folds.shared_audio import find_tested
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
-from xval.models.saved.embedder import own_embedder
+from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.leakage import Leakage, judge
+from xval.models.saved.preset import judge_preset
 from xval.models.saved.seen import read_seen
 
 if TYPE_CHECKING:
@@ -42,22 +43,25 @@ def describe_job(job: Job) -> dict[str, Any]:
         "store": Path(job.store_folder).name,
         "seed": job.seed,
         **({"embedder_hash": _embedder_hash(job)} if job.settings.features == "embedding" else {}),
-        **_describe_own_embedder(job),
+        **_judge_embedder(job),
         **_count_near_duplicates(job),
     }
 
 
-def _describe_own_embedder(job: Job) -> dict[str, Any]:
-    """Return the verdict on an embedder that xval has trained, by what it has heard."""
-    path = own_embedder(job.settings.feature_settings())
-    if path is None:
-        return {}
+def _judge_embedder(job: Job) -> dict[str, Any]:
+    """Return the verdict on an embedder that xval has trained, or on a preset, by what it has heard; of others nothing."""
+    features = job.settings.feature_settings()
+    path, foreign = own_embedder(features), foreign_embedder(features)
+    leakage: Leakage | None = None
     try:
-        counted = read_clips_of(job.settings, _corpus_folder(job))
-        leakage = judge(read_seen(path), job.fold, job.settings.dataset, _corpus_folder(job), counted)
+        if path is not None:
+            counted = read_clips_of(job.settings, _corpus_folder(job))
+            leakage = judge(read_seen(path), job.fold, job.settings.dataset, _corpus_folder(job), counted)
+        elif foreign is not None:
+            leakage = judge_preset(foreign, _corpus_folder(job))
     except XvalError as error:  # damage of a file beside it must not cost the work of the job
         leakage = Leakage("unknown", str(error))
-    return {"embedder_leakage": asdict(leakage)}
+    return {} if leakage is None else {"embedder_leakage": asdict(leakage)}
 
 
 def _count_near_duplicates(job: Job) -> dict[str, int]:

@@ -53,6 +53,11 @@ def test_what_is_not_downloaded_says_in_one_line_where_it_is(name: str) -> None:
         _ = reader.downloads
 
 
+def test_a_reader_of_one_corpus_knows_its_names_and_one_of_any_corpus_has_none() -> None:
+    unnamed = {name for name in corpus_names() if not find_corpus(name).known_as}
+    assert unnamed == {"audformat", "bats", "events", "folders", "huggingface", "table"}
+
+
 @pytest.mark.parametrize("name", [name for name in corpus_names() if find_corpus(name).has_recordings])
 def test_whole_recordings_are_listed_with_the_options_of_clips(name: str) -> None:
     module = importlib.import_module(f"preprocessing.corpora.{name}")

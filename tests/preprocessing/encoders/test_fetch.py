@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from preprocessing.embeddings.embedder import identify, load_embedder
-from preprocessing.encoders import Preset, find_in_cache, find_preset, read_note
+from preprocessing.encoders import Preset, find_in_cache, find_preset, preset_names, read_note
 from preprocessing.encoders.fetch import check_request, fetch
 from preprocessing.features.settings import FeatureSettings
 from xval.base.config_file import read_section
@@ -147,11 +147,16 @@ def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Pres
         facts = {"source": "somebody/tiny", "family": "transformers", "revision": COMMIT, "purpose": "tests"} | changes
         lines = [f"{name} = {json.dumps(value)}" for name, value in facts.items() if value is not None]
         (folder / "tiny.toml").write_text("\n".join(lines))
-        find_preset.cache_clear()
+        forget()
         return find_preset("tiny")
 
     yield write
+    forget()
+
+
+def forget() -> None:
     find_preset.cache_clear()
+    preset_names.cache_clear()
 
 
 def left_in(cache: Path) -> list[str]:
@@ -250,7 +255,7 @@ def test_options_that_contradict_a_preset_and_presets_that_are_not_of_the_hub_ar
 def command(hub: Hub, cache: Path, *words: str) -> "subprocess.Popen[str]":
     """Start the command; the preset is that of wav2vec2-base with another source."""
     start = (
-        "import sys; from preprocessing import encoders; encoders.find_preset.cache_clear();"
+        "import sys; from preprocessing import encoders;"
         f"preset = encoders.find_preset('wav2vec2-base').model_copy(update=dict(source='somebody/tiny', revision={COMMIT!r},"
         f" sha256={hub.sha256!r})); encoders.find_preset = lambda name: preset;"
         "from preprocessing.__main__ import main; sys.exit(main(sys.argv[1:]))"

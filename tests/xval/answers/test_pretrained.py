@@ -27,6 +27,14 @@ UNKNOWN = "pretrained part of unknown origin: "
         ({}, ONNX, f"{UNKNOWN}onnx:encoder.onnx"),
         ({}, {**ONNX, "embedding_model": "transformers:a/b"}, f"{UNKNOWN}transformers:a/b"),
         ({}, {**ONNX, "embedding_model": "opensmile:eGeMAPSv02"}, ""),  # hand-made
+        ({}, {**ONNX, "embedding_model": "praat"}, ""),
+        ({}, {**ONNX, "embedding_model": "wav2vec2-base"}, f"{UNKNOWN}wav2vec2-base"),  # a record of an earlier version
+        ({"embedder_leakage": {"state": "clean", "reason": "x"}}, {**ONNX, "embedding_model": "wav2vec2-base"}, ""),
+        ({"embedder_leakage": {"state": "leaked", "reason": "x"}}, {**ONNX, "embedding_model": "resemblyzer"},
+         "leaked: resemblyzer"),
+        ({"embedder_leakage": {"state": "unknown", "reason": "x"}},
+         {**ONNX, "embedding_model": "whisper-small", "pretrained_on": "the web; not this corpus"},
+         "pretrained part whisper-small, which the user vouches for: the web; not this corpus"),
         ({"store": "custom"}, ONNX, ""),  # arrays have no embedder
         ({}, {**ONNX, "features": "logmel"}, ""),
         ({"search": {"values": ONNX}}, {"features": "logmel"}, f"{UNKNOWN}onnx:encoder.onnx"),

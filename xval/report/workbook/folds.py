@@ -92,6 +92,7 @@ def _earlier_models(record: Record, parameters: Mapping[str, object]) -> str:
     """Return whether what a fold is made of has heard what it tests: unseen, leaked or unknown and why; empty: nothing is."""
     origin = judge_record(record, parameters)
     has_earlier = "initial_model_items" in record or record.get("models") or "embedder_leakage" in record
-    said = explain(origin) or ("unseen" if has_earlier else "")
+    reason = (record.get("embedder_leakage") or {}).get("reason")
+    said = explain(origin) or (("unseen" + (f": {reason}" if reason else "")) if has_earlier else "")
     copied, new = record.get("layers_copied", ()), record.get("layers_new", ())
     return f"{said}; {len(copied)} of {len(copied) + len(new)} layers copied, new: {', '.join(new)}" if new else said

@@ -1,0 +1,70 @@
+"""What the authors of a pretrained encoder list as heard is held against the names of the corpus in use."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from preprocessing.corpus import make_corpus
+from xval.experiment.checks import check_embedder
+from xval.models.saved.preset import judge_preset
+
+
+@pytest.fixture
+def corpus_read_by(tmp_path):
+    """Return a function that gives the folder of a small corpus that a reader has listed."""
+    for number in range(2):
+        soundfile.write(tmp_path / f"{number}.wav", np.random.default_rng(number).normal(size=800) / 9, 8000)
+
+    def make(reader: str) -> Path:
+        clips = pd.DataFrame({"path": ["0.wav", "1.wav"], "item": ["a", "b"], "label": ["x", "y"]})
+        made = {"dataset": f"own name of {reader}", "data_folder": tmp_path / "data", "corpus": reader}
+        return make_corpus(clips, tmp_path, **made)[0].folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("encoder", "reader", "state", "reason"),
+    [
+        ("wav2vec2-base", "ravdess", "clean", "trained on LibriSpeech, as its authors list"),
+        ("resemblyzer", "voxceleb", "leaked", "its authors list VoxCeleb1, VoxCeleb2 in what it was trained on"),
+        ("resemblyzer", "ravdess", "unknown", "and more that its authors do not list"),
+        ("wavlm-base-plus", "esc50", "leaked", "its authors list Freesound in"),
+        ("whisper-small", "iemocap", "unknown", "and more that its authors do not list"),
+        ("wav2vec2-base", "table", "unknown", "the reader 'table' reads any corpus"),
+        ("ast-audioset", "fma", "clean", "trained on AudioSet"),
+    ],
+)
+def test_the_verdict_on_a_preset(encoder, reader, state, reason, corpus_read_by):
+    verdict = judge_preset(encoder, corpus_read_by(reader))
+    assert verdict.state == state
+    assert reason in verdict.reason
+
+
+def test_what_is_no_preset_has_no_list(corpus_read_by):
+    assert judge_preset("transformers:facebook/wav2vec2-base", corpus_read_by("ravdess")) is None
+
+
+@pytest.mark.parametrize(
+    ("encoder", "vouched", "warned"),
+    [
+        ("wav2vec2-base", None, None),
+        ("resemblyzer", None, "and more that its authors do not list. If it has heard what is tested"),
+        ("resemblyzer", "no actor of this corpus", None),
+        ("onnx:a.onnx", None, "nothing says what it was trained on. If it has heard"),
+    ],
+)
+def test_a_run_warns_where_the_verdict_is_not_clean(encoder, vouched, warned, corpus_read_by, make_settings):
+    settings = make_settings(features="embedding", embedding_model=encoder, pretrained_on=vouched)
+    lines = check_embedder(settings, [], corpus_read_by("ravdess"))
+    assert len(lines) == (warned is not None)
+    assert warned is None or f"possible leakage: embedding_model {encoder}: " in lines[0]
+    assert warned is None or warned in lines[0]
+
+
+def test_a_run_warns_of_a_corpus_that_was_heard_whatever_the_user_says(corpus_read_by, make_settings):
+    settings = make_settings(features="embedding", embedding_model="resemblyzer", pretrained_on="other speakers")
+    assert "its authors list VoxCeleb1, VoxCeleb2" in check_embedder(settings, [], corpus_read_by("voxceleb"))[0]

@@ -1,0 +1,40 @@
+"""Has a pretrained encoder heard the corpus in use, by what its authors list?
+
+Comes in: the name of a preset and the folder of a corpus. Goes out: a `Leakage`, by names alone: no audio is compared.
+"""
+
+from pathlib import Path
+
+from preprocessing.corpora import find_corpus
+from preprocessing.corpus import open_corpus
+from preprocessing.encoders import preset_of
+from xval.models.saved.leakage import Leakage
+
+
+def judge_preset(name: str, corpus_folder: Path) -> Leakage | None:
+    """Return the verdict on a pretrained encoder by the corpora that its authors list; None: it is no preset.
+
+    Args:
+        name: ``embedding_model`` or ``encoder``.
+        corpus_folder: data/<dataset>; its reader knows the names of the corpus.
+
+    Raises:
+        CorpusError: The index cannot be read, or its reader is not there any more.
+    """
+    preset = preset_of(name)
+    if preset is None:
+        return None
+    corpus = open_corpus(corpus_folder.name, corpus_folder.parent)
+    names = () if corpus.is_custom else find_corpus(corpus.corpus).known_as
+    heard = [listed for listed in preset.trained_on if _plain(listed) in map(_plain, names)]
+    if heard:
+        return Leakage("leaked", f"its authors list {', '.join(heard)} in what it was trained on")
+    if not names:
+        return Leakage(
+            "unknown", f"{preset.heard}; the reader '{corpus.corpus}' reads any corpus, so that none can be compared"
+        )
+    return Leakage("clean" if preset.trained_on_all else "unknown", preset.heard)
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
