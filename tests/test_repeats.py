@@ -133,7 +133,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
 
     assert folder.jobs(1) == [(1, fold, 1) for fold in (1, 2, 3, 4)]
     assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
-    assert "balanced_accuracy repetition 1 0." in printed
+    assert " in repetition 1, 0." in printed
     assert [verdict for verdict in audit(folder) if verdict.faults or verdict.warnings] == []
     assert len(find_members(folder.instance_folder(1)).members) == 4
     assert len(load_results(folder.path).query("side == 'test' and metric == 'accuracy'")) == 4

@@ -3,7 +3,7 @@
 Comes in: instances with finished folds. Goes out: `Finding`s.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from xval.answers.finding import Finding
 from xval.answers.item_words import item_word, items_word
@@ -11,6 +11,7 @@ from xval.answers.names import name_instances
 from xval.answers.summary import SIDE_NAMES, direction, test_side
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
+from xval.settings.architectures import trains_network
 from xval.settings.finding_codes import Code
 
 
@@ -23,11 +24,23 @@ def not_above_chance(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         Code.NOT_ABOVE_CHANCE,
-        f"Not above chance: {name_instances(numbers, done)}, whose 95 % interval of the {SIDE_NAMES[side]} {metric} contains "
+        f"Not above chance: {name_instances(numbers, done)}, whose 95 % interval of {SIDE_NAMES[side]} {metric} contains "
         "chance or is worse.",
-        f"Do not rank these; look at labels and curves, train longer (num_epochs), or test more {items_word(done)}.",
+        f"Do not rank these; {what_to_try(done, numbers)}, or test more {items_word(done)}.",
         tuple(numbers),
     )
+
+
+def what_to_try(done: Sequence[InstanceResults], numbers: Collection[int]) -> str:
+    """Return what may bring instances above chance: epochs are those of networks."""
+    if _are_networks(done, numbers):
+        return "look at the labels and the curves, train longer (num_epochs)"
+    return "look at the labels, try other features"
+
+
+def _are_networks(done: Sequence[InstanceResults], numbers: Collection[int]) -> bool:
+    """Return whether one of some instances is a network."""
+    return any(trains_network(instance.settings.architecture) for instance in done if instance.number in numbers)
 
 
 def item_known(done: Sequence[InstanceResults], at_chance: Finding | None) -> Finding | None:
@@ -69,14 +82,15 @@ def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Find
             numbers.append(instance.number)
     if not numbers:
         return None
-    above = f"the validation loss of {name_instances(numbers, done)} is above that of guessing"
-    text, advice = (
-        f"Some answers are far off: {above}.",
-        "Look at the worst answers; try a lower learning_rate or fewer num_epochs.",
-    )
+    above = f"the validation loss of {name_instances(numbers, done)} is worse than that of guessing"
+    is_network = _are_networks(done, numbers)
+    text, advice = f"Some answers are far off: {above}.", "Look at the worst answers"
+    try_instead = "; try a lower learning_rate or fewer num_epochs."
     if done[0].task.has_classes:
-        text = f"Surer than it should be where it is wrong: {above}."
-        advice = "Do not use the probabilities as they are; try monitor = val_loss, label_smoothing or fewer num_epochs."
+        text = f"Overconfident where it is wrong: {above}."
+        advice = "Do not use the probabilities as they are"
+        try_instead = "; try monitor = val_loss, label_smoothing or fewer num_epochs."
+    advice += try_instead if is_network else f"; let more {items_word(done)} validate (validation_fraction)."
     return Finding(Code.TOO_SURE, text, advice, tuple(numbers))
 
 

@@ -4,14 +4,17 @@ Comes in: instances. Goes out: `Finding`s, which the end of a run, the page, the
 here, and no slow library loaded.
 """
 
+import math
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from xval.answers.chance_findings import item_known, not_above_chance, too_sure
 from xval.answers.finding import Finding, capital
-from xval.answers.fitted_validation import comparable, fitted_to_own_items
+from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import describe_nested
+from xval.answers.next_step import Margin, describe_next_step
 from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
@@ -24,6 +27,7 @@ from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code, silenced
 
 _FEWEST_OF_NEXT_FOLD = 3  # folds
+_DETECTABLE = (1.96 + 0.84) / 1.96  # with a probability of 80 %, in half widths of the 95 % interval
 _MOST_NAMED = 3
 
 
@@ -260,16 +264,26 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     is_higher = bool(direction(done, ranking.metric))
     low, middle, high = sorted(end if is_higher else 0 - end for end in margin)
     best_of = f"{'highest' if is_higher else 'lowest'} {SIDE_NAMES[ranking.side]} {ranking.metric}"
+    n_items = len({item for record in best.folds.values() for item in record["items"]["validation"]})
+    margins = [
+        Margin(margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items))
+        for low_end, margin, high_end in ties.values()
+    ]
+    simplest = f"the simplest of instances {name_numbers([best.number, *ties])}"
     return Finding(
         Code.TIE,
         f"{name_instances([best.number], done)} has the {best_of}, but not by a margin that these {items_word(done)} can "
         f"prove: {middle:.3f} [{low:.3f}, {high:.3f}] to instance {number}.",
-        f"Take the simplest of instances {name_numbers([best.number, *ties])}, or tell them apart with more {items_word(done)} "
-        "or repeats.",
+        describe_next_step(margins, [best, *(by_number[tie] for tie in ties)], simplest),
         (ranking.selected, *ties),
     )
 
 
+def _detectable(half_width: float, n_now: int, n_items: int) -> float:
+    """Return the true difference that so many items show with a probability of 80 %, from half of the 95 % interval of now."""
+    return _DETECTABLE * half_width * math.sqrt(n_now / n_items)
+
+
 def _nested(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:
-    said = describe_nested(comparable(done), ranking)
-    return Finding(Code.NESTED, *said) if said else None
+    said = describe_nested(done, ranking)
+    return Finding(Code.NESTED, said[0], f"Report this nested value first; {said[1]}.") if said else None

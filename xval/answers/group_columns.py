@@ -3,8 +3,7 @@
 Comes in: the clips with the further columns of their corpus. Goes out: the group of each clip.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -24,13 +23,13 @@ class GroupColumn(NamedTuple):
     Attributes:
         groups: The group of each clip that has one, by clip.
         names: Of the groups, in their order.
-        note: How numbers were cut into bins; empty: they were not.
+        cut_over: ``items`` or ``clips``, at whose quantiles numbers were cut into bins; empty: they were not.
     """
 
     name: str
     groups: "pd.Series[str]"
     names: tuple[str, ...]
-    note: str
+    cut_over: Literal["", "items", "clips"] = ""
 
 
 def group_columns(table: pd.DataFrame) -> list[str]:
@@ -81,13 +80,13 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
             "folds, stores and results as they are."
         )
     filled = table.loc[table[name].notna() & ~table["augmented"].astype(bool), ["clip", "item", name]]
-    values, note = filled[name], ""
+    values, is_of_items, is_cut = filled[name], bool((filled.groupby("item")[name].nunique() == 1).all()), False
     if values.dtype.kind not in "iuf":
         texts, order = values.astype(str), sorted(set(values.astype(str)))
     elif values.nunique() <= _MOST_VALUES:
         texts, order = values.map("{:g}".format), [f"{value:g}" for value in sorted(set(values))]
     else:
-        is_of_items = bool((filled.groupby("item")[name].nunique() == 1).all())
+        is_cut = True
         units = filled.drop_duplicates("item") if is_of_items else filled
         n_bins = min(max(len(units) // _FEWEST_IN_BIN, 2), _MOST_BINS)
         edges = units[name].quantile([place / n_bins for place in range(1, n_bins)]).unique()
@@ -97,9 +96,5 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
         }
         ranges = {bin_number: " to ".join(texts) for bin_number, texts in ends.items()}
         texts, order = bins.map(ranges), list(ranges.values())
-        note = f"{name} is cut at its quantiles over {'items' if is_of_items else 'clips'} into {_listed(order)}."
-    return GroupColumn(name, pd.Series(texts.to_numpy(dtype=object), index=filled["clip"]), tuple(order), note)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{len(names)} bins: {'; '.join(names)}"
+    groups = pd.Series(texts.to_numpy(dtype=object), index=filled["clip"])
+    return GroupColumn(name, groups, tuple(order), ("items" if is_of_items else "clips") if is_cut else "")

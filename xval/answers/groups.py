@@ -7,32 +7,29 @@ unit: a metric that is a mean is averaged over the items of the group, others ar
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from xval.answers.group_columns import GroupColumn
+from xval.answers.group_gaps import Gap, Standardised, find_gap
+from xval.answers.item_words import ITEM, item_word, plural_of
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.whole_repeats import read_repeats, whole_repeats
 from xval.base import user_code
-from xval.base.errors import ResultsError, SettingsError, suggestion
+from xval.base.errors import ResultsError, SettingsError, counted, suggestion
 from xval.base.module_places import looking_in
 from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.metrics import Metric
-from xval.measures.statistics.differences import cut_difference, independent_difference
-from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Bounds, Interval, figure_interval
+from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Interval
 from xval.measures.task import Task
 from xval.results.added_metrics import load_metric
 from xval.results.instance import InstanceResults
 from xval.results.tested_examples import TestedExamples
 
-_LEVEL = 0.05
 _MOST_VALUES = 20_000_000  # probabilities that are read for the groups; more would take minutes
 
 
@@ -43,6 +40,7 @@ class AnsweredInstance(NamedTuple):
         repeats: Of each repeat of a deal that has all its finished folds.
         own_folders: Where modules of the user's own lay.
         origin: What its models may have heard before, as of `clause`; empty: nothing is known.
+        item: What an item is called.
     """
 
     instance: int
@@ -50,6 +48,7 @@ class AnsweredInstance(NamedTuple):
     repeats: tuple[TestedExamples, ...]
     own_folders: tuple[str, ...] = ()
     origin: str = ""
+    item: str = ITEM
 
 
 class GroupFigure(NamedTuple):
@@ -69,32 +68,14 @@ class GroupFigure(NamedTuple):
     interval: Interval | None
 
 
-class Gap(NamedTuple):
-    """The largest difference between two groups that have 3 items or more.
-
-    Attributes:
-        higher: The group with the higher figure.
-        lower: The group with the lower one.
-        interval: Over items, 95 % for all pairs of groups together (Bonferroni).
-        n_pairs: Number of these pairs.
-        is_within_items: Whether some items have clips in both, so that their differences within items count.
-    """
-
-    higher: str
-    lower: str
-    value: float
-    interval: Interval | None
-    n_pairs: int
-    is_within_items: bool
-
-
 class Groups(NamedTuple):
     """A metric by the groups of a column.
 
     Attributes:
         of: ``mean over items``, or ``pooled`` over the examples of a group.
-        gap: None: fewer than two groups have 3 items and a figure.
+        gap: None: no two groups have 3 items, a figure and a class in common.
         notes: What to know of the groups, in sentences.
+        item: What an item is called.
     """
 
     instance: int
@@ -104,6 +85,7 @@ class Groups(NamedTuple):
     figures: tuple[GroupFigure, ...]
     gap: Gap | None
     notes: tuple[str, ...]
+    item: str = ITEM
 
 
 def read_tested(instance: InstanceResults) -> AnsweredInstance:
@@ -129,7 +111,7 @@ def read_tested(instance: InstanceResults) -> AnsweredInstance:
     if not read:
         raise ResultsError(f"{where}: no repeat has all the folds that are finished; run the rest first.")
     own_folders, origin = tuple(instance.written.own_folders), clause(judge_instance(instance))
-    return AnsweredInstance(instance.number, instance.task, tuple(read), own_folders, origin)
+    return AnsweredInstance(instance.number, instance.task, tuple(read), own_folders, origin, item_word([instance]))
 
 
 def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | None = None) -> Groups:
@@ -149,20 +131,31 @@ def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | 
         GroupFigure(group, len(of.items), len(set(clips[groups[0] == group])), of.figure(), of.interval())
         for group, of in filled.items()
     )
-    gap = _find_gap(figures, filled, chosen_metric.bounds)
+    items = plural_of(tested.item)
+    measured = [figure.group for figure in figures if figure.n_items >= FEWEST_ITEMS and math.isfinite(figure.value)]
+    has_classes = tested.task.has_classes and tested.repeats[0].targets.ndim == 1
+    gap = find_gap(measured, Standardised(chosen_metric, tested.repeats, groups, filled, has_classes=has_classes))
     n_without = len(set(clips) - set(column.groups.index))
     few = [f"{figure.group} ({figure.n_items})" for figure in figures if figure.n_items < FEWEST_ITEMS_TO_RELY_ON]
-    notes = [tested.origin and f"Instance {tested.instance}: {tested.origin}.", column.note]
-    notes.append(f"{n_without} test clips have no {column.name} and are left out." if n_without else "")
+    cut = ""
+    if column.cut_over:
+        over = items if column.cut_over == "items" else "clips"
+        cut = f"{column.name} is cut at its quantiles over {over} into {len(column.names)} bins: {'; '.join(column.names)}."
+    notes = [tested.origin and f"Instance {tested.instance}: {tested.origin}.", cut]
+    notes.append(f"{counted(n_without, 'test clip')} without {column.name} left out." if n_without else "")
     notes += [f"No clip of {group} was tested." for group in members if group not in filled]
     if few:
         notes.append(
-            f"Fewer than {FEWEST_ITEMS_TO_RELY_ON} items tell little about others: {', '.join(few)}; a further item may change "
+            f"Fewer than {FEWEST_ITEMS_TO_RELY_ON} {items} tell little about others: {', '.join(few)}; one more may change "
             "their values and the gap a lot."
         )
-    notes.append("" if gap else f"No gap: it takes two groups with {FEWEST_ITEMS} items or more, in which {name} is defined.")
+    if gap is None:
+        classes = " and that share a class" * has_classes
+        notes.append(
+            f"The gap is unknown: it takes two groups with {FEWEST_ITEMS} {items} or more, in which {name} is defined{classes}."
+        )
     of = "mean over items" if chosen_metric.is_mean else "pooled"
-    return Groups(tested.instance, column.name, name, of, figures, gap, tuple(filter(None, notes)))
+    return Groups(tested.instance, column.name, name, of, figures, gap, tuple(filter(None, notes)), tested.item)
 
 
 def describe_gap(groups: Groups) -> str:
@@ -171,12 +164,14 @@ def describe_gap(groups: Groups) -> str:
     if gap is None:
         return ""
     start = f"Gap in {groups.metric} by {groups.column}: {gap.higher} minus {gap.lower} {gap.value:+.3f}"
+    within = gap.within and f", {gap.within}"
     if gap.interval is None:
-        return f"{start}; its interval cannot be estimated."
+        return f"{start}{within}; its interval cannot be estimated."
     pairs = f", for all {gap.n_pairs} pairs of groups together" if gap.n_pairs > 1 else ""
-    how = "over items, within those that have both" if gap.is_within_items else "over items"
-    verdict = "It contains 0: no gap is shown." if gap.interval.low <= 0 <= gap.interval.high else "It does not contain 0."
-    return f"{start} [{gap.interval.low:+.3f}, {gap.interval.high:+.3f}] (95 % {how}{pairs}). {verdict}"
+    items = plural_of(groups.item)
+    how = f"over {items}, paired within {items}" if gap.is_within_items else f"over {items}"
+    verdict = "It contains 0: no gap is shown." if gap.interval.low <= 0 <= gap.interval.high else "It excludes 0."
+    return f"{start} [{gap.interval.low:+.3f}, {gap.interval.high:+.3f}] (95 % {how}{pairs}){within}. {verdict}"
 
 
 def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
@@ -186,7 +181,8 @@ def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
         return ""
     worse, better = (gap.lower, gap.higher) if higher_is_better else (gap.higher, gap.lower)
     size = f"{gap.value:.3f} [{gap.interval.low:.3f}, {gap.interval.high:.3f}]"
-    return f"{groups.column} {worse}: {groups.metric} is worse by {size} than with {groups.column} {better}."
+    within = gap.within and f", {gap.within}"
+    return f"{groups.column} {worse}: {groups.metric} is worse by {size} than with {groups.column} {better}{within}."
 
 
 def groups_table(several: Iterable[Groups]) -> pd.DataFrame:
@@ -217,37 +213,3 @@ def _find_metric(task: Task, name: str | None) -> tuple[str, Metric]:
     if wanted not in known:
         raise SettingsError(f"--metric {wanted}: unknown. {suggestion(wanted, known)}")
     return wanted, metrics.find(task.name, wanted)
-
-
-def _find_gap(figures: Sequence[GroupFigure], members: Mapping[str, MetricOverItems], bounds: Bounds | None) -> Gap | None:
-    """Return the largest difference between groups that have 3 items or more; None: fewer than two have a figure."""
-    measured = (figure for figure in figures if figure.n_items >= FEWEST_ITEMS and math.isfinite(figure.value))
-    compared = sorted(measured, key=attrgetter("value"))
-    if len(compared) < 2:
-        return None
-    low, high = compared[0], compared[-1]
-    first, second = members[high.group], members[low.group]
-    n_pairs = math.comb(len(compared), 2)
-    confidence = 1 - _LEVEL / n_pairs
-    is_within = bool(np.isin(first.items, second.items).any())
-    if first.is_too_large or second.is_too_large:
-        return Gap(high.group, low.group, high.value - low.value, None, n_pairs, is_within)
-    runs = np.subtract(first.run_figures(), second.run_figures())
-    if is_within:
-        everyone = np.union1d(first.items, second.items)
-
-        def difference(drawn: NDArray[np.intp]) -> float:
-            return math.fsum(
-                sign * group.figure(np.flatnonzero(np.isin(group.items, everyone[drawn])))
-                for sign, group in ((1, first), (-1, second))
-            )
-
-        interval = figure_interval(len(everyone), difference, bounds=None, confidence=confidence, runs=runs)
-    else:
-        interval = independent_difference(
-            len(first.items), first.figure, len(second.items), second.figure, confidence=confidence, runs=runs
-        )
-    if interval is not None:
-        ends = cut_difference(interval.low, interval.high, bounds)
-        interval = interval._replace(low=ends[0], high=ends[1])
-    return Gap(high.group, low.group, high.value - low.value, interval, n_pairs, is_within)

@@ -3,17 +3,17 @@
 Comes in: instances. Goes out: a `Headline`, three sentences of at most 25 words each.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from xval.answers.chance_findings import item_known, not_above_chance
+from xval.answers.chance_findings import item_known, not_above_chance, what_to_try
 from xval.answers.figure_text import decimals
+from xval.answers.finding import capital
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
-from xval.answers.nested_selection import NestedInstance, choose_nested, selection_bias
+from xval.answers.nested_selection import NestedInstance, bias_text, choose_nested, selection_bias
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 25
 _MOST_COMPARED = 20  # the best by validation
-_MOST_SECONDS_OF_REPETITIONS = 3600  # what training once may take, so that twice more is the cheapest next step
-_REPETITIONS = 3
 
 
 class Headline(NamedTuple):
@@ -60,7 +58,7 @@ def find_headline(instances: Sequence[InstanceResults]) -> Headline:
         return Headline(
             f"No instance is selected: none has a {value}.",
             "Claim nothing of the best one: only validation may choose it.",
-            "Choose another monitor, or let more items validate (num_validation_items).",
+            f"Choose another monitor, or let more {items_word(instances)} validate (validation_fraction).",
         )
     selected = next((instance for instance in done if instance.number == ranking.selected), done[0])
     answer = _Answer(instances, done, ranking, selected)
@@ -146,7 +144,7 @@ def _found(answer: _Answer) -> str:
         nested_value, nested_interval = _value(nested, answer.side, answer.metric)
         bias = selection_bias(selected, nested, answer.side, answer.metric)
         if nested_value is not None and bias is not None:
-            alone = f"{decimals(value)} (bias {'-' if bias < 0 else '+'}{decimals(abs(bias))})"
+            alone = f"{decimals(value)} (bias {bias_text(bias)})"
             return _fitting(
                 lambda short: (
                     f"Choosing among {nested.n_competing} instances reaches {decimals(nested_value)} {metric} on {where}"
@@ -161,6 +159,8 @@ def _found(answer: _Answer) -> str:
 
 
 def _claim(answer: _Answer) -> str:
+    from xval.answers.comparison.outcome import THESE_MODELS  # here, because it loads pandas
+
     selected = answer.selected
     lacking = selected.n_folds - len(selected.folds)
     origin = judge_instance(selected)
@@ -178,10 +178,13 @@ def _claim(answer: _Answer) -> str:
         return f"It is above chance, but not above what knowing the {item_word(answer.done)} alone reaches."
     above = "It is above chance" if figure["chance"] is not None else ""
     verdicts: dict[str, list[int]] = {}
-    for pair in answer.comparison.pairs if answer.comparison else ():
+    pairs = answer.comparison.pairs if answer.comparison else ()
+    for pair in pairs:
         verdicts.setdefault(pair.verdict, []).append(int(pair.instance))
     worse, better = verdicts.pop("worse", []), verdicts.pop("better", [])
     open_numbers = sorted(number for numbers in verdicts.values() for number in numbers)
+    is_of_models = any(pair.claim == THESE_MODELS for pair in pairs if pair.verdict == "worse")
+    who = "These trained models are" if is_of_models else "This way of training is"
     if better:
         return _fitting(
             lambda short: (
@@ -192,12 +195,12 @@ def _claim(answer: _Answer) -> str:
     if worse and open_numbers:
         return _fitting(
             lambda short: (
-                f"It is better than {answer.name(worse, short=short)}; you cannot claim that of "
+                f"{who} better than {answer.name(worse, short=short)}; you cannot claim that of "
                 f"{answer.name(open_numbers, short=short)}."
             )
         )
     if worse:
-        return _fitting(lambda short: f"It is better than {answer.name(worse, short=short)}.")
+        return _fitting(lambda short: f"{who} better than {answer.name(worse, short=short)}.")
     if open_numbers:
         first = f"{above}, but you" if above else "You"
         return _fitting(lambda short: f"{first} cannot claim that it is better than {answer.name(open_numbers, short=short)}.")
@@ -205,7 +208,7 @@ def _claim(answer: _Answer) -> str:
 
 
 def _next(answer: _Answer) -> str:
-    selected, items = answer.selected, items_word(answer.done)
+    selected = answer.selected
     if step := _to_run(answer):
         return step
     if judge_instance(selected).state == "leaked":
@@ -216,23 +219,15 @@ def _next(answer: _Answer) -> str:
         last = last_epoch(answer.done)
         if last and selected.number in last.instances:
             return "Raise num_epochs: training ended while it still got better."
-        return "Look at the labels and the curves, or train longer (num_epochs)."
+        advice = what_to_try(answer.done, [selected.number]).replace(", ", ", or ")
+        return f"{capital(advice)}."
     comparison = answer.comparison
     if comparison is None or not comparison.pairs:
         other = "cnn_small" if selected.settings.architecture in CLASSICAL else "svm"
         return f"Add an instance to compare it with, such as architecture = {other}."
-    undecided = [pair for pair in comparison.pairs if pair.verdict in ("undecided", "no test")]
-    if not undecided:
+    if not comparison.undecided:
         return "Report it: python -m xval report with --latex prints the table for a paper."
-    seconds = sum(instance.seconds for instance in answer.done)
-    if selected.n_deals == selected.n_repeats == 1 and seconds <= _MOST_SECONDS_OF_REPETITIONS:
-        return f"Run three repetitions (fold_repeats = {_REPETITIONS}): what training anew would change is unknown."
-    n_items = max(pair.n_items for pair in undecided)
-    n_repeats = max(max(pair.n_repeats) for pair in undecided)
-    planned = [value for pair in undecided if not math.isnan(value := pair.planned(2 * n_items, n_repeats))]
-    if not planned or min(planned) > comparison.largest_difference:
-        return f"Test more {items}, or take the simplest of these instances."
-    return f"{n_items} more {items} would show a difference of {decimals(max(planned))}, or take the simplest instance."
+    return comparison.next_step
 
 
 def _to_run(answer: _Answer) -> str:

@@ -25,4 +25,9 @@ def item_word(instances: Iterable[InstanceResults]) -> str:
 
 def items_word(instances: Iterable[InstanceResults], number: int = 2) -> str:
     """Return what so many items are called, without the number."""
-    return counted(number, item_word(instances)).partition(" ")[2]
+    return plural_of(item_word(instances), number)
+
+
+def plural_of(item: str, number: int = 2) -> str:
+    """Return the word for so many items, without the number."""
+    return counted(number, item).partition(" ")[2]

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.figure_text import format_test
+from xval.answers.figure_text import decimals, format_test
+from xval.answers.fitted_validation import comparable
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
@@ -44,6 +45,11 @@ class NestedInstance(InstanceResults):
     n_competing: int = 0
     left_out: tuple[int, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        return f"chosen among {self.n_competing}"
+
     def folder(self, key: JobKey) -> Path:
         """Return the folder of the job that one of its jobs is."""
         return super().folder(self.chosen[key])
@@ -52,13 +58,14 @@ class NestedInstance(InstanceResults):
 def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
     """Let each fold choose an instance by its own validation figure, with the seeds of a method averaged.
 
-    Only instances that have finished the most folds compete, so that all folds choose among the same.
+    Only `comparable` instances that have finished the most folds compete, so that all folds choose among the same.
 
     Returns:
         With figures over items, if the predictions can be read; None: there is nothing to choose, or less than two folds.
     """
     if ranking.selected is None:
         return None
+    done = comparable(done)
     most = max(len(instance.folds) for instance in done)
     competing = {instance.number: instance for instance in done if len(instance.folds) == most}
     groups = list(seed_twins(parameters_of(list(competing.values()))))
@@ -149,25 +156,31 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
     return ours - theirs if direction([selected], metric) else theirs - ours
 
 
-def describe_nested(done: Sequence[InstanceResults], ranking: Ranking) -> tuple[str, str] | None:
-    """Return what choosing in each fold by its own validation items yields, and what to report; None: nothing to choose."""
+def bias_text(bias: float) -> str:
+    """Return a selection bias with its sign, as of `selection_bias`."""
+    return f"{'-' if bias < 0 else '+'}{decimals(abs(bias))}"
+
+
+def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: str | None = None) -> tuple[str, str] | None:
+    """Return what choosing in each fold by its own validation reaches, and what the chosen instance; None: nothing to choose.
+
+    `metric` is one of the test side; None: the first main one of the task. The second is a sentence without its full stop.
+    """
     nested = choose_nested(done, ranking)
     if nested is None:
         return None
-    side, metric = test_side(done), nested.task.main_metrics[0]
+    metric = metric or nested.task.main_metrics[0]
+    side = next((side for side in (test_side(done), "test") if metric in nested.metrics(side)), "test")
     selected = next(instance for instance in done if instance.number == ranking.selected)
-    gain = selection_bias(selected, nested, side, metric) or 0.0
-    bias = f"here by {gain:.3f}" if gain > 0 else "though not here"
+    bias = selection_bias(selected, nested, side, metric)
+    said = "" if bias is None else f", with a selection bias of {bias_text(bias)}"
     left_out = f" (without {name_numbers(nested.left_out)}: folds missing)" if nested.left_out else ""
     text = (
         f"Choosing among {nested.n_competing} instances{left_out} in each fold by its own validation reaches test {metric} "
         f"{format_test(nested, side, metric)}."
     )
-    advice = (
-        f"Report this nested value for your way of choosing; that of {name_instances([selected.number], done)}, "
-        f"{format_test(selected, side, metric)}, is too good on average, {bias}."
-    )
-    return text, advice
+    called = name_instances([selected.number], done)
+    return text, f"{called}, which was chosen, reaches {format_test(selected, side, metric)}{said}"
 
 
 def _by_fold(

@@ -12,6 +12,7 @@ import numpy as np
 
 from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time
 from xval.answers.fitted_validation import comparable
+from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
@@ -142,7 +143,7 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
     origin = clause(judge_instance(selected))
     called = name_instances([selected.number], instances)
-    return f"{called} {reason}. On the test items it reaches {listed}{origin and f'; {origin}'}."
+    return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
 
 
 def summary_table(

@@ -24,13 +24,13 @@ _NEAR_EDGE = 0.05  # of a range: what is drawn evenly lies there once in twenty 
 
 
 def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
-    """Say of which instances the best epoch is the last one in at least half of the jobs.
+    """Say of which networks the best epoch is the last one in at least half of the jobs.
 
     Not known of those that keep the last epoch whatever it is (``restore_best_weights = false``).
     """
     concerned: dict[int, str] = {}
     for instance in done:
-        if not instance.parameters.get("restore_best_weights", True):
+        if not (_is_network(instance) and instance.parameters.get("restore_best_weights", True)):
             continue
         ended = [(record.get("best_epoch"), record.get("epochs")) for record in instance.done.values()]
         is_last = [best == epochs for best, epochs in ended if best and epochs]

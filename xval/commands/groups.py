@@ -3,11 +3,12 @@
 Groups are the further columns of the corpus: of the table that python -m preprocessing read. They are looked up when this runs,
 so that a corpus may be prepared again with another column after the training. Nothing is trained.
 
-  figure          the metric of the test clips of the group, averaged over repeats; means over the items of the group where the
-                  metric is a mean of examples, else pooled over its clips
+  METRIC          of the test clips of the group, averaged over repeats: the mean over the items of the group where the metric
+                  is a mean of examples, else pooled over its clips
   95 %            interval over the items of the group
-  gap             the largest difference between two groups with 3 items or more; its interval is that of the difference, within
-                  items where items have clips in both, and holds for all pairs of groups together
+  gap             the largest difference between two groups with 3 items or more, within the classes that both have, so that a
+                  different mix of classes makes none; its interval is paired within items where items have clips in both, and
+                  holds for all pairs of groups together
 
 Numbers, such as age, are cut into bins at their quantiles.
 
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from xval.answers.groups import describe_gap, groups_table
+    from xval.answers.item_words import plural_of
     from xval.answers.read_groups import read_groups
     from xval.report.text_tables import Output, print_table, write_table
     from xval.results.folder import find_experiment
@@ -53,7 +55,13 @@ def run(options: argparse.Namespace) -> int:
         table = groups_table([grouping])
         is_gap = table["group"].str.startswith("gap: ") & table["items"].isna()
         shown = table.loc[~is_gap, ["group", "figure", "low", "high", "items", "clips"]].rename(
-            columns={"group": grouping.column, "figure": grouping.metric, "low": "low 95 %", "high": "high 95 %"}
+            columns={
+                "group": grouping.column,
+                "figure": grouping.metric,
+                "low": "low 95 %",
+                "high": "high 95 %",
+                "items": plural_of(grouping.item),
+            }
         )
         console.print(Text(f"Instance {grouping.instance}, test {grouping.metric} ({grouping.of}) by {grouping.column}"))
         print_table(shown, console, "no test clip has a value")

@@ -3,8 +3,8 @@
 The page fetches nothing and can be mailed. It embeds short clips of the corpus; --no-audio leaves them out. A run keeps it
 up to date and completes it at its end; this writes it anew, with the leakage audit.
 
---latex and --markdown print the table for a paper instead: the main test figures with their intervals, and what the comparison
-with a baseline says. LaTeX needs the package booktabs.
+--latex and --markdown print the table for a paper instead: the main test values with their intervals, the nested one of
+choosing among all instances first, and what the comparison with a baseline says. LaTeX needs the package booktabs.
 
 exit code: 0
 """
@@ -85,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     from xval.answers.comparison.choose import compare_instances
+    from xval.answers.nested_selection import choose_nested
     from xval.report.figures import main_columns
     from xval.report.paper_table import make_table, to_latex, to_markdown
 
@@ -104,7 +105,8 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         numbers = [instance.number for instance in chosen]
         for _, name, _ in main_columns(chosen, chosen[0].task.main_metrics):
             comparisons[name] = compare_instances(folder, numbers, baseline=baseline, metric=name)
-    table = make_table(chosen, comparisons)
+    finished = [instance for instance in instances if instance.folds]
+    table = make_table(chosen, comparisons, choose_nested(finished, rank_instances(finished)))
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

@@ -4,9 +4,9 @@ The folder is only read: a run that goes on is not disturbed. The time left is t
 the mean time of the finished jobs of their instance (or else of the experiment), with as many jobs at once as run now.
 
 states of a job:
-  done, failed, running; interrupted: its process died, the next run goes on from its checkpoint or starts it again;
-  stale: done with other settings or folds than settings.json and folds.json have now, or with other code of your own than the
-  files have now; damaged: its record cannot be read; to do
+  done, failed, running; interrupted: its process died, and the next run goes on from its checkpoint or starts it again;
+  stale: done with settings or folds that settings.json and folds.json no longer have, or with code of your own that has changed
+  since; damaged: its record cannot be read; to do
 
 --json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,
 damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
@@ -28,6 +28,7 @@ from pathlib import Path
 from rich.text import Text
 
 from preprocessing.console import EXIT_FAILED, make_console
+from xval.answers.names import find_names
 from xval.base.errors import counted
 from xval.experiment.time_left import describe_duration
 from xval.report.terminal import make_table
@@ -38,7 +39,7 @@ from xval.settings.resolve import describe_numbers
 
 SUMMARY = "show what of an experiment is done, failed, running and to do, and the time left"
 
-_HEADER = ("instance", "comment_1", "architecture", "done", "failed", "running", "to do", "time left")
+_HEADER = ("instance", "name", "done", "failed", "running", "to do", "time left")
 _WIDTH_OF_FILES = 200
 
 
@@ -63,11 +64,10 @@ def _print(status: ExperimentStatus) -> None:
     folds = "an unknown number of folds" if status.folds_total is None else counted(status.folds_total, "fold")
     console.print(f"{status.path}: {counted(len(status.instances), 'instance')}, {folds}")
     if status.instances:
-        rows = [
-            _row(str(instance.instance), (instance.comment_1, instance.architecture), instance) for instance in status.instances
-        ]
+        names = find_names({instance.instance: instance.parameters for instance in status.instances if instance.parameters})
+        rows = [_row(str(instance.instance), names.get(instance.instance, ""), instance) for instance in status.instances]
         if len(rows) > 1:
-            rows.append(_row("all", ("", ""), status))
+            rows.append(_row("all", "", status))
         console.print(make_table(_HEADER, rows))
     else:
         console.print("No instance has been begun.")
@@ -78,23 +78,25 @@ def _print(status: ExperimentStatus) -> None:
         console.print(Text(fault))
     if status.count(*OPEN) and not status.count("running"):
         how_long = (
-            "How long that takes is known when a fold has ended."
+            "The time left will be known when a fold has ended."
             if status.seconds_left is None
-            else "The time left is that of one job at a time."
+            else "The time left is for one job at a time."
         )
-        is_trained = any(instance.count(*OPEN) and instance.architecture != ENSEMBLE for instance in status.instances)
-        goes_on = ": the command of the experiment goes on where it stopped" if is_trained else ""
+        is_trained = any(
+            instance.count(*OPEN) and instance.parameters.get("architecture") != ENSEMBLE for instance in status.instances
+        )
+        goes_on = ": run the experiment again, and it goes on where it stopped" if is_trained else ""
         console.print(f"Nothing is running{goes_on}. {how_long}")
 
 
-def _row(name: str, texts: tuple[str, str], status: ExperimentStatus | InstanceStatus) -> tuple[str, ...]:
+def _row(number: str, name: str, status: ExperimentStatus | InstanceStatus) -> tuple[str, ...]:
     jobs = (
         status.jobs if isinstance(status, InstanceStatus) else [job for instance in status.instances for job in instance.jobs]
     )
     left = "not known yet" if status.seconds_left is None else describe_duration(status.seconds_left)
     return (
+        number,
         name,
-        *texts,
         f"{status.count('done')}/{len(jobs)}",
         str(status.count("failed")),
         str(status.count("running")),

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from xval.answers.comparison.outcome import LEVEL, Comparison
 from xval.answers.figure_text import fixed, interval_clause
+from xval.answers.item_words import items_word
 from xval.answers.names import names_of
+from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.summary import direction, main_and_own
 from xval.base.errors import counted
@@ -26,7 +28,8 @@ class PaperTable(NamedTuple):
 
     Attributes:
         header: What each column of figures has; an arrow says whether more (↑) or less (↓) is better.
-        rows: Name of the instance, and a figure with its mark per column.
+        rows: Name of the instance, and a figure with its mark per column; where instances compete, the nested value is first
+            and the selected instance second.
         note: What the figures, intervals and marks are.
     """
 
@@ -35,22 +38,41 @@ class PaperTable(NamedTuple):
     note: str = ""
 
 
-def make_table(instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]) -> PaperTable:
+def make_table(
+    instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison], nested: NestedInstance | None = None
+) -> PaperTable:
     """Return the table of some instances, in their order.
 
-    `comparisons` of each main metric have the same baseline; empty: nothing is compared.
+    Args:
+        instances: At least one.
+        comparisons: Of each main metric, all with the same baseline; empty: nothing is compared.
+        nested: What choosing among all instances reaches; None: nothing was chosen.
     """
     columns = main_columns(instances, main_and_own(instances))
     names = names_of(instances)
-    rows = [
-        (
-            _row_name(instance, names[instance.number]),
-            [_cell(instance, column.side, column.name, comparisons) for column in columns],
+    selected = next((instance for instance in instances if nested and instance.number == nested.number), None)
+    biases = [selection_bias(selected, nested, column.side, column.name) if nested and selected else None for column in columns]
+    shown = [instance for instance in instances if instance is not selected]
+    rows = []
+    if nested and selected:
+        shown = [nested, selected, *shown]
+        names[selected.number] += f", selected{'' if biases[0] is None else f' (bias {bias_text(biases[0])})'}"
+    for instance in shown:
+        name = _row_name(instance, f"{nested.name}, nested" if nested and instance is nested else names[instance.number])
+        marked = {} if instance is nested else comparisons
+        rows.append((name, [_cell(instance, column.side, column.name, marked) for column in columns]))
+    titles = [_title(column, direction(instances, column.name)) for column in columns]
+    table = PaperTable(titles, rows)
+    note = _note(table, instances, comparisons)
+    if nested and selected:
+        listed = "; ".join(
+            f"{title}: {bias_text(bias)}" for title, bias in zip(titles, biases, strict=True) if bias is not None
         )
-        for instance in instances
-    ]
-    table = PaperTable([_title(column, direction(instances, column.name)) for column in columns], rows)
-    return table._replace(note=_note(table, instances, comparisons))
+        note += (
+            f" First row: each fold tests the instance that its own validation {items_word(instances)} choose (nested). Second "
+            f"row: the instance that all of them choose; what it gains by having been chosen (bias) is estimated as {listed}."
+        )
+    return table._replace(note=note)
 
 
 def to_markdown(table: PaperTable) -> str:
@@ -125,8 +147,8 @@ def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: 
         baseline = names_of(instances).get(int(baseline), baseline)
         claims = dict.fromkeys(pair.claim for comparison in comparisons.values() for pair in comparison.pairs)
         text += (
-            f". Better (+) or worse (-) than {baseline} by paired t tests over items at the level {LEVEL} (Holm, "
-            f"{counted(n, 'comparison')} per column), practically equal to it (=) by two one-sided tests, or undecided (no "
-            f"mark); of {' or '.join(claims)}"
+            f". Better (+) or worse (-) than {baseline} by paired t tests over {items_word(instances)} at the level {LEVEL} "
+            f"(Holm, {counted(n, 'comparison')} per column), practically equal to it (=) by two one-sided tests, or undecided "
+            f"(no mark): a claim about {' or '.join(claims)}"
         )
     return f"{text}."

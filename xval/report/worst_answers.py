@@ -75,7 +75,8 @@ class FailingItem(NamedTuple):
 
     Attributes:
         value: Its metric, as of `rank_items`; None: undefined.
-        n_wrong: Its clips that were answered wrongly.
+        n_wrong: Its clips that were answered wrongly, the mean over repeats and deals, as the metric is.
+        n_answers: How often each clip was answered.
         confusions: The most frequent wrong answers; empty where no class is taken for another.
         clips: Its worst answers, the worst first.
     """
@@ -83,7 +84,8 @@ class FailingItem(NamedTuple):
     item: str
     value: float | None
     n_clips: int
-    n_wrong: int
+    n_wrong: float
+    n_answers: int
     confusions: list[Confused]
     clips: list[WorstClip]
 
@@ -106,7 +108,9 @@ def failing_items(contents: PageContents, task: Task) -> list[FailingItem]:
         own, of_item = of_items[row.item], answers[answers["item"].astype(str) == row.item]
         worst = [clips(clip_row) for clip_row in own.head(_MOST_CLIPS).to_dict("records")]
         confusions = _confusions(of_item, task) if task.has_classes and not task.has_thresholds else []
-        failing.append(FailingItem(row.item, row.mean, row.n_clips, len(own), confusions, worst))
+        n_answers = len(of_item) / of_item["clip"].nunique()
+        n_wrong = float((of_item["error"] > 0).sum() / n_answers)
+        failing.append(FailingItem(row.item, row.mean, row.n_clips, n_wrong, round(n_answers), confusions, worst))
     return failing
 
 

@@ -66,17 +66,16 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class InstanceStatus:
-    """The status of one instance; its comments and architecture are empty if its settings cannot be read.
+    """The status of one instance.
 
     Attributes:
+        parameters: Of the instance; none if its settings cannot be read.
         jobs: Every fold of the experiment with its repeats, and those that have a folder.
         seconds_left: Until its jobs have ended, with as many jobs at once as run now; None: unknown, nothing has finished yet.
     """
 
     instance: int
-    comment_1: str
-    comment_2: str
-    architecture: str
+    parameters: Mapping[str, object]
     jobs: tuple[JobStatus, ...]
     seconds_left: float | None
 
@@ -127,8 +126,9 @@ def read_status(folder: ExperimentFolder, results: OpenResults | None = None) ->
     n_at_once = max(1, sum(job.state == "running" for job in all_jobs))
     instances = []
     for number, of_instance in jobs.items():
-        texts = _read(partial(_texts, written[number]), faults) or ("", "", "")
-        instances.append(InstanceStatus(number, *texts, tuple(of_instance), _seconds_left(of_instance, all_jobs, n_at_once)))
+        parameters = _read(partial(_parameters, written[number]), faults) or {}
+        left = _seconds_left(of_instance, all_jobs, n_at_once)
+        instances.append(InstanceStatus(number, parameters, tuple(of_instance), left))
         if replaced := folder.replaced_jobs(number):
             listed = "; ".join(key.of_instance for key in replaced)
             faults.append(f"{folder.replaced_folder(number)}: old results of {listed} wait here for new ones.")
@@ -146,10 +146,9 @@ def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
         return None
 
 
-def _texts(written: WrittenInstance | None) -> tuple[str, str, str] | None:
-    if written is None:
-        return None
-    return written.settings.comment_1, written.settings.comment_2, written.settings.architecture
+def _parameters(written: WrittenInstance | None) -> dict[str, object]:
+    """Return the parameters of an instance, whose settings can be read; none of one without."""
+    return written.parameters if written and written.settings else {}
 
 
 def _read_jobs(
@@ -269,8 +268,14 @@ def as_json(status: ExperimentStatus) -> dict[str, Any]:
         **_counts(status),
         "seconds_left": status.seconds_left,
         "faults": list(status.faults),
-        "instances": [{**asdict(instance), **_counts(instance)} for instance in status.instances],
+        "instances": [_instance_as_json(instance) for instance in status.instances],
     }
+
+
+def _instance_as_json(instance: InstanceStatus) -> dict[str, Any]:
+    texts = {name: instance.parameters.get(name, "") for name in ("comment_1", "comment_2", "architecture")}
+    jobs = [asdict(job) for job in instance.jobs]
+    return {"instance": instance.instance, **texts, "jobs": jobs, "seconds_left": instance.seconds_left, **_counts(instance)}
 
 
 def _counts(status: ExperimentStatus | InstanceStatus) -> dict[str, int]:

@@ -102,7 +102,7 @@ def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
     assert pooled[0] != pooled[1]
     assert found.item_figure("test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
     assert folds_of_deals(found) == {1: [1, 2], 2: [3, 4]}
-    assert describe_deals(found, "test", "accuracy") == "accuracy repetition 1 0.600, repetition 2 0.600"
+    assert describe_deals(found, "test", "accuracy") == "accuracy 0.600 in repetition 1, 0.600 in repetition 2"
     sheet = openpyxl.load_workbook(folder.workbook)["items"]
     assert [[cell.value for cell in row[:3]] for row in sheet.iter_rows(min_row=2, max_row=5)] == [
         ["d", "2, 4", 10], ["a", "1, 3", 10], ["b", "1, 4", 10], ["c", "2, 3", 10],
@@ -164,7 +164,7 @@ def test_instances_are_compared_on_the_folds_of_all_deals_and_on_items_once(make
     assert (pair.difference, pair.test.standard_error) == pytest.approx((expected.value, expected.standard_error))
     assert (pair.n_items, pair.n_deals, pair.n_runs, pair.claim) == (4, 2, 2, "this way of training")
     text = describe_to_publish(found)
-    assert "on the same 4 folds of 4 items, which were dealt into folds 2 times, one seed per fold" in text
+    assert "on the same 4 folds of 4 items, in 2 repetitions of the cross-validation, one seed per fold" in text
     assert "Satterthwaite, F. E. (1946)" in text
 
 
@@ -175,7 +175,7 @@ def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make
 
     assert list(found.pairs[0].of_folds) == [1, 2]
     assert found.pairs[0].n_deals == 1
-    assert "left out: fold 3 (missing), fold 4 (missing)" in " ".join(describe_limits(found))
+    assert "left out: folds 3-4 (missing)" in " ".join(describe_limits(found))
     content = read_json(other.folds_file)
     write_json(other.folds_file, content | {"hash": "h"})
     with pytest.raises(ResultsError, match="figure of the same items is known"):  # nothing of these folds is finished

@@ -39,7 +39,7 @@ def table():
 def tested(table):
     """Two repeats of answers that are better for women and near the microphone."""
     rng = np.random.default_rng(0)
-    targets = rng.integers(3, size=len(table))
+    targets = np.arange(len(table)) // 2 % 3
     noise = np.where(table["gender"] == "male", 1.6, 0.8) * np.where(table["recorder"] == "far", 1.5, 1.0)
     repeats = []
     for _ in range(2):
@@ -53,6 +53,13 @@ def tested(table):
 def right(tested):
     """Return whether each answer is right, averaged over repeats."""
     return np.mean([each.predictions.argmax(axis=1) == each.targets for each in tested.repeats], axis=0)
+
+
+def within_classes(tested, groups, items, classes=(0, 1, 2)):
+    """Return the accuracy of each item in each group, the mean over classes of the accuracy within each."""
+    table = pd.DataFrame({"right": right(tested), "group": groups, "item": items, "target": tested.repeats[0].targets})
+    table = table[table["target"].isin(classes)]
+    return table.groupby(["group", "item", "target"])["right"].mean().groupby(["group", "item"]).mean()
 
 
 def test_what_models_may_have_heard_before_stands_beside_the_figures(table, tested) -> None:
@@ -71,7 +78,7 @@ def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> N
         assert figure.value == pytest.approx(wanted, abs=1e-12)
         assert figure.interval.low < figure.value < figure.interval.high
         assert (figure.n_items, figure.n_clips) == (4, 4 * N_CLIPS)
-    assert "24 test clips have no gender" in " ".join(found.notes)
+    assert "24 test clips without gender left out." in " ".join(found.notes)
     column = find_groups(table, "gender")
     found = measure_groups(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
     assert "No clip of other was tested." in found.notes
@@ -88,7 +95,7 @@ def test_a_metric_may_be_named_as_elsewhere(table, tested, written, name) -> Non
 def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested) -> None:
     tested = tested._replace(repeats=tested.repeats[:1])
     found = measure_groups(tested, find_groups(table, "gender"), "accuracy")
-    of_items = pd.Series(right(tested)).groupby([table["gender"], table["item"]]).mean()
+    of_items = within_classes(tested, table["gender"], table["item"])
     wanted = stats.ttest_ind(of_items["female"], of_items["male"], equal_var=False).confidence_interval(0.95)
     assert (found.of, found.gap.higher, found.gap.lower, found.gap.is_within_items) == (
         "mean over items",
@@ -98,13 +105,14 @@ def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested
     )
     assert found.gap.value == pytest.approx(of_items["female"].mean() - of_items["male"].mean(), abs=1e-12)
     assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
-    assert "It does not contain 0." in describe_gap(found)
+    verdict = "It excludes 0." if wanted[0] > 0 else "It contains 0: no gap is shown."
+    assert describe_gap(found).endswith(f"(95 % over items), mean over the 3 classes that both have. {verdict}")
 
 
 def test_the_gap_between_groups_of_clips_is_paired_within_items(table, tested) -> None:
     tested = tested._replace(repeats=tested.repeats[:1])
     found = measure_groups(tested, find_groups(table, "recorder"), "accuracy")
-    of_items = pd.Series(right(tested)).groupby([table["recorder"], table["item"]]).mean()
+    of_items = within_classes(tested, table["recorder"], table["item"])
     wanted = stats.ttest_rel(of_items["near"], of_items["far"]).confidence_interval(0.95)
     assert found.gap.is_within_items
     assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
@@ -123,10 +131,46 @@ def test_with_several_seeds_the_interval_of_the_gap_holds_what_they_change(table
     assert gap.value == pytest.approx(np.mean(by_seed))
 
 
+def answer(table, targets, is_right):
+    """Return one repeat of answers that are right where that is said."""
+    predictions = np.eye(3, dtype=np.float32)[np.where(is_right, targets, (targets + 1) % 3)]
+    arrays = (table["item"].to_numpy(), table["clip"].to_numpy(), np.ones(len(table), np.int64), targets, predictions)
+    return AnsweredInstance(3, find_task("classification"), (tested_examples.TestedExamples(*arrays),), item="actor")
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "accuracy", "brier"])
+def test_a_class_that_one_group_lacks_makes_no_gap(table, metric):
+    """As of a corpus whose intensity normal has the class neutral, which strong has not; class 0 is the easy one."""
+    takes = table["take"].astype(int)
+    targets = np.where(table["recorder"] == "near", takes // 2 % 3, 1 + takes // 2 % 2).astype(np.intp)
+    is_right = (targets == 0) | (takes < 12 + table["item"].str[1].astype(int) % 3)
+    found = measure_groups(answer(table, targets, is_right), find_groups(table, "recorder"), metric)
+
+    values = {figure.group: figure.value for figure in found.figures}
+    raw = abs(values["near"] - values["far"])
+    assert found.gap.within == "mean over the 2 classes that both have"
+    of_items = within_classes(answer(table, targets, is_right), table["recorder"], table["item"], classes=(1, 2))
+    if metric == "accuracy":
+        assert found.gap.value == pytest.approx(abs(of_items["near"].mean() - of_items["far"].mean()))
+    assert found.gap.value < raw / 2
+    assert "mean over the 2 classes that both have" in describe_gap(found)
+
+
+def test_groups_without_a_common_class_have_no_gap(table):
+    targets = np.where(table["recorder"] == "near", 0, 1).astype(np.intp)
+    found = measure_groups(answer(table, targets, table["take"] < "12"), find_groups(table, "recorder"))
+
+    assert found.gap is None
+    assert found.notes[-1] == (
+        "The gap is unknown: it takes two groups with 3 actors or more, in which balanced_accuracy is defined and that share a "
+        "class."
+    )
+
+
 def test_with_more_groups_the_interval_of_the_gap_holds_for_all_pairs(table, tested) -> None:
     three = table.assign(room=[("a", "b", "c")[int(item[1]) % 3] for item in table["item"]])
     found = measure_groups(tested, find_groups(three, "room"), "accuracy")
-    of_items = pd.Series(right(tested)).groupby([three["room"], three["item"]]).mean()
+    of_items = within_classes(tested, three["room"], three["item"])
     higher, lower = of_items[found.gap.higher], of_items[found.gap.lower]
     wanted = stats.ttest_ind(higher, lower, equal_var=False).confidence_interval(1 - 0.05 / 3)
     assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
@@ -153,7 +197,7 @@ def test_no_gap_of_shares_is_wider_than_from_minus_one_to_one(table, tested) -> 
 def test_numbers_are_cut_into_bins_of_items_and_that_is_said(table, tested) -> None:
     column = find_groups(table, "age")
     assert column.names == ("20 to 40", "45 to 60")
-    assert "cut at its quantiles over items into 2 bins" in column.note
+    assert "age is cut at its quantiles over items into 2 bins: 20 to 40; 45 to 60." in measure_groups(tested, column).notes
     found = groups_table([measure_groups(tested, column, "accuracy")])
     assert found["group"].tolist()[:2] == ["20 to 40", "45 to 60"]
     assert found["items"].tolist()[:2] == [5, 4]
@@ -168,7 +212,7 @@ def test_a_group_of_two_items_has_no_interval_and_no_gap(table, tested) -> None:
     found = measure_groups(tested, find_groups(few, "dialect"), "accuracy")
     assert found.figures[0].interval is None
     assert found.gap is None
-    assert "No gap: it takes two groups with 3 items or more" in found.notes[-1]
+    assert "The gap is unknown: it takes two groups with 3 items or more" in found.notes[-1]
 
 
 def test_columns_that_name_the_item_or_the_label_make_no_groups_and_those_of_items_come_first(table) -> None:

@@ -73,10 +73,13 @@ def test_where_instances_compete_the_nested_value_stands_first_and_the_own_one_w
 @pytest.mark.parametrize(
     ("others", "said"),
     [
-        ([LOWER], "It is better than net 2 (instance 2)."),
+        ([LOWER], "These trained models are better than net 2 (instance 2)."),
         ([sorted(FOLDS)], "It is above chance, but you cannot claim that it is better than net 2 (instance 2)."),
-        ([sorted(FOLDS), LOWER], "It is better than net 3 (instance 3); you cannot claim that of net 2 (instance 2)."),
-        ([LOWER] * 3, "It is better than instances 2-4."),
+        (
+            [sorted(FOLDS), LOWER],
+            "These trained models are better than net 3 (instance 3); you cannot claim that of net 2 (instance 2).",
+        ),
+        ([LOWER] * 3, "These trained models are better than instances 2-4."),
     ],
 )
 def test_what_may_be_claimed_is_what_the_comparison_says(make, others, said):
@@ -96,8 +99,37 @@ def test_the_next_step_of_a_tie_is_repetitions_where_they_are_cheap_and_else_mor
     instances = [make(1, FOLDS, low=0.51), make(2, sorted(FOLDS), low=0.51)]
     assert lines_of(instances).next.startswith("Run three repetitions (fold_repeats = 3)")
     slow = [replace(one, jobs={key: {**record, "seconds": 1000.0} for key, record in one.jobs.items()}) for one in instances]
-    assert lines_of(slow).next.startswith("6 more items would show a difference of 0.")
+    assert lines_of(slow).next == (
+        "Take the simplest instance: even 18 more items would hardly show differences as small as these."
+    )
     assert lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1)]).next.startswith("Report it: python -m xval report")
+
+
+def test_several_trainings_are_this_way_of_training(make, make_record):
+    def trained_twice(number, folds):
+        records = [
+            make_record(fold, dict.fromkeys(("accuracy", "balanced_accuracy"), value + 0.01 * number * repeat), repeat=repeat)
+            for fold, value in enumerate(folds, start=1)
+            for repeat in (1, 2)
+        ]
+        one = make(number, records, low=0.51, repeats=2)
+        return replace(one, n_folds=len(folds))
+
+    claim = lines_of([trained_twice(1, FOLDS), trained_twice(2, LOWER)]).claim
+    assert claim == "This way of training is better than net 2 (instance 2)."
+
+
+def test_what_draws_nothing_is_not_advised_to_train_with_other_seeds(make):
+    def step(**parameters):
+        return lines_of([make(1, FOLDS, low=0.51, **parameters), make(2, sorted(FOLDS), low=0.51, **parameters)]).next
+
+    assert step(architecture="svm").startswith("Run three repetitions (fold_repeats = 3)")
+    assert step(fold_strategy="leave_one_out").startswith("Run three repetitions (repeats = 3)")
+    assert step(architecture="svm", fold_strategy="leave_one_out").startswith("Take the simplest instance: even 18 more items")
+
+
+def test_estimators_at_chance_are_not_advised_to_train_longer(make):
+    assert lines_of([make(1, FOLDS, low=0.45, architecture="svm")]).next == "Look at the labels, or try other features."
 
 
 def test_missing_and_failed_folds_come_first(make, make_failure):

@@ -1,5 +1,7 @@
 """python -m xval report: the page anew, or the table for a paper."""
 
+import re
+
 
 def test_the_page_is_written_anew_where_the_results_lie_now(results, command, finished, monkeypatch):
     (results / "report.html").unlink()
@@ -18,7 +20,9 @@ def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command,
     lines = ended.out.splitlines()
     assert ended.code == 0
     names = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("| ")][2:]
-    assert names == [r"\=global", "mlp"]
+    assert names[0] == "chosen among 3, nested"
+    assert re.fullmatch(r".+, selected \(bias [+-]0\.\d{3}\)", names[1])
+    assert len(names) == 3
     assert r"\toprule" in ended.out
     assert "than =global by" in ended.out
     assert list(count_reads("record.json").values()) == [1] * 6

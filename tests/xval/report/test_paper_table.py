@@ -9,8 +9,12 @@ import pytest
 
 from xval.answers.comparison.compare import compare
 from xval.answers.comparison.competitor import Competitor
+from xval.answers.nested_selection import choose_nested
+from xval.answers.ranking import rank_instances
+from xval.answers.read import read_instances
 from xval.report.figures import Estimate, main_columns
 from xval.report.paper_table import PaperTable, make_table, to_latex, to_markdown
+from xval.results.folder import ExperimentFolder
 
 FIGURES = [[0.90, 0.92, 0.91, 0.93], [0.90, 0.91, 0.92, 0.92], [0.50, 0.53, 0.51, 0.52]]
 INTERVAL = {
@@ -67,6 +71,25 @@ def test_the_caption_claims_no_test_where_one_fold_allows_none(make_instance):
     comparison = compare(of_fold[1:], of_fold[0], metric="accuracy", figure="accuracy", higher_is_better=True)
 
     assert "Holm" not in make_table(instances, {"accuracy": comparison}).note
+
+
+def test_where_instances_compete_the_nested_value_is_first_and_the_selected_one_second_with_its_bias(finished):
+    folder = ExperimentFolder(finished.results)
+    instances = read_instances(folder, folder.instances())
+    nested = choose_nested(instances, rank_instances(instances))
+
+    table = make_table(instances, {}, nested)
+
+    first, second, *others = table.rows
+    figure = nested.item_figure("test", "balanced_accuracy")
+    assert first[0] == "chosen among 3, nested"
+    assert first[1][0][0].value == figure[figure["of"]]
+    bias = second[1][0][0].value - first[1][0][0].value
+    assert second[0].endswith(f", selected (bias {bias:+.3f})")
+    assert len(others) == len(instances) - 1
+    assert f"(bias) is estimated as test balanced accuracy (UAR) ↑: {bias:+.3f}" in table.note.replace(" = accuracy", "")
+    unselected = [instance for instance in instances if instance.number != nested.number]
+    assert not any("nested" in name for name, _ in make_table(unselected, {}, nested).rows)
 
 
 def test_markdown_has_a_row_per_instance_and_no_broken_cells(table):

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from xval.answers.comparison.compare import compare
@@ -16,12 +17,14 @@ from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
 from xval.answers.estimates import over_items_of
+from xval.answers.finding import capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.names import find_names
-from xval.answers.nested_selection import NestedInstance, choose_nested
+from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
+from xval.answers.next_step import Margin, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.read import read_finished
+from xval.answers.read import read_finished, read_instances
 from xval.answers.summary import SIDE_NAMES, has_windows
 from xval.base.errors import ResultsError, SettingsError
 from xval.measures.metrics import canonical_name, find
@@ -67,7 +70,8 @@ def compare_instances(
     chosen = _choose(home, list(instances), baseline)
     first = None if baseline is None else next(iter(chosen))
     of_these = first is None and len(chosen) < len(home.instances())
-    return _compare(chosen, [first], metric, rope, of_these=of_these, posterior=posterior)[0]
+    (comparison,) = _compare(chosen, [first], metric, rope, of_these=of_these, posterior=posterior)
+    return replace(comparison, nested=_describe_nested(home, chosen, comparison.metric))
 
 
 def compare_with(
@@ -147,10 +151,23 @@ def _compare(
         unsuited = []
         if rope == ROPE and math.isinf(comparison.largest_difference):
             unsuited = [
-                f"±{ROPE:g} suits shares, and this metric is none: give the difference that you would not care about (--rope)."
+                f"±{ROPE:g} suits shares, which this metric is not: give the difference that you would ignore (--rope)."
             ]
-        comparisons.append(replace(comparison, notes=(*notes, *comparison.notes, *unsuited), with_posterior=posterior))
+        step = _next_step(comparison, chosen)
+        comparisons.append(
+            replace(comparison, notes=(*notes, *comparison.notes, *unsuited), with_posterior=posterior, next_step=step)
+        )
     return comparisons
+
+
+def _next_step(comparison: Comparison, chosen: Chosen) -> str:
+    """Return what would tell apart those that are undecided; empty: all are decided."""
+    pairs = comparison.undecided
+    if not pairs:
+        return ""
+    margins = [Margin(pair.difference, pair.n_items, partial(pair.planned, n_repeats=max(pair.n_repeats))) for pair in pairs]
+    concerned = [chosen[name] for name in (comparison.baseline, *(pair.instance for pair in pairs))]
+    return describe_next_step(margins, concerned, "the simplest instance")
 
 
 def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:
@@ -248,11 +265,21 @@ def _nested(experiment: ExperimentFolder, done: Sequence[InstanceResults], ranki
     return nested
 
 
+def _describe_nested(home: ExperimentFolder, chosen: Chosen, metric: str) -> tuple[str, ...]:
+    """Return what choosing reaches, where the instance is compared that validation selects among all of the experiment."""
+    done = [instance for instance in read_instances(home, home.instances()) if instance.folds]
+    ranking = rank_instances(done) if done else None
+    if ranking is None or str(ranking.selected) not in chosen or "nested" in chosen:
+        return ()
+    said = describe_nested(done, ranking, metric)
+    return (said[0], f"{capital(said[1])}.") if said else ()
+
+
 def _names(chosen: Chosen) -> dict[str, str]:
     """Return the names of the instances, by what they are called."""
     nested = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
     names = find_names({name: instance.parameters for name, instance in chosen.items() if name not in nested})
-    return names | {name: f"chosen among {instance.n_competing}" for name, instance in nested.items()}
+    return names | {name: instance.name for name, instance in nested.items()}
 
 
 def _numbered(chosen: Chosen) -> list[InstanceResults]:

@@ -20,12 +20,16 @@ import numpy as np
 from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.item_values import ItemValues
 from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, LEVEL, ROPE, Comparison, Pair
-from xval.base.errors import ResultsError, counted
+from xval.answers.item_words import item_word, items_word
+from xval.answers.next_step import ways_to_retrain
+from xval.base.errors import ResultsError, counted, first_of
 from xval.measures.statistics.comparison import corrected_t, holm, holm_intervals, item_difference
 from xval.measures.statistics.differences import cut_difference
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds
 from xval.settings.randomness import has_randomness
+from xval.settings.resolve import describe_numbers
 
+_MOST_REASONS = 4
 _Both: TypeAlias = tuple[ItemValues, ItemValues]  # of the instance and of the baseline
 
 
@@ -57,17 +61,21 @@ def compare(
         pair = _compare_pair(instance, baseline, rope, higher_is_better=higher_is_better)
         if pair is None:
             left_out = _describe_left_out(instance, baseline, ())
-            common = (
-                "fold is common with" if _are_dealt_alike(instance, baseline) else "figure of the same items is known of it and"
+            lacking = (
+                "it shares no fold with"
+                if _are_dealt_alike(instance, baseline)
+                else "no value of the same items is known of it and"
             )
-            notes.append(f"Instance {instance.name} is left out, no {common} the baseline: {left_out}.")
+            notes.append(f"Instance {instance.name} is left out, because {lacking} the baseline: {left_out}.")
         else:
             pairs.append(pair)
     if not pairs:
-        raise ResultsError(f"no fold to compare instance {baseline.name} on. {' '.join(notes)} Run the missing folds first.")
+        raise ResultsError(
+            f"there is no fold to compare instance {baseline.name} on. {' '.join(notes)} Run the missing folds first."
+        )
     if all(competitor.is_random_split for competitor in (baseline, *instances)):
         notes.append(
-            "Most items have one clip. Where several clips come from one speaker, they are not independent, and p values and "
+            "Most items have one clip. If several clips are of one speaker, they are not independent, and p values and "
             "intervals are too small: put speakers into folds, not clips."
         )
     adjusted, equal = (holm(np.array([getattr(pair, name) for pair in pairs])) for name in ("p_holm", "p_equal"))
@@ -77,8 +85,11 @@ def compare(
         replace(pair, p_holm=float(p), p_equal=float(p_equal), interval=cut_difference(*ends, bounds), level=level)
         for pair, p, p_equal, ends in zip(pairs, adjusted, equal, intervals, strict=True)
     )
+    item = item_word(competitor.instance for competitor in (baseline, *instances))
     largest = bounds[1] - bounds[0] if bounds else math.inf
-    return Comparison(metric, figure, higher_is_better, rope, baseline.name, baseline_reason, final, tuple(notes), largest)
+    return Comparison(
+        metric, figure, higher_is_better, rope, baseline.name, baseline_reason, final, tuple(notes), item, largest
+    )
 
 
 def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, higher_is_better: bool) -> Pair | None:
@@ -92,9 +103,12 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     of_folds = {fold: own - other for fold, own, other in zip(common, means, baseline_means, strict=True)}
     tested = [item for fold in folds for item in instance.tested(fold)]
     n_items, n_repeats = len(set(tested)), tuple(sorted(instance.n_repeats(folds) | baseline.n_repeats(folds)))
-    notes = []
+    both = [instance.instance, baseline.instance]
+    item, notes = item_word(both), []
     if not is_dealt_alike:
-        notes.append("The experiments have other folds; compared over the items that both have tested.")
+        notes.append(
+            f"The experiments have different folds; the comparison is over the {items_word(both)} that both have tested."
+        )
     elif left_out := _describe_left_out(instance, baseline, folds):
         notes.append(f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}.")
     if values:
@@ -107,13 +121,16 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         mean, baseline_mean, of_items = fmean(means), fmean(baseline_means), {}
         ratio = fmean(max(instance.ratio(fold), baseline.ratio(fold)) for fold in folds)
         test = corrected_t(np.array(list(of_folds.values())), ratio)
-        notes.append("The value is not known of items: folds are compared.")
+        notes.append(
+            f"The metric has no value for each {item}, so folds are compared, by the corrected resampled t test, which has "
+            "less power."
+        )
     if not test.components:
-        few = f"{counted(n_items, 'item')} tested, too few for a test." if n_items < FEWEST_ITEMS else ""
-        notes.append(few or "All differ by the same amount, so that no error can be estimated: there is no test.")
+        few = f"Only {counted(n_items, item)} tested: too few for a test." if n_items < FEWEST_ITEMS else ""
+        notes.append(few or "All differ by the same amount, so no error can be estimated: there is no test.")
     if any(len(of.n_repeats(folds)) > 1 for of in (instance, baseline)):
         listed = " or ".join(map(str, n_repeats))
-        notes.append(f"Folds have {listed} repeats; each fold counts with the mean of those that it has.")
+        notes.append(f"Folds have {listed} seeds; each fold counts with the mean of its seeds.")
     p_equal = test.p_equal(rope)
     return Pair(
         instance=instance.name,
@@ -134,6 +151,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         p_equal=p_equal if len(folds) >= FEWEST_FOLDS_OF_EQUALITY else math.nan,
         level=LEVEL,
         higher_is_better=higher_is_better,
+        ways_to_retrain=ways_to_retrain(both),
         notes=tuple(notes),
     )
 
@@ -184,13 +202,13 @@ def _share_items(instance: Competitor, baseline: Competitor) -> tuple[frozenset[
 
 
 def _describe_left_out(instance: Competitor, baseline: Competitor, folds: Collection[int]) -> str:
-    """Return the folds that are not compared, and why; empty: none."""
+    """Return the folds that are not compared, those with one reason together: ``folds 3-18 (missing)``; empty: none."""
     competitors = {"": instance, f" in the baseline, instance {baseline.name}": baseline}
     reasons = {where: competitor.left_out for where, competitor in competitors.items()}
     every = {fold for where in competitors for fold in (*competitors[where].by_fold, *reasons[where])} - set(folds)
-    return ", ".join(
-        f"fold {fold} ({reasons[where].get(fold, 'missing')}{where})"
-        for where, competitor in competitors.items()
-        for fold in sorted(every)
-        if fold not in competitor.by_fold
-    )
+    of_reason: dict[str, list[int]] = {}
+    for where, competitor in competitors.items():
+        for fold in sorted(every - competitor.by_fold.keys()):
+            of_reason.setdefault(f"{reasons[where].get(fold, 'missing')}{where}", []).append(fold)
+    listed = [f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)} ({reason})" for reason, numbers in of_reason.items()]
+    return first_of(listed, _MOST_REASONS)

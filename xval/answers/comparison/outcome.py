@@ -11,6 +11,7 @@ from typing import Literal
 
 import pandas as pd
 
+from xval.answers.item_words import ITEM
 from xval.measures.statistics.comparison import Difference, Posterior
 from xval.measures.statistics.crossed import Component, add_components
 from xval.measures.statistics.planning import least_detectable
@@ -44,6 +45,7 @@ class Pair:
         p_holm: Of the test, adjusted for all pairs of the comparison; NaN: no test.
         p_equal: Of the test that the difference lies within the ROPE, adjusted alike; NaN: no test.
         level: 0.05 over the number of comparisons: what Holm's method asks of the smallest p.
+        ways_to_retrain: As of `ways_to_retrain`, of the two.
         notes: What limits this comparison, in sentences.
     """
 
@@ -65,6 +67,7 @@ class Pair:
     p_equal: float
     level: float
     higher_is_better: bool
+    ways_to_retrain: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -99,10 +102,11 @@ class Pair:
         The variance over items falls with their number, that between training runs with the number of seeds.
 
         Returns:
-            The difference; NaN where it is not known, as other repeats are of one training run.
+            The difference; NaN where it is not known, as other repeats are of one training run, or of what draws nothing.
         """
         repeats = n_repeats / max(self.n_repeats)
-        if not self.test.components or (repeats != 1 and len(self.test.components) < 2):
+        has_seeds = len(self.test.components) > 1 and "repeats" in self.ways_to_retrain
+        if not self.test.components or (repeats != 1 and not has_seeds):
             return math.nan
         items = n_items / self.n_items
         scaled = zip(self.test.components, (items, repeats), strict=False)
@@ -123,7 +127,10 @@ class Comparison:
         baseline_reason: Why it is the baseline.
         pairs: One for each other instance.
         notes: Which instances are left out, and what limits all pairs, in sentences.
-        largest_difference: Between two figures, by the bounds of the metric.
+        item: What an item is called.
+        largest_difference: Between two values, by the bounds of the metric.
+        next_step: What would tell apart those that are undecided; empty: all are decided.
+        nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
         with_posterior: The probabilities of the Bayesian correlated t test were asked for.
     """
 
@@ -135,8 +142,16 @@ class Comparison:
     baseline_reason: str
     pairs: tuple[Pair, ...]
     notes: tuple[str, ...]
+    item: str = ITEM
     largest_difference: float = math.inf
+    next_step: str = ""
+    nested: tuple[str, ...] = ()
     with_posterior: bool = False
+
+    @property
+    def undecided(self) -> tuple[Pair, ...]:
+        """The pairs of which neither a difference nor equality is shown."""
+        return tuple(pair for pair in self.pairs if pair.verdict in ("undecided", "no test"))
 
     @property
     def n_comparisons(self) -> int:

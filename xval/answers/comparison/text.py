@@ -4,9 +4,13 @@ Comes in: a `Comparison`. Goes out: text.
 """
 
 import math
+from collections.abc import Sequence
 
 from xval.answers.comparison.outcome import LEVEL, THESE_MODELS, WANTED_POWER, Comparison, Pair
 from xval.answers.figure_text import ROUNDING, decimals
+from xval.answers.finding import capital
+from xval.answers.item_words import plural_of
+from xval.answers.next_step import settings_to_retrain
 from xval.base.errors import counted
 
 HEADER = ("instance", "name", "mean", "difference [95 %]", "p Holm", "verdict")
@@ -26,6 +30,8 @@ SOURCES = {
     "Biopharmaceutics 15, 657-680.",
     "Strassburger & Bretz, 2008": "Strassburger, K. & Bretz, F. (2008). Compatible simultaneous lower confidence bounds for "
     "the Holm procedure and other Bonferroni-based closed tests. Statistics in Medicine 27, 4914-4927.",
+    "Varma & Simon, 2006": "Varma, S. & Simon, R. (2006). Bias in error estimation when using cross-validation for model "
+    "selection. BMC Bioinformatics 7, 91.",
 }
 _POSTERIOR = "better / equal / worse"
 _PLANNED_REPEATS = 5
@@ -34,17 +40,12 @@ _CLAIMS = {
     "worse": "You can claim that {names} {are} worse than {baseline}",
     "practically equal": "You can claim that {names} and {baseline} are practically equal (within ±{rope:g})",
     "undecided": "You cannot claim that {names} {are} better or worse than {baseline}, nor that they are equal",
-    "no test": "Nothing can be claimed of {names} and {baseline}: there is no test",
+    "no test": "Nothing can be claimed about {names} and {baseline}: there is no test",
 }
-_OF_CLAIM = {
-    THESE_MODELS: "This is of these trained models on new items. To claim it of this way of training, train several times: "
-    "fold_repeats = 3, or repeats = 3.",
-    "": "This is of this way of training, on new items.",
-}
-_BASES = {"items": "mean over items", "pooled": "of all test examples together", "folds": "mean over folds"}
+_BASES = {"items": "mean over {items}", "pooled": "over all test examples together", "folds": "mean over folds"}
 _VERDICTS = {
-    "better": "it is better",
-    "worse": "it is worse",
+    "better": "the instance is better",
+    "worse": "the instance is worse",
     "practically equal": "the two are practically equal",
     "undecided": "neither a difference nor equality is shown",
 }
@@ -75,10 +76,9 @@ def describe_baseline(comparison: Comparison) -> str:
     """Return a sentence on what is compared with what."""
     means = sorted({decimals(pair.baseline_mean) for pair in comparison.pairs})
     direction = "higher" if comparison.higher_is_better else "lower"
-    bases = " or ".join(dict.fromkeys(_BASES[pair.basis] for pair in comparison.pairs))
     return (
-        f"{_capital(comparison.figure)} ({direction} is better), instance minus baseline. "
-        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), {bases} {' or '.join(means)}."
+        f"{capital(comparison.figure)} ({direction} is better), instance minus baseline. "
+        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), {' or '.join(means)} ({_bases(comparison)})."
     )
 
 
@@ -96,21 +96,34 @@ def describe_claims(comparison: Comparison) -> list[str]:
                     f"{words.format(names=named, are='are' if several else 'is', baseline=baseline, rope=comparison.rope)}."
                 )
         if any(pair.verdict != "no test" for pair in pairs):
-            lines.append(_OF_CLAIM.get(claim, _OF_CLAIM[""]))
+            lines.append(_describe_claim(claim, pairs, _items(comparison)))
     return lines
+
+
+def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
+    """Return what verdicts are about, and how to claim more."""
+    if claim != THESE_MODELS:
+        return f"This is a claim about this way of training, on new {items}."
+    ways = settings_to_retrain(dict.fromkeys(way for pair in pairs for way in pair.ways_to_retrain))
+    more = (
+        f"To claim it of this way of training, train several times ({ways})."
+        if ways
+        else "Training again would change nothing."
+    )
+    return f"This is a claim about these trained models, on new {items}. {more}"
 
 
 def describe_columns(comparison: Comparison) -> str:
     """Return what the columns of the table say that need a word."""
     if not comparison.n_comparisons:
-        return "There is no test: no error can be estimated."
+        return "There is no test, because no error can be estimated."
     adjusted = (
-        f"p and intervals are adjusted for {_comparisons(comparison)}: an interval that excludes 0 is a difference. "
+        f"p and intervals are adjusted for {_comparisons(comparison)}: an interval that excludes 0 shows a difference. "
         if comparison.n_comparisons > 1
         else ""
     )
-    equal = f"Practically equal: within ±{comparison.rope:g} (--rope)."
-    posterior = f" {_capital(_POSTERIOR)}: how probable each is, by itself." if comparison.with_posterior else ""
+    equal = f"Practically equal: shown to lie within ±{comparison.rope:g} (--rope)."
+    posterior = f" {capital(_POSTERIOR)}: how probable each is, not adjusted." if comparison.with_posterior else ""
     return f"{adjusted}{equal}{posterior}"
 
 
@@ -127,24 +140,28 @@ def describe_limits(comparison: Comparison) -> list[str]:
 
 
 def describe_plans(comparison: Comparison) -> list[str]:
-    """Return which differences these items, and larger studies, find with a probability of 80 %, in sentences."""
+    """Return which differences these items, and larger studies, show with a probability of 80 %, and what would help next."""
+    return [*_describe_power(comparison), *filter(None, [comparison.next_step])]
+
+
+def _describe_power(comparison: Comparison) -> list[str]:
     pairs = [pair for pair in comparison.pairs if not math.isnan(pair.least_detectable)]
     if not pairs:
         return []
     largest = comparison.largest_difference
     n_items, n_repeats = max(pair.n_items for pair in pairs), max(max(pair.n_repeats) for pair in pairs)
-    now = _possible([pair.least_detectable for pair in pairs], largest)
-    plans = [f"{n_items} items and {_seeds(n_repeats)}, as now: {now}"]
     sizes = [(2 * n_items, n_repeats), (n_items, _PLANNED_REPEATS), (2 * n_items, _PLANNED_REPEATS)]
-    for items, repeats in dict.fromkeys(sizes):
-        values = [value for pair in pairs if not math.isnan(value := pair.planned(items, repeats))]
-        if values and (items, repeats) != (n_items, n_repeats):
-            plans.append(f"{items} items and {_seeds(repeats)}: {_possible(values, largest)}")
-    level = (
-        f"{LEVEL}" if len(pairs) == 1 else f"{LEVEL} over {_comparisons(comparison)}, from the steadiest to the least steady"
-    )
+    planned = {(n_items, n_repeats): [pair.least_detectable for pair in pairs]}
+    planned |= {size: [pair.planned(*size) for pair in pairs] for size in sizes if size not in planned}
+    plans = []
+    for (items, repeats), values in planned.items():
+        now = " (as now)" if (items, repeats) == (n_items, n_repeats) else ""
+        if known := [value for value in values if not math.isnan(value)]:
+            size = f"{counted(items, comparison.item)} and {counted(repeats, 'seed')}{now}"
+            plans.append(f"{size}: {_possible(known, largest)}")
+    level = f"{LEVEL}" if len(pairs) == 1 else f"{LEVEL} over {_comparisons(comparison)}, from the steadiest to the noisiest"
     return [
-        f"True difference that would be found with a probability of {WANTED_POWER:.0%} (level {level}): {'; '.join(plans)}."
+        f"True difference that would be shown with a probability of {WANTED_POWER:.0%} (level {level}). {'; '.join(plans)}."
     ]
 
 
@@ -154,34 +171,41 @@ def describe_methods(comparison: Comparison) -> str:
     names = f"instance{'s' * (len(pairs) > 1)} {', '.join(pair.instance for pair in pairs)}"
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
     folds = _range_of_counts([pair.n_folds for pair in pairs], "fold")
-    items = _range_of_counts([pair.n_items for pair in pairs], "item")
+    items = _range_of_counts([pair.n_items for pair in pairs], comparison.item)
     seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     n_deals = max(round(pair.n_deals) for pair in pairs)
-    dealt = f", which were dealt into folds {n_deals} times" if n_deals > 1 else ""
-    bases = " or ".join(dict.fromkeys(_BASES[pair.basis] for pair in pairs))
+    dealt = f", in {n_deals} repetitions of the cross-validation" if n_deals > 1 else ""
     text = (
-        f"{_capital(comparison.figure)}, {bases}, was compared between {names} and the baseline, instance "
+        f"{capital(comparison.figure)}, {_bases(comparison)}, was compared between {names} and the baseline, instance "
         f"{comparison.baseline} ({comparison.baseline_reason}), on the same {folds} of {items}{dealt}, {seeds}."
     )
+    if comparison.nested:
+        text += (
+            " What choosing among instances reaches was estimated by nested selection (Varma & Simon, 2006): mean ± "
+            "deviation over folds, with the 95 % interval in brackets."
+        )
     if not comparison.n_comparisons:
         return text
     tested = [pair for pair in pairs if pair.test.components]
     if any(pair.basis != "folds" for pair in tested):
-        text += " Paired differences were tested, two-sided, by a t test over items"
+        text += f" Paired differences were tested, two-sided, by a t test over {_items(comparison)}"
         text += " (pooled values: jackknife; Efron & Stein, 1981)" if any(pair.basis == "pooled" for pair in tested) else ""
         text += (
             ", with the variance between training runs added (degrees of freedom: Satterthwaite, 1946)."
             if any(len(pair.test.components) > 1 for pair in tested)
-            else ". With one training run they are about these trained models."
+            else ". With one training run, the results are about these trained models."
         )
     if any(pair.basis == "folds" for pair in tested):
         text += " Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003)."
     if comparison.n_comparisons > 1:
         text += (
-            f" p was adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979), and 95 % intervals are "
-            "simultaneous and agree with it (Strassburger & Bretz, 2008)."
+            f" p values were adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979); the 95 % intervals are "
+            "simultaneous and agree with them (Strassburger & Bretz, 2008)."
         )
-    text += f" Practically equal: two one-sided tests (Schuirmann, 1987) show a difference within ±{comparison.rope:g}."
+    text += (
+        " Instances were called practically equal where two one-sided tests (Schuirmann, 1987) showed a difference within "
+        f"±{comparison.rope:g}."
+    )
     if comparison.with_posterior:
         text += (
             " The posterior probabilities that an instance is better than the baseline, practically equal or worse are those "
@@ -212,21 +236,27 @@ def describe_result(comparison: Comparison, pair: Pair) -> str:
 def describe_to_publish(comparison: Comparison) -> str:
     """Return methods and results, each as a paragraph, and the sources that they cite."""
     methods = describe_methods(comparison)
-    results = [*(describe_result(comparison, pair) for pair in comparison.pairs), *describe_limits(comparison)]
+    results = [
+        *comparison.nested,
+        *(describe_result(comparison, pair) for pair in comparison.pairs),
+        *describe_limits(comparison),
+    ]
     sources = [f"- {source}" for cited, source in SOURCES.items() if cited in methods]
     return "\n".join([f"Methods. {methods}", "", f"Results. {' '.join(results)}", "", "Sources.", *sources])
 
 
+def _items(comparison: Comparison) -> str:
+    return plural_of(comparison.item)
+
+
+def _bases(comparison: Comparison) -> str:
+    """Return what the compared values are: ``mean over speakers``."""
+    bases = dict.fromkeys(_BASES[pair.basis] for pair in comparison.pairs)
+    return " or ".join(bases).format(items=_items(comparison))
+
+
 def _comparisons(comparison: Comparison) -> str:
     return counted(comparison.n_comparisons, "comparison")
-
-
-def _seeds(number: int) -> str:
-    return counted(number, "seed")
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _interval(pair: Pair) -> str:

@@ -60,7 +60,7 @@ def test_the_baseline_of_some_instances_is_the_best_of_these(experiment):
 @pytest.mark.parametrize(("metric", "rope", "is_said"), [("accuracy", 0.01, False), ("loss", 0.01, True), ("loss", 0.2, False)])
 def test_a_rope_for_shares_is_questioned_for_a_metric_that_is_none(experiment, metric, rope, is_said):
     limits = " ".join(describe_limits(compare_in(experiment, metric=metric, rope=rope)))
-    assert ("±0.01 suits shares, and this metric is none" in limits) is is_said
+    assert ("±0.01 suits shares, which this metric is not" in limits) is is_said
 
 
 def test_an_instance_that_was_never_begun_is_refused_where_it_is_named(experiment):
@@ -160,7 +160,7 @@ def test_experiments_with_other_folds_are_compared_over_the_items_that_both_test
     assert pair.of_items == pytest.approx({"speaker 1": 0.4, "speaker 2": 0.1, "speaker 3": 0.0})
     assert (pair.mean, pair.baseline_mean) == pytest.approx((2.3 / 3, 0.6))
     assert pair.of_folds == {}
-    assert "other folds; compared over the items that both have tested" in describe_limits(found)[0]
+    assert "different folds; the comparison is over the items that both have tested" in describe_limits(found)[0]
     write_json(other.folder.folds_file, content | {"index_hash": "j", "folds": deals})
     with pytest.raises(ResultsError, match=r"the corpus is not that of .*\(j and i\)"):
         compare_in(experiment, 1, f"{other.folder.path}:1")
@@ -289,7 +289,7 @@ def test_undefined_folds_are_named(experiment):
 
     assert list(found.pairs[0].of_folds) == [1, 3]
     assert "left out: fold 2 (accuracy is undefined)" in describe_limits(found)[0]
-    assert "2 items tested, too few for a test." in describe_limits(found)[1]
+    assert "Only 2 items tested: too few for a test." in describe_limits(found)[1]
 
 
 def test_instances_that_differ_in_the_seed_alone_are_no_competitors(experiment):

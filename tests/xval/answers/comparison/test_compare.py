@@ -117,7 +117,7 @@ def test_holm_adjusts_for_all_comparisons_with_the_baseline_and_no_others():
     assert math.isnan(found.pairs[4].p_holm)  # no deviation, no test, none of the family
     assert found.n_comparisons == 4
     assert {pair.level for pair in found.pairs} == {0.05 / 4}
-    assert "p was adjusted for 4 comparisons with the baseline (Holm, 1979)" in describe_to_publish(found)
+    assert "p values were adjusted for 4 comparisons with the baseline (Holm, 1979)" in describe_to_publish(found)
 
 
 def test_repeats_are_training_runs_and_no_further_items():
@@ -186,10 +186,10 @@ def test_figures_that_are_all_the_same_show_no_equality(figures):
 
     (pair,) = found.pairs
     assert (pair.verdict, found.n_comparisons, describe_plans(found)) == ("no test", 0, [])
-    assert "Instance 2: All differ by the same amount, so that no error can be estimated: there is no test." in describe_limits(
+    assert "Instance 2: All differ by the same amount, so no error can be estimated: there is no test." in describe_limits(
         found
     )
-    assert describe_claims(found) == ["Nothing can be claimed of instance 2 and instance 1: there is no test."]
+    assert describe_claims(found) == ["Nothing can be claimed about instance 2 and instance 1: there is no test."]
 
 
 def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
@@ -200,8 +200,8 @@ def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
     (plans, *_) = describe_plans(compare_accuracy([noisy, steady], baseline, bounds=(0.0, 1.0)))
     (mixed, *_) = describe_plans(compare_accuracy([noisy, level], baseline, bounds=(0.0, 1.0)))
 
-    assert "4 items and 1 seed, as now: none (two values differ by at most 1); 8 items" in plans
-    assert re.search(r"4 items and 1 seed, as now: 0\.\d+, in others none;", mixed)
+    assert "4 items and 1 seed (as now): none (two values differ by at most 1); 8 items" in plans
+    assert re.search(r"4 items and 1 seed \(as now\): 0\.\d+, in others none;", mixed)
 
 
 @pytest.mark.parametrize(("bounds", "most"), [((0, 1), 1.0), ((0, math.inf), math.inf), (None, math.inf)])
@@ -249,7 +249,7 @@ def test_one_item_is_not_tested():
     found = compare_accuracy([competitor("2", {1: 0.7})], competitor("1", {1: 0.5}))
 
     assert found.pairs[0].verdict == "no test"
-    assert "Instance 2: 1 item tested, too few for a test." in describe_limits(found)
+    assert "Instance 2: Only 1 item tested: too few for a test." in describe_limits(found)
     assert describe_result(found, found.pairs[0]).endswith("the difference of +0.200 was not tested.")
     assert "nan" not in str(table_rows(found))
     published = describe_to_publish(found)
@@ -291,6 +291,15 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
     )
 
 
+def test_many_folds_that_are_missing_are_named_as_ranges():
+    baseline = competitor("1", numbered([0.5] * 5), missing=range(6, 19))
+    own = competitor("2", numbered([0.6, 0.7]), missing=range(3, 19))
+
+    (limit,) = describe_limits(compare_accuracy([own], baseline))[:1]
+
+    assert "left out: folds 3-18 (missing), folds 6-18 (missing in the baseline, instance 1)." in limit
+
+
 def test_an_instance_without_a_common_fold_is_left_out_and_alone_it_is_an_error():
     baseline = competitor("1", {1: 0.5, 2: 0.6})
     other, empty = competitor("2", {1: 0.6, 2: 0.8}), competitor("3", {}, failed={1: "NaN"}, missing=[2])
@@ -312,7 +321,10 @@ def test_a_figure_that_is_not_known_of_items_is_compared_over_folds():
     assert (pair.basis, pair.claim) == ("folds", "this way of training")
     assert pair.test == corrected_t(np.array([0.7 - 0.4, 0, 0]), RATIO)
     assert not pair.of_items
-    assert "The value is not known of items: folds are compared." in describe_limits(found)[0]
+    assert (
+        "The metric has no value for each item, so folds are compared, by the corrected resampled t test"
+        in describe_limits(found)[0]
+    )
     assert "corrected resampled t test (Nadeau & Bengio, 2003)" in describe_to_publish(found)
 
 
@@ -321,9 +333,7 @@ def test_unequal_numbers_of_repeats_are_said():
 
     assert found.pairs[0].of_folds == pytest.approx({1: 0.1, 2: 0.1, 3: 0.2})
     assert found.pairs[0].claim == "these models"  # no two whole training runs
-    assert "Instance 2: Folds have 1 or 2 repeats; each fold counts with the mean of those that it has." in describe_limits(
-        found
-    )
+    assert "Instance 2: Folds have 1 or 2 seeds; each fold counts with the mean of its seeds." in describe_limits(found)
     assert "averaged over 1 or 2 seeds within a fold" in describe_to_publish(found)
 
 
@@ -344,8 +354,8 @@ def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
     assert ("Schuirmann, 1987" in methods, sources.count("- ")) == (True, 1)
     assert "Holm" not in text  # one comparison needs no adjustment
     assert "on the same 6 folds of 6 items, one seed per fold." in text
-    assert "With one training run they are about these trained models" in text
-    assert "show a difference within ±0.01" in text
+    assert "With one training run, the results are about these trained models" in text
+    assert "showed a difference within ±0.01" in text
     assert "comment 2 (instance 2) reached 0.750, the baseline 0.683 (difference +0.067, 95 % interval [" in text
 
 

@@ -1,0 +1,161 @@
+"""The gap between two groups of clips, within the classes that both have.
+
+Comes in: what was tested, and the group of each example. Goes out: a `Gap`.
+
+Groups may have different mixes of classes, and some classes are harder. So a gap is between the same classes: the mean over
+those that both groups have of the metric within each, which is direct standardisation with equal weights (Keiding and
+Clayton, Statistical Science 29, 2014). Where a metric has no value within one class, such as F1 or AUC, both groups are cut
+down to these classes.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import combinations
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xval.answers.metric_over_items import MetricOverItems
+from xval.base.errors import counted
+from xval.measures.metrics import Metric, MetricFunction
+from xval.measures.statistics.differences import cut_difference, independent_difference
+from xval.measures.statistics.intervals import Interval, figure_interval
+from xval.results.tested_examples import TestedExamples
+
+_LEVEL = 0.05
+_FEWEST_ITEMS_OF_CLASS = 2  # one is left out for an interval
+
+
+class Gap(NamedTuple):
+    """The largest difference between two groups that have 3 items or more, within the classes that both have.
+
+    Attributes:
+        higher: The group with the higher figure.
+        lower: The group with the lower one.
+        interval: Over items, 95 % for all pairs of groups together (Bonferroni).
+        n_pairs: Number of these pairs.
+        is_within_items: Whether some items have clips in both, so that their differences within items count.
+        within: The classes that it is of, in words; empty: examples have no classes.
+    """
+
+    higher: str
+    lower: str
+    value: float
+    interval: Interval | None
+    n_pairs: int
+    is_within_items: bool
+    within: str = ""
+
+
+def is_of_classes(metric: Metric) -> bool:
+    """Return whether a metric has a value within a class: a mean of examples, or of the recalls of classes."""
+    return metric.is_mean or metric.credit is not None
+
+
+class Standardised:
+    """The metric of groups over the same classes.
+
+    Args:
+        metric: The metric.
+        repeats: All that were tested, in each repeat of each deal.
+        groups: The group of each example, in each repeat.
+        all_classes: The metric of each group over all of its classes.
+        has_classes: Whether each example has one class; else the metric over all is taken.
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        repeats: Sequence[TestedExamples],
+        groups: Sequence[NDArray[np.object_]],
+        all_classes: Mapping[str, MetricOverItems],
+        *,
+        has_classes: bool,
+    ) -> None:
+        self.metric = metric
+        self._repeats, self._groups, self._all_classes = repeats, groups, all_classes
+        self._known: dict[tuple[str, tuple[int, ...]], MetricOverItems] = {}
+        self._classes: dict[str, set[int]] | None = None
+        if has_classes:
+            table = pd.DataFrame({"group": groups[0], "target": repeats[0].targets, "item": repeats[0].items})
+            n_items = table.groupby(["group", "target"])["item"].nunique()
+            kept = n_items.index[n_items >= _FEWEST_ITEMS_OF_CLASS]
+            self._classes = {group: {int(target) for own, target in kept if own == group} for group in all_classes}
+
+    def pair(self, first: str, second: str) -> tuple[MetricOverItems, MetricOverItems, int] | None:
+        """Return the metric of two groups over the classes that both have, and how many these are; None: there are none."""
+        if self._classes is None:
+            return self._all_classes[first], self._all_classes[second], 0
+        shared = tuple(sorted(self._classes[first] & self._classes[second]))
+        return (self._over(first, shared), self._over(second, shared), len(shared)) if shared else None
+
+    def _over(self, group: str, classes: tuple[int, ...]) -> MetricOverItems:
+        if (group, classes) not in self._known:
+            metric = self.metric
+            if is_of_classes(metric):
+                metric = metric._replace(function=partial(_mean_of_classes, metric.function, classes))
+            keep = [
+                (own == group) & np.isin(examples.targets, classes)
+                for examples, own in zip(self._repeats, self._groups, strict=True)
+            ]
+            over_items = MetricOverItems(metric, self._repeats, keep)
+            if not math.isfinite(over_items.figure()):  # not every item has every class
+                over_items = MetricOverItems(metric, self._repeats, keep, is_mean=False)
+            self._known[group, classes] = over_items
+        return self._known[group, classes]
+
+
+def _mean_of_classes(
+    function: MetricFunction, classes: Sequence[int], targets: NDArray[np.intp], predictions: NDArray[np.float32]
+) -> float:
+    """Return the mean over classes of a metric within each; NaN where one is missing."""
+    of_classes = [targets == number for number in classes]
+    if not all(own.any() for own in of_classes):
+        return math.nan
+    return math.fsum(function(targets[own], predictions[own]) for own in of_classes) / len(classes)
+
+
+def find_gap(groups: Sequence[str], standardised: Standardised) -> Gap | None:
+    """Return the largest difference between some groups; None: no two can be compared."""
+    gaps = []
+    for high, low in combinations(groups, 2):
+        if (over_items := standardised.pair(high, low)) is None:
+            continue
+        *pair, n_classes = over_items
+        value = pair[0].figure() - pair[1].figure()
+        if math.isfinite(value):
+            gaps.append((abs(value), value, (high, low), tuple(pair), n_classes))
+    if not gaps:
+        return None
+    size, value, (high, low), (first, second), n_classes = max(gaps, key=itemgetter(0))
+    if value < 0:
+        high, low, first, second = low, high, second, first
+    confidence = 1 - _LEVEL / len(gaps)
+    is_within = bool(np.isin(first.items, second.items).any())
+    within = f"{'mean over' * is_of_classes(standardised.metric) or 'over'} the {counted(n_classes, 'class')} that both have"
+    gap = Gap(high, low, size, None, len(gaps), is_within, within if n_classes else "")
+    if first.is_too_large or second.is_too_large:
+        return gap
+    runs = np.subtract(first.run_figures(), second.run_figures())
+    if is_within:
+        everyone = np.union1d(first.items, second.items)
+
+        def difference(drawn: NDArray[np.intp]) -> float:
+            return math.fsum(
+                sign * group.figure(np.flatnonzero(np.isin(group.items, everyone[drawn])))
+                for sign, group in ((1, first), (-1, second))
+            )
+
+        interval = figure_interval(len(everyone), difference, bounds=None, confidence=confidence, runs=runs)
+    else:
+        interval = independent_difference(
+            len(first.items), first.figure, len(second.items), second.figure, confidence=confidence, runs=runs
+        )
+    if interval is not None:
+        ends = cut_difference(interval.low, interval.high, standardised.metric.bounds)
+        interval = interval._replace(low=ends[0], high=ends[1])
+    return gap._replace(interval=interval)

@@ -1,0 +1,84 @@
+"""What would help next where instances cannot be told apart: training again, more items, or taking the simplest of them.
+
+Comes in: the differences that are not proven, and the instances. Goes out: a sentence, which the three lines, `compare` and the
+finding XV303 share.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from xval.answers.figure_text import decimals
+from xval.answers.item_words import items_word
+from xval.results.instance import InstanceResults
+from xval.settings.randomness import has_randomness
+
+_REPETITIONS = 3
+_MOST_SECONDS_TO_REPEAT = 3600  # what training once may take, so that twice more is the cheapest step
+_MOST_TIMES = 4  # as many items as were tested; nobody records more than that
+
+
+class Margin(NamedTuple):
+    """A difference that is not proven.
+
+    Attributes:
+        difference: The observed one.
+        n_items: That were tested.
+        detectable: From a number of items to the true difference that they show with a probability of 80 %; NaN: not known.
+    """
+
+    difference: float
+    n_items: int
+    detectable: Callable[[int], float]
+
+
+def ways_to_retrain(instances: Iterable[InstanceResults]) -> tuple[str, ...]:
+    """Return the settings that train instances again with another result: ``fold_repeats`` and ``repeats``.
+
+    Only balanced folds can be dealt in another way, and another seed changes nothing where nothing is drawn.
+    """
+    all_parameters = [instance.parameters for instance in instances]
+    is_balanced = all(parameters.get("fold_strategy", "balanced") == "balanced" for parameters in all_parameters)
+    return ("fold_repeats",) * is_balanced + ("repeats",) * any(map(has_randomness, all_parameters))
+
+
+def settings_to_retrain(ways: Iterable[str]) -> str:
+    """Return ``fold_repeats = 3 or repeats = 3``; empty where no way is given."""
+    return " or ".join(f"{way} = {_REPETITIONS}" for way in ways)
+
+
+def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceResults], simplest: str) -> str:
+    """Return what would tell instances apart, in a sentence.
+
+    Args:
+        margins: At least one.
+        instances: All that are compared, with finished folds.
+        simplest: What to take where nothing helps: ``the simplest instance``.
+    """
+    items = items_word(instances)
+    is_trained_once = all(instance.n_deals == instance.n_repeats == 1 for instance in instances)
+    ways = ways_to_retrain(instances)
+    if is_trained_once and ways and sum(instance.seconds for instance in instances) <= _MOST_SECONDS_TO_REPEAT:
+        return f"Run three repetitions ({settings_to_retrain(ways[:1])}): what training again would change is unknown."
+    known = [margin for margin in margins if not math.isnan(margin.detectable(margin.n_items))]
+    if not known:
+        return f"Test more {items}: no error can be estimated from these."
+    needed = [(n_more, margin) for margin in known if (n_more := _items_needed(margin)) is not None]
+    if not needed:
+        most = max(known, key=lambda margin: margin.n_items)
+        n_more = (_MOST_TIMES - 1) * most.n_items
+        return f"Take {simplest}: even {n_more} more {items} would hardly show differences as small as these."
+    n_more, margin = min(needed, key=lambda pair: pair[0])
+    size = decimals(abs(margin.difference))
+    return f"Take {simplest}, or test {n_more} more {items}: they would show a true difference of {size}, the observed one."
+
+
+def _items_needed(margin: Margin) -> int | None:
+    """Return how many more items would show the observed difference, were it the true one; None: too many."""
+    low, high = margin.n_items, _MOST_TIMES * margin.n_items
+    if not margin.detectable(high) <= abs(margin.difference):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if margin.detectable(middle) <= abs(margin.difference) else (middle, high)
+    return high - margin.n_items
