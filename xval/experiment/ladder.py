@@ -7,10 +7,12 @@ first; and later what that script declares.
 import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
+from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import Corpus
+from preprocessing.embeddings.embedder import identify
+from preprocessing.encoders import preset_names
 from preprocessing.quality.foldable import judge_folds
 from xval.base.errors import FoldsError, SettingsError
 from xval.base.json_files import naming
@@ -20,6 +22,7 @@ from xval.settings.resolve import Declaration
 MFCC: Mapping[str, object] = {"features": "mfcc", "n_mfcc": 20}
 """The features that a corpus is prepared with: those of the first step that reads spectra."""
 
+_HAND_MADE = ("opensmile-egemaps", "praat", "opensmile-compare")
 _RATE_HZ = 16000  # of config.ini; recordings of a lower rate are not resampled to it
 _TASKS = ("classification", "regression")
 
@@ -101,17 +104,30 @@ def _of_rate(rate_hz: int) -> dict[str, object]:
 def _steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
     """Return the parameters of each step."""
     simple, strong = ("svm", "svm") if has_classes else ("ridge", "svr")
-    steps: list[Mapping[str, object]] = [
+    linear = "logistic" if has_classes else "ridge"
+    hand_made = [name for name in _HAND_MADE if _is_here(name)]
+    pretrained = [name for name in preset_names() if name not in (*_HAND_MADE, "duration_level") and _is_here(name)]
+    return [
         {"architecture": "constant", "comment_1": "the most frequent class" if has_classes else "the mean"},
         {"architecture": simple, **_embedding("duration_level"), "comment_1": f"{simple} on duration and level"},
         {"architecture": strong, **MFCC, "time_parts": 3, "comment_1": f"{strong} on MFCC"},
+        *({"architecture": strong, **_embedding(name), "comment_1": f"{strong} on {name}"} for name in hand_made),
+        {"architecture": "cnn_small", "comment_1": "a small network"},
+        *(
+            {"architecture": head, **_embedding(name), "comment_1": f"{head} on {name}"}
+            for name in pretrained
+            for head in (linear, strong)
+        ),
     ]
-    if find_spec("opensmile"):
-        steps.append(
-            {"architecture": strong, **_embedding("opensmile:eGeMAPSv02"), "comment_1": f"{strong} on eGeMAPS functionals"}
-        )
-    steps.append({"architecture": "cnn_small", "comment_1": "a small network"})
-    return steps
+
+
+def _is_here(encoder: str) -> bool:
+    """Return whether the package or the files of an encoder are on this machine."""
+    try:
+        identify(read_settings([f"{name}={value}" for name, value in _embedding(encoder).items()]))
+    except SettingsError:
+        return False
+    return True
 
 
 def _of_arrays(*, has_classes: bool) -> Sequence[Mapping[str, object]]:

@@ -145,3 +145,18 @@ def test_the_steps_of_a_corpus_are_declared_as_a_script_with_its_rate_and_folds(
     assert declared.parameters == {"dataset": "toy", "num_experiment": 3, "task_type": "classification"} | rate
     assert [own["architecture"] for own in declared.instances.values()][:3] == ["constant", "svm", "svm"]
     assert declared.instances[max(declared.instances)]["architecture"] == "cnn_small"
+
+
+def test_each_pretrained_encoder_on_this_machine_is_two_steps_behind_the_network(monkeypatch):
+    here = {"praat", "wav2vec2-base"}
+    monkeypatch.setattr(ladder, "_is_here", here.__contains__)
+
+    steps = [(step["architecture"], step.get("embedding_model")) for step in ladder._steps(has_classes=True)]
+
+    assert steps[3:] == [("svm", "praat"), ("cnn_small", None), ("logistic", "wav2vec2-base"), ("svm", "wav2vec2-base")]
+
+
+def test_an_encoder_is_here_if_its_package_or_its_files_are(monkeypatch, tmp_path):
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert [ladder._is_here(name) for name in ("duration_level", "wav2vec2-base")] == [True, False]
