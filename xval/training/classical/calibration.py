@@ -16,6 +16,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.pipeline import Pipeline
 
+from xval.training.classical.kernels import decide
+
 _LOG_TEMPERATURES = (-4.0, 4.0)
 _SMALLEST_SHARE = 0.1  # of what is even among the classes: trees or neighbours that all agree are not certain
 
@@ -28,7 +30,7 @@ def scores_of(pipeline: Pipeline, features: NDArray[np.floating]) -> NDArray[np.
     if not hasattr(pipeline, "decision_function"):
         shares = np.asarray(pipeline.predict_proba(features), np.float64)
         return np.asarray(np.log(np.maximum(shares, _SMALLEST_SHARE / shares.shape[1])), np.float64)
-    values = np.asarray(pipeline.decision_function(features), np.float64)
+    values = np.asarray(decide(pipeline, features, "decision_function"), np.float64)
     return np.stack([-values, values], axis=1) if values.ndim == 1 else values
 
 

@@ -8,7 +8,7 @@ training item says nothing about what it makes of another.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -25,6 +25,8 @@ from threadpoolctl import threadpool_limits
 from xval.base.errors import JobError
 from xval.training.classical.calibration import fit_temperature, probabilities_of
 from xval.training.classical.estimators import EstimatorSpec
+from xval.training.classical.kernels import decide
+from xval.training.classical.shared_inputs import SharedInputs
 
 MOST_SPLITS = 5
 LEFT_OUT, VALIDATION = "training_items_left_out", "validation_items"
@@ -35,6 +37,10 @@ class Part(NamedTuple):
 
     features: NDArray[np.floating]
     targets: NDArray[Any]
+
+    def at(self, rows: NDArray[np.intp]) -> "Part":
+        """Return a copy of some of the examples."""
+        return Part(self.features[rows], self.targets[rows])
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class FittedEstimator:
         """
         with _threads(threads):
             if not self.has_classes:
-                values = self.pipeline.predict(features).reshape(len(features), self.n_outputs)
+                values = decide(self.pipeline, features, "predict").reshape(len(features), self.n_outputs)
                 if self.target_mean is not None and self.target_deviation is not None:
                     values = values * self.target_deviation + self.target_mean
                 return np.asarray(values, np.float32)
@@ -141,11 +147,10 @@ def fit_estimator(
         targets = targets[:, 0]
     settings, grid = list(ParameterGrid({name: list(values) for name, values in spec.grid.items()})), tuple[GridScore, ...]()
     with _threads(threads):
-        splits = []
-        if len(settings) > 1:
-            on_validation = validation if search_on_validation else None
-            splits = _splits(Part(features, targets), groups, scored, on_validation, has_classes=has_classes)
-        fewest = min([len(features), *(len(fitted.targets) for fitted, _ in splits)])
+        judge, whole = validation if search_on_validation else None, Part(features, targets)
+        is_split = len(settings) > 1 and judge is None
+        positions = _splits(whole, groups, scored, has_classes=has_classes) if is_split else []
+        fewest = min([len(features), *(len(fitted) for fitted, _ in positions)])
         settings = [candidate for candidate in settings if candidate.get("n_neighbors", 1) <= fewest]
         if not settings:
             raise JobError(f"n_neighbors: all of {spec.grid['n_neighbors']} are more than the {fewest} training examples.")
@@ -153,7 +158,8 @@ def fit_estimator(
         pipeline = spec.make(has_classes=has_classes, n_components=n_components, balanced=balanced, seed=seed)
         best = settings[0]
         if len(settings) > 1:
-            grid = _search(pipeline, spec, settings, splits, has_classes=has_classes)
+            splits = ((whole.at(fitted), whole.at(held)) for fitted, held in positions)  # copies of one split at a time
+            grid = _search(pipeline, spec, settings, splits if judge is None else [(whole, judge)], has_classes=has_classes)
             choose = max if has_classes else min
             best = choose(grid, key=lambda candidate: candidate.score).settings  # the first of them
         pipeline[-1].set_params(**spec.parameters(best, pipeline[-1]))
@@ -181,11 +187,9 @@ def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) 
 
 
 def _splits(
-    training: Part, groups: NDArray[Any], scored: NDArray[np.bool_] | None, validation: Part | None, *, has_classes: bool
-) -> list[tuple[Part, Part]]:
-    """Return what to fit and what to score, by whole items; splits that leave one class to fit are left out."""
-    if validation is not None:
-        return [(training, validation)]
+    training: Part, groups: NDArray[Any], scored: NDArray[np.bool_] | None, *, has_classes: bool
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return which examples to fit and which to score, by whole items; splits that leave one class to fit are left out."""
     features, targets = training
     scored = np.ones(len(targets), bool) if scored is None else scored
     n_items = len(np.unique(groups))
@@ -194,9 +198,7 @@ def _splits(
     cut = GroupKFold(min(MOST_SPLITS, n_items)).split(features, None, groups)
     positions = [(fitted, held[scored[held]]) for fitted, held in cut]
     splits = [
-        (Part(features[fitted], targets[fitted]), Part(features[held], targets[held]))
-        for fitted, held in positions
-        if len(held) and (not has_classes or len(np.unique(targets[fitted])) > 1)
+        (fitted, held) for fitted, held in positions if len(held) and (not has_classes or len(np.unique(targets[fitted])) > 1)
     ]
     if not splits:
         raise JobError(
@@ -210,23 +212,27 @@ def _search(
     pipeline: Pipeline,
     spec: EstimatorSpec,
     settings: Sequence[Mapping[str, Any]],
-    splits: Sequence[tuple[Part, Part]],
+    splits: Iterable[tuple[Part, Part]],
     *,
     has_classes: bool,
 ) -> tuple[GridScore, ...]:
-    """Score every setting; scaler and principal components do not depend on it and are fitted once for each split."""
-    scores = np.empty((len(settings), len(splits)))
-    for column, (fitted, held) in enumerate(splits):
+    """Score every setting; what does not depend on it is computed once for each split."""
+    scores = []
+    in_order = sorted(range(len(settings)), key=lambda row: str(settings[row].get("gamma")))  # a kernel is made once
+    for fitted, held in splits:
         before = clone(pipeline[:-1]).fit(fitted.features)
-        known, unknown = before.transform(fitted.features), before.transform(held.features)
-        for row, values in enumerate(settings):
-            estimator = clone(pipeline[-1]).set_params(**spec.parameters(values, pipeline[-1])).fit(known, fitted.targets)
-            answers = estimator.predict(unknown)
+        inputs = SharedInputs(pipeline[-1], before.transform(fitted.features), before.transform(held.features))
+        of_split = np.empty(len(settings))
+        for row in in_order:
+            estimator = clone(pipeline[-1]).set_params(**spec.parameters(settings[row], pipeline[-1]))
+            answers = inputs.fit_and_predict(estimator, fitted.targets)
             if has_classes:
-                scores[row, column] = f1_score(held.targets, answers, average="macro", zero_division=0)
+                of_split[row] = f1_score(held.targets, answers, average="macro", zero_division=0)
             else:
-                scores[row, column] = np.mean((answers.reshape(held.targets.shape) - held.targets) ** 2)
-    return tuple(GridScore(dict(values), float(mean)) for values, mean in zip(settings, scores.mean(axis=1), strict=True))
+                of_split[row] = np.mean((answers.reshape(held.targets.shape) - held.targets) ** 2)
+        scores.append(of_split)
+    means = np.mean(scores, axis=0)
+    return tuple(GridScore(dict(values), float(mean)) for values, mean in zip(settings, means, strict=True))
 
 
 @contextmanager
