@@ -42,7 +42,7 @@ def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings) -> Piece
 
     Args:
         samples: float32 (n,), mono, at ``settings.sample_rate_hz``, which is that of the embedder.
-        settings: Of these trim_db, clip_length_s, example_length_s and example_overlap decide.
+        settings: Of these vad, trim_db, clip_length_s, example_length_s and example_overlap decide.
     """
     rate_hz = settings.sample_rate_hz
     first, stop = extract.trim(samples, settings)

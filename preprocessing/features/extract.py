@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from preprocessing.features.kinds import KINDS, with_deltas
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import SMALLEST_POWER, analysis_window, mel_filters
+from preprocessing.features.voice import check_detector, find_voice
 
 # Part of the key of every feature store: raise it when a change here changes numbers.
 FEATURES_VERSION = 2
@@ -49,8 +50,10 @@ def check_settings(settings: FeatureSettings) -> None:
     """Make the window and the mel filters once, so that what is wrong with them shows before the first clip is read.
 
     Raises:
-        SettingsError: As `extract`.
+        SettingsError: As `extract`; or the detector of voice is not installed.
     """
+    if settings.vad == "silero":
+        check_detector()
     if settings.features == "embedding" or (settings.features == "waveform" and settings.frontend == "none"):
         return
     analysis_window(settings)
@@ -59,18 +62,27 @@ def check_settings(settings: FeatureSettings) -> None:
 
 
 def trim(samples: NDArray[np.float32], settings: FeatureSettings) -> tuple[int, int]:
-    """Find where a clip begins and ends without the silence at its two ends.
+    """Find where a clip begins and ends without what is no speech, and without the silence at its two ends.
 
-    A frame of n_fft samples is silent when its mean square lies more than ``trim_db`` below that of the loudest one; as
+    With ``vad = silero`` all before the first and behind the last speech goes (`find_voice`); a clip without speech stays
+    whole. A frame of n_fft samples is silent when its mean square lies more than ``trim_db`` below that of the loudest one; as
     ``librosa.effects.trim`` with the settings' frame and hop length.
 
     Args:
         samples: float32 (n,), mono, at ``settings.sample_rate_hz``.
-        settings: ``trim_db`` None keeps the whole clip.
+        settings: ``trim_db`` None and ``vad`` none keep the whole clip.
 
     Returns:
         The first sample kept, and the one behind the last.
     """
+    if settings.vad == "silero":
+        begin, end = find_voice(samples, settings.sample_rate_hz) or (0, samples.size)
+        first, stop = _trim_silence(samples[begin:end], settings)
+        return begin + first, begin + stop
+    return _trim_silence(samples, settings)
+
+
+def _trim_silence(samples: NDArray[np.float32], settings: FeatureSettings) -> tuple[int, int]:
     if settings.trim_db is None:
         return 0, samples.size
     padded = np.pad(samples, settings.n_fft // 2).astype(np.float64)

@@ -102,6 +102,7 @@ class FeatureSettings(BaseModel):
     feature_deltas: Annotated[NonNegativeInt, Field(le=2)] = 0
     f0_min_hz: PositiveFloat = 65.0
     f0_max_hz: PositiveFloat = 600.0
+    vad: Literal["none", "silero"] = "none"
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -165,12 +166,17 @@ class FeatureSettings(BaseModel):
         """Whether an example is one vector instead of frames."""
         return self.features == "embedding" and self.embedding_pooling != "none"
 
+    @property
+    def is_trimmed(self) -> bool:
+        """Whether the ends of a clip may be cut off first."""
+        return self.trim_db is not None or self.vad != "none"
+
     def stored(self) -> dict[str, Any]:
         """Return the settings that decide what a feature store holds.
 
         The samples of a corpus do not depend on what a front end makes of them, so that instances share them.
         """
-        decisive = set(type(self).model_fields) - {"frontend", "crop_s", *EMBEDDING_KEYS}
+        decisive = set(type(self).model_fields) - {"frontend", "crop_s", "vad", *EMBEDDING_KEYS}
         # Later than stores that are to keep their keys.
         decisive -= set() if "f0" in self.kinds else {"f0_min_hz", "f0_max_hz"}
         decisive -= set() if self.feature_deltas else {"feature_deltas"}
@@ -180,6 +186,8 @@ class FeatureSettings(BaseModel):
                 decisive |= {"n_fft", "hop_length"}
         if self.features == "embedding":
             decisive |= {"clip_length_s", "stretch_frames", "example_length_s", "example_overlap", *EMBEDDING_KEYS}
+        if self.vad != "none":  # so that stores of before keep their names
+            decisive |= {"vad"}
         return self.model_dump(mode="json", include=decisive)
 
     def spectral(self) -> "FeatureSettings":

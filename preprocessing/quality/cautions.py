@@ -179,7 +179,7 @@ def lost_audio(clips: "pd.DataFrame", settings: FeatureSettings) -> LostAudio:
     is_cut = lost > 0
     share = float(lost.sum() / n_samples[is_cut].sum()) if is_cut.any() else 0.0
     n_shorter = int((durations < (settings.clip_length_s or 0)).sum())
-    return LostAudio(len(durations), int(is_cut.sum()), share, n_shorter, settings.trim_db is not None)
+    return LostAudio(len(durations), int(is_cut.sum()), share, n_shorter, settings.is_trimmed)
 
 
 def cut(clips: "pd.DataFrame", settings: FeatureSettings) -> list[str]:

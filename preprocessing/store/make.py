@@ -25,6 +25,7 @@ from preprocessing.embeddings.embedder import EmbedderFacts, at_its_rate, identi
 from preprocessing.embeddings.examples import Pieces, cut_pieces
 from preprocessing.features.extract import FEATURES_VERSION, check_settings
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.voice import detector_version
 from preprocessing.features.windows import ClipExamples, clip_samples, make_examples
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
@@ -60,7 +61,7 @@ def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
 
     Returns:
         data/<dataset>/features/<key>; the key is a hash of settings, index and format versions, or ``custom``. Of an embedder
-        its weights count, not its name.
+        its weights count, not its name; of a detector of voice its version counts, too.
     """
     if corpus.is_custom:
         return corpus.folder / "features" / CUSTOM
@@ -69,6 +70,8 @@ def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
         identity = identify(settings)
         stored = at_its_rate(settings, identity).stored()
         made_of[-1:] = [{name: value for name, value in stored.items() if name != "embedding_model"}, identity.hash]
+    if settings.vad != "none":
+        made_of.append(detector_version())
     return corpus.folder / "features" / hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
 

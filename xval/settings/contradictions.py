@@ -160,6 +160,8 @@ def _check_task(settings: Settings) -> None:
                 f"{name}={getattr(settings, name)} would move audio away from its annotations; for frame_classification it is "
                 "none, and sequence_frames says how long examples are"
             )
+    if settings.vad != "none":
+        raise ValueError(f"vad={settings.vad} would move audio away from its annotations; for frame_classification it is none")
     why = "would move audio away from its annotations; random_excerpts moves both"
     _refuse(settings, ("augment_time_shift_s", "augment_speed"), why)
     if settings.event_median_frames % 2 == 0:

@@ -31,11 +31,11 @@ class SplitKernels:
     """
 
     def __init__(self, fitted: NDArray[np.floating], held: NDArray[np.floating]) -> None:
-        fitted, held = fitted.astype(np.float64), held.astype(np.float64)
-        variance = fitted.var()
-        self._gamma_scale = 1 / (fitted.shape[1] * variance) if variance else 1.0  # as scikit-learn has it
-        self._products = fitted @ fitted.T, held @ fitted.T
-        self._squares = np.diagonal(self._products[0]), _squares(held)
+        known, unknown = fitted.astype(np.float64), held.astype(np.float64)
+        variance = known.var()
+        self._gamma_scale = 1 / (known.shape[1] * variance) if variance else 1.0  # as scikit-learn has it
+        self._products = known @ known.T, unknown @ known.T
+        self._squares = np.diagonal(self._products[0]), _squares(unknown)
         self._gamma: str | float | None = None
         self._kernels = self._products
 
