@@ -55,14 +55,12 @@ more = {
 }
 
 recorders = {
-    "augment_response_db": 8,
-    "augment_noise_floor_db": -20,
-    "augment_vocal_tract": 0.12,
-    "augment_time_mask_frames": 4,
-    "augment_frequency_mask_bins": 3,
+    "recipe": "speech",
+    "batch_size": 64,
+    "learning_rate": 0.004,
     "num_epochs": 22,
-    "early_stopping": False,
-    "restore_best_weights": False,
+    "patience": 12,
+    "weight_average": None,
 }
 
 experiment[1] = {**plain, "comment_1": "plain"}
@@ -79,7 +77,7 @@ experiment[10] = {**baseline, "time_parts": 4, "comment_1": "SVM on MFCC, pooled
 if find_spec("opensmile"):  # pip install -e '.[opensmile]'
     gemaps = {"features": "embedding", "embedding_model": "opensmile:eGeMAPSv02"}
     experiment[11] = {"architecture": "svm", **gemaps, "comment_1": "SVM on eGeMAPS functionals"}
-experiment[12] = {**experiment[6], **recorders, "comment_1": "... and other recorders, the last of 22 epochs"}
+experiment[12] = {**stretched, **recorders, "comment_1": "... and other recorders, the last of 22 epochs"}
 wide = {"n_filters": (24, 48, 96, 128), "weight_average": 0.98, "num_epochs": 28}
 experiment[13] = {**experiment[12], **wide, "comment_1": "... with more filters and averaged weights"}
 

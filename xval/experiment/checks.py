@@ -30,7 +30,7 @@ from xval.models.saved.seen import read_seen
 from xval.results.job_key import JobKey
 from xval.settings.architectures import find_architecture, trains_network
 from xval.settings.classical import CLASSICAL, grid_of
-from xval.settings.resolve import Instance, describe_numbers
+from xval.settings.resolve import DEFAULT_SOURCES, Instance, describe_numbers
 from xval.settings.schema import Settings
 from xval.training.classical.checks import check_skops, check_training_items
 
@@ -97,7 +97,8 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
         )
     depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
     architecture = find_architecture(instance.settings.architecture)
-    changed = [name for name in depending if instance.sources[name] != "config.ini" and name not in architecture.feature_keys]
+    own = [name for name in depending if instance.sources[name] not in DEFAULT_SOURCES]
+    changed = [name for name in own if name not in architecture.feature_keys]
     if corpus.is_custom and (frames := instance.settings.frames):
         check_own_frames(corpus, frames, features.sample_rate_hz)
     elif corpus.is_custom and changed:

@@ -1,10 +1,11 @@
-"""Resolve config.ini < experiment < instance < --set into one typed, frozen instance, and say where each value came from.
+"""Resolve config.ini < recipe < experiment < instance < --set into a typed, frozen instance; say where each value comes from.
 
 Comes in: what a script declares, the chosen instance numbers, and overrides of the command line. Goes out: an `Instance` for
 each number. All of them are checked before any is used, and every fault is named at once.
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -22,10 +23,13 @@ from xval.settings.contradictions import checked_settings
 from xval.settings.given_objects import plain_parameters
 from xval.settings.options import Architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
+from xval.settings.recipes import recipe_settings
 from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
 from xval.settings.searched import space_faults
 
 _SHARED_SOURCES = (str(CONFIG_PATH), "config.ini", "KERAS_BACKEND", "experiment", "--set")
+DEFAULT_SOURCES = ("config.ini", "recipe")
+"""Where a setting comes from that nobody has set by itself."""
 
 
 @dataclass
@@ -184,7 +188,7 @@ def _resolve_one(
             faults.append(f"{place(name)}: {name}: {value_faults.describe_option(option, merged[name], error)}")
         sources.setdefault(name, architecture.source)
     if settings is None:
-        raise SettingsError("\n".join(faults))
+        raise SettingsError("\n".join(_name_recipe(fault, merged.get("recipe"), sources) for fault in faults))
     if is_any_backend and not settings.uses_keras:
         settings = settings.model_copy(update={"backend": BACKENDS[0]})  # the same settings whatever is installed later
     faults += [f"{place(name)}: {fault}" for name, fault in _find_other_tasks(settings, sources).items()]
@@ -204,6 +208,16 @@ def _resolve_one(
     return Instance(number, settings, options, sources)
 
 
+def _name_recipe(fault: str, recipe: object, sources: Mapping[str, str]) -> str:
+    """Return a fault with the recipe beside it that has set what the fault names."""
+    by_recipe = [name for name, source in sources.items() if source == "recipe" and re.search(rf"\b{name}\b", fault)]
+    if not by_recipe:
+        return fault
+    return (
+        f"{fault.removesuffix('.')}. recipe='{recipe}' sets {' and '.join(by_recipe)}; what an instance sets comes before it."
+    )
+
+
 def _merge_layers(
     declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
 ) -> tuple[dict[str, object], dict[str, str]]:
@@ -221,11 +235,15 @@ def _merge_layers(
         "instance": own,
         "--set": overrides,
     }
+    recipe, task_type = (
+        next((values[name] for values in reversed(layers.values()) if name in values), None) for name in ("recipe", "task_type")
+    )
+    layers = {"config.ini": defaults, "recipe": recipe_settings(recipe, task_type)} | layers
     merged: dict[str, object] = {}
     sources: dict[str, str] = {}
     for source, values in layers.items():
         try:
-            plain = plain_parameters(values, set_before=[name for name, of in sources.items() if of != "config.ini"])
+            plain = plain_parameters(values, set_before=[name for name, of in sources.items() if of not in DEFAULT_SOURCES])
         except SettingsError as error:
             place = _place(declaration, source, declaration.place(number))
             raise SettingsError("\n".join(f"{place}: {fault}" for fault in str(error).splitlines())) from error
@@ -251,7 +269,7 @@ def _find_other_tasks(settings: Settings, sources: Mapping[str, str]) -> dict[st
     return {
         name: f"'{name}' belongs to task_type {task_type} and has no effect on {settings.task_type}; leave it out."
         for name, task_type in of_others.items()
-        if sources.get(name, "config.ini") != "config.ini"
+        if sources.get(name, "config.ini") not in DEFAULT_SOURCES
     }
 
 

@@ -31,6 +31,7 @@ from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
 from xval.settings.finding_codes import join_codes
 from xval.settings.optimizer_arguments import join_arguments
+from xval.settings.recipes import RecipeName
 from xval.settings.scope import Scope
 from xval.settings.space import Choice, SearchPlan
 from xval.settings.validators import (
@@ -127,6 +128,7 @@ class Settings(FeatureSettings):
     train_where: Annotated[OptionalText, _CONDITION, Scope.LOSS] = None
     test_where: Annotated[OptionalText, _CONDITION] = None
     # model
+    recipe: Annotated[RecipeName, Scope.UNHASHED | Scope.BETWEEN_STEPS] = "none"  # what it sets is written out, and counts
     architecture: Annotated[str, BeforeValidator(architectures.known_name), Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(rename_reshaping), _NETWORK]
     normalization: Annotated[Literal["per_bin", "global", "per_clip", "none"], _NETWORK | Scope.FEATURE_LOSS]

@@ -47,7 +47,7 @@ EXPECTED = {
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
         "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", "lock", "lease_s",
         "checkpoint_minutes", *CLUSTER, "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2",
-        *FOLDS, "repeats", "search_storage", "pretrained_on", "silence", "item_name",
+        *FOLDS, "repeats", "search_storage", "pretrained_on", "silence", "item_name", "recipe",
     ),
     Scope.BETWEEN_STEPS: (
         "seed", "learning_rate", "schedule", "schedule_unit", "schedule_decay", "schedule_patience",
@@ -56,7 +56,7 @@ EXPECTED = {
         "early_stopping", "patience", "restore_best_weights",
         "monitor", "metrics", "clip_average", "class_weights", "evaluate_training", "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
-        "page", "tracking", "search_storage", "checkpoint_minutes", "pretrained_on", "silence", "item_name",
+        "page", "tracking", "search_storage", "checkpoint_minutes", "pretrained_on", "silence", "item_name", "recipe",
     ),
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
