@@ -96,7 +96,7 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
         if sha256 is not None and received != sha256:
             raise _other_file(preset, received, sha256, "Nothing of it is kept.")
         note = {"revision": commit, "weights_sha256": received, "is_checked": sha256 is not None}
-        _move(Path(staging), cache)
+        _move(Path(staging) / repository_folder(preset).name, repository_folder(preset))
     (repository_folder(preset) / NOTE_NAME).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
     placed = find_in_cache(preset)
     if placed is None:
@@ -136,10 +136,10 @@ def _sha256(path: Path) -> str:
     return str(pooch.file_hash(path, alg="sha256"))
 
 
-def _move(staging: Path, cache: Path) -> None:
-    """Move what was fetched to where the hub's cache has it: blobs before the snapshots that lead to them."""
-    for path in sorted(staging.rglob("*")):
+def _move(fetched: Path, repository: Path) -> None:
+    """Move a repository to where the hub's cache has it: blobs before the snapshots that lead to them."""
+    for path in sorted(fetched.rglob("*")):
         if path.is_symlink() or path.is_file():
-            target = cache / path.relative_to(staging)
+            target = repository / path.relative_to(fetched)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)

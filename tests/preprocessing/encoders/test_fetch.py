@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ class Hub:
         files: Their content by name.
         announced: The SHA-256 that the server says the weights have; None: the true one.
         sent: How many bytes of the weights a request gets before the connection breaks; None: all.
-        pause_s: Before the weights are sent (s).
+        pause_s: After the first bytes of the weights (s).
+        is_sending: Set when these are sent.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
@@ -43,6 +45,7 @@ class Hub:
         self.announced: str | None = None
         self.sent: int | None = None
         self.pause_s = 0.0
+        self.is_sending = threading.Event()
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -78,8 +81,11 @@ class Hub:
                 self.end_headers()
                 if with_body:
                     if is_weights:
-                        time.sleep(hub.pause_s)
                         content = content[: hub.sent]
+                        self.wfile.write(content[:1000])
+                        hub.is_sending.set()
+                        time.sleep(hub.pause_s)
+                        content = content[1000:]
                     self.wfile.write(content)
                     self.close_connection = True
 
@@ -129,7 +135,9 @@ def hub(tiny: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
     address = server.url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address)
-    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
+    hurried = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})  # between tries
+    for module in ("huggingface_hub.file_download", "huggingface_hub.utils._http"):
+        monkeypatch.setattr(f"{module}.time", hurried)
     yield server
     server.http.shutdown()
     server.http.server_close()
@@ -287,10 +295,8 @@ def test_the_command_asks_first_and_fetches_nothing_without_an_answer(hub: Hub, 
 def test_ctrl_c_leaves_nothing(hub: Hub, cache: Path) -> None:
     hub.pause_s = 20.0
     with command(hub, cache, "--yes") as process:
-        until = time.monotonic() + 60
-        while not any(path.endswith(WEIGHTS) for path in hub.requests) and time.monotonic() < until:
-            time.sleep(0.02)
-        time.sleep(0.2)
+        assert hub.is_sending.wait(60)
+        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
