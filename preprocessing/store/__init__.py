@@ -21,7 +21,7 @@ from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, check_task, write_arrays
 from preprocessing.store.examples import read_examples
 from preprocessing.store.frame_arrays import write_frame_arrays
-from preprocessing.store.moments import DAMAGE, ItemSums, Moments, read_moments
+from preprocessing.store.moments import DAMAGE, ItemSums, Moments, read_moments, read_moments_by_item
 from xval.base.errors import CorpusError, suggestion
 from xval.base.operating_system import read_regular
 
@@ -139,6 +139,14 @@ class FeatureStore:
                 sums.add(self.predictors(str(item))[of_item["row"].to_numpy()])
             return sums.moments()
         return read_moments(self.folder / layout.MOMENTS_NAME, self.items, items, n_bins=n_bins)
+
+    def moments_by_item(self) -> dict[str, Moments]:
+        """Return the sums over all examples of each item, original and augmented; of stored features, not of samples.
+
+        Raises:
+            CorpusError: moments.npz is missing or damaged.
+        """
+        return read_moments_by_item(self.folder / layout.MOMENTS_NAME, self.items, n_bins=self.example_shape[-1])
 
     def _table(self, name: str, read: "Callable[[Path], pd.DataFrame]") -> "pd.DataFrame":
         try:

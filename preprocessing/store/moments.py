@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,18 @@ def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, 
         if item not in position:
             raise CorpusError(f"{path.parent}: the feature store has no item '{item}'. {suggestion(item, all_items)}")
     rows = [position[item] for item in chosen]
+    count, total, squares = _read_sums(path, len(all_items), n_bins)
+    return Moments(int(count[rows].sum()), np.add.reduce(total[rows], axis=0), np.add.reduce(squares[rows], axis=0))
+
+
+def read_moments_by_item(path: Path, all_items: Sequence[str], *, n_bins: int) -> dict[str, Moments]:
+    """Return the sums over each item."""
+    sums = zip(all_items, *_read_sums(path, len(all_items), n_bins), strict=True)
+    return {item: Moments(int(count), total, squares) for item, count, total, squares in sums}
+
+
+def _read_sums(path: Path, n_items: int, n_bins: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return count, sum and sum of squares, a row for each item."""
     remedy = f"Delete the folder {path.parent}; the next run makes it again (arrays from a script: run the script again)."
     try:
         with open_regular(path) as file, np.load(file, allow_pickle=False) as arrays:
@@ -123,6 +136,6 @@ def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, 
         raise CorpusError(f"{path}: missing or damaged ({' '.join(str(error).split())}). {remedy}") from error
     if any(array.dtype.kind not in "iuf" or not np.isfinite(array).all() for array in (count, total, squares)):
         raise CorpusError(f"{path}: damaged (it holds what are no finite numbers). {remedy}")
-    if count.shape != (len(all_items),) or total.shape != (len(all_items), n_bins) or squares.shape != total.shape:
+    if count.shape != (n_items,) or total.shape != (n_items, n_bins) or squares.shape != total.shape:
         raise CorpusError(f"{path}: damaged (shapes {count.shape}, {total.shape}, {squares.shape}). {remedy}")
-    return Moments(int(count[rows].sum()), np.add.reduce(total[rows], axis=0), np.add.reduce(squares[rows], axis=0))
+    return count, total, squares

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from xval.base.config_file import read_default
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 from xval.base.keras_backends import installed_backends
 
 if TYPE_CHECKING:
@@ -56,6 +56,38 @@ def add_pieces(parser: argparse.ArgumentParser) -> None:
     )
     pieces.add_argument("--examples", action="store_true", help="a row for each window, cut as the experiment cut its clips")
     parser.add_argument("--every", type=float, metavar="S", help="a segment begins every S seconds (implies --segments)")
+
+
+def add_items(parser: argparse.ArgumentParser) -> None:
+    """Declare how the speaker of a file is told, for models that scale each speaker by its own clips."""
+    parser.add_argument(
+        "--item-pattern",
+        default="none",
+        metavar="REGEX",
+        help="of models with normalization = per_item: finds the speaker in a file's path (default: all files are of one)",
+    )
+
+
+def items_of(options: argparse.Namespace, model: "SavedModel", console: "Console") -> list[str] | None:
+    """Return the speaker of each file, as the argument `items` of `SavedModel.predict`, and print how they were told."""
+    from preprocessing.corpora._patterns import compile_pattern, find_in_each
+    from xval.reuse.inference.sources import list_sources
+
+    pattern = options.item_pattern
+    if not model.description.scaled_by_item:
+        if pattern != "none":
+            raise SettingsError("--item-pattern: is for models with normalization=per_item; this one answers file by file.")
+        return None
+    names = [source.name for source in list_sources(options.audio, sample_rate_hz=None, is_custom=False)]
+    items: list[str] | None = None
+    if pattern != "none":
+        compiled = compile_pattern("--item-pattern", pattern)
+        items = find_in_each("--item-pattern", compiled, 1 if compiled.groups else 0, names)
+        if "" in items:
+            raise SettingsError(f"--item-pattern {pattern}: finds no speaker in {names[items.index('')]}.")
+    count = counted(len(set(items)), "speaker") if items else "one speaker (--item-pattern tells several apart)"
+    console.print(f"normalization=per_item: {counted(len(names), 'file')} of {count}, each scaled by its own.")
+    return items
 
 
 def pieces_of(options: argparse.Namespace) -> Literal["file", "example", "segment"]:

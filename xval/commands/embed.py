@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     layers.add_argument("--layer", metavar="NAME", help="the output of this layer")
     arguments.add_pieces(parser)
+    arguments.add_items(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
         per=arguments.pieces_of(options),
         every_s=options.every,
         skip_unreadable=True,
+        items=arguments.items_of(options, model, console),
     )
     left_out = table.attrs.pop("left_out")
     names = [name for name in table if str(name).startswith("embedding_")]

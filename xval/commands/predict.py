@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_model(parser)
     arguments.add_audio(parser)
     arguments.add_pieces(parser)
+    arguments.add_items(parser)
     parser.add_argument(
         "--output",
         metavar="csv|json|xlsx|FILE",
@@ -46,7 +47,10 @@ def run(options: argparse.Namespace) -> int:
     console = make_console()
     messages = make_console(is_error=True) if output.is_printed else console
     model = arguments.load(options, messages)
-    table = model.predict(options.audio, per=arguments.pieces_of(options), every_s=options.every, skip_unreadable=True)
+    items = arguments.items_of(options, model, messages)
+    table = model.predict(
+        options.audio, per=arguments.pieces_of(options), every_s=options.every, skip_unreadable=True, items=items
+    )
     left_out, n_cut, n_silent = (table.attrs[name] for name in ("left_out", "cut", "silent"))
     if output.kind is None:
         top = keep_top(table, model, options.top)

@@ -14,6 +14,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
 from xval.data.indexed import Indexed, in_stretches, stretches
+from xval.data.item_scaling import ItemScaling
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
 
@@ -29,6 +30,7 @@ class StoredExamples:
         augmented: Whether augmented examples belong to it.
         held: The store in memory, of which examples are rows; None: read them from its files.
         clips: Only the examples of these clips belong to it; None: those of all.
+        scaling: How features that are read from the files are scaled, item by item; None: not at all.
 
     Attributes:
         table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
@@ -43,11 +45,12 @@ class StoredExamples:
         augmented: bool,
         held: HeldStore | None = None,
         clips: Collection[str] | None = None,
+        scaling: ItemScaling | None = None,
     ) -> None:
         self.table = _rows(store, items, augmented=augmented, clips=clips)
         self._items = sorted(self.table["item"].unique())
         self._held = held
-        self._files = StoreFiles(store)
+        self._files = StoreFiles(store, scaling)
         self._shape = store.example_shape
         self._item_of = np.searchsorted(np.array(self._items, dtype=object), self.table["item"].to_numpy(dtype=object))
         self._row_of = self.table["row"].to_numpy(dtype=np.int64)

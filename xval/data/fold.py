@@ -21,6 +21,7 @@ from xval.base.errors import FoldsError
 from xval.data import store_memory
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.data.frames import FrameExamples, frame_class_names
+from xval.data.item_scaling import scale_items
 from xval.data.target_scaling import target_scaling
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
@@ -79,6 +80,7 @@ def load_fold(
     frames: FrameSettings | None = None,
     random_excerpts: bool = False,
     clips: Mapping[str, Collection[str]] | None = None,
+    scaled_by_item: bool = False,
 ) -> FoldData:
     """Return the examples of one fold.
 
@@ -92,14 +94,16 @@ def load_fold(
         frames: How recordings are cut into frames, each with a label; None: clips have labels.
         random_excerpts: Train on sequences of frames from random places.
         clips: Which clips count, by side; of a side that is missing all do.
+        scaled_by_item: Scale the features of each item by its own clips, as `scale_items` does.
     """
     clips = clips or {}
-    held = store_memory.hold(store, in_memory_mb if in_memory else 0)
+    scaling = scale_items(store, fold, clips) if scaled_by_item else None
+    held = store_memory.hold(store, in_memory_mb if in_memory else 0, scaling)
     if held is not None:
         store = held.store
     known = set(store.items)
     items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES if getattr(fold, side)}
-    read: Callable[..., Examples] = partial(StoredExamples, store, held=held)
+    read: Callable[..., Examples] = partial(StoredExamples, store, held=held, scaling=scaling)
     crop = {}
     if store.is_waveform and settings is None:
         raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")

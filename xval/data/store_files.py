@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
 from xval.base.errors import CorpusError
+from xval.data.item_scaling import ItemScaling
 
 
 class StoreFiles:
-    """The predictors of a store on disk; several threads may read at a time."""
+    """The predictors of a store on disk, scaled as they are read; several threads may read at a time."""
 
-    def __init__(self, store: FeatureStore) -> None:
-        self._store = store
+    def __init__(self, store: FeatureStore, scaling: ItemScaling | None = None) -> None:
+        self._store, self._scaling = store, scaling
         self._places: dict[str, tuple[Path, int]] = {}
 
     def piece(self, item: str, first: int, stop: int) -> NDArray[np.float32]:
@@ -54,6 +55,8 @@ class StoreFiles:
                     left = left[n_bytes:]
         except OSError as error:
             raise CorpusError(f"{path}: cannot be read ({error.strerror}). Run the command again.") from error
+        if self._scaling is not None:
+            self._scaling.apply(item, rows)
 
     def _place(self, item: str) -> tuple[Path, int]:
         """Return the file of an item and where its values begin; its header is checked once."""

@@ -16,16 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore, layout, open_store
+from xval.data.item_scaling import ItemScaling
 
 
 class _Identity(NamedTuple):
-    """A store as it lies on disk; one that is written again differs."""
+    """A store as it lies on disk, and how its features are scaled; one that is written again differs."""
 
     folder: str
     device: int
     inode: int
     written_ns: int
     n_bytes: int
+    scaling: str
 
 
 class HeldStore:
@@ -38,7 +40,7 @@ class HeldStore:
         first: Where the rows of each item begin in it.
     """
 
-    def __init__(self, store: FeatureStore) -> None:
+    def __init__(self, store: FeatureStore, scaling: ItemScaling | None = None) -> None:
         self.store = store
         sizes = store.description.item_samples or store.counts
         stops = np.cumsum([sizes[item] for item in store.items])
@@ -47,6 +49,8 @@ class HeldStore:
         self.everything = np.empty((int(stops[-1]), *shape), np.float32)
         for item, first in self.first.items():
             self.everything[first : first + sizes[item]] = store.predictors(item)
+            if scaling is not None:
+                scaling.apply(item, self.everything[first : first + sizes[item]])
         self.everything.flags.writeable = False
         self._targets = {item: np.array(store.targets(item)) for item in store.items}
         self._sizes = sizes
@@ -79,23 +83,24 @@ class StoreMemory:
         with self._lock:
             return [identity.folder for identity in self._held]
 
-    def hold(self, store: FeatureStore, limit_mb: float) -> HeldStore | None:
+    def hold(self, store: FeatureStore, limit_mb: float, scaling: ItemScaling | None = None) -> HeldStore | None:
         """Return a store in memory, and drop all others but the one that is preloaded for the next job.
 
         Args:
             store: The store of the present job.
             limit_mb: What the arrays of a store may take (MB).
+            scaling: How the features of each item are scaled; None: they stay as they are.
 
         Returns:
             The held store; None: it is larger.
         """
-        identity = _identify(store.folder) if store_mb(store) <= limit_mb else None
+        identity = _identify(store.folder, scaling) if store_mb(store) <= limit_mb else None
         with self._lock:
             self._present = identity
             self._drop()
         while identity is not None:
             with suppress(_ReadElsewhereError):
-                return self._read(identity, store)
+                return self._read(identity, store, scaling)
         return None
 
     def preload(self, store: FeatureStore, limit_mb: float) -> None:
@@ -108,7 +113,7 @@ class StoreMemory:
             with suppress(_ReadElsewhereError):
                 self._read(identity, store)
 
-    def _read(self, identity: _Identity, store: FeatureStore) -> HeldStore:
+    def _read(self, identity: _Identity, store: FeatureStore, scaling: ItemScaling | None = None) -> HeldStore:
         """Return a held store; the first thread that asks reads it, others wait for it.
 
         Raises:
@@ -120,7 +125,7 @@ class StoreMemory:
         if is_read_elsewhere:
             return held.result()
         try:
-            held.set_result(HeldStore(store))
+            held.set_result(HeldStore(store, scaling))
         except BaseException as error:
             with self._lock:
                 self._held.pop(identity, None)
@@ -148,18 +153,19 @@ def store_mb(store: FeatureStore) -> float:
     return (n_bytes + counts * math.prod(store.target_shape) * targets_dtype.itemsize) / 2**20
 
 
-def _identify(folder: Path) -> _Identity:
+def _identify(folder: Path, scaling: ItemScaling | None = None) -> _Identity:
     """Return what identifies a store; it changes when the store is written again."""
     about = (folder / layout.DESCRIPTION_NAME).stat()
-    return _Identity(str(folder.resolve()), about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size)
+    key = scaling.key if scaling else ""
+    return _Identity(str(folder.resolve()), about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size, key)
 
 
 _OF_THIS_PROCESS = StoreMemory()
 
 
-def hold(store: FeatureStore, limit_mb: float) -> HeldStore | None:
+def hold(store: FeatureStore, limit_mb: float, scaling: ItemScaling | None = None) -> HeldStore | None:
     """Return a store in the memory of this process, as `StoreMemory.hold` does."""
-    return _OF_THIS_PROCESS.hold(store, limit_mb)
+    return _OF_THIS_PROCESS.hold(store, limit_mb, scaling)
 
 
 def preload(folder: Path, limit_mb: float) -> None:

@@ -12,6 +12,7 @@ from preprocessing.corpus import Corpus
 from preprocessing.parallel import count_cores
 from preprocessing.store import FeatureStore
 from xval.base.errors import SettingsError, counted
+from xval.data.item_scaling import scale_items
 from xval.data.store_memory import store_mb
 from xval.experiment.progress import task_progress
 from xval.settings.architectures import COMBINATION, input_form, trains_network
@@ -54,6 +55,8 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
             f"Embeddings of instance {instance.number}: {store.description.embedder.describe()}", soft_wrap=True, markup=False
         )
     with name_in_errors(where):
+        if instance.settings.scales_items:
+            scale_items(store)
         input_form(example_shape(store, features), instance.settings.reshaping_type, instance.settings.architecture)
     return store
 

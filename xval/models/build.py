@@ -173,6 +173,8 @@ def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Call
     """Scale the features to mean 0 and deviation 1, in float32 whatever the precision of the rest."""
     if normalization == "none":
         return inputs
+    if normalization == "per_item":  # they come scaled; the layer says where augmentation begins
+        return keras.layers.Activation("linear", dtype="float32", name="normalization")(inputs)
     if normalization == "per_clip":
         axes = list(range(1, len(inputs.shape)))
         layer = keras.layers.LayerNormalization(

@@ -13,6 +13,7 @@ from preprocessing.corpus import CUSTOM
 from xval.answers.figure_text import format_figure
 from xval.answers.pretrained import explain, judge_record
 from xval.answers.summary import SIDE_NAMES
+from xval.answers.transductive import describe_item_scaling
 from xval.base.json_files import write_atomically
 from xval.settings.schema import Settings
 
@@ -43,5 +44,12 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
     is_custom = record["store"] == CUSTOM
     origin = explain(judge_record(record, settings.model_dump()))
     return template.render(
-        record=record, settings=settings, task=settings.task, expected=expected, about=about, is_custom=is_custom, origin=origin
+        record=record,
+        settings=settings,
+        task=settings.task,
+        expected=expected,
+        about=about,
+        is_custom=is_custom,
+        origin=origin,
+        item_scaling=describe_item_scaling() if settings.scales_items else "",
     )

@@ -14,6 +14,7 @@ from xval.answers.names import names_of
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.summary import direction, main_and_own
+from xval.answers.transductive import item_scaling_of
 from xval.base.errors import counted
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns
@@ -151,4 +152,5 @@ def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: 
             f"(Holm, {counted(n, 'comparison')} per column), practically equal to it (=) by two one-sided tests, or undecided "
             f"(no mark): a claim about {' or '.join(claims)}"
         )
-    return f"{text}."
+    scaling = item_scaling_of(instances)
+    return f"{text}.{scaling and f' {scaling}'}"

@@ -13,6 +13,7 @@ from xval.answers.comparison.text import describe_methods
 from xval.answers.figure_text import interval_clause
 from xval.answers.item_words import item_word, items_word
 from xval.answers.summary import SIDE_NAMES, test_side
+from xval.answers.transductive import item_scaling_of
 from xval.base.errors import counted
 from xval.report.contents import PageContents
 from xval.report.looks import describe_looks
@@ -185,6 +186,7 @@ def _describe_training(contents: PageContents) -> str:
         if numbers := [number for number, kind in scaled.items() if kind in kinds]:
             whose = "" if len(numbers) == len(scaled) else f" of instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
             sentences.append(f"Features{whose} were {how}.")
+    sentences.append(item_scaling_of(contents.instances))
     sentences.append(_describe_selected(contents))
     sentences.append(f"Seed {_values(settings.seed for settings in trained)}, from which each fold derives its own.")
     records: list[dict[str, Any]] = [record for instance in contents.instances for record in instance.folds.values()]

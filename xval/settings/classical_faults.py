@@ -19,7 +19,8 @@ _POSITIVE = ("C", "shrinkage")
 
 def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
     """Return what is wrong with an instance, as sentences without its place; `sources`: where each setting came from."""
-    lines = network_faults(name, sources)
+    of_network = {key: source for key, source in sources.items() if key != "normalization" or not settings.scales_items}
+    lines = network_faults(name, of_network)
     if settings.features == "waveform":
         lines.append(
             f"architecture '{name}' reads stored features, and features=waveform stores samples; set features to logmel, mfcc "

@@ -34,6 +34,7 @@ def _check_together(settings: Settings) -> Settings:
     _check_clip_classes(settings)
     _check_monitor(settings)
     _check_training(settings)
+    _check_item_scaling(settings)
     _check_task(settings)
     _check_transfer(settings)
     _check_augmentation(settings)
@@ -127,6 +128,14 @@ def _check_training(settings: Settings) -> None:
             f"fold_repeats={settings.fold_repeats} repeats the cross-validation with other folds, which "
             f"fold_strategy='{settings.fold_strategy}' does not have; allowed: 1, or fold_strategy=balanced. With "
             "repeats, the same folds are trained with other seeds"
+        )
+
+
+def _check_item_scaling(settings: Settings) -> None:
+    if settings.normalization == "per_item" and settings.features == "waveform":
+        raise ValueError(
+            "normalization='per_item' scales stored features by the sums of each item, and features='waveform' stores samples; "
+            "set features to logmel, mfcc, stft or embedding, or normalization to per_bin"
         )
 
 
@@ -238,6 +247,9 @@ def _check_augmentation(settings: Settings) -> None:
     if settings.normalization == "none":
         why = "works on features of mean 0 and deviation 1, but normalization='none'; choose per_bin or global"
         _refuse(settings, on_features, why)
+    if settings.normalization == "per_item":
+        why = "changes features before they are scaled, and normalization='per_item' scales them before the network reads them"
+        _refuse(settings, ("augment_gain_db", *of_recorders), f"{why}; set it to 0 or none")
     if settings.augment_gain_db and settings.features != "mfcc" and settings.normalization == "per_clip":
         raise ValueError("augment_gain_db has no effect with normalization='per_clip', which takes the gain out again")
     has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not (is_waveform and settings.frontend == "none"))

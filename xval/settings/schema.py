@@ -131,7 +131,7 @@ class Settings(FeatureSettings):
     recipe: Annotated[RecipeName, Scope.UNHASHED | Scope.BETWEEN_STEPS] = "none"  # what it sets is written out, and counts
     architecture: Annotated[str, BeforeValidator(architectures.known_name), Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(rename_reshaping), _NETWORK]
-    normalization: Annotated[Literal["per_bin", "global", "per_clip", "none"], _NETWORK | Scope.FEATURE_LOSS]
+    normalization: Annotated[Literal["per_bin", "global", "per_clip", "per_item", "none"], _NETWORK | Scope.FEATURE_LOSS]
     # What was written before there was this setting was trained without it.
     target_scaling: Annotated[Literal["standard", "none"], AfterValidator(of_regression), Scope.NUMBERS | Scope.LOSS] = "none"
     regularization_lambda: Annotated[NonNegativeFloat, Scope.NETWORK]
@@ -221,6 +221,11 @@ class Settings(FeatureSettings):
     def scales_targets(self) -> bool:
         """Whether the model scales its answers by the statistics of the training items' targets."""
         return self.target_scaling == "standard"
+
+    @property
+    def scales_items(self) -> bool:
+        """Whether the features of each item are scaled by its own clips, before a network or estimator reads them."""
+        return self.normalization == "per_item" and self.architecture not in (architectures.ENSEMBLE, architectures.COMBINATION)
 
     @property
     def scales_loss(self) -> bool:

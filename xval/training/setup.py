@@ -68,6 +68,7 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
         frames=settings.frames,
         random_excerpts=settings.random_excerpts,
         clips=clips,
+        scaled_by_item=settings.scales_items,
     )
     build = partial(build_model, settings, job.options, store, data.training_items, clips=data.clips.get("training"))
     outside_weights = weights_from_elsewhere(job, build)

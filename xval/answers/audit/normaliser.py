@@ -17,9 +17,11 @@ from xval.answers.audit.verdict import Findings, Rule
 from xval.base.errors import CorpusError
 from xval.data.target_scaling import target_scaling
 
+TRANSDUCTIVE = "each item, of any side, is scaled by its own clips without their labels (transductive)"
 _WITHOUT_STATISTICS = {
     "per_clip": "each example is scaled by itself, so there are no statistics",
     "none": "nothing is scaled, so there are no statistics",
+    "per_item": TRANSDUCTIVE,
 }
 # Statistics are saved as float32, and sums of a store that was made again may differ in the last digits.
 _TOLERANCE = 1e-5
@@ -29,6 +31,8 @@ def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             if job.is_estimator:
+                if job.settings.scales_items:
+                    findings.notes.append(f"instance {job.record['instance']}: {TRANSDUCTIVE}")
                 raise NotCheckableError("the statistics of an estimator are in model.skops, which is not read")
             if job.is_ensemble:
                 findings.notes.append(f"instance {job.record['instance']}: an ensemble scales nothing; its members do")

@@ -76,7 +76,9 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     store = open_store(Path(job.store_folder))
     source = (CombinedFeatures if settings.architecture == COMBINATION else PooledFeatures)(job, store)
     clips = read_clips_of(settings, store.folder.parents[1])
-    data = load_fold(store, job.fold, settings.feature_settings(), in_memory=False, clips=clips)
+    data = load_fold(
+        store, job.fold, settings.feature_settings(), in_memory=False, clips=clips, scaled_by_item=settings.scales_items
+    )
     data = replace(data, training=source.training(data))
     sides = {side: source.of(examples) for side, examples in data.sides.items()}
     fitted = _fit(job, source, data, sides)

@@ -56,10 +56,13 @@ def load_training() -> WorkerTasks:
 
 
 def preload_next(folder: Path, settings: Settings) -> None:
-    """Read the feature store of a job into memory before the job begins, unless the job streams it or trains no network."""
+    """Read the feature store of a job into memory before the job begins.
+
+    Not where the job streams it, trains no network or scales items, which folds may do differently.
+    """
     from xval.data.store_memory import preload
 
-    if not settings.generator and trains_network(settings.architecture):
+    if not settings.generator and not settings.scales_items and trains_network(settings.architecture):
         preload(folder, settings.in_memory_mb)
 
 

@@ -95,6 +95,7 @@ class ModelDescription(BaseModel):
         is_custom: Whether a script made the features, so that they cannot be computed from audio.
         example_s: Length of the longest training example (s); None for custom features.
         clip_average: How the predictions of windows are combined to one of their clip.
+        scaled_by_item: Whether it reads features that are scaled by all clips of their item, as a speaker.
         backend: The Keras backend that trained it.
         dataset: The corpus.
         instance: Number of the instance.
@@ -120,6 +121,7 @@ class ModelDescription(BaseModel):
     is_custom: bool
     example_s: PositiveFloat | None
     clip_average: Literal["probabilities", "logits", "votes"]
+    scaled_by_item: bool = False
     backend: Literal["tensorflow", "torch", "jax"]
     dataset: str
     instance: int

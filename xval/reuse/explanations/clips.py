@@ -116,6 +116,11 @@ def _single(model: SavedModel) -> Member:
     task = model.description.task
     if task.target != "clip":
         raise SettingsError(f"{model.path}: explanations are of classes and numbers of clips; this model is for {task.name}.")
+    if model.description.scaled_by_item:
+        raise SettingsError(
+            f"{model.path}: trained with normalization=per_item, which scales a clip by the other clips of its speaker; "
+            "explanations are of single clips. Train with normalization=per_bin for them."
+        )
     if len(model.members) > 1:
         raise SettingsError(f"{model.path}: several models; name the fold of one, such as {model.members[0].parent}.")
     return model._members[0]

@@ -108,7 +108,9 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     corpus = find_corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
     store = open_store(corpus / "features" / Path(record["store"]).name)
     fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
-    test = load_fold(store, fold, features, in_memory=False, clips=read_clips_of(settings, corpus)).sides["test"]
+    clips = read_clips_of(settings, corpus)
+    data = load_fold(store, fold, features, in_memory=False, clips=clips, scaled_by_item=settings.scales_items)
+    test = data.sides["test"]
     parts = [predict(network, test, settings.batch_size) for network in estimator.networks]
     if estimator.pooling is not None and isinstance(test, StoredExamples):
         parts.append(estimator.pooling.pool_examples(test))

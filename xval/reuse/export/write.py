@@ -60,6 +60,11 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     """
     kind, path = find_format(format_name), find_model(model)
     described = read_description(path)
+    if described.scaled_by_item:
+        raise ExportError(
+            f"{path}: trained with normalization=per_item, which scales a speaker's features by all of its clips ahead of the "
+            "model; an export has no place for that. Train with normalization=per_bin, or use python -m xval predict."
+        )
     key = JobKey(described.instance, described.fold, described.repeat)
     part = "refit" if described.is_untested else key.folder_name
     target = output or folder_beside(path) / f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}"

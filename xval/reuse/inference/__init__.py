@@ -33,6 +33,7 @@ _SHARED = (
     "feature_settings",
     "clip_samples",
     "clip_average",
+    "scaled_by_item",
     "is_custom",
     "frames",
 )

@@ -4,8 +4,9 @@ Comes in: members, and audio. Goes out: tables of predictions, events or embeddi
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.fingerprints import short_hashes
 from xval.base.errors import AudioError, SettingsError, counted
+from xval.data.item_scaling import FEWEST_CLIPS
 from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
 from xval.reuse.inference.answer_tables import joined, table_of, tabulate
 from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
+from xval.reuse.inference.item_scaling import group_by_item, scaled
 from xval.reuse.inference.members import Member
 from xval.reuse.inference.request import Per, Request
 from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources, one_rate
@@ -100,6 +103,7 @@ class SavedModel:
         sample_rate_hz: int | None = None,
         sampling_rate: int | None = None,
         skip_unreadable: bool = False,
+        items: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Predict audio.
 
@@ -119,6 +123,8 @@ class SavedModel:
             sample_rate_hz: Rate of arrays of samples.
             sampling_rate: The same, by its name in transformers and datasets.
             skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
+            items: For a model with normalization = per_item the speaker (or other item) of each file or array, whose features
+                are scaled by all that is given of it; None: all are of one.
 
         Returns:
             path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
@@ -134,7 +140,7 @@ class SavedModel:
             SettingsError: `per` or `every_s` does not fit the model, or a rate is missing or named twice.
             CorpusError: A folder holds no audio.
         """
-        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable)
+        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], source_answers, per) for number, source_answers in of_source.items()]
         table = joined(tables, of_source.values(), left_out)
@@ -198,6 +204,7 @@ class SavedModel:
         sample_rate_hz: int | None = None,
         sampling_rate: int | None = None,
         skip_unreadable: bool = False,
+        items: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Return the output of a layer of the network, averaged over time.
 
@@ -211,6 +218,7 @@ class SavedModel:
             sample_rate_hz: As `predict`.
             sampling_rate: As `predict`.
             skip_unreadable: As `predict`.
+            items: As `predict`.
 
         Returns:
             path, start_s, end_s, embedding_0, embedding_1, ...
@@ -226,7 +234,7 @@ class SavedModel:
         if layer is not None and layers_dropped is not None:
             raise SettingsError("give layers_dropped or layer, not both.")
         answers = [self._members[0].embedder(layers_dropped, layer)]
-        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable)
+        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items)
         of_source, sources, left_out = self._collect(request, answers)
         tables = []
         for number, source_answers in of_source.items():
@@ -239,13 +247,14 @@ class SavedModel:
 
     def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return the answers for each readable source by its number, all sources, and what is left out."""
-        audio, per, every_s, sample_rate_hz, skip_unreadable = request
+        audio, per, every_s, sample_rate_hz, skip_unreadable, items = request
         request.check(self.description)
         sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
         failed: dict[int, AudioError] = {}
 
-        def inputs() -> Iterator[tuple[int, Inputs]]:
-            for number, source in enumerate(sources):
+        def inputs(numbers: Iterable[int]) -> Iterator[tuple[int, Inputs]]:
+            for number in numbers:
+                source = sources[number]
                 try:
                     for examples in self._inputs(source, per, every_s):
                         yield number, self._checked(examples, source)
@@ -255,7 +264,14 @@ class SavedModel:
                     failed[number] = error
 
         pieces: dict[int, list[Answers]] = defaultdict(list)
-        for number, piece in answer_in_batches(inputs(), answers):
+        if self.description.scaled_by_item:
+            fewest = 1 if per == "segment" else FEWEST_CLIPS
+            groups = group_by_item([source.name for source in sources], items, fewest)
+            of_items = (scaled(item, inputs(numbers)) for item, numbers in groups.items())
+            given: Iterable[tuple[int, Inputs]] = chain.from_iterable(of_items)
+        else:
+            given = inputs(range(len(sources)))
+        for number, piece in answer_in_batches(given, answers):
             pieces[number].append(piece)
         left_out = [LeftOut(number, sources[number].name, str(error)) for number, error in sorted(failed.items())]
         return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out

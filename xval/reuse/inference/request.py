@@ -1,7 +1,7 @@
 """What is asked of a saved model: which audio, and a row for what."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from xval.base.errors import SettingsError
@@ -19,6 +19,7 @@ class Request(NamedTuple):
     every_s: float | None
     sample_rate_hz: int | None
     skip_unreadable: bool
+    items: Sequence[str] | None = None
 
     def check(self, description: ModelDescription) -> None:
         """Refuse options that do not fit the model.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
+from xval.answers.transductive import describe_item_scaling
 from xval.base.errors import AudioError, CorpusError, SettingsError
 from xval.folds.random_split import is_random_split
 from xval.measures.answered import Answered
@@ -156,9 +157,12 @@ def _measure(
         return (*_measure_recordings(model, clips, labelled.true.targets, model.description.frames, progress), 0)
     tables: list[pd.DataFrame] = []
     reasons = [""] * len(clips)
-    for first in range(0, len(clips), _CLIPS_AT_ONCE):
-        numbers = range(first, min(first + _CLIPS_AT_ONCE, len(clips)))
-        table = model.predict([clips.audio(number) for number in numbers], skip_unreadable=True)
+    items = clips.table["item"].astype(str) if model.description.scaled_by_item else None
+    n_at_once = _CLIPS_AT_ONCE if items is None else len(clips)  # all of an item are scaled together
+    for first in range(0, len(clips), n_at_once):
+        numbers = range(first, min(first + n_at_once, len(clips)))
+        audio = [clips.audio(number) for number in numbers]
+        table = model.predict(audio, skip_unreadable=True, items=None if items is None else items.tolist())
         for left_out in table.attrs["left_out"]:
             reasons[first + left_out.number] = left_out.reason
         if len(table):
@@ -224,6 +228,8 @@ def _warnings(
     model: "SavedModel", about_seen: list[str], labels: MatchedLabels | None, n_unreadable: int, n_cut: int
 ) -> list[str]:
     lines = list(about_seen)
+    if model.description.scaled_by_item:
+        lines.append(describe_item_scaling())
     if labels and labels.unknown:
         counted = model.description.task.label_word
         listed = "; ".join(describe_unknown(labels.unknown, model.class_names))

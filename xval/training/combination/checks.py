@@ -30,6 +30,11 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> di
             f"models: {path} has no model.json beside it, which says of which features it was made. Copy it from the folder "
             "where the model was trained"
         )
+    if described.get("scaled_by_item"):
+        raise SettingsError(
+            f"models: {path} was trained with normalization=per_item, and a combination hears features that are not scaled. "
+            "Train that instance with normalization=per_bin"
+        )
     check_made_for(path, described["feature_settings"], features, is_custom=is_custom)
     return described
 

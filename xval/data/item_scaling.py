@@ -1,0 +1,80 @@
+"""The scaling of each item's features by its own clips (normalization = per_item), which looks at no label.
+
+Comes in: an open store, or features of new clips. Goes out: an `ItemScaling`, which scales rows of an item in place. The store
+stays as it is: features are scaled as they are read, so that networks and estimators of scikit-learn get the same.
+
+It is known as speaker normalisation (Busso et al. 2011, "Iterative feature normalization for emotional speech detection"), and
+is transductive: of the items that are tested, too, all clips are heard before the first is answered.
+"""
+
+from collections.abc import Collection, Mapping
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.clips.listing import shorten
+from preprocessing.store import FeatureStore
+from preprocessing.store.moments import Moments
+from xval.base.errors import SettingsError
+from xval.folds.plan import Fold
+
+FEWEST_CLIPS = 2
+_SMALLEST_DEVIATION = 1e-4  # as of the layers that normalise
+
+
+class ItemScaling:
+    """Mean and deviation of each item.
+
+    Args:
+        moments: The sums over the clips that scale each item.
+
+    Attributes:
+        key: Differs where the statistics do.
+    """
+
+    def __init__(self, moments: Mapping[str, Moments]) -> None:
+        self._statistics: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        digest = blake2b(digest_size=16)
+        for item, sums in moments.items():
+            deviation = np.sqrt(sums.variance() + _SMALLEST_DEVIATION**2)
+            self._statistics[item] = sums.mean().astype(np.float32), deviation.astype(np.float32)
+            digest.update(item.encode() + b"".join(values.tobytes() for values in self._statistics[item]))
+        self.key = digest.hexdigest()
+
+    def apply(self, item: str, rows: NDArray[np.float32]) -> None:
+        """Scale rows of an item, float32 (n_rows, ..., n_bins), in place; of an item without clips nothing is changed."""
+        if item in self._statistics:
+            mean, deviation = self._statistics[item]
+            rows -= mean
+            rows /= deviation
+
+
+def scale_items(
+    store: FeatureStore, fold: Fold | None = None, clips: Mapping[str, Collection[str]] | None = None
+) -> ItemScaling:
+    """Return the scaling of the items of a store, each by its own clips; augmented copies are scaled and do not count.
+
+    Args:
+        store: Of features.
+        fold: Which item is on which side; needed with `clips`.
+        clips: Which clips count, by side; of a side that is missing all do.
+
+    Raises:
+        SettingsError: An item has a single clip, which would be scaled by itself.
+        CorpusError: The moments of the store are damaged.
+    """
+    examples = store.examples[~store.examples["augmented"]]
+    for side, of_side in (clips or {}).items():
+        examples = examples[~examples["item"].isin(getattr(fold, side)) | examples["clip"].isin(of_side)]
+    n_clips = examples.groupby("item")["clip"].nunique()
+    if len(lonely := n_clips.index[n_clips < FEWEST_CLIPS]):
+        raise SettingsError(
+            f"normalization='per_item' scales each item by its own clips, and in {store.folder} these have a single one: "
+            f"{shorten(list(map(str, lonely)), 5)}. Two or more of each are wanted: leave such items out of the corpus, or set "
+            "normalization to per_bin or per_clip."
+        )
+    if len(examples) == len(store.examples):
+        return ItemScaling(store.moments_by_item())
+    by_item = {str(item): set(of_item) for item, of_item in examples.groupby("item")["clip"]}
+    return ItemScaling({item: store.moments([item], clips) for item, clips in by_item.items()})
