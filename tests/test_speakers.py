@@ -6,9 +6,12 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from xval import load_model
+from xval.answers.read import read_instances
 from xval.base.errors import SettingsError
+from xval.results.folder import ExperimentFolder
 
 SCALED = {"normalization": "per_item"}
 SENTENCE = "were scaled for each item by its own clips, of tested items too, without labels (transductive"
@@ -83,3 +86,69 @@ def test_page_table_audit_and_model_card_say_that_it_is_transductive(run):
 def test_what_a_scaled_speaker_cannot_have_is_refused(make_settings, changes, said):
     with pytest.raises(SettingsError, match=re.escape(said)):
         make_settings(**SCALED, **changes)
+
+
+@pytest.fixture
+def diagnosed(in_process, eagerly, tones):
+    """Return a project whose eight speakers are each of one class, with four clips."""
+    lines = ["path,item,label"]
+    rng = np.random.default_rng(0)
+    for speaker in range(8):
+        for take in range(4):
+            pitch_hz = (600, 1100)[speaker % 2] * (1 + 0.3 * rng.normal())
+            samples = 0.3 * np.sin(2 * np.pi * pitch_hz * np.arange(2000) / 8000) + 0.05 * rng.normal(size=2000)
+            soundfile.write(tones.folder / "audio" / f"d{speaker}_{take}.wav", samples, 8000)
+            lines.append(f"d{speaker}_{take}.wav,d{speaker},{('well', 'ill')[speaker % 2]}")
+    (tones.folder / "audio" / "diagnoses.csv").write_text("\n".join(lines))
+    tones.prepare("diagnoses.csv")
+    return tones
+
+
+@pytest.mark.parametrize("how", ["mean", "vote"])
+def test_one_decision_for_each_speaker_is_what_figures_intervals_and_tables_are_of(diagnosed, how):
+    diagnosed.write_script(
+        {"architecture": "knn", "n_neighbors": (3,)}, {"architecture": "logistic", "C": (1.0,)},
+        item_decision=how, num_folds=4, page="complete", **diagnosed.settings,
+    )  # fmt: skip
+    ended = diagnosed.run()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "test item accuracy" in ended.stdout
+
+    # By hand, from the answers to clips: the mean, or the share of votes with ties broken by it; then the share of speakers.
+    tables = [pd.read_parquet(path) for path in sorted((diagnosed.results / "instance_1").glob("fold_*/predictions.parquet"))]
+    clips = pd.concat([table.query("side == 'test'") for table in tables])
+    clips["voted"] = (clips["probability_well"] > 0.5).astype(float)
+    score = clips.groupby("item")["probability_well" if how == "mean" else "voted"].mean()
+    mean = clips.groupby("item")["probability_well"].mean()
+    is_well = np.where(score == 0.5, mean > 0.5, score > 0.5)
+    right = is_well == np.array([name[1] in "0246" for name in score.index])
+
+    instance = read_instances(ExperimentFolder(diagnosed.results), [1])[0]
+    accuracy = instance.item_figure("clip_test", "accuracy")
+    assert accuracy["items"] == pytest.approx(right.mean())
+    assert accuracy["method"] == ("exact limit" if right.all() else "Wilson")
+    assert accuracy["chance"] == pytest.approx(0.5)  # half of the speakers are ill
+    counted = sum(
+        np.sum(record["confusion_matrix"]["test"]) for (instance, _), record in diagnosed.records().items() if instance == 1
+    )
+    assert counted == 8
+    compared = " ".join(diagnosed.run_module("xval", "compare", str(diagnosed.results)).stdout.split())
+    assert "of items" in compared
+    latex = " ".join(diagnosed.run_module("xval", "report", str(diagnosed.results), "--latex").stdout.split())
+    assert "Each item has one decision" in latex
+    assert "values, intervals and chance are of items" in (diagnosed.results / "report.html").read_text()
+    checked = diagnosed.run_module("xval", "check", str(diagnosed.results))
+    assert checked.returncode == 0, checked.stdout
+    said = diagnosed.run_module("xval", "evaluate", str(diagnosed.results / "instance_1" / "fold_1"), "toy")
+    assert "Each item has one decision" in " ".join(said.stdout.split())
+
+
+def test_speakers_of_several_labels_have_no_one_decision(run):
+    with pytest.raises(AssertionError, match=r"clips of 5 of 5 items of dataset 'toy' have different labels: s0 has 2"):
+        run({"architecture": "svm"}, item_decision="mean")
+
+
+@pytest.mark.parametrize("task_type", ["regression", "multilabel_classification"])
+def test_votes_are_of_classes(make_settings, task_type):
+    with pytest.raises(SettingsError, match="item_decision='vote'"):
+        make_settings(task_type=task_type, item_decision="vote")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from xval.answers.finding import Finding
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
-from xval.answers.summary import SIDE_NAMES, direction, test_side
+from xval.answers.summary import direction, side_name, test_side
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
 from xval.settings.architectures import trains_network
@@ -24,7 +24,7 @@ def not_above_chance(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         Code.NOT_ABOVE_CHANCE,
-        f"Not above chance: {name_instances(numbers, done)}, whose 95 % interval of {SIDE_NAMES[side]} {metric} contains "
+        f"Not above chance: {name_instances(numbers, done)}, whose 95 % interval of {side_name(side, done)} {metric} contains "
         "chance or is worse.",
         f"Do not rank these; {what_to_try(done, numbers)}, or test more {items_word(done)}.",
         tuple(numbers),

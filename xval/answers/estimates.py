@@ -177,8 +177,8 @@ def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedM
     def measure(targets: "NDArray[Any]", predictions: "NDArray[Any]") -> float | None:
         return finite_or_none(metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name])
 
-    clip_average = None if task.target == "frame" else written.settings.clip_average
-    parts = read_fold(task, record["fold"], path, record.get("class_names", []), clip_average)
+    averaging = None if task.target == "frame" else written.settings.averaging
+    parts = read_fold(task, record["fold"], path, record.get("class_names", []), averaging)
     clips = parts["clip_metrics"]["test"]
     by_item = zip(clips.names, clips.rows, strict=True)
     return {

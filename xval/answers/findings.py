@@ -18,7 +18,7 @@ from xval.answers.next_step import Margin, describe_next_step
 from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, direction
+from xval.answers.summary import direction, side_name
 from xval.answers.training_findings import below_estimator, edge_of_search, last_epoch
 from xval.base.errors import first_of
 from xval.folds.random_split import count_lone_clips
@@ -263,7 +263,7 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     number, margin = next(iter(ties.items()))
     is_higher = bool(direction(done, ranking.metric))
     low, middle, high = sorted(end if is_higher else 0 - end for end in margin)
-    best_of = f"{'highest' if is_higher else 'lowest'} {SIDE_NAMES[ranking.side]} {ranking.metric}"
+    best_of = f"{'highest' if is_higher else 'lowest'} {side_name(ranking.side, done)} {ranking.metric}"
     n_items = len({item for record in best.folds.values() for item in record["items"]["validation"]})
     margins = [
         Margin(margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items))

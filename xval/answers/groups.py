@@ -22,6 +22,7 @@ from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError, counted, suggestion
 from xval.base.module_places import looking_in
 from xval.base.numbers import finite_or_none
+from xval.data.clip_average import Averaging
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Interval
@@ -103,9 +104,9 @@ def read_tested(instance: InstanceResults) -> AnsweredInstance:
     n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, n_classes)
     if n_values > _MOST_VALUES:
         raise ResultsError(f"{where}: the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES}).")
-    clip_average = instance.settings.clip_average if instance.has_windows else None
+    averaging = Averaging(instance.settings.clip_average) if instance.has_windows else None  # groups are of clips
     try:
-        read = read_repeats(instance, repeats, clip_average)
+        read = read_repeats(instance, repeats, averaging)
     except FileNotFoundError as error:
         raise ResultsError(f"{error.filename}: missing. Move its folder away to run that part again.") from error
     if not read:

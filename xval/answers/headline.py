@@ -17,7 +17,7 @@ from xval.answers.nested_selection import NestedInstance, bias_text, choose_nest
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, chance_level, test_side
+from xval.answers.summary import chance_level, side_name, test_side
 from xval.answers.training_findings import last_epoch
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.folds.random_split import is_random_split
@@ -54,7 +54,7 @@ def find_headline(instances: Sequence[InstanceResults]) -> Headline:
         return _nothing_finished(instances)
     ranking = rank_instances(done)
     if ranking.selected is None and len(done) > 1:
-        value = f"{SIDE_NAMES[ranking.side]} {ranking.metric}".replace("_", " ")
+        value = f"{side_name(ranking.side, done)} {ranking.metric}".replace("_", " ")
         return Headline(
             f"No instance is selected: none has a {value}.",
             "Claim nothing of the best one: only validation may choose it.",

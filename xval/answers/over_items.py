@@ -94,8 +94,7 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
     elif n_values > MOST_VALUES:
         over_items["missing"] = f"the predictions are {n_values} probabilities, more than are read ({MOST_VALUES})"
     for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
-        clip_average = settings.clip_average if side == "clip_test" else None
-        examples = read_repeats(instance, repeats, clip_average)
+        examples = read_repeats(instance, repeats, settings.averaging if side == "clip_test" else None)
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         over_items["figures"][side] = _measure(task, examples, known, further or {})
         decided = examples

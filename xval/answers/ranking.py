@@ -16,7 +16,7 @@ from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, chance_level, direction, has_windows, main_and_own, test_side
+from xval.answers.summary import chance_level, direction, has_windows, main_and_own, side_name, test_side
 from xval.measures.statistics.comparison import quick_intervals
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
@@ -127,7 +127,7 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
     """Return one or two sentences on the selected one of at least one instance: the reason, and its test figures."""
     ranking = rank_instances(instances)
-    figure_name = f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
+    figure_name = f"{side_name(ranking.side, instances)} {ranking.metric}"
     if ranking.selected is None:
         is_done = any(len(instance.folds) for instance in instances)
         return f"No instance is selected: none has a {figure_name}." if is_done else "No fold is finished yet."
@@ -164,7 +164,7 @@ def summary_table(
     tested = tested_columns(instances)
     columns = [(ranking.side, ranking.metric), *tested]
     header = (
-        "instance", "name", *(f"{SIDE_NAMES[side]} {metric}" for side, metric in columns), "time", "folds",
+        "instance", "name", *(f"{side_name(side, instances)} {metric}" for side, metric in columns), "time", "folds",
     )  # fmt: skip
     numbers = [instance.number for instance in instances]
     shown = set(numbers if most is None else ranking.best_of(numbers, most))

@@ -5,14 +5,15 @@ Comes in: instances. Goes out: names of columns, and the texts and numbers that 
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from xval.answers.item_words import ITEM, item_word
 from xval.measures.metrics import higher_is_better, metric_names
 from xval.results.instance import InstanceResults
-from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS
+from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
 
-# The sides of a table from first to last, and their names in headers.
-SIDE_NAMES = {
+# The sides of a table from first to last, and their names in headers; `side_name` has those of items.
+_SIDE_NAMES = {
     "clip_test": "test clip",
     "test": "test",
     "clip_validation": "validation clip",
@@ -46,6 +47,18 @@ def has_windows(instances: Iterable[InstanceResults]) -> bool:
     return any(instance.has_windows for instance in instances)
 
 
+def side_name(side: str, instances: Iterable[InstanceResults] = ()) -> str:
+    """Return what a side is called: ``test``, ``test clip``, or ``test speaker`` where each item has one decision."""
+    deciding = [instance for instance in instances if instance.settings.item_decision != "none"]
+    return _SIDE_NAMES[side].replace("clip", item_word(deciding)) if deciding else _SIDE_NAMES[side]
+
+
+def record_side(record: Mapping[str, Any], settings: Settings) -> str:
+    """Return what the side is called that the record of a final model quotes."""
+    name = _SIDE_NAMES[record["expected_side"]]
+    return name if settings.item_decision == "none" else name.replace("clip", ITEM)
+
+
 def test_side(instances: Sequence[InstanceResults]) -> str:
     """Return the side of the main test figures: that of clips if clips are cut into windows."""
     return "clip_test" if has_windows(instances) else "test"
@@ -65,7 +78,7 @@ def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str
     that is undefined in every fold and pooled, and one of `_SAME` that has the values of the other.
     """
     apart = () if has_windows(instances) else ("clip_test", "clip_validation")
-    sides = [side for side in SIDE_NAMES if side not in apart]
+    sides = [side for side in _SIDE_NAMES if side not in apart]
     tasks = {instance.task.name: instance.task for instance in instances}
     main = [name for task in sorted(tasks) for name in tasks[task].main_metrics]
     known = list(dict.fromkeys([*main, *(name for task in sorted(tasks) for name in metric_names(task))]))

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from xval.answers.finding import Finding
 from xval.answers.names import name_instances
-from xval.answers.summary import SIDE_NAMES, direction, has_windows
+from xval.answers.summary import direction, has_windows, side_name
 from xval.answers.trials import fold_trials, value_text
 from xval.base.errors import SettingsError, first_of
 from xval.base.numbers import finite_or_nan
@@ -118,7 +118,7 @@ def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
     values = f"{reached:.3f}{' at best' if len(worse) > 1 else ''} against {sign * means[best.number]:.3f}"
     return Finding(
         Code.BELOW_ESTIMATOR,
-        f"{whose} worse than the estimator {name_instances([best.number], done)}: {SIDE_NAMES[side]} {metric} {values}.",
+        f"{whose} worse than the estimator {name_instances([best.number], done)}: {side_name(side, done)} {metric} {values}.",
         "Train longer (num_epochs), with another learning_rate or a smaller network, or take the estimator.",
         tuple(worse),
     )

@@ -6,6 +6,7 @@ Comes in: an instance and its predictions.parquet files. Goes out: jobs, and `Te
 from collections.abc import Iterable, Mapping
 
 from xval.answers.deals import folds_of_deals
+from xval.data.clip_average import Averaging
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import TestedExamples, read_examples
@@ -30,9 +31,9 @@ def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
 
 
 def read_repeats(
-    instance: InstanceResults, repeats: Iterable[Mapping[int, JobKey]], clip_average: str | None
+    instance: InstanceResults, repeats: Iterable[Mapping[int, JobKey]], averaging: Averaging | None
 ) -> list[TestedExamples]:
     """Return all that was tested in each repeat; the arguments are those of `whole_repeats` and `read_examples`."""
     class_names = next(iter(instance.folds.values())).get("class_names", [])
     files = [{fold: instance.predictions_file(key) for fold, key in jobs.items()} for jobs in repeats]
-    return [read_examples(instance.task, paths, class_names, clip_average) for paths in files]
+    return [read_examples(instance.task, paths, class_names, averaging) for paths in files]

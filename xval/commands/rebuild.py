@@ -20,7 +20,7 @@ from pathlib import Path
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.answers.figure_text import format_test
 from xval.answers.read import read_instances
-from xval.answers.summary import SIDE_NAMES, test_side
+from xval.answers.summary import side_name, test_side
 from xval.base.errors import counted
 from xval.base.terminal import write_line
 from xval.report.index_page import update_index
@@ -67,5 +67,5 @@ def _rebuild(folder: ExperimentFolder, names: list[str]) -> int:
     for instance in read_instances(folder, written if figures else []):
         side = test_side([instance])
         test_figures = [f"{label} {format_test(instance, side, name)}" for label, name in figures.items()]
-        console.print(f"instance {instance.number}: {SIDE_NAMES[side]} {'; '.join(test_figures)}", markup=False)
+        console.print(f"instance {instance.number}: {side_name(side, [instance])} {'; '.join(test_figures)}", markup=False)
     return EXIT_FAILED if damaged else 0

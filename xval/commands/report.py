@@ -103,8 +103,8 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     comparisons = {}
     if baseline is not None and len(chosen) > 1:
         numbers = [instance.number for instance in chosen]
-        for _, name, _ in main_columns(chosen, chosen[0].task.main_metrics):
-            comparisons[name] = compare_instances(folder, numbers, baseline=baseline, metric=name)
+        for column in main_columns(chosen, chosen[0].task.main_metrics):
+            comparisons[column.name] = compare_instances(folder, numbers, baseline=baseline, metric=column.name)
     finished = [instance for instance in instances if instance.folds]
     table = make_table(chosen, comparisons, choose_nested(finished, rank_instances(finished)))
     if options.latex:

@@ -1,10 +1,32 @@
-"""Combine the predictions of the examples of each clip to one of the clip.
+"""Combine the predictions of the examples of each clip to one of the clip, and those of the clips of each item to one of it.
 
 Comes in: predictions per example, and the clip of each. Goes out: predictions per clip.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+
+_OF_TIES = np.float32(1e-4)  # share of the mean probability in a majority: it decides between equal votes alone
+
+
+class Averaging(NamedTuple):
+    """How predictions are combined, one level after the other.
+
+    Attributes:
+        clips: probabilities, logits or votes: of the examples of each clip.
+        items: none, mean or vote: of the clips of each item, whose answer is then one decision.
+    """
+
+    clips: str
+    items: str = "none"
+
+    @property
+    def levels(self) -> list[tuple[str, str]]:
+        """The column whose values are combined, and how as `combine_examples` names it, for each level."""
+        of_items = {"none": [], "mean": [("item", "probabilities")], "vote": [("item", "majority")]}
+        return [("clip", self.clips), *of_items[self.items]]
 
 
 def combine_examples(predictions: NDArray[np.float32], clip_of: NDArray[np.int64], clip_average: str) -> NDArray[np.float32]:
@@ -14,15 +36,17 @@ def combine_examples(predictions: NDArray[np.float32], clip_of: NDArray[np.int64
         predictions: float32 (n_examples, n_outputs).
         clip_of: int64 (n_examples,), the number of the clip of each, from 0 without gaps.
         clip_average: probabilities: their mean; logits: the mean of their logarithms, scaled to the sum 1; votes: the share
-            of the examples that have this class as the most probable one.
+            of the examples that have this class as the most probable one; majority: the same, and of classes with as many
+            votes the one of the higher mean probability.
 
     Returns:
         float32 (n_clips, n_outputs).
     """
     if clip_average == "logits":
         predictions = np.log(np.maximum(predictions, np.finfo(np.float32).tiny))
-    elif clip_average == "votes":
-        predictions = np.eye(predictions.shape[1], dtype=np.float32)[predictions.argmax(axis=1)]
+    elif clip_average in ("votes", "majority"):
+        votes = np.eye(predictions.shape[1], dtype=np.float32)[predictions.argmax(axis=1)]
+        predictions = votes if clip_average == "votes" else (1 - _OF_TIES) * votes + _OF_TIES * predictions
     sums = np.zeros((clip_of.max() + 1, predictions.shape[1]))
     np.add.at(sums, clip_of, predictions)
     means = sums / np.bincount(clip_of)[:, None]

@@ -12,6 +12,7 @@ from pathlib import Path
 from preprocessing.annotations.labels import resolve_recordings
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.columns import with_columns
+from preprocessing.clips.table import label_columns
 from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
 from preprocessing.store import open_store
@@ -44,6 +45,7 @@ _UNKNOWN_ORIGIN = f"nothing says what it was trained on. {_IF_HEARD}"
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
     """Check the features, models and folds of an instance; return a warning for what can be run, but its user ought to know."""
     check_features(corpus, instance)
+    check_item_labels(corpus, instance.settings)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
         raise SettingsError(f"tensorboard=true: tensorboard is not installed. Install it: {how_to_install('tracking')}")
     name = instance.settings.architecture
@@ -124,6 +126,21 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
             f"architecture '{architecture.name}' reads features={wanted} without a front end; received "
             f"features={features.features}, frontend={features.frontend}. Set features={wanted} and frontend=none."
         )
+
+
+def check_item_labels(corpus: Corpus, settings: Settings) -> None:
+    """Refuse one decision for each item where the clips of an item have different labels."""
+    if settings.item_decision == "none":
+        return
+    index = corpus.index[~corpus.index["augmented"].astype(bool)]
+    for column in label_columns(index.columns):
+        n_labels = index.groupby("item")[column].nunique()
+        if len(mixed := n_labels.index[n_labels > 1]):
+            raise SettingsError(
+                f"item_decision='{settings.item_decision}' makes one decision for each item, and the clips of {len(mixed)} of "
+                f"{len(n_labels)} items of dataset '{corpus.dataset}' have different labels: {mixed[0]} has "
+                f"{n_labels[mixed[0]]}. Set item_decision=none for one decision for each clip."
+            )
 
 
 def check_own_frames(corpus: Corpus, settings: FrameSettings, sample_rate_hz: int) -> None:

@@ -20,7 +20,7 @@ from xval.answers.figure_text import format_figure
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
-from xval.answers.summary import SIDE_NAMES
+from xval.answers.summary import record_side, side_name
 from xval.backend import devices
 from xval.base.code_changes import describe_changes
 from xval.base.errors import JobError, ResultsError, SettingsError
@@ -137,7 +137,9 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
     best = next(instance for instance in instances if instance.number == chosen.selected)
     figure = format_figure(best.over_folds(chosen.side, chosen.metric), best.n_folds)
-    console.print(f"Instance {chosen.selected} is selected: best mean {SIDE_NAMES[chosen.side]} {chosen.metric} ({figure}).")
+    console.print(
+        f"Instance {chosen.selected} is selected: best mean {side_name(chosen.side, instances)} {chosen.metric} ({figure})."
+    )
     for finding in find_findings(instances):
         console.print(f"- {finding.line}", soft_wrap=True, markup=False)
     return chosen.selected
@@ -283,6 +285,6 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
         f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
         f"{record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"
         f"It is untested: no item is left to test it. What cross-validation estimates for it, from {n_folds} folds trained on "
-        f"fewer items: {SIDE_NAMES[record['expected_side']]} {figures}{end}\n"
+        f"fewer items: {record_side(record, instance.settings)} {figures}{end}\n"
         f"Next: python -m xval predict {path} FILE"
     )

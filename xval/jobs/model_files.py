@@ -93,6 +93,7 @@ def describe_model(
         "is_custom": store.description.feature_settings is None,
         "example_s": _example_s(store, settings),
         "clip_average": settings.clip_average,
+        "item_decision": settings.item_decision,
         "scaled_by_item": settings.scales_items,
         "backend": settings.backend,
         "dataset": settings.dataset,

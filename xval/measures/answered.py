@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.data.clip_average import combine_examples
+from xval.data.clip_average import Averaging, combine_examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,12 +42,15 @@ class Answered:
         """Return the items' names, str (n,)."""
         return self.rows["item"].to_numpy(dtype=str)
 
-    def by_clip(self, clip_average: str) -> "Answered":
-        """Return the clips in the order of their first examples, whose predictions are combined as `combine_examples` does."""
-        codes = self.rows["clip"].factorize()[0]
-        first = np.unique(codes, return_index=True)[1]
-        targets, predictions = combine_clips(self.targets, self.predictions, codes, clip_average)
-        return Answered(self.rows.iloc[first].reset_index(drop=True), targets, predictions)
+    def by_clip(self, averaging: Averaging) -> "Answered":
+        """Return the clips, or items, in the order of their first examples, whose predictions are combined."""
+        answered = self
+        for column, how in averaging.levels:
+            codes = answered.rows[column].factorize()[0]
+            first = np.unique(codes, return_index=True)[1]
+            targets, predictions = combine_clips(answered.targets, answered.predictions, codes, how)
+            answered = Answered(answered.rows.iloc[first].reset_index(drop=True), targets, predictions)
+        return answered
 
     def by_item(self) -> Iterator[tuple[str, "Answered"]]:
         """Yield each item, in the order of their names, with what was answered on it."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from xval.answers.figure_text import fixed
-from xval.answers.summary import SIDE_NAMES, chance_level, metric_words, parameter_value, shown_parameter, test_side
+from xval.answers.summary import chance_level, metric_words, parameter_value, shown_parameter, side_name, test_side
 from xval.results.instance import InstanceResults
 
 FOLDS = "mean over folds"
@@ -72,16 +72,18 @@ class MainColumn(NamedTuple):
     Attributes:
         side: ``test`` or ``clip_test``.
         equal: Further main metrics that have the same figures in all instances, as accuracy has where classes are even.
+        side_name: The side in words.
     """
 
     side: str
     name: str
     equal: tuple[str, ...]
+    side_name: str
 
     @property
     def title(self) -> str:
         """Such as ``test balanced accuracy (UAR) = accuracy``."""
-        return f"{SIDE_NAMES[self.side]} {' = '.join(map(metric_words, (self.name, *self.equal)))}"
+        return f"{self.side_name} {' = '.join(map(metric_words, (self.name, *self.equal)))}"
 
 
 def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> list[MainColumn]:
@@ -93,4 +95,4 @@ def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> l
             estimates = [estimate(instance, side, name) for instance in instances]
             shown = tuple((instance.text, *map(fixed, (instance.chance, *instance.folds))) for instance in estimates)
             columns.setdefault(shown, []).append(name)
-    return [MainColumn(side, names[0], tuple(names[1:])) for names in columns.values()]
+    return [MainColumn(side, names[0], tuple(names[1:]), side_name(side, instances)) for names in columns.values()]

@@ -11,9 +11,9 @@ from typing import Any
 
 from preprocessing.corpus import CUSTOM
 from xval.answers.figure_text import format_figure
+from xval.answers.item_sentences import describe_item_scaling
 from xval.answers.pretrained import explain, judge_record
-from xval.answers.summary import SIDE_NAMES
-from xval.answers.transductive import describe_item_scaling
+from xval.answers.summary import record_side
 from xval.base.json_files import write_atomically
 from xval.settings.schema import Settings
 
@@ -32,7 +32,7 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
 
     environment = make_environment()
     environment.filters["plain"] = in_markdown
-    side, n_folds = SIDE_NAMES[record["expected_side"]], len(record["best_epochs_of_folds"])
+    side, n_folds = record_side(record, settings), len(record["best_epochs_of_folds"])
     intervals = record.get("expected_intervals", {})  # a final model of an earlier version has none
     expected = [
         (f"{side} {name}", f"{format_figure(figure, n_folds)}{intervals.get(name, '')}")

@@ -24,7 +24,7 @@ from xval.answers.leakage_kinds import leakage_by_kind
 from xval.answers.learning_curves import learning_curves
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import describe_selection
-from xval.answers.summary import SIDE_NAMES, differing_parameters, main_and_own
+from xval.answers.summary import differing_parameters, main_and_own, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
@@ -124,7 +124,7 @@ def make_page(contents: PageContents) -> str:
         headline=find_headline(instances),
         answer=describe_answer(contents),
         columns=[column.title for column in columns],
-        validation_column=f"{SIDE_NAMES[contents.ranking.side]} {contents.ranking.metric}",
+        validation_column=f"{side_name(contents.ranking.side, contents.instances)} {contents.ranking.metric}",
         parameter_names=parameters,
         differing=differing,
         rows=_rows(contents, columns, differing, sections),
@@ -266,7 +266,9 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
             for point in curve
         ]
         listed = ", ".join(f"{point.instance} ({point.fraction:g})" for point in curve)
-        pictures.append((listed, charts.draw_learning_curve(points, f"{SIDE_NAMES[side]} {metric} over training items")))
+        pictures.append(
+            (listed, charts.draw_learning_curve(points, f"{side_name(side, contents.instances)} {metric} over training items"))
+        )
     return pictures
 
 

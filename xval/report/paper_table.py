@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from xval.answers.comparison.outcome import LEVEL, Comparison
 from xval.answers.figure_text import fixed, interval_clause
+from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import items_word
 from xval.answers.names import names_of
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.summary import direction, main_and_own
-from xval.answers.transductive import item_scaling_of
 from xval.base.errors import counted
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns
@@ -152,5 +152,4 @@ def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: 
             f"(Holm, {counted(n, 'comparison')} per column), practically equal to it (=) by two one-sided tests, or undecided "
             f"(no mark): a claim about {' or '.join(claims)}"
         )
-    scaling = item_scaling_of(instances)
-    return f"{text}.{scaling and f' {scaling}'}"
+    return " ".join(filter(None, [f"{text}.", item_decision_of(instances), item_scaling_of(instances)]))

@@ -11,9 +11,9 @@ from preprocessing.quality.cautions import lost_audio
 from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.figure_text import interval_clause
+from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import item_word, items_word
-from xval.answers.summary import SIDE_NAMES, test_side
-from xval.answers.transductive import item_scaling_of
+from xval.answers.summary import side_name, test_side
 from xval.base.errors import counted
 from xval.report.contents import PageContents
 from xval.report.looks import describe_looks
@@ -228,7 +228,7 @@ def _values(values: Iterable[object]) -> str:
 
 
 def _describe_figures(contents: PageContents) -> str:
-    side = SIDE_NAMES[test_side(contents.instances)]
+    side = side_name(test_side(contents.instances), contents.instances)
     ranking = contents.ranking
     methods = {
         item_figure["method"]
@@ -243,17 +243,21 @@ def _describe_figures(contents: PageContents) -> str:
         kinds.append("Student t with the standard error of the jackknife (Efron & Stein, 1981)")
     if "t corrected for skewness" in methods:
         kinds.append("corrected for skewness (Hall, 1992)")
+    if "Wilson" in methods:
+        kinds.append("of shares of items the score interval (Wilson, 1927)")
     clause = interval_clause(contents.instances)
     intervals = f"; 95 % intervals are {clause} (items, not clips; {', '.join(kinds)})" if kinds else ""
     has_labels = contents.instances[0].task.has_thresholds
     thresholds = " Thresholds of labels are those of the largest F1 score on validation clips of each fold." * has_labels
     selected = ""
     if len(contents.instances) > 1:
-        figure = f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
+        figure = f"{side_name(ranking.side, contents.instances)} {ranking.metric}"
         selected = f" An instance was selected by the best mean {figure}; test values chose nothing."
         if len(contents.folds.plan.folds) > 1:
             selected += (
                 " The mean validation value uses items that other folds test, so that the test value of the selected "
                 "instance is too good (Varma & Simon, 2006)."
             )
-    return f"All values are those of the {side} examples{intervals}.{thresholds}{selected}"
+    decision = item_decision_of(contents.instances)
+    unit = f"{side}s" if decision else f"{side} examples"
+    return f"All values are those of the {unit}{intervals}.{decision and f' {decision}'}{thresholds}{selected}"

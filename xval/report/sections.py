@@ -10,7 +10,7 @@ from xval.answers.confusion import find_confusion
 from xval.answers.figure_text import format_folds
 from xval.answers.label_figures import label_figures
 from xval.answers.pretrained import explain, judge_instance
-from xval.answers.summary import SIDE_NAMES, differing_parameters, direction, metric_columns
+from xval.answers.summary import differing_parameters, direction, metric_columns, side_name
 from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task
 from xval.report import charts, svg
@@ -48,7 +48,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             errors=[(key.of_instance, record["error"]) for key, record in instance.failed.items()],
             figures=[
                 (
-                    f"{SIDE_NAMES[side]} {name}",
+                    f"{side_name(side, [instance])} {name}",
                     instance.over_folds(side, name),
                     estimate(instance, side, name),
                     directions[name],

@@ -20,7 +20,7 @@ from xval.answers.headline import find_headline
 from xval.answers.names import names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components
-from xval.answers.summary import SIDE_NAMES, parameter_value, test_side
+from xval.answers.summary import parameter_value, side_name, test_side
 from xval.answers.trials import describe_search
 from xval.base.errors import counted
 from xval.folds.plan import Fold
@@ -96,7 +96,7 @@ def _details(instances: Sequence[InstanceResults]) -> Iterator[str]:
         main, called = instance.task.main_metrics[0], f"{names[instance.number]} (instance {instance.number})"
         for described in (describe_components(instance, side, main), describe_deals(instance, side, main)):
             if described:
-                yield f"{called}: {SIDE_NAMES[side]} {described}"
+                yield f"{called}: {side_name(side, instances)} {described}"
         if searched := describe_search(instance):
             yield searched
         codes = sorted({record["code_hash"] for record in instance.done.values()})

@@ -109,8 +109,9 @@ def failing_items(contents: PageContents, task: Task) -> list[FailingItem]:
         worst = [clips(clip_row) for clip_row in own.head(_MOST_CLIPS).to_dict("records")]
         confusions = _confusions(of_item, task) if task.has_classes and not task.has_thresholds else []
         n_answers = len(of_item) / of_item["clip"].nunique()
+        n_clips = max(row.n_clips, of_item["clip"].nunique())  # one decision counts as one
         n_wrong = float((of_item["error"] > 0).sum() / n_answers)
-        failing.append(FailingItem(row.item, row.mean, row.n_clips, n_wrong, round(n_answers), confusions, worst))
+        failing.append(FailingItem(row.item, row.mean, n_clips, n_wrong, round(n_answers), confusions, worst))
     return failing
 
 

@@ -18,6 +18,7 @@ from preprocessing.clips.parquet_files import Kind, read_table, to_frame
 from xval.base.csv_text import unguard
 from xval.base.errors import REMEDY, ResultsError, brief
 from xval.base.table_bounds import open_table
+from xval.data.clip_average import Averaging
 from xval.measures.answered import combine_clips
 from xval.measures.task import Task
 from xval.results.read import PREDICTION_COLUMNS
@@ -65,13 +66,13 @@ class TestedExamples:
 
 
 def read_examples(
-    task: Task, paths: Mapping[int, Path], class_names: Sequence[str], clip_average: str | None, side: str = "test"
+    task: Task, paths: Mapping[int, Path], class_names: Sequence[str], averaging: Averaging | None, side: str = "test"
 ) -> TestedExamples:
     """Return the examples of one side, test or validation, of some folds.
 
     `paths` are the predictions.parquet of each fold; `class_names` are empty where there are no classes. The examples of each
-    clip are combined by `clip_average`, as `combine_clips` does; None: the examples themselves. Frames stay as they are, but
-    those without weight are left out.
+    clip, and of each item where it has one decision, are combined by `averaging`; None: the examples themselves. Frames stay as
+    they are, but those without weight are left out.
 
     Raises:
         ResultsError: A file is damaged.
@@ -80,14 +81,14 @@ def read_examples(
     parts = []
     for path in paths.values():
         table = _read(path)
-        parts.append(_by_clip(_of_side(task, table, path, class_names, side), _average_of(table, clip_average)))
+        parts.append(_by_clip(_of_side(task, table, path, class_names, side), _average_of(table, averaging)))
     items, clips, targets, predictions = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     folds = np.repeat(list(paths), [len(part[0]) for part in parts])
     return TestedExamples(items, clips, folds, targets, predictions)
 
 
 def read_fold(
-    task: Task, fold: int, path: Path, class_names: Sequence[str], clip_average: str | None
+    task: Task, fold: int, path: Path, class_names: Sequence[str], averaging: Averaging | None
 ) -> dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]]:
     """Return the examples and the clips that a fold validates and tests, by the names that their figures have in a record.
 
@@ -103,7 +104,7 @@ def read_fold(
         examples = _of_side(task, table, path, class_names, side)
         if not len(examples[0]):
             raise ResultsError(f"{path}: damaged, it has no {side} examples. {REMEDY}")
-        clips = _by_clip(examples, _average_of(table, clip_average))
+        clips = _by_clip(examples, _average_of(table, averaging))
         examples_by_side["metrics"][side], examples_by_side["clip_metrics"][side] = (
             TestedExamples(*arrays[:2], np.full(len(arrays[0]), fold), *arrays[2:]) for arrays in (examples, clips)
         )
@@ -137,18 +138,18 @@ def _of_side(task: Task, table: pa.Table, path: Path, class_names: Sequence[str]
         raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
 
 
-def _average_of(table: pa.Table, clip_average: str | None) -> str | None:
-    return None if _WEIGHT in table.column_names else clip_average
+def _average_of(table: pa.Table, averaging: Averaging | None) -> Averaging | None:
+    return None if _WEIGHT in table.column_names else averaging
 
 
-def _by_clip(examples: _Arrays, clip_average: str | None) -> _Arrays:
-    """Combine the examples of each clip; None: as they are."""
-    if clip_average is None:
-        return examples
-    items, clips, targets, predictions = examples
-    codes = pd.factorize(clips)[0]
-    first = np.unique(codes, return_index=True)[1]
-    return items[first], clips[first], *combine_clips(targets, predictions, codes, clip_average)
+def _by_clip(examples: _Arrays, averaging: Averaging | None) -> _Arrays:
+    """Combine the examples of each clip, and the clips of each item where it has one decision; None: as they are."""
+    for column, how in averaging.levels if averaging else ():
+        items, clips, targets, predictions = examples
+        codes = pd.factorize(clips if column == "clip" else items)[0]
+        first = np.unique(codes, return_index=True)[1]
+        examples = items[first], clips[first], *combine_clips(targets, predictions, codes, how)
+    return examples
 
 
 def _read(path: Path, needed: Mapping[str, Kind] | None = None, *, columns: Sequence[str] | None = None) -> pa.Table:

@@ -106,6 +106,9 @@ def _check_clip_classes(settings: Settings) -> None:
         _refuse(settings, ("augment_mixup", "label_smoothing"), why)
     _refuse_for_task(settings, "label_smoothing", neutral=0)
     _refuse_for_task(settings, "clip_average", neutral="probabilities")
+    _refuse_for_task(settings, "item_decision", neutral="none")
+    if settings.item_decision == "vote" and not task.has_classes:
+        raise ValueError(f"item_decision='vote' counts classes, and {task.name} has numbers; allowed: none, mean")
 
 
 def _check_monitor(settings: Settings) -> None:

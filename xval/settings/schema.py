@@ -24,6 +24,7 @@ from preprocessing.features.settings import (
 )
 from xval.base import keras_objects, user_code
 from xval.base.module_places import SHARED_PACKAGE
+from xval.data.clip_average import Averaging
 from xval.folds.condition import Condition
 from xval.folds.plan import FoldSettings, Strategy
 from xval.measures.forms import FigureOptions
@@ -191,6 +192,7 @@ class Settings(FeatureSettings):
     evaluate_training: Annotated[bool, _PACE]
     metrics: Annotated[str, BeforeValidator(join_names), _PACE | Scope.MODEL]
     clip_average: Annotated[Literal["probabilities", "logits", "votes"], _PACE]
+    item_decision: Annotated[Literal["none", "mean", "vote"], Scope.EXPERIMENT | _PACE] = "none"
     # augmentation_in_training
     augment_time_masks: Annotated[NonNegativeInt, _NETWORK]
     augment_time_mask_frames: Annotated[NonNegativeInt, _NETWORK]
@@ -221,6 +223,11 @@ class Settings(FeatureSettings):
     def scales_targets(self) -> bool:
         """Whether the model scales its answers by the statistics of the training items' targets."""
         return self.target_scaling == "standard"
+
+    @property
+    def averaging(self) -> Averaging:
+        """How the predictions of examples are combined for figures of clips, or of items where each has one decision."""
+        return Averaging(self.clip_average, self.item_decision)
 
     @property
     def scales_items(self) -> bool:

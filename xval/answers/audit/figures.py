@@ -57,7 +57,7 @@ def _differing(job: JobEvidence) -> Iterator[str]:
         return metrics.measure(task.name, targets, predictions, chosen)
 
     path, names = job.folder / "predictions.parquet", record.get("class_names", [])
-    parts = read_fold(task, job.key.fold, path, names, job.settings.clip_average)
+    parts = read_fold(task, job.key.fold, path, names, job.settings.averaging)
     known: dict[bytes, dict[str, float]] = {}  # of clips with one example each
     for part, sides in parts.items():
         for side, examples in sides.items():

@@ -23,7 +23,7 @@ def _check_thresholds(evidence: Evidence, findings: Findings) -> None:
             names = job.record["class_names"]
             try:
                 paths = {job.key.fold: job.folder / "predictions.parquet"}
-                clips = read_examples(job.settings.task, paths, names, job.settings.clip_average, "validation")
+                clips = read_examples(job.settings.task, paths, names, job.settings.averaging, "validation")
             except (ResultsError, FileNotFoundError) as error:
                 raise NotCheckableError(f"its predictions.parquet cannot be read ({error})") from error
             wanted = dict(zip(names, find_thresholds(clips.targets, clips.predictions).tolist(), strict=True))

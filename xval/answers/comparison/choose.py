@@ -25,7 +25,7 @@ from xval.answers.next_step import Margin, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
-from xval.answers.summary import SIDE_NAMES, has_windows
+from xval.answers.summary import has_windows, side_name
 from xval.base.errors import ResultsError, SettingsError
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
@@ -130,7 +130,9 @@ def _compare(
         chosen = {name: _over_items(instance) for name, instance in chosen.items()}
     called = _names(chosen)
     competitors = {name: Competitor(name, instance, metric, called[name]) for name, instance in chosen.items()}
-    unit = "examples" if metric == "loss" and has_windows(numbered) else task.unit
+    unit: str = "examples" if metric == "loss" and has_windows(numbered) else task.unit
+    if metric != "loss" and any(instance.settings.item_decision != "none" for instance in numbered):
+        unit = "items"
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(task, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
@@ -178,7 +180,7 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bo
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
         raise ResultsError(f"{path}: no instance has a validation value to select a baseline by. Use --baseline.")
-    reason = f"selected by the best mean {SIDE_NAMES[ranking.side]} {ranking.metric}{' of these' * of_these}"
+    reason = f"selected by the best mean {side_name(ranking.side, instances)} {ranking.metric}{' of these' * of_these}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
     return names[ranking.selected], reason

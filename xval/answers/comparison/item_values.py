@@ -105,7 +105,7 @@ def _read(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey]], me
         return []
     try:
         is_of_clips = instance.has_windows and metric in instance.metrics("clip_test")
-        return read_repeats(instance, repeats, instance.settings.clip_average if is_of_clips else None)
+        return read_repeats(instance, repeats, instance.settings.averaging if is_of_clips else None)
     except FileNotFoundError:
         return []
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.annotations.settings import FrameSettings
+from xval.data.clip_average import Averaging
 from xval.data.frames import Recording
 from xval.measures.events.figure_names import EVENT_FIGURES
 from xval.measures.events.finding import find_events
@@ -86,7 +87,7 @@ class AnsweredRecordings:
         counts = [int((recording.weights > 0).sum()) for recording in self.recordings]
         return np.repeat([recording.item for recording in self.recordings], counts)
 
-    def by_clip(self, clip_average: str) -> "AnsweredRecordings":  # noqa: ARG002 - as of `Answered`
+    def by_clip(self, averaging: Averaging) -> "AnsweredRecordings":  # noqa: ARG002 - as of `Answered`
         """Return the frames themselves."""
         return self
 

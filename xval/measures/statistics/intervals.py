@@ -42,8 +42,8 @@ class Interval(NamedTuple):
         low: Its lower end.
         high: Its upper end.
         n_items: Number of items.
-        method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``t corrected for skewness``, ``Welch t`` or ``exact
-            limit``.
+        method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``t corrected for skewness``, ``Welch t``, ``Wilson``
+            or ``exact limit``.
         n_undefined: Number of sets with one item left out in which the figure is NaN; they are left out.
         covers: ``models``: what these trained models reach on other items; ``method``: what training in this way reaches.
     """
@@ -73,6 +73,9 @@ def mean_interval(
 ) -> Interval | None:
     """Return the interval of a mean over items; see `figure_interval`.
 
+    Where each item is right or wrong, as with one decision for each, the mean is a share, whose interval is Wilson's (JASA 22,
+    1927): it holds its confidence with few items and near 0 and 1 (Brown, Cai and DasGupta, Statistical Science 16, 2001).
+
     Args:
         values: float (n_items,), averaged over training runs; each may be any value within the bounds, both ends included.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
@@ -80,6 +83,8 @@ def mean_interval(
         runs: float (n_runs,), the mean by each training run.
     """
     values = np.asarray(values, dtype=np.float64)
+    if bounds == (0.0, 1.0) and len(values) >= FEWEST_ITEMS and _is_share(values) and not run_component(np.asarray(runs)):
+        return _wilson(float(values.mean()), len(values), confidence)
     if bounds is not None and ((values < bounds[0] - _ROUNDING) | (values > bounds[1] + _ROUNDING)).any():
         raise SettingsError(
             f"interval: received values from {values.min()} to {values.max()}; allowed: {bounds[0]} to {bounds[1]}."
@@ -151,6 +156,21 @@ def figure_interval(
         error = math.sqrt(of_items.variance)
         ends, method = _skewed_limits(estimate, without, error, half / error).clip(low, high), "t corrected for skewness"
     return Interval(float(ends[0]), float(ends[1]), n_items, method, n_undefined, "method" if of_runs else "models")
+
+
+def _is_share(values: _Numbers) -> bool:
+    """Return whether each value is 0 or 1, and both occur."""
+    return bool(np.isin(values, (0.0, 1.0)).all()) and 0 < values.mean() < 1
+
+
+def _wilson(share: float, n_items: int, confidence: float) -> Interval:
+    from scipy import special
+
+    quantile = float(special.ndtri((1 + confidence) / 2))
+    shrunk = quantile**2 / n_items
+    middle = (share + shrunk / 2) / (1 + shrunk)
+    half = quantile * math.sqrt(share * (1 - share) / n_items + shrunk / (4 * n_items)) / (1 + shrunk)
+    return Interval(middle - half, middle + half, n_items, "Wilson")
 
 
 def left_out(n_items: int) -> Iterable[NDArray[np.intp]]:

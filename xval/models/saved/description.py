@@ -95,6 +95,7 @@ class ModelDescription(BaseModel):
         is_custom: Whether a script made the features, so that they cannot be computed from audio.
         example_s: Length of the longest training example (s); None for custom features.
         clip_average: How the predictions of windows are combined to one of their clip.
+        item_decision: How the answers to the clips of an item are combined to one decision; none: they are not.
         scaled_by_item: Whether it reads features that are scaled by all clips of their item, as a speaker.
         backend: The Keras backend that trained it.
         dataset: The corpus.
@@ -121,6 +122,7 @@ class ModelDescription(BaseModel):
     is_custom: bool
     example_s: PositiveFloat | None
     clip_average: Literal["probabilities", "logits", "votes"]
+    item_decision: Literal["none", "mean", "vote"] = "none"
     scaled_by_item: bool = False
     backend: Literal["tensorflow", "torch", "jax"]
     dataset: str

@@ -6,6 +6,8 @@ have theirs.
 """
 
 from xval.answers.confusion import Confusion, find_confusion
+from xval.answers.item_sentences import item_decision_of
+from xval.answers.item_words import items_word
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -32,10 +34,13 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         return
     class_names = next(iter(matrices.values())).class_names
     shown = contents.ranking.best_of(matrices, max(1, MOST_CELLS // len(class_names) ** 2))
-    unit = contents.instances[0].task.unit
+    deciding = [instance for instance in contents.instances if instance.settings.item_decision != "none"]
+    unit = items_word(deciding) if deciding else contents.instances[0].task.unit
     what = f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."
     notes = [f"{what} The 95 % interval of a recall is over the items that have the class."]
-    if any(finished[number].has_windows for number in matrices):
+    if deciding:
+        notes.append(item_decision_of(deciding))
+    elif any(finished[number].has_windows for number in matrices):
         notes.append(
             "Clips are cut into windows: a clip has one prediction, made of those of its windows; windows are not counted."
         )

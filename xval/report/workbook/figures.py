@@ -4,7 +4,7 @@ Comes in: instances. Goes out: mean over folds, mean over items, pooled figure, 
 """
 
 from xval.answers.figure_text import interval_clause
-from xval.answers.summary import SIDE_NAMES, direction, test_side
+from xval.answers.summary import direction, side_name, test_side
 from xval.report.looks import describe_looks
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
@@ -43,7 +43,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             row += 1
             folds = instance.over_folds(side, metric)
             n_items = instance.over_items["n_items"]
-            identity = (instance.number, contents.names[instance.number], SIDE_NAMES[side], metric)
+            identity = (instance.number, contents.names[instance.number], side_name(side, [instance]), metric)
             values = (
                 *identity, folds["mean"], folds["std"], folds["n"], item_figure["items"], n_items, item_figure["pooled"],
                 item_figure["low"], item_figure["high"], item_figure["of"] if item_figure["low"] is not None else None,

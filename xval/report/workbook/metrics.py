@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from xval.answers.figure_text import format_chance, format_folds, format_interval, interval_clause
-from xval.answers.summary import SIDE_NAMES, chance_level, direction
+from xval.answers.summary import chance_level, direction, side_name
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import describe
 from xval.report.workbook import cells
@@ -90,7 +90,7 @@ def _put_metric(
     n_columns = _n_columns(side, metric, instances)
     last = column + n_columns - 1
     header = cells.side_header(side)
-    for row, text in ((1, f"{SIDE_NAMES[side]} {metric}"), (2, level)):
+    for row, text in ((1, f"{side_name(side, instances)} {metric}"), (2, level)):
         sheet.merge(range(row, row + 1), range(column, last + 1))
         sheet.put(row, column, text, "", header)
     if meaning := describe(instances[0].task.name, metric):

@@ -7,7 +7,7 @@ there are too many instances, only the best are charted.
 from xlsxwriter.chart_line import ChartLine
 from xlsxwriter.utility import xl_range_abs
 
-from xval.answers.summary import SIDE_NAMES, direction, test_side
+from xval.answers.summary import direction, side_name, test_side
 from xval.report.figures import estimate
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits
@@ -30,7 +30,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     by_number = {instance.number: instance for instance in instances}
     numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]
     side, metric = test_side(instances), instances[0].task.main_metrics[0]
-    figure, ranked_by = f"{SIDE_NAMES[side]} {metric}", f"{SIDE_NAMES[ranking.side]} {ranking.metric}"
+    figure, ranked_by = f"{side_name(side, instances)} {metric}", f"{side_name(ranking.side, instances)} {ranking.metric}"
     header = (
         "rank", "instance", "name", ranked_by, figure, "95 % low", "95 % high", "chance", "figure", "label", "below",
         "above",

@@ -9,7 +9,7 @@ from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, find_best
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import SIDE_NAMES, direction, main_and_own
+from xval.answers.summary import direction, main_and_own, side_name
 from xval.base.errors import ResultsError, SettingsError
 from xval.report.figures import estimate, main_columns
 from xval.report.workbook import cells
@@ -33,7 +33,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     columns = main_columns(instances, main_and_own(instances))
     twins = seed_twins(parameters_of(instances))
     origins = clauses(instances)
-    ranked_by = f"{SIDE_NAMES[ranking.side]} {ranking.metric}".replace("_", " ")
+    ranked_by = f"{side_name(ranking.side, instances)} {ranking.metric}".replace("_", " ")
     header = ["name", "instance", *(part for column in columns for part in (column.title, "95 %")), ranked_by, "folds", "time"]
     header += [ORIGIN] if origins else []
     first_row, last_row = HEADER_ROW + 1, HEADER_ROW + len(instances)

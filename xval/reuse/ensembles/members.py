@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.errors import REMEDY, ResultsError, SettingsError, brief
+from xval.data.clip_average import Averaging
 from xval.measures.answered import Answered
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_model_file
@@ -102,7 +103,7 @@ def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> 
         return first.sides[side].rows, np.stack([member.sides[side].predictions for member in members])
     if first.settings.frames:
         raise ResultsError(f"{first.key} and the other members label other frames of recordings. {_AGAIN}")
-    by_clip = [member.sides[side].by_clip(member.settings.clip_average) for member in members]
+    by_clip = [member.sides[side].by_clip(Averaging(member.settings.clip_average)) for member in members]
     order = by_clip[0].rows["clip"]
     values = []
     for member, answers in zip(members, by_clip, strict=True):

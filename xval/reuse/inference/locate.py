@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
-from xval.answers.summary import SIDE_NAMES
+from xval.answers.summary import side_name
 from xval.base.errors import ResultsError
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, ExperimentFolder, find_model_file
 from xval.results.job_key import JobKey
@@ -55,7 +55,8 @@ def find_members(path: Path) -> Found:
 
 def _selected(folder: ExperimentFolder) -> Found:
     """Return the models of the instance that validation selects."""
-    ranking = rank_instances(read_finished(folder, over_items=False))
+    instances = read_finished(folder, over_items=False)
+    ranking = rank_instances(instances)
     if ranking.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}; name the one that you want.")
     chosen = folder.instance_folder(ranking.selected)
@@ -64,7 +65,7 @@ def _selected(folder: ExperimentFolder) -> Found:
         raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
     return Found(
         members,
-        f"{chosen}: selected by {SIDE_NAMES[ranking.side]} {ranking.metric}; {_describe_folds(chosen, members)}",
+        f"{chosen}: selected by {side_name(ranking.side, instances)} {ranking.metric}; {_describe_folds(chosen, members)}",
     )
 
 

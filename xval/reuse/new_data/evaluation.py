@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
-from xval.answers.transductive import describe_item_scaling
+from xval.answers.item_sentences import describe_item_decision, describe_item_scaling
 from xval.base.errors import AudioError, CorpusError, SettingsError
+from xval.data.clip_average import Averaging
 from xval.folds.random_split import is_random_split
 from xval.measures.answered import Answered
 from xval.measures.events.annotated import AnnotatedRecordings, label_frames
@@ -176,9 +177,23 @@ def _measure(
     side = Answered(kept[["item", "clip"]], labelled.true.targets[answered] if is_known else answers, answers)
     options = FigureOptions(model.class_names, thresholds=model.thresholds if len(model.thresholds) else None)
     predictions = tabulate_clips(task, kept, side, names, options, is_known=is_known)
-    figures = measure(task, side, options, predictions, knows_training=is_known)
+    figures = measure(task, _decided(side, model, clips.name), options, predictions, knows_training=is_known)
     n_cut = sum(int(table.attrs["cut"]) for table in tables)
     return figures, answered, _rows(clips, ~answered, reasons), n_cut
+
+
+def _decided(side: Answered, model: "SavedModel", name: str) -> Answered:
+    """Return one decision for each item, where the experiment of the model made one; else the clips."""
+    how = model.description.item_decision
+    if how == "none":
+        return side
+    n_labels = pd.DataFrame(side.targets).groupby(side.counted_items()).nunique().max(axis=1)
+    if len(mixed := n_labels.index[n_labels > 1]):
+        raise CorpusError(
+            f"{name}: clips of {mixed[0]} have different labels, and {model.path} makes one decision for each item "
+            f"(item_decision={how}). Name each item by --item-pattern, or in a column item of a table."
+        )
+    return side.by_clip(Averaging("probabilities", how))
 
 
 def _measure_recordings(
@@ -230,6 +245,8 @@ def _warnings(
     lines = list(about_seen)
     if model.description.scaled_by_item:
         lines.append(describe_item_scaling())
+    if model.description.item_decision != "none":
+        lines.append(describe_item_decision(model.description.item_decision))
     if labels and labels.unknown:
         counted = model.description.task.label_word
         listed = "; ".join(describe_unknown(labels.unknown, model.class_names))

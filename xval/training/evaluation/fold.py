@@ -110,8 +110,9 @@ def evaluate_predictions(
     """Compute all metrics of the predictions for every side.
 
     `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
-    combines those of its examples as `clip_average` says. `chance` is what a model gets that ignores the audio and always
-    answers with the class shares (the mean target) of the training examples. Frames of weight 0 count nowhere.
+    combines those of its examples as `clip_average` says, and that of an item those of its clips as `item_decision`. `chance`
+    is what a model gets that ignores the audio and always answers with the class shares (the mean target) of the training
+    examples. Frames of weight 0 count nowhere.
 
     Args:
         by_side: For each side float32 (n_examples, *output_shape), in the order of its examples.
@@ -149,7 +150,7 @@ def _evaluate(
     task, further = settings.task, further_metrics.load(settings.task_type, settings.metrics)
     class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt
     options = replace(settings.figure_options(class_names), further=further, known={})
-    clips = {side: sides[side].by_clip(settings.clip_average) for side in KEPT_SIDES}
+    clips = {side: sides[side].by_clip(settings.averaging) for side in KEPT_SIDES}
     trained = _trained_targets(data)
     thresholds = task.find_thresholds(clips["validation"])
     constant_thresholds = None

@@ -154,3 +154,16 @@ def test_intervals_of_proportions_cover_the_mean_of_the_population(n_items, mean
     covered = np.mean([interval.low <= mean <= interval.high for interval in found if interval])
 
     assert 0.93 - 2 * math.sqrt(0.05 * 0.95 / 600) <= covered <= 0.985
+
+
+def test_a_share_of_items_that_are_right_or_wrong_has_wilsons_interval():
+    from scipy.stats import binomtest
+
+    values = np.array([1.0] * 9 + [0.0] * 3)
+
+    interval = mean_interval(values)
+
+    wanted = binomtest(9, 12).proportion_ci(method="wilson")
+    assert (interval.low, interval.high) == pytest.approx((wanted.low, wanted.high))
+    assert (interval.method, interval.n_items) == ("Wilson", 12)
+    assert mean_interval(values, runs=[0.7, 0.8]).covers == "method"
