@@ -9,6 +9,7 @@ import pytest
 
 from preprocessing.annotations.settings import FrameSettings
 from xval.base.errors import CorpusError
+from xval.data.clip_average import Averaging
 from xval.data.frames import Recording
 from xval.measures import metrics
 from xval.measures import task as tasks
@@ -182,8 +183,10 @@ def test_a_constant_answer_is_the_same_for_all(task):
 
 def test_clips_combine_their_examples_and_errors_their_means():
     rows = pd.DataFrame({"item": ["a", "a", "b"], "clip": ["2", "2", "1"]})
-    classes = Answered(rows, np.array([1, 1, 0]), np.float32([[0.2, 0.8], [0.6, 0.4], [1, 0]])).by_clip("probabilities")
-    errors = Answered(rows, np.float32([1, 3, 5]), np.float32([2, 4, 6])).by_clip("probabilities")
+    classes = Answered(rows, np.array([1, 1, 0]), np.float32([[0.2, 0.8], [0.6, 0.4], [1, 0]])).by_clip(
+        Averaging("probabilities")
+    )
+    errors = Answered(rows, np.float32([1, 3, 5]), np.float32([2, 4, 6])).by_clip(Averaging("probabilities"))
 
     assert classes.rows.to_numpy().tolist() == [["a", "2"], ["b", "1"]]
     assert classes.targets.tolist() == [1, 0]

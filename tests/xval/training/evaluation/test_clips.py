@@ -6,6 +6,7 @@ import pytest
 
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
+from xval.data.clip_average import Averaging
 from xval.data.fold import load_fold
 from xval.folds.plan import Fold
 from xval.measures.answered import Answered
@@ -60,7 +61,7 @@ def test_examples_clips_and_items_have_their_own_figures(data, model, make_setti
 def test_the_windows_of_a_clip_become_one_prediction(data, clip_average, wanted):
     examples = data.sides["test"]
 
-    found = Answered(examples.table, examples.targets, examples.predictors(np.arange(4))[:, 0]).by_clip(clip_average)
+    found = Answered(examples.table, examples.targets, examples.predictors(np.arange(4))[:, 0]).by_clip(Averaging(clip_average))
 
     assert found.predictions[:, 0] == pytest.approx(wanted, rel=1e-5)
     assert found.predictions.sum(axis=1) == pytest.approx([1, 1])
@@ -70,7 +71,9 @@ def test_the_windows_of_a_clip_become_one_prediction(data, clip_average, wanted)
 def test_a_window_without_any_probability_for_a_class_leaves_no_nan(data):
     examples = data.sides["test"]
 
-    found = Answered(examples.table, examples.targets, np.float32([[1, 0], [0, 1], [1, 0], [1, 0]])).by_clip("logits")
+    found = Answered(examples.table, examples.targets, np.float32([[1, 0], [0, 1], [1, 0], [1, 0]])).by_clip(
+        Averaging("logits")
+    )
 
     assert found.predictions == pytest.approx(np.float32([[0.5, 0.5], [1, 0]]), abs=1e-6)
 

@@ -1,0 +1,79 @@
+"""Corpora against each other: the diagonal is their own cross-validation, the rest their final models on the others."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from preprocessing import store
+from xval import load_model
+
+
+def write(name, labels, seed):
+    """Write a corpus of six speakers, whose classes differ in one of eight values."""
+    rng = np.random.default_rng(seed)
+    place = {"a": 0, "b": 1, "c": 2, "d": 3}
+    predictors, targets = {}, {}
+    for speaker in range(6):
+        classes = np.array(list(labels))[np.arange(12) % len(labels)]
+        values = rng.normal(size=(12, 8)).astype(np.float32)
+        values[np.arange(12), [place[label] for label in classes]] += 1.5
+        predictors[f"speaker_{speaker}"], targets[f"speaker_{speaker}"] = values, classes
+    store.write(name, predictors, targets, data_folder="data")
+    return np.concatenate(list(predictors.values())), np.concatenate(list(targets.values()))
+
+
+def balanced_accuracy(targets, answers):
+    targets, answers = np.asarray(targets), np.asarray(answers)
+    return np.mean([(answers[targets == label] == label).mean() for label in np.unique(targets)])
+
+
+SETTINGS = {"architecture": "logistic", "C": "1.0", "num_folds": "3", "fold_repeats": "1", "page": "none", "executor": "inline"}
+
+
+@pytest.fixture
+def cross(in_process, project):
+    """Return a function that runs the command as a user would and returns what it ended with."""
+    given = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
+    return lambda *arguments: project.run_module("xval", "cross", *arguments, *given)
+
+
+def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross):
+    write("one", "abc", 1)
+    predictors, targets = write("two", "abd", 2)
+
+    ended = cross("one", "two", "--output", "json")
+
+    assert ended.returncode == 0, ended.stderr
+    table = pd.DataFrame(json.loads(ended.stdout)).set_index(["trained_on", "tested_on"])
+    assert list(table.index) == [("one", "one"), ("one", "two"), ("two", "two"), ("two", "one")]
+    assert (table["n_items"] == 6).all()
+    assert (table["n_clips"] == 48).all()
+    assert table["chance"].tolist() == pytest.approx([0.5] * 4)
+    assert "one: 24 clips are left out, whose labels not all corpora have: c." in ended.stderr
+    files = sorted(Path("results/cross/one/experiment_1/instance_1").glob("fold_*/predictions.parquet"))
+    within = pd.concat([pd.read_parquet(file).query("side == 'test'") for file in files])
+    assert table.loc[("one", "one"), "value"] == pytest.approx(balanced_accuracy(within["target"], within["predicted"]))
+
+    # By hand: the final model of the first corpus on the clips of the second with labels of both.
+    kept = targets != "d"
+    answers = load_model("results/cross/one/experiment_1/instance_1/refit").predict(list(predictors[kept]))["predicted"]
+    value = balanced_accuracy(targets[kept], answers)
+    assert table.loc[("one", "two"), "value"] == pytest.approx(value)
+    assert table.loc[("one", "two"), "low"] < value < table.loc[("one", "two"), "high"]
+
+    shown = cross("one", "two").stdout  # what is finished is kept
+    assert f"{table.loc[('one', 'two'), 'value']:.3f} [" in shown
+
+
+def test_corpora_without_common_labels_are_refused_before_any_training(cross):
+    write("one", "ab", 1)
+    write("two", "cd", 2)
+
+    ended = cross("one", "two")
+
+    assert ended.returncode == 2
+    assert "have 0 labels in common, and two or more are needed (one: a, b; two: c, d)" in ended.stderr
+    assert "two or more different corpora" in cross("one", "one").stderr

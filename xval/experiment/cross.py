@@ -1,0 +1,158 @@
+"""Train on one corpus and test on another, for all pairs of several; the diagonal is the cross-validation within each.
+
+Comes in: names of prepared corpora and the parameters of one instance. Goes out: a table with a row per pair. Each corpus has
+an experiment of its own, which runs as any other, and a final model of all its items, which the other corpora test as ``python
+-m xval evaluate`` does.
+
+Labels are matched by name, and those that not all corpora have are left out of training and test alike.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from preprocessing.console import progress_bar
+from preprocessing.corpus import Corpus, open_corpus
+from preprocessing.parallel import Progress, count_cores
+from xval.answers.read import read_instances
+from xval.base.errors import CorpusError, SettingsError, counted
+from xval.experiment.declare import Experiment
+from xval.jobs.other_script import OF_ANY_SCRIPT
+from xval.report.figures import Estimate, estimate
+from xval.results.folder import ExperimentFolder
+from xval.reuse.inference import load_model
+from xval.reuse.new_data.evaluation import Choices, evaluate_on
+from xval.reuse.new_data.labelled_clips import ReadOptions, read_labelled_clips
+from xval.settings.resolve import Declaration, resolve
+from xval.settings.schema import EXPERIMENT_KEYS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from xval.results.instance import InstanceResults
+    from xval.settings.schema import Settings
+
+_FEWEST = 2
+_INSTANCE = 1
+
+
+def cross(
+    datasets: Sequence[str], parameters: Mapping[str, object], console: "Console", *, quiet: bool = False
+) -> pd.DataFrame:
+    """Return trained_on, tested_on, metric, value, low, high, chance, n_items, n_clips for all pairs of corpora.
+
+    Args:
+        datasets: Names of prepared corpora.
+        parameters: Of the one instance: any key of config.ini and any option of the architecture.
+        console: It is told what is left out, and how far the tests are.
+        quiet: The experiments print nothing.
+
+    Raises:
+        UsageError: Fewer than two corpora, or with fewer than two labels in common; another task; a wrong setting.
+        JobError: A training failed.
+    """
+    if len(set(datasets)) < max(_FEWEST, len(datasets)):
+        raise SettingsError(f"cross: two or more different corpora are wanted; received {', '.join(datasets)}.")
+    settings = {name: _resolve(name, parameters) for name in datasets}  # before anything is trained
+    task = settings[datasets[0]].task
+    if task.name != "classification":
+        raise SettingsError(f"cross: matches the labels of task_type=classification; received {task.name}.")
+    corpora = {name: open_corpus(name, Path(chosen.data_folder)) for name, chosen in settings.items()}
+    common = _common_labels(corpora, console)
+    metric, rows = task.main_metrics[0], []
+    for name, corpus in corpora.items():
+        instance, model_path = _train(name, parameters, corpus, common, quiet=quiet)
+        within = estimate(instance, "clip_test" if instance.has_windows else "test", metric)
+        n_items = instance.over_items["n_items"] if instance.over_items else 0
+        rows.append(_row(name, name, metric, within, n_items, len(_labelled(corpus, common))))
+        model = load_model(model_path)
+        for other in (tested for tested in datasets if tested != name):
+            clips = read_labelled_clips(other, task.name, ReadOptions(Path(settings[other].data_folder)))
+            clips = clips.keep(clips.table["label"].isin(common))
+            choices = Choices({}, n_processes=count_cores())
+            watch = partial(_watch, console, f"{name} on {other}")
+            outcome = evaluate_on(model, clips, choices, watch)
+            interval = outcome.figures.intervals.get(metric)
+            low, high = (interval.low, interval.high) if interval else (None, None)
+            tested = Estimate(outcome.figures.metrics[metric], low, high, "", 1 / len(common), ())
+            rows.append(_row(name, other, metric, tested, outcome.clips.table["item"].nunique(), len(outcome.clips)))
+    return pd.DataFrame(rows)
+
+
+def as_matrix(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the texts of a table of `cross`: a row for each corpus that trains, a column for each that tests."""
+    texts = [
+        Estimate(value, None if pd.isna(low) else low, high, "", None, ()).text
+        for value, low, high in table[["value", "low", "high"]].itertuples(index=False)
+    ]
+    order = table["trained_on"].unique()
+    matrix = table.assign(text=texts).pivot(index="trained_on", columns="tested_on", values="text").loc[order, order]
+    return matrix.rename_axis(None, axis="columns").reset_index(names="trained on \\ tested on")
+
+
+def _resolve(dataset: str, parameters: Mapping[str, object]) -> "Settings":
+    shared, own = {"dataset": dataset, **_of_experiment(parameters)}, _of_instance(parameters)
+    return resolve(Declaration("cross", "", OF_ANY_SCRIPT, shared, {_INSTANCE: own}))[0].settings
+
+
+def _common_labels(corpora: Mapping[str, Corpus], console: "Console") -> list[str]:
+    """Return the labels that all corpora have, and say which the others are."""
+    labels = {name: set(_labelled(corpus)["label"]) for name, corpus in corpora.items()}
+    common = sorted(set.intersection(*labels.values()))
+    if len(common) < _FEWEST:
+        listed = "; ".join(f"{name}: {', '.join(sorted(of_corpus))}" for name, of_corpus in labels.items())
+        raise CorpusError(
+            f"cross: the corpora have {counted(len(common), 'label')} in common, and two or more are needed ({listed:.600}). "
+            "Prepare them with the same names of labels."
+        )
+    for name, of_corpus in labels.items():
+        if lost := sorted(of_corpus - set(common)):
+            n_clips = int(_labelled(corpora[name])["label"].isin(lost).sum())
+            console.print(
+                f"{name}: {n_clips} clips are left out, whose labels not all corpora have: {', '.join(lost)}.", markup=False
+            )
+    console.print(f"Labels: {', '.join(common)}.", markup=False)
+    return common
+
+
+def _labelled(corpus: Corpus, labels: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return the clips of a corpus that are no copies, perhaps only those of some labels."""
+    clips = corpus.index[~corpus.index["augmented"].astype(bool)]
+    return clips if labels is None else clips[clips["label"].isin(labels)]
+
+
+def _train(
+    name: str, parameters: Mapping[str, object], corpus: Corpus, common: list[str], *, quiet: bool
+) -> "tuple[InstanceResults, Path]":
+    """Return the cross-validated instance of a corpus and its final model; what is finished is kept."""
+    experiment = Experiment(OF_ANY_SCRIPT, dataset=name, **_of_experiment(parameters))
+    part = {}
+    if set(corpus.index["label"]) > set(common):
+        part = dict.fromkeys(("train_where", "test_where"), f"label in {tuple(common)!r}")
+    experiment[_INSTANCE] = _of_instance(parameters) | part
+    results = experiment.run(quiet=quiet)
+    model_path = results.refit(_INSTANCE, quiet=quiet)
+    return read_instances(ExperimentFolder(results.folder), [_INSTANCE])[0], model_path
+
+
+def _of_experiment(parameters: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in parameters.items() if name in EXPERIMENT_KEYS}
+
+
+def _of_instance(parameters: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in parameters.items() if name not in EXPERIMENT_KEYS}
+
+
+def _watch(console: "Console", pair: str, title: str) -> AbstractContextManager[Progress]:
+    return progress_bar(console, f"{title}, {pair}")
+
+
+def _row(trained_on: str, tested_on: str, metric: str, figure: Estimate, n_items: int, n_clips: int) -> dict[str, object]:
+    return {
+        "trained_on": trained_on, "tested_on": tested_on, "metric": metric, "value": figure.value, "low": figure.low,
+        "high": figure.high, "chance": figure.chance, "n_items": n_items, "n_clips": n_clips,
+    }  # fmt: skip
