@@ -14,7 +14,7 @@ from xval.base.errors import SettingsError
 from xval.results.folder import ExperimentFolder
 
 SCALED = {"normalization": "per_item"}
-SENTENCE = "were scaled for each item by its own clips, of tested items too, without labels (transductive"
+SENTENCE = "were scaled for each item by its own clips, of tested ones too, without labels (transductive"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def describe_item_scaling(item: str = ITEM, whose: str = "") -> str:
 
 def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
     """Return the sentence for instances; empty where none scales so."""
-    numbers = [instance.number for instance in instances if instance.settings.scales_items]
+    numbers = [instance.number for instance in instances if instance.parameters.get("normalization") == "per_item"]
     if not numbers:
         return ""
     plural = "s" * (len(numbers) > 1)
