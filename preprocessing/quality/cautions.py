@@ -1,4 +1,6 @@
-"""What makes a model learn something else than it should, though the corpus can be used: each in a sentence with what to do.
+"""What makes a model learn something else than it should, though the corpus can be used.
+
+Each is a sentence of what is and one of what to do, of at most 25 words; docs/findings_data.md (XV103) says why each matters.
 
 Comes in: an opened corpus and the features that are to be made. Goes out: texts, which preprocessing, a run, the workbook and
 the page show; and what clips lose, for the protocol. No audio is decoded: what `near_duplicates.write_across_items` has found
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 LARGEST_PADDING = 5
 """An example may be so many times as long as a clip in it before it is named."""
 _FEWEST_NUMBERS, _MOST_DIGITS = 3, 10  # two numbers, or digits of one place, are names
-_first = partial(first_names, most=5)
+_first = partial(first_names, most=3)
 
 
 def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
@@ -67,7 +69,7 @@ def measured_labels(clips: "pd.DataFrame") -> str:
     if not are_measurements(clips["label"].tolist()) and not _are_no_codes(names):
         return ""
     return (
-        f"the {len(names)} classes of {len(clips)} clips are numbers ({_first(names)}), each a name like any other: if they "
+        f"the {len(names)} classes of {len(clips)} clips are numbers ({_first(names)}), each a name like any other. If they "
         "were measured, give --task-type regression (in a table)"
     )
 
@@ -89,8 +91,8 @@ def lonely_classes(clips: "pd.DataFrame") -> str:
     if not lonely:
         return ""
     return (
-        f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_first(lonely)}): the fold that tests it has none of "
-        "them to train on, so that folds are refused. Leave them out, join them with others, or record more items"
+        f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_first(lonely)}), so the fold that tests it cannot "
+        "train on them. Leave them out, join them with others, or record more items"
     )
 
 
@@ -103,7 +105,10 @@ def _without_label(clips: "pd.DataFrame") -> str:
     n_without = int((clips["label"] == "").sum())
     if not n_without:
         return ""
-    return f"{n_without} of {len(clips)} clips have no label: they train and test as clips in which nothing is to be found"
+    return (
+        f"{n_without} of {len(clips)} clips have no label, so they train and test as clips in which there is nothing to find. "
+        "Leave them out if their labels are only unknown"
+    )
 
 
 def contradicting_labels(clips: "pd.DataFrame", columns: Sequence[str] = ("label",)) -> str:
@@ -113,10 +118,10 @@ def contradicting_labels(clips: "pd.DataFrame", columns: Sequence[str] = ("label
     if wrong.empty:
         return ""
     same = wrong[wrong["audio_hash"] == wrong["audio_hash"].iloc[0]].drop_duplicates("label")
-    listed = _first(f"{clip} ({label})" for clip, label in zip(same["clip"], same["label"], strict=True))
+    first, second, *_ = [f"{clip} ({label})" for clip, label in zip(same["clip"], same["label"], strict=True)]
     return (
-        f"{len(wrong)} clips hold the same audio as another one under another label, as {listed}: whatever a model answers, "
-        "one of them is wrong. Correct the labels or leave them out"
+        f"{len(wrong)} clips hold the same audio as another one under another label, such as {first} and {second}. "
+        "Correct the labels or leave these clips out: whatever a model answers, one of them is wrong"
     )
 
 
@@ -128,20 +133,19 @@ def upsampled(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
         return ""
     lowest = int(lower.min())
     who = "all clips have" if len(lower) == len(clips) else f"{len(lower)} of {len(clips)} clips have"
-    why = "is empty" if len(lower) == len(clips) else "is empty in these alone, which tells them from the others"
+    what = f"{who} a lower rate (down to {lowest} Hz) than sample_rate_hz={wanted}"
+    if len(lower) < len(clips):
+        what += ", which tells them from the others"
     if settings.features == "embedding":
-        return f"{who} a lower rate than {wanted} Hz (the lowest {lowest} Hz): what lies above {lowest // 2} Hz {why}"
+        return f"{what}. Compare the results of both kinds of clips, which the embedding may tell apart"
     given: dict[str, object] = {"sample_rate_hz": lowest}
     if settings.features != "waveform" or settings.frontend != "none":
         lengths = {name: getattr(settings, name) for name in ("n_fft", "win_length", "hop_length")}  # samples
         given |= {name: max(1, round(length * lowest / wanted)) for name, length in lengths.items()}
     if (settings.fmax_hz or 0) > lowest / 2:
         given["fmax_hz"] = "none"
-    return (
-        f"{who} a lower rate than sample_rate_hz={wanted} (the lowest {lowest} Hz): what lies above {lowest // 2} Hz {why}. "
-        f"Give {' '.join(f'--set {name}={value}' for name, value in given.items())}, which keeps windows as long in seconds, "
-        "and the experiment the same settings"
-    )
+    options = " ".join(f"--set {name}={value}" for name, value in given.items())
+    return f"{what}. Give {options}, here and in the experiment; windows stay as long in seconds"
 
 
 class LostAudio(NamedTuple):
@@ -192,17 +196,18 @@ def cut(clips: "pd.DataFrame", settings: FeatureSettings) -> list[str]:
     if said := lost.describe():
         length = f"clip_length_s={settings.clip_length_s:g}"
         is_filled = not (settings.example_length_s or settings.crop_s or settings.is_pooled)
-        shorter = f", and {counted(lost.n_shorter, 'shorter one')} padded with zeros" if lost.n_shorter and is_filled else ""
+        verb = "is" if lost.n_shorter == 1 else "are"
+        shorter = f"; {counted(lost.n_shorter, 'shorter one')} {verb} zero-padded" if lost.n_shorter and is_filled else ""
         fix = f"Give --set example_length_s={settings.clip_length_s:g} in its place"
         if settings.example_length_s:
-            fix = "Leave it out"
-        texts.append(f"{said}: what lies behind {length} is neither trained nor tested{shorter}. {fix}, and all is heard")
+            fix = "Leave clip_length_s out"
+        texts.append(f"{said} behind {length}{shorter}. {fix}, and everything is heard")
     if settings.crop_s is not None:
         of_crops = lost_audio(clips, settings.model_copy(update={"clip_length_s": settings.crop_s}))
         if said := of_crops.describe():
             texts.append(
-                f"{said} in each epoch, which trains on a crop of crop_s={settings.crop_s:g} drawn anew; validation and test "
-                f"hear {'windows of them' if settings.example_length_s else 'whole clips'}"
+                f"{said} in each epoch, which trains on a crop of crop_s={settings.crop_s:g}. Raise crop_s if that is too "
+                f"little; validation and test hear {'windows of them' if settings.example_length_s else 'whole clips'}"
             )
     return texts
 
@@ -217,15 +222,16 @@ def padded(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
         return ""
     durations = clips["duration_s"]
     if settings.example_length_s is not None:
-        cause, fix = f"example_length_s={settings.example_length_s:g}", "Give shorter windows"
+        cause, fix = f"example_length_s={settings.example_length_s:g}", "Give shorter windows (example_length_s)"
     elif settings.clip_length_s is not None:
-        cause, fix = f"clip_length_s={settings.clip_length_s:g}", "Give a shorter one"
+        cause, fix = f"clip_length_s={settings.clip_length_s:g}", "Give a shorter clip_length_s"
     else:
         cause = f"the longest, {clips['clip'].tolist()[durations.argmax()]}"
-        fix = f"Leave out what is too long, or cut all into windows, as with --set example_length_s={durations.median():.2g}"
+        window = f"--set example_length_s={durations.median():.2g}"
+        fix = f"Leave out what is too long, or cut all clips into windows, as with {window}"
     return (
-        f"{len(short)} of {len(clips)} clips are padded with zeros to more than {LARGEST_PADDING} times their length: from "
-        f"{short.min():.2g} s (the shortest) to {length_s:.3g} s ({cause}). {fix}"
+        f"{len(short)} of {len(clips)} clips are zero-padded to over {LARGEST_PADDING} times their length, from "
+        f"{short.min():.2g} s to {length_s:.3g} s ({cause}). {fix}"
     )
 
 
@@ -253,7 +259,10 @@ def _lonely_events(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
     lonely = sorted(n_items.index[n_items == 1])
     if not lonely:
         return ""
-    return f"{_first(lonely)}: annotated in one item only; the fold that tests it has no frame of it to train on"
+    return (
+        f"{counted(len(lonely), 'class')} of events ({_first(lonely)}) annotated in one item alone, so the fold that tests it "
+        "cannot train on them. Record more items with such events, or leave these classes out"
+    )
 
 
 def _not_annotated(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
@@ -261,8 +270,8 @@ def _not_annotated(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
     if not n_without:
         return ""
     return (
-        f"{n_without} of {len(clips)} recordings have no row among the events: they count as not annotated, so that no frame "
-        "of them trains or is tested. Where nothing is heard, give a row without start_s and end_s"
+        f"{n_without} of {len(clips)} recordings have no row among the events, count as not annotated, and are neither trained "
+        "on nor tested. Where nothing is heard, give a row without start_s and end_s"
     )
 
 
@@ -273,7 +282,6 @@ def _near_duplicates(corpus: Corpus) -> str:
     first = pairs.iloc[0]
     kind = "values" if corpus.is_custom else "audio"
     return (
-        f"{counted(len(pairs), 'pair')} of clips under different items hold nearly the same {kind}, as "
-        f"{first['clip']} and {first['other_clip']} ({FILE_NAME} has all): a model that trains on one is tested on the other. "
-        "Listen, and give both one item or leave one out"
+        f"{counted(len(pairs), 'pair')} of clips of different items hold nearly the same {kind}, such as "
+        f"{first['clip']} and {first['other_clip']} ({FILE_NAME} has all). Listen, and give both one item or leave one out"
     )

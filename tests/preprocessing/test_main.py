@@ -243,7 +243,7 @@ def _add_long() -> None:
             "y",
             _add_long,
             ["sample_rate_hz=8000"],
-            "5 of 6 clips are padded with zeros to more than 5 times their length: from 0.5 s",
+            "5 of 6 clips are zero-padded to over 5 times their length, from 0.5 s",
         ),
         ("y", _add_contradiction, ["sample_rate_hz=8000"], "2 clips hold the same audio as another one under another label"),
         ("y", _add_long, ["sample_rate_hz=8000", "example_length_s=0.25"], ""),

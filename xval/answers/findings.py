@@ -99,7 +99,7 @@ def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
         for text in instance.written.cautions:
             concerned.setdefault(text, []).append(instance.number)
     for text, numbers in concerned.items():
-        whose = "" if len(numbers) == len(done) else f" ({name_instances(numbers, done)})"
+        whose = "" if len(numbers) == len(done) else f" ({len(numbers)} of {len(done)} instances)"
         what, _, advice = text.partition(". ")
         advice = f"{advice or 'Read the results with this in mind'}."
         yield Finding(Code.CORPUS, f"{capital(what)}{whose}.", advice, tuple(numbers) if whose else ())

@@ -23,8 +23,8 @@ SHORT_AND_LONG = pd.DataFrame({"clip": ["a", "b", "long"], "duration_s": [0.4, 0
 @pytest.mark.parametrize(
     ("settings", "n_padded", "length_s", "words"),
     [
-        ([], 2, 30.0, "from 0.4 s (the shortest) to 30 s (the longest, long). Leave out what is too long"),
-        (["clip_length_s=5"], 2, 5.0, "(clip_length_s=5). Give a shorter one"),
+        ([], 2, 30.0, "from 0.4 s to 30 s (the longest, long). Leave out what is too long"),
+        (["clip_length_s=5"], 2, 5.0, "(clip_length_s=5). Give a shorter clip_length_s"),
         (["clip_length_s=1"], 0, 1.0, ""),
         (["example_length_s=3"], 2, 3.0, "(example_length_s=3). Give shorter windows"),
         (["example_length_s=0.5"], 0, 0.5, ""),
@@ -50,9 +50,9 @@ def test_padding_is_of_what_the_settings_make_of_a_clip(
         ([], []),
         (
             ["clip_length_s=0.45"],
-            ["2 of 3 clips lose 97 % of their audio: what lies behind clip_length_s=0.45 is neither trained"],
+            ["2 of 3 clips lose 97 % of their audio behind clip_length_s=0.45; 1 shorter one is zero-padded. "],
         ),
-        (["clip_length_s=20", "trim_db=30"], ["up to 1 of 3 clips loses up to 33 % of its audio: what lies behind"]),
+        (["clip_length_s=20", "trim_db=30"], ["up to 1 of 3 clips loses up to 33 % of its audio behind clip_length_s=20"]),
         (["clip_length_s=29.995"], []),
         (["example_length_s=1"], []),
         (["features=waveform", "crop_s=15"], ["1 of 3 clips loses 50 % of its audio in each epoch, which trains on a crop of"]),
@@ -67,12 +67,42 @@ def test_what_clips_lose_is_counted(settings: list[str], said: list[str]) -> Non
 
 def test_the_advice_for_cut_clips_names_the_setting() -> None:
     (text,) = cut(SHORT_AND_LONG, read_settings(["clip_length_s=0.45"]))
-    assert text.endswith(
-        "tested, and 1 shorter one padded with zeros. Give --set example_length_s=0.45 in its place, and all is heard"
-    )
+    assert text.endswith("1 shorter one is zero-padded. Give --set example_length_s=0.45 in its place, and everything is heard")
     assert "Give the settings example_length_s=0.45 in its place" in in_python(text)
     (text,) = cut(SHORT_AND_LONG, read_settings(["clip_length_s=0.45", "example_length_s=0.2"]))
-    assert text.endswith("is neither trained nor tested. Leave it out, and all is heard")
+    assert text.endswith("behind clip_length_s=0.45. Leave clip_length_s out, and everything is heard")
+
+
+MANY = pd.DataFrame(
+    [
+        {"clip": f"clip_{number}.wav", "item": f"item {number}", "label": f"label{number}", "audio_hash": str(number // 2)}
+        for number in range(2000)
+    ]
+).assign(duration_s=[1.0] * 1999 + [90.0], sample_rate_hz=[8000] * 1999 + [44100])
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [measured_labels(MANY.assign(label=[str(5 * number) for number in range(2000)]))],
+        [lonely_classes(MANY)],
+        [contradicting_labels(MANY)],
+        [upsampled(MANY, read_settings(["fmax_hz=7000"]))],
+        [upsampled(MANY, read_settings(["features=embedding", "embedding_model=hf:some/model"]))],
+        cut(MANY, read_settings(["clip_length_s=0.5", "trim_db=30"])),
+        cut(MANY, read_settings(["features=waveform", "crop_s=0.5", "clip_length_s=0.8"])),
+        [padded(MANY, read_settings([]))],
+        [padded(MANY, read_settings(["example_length_s=9"]))],
+    ],
+)
+def test_a_caution_is_a_short_sentence_and_one_of_what_to_do(texts: list[str]) -> None:
+    """Finding XV103 adds up to four words, "(3 of 5 instances)", to the first."""
+    assert texts
+    for text in texts:
+        what, advice = text.split(". ")
+        assert len(what.split()) <= (21 if "_s" in what or "_hz" in what else 25), what
+        assert len(advice.split()) <= 25, advice
+        assert advice[0].isupper()
 
 
 def test_a_few_short_clips_are_in_every_corpus() -> None:
@@ -122,26 +152,26 @@ def test_few_numbers_with_fractions_or_gaps_are_taken_for_measured(names: list[s
 def test_identical_audio_under_different_labels_is_named() -> None:
     clips = pd.DataFrame({"clip": list("abcde"), "label": ["x", "y", "x", "x", "y"], "audio_hash": list("11223")})
     text = contradicting_labels(clips)
-    assert text.startswith("2 clips hold the same audio as another one under another label, as a (x), b (y): ")
+    assert text.startswith("2 clips hold the same audio as another one under another label, such as a (x) and b (y). ")
     assert contradicting_labels(clips[1:]) == ""
     numbers = clips.assign(**{"label:age": [20.0, 20.0, 30.0, 31.0, 5.0], "label:weight": 60.0})
-    assert "as c (30.0, 60.0), d (31.0, 60.0)" in contradicting_labels(numbers, ["label:age", "label:weight"])
+    assert "such as c (30.0, 60.0) and d (31.0, 60.0)" in contradicting_labels(numbers, ["label:age", "label:weight"])
 
 
 def test_classes_of_one_item_and_low_rates_are_named() -> None:
     clips = pd.DataFrame({"item": list("aabb"), "label": ["x", "y", "x", "z"], "sample_rate_hz": [8000, 8000, 16000, 44100]})
     assert lonely_classes(clips).startswith("2 of 3 classes are of one item alone (y, z)")
     text = upsampled(clips, read_settings(["fmax_hz=7000"]))
-    assert text.startswith("2 of 4 clips have a lower rate than sample_rate_hz=16000 (the lowest 8000 Hz)")
+    assert text.startswith("2 of 4 clips have a lower rate (down to 8000 Hz) than sample_rate_hz=16000, which")
     assert (
-        "Give --set sample_rate_hz=8000 --set n_fft=512 --set win_length=200 --set hop_length=80 --set fmax_hz=none, which "
-        "keeps windows as long in seconds, and the experiment the same settings"
+        "Give --set sample_rate_hz=8000 --set n_fft=512 --set win_length=200 --set hop_length=80 --set fmax_hz=none, here "
+        "and in the experiment; windows stay as long in seconds"
     ) in text
-    python = "Give the settings sample_rate_hz=8000, n_fft=512, win_length=200, hop_length=80, fmax_hz=None, which keeps"
+    python = "Give the settings sample_rate_hz=8000, n_fft=512, win_length=200, hop_length=80, fmax_hz=None, here and"
     assert python in in_python(text)
     assert in_python("choose the item (--item-pattern)") == "choose the item (item_pattern)"
     assert in_python("foo--bar.wav is alike") == "foo--bar.wav is alike"
     assert (
-        upsampled(clips, read_settings(["features=waveform"])).split("Give ")[1].startswith("--set sample_rate_hz=8000, which")
+        upsampled(clips, read_settings(["features=waveform"])).split("Give ")[1].startswith("--set sample_rate_hz=8000, here")
     )
     assert upsampled(clips, read_settings(["sample_rate_hz=8000"])) == ""
