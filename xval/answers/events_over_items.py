@@ -18,8 +18,8 @@ from xval.measures.events.figure_names import EVENT_METRICS, SCORE_METRICS
 from xval.measures.events.metrics import Counts, RecordingEvents, count_events, count_segments
 from xval.measures.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
 from xval.measures.metrics import Chance
-from xval.measures.statistics.intervals import figure_interval
-from xval.results.item_figures import ItemFigure, make_figure
+from xval.measures.statistics.intervals import FEWEST_ITEMS, figure_interval, left_out
+from xval.results.item_figures import ItemFigure, LeftOut, make_figure
 from xval.results.tested_examples import Frames, read_frames
 
 _COLUMNS = ["start_s", "end_s", "label"]
@@ -56,6 +56,10 @@ def measure_events(
     by_item = [_add(counts) for counts in zip(*by_run, strict=True)]
     run_figures = [_figures(_add(counts)) for counts in by_run]
     pooled = _figures(_add(by_item))
+    without = [
+        [_figures(_add([counts[place] for place in range(len(items)) if place not in own])) for counts in by_run]
+        for own in (left_out(len(items)) if len(items) >= FEWEST_ITEMS else ())
+    ]
     answers = {"never an event": [], **{f"always '{label}'": [label] for label in labels}}
     if settings.label_form == "multi_label":
         answers["always all events"] = labels
@@ -77,6 +81,7 @@ def measure_events(
         interval = figure_interval(len(items), compute, bounds=bounds, runs=[figures[name] for figures in run_figures])
         chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
         item_figures[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
+        _keep_left_out(item_figures[name], [of[name] for of in run_figures], [[of[name] for of in runs] for runs in without])
     return item_figures | (_measure_scores(read, items, labels, settings, of_record) if scored else {})
 
 
@@ -112,13 +117,23 @@ def _measure_scores(
             return psds([runs for by_item in of for number in drawn for runs in by_item[items[number]]], SCENARIOS[name])
 
         is_quick = n_runs * len(items) <= _MOST_RUNS
-        interval = None
+        interval, by_run, without = None, [], []
         if is_quick:
-            by_run = [compute(everyone, of=[by_item]) for by_item in by_training] if len(by_training) > 1 else []
-            interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), runs=by_run)
+            by_run = [compute(everyone, of=[by_item]) for by_item in by_training]
+            interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), runs=by_run if len(by_run) > 1 else [])
+            without = [
+                [compute(np.delete(everyone, own), of=[by_item]) for by_item in by_training] for own in left_out(len(items))
+            ]
         chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
         item_figures[name] = make_figure(of_record[name]["items"], compute(everyone), "pooled", interval, chance)
+        _keep_left_out(item_figures[name], by_run, without)
     return item_figures
+
+
+def _keep_left_out(figure: ItemFigure, of_runs: list[float], without: list[list[float]]) -> None:
+    """Keep a figure in each training run, of all items and without each in turn, where all of these are defined."""
+    if len(without) >= FEWEST_ITEMS and np.isfinite(of_runs).all() and np.isfinite(without).all():
+        figure["left_out"] = LeftOut(figures=of_runs, without=without)
 
 
 def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents, pd.DataFrame]]:

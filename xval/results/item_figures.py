@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance
     from xval.measures.statistics.intervals import Interval
 
-OVER_ITEMS_VERSION = 7
+OVER_ITEMS_VERSION = 8
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 
@@ -49,7 +49,7 @@ class ItemFigure(ItemChance):
         covers: What the interval is about: ``models``, these trained ones on other items; ``method``, training in this way.
         chance: What the best strategy reaches that does not listen.
         strategy: That strategy in words.
-        left_out: Of pooled main metrics and further ones, for comparisons.
+        left_out: Of pooled main metrics, further ones and those of events, for comparisons.
     """
 
     items: float | None

@@ -65,6 +65,22 @@ def test_pooled_figures_count_the_events_of_all_folds_together(write):
     assert found["event_f1"]["low"] < 2 * 3 / 9 < found["event_f1"]["high"]
 
 
+def test_the_figures_without_each_item_are_kept_for_comparisons(write):
+    bark, call = (1.0, 3.0, "bark"), (5.0, 7.0, "call")
+    folders = [
+        write(1, {"a": ([bark, call], [bark, call])}),
+        write(2, {"b": ([bark], [call])}),
+        write(3, {"c": ([bark], [bark]), "d": ([call], [call, bark])}),
+    ]
+    kept = measure(folders)["event_f1"]["left_out"]
+    assert kept["figures"] == [pytest.approx(2 * 4 / (5 + 6))]
+    assert [run for (run,) in kept["without"]] == pytest.approx([4 / 7, 8 / 9, 6 / 9, 6 / 8])
+    without_d = [write(fold + 3, {name: sides}) for fold, (name, sides) in enumerate(
+        {"a": ([bark, call], [bark, call]), "b": ([bark], [call]), "c": ([bark], [bark])}.items(), start=1
+    )]  # fmt: skip
+    assert measure(without_d)["event_f1"]["pooled"] == pytest.approx(kept["without"][3][0])
+
+
 def test_chance_is_that_of_the_best_label_all_the_time_or_of_silence(write):
     """Barks fill a third of the seconds, calls a twelfth."""
     folders = [write(fold, {f"r{fold}": ([(2.0, 6.0, "bark"), (8.0, 9.0, "call")], [])}) for fold in (1, 2, 3)]

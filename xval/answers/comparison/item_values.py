@@ -129,9 +129,10 @@ def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapp
     n_items = len(without)
     items = sorted({item for jobs in repeats for key in jobs.values() for item in instance.done[key]["item_metrics"]["test"]})
     names = items if len(items) == n_items else [f"group {number}" for number in range(1, n_items + 1)]
-    return ItemValues(
-        "pooled", tuple(names), tuple(map(_run_of, repeats)), figures, n_items * figures - (n_items - 1) * without
-    )
+    runs = tuple(map(_run_of, repeats))
+    if len(figures) < len(runs):  # events of the seeds of a deal are counted together
+        runs = tuple(dict.fromkeys((folds, 0) for folds, _ in runs))
+    return ItemValues("pooled", tuple(names), runs, figures, n_items * figures - (n_items - 1) * without)
 
 
 def _run_of(jobs: Mapping[int, JobKey]) -> _Run:

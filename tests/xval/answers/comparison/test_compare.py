@@ -51,7 +51,9 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
             jobs[number, fold, repeat] = {"status": "done", "items": items, "item_metrics": {"test": of_items}} | figures
     jobs |= {(number, fold, 1): {"status": "failed", "error": error} for fold, error in (failed or {}).items()}
     wanted = [*jobs, *((number, fold, 1) for fold in missing)]
-    parameters |= {"task_type": "classification", "comment_1": f"comment {name}", "dataset": "toy", "num_experiment": 1}
+    parameters = (
+        {"task_type": "classification"} | parameters | {"comment_1": f"comment {name}", "dataset": "toy", "num_experiment": 1}
+    )
     written = WrittenInstance(
         path=Path("settings.json"), instance=number, description="", settings_hash="s", parameters=parameters, sources={}
     )
@@ -289,6 +291,26 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
         "Instance 2: Compared on 3 folds; left out: fold 3 (accuracy is undefined), fold 4 (failed: out of memory), "
         "fold 6 (missing), fold 6 (missing in the baseline, instance 1)."
     )
+
+
+def with_events(name, figure, without):
+    """Return a competitor whose four recordings are pooled into an F1 of events, which is known without each of them."""
+    plain = competitor(name, numbered([0.5] * 4), task_type="frame_classification")
+    left_out = {"figures": [figure], "without": [[value] for value in without]}
+    pooled = {"items": None, "pooled": figure, "of": "pooled", "left_out": left_out}
+    return Competitor(name, replace(plain.instance, over_items={"figures": {"test": {"event_f1": pooled}}}), "event_f1")
+
+
+def test_events_are_compared_over_items_as_other_pooled_values_are():
+    own, other = (0.7, [0.68, 0.72, 0.69, 0.71]), (0.6, [0.59, 0.6, 0.61, 0.6])
+
+    (pair,) = compare_accuracy([with_events("2", *own)], with_events("1", *other), metric="event_f1").pairs
+
+    values = [4 * figure - 3 * np.array(without) for figure, without in (own, other)]
+    expected = item_difference((values[0] - values[1])[:, np.newaxis], 0.1)
+    assert (pair.basis, pair.n_items) == ("pooled", 4)
+    assert pair.test.standard_error == pytest.approx(expected.standard_error)
+    assert "folds are compared" not in " ".join(pair.notes)
 
 
 def test_many_folds_that_are_missing_are_named_as_ranges():
