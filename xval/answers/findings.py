@@ -99,7 +99,8 @@ def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
         for text in instance.written.cautions:
             concerned.setdefault(text, []).append(instance.number)
     for text, numbers in concerned.items():
-        whose = "" if len(numbers) == len(done) else f" ({len(numbers)} of {len(done)} instances)"
+        whose = f" (instance {numbers[0]})" if len(numbers) == 1 else f" ({len(numbers)} of {len(done)} instances)"
+        whose = whose if len(numbers) < len(done) else ""
         what, _, advice = text.partition(". ")
         advice = f"{advice or 'Read the results with this in mind'}."
         yield Finding(Code.CORPUS, f"{capital(what)}{whose}.", advice, tuple(numbers) if whose else ())
@@ -266,8 +267,8 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     best_of = f"{'highest' if is_higher else 'lowest'} {side_name(ranking.side, done)} {ranking.metric}"
     n_items = len({item for record in best.folds.values() for item in record["items"]["validation"]})
     margins = [
-        Margin(margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items))
-        for low_end, margin, high_end in ties.values()
+        Margin(str(tie), margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items))
+        for tie, (low_end, margin, high_end) in ties.items()
     ]
     simplest = f"the simplest of instances {name_numbers([best.number, *ties])}"
     return Finding(

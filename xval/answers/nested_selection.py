@@ -180,7 +180,7 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: s
         f"{format_test(nested, side, metric)}."
     )
     called = name_instances([selected.number], done)
-    return text, f"{called}, which was chosen, reaches {format_test(selected, side, metric)}{said}"
+    return text, f"the chosen {called} reaches {format_test(selected, side, metric)}{said}"
 
 
 def _by_fold(

@@ -22,11 +22,13 @@ class Margin(NamedTuple):
     """A difference that is not proven.
 
     Attributes:
+        to: Name of the other instance.
         difference: The observed one.
         n_items: That were tested.
         detectable: From a number of items to the true difference that they show with a probability of 80 %; NaN: not known.
     """
 
+    to: str
     difference: float
     n_items: int
     detectable: Callable[[int], float]
@@ -70,7 +72,7 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
         return f"Take {simplest}: even {n_more} more {items} would hardly show differences as small as these."
     n_more, margin = min(needed, key=lambda pair: pair[0])
     size = decimals(abs(margin.difference))
-    return f"Take {simplest}, or test {n_more} more {items}: they would show a true difference of {size}, the observed one."
+    return f"Take {simplest}, or test {n_more} more {items} to show the observed difference of {size} to instance {margin.to}."
 
 
 def _items_needed(margin: Margin) -> int | None:

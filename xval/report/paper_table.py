@@ -137,7 +137,7 @@ def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: 
         figure_kinds = sorted({cells[column][0].of for _, cells in table.rows})
         chances = sorted({estimated.chance for _, cells in table.rows if (estimated := cells[column][0]).chance is not None})
         chance = f", chance {' to '.join(dict.fromkeys(map(fixed, chances[:1] + chances[-1:])))}" if chances else ""
-        kinds.append(f"{title}: {' or '.join(figure_kinds)}{chance}")
+        kinds.append(f"{title}: {' or '.join(figure_kinds).replace('items', items_word(instances))}{chance}")
     deals = f" in {first.n_deals} repetitions of the cross-validation" if first.n_deals > 1 else ""
     seeds = f", {first.n_repeats} seeds each" if first.n_repeats > 1 else ""
     text = f"{first.settings.dataset}, {counted(first.n_folds, 'fold')}{deals}{seeds}. {'; '.join(kinds)}"

@@ -55,7 +55,7 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
         "Choosing among 2 instances in each fold by its own validation reaches test balanced_accuracy 0.500 ± 0.100"
     )
     assert text.endswith(
-        "; cnn_small, learning_rate 1 (instance 1), which was chosen, reaches 0.667 ± 0.208, with a selection bias of +0.167."
+        "; the chosen cnn_small, learning_rate 1 (instance 1) reaches 0.667 ± 0.208, with a selection bias of +0.167."
     )
     assert Code.NESTED not in texts(instances[:1])
 
@@ -317,7 +317,7 @@ def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_co
     for instance, of_instance in zip(instances, cautions, strict=True):
         instance.written.cautions.extend(of_instance)
     found = {finding.text: finding.instances for finding in find_findings(instances) if finding.code == Code.CORPUS}
-    assert found == {"All are upsampled.": (), "Some are padded (cnn_small, learning_rate 1 (instance 1)).": (1,)}
+    assert found == {"All are upsampled.": (), "Some are padded (instance 1).": (1,)}
 
 
 def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_record, make_failure):

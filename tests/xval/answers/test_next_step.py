@@ -12,7 +12,7 @@ LEAVE_ONE_OUT = {"fold_strategy": "leave_one_out"}
 
 def margin(difference, detectable, n_items=24):
     """Return a margin of which so many items show a difference, and more of them a smaller one by the root of their number."""
-    return Margin(difference, n_items, lambda n: detectable * math.sqrt(n_items / n))
+    return Margin("2", difference, n_items, lambda n: detectable * math.sqrt(n_items / n))
 
 
 def advise(make_instance, *margins, **parameters):
@@ -37,7 +37,7 @@ def test_only_what_changes_something_is_a_way_to_train_again(make_instance, para
 def test_as_many_more_items_are_advised_as_would_show_the_observed_difference(make_instance):
     said = advise(make_instance, margin(0.01, 0.1), margin(-0.08, 0.1))
     assert said == (
-        "Take the simplest instance, or test 14 more actors: they would show a true difference of 0.080, the observed one."
+        "Take the simplest instance, or test 14 more actors to show the observed difference of 0.080 to instance 2."
     )
     assert 0.1 * math.sqrt(24 / 38) <= 0.08 < 0.1 * math.sqrt(24 / 37)
 

@@ -167,7 +167,10 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
     pairs = comparison.undecided
     if not pairs:
         return ""
-    margins = [Margin(pair.difference, pair.n_items, partial(pair.planned, n_repeats=max(pair.n_repeats))) for pair in pairs]
+    margins = [
+        Margin(pair.instance, pair.difference, pair.n_items, partial(pair.planned, n_repeats=max(pair.n_repeats)))
+        for pair in pairs
+    ]
     concerned = [chosen[name] for name in (comparison.baseline, *(pair.instance for pair in pairs))]
     return describe_next_step(margins, concerned, "the simplest instance")
 

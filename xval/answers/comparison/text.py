@@ -158,11 +158,11 @@ def _describe_power(comparison: Comparison) -> list[str]:
         now = " (as now)" if (items, repeats) == (n_items, n_repeats) else ""
         if known := [value for value in values if not math.isnan(value)]:
             size = f"{counted(items, comparison.item)} and {counted(repeats, 'seed')}{now}"
+            size += f", {len(known)} of {len(pairs)} instances" * (len(known) < len(pairs))
             plans.append(f"{size}: {_possible(known, largest)}")
     level = f"{LEVEL}" if len(pairs) == 1 else f"{LEVEL} over {_comparisons(comparison)}, from the steadiest to the noisiest"
-    return [
-        f"True difference that would be shown with a probability of {WANTED_POWER:.0%} (level {level}). {'; '.join(plans)}."
-    ]
+    what = f"True difference that would be shown with a probability of {WANTED_POWER:.0%} (level {level})"
+    return [f"{what}: {'; '.join(plans)}."]
 
 
 def describe_methods(comparison: Comparison) -> str:
