@@ -109,7 +109,7 @@ def test_an_estimator_without_randomness_is_fitted_once_and_that_is_said(project
 
     assert said in planned
     assert folder.jobs(1) == [(1, fold, 1) for fold in (1, 2)]
-    assert "Repeats are missing" not in printed
+    assert "lack repeats" not in printed
     assert "between seeds" not in printed
     assert read_status(folder).count("to do") == 0
     for fold in (1, 2):  # as an earlier version left it

@@ -125,8 +125,8 @@ def _other_clips(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         Code.OTHER_CLIPS,
-        f"Instances differ in {' and '.join(differing)}: their {' and '.join(differing.values())} values are of other clips "
-        "and do not compare.",
+        f"Instances differ in {' and '.join(differing)}: their {' and '.join(differing.values())} values are of "
+        "different clips and cannot be compared.",
         "Compare instances that agree in both train_where and test_where.",
     )
 
@@ -139,9 +139,9 @@ def _folds_missing(instances: Sequence[InstanceResults]) -> Finding | None:
     has_failed = any(record["status"] == "failed" for instance in lacking for record in instance.jobs.values())
     return Finding(
         Code.FOLDS_MISSING,
-        f"Folds are missing of instance{'s' * (len(lacking) > 1)} {listed}: means leave {items_word(instances)} out, perhaps "
-        "hard ones, and do not compare.",
-        "Run the command again when what failed is mended; the sheet folds has the errors."
+        f"{_lack(len(lacking), listed)} folds: means leave out {items_word(instances)}, perhaps the hard ones, and cannot be "
+        "compared.",
+        "Fix what failed and run the command again; the sheet folds has the errors."
         if has_failed
         else "Run these folds too, before you report anything.",
         tuple(instance.number for instance in lacking),
@@ -156,10 +156,14 @@ def _repeats_missing(done: Sequence[InstanceResults]) -> Finding | None:
     listed = first_of((f"{instance.number} ({len(instance.done)}/{instance.n_jobs} jobs)" for instance in lacking), _MOST_NAMED)
     return Finding(
         Code.REPEATS_MISSING,
-        f"Repeats are missing of instance{'s' * (len(lacking) > 1)} {listed}: means are of those that are there.",
-        "Run the command again; pooled values are of the repeats that have every fold.",
+        f"{_lack(len(lacking), listed)} repeats: means are over those that are finished.",
+        "Run the command again; until then, pooled values are over the repeats that have every fold.",
         tuple(instance.number for instance in lacking),
     )
+
+
+def _lack(number: int, listed: str) -> str:
+    return f"Instances {listed} lack" if number > 1 else f"Instance {listed} lacks"
 
 
 def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
@@ -169,7 +173,8 @@ def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
     items = items_word(done, n_items)
     return Finding(
         Code.FEW_ITEMS,
-        f"{n_items} {items} tell{'s' * (n_items == 1)} little about others: one more may change a value and its interval much.",
+        f"{n_items} {items} tell{'s' * (n_items == 1)} you little about others: one more may change a value and its interval "
+        "a lot.",
         f"Record more {items_word(done)} before you rely on a value.",
     )
 
@@ -185,7 +190,7 @@ def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0].parameters.get("validation") != "next_fold"
     return Finding(
         Code.FEW_VALIDATION_ITEMS,
-        f"Validation, which ranks instances and chooses epochs, is by {len(validated)} of the {n_items} {items_word(done)}: "
+        f"Only {len(validated)} of the {n_items} {items_word(done)} rank instances and choose epochs (validation): "
         + ("those that were drawn, some in several folds." if n_folds > 1 else "those of the one split."),
         f"Set validation = next_fold: each {item_word(done)} validates once."
         if can_follow
@@ -200,9 +205,9 @@ def _fitted_validation(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         Code.FITTED_VALIDATION,
-        f"Validation does not rank {name_instances(numbers, done)}: it is by the one {item_word(done)} that chose or weighed "
-        "the members.",
-        "Compare by test values; with more to validate in each fold, validation ranks too.",
+        f"Validation does not rank {name_instances(numbers, done)}: the one {item_word(done)} that validates also chose or "
+        "weighted its members.",
+        f"Compare by test values, or let two or more {items_word(done)} validate in each fold.",
         numbers,
     )
 
@@ -226,7 +231,7 @@ def _untuned_labels(done: Sequence[InstanceResults]) -> Finding | None:
     listed = first_of((f"'{label}' (fold {name_numbers(of_label)})" for label, of_label in sorted(folds.items())), most=2)
     return Finding(
         Code.UNTUNED_LABELS,
-        f"No validation clip has the label {listed}: the threshold there is 0.5, chosen by nothing.",
+        f"No validation clip has the label {listed}: the threshold there is 0.5, which nothing has chosen.",
         "Read its average precision, which needs no threshold, or validate with more clips.",
     )
 
@@ -239,7 +244,7 @@ def _no_pooled_values(done: Sequence[InstanceResults]) -> Finding | None:
     return Finding(
         Code.NO_POOLED_VALUES,
         f"There are no pooled values of {name_instances(missing, done)}: {next(iter(missing.values()))}.",
-        f"Intervals are of means over {items_word(done)}; run these folds again if you want pooled ones.",
+        f"Intervals are for means over {items_word(done)}; run these folds again if you want pooled values.",
         tuple(missing),
     )
 

@@ -147,7 +147,7 @@ def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | 
     notes += [f"No clip of {group} was tested." for group in members if group not in filled]
     if few:
         notes.append(
-            f"Fewer than {FEWEST_ITEMS_TO_RELY_ON} {items} tell little about others: {', '.join(few)}; one more may change "
+            f"Fewer than {FEWEST_ITEMS_TO_RELY_ON} {items} tell you little about others: {', '.join(few)}; one more may change "
             "their values and the gap a lot."
         )
     if gap is None:

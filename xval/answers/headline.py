@@ -57,7 +57,7 @@ def find_headline(instances: Sequence[InstanceResults]) -> Headline:
         value = f"{side_name(ranking.side, done)} {ranking.metric}".replace("_", " ")
         return Headline(
             f"No instance is selected: none has a {value}.",
-            "Claim nothing of the best one: only validation may choose it.",
+            "Claim nothing about the best one: only validation may choose it.",
             f"Choose another monitor, or let more {items_word(instances)} validate (validation_fraction).",
         )
     selected = next((instance for instance in done if instance.number == ranking.selected), done[0])
@@ -166,11 +166,11 @@ def _claim(answer: _Answer) -> str:
     origin = judge_instance(selected)
     figure = selected.item_figure(answer.side, answer.metric)
     if origin.state == "leaked":
-        return "Claim nothing of it: its model had heard what it was tested on."
+        return "Claim nothing about it: its model had heard what it was tested on."
     if lacking:
-        return f"Claim nothing of it yet: {lacking} of its {counted(selected.n_folds, 'fold')} {_are(lacking)} missing."
+        return f"Claim nothing about it yet: {lacking} of its {counted(selected.n_folds, 'fold')} {_are(lacking)} missing."
     if figure is None or figure["low"] is None:
-        return f"Claim nothing of it yet: its value has no interval over {items_word(answer.done)}."
+        return f"Claim nothing about it yet: its value has no interval over {items_word(answer.done)}."
     if answer.is_at_chance:
         return "You cannot claim that it is above chance."
     known = item_known(answer.done, not_above_chance(answer.done))
@@ -204,7 +204,7 @@ def _claim(answer: _Answer) -> str:
     if open_numbers:
         first = f"{above}, but you" if above else "You"
         return _fitting(lambda short: f"{first} cannot claim that it is better than {answer.name(open_numbers, short=short)}.")
-    return f"{above}; it is compared with nothing." if above else "Claim its value alone: it is compared with nothing."
+    return f"{above}; it is not compared with anything." if above else "Claim only its value: it is not compared with anything."
 
 
 def _next(answer: _Answer) -> str:
@@ -214,11 +214,11 @@ def _next(answer: _Answer) -> str:
     if judge_instance(selected).state == "leaked":
         return "Leave out what was heard before: python -m xval check has the names."
     if answer.is_random_split:
-        return "Put speakers (or whatever a model must not know) into folds, not clips: see docs/folds.md."
+        return "Split by speaker (or whatever must stay unseen), not by clip: see docs/folds.md."
     if answer.is_at_chance:
         last = last_epoch(answer.done)
         if last and selected.number in last.instances:
-            return "Raise num_epochs: training ended while it still got better."
+            return "Raise num_epochs: training ended while it was still improving."
         advice = what_to_try(answer.done, [selected.number]).replace(", ", ", or ")
         return f"{capital(advice)}."
     comparison = answer.comparison
@@ -238,22 +238,20 @@ def _to_run(answer: _Answer) -> str:
         n_failed = sum(len(instance.failed) for instance in failed.values())
         jobs = counted(n_failed, "job")
         return _fitting(
-            lambda short: f"Mend what failed ({jobs} of {answer.name(failed, short=short)}), then run the command again."
+            lambda short: f"Fix what failed ({jobs} of {answer.name(failed, short=short)}), then run the command again."
         )
     folds = {number: sorted(set(range(1, instance.n_folds + 1)) - set(instance.folds)) for number, instance in lacking.items()}
     missing = {number: numbers for number, numbers in folds.items() if numbers}
     if len(missing) == 1:
         ((number, numbers),) = missing.items()
         return _fitting(
-            lambda short: (
-                f"Run the folds that are missing: {describe_numbers(numbers)} of {answer.name([number], short=short)}."
-            )
+            lambda short: f"Run the missing folds: {describe_numbers(numbers)} of {answer.name([number], short=short)}."
         )
     if missing:
         n_missing = sum(map(len, missing.values()))
-        return _fitting(lambda short: f"Run the {n_missing} folds that are missing, of {answer.name(missing, short=short)}.")
+        return _fitting(lambda short: f"Run the {n_missing} missing folds of {answer.name(missing, short=short)}.")
     if lacking:
-        return _fitting(lambda short: f"Run the repeats that are missing, of {answer.name(lacking, short=short)}.")
+        return _fitting(lambda short: f"Run the missing repeats of {answer.name(lacking, short=short)}.")
     return ""
 
 
@@ -261,7 +259,7 @@ def _nothing_finished(instances: Sequence[InstanceResults]) -> Headline:
     n_failed = sum(len(instance.failed) for instance in instances)
     if n_failed:
         found = f"No fold is finished: {counted(n_failed, 'job')} failed."
-        step = "Mend what failed, then run the command again."
+        step = "Fix what failed, then run the command again."
     else:
         found, step = "No fold is finished yet.", "Run the experiment."
     return Headline(found, "There is nothing to claim yet.", step)

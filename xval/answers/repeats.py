@@ -69,7 +69,7 @@ def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int
 def describe_seed_twins(group: Sequence[int]) -> tuple[str, str]:
     """Return what one group of `seed_twins` is, and what to declare instead."""
     return (
-        f"Instances {name_numbers(group)} differ in their seed alone: they are repeats of one method and have one rank.",
+        f"Instances {name_numbers(group)} differ only in their seed: they are repeats of one method and share one rank.",
         f"Declare one instance with repeats = {len(group)} instead.",
     )
 

@@ -41,7 +41,7 @@ def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
     return Finding(
         Code.LAST_EPOCH,
         f"The best epoch is the last one in instance{'s' * (len(concerned) > 1)} {first_of(concerned.values(), _MOST_NAMED)}: "
-        "training ended while it still got better.",
+        "training ended while it was still improving.",
         "Raise num_epochs.",
         tuple(concerned),
     )
@@ -55,7 +55,7 @@ def edge_of_search(done: Sequence[InstanceResults]) -> Finding | None:
     more = len(concerned) - 1
     return Finding(
         Code.EDGE_OF_SEARCH,
-        f"The best {concerned[0][1]}{f', and of {more} more' * bool(more)}.",
+        f"The best {concerned[0][1]}{f'; the same holds for {more} more' * bool(more)}.",
         "Widen the range in search(), where the setting allows it: a better value may lie beyond.",
         tuple(dict.fromkeys(number for number, _ in concerned)),
     )
@@ -78,7 +78,7 @@ def _at_edges(instance: InstanceResults) -> Iterator[str]:
         ):
             if 2 * n_there > len(places):
                 shown = value_text(int(edge) if drawn.whole else float(edge))
-                where = f"lies near the {word} that was searched, {shown} ({n_there} of {len(places)} folds)"
+                where = f"lies near the {word} value searched, {shown} ({n_there} of {len(places)} folds)"
                 yield f"{name} of instance {instance.number} {where}"
 
 
@@ -111,7 +111,7 @@ def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     reached = sign * max(means[number] for number in worse)
     whose = (
-        f"The network of {name_instances(worse, done)} is"
+        f"The network {name_instances(worse, done)} is"
         if len(worse) == 1
         else f"The networks of {name_instances(worse, done)} are"
     )

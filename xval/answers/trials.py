@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from xval.answers.item_words import items_word
 from xval.answers.names import name_instances
 from xval.results.instance import InstanceResults
 from xval.settings.space import option_text
@@ -76,11 +77,11 @@ def describe_search(instance: InstanceResults) -> str:
         return ""
     score = fmean(search.score for search in searches)
     n_trials = max(len(search.trials) for search in searches)
-    called = name_instances([instance.number], [instance])
+    called, items = name_instances([instance.number], [instance]), items_word([instance])
     return (
-        f"{called} was searched anew in each fold ({n_trials} trials), by items that the fold does "
-        f"not test. The chosen trials reach {searches[0].monitor} {score:.3f} on the items that chose them, which is too good; "
-        "the test values are nested: they estimate search and training together."
+        f"The settings of {called} were searched anew in each fold ({n_trials} trials), on {items} that the fold does not "
+        f"test. The chosen trials reach {searches[0].monitor} {score:.3f} on the {items} that chose them, which is too good; "
+        "the test values are nested: they estimate searching and training together."
     )
 
 

@@ -38,7 +38,7 @@ _MOST_ROWS = 100
 # What stays on one line: an interval, a mean with its deviation, and what stands between spaces and underscores.
 _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s*")
 _WORDS = re.compile(r"(?<=_)|\s+")
-_LEGEND = "*: selected by validation. ±: deviation over folds."
+_LEGEND = "*: selected by validation. ±: standard deviation over folds."
 
 _OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
 
@@ -63,7 +63,7 @@ def print_figures(
         console.print()
         others = set(folder.instances()) - {instance.number for instance in instances}
         if others := {number for number in others if folder.jobs(number)}:
-            line = f"That is of these instances; the workbook and the page compare them with {len(others)} more."
+            line = f"These lines are about these instances; the workbook and the page compare them with {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
         for line in _details(instances) if details else _count_findings(instances):
             console.print(Text(line), soft_wrap=True)
@@ -118,7 +118,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console,
     finished = {key for instance in instances for key in instance.done}
     elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
     if elsewhere:
-        console.print(f"Another process runs {counted(elsewhere, 'job')}, and adds what it finds to the workbook.")
+        console.print(f"Another process is running {counted(elsewhere, 'job')} and adds its results to the workbook.")
     for path in (planned.folder.workbook, planned.folder.page):
         if path.exists():
             console.print(Text(str(path)), soft_wrap=True)

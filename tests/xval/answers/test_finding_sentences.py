@@ -211,7 +211,7 @@ def test_an_item_is_called_as_the_setting_or_else_the_corpus_has_it(make_instanc
         for instance, name in zip(instances, of_corpus, strict=True)
     ]
     (text,) = [finding.text for finding in find_findings(instances) if finding.code == Code.FEW_ITEMS]
-    assert text.startswith(f"5 {word}s tell little")
+    assert text.startswith(f"5 {word}s tell you little")
 
 
 def test_a_silenced_leak_stays_beside_the_score(make_instance):

@@ -95,7 +95,7 @@ def test_few_validation_items_are_said_where_they_rank_instances(make_instance, 
         return make_instance(number, records, learning_rate=number)
 
     text = texts([instance(1, "c", "c"), instance(2, "c", "c")])[Code.FEW_VALIDATION_ITEMS]
-    assert "is by 1 of the 5 items" in text
+    assert "Only 1 of the 5 items rank" in text
     assert "next_fold" not in text, "two folds leave no third one to validate"
     assert Code.FEW_VALIDATION_ITEMS not in texts([instance(1, "c", "c")])
     assert Code.FEW_VALIDATION_ITEMS not in texts([instance(number, "abc", "ab") for number in (1, 2)])
@@ -121,7 +121,7 @@ def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_reco
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
     instances = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
     found = texts(instances)
-    assert "Instances 1-3 differ in their seed alone" in found[Code.SEEDS]
+    assert "Instances 1-3 differ only in their seed" in found[Code.SEEDS]
     assert "repeats = 3" in found[Code.SEEDS]
     assert not {Code.TIE, Code.NESTED} & set(found)
 
@@ -240,7 +240,7 @@ def test_a_search_that_ends_at_its_edge_is_said_with_the_range(make_instance, ma
     chosen = [(0.0099, 30, "a"), (0.0085, 40, "a"), (0.001, 8, "a")]
     found = searched(make_record, make_instance, space, [dict(zip(space, of_fold, strict=True)) for of_fold in chosen])
     text = texts([found])[Code.EDGE_OF_SEARCH]
-    assert "The best learning_rate of instance 1 lies near the highest that was searched, 0.01 (2 of 3 folds). Widen" in text
+    assert "The best learning_rate of instance 1 lies near the highest value searched, 0.01 (2 of 3 folds). Widen" in text
     inside = [dict(zip(space, of_fold, strict=True)) for of_fold in [chosen[2], *chosen[1:]]]
     assert Code.EDGE_OF_SEARCH not in texts([searched(make_record, make_instance, {"n_units": integers(8, 64)}, inside[1:])])
 
@@ -255,9 +255,7 @@ def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
     estimator = instance(5, [0.5, 0.7], architecture="svm")
     networks = [instance(1, [0.3, 0.4]), instance(2, [0.6, 0.7]), instance(3, [0.2], folds_total=2)]
     text = texts([*networks, estimator])[Code.BELOW_ESTIMATOR]
-    assert text.startswith(
-        "The network of cnn_small, learning_rate 1 (instance 1) is worse than the estimator svm (instance 5): "
-    )
+    assert text.startswith("The network cnn_small, learning_rate 1 (instance 1) is worse than the estimator svm (instance 5): ")
     assert "balanced_accuracy 0.450 against 0.700. Train longer (num_epochs)" in text
     assert Code.BELOW_ESTIMATOR not in texts([networks[1], estimator])
     assert Code.BELOW_ESTIMATOR not in texts(networks)
@@ -280,14 +278,14 @@ def test_an_error_is_better_than_chance_below_it(make_instance):
 
 def test_missing_folds_are_counted(make_instance, make_failure):
     instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, make_failure(2)]), make_instance(3, [], folds_total=2)]
-    assert "missing of instances 2 (1/2), 3 (0/2): means leave" in texts(instances)[Code.FOLDS_MISSING]
+    assert "Instances 2 (1/2), 3 (0/2) lack folds: means leave" in texts(instances)[Code.FOLDS_MISSING]
     assert "when what failed is mended" in texts(instances)[Code.FOLDS_MISSING]
     assert "failed" not in texts([instances[0], instances[2]])[Code.FOLDS_MISSING]
     assert Code.FOLDS_MISSING not in texts(instances[:1])
 
 
 def test_few_items_and_a_random_split_are_said(make_instance, make_record):
-    assert texts([make_instance(1, [0.5] * 5)])[Code.FEW_ITEMS].startswith("5 items tell little about others")
+    assert texts([make_instance(1, [0.5] * 5)])[Code.FEW_ITEMS].startswith("5 items tell you little about others")
     assert Code.FEW_ITEMS not in texts([make_instance(1, [0.5] * 6)])
     assert Code.RANDOM_SPLIT not in texts([make_instance(1, [0.5] * 6)])
     for n_clips, said in (([1] * 9, "Each of the 9 items has one clip"), ([1] * 8 + [2], "8 of 9 items have one clip")):
@@ -306,7 +304,7 @@ def test_instances_of_other_clips_do_not_compare(make_instance):
         return texts(found).get(Code.OTHER_CLIPS, "")
 
     english = 'language == "en"'
-    assert "differ in test_where: their test values are of other clips" in finding({}, {"test_where": english})
+    assert "differ in test_where: their test values are of different clips" in finding({}, {"test_where": english})
     assert "differ in test_where and train_where" in finding({}, {"test_where": english, "train_where": english})
     assert finding({"train_where": english}, {"train_where": english}) == ""
 
@@ -328,6 +326,6 @@ def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_
         Code.REPEATS_MISSING
     ]
 
-    assert text.startswith("Repeats are missing of instance 1 (3/4 jobs): means are of those")
+    assert text.startswith("Instance 1 (3/4 jobs) lacks repeats: means are over those")
     whole = make_instance(1, [*records, second, make_record(2, second["metrics"]["test"], repeat=2)], repeats=2, folds_total=2)
     assert Code.REPEATS_MISSING not in texts([whole])

@@ -82,7 +82,7 @@ def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> N
     column = find_groups(table, "gender")
     found = measure_groups(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
     assert "No clip of other was tested." in found.notes
-    assert "Fewer than 6 items tell little about others: female (4), male (4)" in " ".join(found.notes)
+    assert "Fewer than 6 items tell you little about others: female (4), male (4)" in " ".join(found.notes)
 
 
 @pytest.mark.parametrize(

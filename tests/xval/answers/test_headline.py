@@ -53,7 +53,7 @@ def lines_of(instances):
 def test_an_instance_alone_is_compared_with_chance(make):
     found, claim, step = lines_of([make(3, FOLDS, name="SVM on MFCC", low=0.51)])
     assert found == "SVM on MFCC (instance 3) reaches 0.542 balanced accuracy on new items [0.51, 0.65]; chance 0.500."
-    assert claim == "It is above chance; it is compared with nothing."
+    assert claim == "It is above chance; it is not compared with anything."
     assert step == "Add an instance to compare it with, such as architecture = svm."
     assert lines_of([make(1, FOLDS, architecture="svm", low=0.51)]).next.endswith("architecture = cnn_small.")
 
@@ -144,16 +144,16 @@ def test_missing_and_failed_folds_come_first(make, make_failure):
             replace(make(2, FOLDS[:1], low=0.51), n_folds=2),
         ]
     )
-    assert step == "Run the folds that are missing: 2 of net 2 (instance 2)."
+    assert step == "Run the missing folds: 2 of net 2 (instance 2)."
     _, claim, step = lines_of([replace(whole, n_folds=4)])
-    assert claim == "Claim nothing of it yet: 2 of its 4 folds are missing."
-    assert step == "Run the folds that are missing: 3-4 of net 1 (instance 1)."
+    assert claim == "Claim nothing about it yet: 2 of its 4 folds are missing."
+    assert step == "Run the missing folds: 3-4 of net 1 (instance 1)."
     failed = replace(
         whole,
         jobs={**whole.jobs, next(iter(whole.jobs))._replace(fold=3): make_failure(3)},
         n_folds=3,
     )
-    assert lines_of([failed]).next == "Mend what failed (1 job of net 1 (instance 1)), then run the command again."
+    assert lines_of([failed]).next == "Fix what failed (1 job of net 1 (instance 1)), then run the command again."
 
 
 def test_nothing_finished_says_what_to_do(make_instance, make_failure):
@@ -172,7 +172,7 @@ def test_an_error_is_reached_too_and_no_interval_claims_nothing(make_instance):
     regression = make_instance(1, [{"rmse": 12.5}, {"rmse": 13.5}], task_type="regression", monitor="val_loss")
     found, claim, _ = lines_of([regression])
     assert found == "cnn_small (instance 1) reaches 13.000 rmse on new items; chance 0.500."
-    assert claim == "Claim nothing of it yet: its value has no interval over items."
+    assert claim == "Claim nothing about it yet: its value has no interval over items."
 
 
 @pytest.mark.parametrize(

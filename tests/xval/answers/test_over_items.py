@@ -318,7 +318,7 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     workbook = openpyxl.load_workbook(run.results.folder.workbook)
     texts = [str(cell.value) for name in ("metrics", "findings") for column in workbook[name].iter_cols() for cell in column]
     assert f"pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in texts
-    assert any(text.startswith("4 items tell little about others") for text in texts)
+    assert any(text.startswith("4 items tell you little about others") for text in texts)
 
 
 def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run):

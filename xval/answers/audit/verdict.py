@@ -88,7 +88,9 @@ class Findings:
 
     def verdict(self, rule: Rule) -> Verdict:
         """Return the verdict, whose state is that of the weightiest finding."""
-        not_checkable = [": ".join(filter(None, ("; ".join(what), reason))) for reason, what in self.not_checkable.items()]
+        not_checkable = [
+            ": ".join(filter(None, (first_of(what, _MOST_QUOTED), reason))) for reason, what in self.not_checkable.items()
+        ]
         if not (self.n_checked or self.faults or not_checkable or self.notes):
             not_checkable = ["no fold is finished"]
         state: VerdictState = "ok"
