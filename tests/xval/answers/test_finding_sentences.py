@@ -11,8 +11,10 @@ from xval.answers.findings import find_findings
 from xval.answers.names import names_of
 from xval.answers.ranking import describe_selection
 from xval.base.errors import SettingsError
+from xval.measures.metrics import metric_names
 from xval.settings.finding_codes import Code
 from xval.settings.resolve import Declaration, resolve
+from xval.settings.schema import Settings
 from xval.settings.space import SearchPlan, log_uniform
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -180,6 +182,13 @@ def test_a_finding_is_a_short_sentence_and_another_of_what_to_do(code, make_inst
                 assert sentence[0].isupper() or sentence[0].isdigit(), sentence
                 assert sentence.endswith("."), sentence
                 assert not re.search(r"[.!?] [A-Z]", sentence), f"two sentences: {sentence}"
+
+
+def test_advice_names_settings_that_there_are(make_instance):
+    advice = {finding.advice for makers in MADE.values() for make in makers for finding in find_findings(make(make_instance))}
+    named = {name for text in advice for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text)}
+    assert "validation_fraction" in Settings.model_fields
+    assert named - set(Settings.model_fields) <= {"cnn_small", "val_loss", "next_fold", *metric_names("classification")}
 
 
 @pytest.mark.parametrize("code", Code)

@@ -276,10 +276,19 @@ def test_an_error_is_better_than_chance_below_it(make_instance):
         assert (Code.NOT_ABOVE_CHANCE in texts([found])) == is_named
 
 
+def test_estimators_are_not_advised_what_only_networks_have(make_instance):
+    at_chance = replace(make_instance(1, [0.5] * 6, architecture="svm"), over_items=over_items(0.4, 0.7))
+    too_sure = make_instance(1, [{"balanced_accuracy": 0.6, "loss": 0.9}] * 6, architecture="svm")
+    assert "try other features, or test more items" in texts([at_chance])[Code.NOT_ABOVE_CHANCE]
+    assert "validation_fraction" in texts([too_sure])[Code.TOO_SURE]
+    for found in (at_chance, too_sure):
+        assert "num_epochs" not in " ".join(texts([found]).values())
+
+
 def test_missing_folds_are_counted(make_instance, make_failure):
     instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, make_failure(2)]), make_instance(3, [], folds_total=2)]
     assert "Instances 2 (1/2), 3 (0/2) lack folds: means leave" in texts(instances)[Code.FOLDS_MISSING]
-    assert "when what failed is mended" in texts(instances)[Code.FOLDS_MISSING]
+    assert "Fix what failed and run the command again" in texts(instances)[Code.FOLDS_MISSING]
     assert "failed" not in texts([instances[0], instances[2]])[Code.FOLDS_MISSING]
     assert Code.FOLDS_MISSING not in texts(instances[:1])
 
