@@ -20,7 +20,7 @@ import json
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +29,14 @@ from preprocessing.embeddings.embedder import Identity, hash_files, list_files, 
 from xval.base.errors import SettingsError, XvalError, brief, how_to_install, one_line
 from xval.base.operating_system import read_regular
 
-_SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
-_WHISPER, _AST, _CLAP = "whisper", "audio-spectrogram-transformer", "clap"
+if TYPE_CHECKING:
+    from preprocessing.embeddings.transformer_frames import TransformerFrames
+
 _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
 _WEIGHTS = "*.safetensors"
 _READ = ("*.json", _WEIGHTS)
 _INDEX = ".safetensors.index.json"
 _ADAPTER = "adapter_config.json"
-_LONGEST_S = 30
-_N_SPECIAL_TOKENS = 2  # of AST, ahead of its patches
 _UNUSED = ("masked_spec_embed",)
 """Weights that only training uses, which some files lack."""
 
@@ -55,10 +54,17 @@ def identify(name: str) -> Identity:
 
 def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG001
     """Return the model."""
+    return TransformersEmbedder(load_frames(name))
+
+
+def load_frames(name: str) -> "TransformerFrames":
+    """Return the model as a torch module, on the CPU."""
     folder = _find_folder(name)
     import torch
     from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
     from transformers.utils import logging
+
+    from preprocessing.embeddings.transformer_frames import WHISPER, TransformerFrames
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -73,8 +79,7 @@ def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG0
             folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safely
         )
         _check_complete(name, report["missing_keys"])
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        return TransformersEmbedder(model, extractor, kind, device)
+        return TransformerFrames(model.get_encoder() if kind == WHISPER else model, extractor)
     except XvalError:
         raise
     except Exception as error:  # whatever damaged files and settings that do not fit make of the libraries
@@ -85,65 +90,27 @@ def load(name: str, *, is_pooled: bool) -> "TransformersEmbedder":  # noqa: ARG0
 
 
 class TransformersEmbedder:
-    """A model of transformers with what makes its inputs."""
+    """Frames of clips of one length, as arrays."""
 
-    def __init__(self, model: Any, extractor: Any, kind: str, device: str) -> None:
-        self.device = device
-        self._kind, self._extractor = kind, extractor
-        rate_hz = extractor.sampling_rate
-        config = model.config
-        self._shortest, self._longest = 1, _LONGEST_S * rate_hz
-        if kind == _WHISPER:
-            model, self.n_layers, self._longest = model.get_encoder(), config.encoder_layers + 1, extractor.n_samples
-        elif kind == _AST:
-            self.n_layers, self._longest = config.num_hidden_layers + 1, extractor.max_length * rate_hz // 100
-            self._shortest = rate_hz // 40  # a window of its filter bank
-        elif kind == _CLAP:
-            self.n_layers, self._longest = 1, extractor.nb_max_samples
-        else:
-            self.n_layers = config.num_hidden_layers + 1
-            for width, step in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
-                self._shortest = (self._shortest - 1) * step + width
-        self._model = model.to(device).eval()
+    def __init__(self, frames: "TransformerFrames") -> None:
+        import torch
 
-    def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
+        self.device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        self._frames, self.n_layers = frames.to(self.device).eval(), frames.n_layers
+
+    def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002 - that of the identity
         """Return the embeddings; see `Embedder`."""
         import torch
 
-        answers = []
         with torch.inference_mode():
-            for first in range(0, waveforms.shape[1], self._longest):
-                stretch = waveforms[:, first : first + self._longest]
-                stretch = np.pad(stretch, ((0, 0), (0, max(0, self._shortest - stretch.shape[1]))))
-                given = self._extractor(list(stretch), sampling_rate=sample_rate_hz, return_tensors="pt")
-                answers.append(self._answer(given.to(self.device), stretch.shape[1], layers).float().cpu().numpy())
-        return np.concatenate(answers, axis=2)
-
-    def _answer(self, given: Any, n_samples: int, layers: tuple[int, ...]) -> Any:
-        """Return what the layers give for a batch of inputs, (n, n_layers, n_frames, n_values)."""
-        import torch
-
-        if self._kind == _CLAP:
-            if "is_longer" in given:
-                given["is_longer"] = torch.zeros_like(given["is_longer"])  # the extractor marks a random clip
-            return self._model.get_audio_features(**given).pooler_output[:, None, None]
-        reads = given["input_features" if self._kind == _WHISPER else "input_values"]
-        answer = self._model(reads, output_hidden_states=layers != (self.n_layers - 1,))
-        last = answer.last_hidden_state
-        hidden = torch.stack([last if n == self.n_layers - 1 else answer.hidden_states[n] for n in layers], dim=1)
-        if self._kind == _WHISPER:
-            n_samples_per_frame = self._longest // hidden.shape[2]
-            return hidden[:, :, : -(-n_samples // n_samples_per_frame)]
-        if self._kind == _AST:
-            n_times = self._model.embeddings.get_shape(self._model.config)[1]
-            patches = hidden[:, :, _N_SPECIAL_TOKENS:].unflatten(2, (-1, n_times)).mean(dim=2)
-            hop = self._longest // self._extractor.max_length * self._model.config.time_stride
-            return patches[:, :, : max(1, -(-n_samples // hop))]
-        return hidden
+            embeddings: NDArray[np.float32] = self._frames(list(waveforms), layers).float().cpu().numpy()
+        return embeddings
 
 
 def _check_kind(name: str, kind: str) -> None:
-    allowed = (*_SPEECH, _WHISPER, _AST, _CLAP)
+    from preprocessing.embeddings.transformer_frames import AST, CLAP, SPEECH, WHISPER
+
+    allowed = (*SPEECH, WHISPER, AST, CLAP)
     if kind not in allowed:
         raise SettingsError(
             f"embedding_model=transformers:{name}: is a model of type '{kind}', from which no embeddings are taken. Allowed: "

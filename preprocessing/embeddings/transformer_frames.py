@@ -1,0 +1,161 @@
+"""The frames that a model of Hugging Face transformers gives for clips of any length, one form for embeddings and fine-tuning.
+
+Comes in: a model, its feature extractor, and clips. Goes out: frames of the layers that are asked for. What is behind the end of a
+shorter clip does not reach its frames: the attention of speech models is masked there, convolutions that normalise over time
+(group norm) see each clip at its own length, and Whisper and AST pad every clip to their one length themselves.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
+WHISPER, AST, CLAP = "whisper", "audio-spectrogram-transformer", "clap"
+_LONGEST_S = 30
+_N_SPECIAL_TOKENS = 2  # of AST, ahead of its patches
+
+
+class TransformerFrames(nn.Module):
+    """A model of transformers with what makes its inputs.
+
+    Args:
+        model: Of a kind of `SPEECH`, an AST, a CLAP, or the encoder of a Whisper.
+        extractor: Makes its inputs of samples.
+
+    Attributes:
+        n_layers: Layer 0 is what enters the first block, the last one what the model gives.
+        shortest: Samples of a stretch at least; a shorter one is followed by zeros.
+        longest: Samples that it reads at once; longer clips are read in stretches.
+    """
+
+    def __init__(self, model: Any, extractor: Any) -> None:
+        super().__init__()
+        config = model.config
+        self.kind, self.model, self.extractor = config.model_type, model, extractor
+        rate_hz = extractor.sampling_rate
+        self.shortest, self.longest = 1, _LONGEST_S * rate_hz
+        if self.kind == WHISPER:
+            self.n_layers, self.longest = config.encoder_layers + 1, extractor.n_samples
+        elif self.kind == AST:
+            self.n_layers, self.longest = config.num_hidden_layers + 1, extractor.max_length * rate_hz // 100
+            self.shortest = rate_hz // 40  # a window of its filter bank
+        elif self.kind == CLAP:
+            self.n_layers, self.longest = 1, extractor.nb_max_samples
+        else:
+            self.n_layers = config.num_hidden_layers + 1
+            for width, step in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+                self.shortest = (self.shortest - 1) * step + width
+            self._augments = getattr(config, "apply_spec_augment", True)
+            if config.feat_extract_norm == "group":
+                model.feature_extractor = _ByLength(model.feature_extractor)
+
+    def forward(self, clips: Sequence[NDArray[np.float32]], layers: Sequence[int]) -> torch.Tensor:
+        """Return the frames of clips, float32 (n, n_layers, n_frames, n_values); of a shorter clip the first `count_frames` count.
+
+        Args:
+            clips: float32 (n_samples,) each, at the rate of the extractor.
+            layers: Numbers of layers, rising.
+        """
+        parts = []
+        for first in range(0, max(map(len, clips)), self.longest):
+            stretches = [clip[first : first + self.longest] for clip in clips]
+            filled = [np.pad(stretch, (0, max(0, self.shortest - len(stretch)))) for stretch in stretches]
+            parts.append(self._read(filled, max(map(len, stretches)), layers))
+        return torch.cat(parts, dim=2)
+
+    def count_frames(self, n_samples: int) -> int:
+        """Return how many frames a clip has."""
+        whole, rest = divmod(max(n_samples, 1), self.longest)
+        return (whole and whole * self._frames_of_stretch(self.longest)) + (rest and self._frames_of_stretch(rest))
+
+    def blocks(self) -> tuple[list[nn.Module], ...]:
+        """Return what learns at one rate and is frozen together, from the input on: convolutions, transformer blocks.
+
+        What is in none of these, as the projection of the convolutions, belongs between the first and the second.
+        """
+        model = self.model
+        if self.kind == WHISPER:
+            first, layers, last = [model.conv1, model.conv2, model.embed_positions], model.layers, model.layer_norm
+        elif self.kind == AST:
+            first, layers, last = [model.embeddings], model.layers, model.layernorm
+        else:
+            first, layers, last = [model.feature_extractor], model.encoder.layers, None
+            if getattr(model.config, "do_stable_layer_norm", False):
+                last = model.encoder.layer_norm
+        blocks = [[layer] for layer in layers]
+        blocks[-1] += [] if last is None else [last]
+        return first, *blocks
+
+    def _frames_of_stretch(self, n_samples: int) -> int:
+        if self.kind == WHISPER:
+            return -(-n_samples // (self.longest // self.model.config.max_source_positions))
+        if self.kind == AST:
+            hop = self.longest // self.extractor.max_length * self.model.config.time_stride
+            return max(1, min(self._n_times, -(-n_samples // hop)))
+        if self.kind == CLAP:
+            return 1
+        n_frames = max(n_samples, self.shortest)
+        for width, step in zip(self.model.config.conv_kernel, self.model.config.conv_stride, strict=True):
+            n_frames = (n_frames - width) // step + 1
+        return n_frames
+
+    @property
+    def _n_times(self) -> int:
+        """Patches of AST over time."""
+        n_times: int = self.model.embeddings.get_shape(self.model.config)[1]
+        return n_times
+
+    def _read(self, clips: list[NDArray[np.float32]], n_samples: int, layers: Sequence[int]) -> torch.Tensor:
+        """Return what the layers give for a stretch of each clip, the longest of which has ``n_samples`` without zeros."""
+        lengths = [len(clip) for clip in clips]
+        is_masked = self.kind in SPEECH and len(set(lengths)) > 1
+        options = {"padding": True, "return_attention_mask": True} if is_masked else {}
+        given = self.extractor(clips, sampling_rate=self.extractor.sampling_rate, return_tensors="pt", **options)
+        given = given.to(next(self.parameters()).device)
+        if self.kind == CLAP:
+            if "is_longer" in given:
+                given["is_longer"] = torch.zeros_like(given["is_longer"])  # the extractor marks a random clip
+            embedding: torch.Tensor = self.model.get_audio_features(**given).pooler_output[:, None, None]
+            return embedding
+        n_frames = self._frames_of_stretch(n_samples)
+        masks = {"attention_mask": given["attention_mask"]} if is_masked else {}
+        if self.kind in SPEECH:
+            config = self.model.config  # SpecAugment refuses clips that are shorter than its masks
+            config.apply_spec_augment = self._augments and n_frames > config.mask_time_length
+            if isinstance(self.model.feature_extractor, _ByLength):
+                self.model.feature_extractor.lengths = lengths if is_masked else None
+        reads = given["input_features" if self.kind == WHISPER else "input_values"]
+        answer = self.model(reads, output_hidden_states=tuple(layers) != (self.n_layers - 1,), **masks)
+        last = answer.last_hidden_state
+        hidden = torch.stack([last if n == self.n_layers - 1 else answer.hidden_states[n] for n in layers], dim=1)
+        if self.kind == AST:
+            hidden = hidden[:, :, _N_SPECIAL_TOKENS:].unflatten(2, (-1, self._n_times)).mean(dim=2)
+        return hidden[:, :, :n_frames]
+
+
+class _ByLength(nn.Module):
+    """Convolutions that normalise over all frames of a clip, each clip at its own length.
+
+    Attributes:
+        lengths: Samples of each clip; None: all have one length.
+    """
+
+    def __init__(self, convolutions: nn.Module) -> None:
+        super().__init__()
+        self.convolutions = convolutions
+        self.lengths: list[int] | None = None
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        if self.lengths is None:
+            frames: torch.Tensor = self.convolutions(samples)
+            return frames
+        frames_of: dict[int, torch.Tensor] = {}
+        for length in set(self.lengths):
+            rows = [row for row, other in enumerate(self.lengths) if other == length]
+            frames_of |= zip(rows, self.convolutions(samples[rows, :length]).transpose(1, 2), strict=True)
+        ordered = [frames_of[row] for row in range(len(self.lengths))]
+        return nn.utils.rnn.pad_sequence(ordered, batch_first=True).transpose(1, 2)
