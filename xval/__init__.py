@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xval.answers.dataframes import load_jobs as load_jobs
     from xval.answers.dataframes import load_results as load_results
     from xval.answers.predictions import load_predictions as load_predictions
+    from xval.backend.torch_module import TorchModule as TorchModule
     from xval.base.errors import XvalError as XvalError
     from xval.experiment.cross_validate import cross_validate as cross_validate
     from xval.experiment.declare import Experiment as Experiment
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance as Chance
     from xval.measures.metrics import metric as metric
     from xval.measures.verification import verification_eer as verification_eer
-    from xval.models.torch_module import TorchModule as TorchModule
     from xval.reuse.inference import load_model as load_model
     from xval.reuse.inference.sources import Stretch as Stretch
     from xval.settings.space import choice as choice
@@ -46,7 +46,7 @@ _PUBLIC = {
     "Observer": "xval.jobs.observers",
     "Results": "xval.experiment.results",
     "Stretch": "xval.reuse.inference.sources",
-    "TorchModule": "xval.models.torch_module",
+    "TorchModule": "xval.backend.torch_module",
     "XvalError": "xval.base.errors",
     "choice": "xval.settings.space",
     "compare_instances": "xval.answers.comparison.choose",

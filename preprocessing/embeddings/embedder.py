@@ -103,7 +103,7 @@ class Embedder(Protocol):
 
 
 def identify(settings: FeatureSettings) -> Identity:
-    """Return the identity of the embedder of the settings."""
+    """Return the identity of the embedder of the settings, or of the encoder that is fine-tuned."""
     family, name = _split(settings)
     kind, wanted = "family of embedding_model", ("identify", "load")
     identity: Identity = load_file(_FAMILIES, family, kind=kind, wanted=wanted, error=SettingsError).identify(name)
@@ -225,7 +225,8 @@ def list_files(folder: Path, patterns: Iterable[str]) -> list[str]:
 
 
 def _split(settings: FeatureSettings) -> tuple[str, str]:
-    family, _, name = resolve_encoder(settings.embedding_model or "").partition(":")
+    setting = settings.pretrained or "embedding_model"
+    family, _, name = resolve_encoder(getattr(settings, setting) or "", setting).partition(":")
     return family.strip(), name.strip()
 
 

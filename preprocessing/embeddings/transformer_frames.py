@@ -1,10 +1,12 @@
 """The frames that a model of Hugging Face transformers gives for clips of any length, one form for embeddings and fine-tuning.
 
-Comes in: a model, its feature extractor, and clips. Goes out: frames of the layers that are asked for. What is behind the end of a
-shorter clip does not reach its frames: the attention of speech models is masked there, convolutions that normalise over time
-(group norm) see each clip at its own length, and Whisper and AST pad every clip to their one length themselves.
+Comes in: a model, its feature extractor, and clips. Goes out: frames of the layers that are asked for. What is behind the end
+of a shorter clip does not reach its frames: the attention of speech models is masked there, convolutions that normalise over
+time (group norm) see each clip at its own length, and Whisper and AST pad every clip to their one length themselves.
 """
 
+import inspect
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,13 +15,77 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from xval.base.errors import SettingsError
+
 SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
 WHISPER, AST, CLAP = "whisper", "audio-spectrogram-transformer", "clap"
+_MOST_LAYERS = 200
+_WITHOUT_LAYERDROP = {"layerdrop": 0.0, "encoder_layerdrop": 0.0}  # all layers are given, and have gradients, in each step
+_SIMPLE = (bool, int, float, str)
 _LONGEST_S = 30
 _N_SPECIAL_TOKENS = 2  # of AST, ahead of its patches
 
 
-class TransformerFrames(nn.Module):
+def settings_of(frames: "TransformerFrames") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings of a model and of its extractor that `make_frames` makes them of, as JSON can hold them."""
+    config, extractor = frames.model.config.to_dict(), frames.extractor.to_dict()
+    return {"model_type": frames.kind, **_known(config, frames.kind)}, _known_of_extractor(extractor, frames.kind)
+
+
+def make_frames(config: dict[str, Any], extractor: dict[str, Any]) -> "TransformerFrames":
+    """Return a model with random weights, of settings as of `settings_of`: no file is read and no other code run.
+
+    Raises:
+        SettingsError: The settings are of another kind of model.
+    """
+    import transformers
+
+    kind = config.get("model_type")
+    if kind not in (*SPEECH, WHISPER, AST):
+        raise SettingsError(f"settings of a model of type {kind!r:.80}; allowed: {', '.join((*SPEECH, WHISPER, AST))}")
+    made = transformers.AutoConfig.for_model(kind, **_known(config, kind) | _WITHOUT_LAYERDROP)
+    if max(made.num_hidden_layers, len(getattr(made, "conv_dim", ()))) > _MOST_LAYERS:
+        raise SettingsError(f"settings of a model of {made.num_hidden_layers} layers; allowed are {_MOST_LAYERS}")
+    if kind == WHISPER:
+        model: Any = transformers.models.whisper.modeling_whisper.WhisperEncoder(made)
+    else:
+        model = transformers.AutoModel.from_config(made, trust_remote_code=False)
+    return TransformerFrames(model.float(), _extractor_class(kind)(**_known_of_extractor(extractor, kind)))
+
+
+def _known(config: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return those settings of a model that decide what it computes, without paths, code and names of classes."""
+    import transformers
+
+    default = transformers.AutoConfig.for_model(kind).to_dict()
+    others = {"architectures", "auto_map", "dtype", "id2label", "label2id", "model_type", "return_dict", "transformers_version"}
+    others |= {"output_attentions", "output_hidden_states", "problem_type"}
+    return {
+        name: value
+        for name, value in config.items()
+        if name in default and name not in others and name[0] != "_" and _is_simple(value)
+    }
+
+
+def _known_of_extractor(extractor: dict[str, Any], kind: str) -> dict[str, Any]:
+    names = inspect.signature(_extractor_class(kind).__init__).parameters
+    return {name: value for name, value in extractor.items() if name in names and _is_simple(value)}
+
+
+def _extractor_class(kind: str) -> Any:
+    import transformers
+
+    extractors = {WHISPER: transformers.WhisperFeatureExtractor, AST: transformers.ASTFeatureExtractor}
+    return extractors.get(kind, transformers.Wav2Vec2FeatureExtractor)
+
+
+def _is_simple(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(isinstance(part, _SIMPLE) for part in value)
+    return value is None or isinstance(value, _SIMPLE)
+
+
+class TransformerFrames(nn.Module):  # type: ignore[misc]
     """A model of transformers with what makes its inputs.
 
     Args:
@@ -30,13 +96,14 @@ class TransformerFrames(nn.Module):
         n_layers: Layer 0 is what enters the first block, the last one what the model gives.
         shortest: Samples of a stretch at least; a shorter one is followed by zeros.
         longest: Samples that it reads at once; longer clips are read in stretches.
+        n_values: Of a frame.
     """
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__()
         config = model.config
         self.kind, self.model, self.extractor = config.model_type, model, extractor
-        rate_hz = extractor.sampling_rate
+        rate_hz, self.n_values = extractor.sampling_rate, int(getattr(config, "hidden_size", 0))
         self.shortest, self.longest = 1, _LONGEST_S * rate_hz
         if self.kind == WHISPER:
             self.n_layers, self.longest = config.encoder_layers + 1, extractor.n_samples
@@ -54,7 +121,7 @@ class TransformerFrames(nn.Module):
                 model.feature_extractor = _ByLength(model.feature_extractor)
 
     def forward(self, clips: Sequence[NDArray[np.float32]], layers: Sequence[int]) -> torch.Tensor:
-        """Return the frames of clips, float32 (n, n_layers, n_frames, n_values); of a shorter clip the first `count_frames` count.
+        """Return the frames of clips, float32 (n, n_layers, n_frames, n_values); of each its first `count_frames` count.
 
         Args:
             clips: float32 (n_samples,) each, at the rate of the extractor.
@@ -70,7 +137,8 @@ class TransformerFrames(nn.Module):
     def count_frames(self, n_samples: int) -> int:
         """Return how many frames a clip has."""
         whole, rest = divmod(max(n_samples, 1), self.longest)
-        return (whole and whole * self._frames_of_stretch(self.longest)) + (rest and self._frames_of_stretch(rest))
+        n_frames = whole * self._frames_of_stretch(self.longest)
+        return n_frames + self._frames_of_stretch(rest) if rest else n_frames
 
     def blocks(self) -> tuple[list[nn.Module], ...]:
         """Return what learns at one rate and is frozen together, from the input on: convolutions, transformer blocks.
@@ -92,16 +160,16 @@ class TransformerFrames(nn.Module):
 
     def _frames_of_stretch(self, n_samples: int) -> int:
         if self.kind == WHISPER:
-            return -(-n_samples // (self.longest // self.model.config.max_source_positions))
+            return int(-(-n_samples // (self.longest // self.model.config.max_source_positions)))
         if self.kind == AST:
             hop = self.longest // self.extractor.max_length * self.model.config.time_stride
-            return max(1, min(self._n_times, -(-n_samples // hop)))
+            return int(max(1, min(self._n_times, -(-n_samples // hop))))
         if self.kind == CLAP:
             return 1
         n_frames = max(n_samples, self.shortest)
         for width, step in zip(self.model.config.conv_kernel, self.model.config.conv_stride, strict=True):
             n_frames = (n_frames - width) // step + 1
-        return n_frames
+        return int(n_frames)
 
     @property
     def _n_times(self) -> int:
@@ -129,7 +197,9 @@ class TransformerFrames(nn.Module):
             if isinstance(self.model.feature_extractor, _ByLength):
                 self.model.feature_extractor.lengths = lengths if is_masked else None
         reads = given["input_features" if self.kind == WHISPER else "input_values"]
-        answer = self.model(reads, output_hidden_states=tuple(layers) != (self.n_layers - 1,), **masks)
+        with warnings.catch_warnings():  # transformers gives torch two masks for WavLM, of two types
+            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
+            answer = self.model(reads, output_hidden_states=tuple(layers) != (self.n_layers - 1,), **masks)
         last = answer.last_hidden_state
         hidden = torch.stack([last if n == self.n_layers - 1 else answer.hidden_states[n] for n in layers], dim=1)
         if self.kind == AST:
@@ -137,7 +207,7 @@ class TransformerFrames(nn.Module):
         return hidden[:, :, :n_frames]
 
 
-class _ByLength(nn.Module):
+class _ByLength(nn.Module):  # type: ignore[misc]
     """Convolutions that normalise over all frames of a clip, each clip at its own length.
 
     Attributes:

@@ -103,6 +103,8 @@ class FeatureSettings(BaseModel):
     f0_min_hz: PositiveFloat = 65.0
     f0_max_hz: PositiveFloat = 600.0
     vad: Literal["none", "silero"] = "none"
+    encoder: OptionalText = None
+    padding: Literal["auto", "masked"] = "auto"
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -134,6 +136,8 @@ class FeatureSettings(BaseModel):
                 f"f0_min_hz={self.f0_min_hz:g} and f0_max_hz={self.f0_max_hz:g}: the first is to be below the second, and that "
                 f"at most a quarter of the sample rate, {half_rate_hz / 2:g} Hz"
             )
+        if self.padding == "masked" and (self.features, self.frontend) != ("waveform", "none"):
+            raise ValueError("padding=masked marks the ends of clips among their samples; set features=waveform, frontend=none")
         self._check_embedding()
         if self.stretch_frames is not None and (self.clip_length_s is not None or self.example_length_s is not None):
             raise ValueError("stretch_frames gives every clip the same length; set clip_length_s and example_length_s to none")
@@ -162,6 +166,11 @@ class FeatureSettings(BaseModel):
         return None if self.channel == "mean" else self.channel
 
     @property
+    def pretrained(self) -> str | None:
+        """The setting that names a model which has heard audio elsewhere: embedding_model or encoder; None: there is none."""
+        return "embedding_model" if self.features == "embedding" else "encoder" if self.encoder else None
+
+    @property
     def is_pooled(self) -> bool:
         """Whether an example is one vector instead of frames."""
         return self.features == "embedding" and self.embedding_pooling != "none"
@@ -176,7 +185,7 @@ class FeatureSettings(BaseModel):
 
         The samples of a corpus do not depend on what a front end makes of them, so that instances share them.
         """
-        decisive = set(type(self).model_fields) - {"frontend", "crop_s", "vad", *EMBEDDING_KEYS}
+        decisive = set(type(self).model_fields) - {"frontend", "crop_s", "vad", "padding", "encoder", *EMBEDDING_KEYS}
         # Later than stores that are to keep their keys.
         decisive -= set() if "f0" in self.kinds else {"f0_min_hz", "f0_max_hz"}
         decisive -= set() if self.feature_deltas else {"feature_deltas"}

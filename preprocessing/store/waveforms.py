@@ -42,17 +42,19 @@ class Lengths:
         tested: Samples of an example that is validated or tested; None: whole clips, each of about its own length.
         n_shortest: Samples that a clip has at least; a shorter one is continued.
         n_longest: Samples of a clip that are used; None: all.
+        is_masked: Whether NaN stands behind a shorter clip, for a network that reads where clips end.
     """
 
     training: int
     tested: int | None
     n_shortest: int
     n_longest: int | None
+    is_masked: bool = False
 
     @property
     def of_model(self) -> int | None:
         """Samples that the model reads at once; None: any number."""
-        return self.training if self.training == self.tested else None
+        return self.training if self.training == self.tested and not self.is_masked else None
 
 
 def example_lengths(store: FeatureStore, settings: FeatureSettings) -> Lengths:
@@ -71,11 +73,12 @@ def lengths_of_waveforms(settings: FeatureSettings, longest_samples: int) -> Len
     rate_hz = settings.sample_rate_hz
     window = window_samples(settings)
     longest = None if settings.clip_length_s is None else max(1, round(settings.clip_length_s * rate_hz))
+    is_masked = settings.padding == "masked"
     if settings.crop_s is None:
         length = window or longest or longest_samples
-        return Lengths(length, length, 1, longest)
+        return Lengths(length, length, 1, longest, is_masked)
     crop = max(1, round(settings.crop_s * rate_hz))
-    return Lengths(crop, window, crop, longest)
+    return Lengths(crop, window, crop, longest, is_masked)
 
 
 def cut_clip(n_samples: int, settings: FeatureSettings, lengths: Lengths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -101,11 +104,11 @@ def fill_example(samples: NDArray[np.float32], length: int, lengths: Lengths) ->
     """Return the samples of an example at the length that a model reads, float32 (length,).
 
     A shorter one is followed by silence; where models read clips of any length it is continued by itself instead, because
-    silence would weigh in averages over time.
+    silence would weigh in averages over time. Where they read masks, it is followed by NaN, which no clip has.
     """
-    if lengths.n_shortest > 1:
+    if lengths.n_shortest > 1 and not lengths.is_masked:
         return np.resize(samples, length)
-    filled = np.zeros(length, np.float32)
+    filled = np.full(length, np.nan if lengths.is_masked else 0, np.float32)
     filled[: min(samples.size, length)] = samples[:length]
     return filled
 
@@ -203,7 +206,8 @@ class _Stretch(NamedTuple):
 def _clip_form(store: FeatureStore, settings: FeatureSettings) -> tuple[int | None, int | None]:
     """Return the length that clips are padded or cut to (None: their own), and how much of them is used (None: all)."""
     lengths = example_lengths(store, settings)
-    is_padded = settings.crop_s is None and settings.example_length_s is None and store.task_type != "frame_classification"
+    is_whole = settings.crop_s is None and settings.example_length_s is None
+    is_padded = is_whole and store.task_type != "frame_classification" and not lengths.is_masked
     return (lengths.tested if is_padded else None), lengths.n_longest
 
 

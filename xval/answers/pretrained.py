@@ -128,6 +128,8 @@ def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator
             yield _of_model(model.get("leakage"), str(model.get("path")), model.get("leakage_reason"))
     if parameters.get("features") == "embedding" and record.get("store") != CUSTOM:
         yield _of_embedder(str(parameters.get("embedding_model") or ""), record.get("embedder_leakage") or {})
+    if encoder := parameters.get("encoder"):
+        yield _of_embedder(str(encoder), record.get("embedder_leakage") or {})
     if architecture and may_load_weights(architecture):
         yield _of_network(architecture, record)
 

@@ -198,10 +198,12 @@ def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
     if name is None or (verdict is not None and verdict.state == "clean"):
         return []
     if verdict is not None and verdict.state == "leaked":
-        return [f"possible leakage: embedding_model {name}: {verdict.reason}. The test values may be too good."]
+        return [f"possible leakage: {settings.pretrained} {name}: {verdict.reason}. The test values may be too good."]
     if settings.pretrained_on:
         return []
-    return [f"possible leakage: embedding_model {name}: {verdict.reason + '. ' + _IF_HEARD if verdict else _UNKNOWN_ORIGIN}"]
+    return [
+        f"possible leakage: {settings.pretrained} {name}: {verdict.reason + '. ' + _IF_HEARD if verdict else _UNKNOWN_ORIGIN}"
+    ]
 
 
 def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:

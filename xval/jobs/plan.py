@@ -215,6 +215,7 @@ def _describe_difference(
     if not settings and not code:
         models = {
             "embedding_model": instance.settings.embedding_model,
+            "encoder": instance.settings.encoder,
             "initial_model": instance.settings.initial_model,
             "models": instance.options.get("models"),
         }

@@ -11,18 +11,18 @@ from collections.abc import Callable, Collection, Mapping
 import keras
 import numpy as np
 
+from architectures._layer_weights import weigh_layers
 from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import example_lengths, waveform_moments
+from xval.backend.torch_module import check_torch_modules
 from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.data.frames import frame_class_names
 from xval.data.target_scaling import TargetScaling, target_scaling
 from xval.models.frontend import build_frontend
-from xval.models.layer_weights import weigh_layers
 from xval.models.network_end import linear_end
-from xval.models.torch_module import check_torch_modules
 from xval.settings.architectures import find_architecture, input_form
 from xval.settings.options import Architecture
 from xval.settings.schema import Settings

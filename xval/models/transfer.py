@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from preprocessing.store import FeatureStore
+from xval.backend.torch_module import TorchBlock, TorchModule
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.models.build import CONSTANT_LAYERS, KERNELS, class_names
 from xval.models.matching import Pair, described, is_alike, match_layers
@@ -56,6 +57,25 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
         raise SettingsError(
             f"initial_model: layer '{untrained[0]}' is to be frozen, and nothing of {initial.path} fits it; freeze fewer blocks"
         )
+    return {
+        "layers_copied": [layer.name for layer, _ in pairs],
+        "layers_new": [layer.name for layer in _with_weights(blocks) if id(layer) not in touched],
+        "layers_unused": [layer.name for layer in _with_weights(network_blocks(initial_model)) if id(layer) not in touched],
+        **_freeze(frozen, settings),
+    }
+
+
+def freeze_blocks(model: keras.Model, settings: Settings) -> dict[str, Any]:
+    """Freeze the blocks that the settings name, of a network that is pretrained without an initial model.
+
+    Returns:
+        Of the facts of `start_from` those on frozen layers; none where nothing is frozen.
+    """
+    frozen = blocks_to_freeze(network_blocks(model), settings)
+    return _freeze(frozen, settings) if frozen else {}
+
+
+def _freeze(frozen: list[Block], settings: Settings) -> dict[str, Any]:
     for layer in (layer for block in frozen for layer in block):
         if not settings.unfreeze_every or _is_batch_normalisation(layer):
             layer.trainable = False
@@ -63,13 +83,8 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
         str(number * settings.unfreeze_every + 1): [layer.name for layer in block if layer.trainable_weights]
         for number, block in enumerate(reversed(frozen), start=1)
     }
-    return {
-        "layers_copied": [layer.name for layer, _ in pairs],
-        "layers_new": [layer.name for layer in _with_weights(blocks) if id(layer) not in touched],
-        "layers_unused": [layer.name for layer in _with_weights(network_blocks(initial_model)) if id(layer) not in touched],
-        "layers_frozen": [layer.name for layer in _with_weights(frozen)],
-        **({"layers_unfrozen": of_unfrozen} if settings.unfreeze_every else {}),
-    }
+    layers_frozen = [layer.name for layer in _with_weights(frozen)]
+    return {"layers_frozen": layers_frozen, **({"layers_unfrozen": of_unfrozen} if settings.unfreeze_every else {})}
 
 
 def network_blocks(model: keras.Model) -> list[Block]:
@@ -90,6 +105,8 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
     inner = getattr(layer, "layer", None)
     if isinstance(inner, keras.Model):
         return _layers_of(inner)
+    if isinstance(layer, TorchModule) and layer.blocks:
+        return layer.blocks
     if not isinstance(layer, keras.Model):
         return [layer]
     parts = (part for part in layer.layers if part.name not in CONSTANT_LAYERS)
@@ -97,13 +114,15 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
 
 
 def _has_kernel(layer: keras.layers.Layer) -> bool:
-    if isinstance(layer, keras.layers.TorchModuleWrapper):
-        return True  # all of a module is one layer
+    if isinstance(layer, keras.layers.TorchModuleWrapper | TorchBlock):
+        return True  # all of a module is one layer, or has several that are told apart
     return _is_convolution(layer) or any(variable.name in KERNELS for variable in layer.weights)
 
 
 def _is_convolution(layer: keras.layers.Layer) -> bool:
     """Return whether a layer, or the one that it repeats over time, is a convolution; Keras's and our own are named so."""
+    if isinstance(layer, TorchBlock):
+        return layer.is_convolution
     return "Conv" in type(getattr(layer, "layer", layer)).__name__
 
 

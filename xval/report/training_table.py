@@ -49,7 +49,8 @@ def _features(settings: Settings) -> str:
     size = {"logmel": f", {settings.n_mels} bands", "mfcc": f", {settings.n_mfcc} coefficients"}.get(kind, "")
     if kind == "embedding":
         return f"embedding, {settings.embedding_model}"
-    return f"{kind}{size}, {settings.sample_rate_hz} Hz"
+    encoder = f", {settings.encoder}" if settings.encoder else ""
+    return f"{kind}{size}, {settings.sample_rate_hz} Hz{encoder}"
 
 
 def _augmentation(parameters: Mapping[str, object]) -> str:

@@ -26,7 +26,7 @@ from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_name, type_of
 
 _FRAME_AXES = 2
-_DECLARED = ("reshaping_type", "task_types", "features")  # what the file of an architecture may name
+_DECLARED = ("reshaping_type", "task_types", "features", "backends", "defaults")  # what the file of an architecture may name
 
 COMBINATION = "feature_combination"
 """Trains no network: see xval/training/combination/__init__.py for what it does and what its options mean."""
@@ -147,6 +147,8 @@ def find_architecture(name: str) -> Architecture:
         task_types=task_types,
         build_path=definition.path,
         features=cast("str | None", declared.get("features")),
+        backends=cast("tuple[str, ...]", declared.get("backends", ())),
+        defaults=cast("dict[str, object]", declared.get("defaults", {})),
         feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),
     )
 

@@ -84,6 +84,21 @@ def _check_names(settings: Settings) -> None:
         raise ValueError(
             f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}. Those that do: {others}"
         )
+    if architecture.backends and settings.backend not in architecture.backends:
+        raise ValueError(
+            f"architecture '{settings.architecture}' runs on {' and '.join(architecture.backends)} alone; received "
+            f"backend={settings.backend}. Write backend = {architecture.backends[0]}"
+        )
+    if architecture.is_pretrained != (settings.encoder is not None):
+        raise ValueError(
+            f"architecture '{settings.architecture}' fine-tunes an encoder; name it: encoder = wav2vec2-base, or "
+            "transformers:FOLDER"
+            if architecture.is_pretrained
+            else f"encoder={settings.encoder} is fine-tuned by architecture = encoder; received '{settings.architecture}'. For "
+            f"its features alone: features = embedding, embedding_model = {settings.encoder}"
+        )
+    if settings.padding == "masked" and architecture.defaults.get("padding") != "masked":
+        raise ValueError(f"padding=masked: architecture '{settings.architecture}' does not read where clips end; leave it out")
     if settings.frames and settings.frontend == "none" and architecture.reshaping_type != "none":
         raise ValueError(
             f"architecture '{settings.architecture}' reads spectrograms; set features=waveform and frontend=logmel (or stft)"
@@ -192,9 +207,13 @@ def _check_transfer(settings: Settings) -> None:
             f"frozen_layers={settings.frozen_layers} and frozen='{settings.frozen}' contradict each other; set one of them"
         )
     if settings.initial_model is None:
-        if settings.frozen_layers or settings.frozen != "none":
+        is_pretrained = architectures.find_architecture(settings.architecture).is_pretrained
+        if (settings.frozen_layers or settings.frozen != "none") and not is_pretrained:
             name, value = ("frozen_layers", settings.frozen_layers) if settings.frozen_layers else ("frozen", settings.frozen)
-            raise ValueError(f"{name}={value!r} freezes weights that nothing has trained; set initial_model, or leave it out")
+            raise ValueError(
+                f"{name}={value!r} freezes weights that nothing has trained; set initial_model or "
+                "architecture = encoder, or leave it out"
+            )
         if settings.initial_model_match != "all":
             raise ValueError(
                 f"initial_model_match='{settings.initial_model_match}' has no effect without initial_model; set that, or leave "
@@ -221,6 +240,8 @@ def _check_augmentation(settings: Settings) -> None:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} is nothing after rounding to steps of {step_s:g} s"
         )
+    if settings.padding == "masked":
+        _refuse(settings, ("augment_noise", "augment_mixup"), "does not know where clips end (padding=masked); set it to 0")
     if settings.batch_size == 1:
         _refuse(settings, ("augment_mixup", "augment_mixstyle"), "mixes the examples of a batch, and batch_size is 1")
     if settings.crop_s is not None and settings.augment_time_shift_s >= settings.crop_s:

@@ -4,7 +4,8 @@ Comes in: what was read of a source file, or is written in xval/settings. Goes o
 check values.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, TypeAdapter
@@ -69,6 +70,8 @@ class Architecture:
         task_types: The tasks that it can do.
         build_path: The dotted path of its `build`.
         features: The features that it reads, without a front end; None: any.
+        backends: That it runs on; none named: every one.
+        defaults: Settings that it has, unless the experiment sets them.
         feature_keys: Feature settings that its `build` takes under their own names; the engine gives them, no instance sets
             them as options.
         file: Where its options have their defaults, of what is no network.
@@ -80,8 +83,15 @@ class Architecture:
     task_types: tuple[str, ...]
     build_path: str
     features: str | None = None
+    backends: tuple[str, ...] = ()
+    defaults: Mapping[str, object] = field(default_factory=dict)
     feature_keys: tuple[str, ...] = ()
     file: str = ""
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether its weights are those of an encoder, which a setting names."""
+        return "encoder" in self.feature_keys
 
     @property
     def source(self) -> str:

@@ -165,6 +165,9 @@ def _resolve_one(
     if merged.get("fold_repeats") == AUTO:
         merged["fold_repeats"] = declaration.n_deals
     architecture = _architecture(merged.get("architecture", ""))
+    for name, value in architecture.defaults.items():
+        if sources.get(name) == "config.ini":
+            merged[name], sources[name] = value, architecture.source
     _join_optimizer_arguments(merged, sources, architecture)
 
     def place(name: str) -> str:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from preprocessing.embeddings.embedder import identify
 from preprocessing.store import FeatureStore, open_store
 from xval.data.fold import FoldData, load_fold
 from xval.jobs.checkpoints import FoldCheckpoints
@@ -20,7 +21,7 @@ from xval.jobs.observers import Observers
 from xval.jobs.prepare import prepare_for
 from xval.models.build import build_model
 from xval.models.saved.initial import InitialModel, find_initial_model
-from xval.models.transfer import start_from
+from xval.models.transfer import freeze_blocks, start_from
 from xval.training.built_twice import weights_from_elsewhere
 from xval.training.checkpoint import belongings
 from xval.training.compiled import WARM_MODEL, CompiledModel, compile_model
@@ -76,7 +77,9 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
         prepare_for(job, keep_kernels=keep_kernels)
     model = build(note=observers.note)
     initial = find_initial_model(settings, job.fold, store.folder.parents[1], clips)
-    facts = initial.facts | start_from(model, initial, settings, store) if initial else {}
+    facts = initial.facts | start_from(model, initial, settings, store) if initial else freeze_blocks(model, settings)
+    if settings.encoder is not None:
+        facts["embedder_hash"] = identify(settings).hash
     compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options, job.seed)
     checkpoints = FoldCheckpoints(job, temporary, observers, belongings(facts))
     observers.add(checkpoints)

@@ -67,7 +67,7 @@ def _check_model(job: Job) -> int:
     from preprocessing.store.waveforms import example_lengths
     from xval.models.build import build_model
     from xval.models.residual import with_residual
-    from xval.models.transfer import start_from
+    from xval.models.transfer import freeze_blocks, start_from
     from xval.training.augmentation import augmented
     from xval.training.built_twice import weights_from_elsewhere
 
@@ -77,6 +77,8 @@ def _check_model(job: Job) -> int:
     corpus_folder = store.folder.parents[1]
     if initial := find_initial_model(job.settings, job.fold, corpus_folder, read_clips_of(job.settings, corpus_folder)):
         start_from(model, initial, job.settings, store)
+    else:
+        freeze_blocks(model, job.settings)
     fitted_model = augmented(model, job.settings, seed=job.seed)
     if job.settings.task.target == "input":
         with_residual(model, fitted_model)

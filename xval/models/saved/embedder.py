@@ -25,9 +25,9 @@ def own_embedder(settings: FeatureSettings) -> Path | None:
 
 
 def foreign_embedder(settings: FeatureSettings) -> str | None:
-    """Return the embedder of the settings of which nothing says what it was trained on; None: there is no such embedder."""
-    name = settings.embedding_model or ""
-    return name if settings.features == "embedding" and is_foreign(name) else None
+    """Return the embedder, or encoder, of the settings of which nothing says what it was trained on; None: there is none."""
+    name = (settings.pretrained and getattr(settings, settings.pretrained)) or ""
+    return name if is_foreign(name) else None
 
 
 def is_foreign(name: str) -> bool:
@@ -41,10 +41,10 @@ def is_own(name: str) -> bool:
 
 
 def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
-    """Return whether other weights lie there now than made the features of a fold; those that are gone have not changed."""
+    """Return whether other weights lie there now than made the features of a fold, or than it started from; if any do."""
     known = record.get("embedder_hash")
     settings = settings.model_copy(update=(record.get("search") or {}).get("values", {}))
-    if known is None or settings.features != "embedding":
+    if known is None or settings.pretrained is None:
         return False
     try:
         return bool(identify(settings).hash != known)

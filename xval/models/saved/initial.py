@@ -107,7 +107,7 @@ def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
 
 def name_model(settings: Settings) -> str:
     """Return the setting that names the model that training starts from, or that made the features."""
-    name = "initial_model" if settings.initial_model or settings.embedding_model is None else "embedding_model"
+    name = "initial_model" if settings.initial_model else settings.pretrained or "initial_model"
     return f"{name}='{getattr(settings, name)}'"
 
 

@@ -162,15 +162,17 @@ def _cut(
         make = embed_clip if settings.features == "embedding" else make_examples
         examples = make(samples, settings, description.clip_samples)
     predictors, start_s, end_s = examples.predictors, examples.start_s, examples.end_s
+    finite = predictors  # padding that is masked is NaN
     if settings.features == "waveform":
         trimmed = predictors[0]
         lengths = lengths_of_waveforms(settings, description.clip_samples or trimmed.size)
         begin, end = cut_clip(trimmed.size, settings, lengths)
         length = lengths.tested or whole_length(int(end[0] - begin[0]), lengths.n_shortest)
         end = np.minimum(end, begin + length)  # a clip longer than all clips of the corpus is cut
+        finite = trimmed
         predictors = np.stack([fill_example(trimmed[a:b], length, lengths) for a, b in zip(begin, end, strict=True)])
         start_s, end_s = start_s[0] + begin / rate_hz, start_s[0] + end / rate_hz
-    if not np.isfinite(predictors).all():
+    if not np.isfinite(finite).all():
         raise AudioError(f"{source.name}: its features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
     basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
     offset_s = source.offset_s + first_s

@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 import pytest
 
+from xval.backend.torch_module import TorchModule
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.models.saved.load import read_keras_model
-from xval.models.torch_module import TorchModule
 
 HAS_TRANSFORMERS = importlib.util.find_spec("transformers") is not None
 PROJECT_ROOT = Path(__file__).parents[3]
@@ -18,7 +18,7 @@ NETS = """
 import keras
 from torch import nn
 
-from xval.models.torch_module import TorchModule
+from xval.backend.torch_module import TorchModule
 
 
 @keras.saving.register_keras_serializable(package="torch_nets")

@@ -11,11 +11,11 @@ import keras
 from keras import ops
 
 
-def weigh_layers(shape: tuple[int, ...], n_layers: int) -> keras.Model:
+def weigh_layers(shape: tuple[int | None, ...], n_layers: int) -> keras.Model:
     """Return a model that adds up the layers of an embedding, each times its weight.
 
     Args:
-        shape: Of an example: (n_frames, n_layers * n_values), or (n_layers * n_values,).
+        shape: Of an example: (n_frames, n_layers * n_values), or (n_layers * n_values,); None: frames of any number.
         n_layers: Their number. Its weights are the softmax of ``n_layers`` numbers that are learned; all are equal at first.
 
     Returns:
@@ -23,9 +23,10 @@ def weigh_layers(shape: tuple[int, ...], n_layers: int) -> keras.Model:
     """
     inputs = keras.Input(shape, name="layers")
     # A kernel that is always multiplied by 1: the one variable that a chain of Keras's own layers can learn by itself.
-    ones = ops.ones_like(keras.layers.Flatten(name="values")(inputs)[:, :1])
+    ones = ops.ones_like((inputs[:, 0] if len(shape) > 1 else inputs)[:, :1])
     logits = keras.layers.Dense(n_layers, use_bias=False, kernel_initializer="zeros", dtype="float32", name="logits")(ones)
     weights = keras.layers.Softmax(dtype="float32", name="weights")(logits)
-    layers = keras.layers.Reshape((*shape[:-1], n_layers, shape[-1] // n_layers), name="apart")(inputs)
+    sizes = (-1 if size is None else size for size in shape[:-1])
+    layers = keras.layers.Reshape((*sizes, n_layers, (shape[-1] or 0) // n_layers), name="apart")(inputs)
     weighted = ops.einsum("bl,bfld->bfd" if len(shape) > 1 else "bl,bld->bd", weights, layers)
     return keras.Model(inputs, weighted, name="layer_weights")

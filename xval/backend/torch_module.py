@@ -23,7 +23,8 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
 
     Write ``make_module(**options) -> torch.nn.Module`` in a subclass under ``@keras.saving.register_keras_serializable(...)``.
     The module takes one float32 tensor (n_examples, ...) and returns one. That of a frozen layer is in evaluation in training
-    too: its statistics stay, and nothing is dropped.
+    too: its statistics stay, and nothing is dropped. A subclass whose ``split_module`` gives parts is a layer of several
+    blocks, each of which can be frozen and learn at a rate of its own.
 
     Args:
         name: Of the layer.
@@ -56,23 +57,37 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
         if in_shapes_alone():
             super(keras.layers.TorchModuleWrapper, self).__init__(**given)
             with torch.device("meta"):
-                module = self.make_module(**options)
-            for values in (*module.parameters(), *module.buffers()):
+                self.module = self.make_module(**options)
+            for values in (*self.module.parameters(), *self.module.buffers()):
                 self.add_weight(shape=tuple(values.shape), initializer="zeros")
             self.output_shape = output_shape
         else:
             super().__init__(self.make_module(**options), output_shape=output_shape, **given)
-            self.buffers_of_module = [self._as_variable(values) for values in self.module.buffers()]
         self._options = dict(options)
 
     def make_module(self, **options: Any) -> "torch.nn.Module":
         """Return the module, with weights as at the start of training."""
         raise NotImplementedError(f"{type(self).__name__} has no make_module()")
 
+    def split_module(self, module: "torch.nn.Module") -> Sequence[Sequence["torch.nn.Module"]]:  # noqa: ARG002 - for subclasses
+        """Return the parts of the module that are blocks, from the input on; empty: all of it is one.
+
+        What is in no part is a block of its own, behind the first.
+        """
+        return ()
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return what the module makes of a tensor."""
-        self.module.train(bool(training) and self.trainable)
+        self.set_training(is_training=bool(training))
         return self.module(inputs)
+
+    def set_training(self, *, is_training: bool) -> None:
+        """Let all of the module train or not that is not frozen."""
+        self.module.train(is_training and self.trainable)
+        for block in self.blocks:
+            if not block.trainable:
+                for module in block.parts:
+                    module.training = False
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> keras.KerasTensor:  # noqa: ARG002 - as Keras calls it
         """Return shape and type of the output, of which only the number of examples is open."""
@@ -99,12 +114,57 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
         """Make the layer anew by the code of its class."""
         return cls(**config)
 
-    @staticmethod
-    def _as_variable(values: "torch.Tensor") -> keras.Variable:
-        """Return a variable that shares the memory of a buffer, so that what training changes is restored and copied."""
-        variable = keras.Variable(values, trainable=False, dtype=keras.backend.standardize_dtype(values.dtype))
-        values.data = variable.value.data
-        return variable
+    def _track_module_parameters(self) -> None:
+        """Make the variables: the layer's own, or those of its blocks."""
+        parts = [[inner for module in part for inner in module.modules()] for part in self.split_module(self.module)]
+        self.blocks: list[TorchBlock] = []
+        if not parts:
+            super()._track_module_parameters()
+            self.buffers_of_module = [_as_variable(values) for values in self.module.buffers()]
+            return
+        known = {id(module) for part in parts for module in part}
+        rest = [module for module in self.module.modules() if id(module) not in known]
+        if any(True for module in rest for _ in module.parameters(recurse=False)):
+            parts.insert(1, rest)
+        self.blocks = [TorchBlock(part, name=f"{self.name}_{number}") for number, part in enumerate(parts)]
+        self.built = True
+
+
+class TorchBlock(keras.layers.Layer):  # type: ignore[misc]
+    """The variables of some modules of a `TorchModule`, which saves them; it is never called.
+
+    Args:
+        parts: The modules; of those within them, which are named too, it does not look for others.
+        name: Of the layer.
+
+    Attributes:
+        is_convolution: Whether it has convolutions, and nothing dense.
+    """
+
+    def __init__(self, parts: "Sequence[torch.nn.Module]", name: str) -> None:
+        super().__init__(name=name, dtype="float32")
+        self.parts = tuple(parts)
+        kinds = {type(module).__name__ for module in parts}
+        self.is_convolution = bool(kinds & {"Conv1d", "Conv2d"}) and "Linear" not in kinds
+        for module in parts:
+            for values in module.parameters(recurse=False):
+                self._track_variable(keras.Variable(values, trainable=values.requires_grad))
+            for values in module.buffers(recurse=False):
+                self._track_variable(_as_variable(values))
+        self.built = True
+
+    def save_own_variables(self, store: Any) -> None:
+        """Nothing: the layer of the module does."""
+
+    def load_own_variables(self, store: Any) -> None:
+        """Nothing: the layer of the module does."""
+
+
+def _as_variable(values: "torch.Tensor") -> keras.Variable:
+    """Return a variable that shares the memory of a buffer, so that what training changes is restored and copied."""
+    variable = keras.Variable(values, trainable=False, dtype=keras.backend.standardize_dtype(values.dtype))
+    values.data = variable.value.data
+    return variable
 
 
 def check_torch_modules(network: keras.Model) -> None:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from xval.models.layer_weights import weigh_layers
+from architectures._layer_weights import weigh_layers
 from xval.models.saved.load import read_keras_model
 
 

@@ -1,0 +1,79 @@
+"""A pretrained transformer that is fine-tuned: its frames, pooled over the clip, and a linear layer. On torch alone.
+
+``encoder = wav2vec2-base`` names a preset, ``transformers:FOLDER`` a folder (docs/finetuning.md): wav2vec2, HuBERT, WavLM and
+their like, Whisper's encoder, AST. It reads samples of clips of any length, as its feature extractor wants them; frames behind
+the end of a clip reach neither attention nor pooling.
+
+Sources: Baevski et al. 2020 (wav2vec 2.0); Yang et al. 2021, "SUPERB" (the weighted sum of layers).
+"""
+
+from typing import Literal
+
+import keras
+
+from architectures._checks import check_choice, check_dropout, check_input
+from architectures._layer_weights import weigh_layers
+from architectures._masked_pooling import POOLINGS, pool_frames
+from architectures._transformer import pretrained_layer
+from preprocessing.encoders import resolve_encoder
+from xval.base.errors import SettingsError
+
+reshaping_type = "none"
+task_types = ("classification", "regression")
+features = "waveform"
+backends = ("torch",)
+defaults = {"features": "waveform", "normalization": "none", "padding": "masked"}
+
+_FAMILY = "transformers"
+
+
+def build(
+    input_shape: tuple[int | None, ...],
+    output_shape: tuple[int, ...],
+    *,
+    layers: Literal["last", "weighted"] = "last",
+    pooling: Literal["mean", "attentive", "statistics"] = "mean",
+    dropout: float = 0.1,
+    gradient_checkpointing: bool = False,
+    encoder: str = "",
+    sample_rate_hz: int = 16000,
+) -> keras.Model:
+    """Build the network.
+
+    Args:
+        input_shape: (n_samples, 1), the first None for clips of any length; NaN stands behind the end of a clip.
+        output_shape: (n_outputs,).
+        layers: last, or weighted: the sum of all, with weights that are learned.
+        pooling: Of the frames of a clip.
+        dropout: Share of the pooled values that are set to zero in training, 0 to below 1.
+        gradient_checkpointing: Keep less in memory in training, and compute it twice.
+        encoder: A preset, or transformers:FOLDER; the engine gives the setting of this name.
+        sample_rate_hz: Of the samples (Hz); likewise.
+
+    Returns:
+        Model from float32 (n_examples, *input_shape) to float32 (n_examples, n_outputs), linear.
+
+    Raises:
+        SettingsError: There is no such encoder, it wants another rate, or an option is out of its range.
+    """
+    check_choice(__name__, ("last", "weighted"), layers=layers)
+    check_choice(__name__, POOLINGS, pooling=pooling)
+    check_dropout(__name__, dropout)
+    check_input(__name__, input_shape, ("samples", "channels"), any_length=True)
+    family, _, name = resolve_encoder(encoder, "encoder").partition(":")
+    if family.strip() != _FAMILY:
+        raise SettingsError(
+            f"encoder={encoder}: is read by '{family.strip()}', whose models cannot be trained further; allowed: "
+            f"{_FAMILY}:FOLDER. For its features: features = embedding, embedding_model = {encoder}, another architecture"
+        )
+    layer = pretrained_layer(
+        name.strip(), setting="encoder", is_weighted=layers == "weighted", gradient_checkpointing=gradient_checkpointing
+    )
+    if (wanted_hz := layer.module.extractor.sampling_rate) != sample_rate_hz:
+        raise SettingsError(f"encoder={encoder}: reads audio of {wanted_hz} Hz; received sample_rate_hz={sample_rate_hz}")
+    inputs = keras.Input(input_shape)
+    frames, is_frame = layer(inputs)
+    if layers == "weighted":
+        frames = weigh_layers(frames.shape[1:], layer.module.n_layers)(frames)
+    pooled = keras.layers.Dropout(dropout)(pool_frames(frames, is_frame, pooling))
+    return keras.Model(inputs, keras.layers.Dense(output_shape[-1])(pooled), name="encoder")
