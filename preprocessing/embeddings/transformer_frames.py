@@ -137,8 +137,8 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
     def count_frames(self, n_samples: int) -> int:
         """Return how many frames a clip has."""
         whole, rest = divmod(max(n_samples, 1), self.longest)
-        n_frames = whole * self._frames_of_stretch(self.longest)
-        return n_frames + self._frames_of_stretch(rest) if rest else n_frames
+        n_rest = self._frames_of_stretch(rest) if rest else 0
+        return int(whole) * self._frames_of_stretch(self.longest) + n_rest
 
     def blocks(self) -> tuple[list[nn.Module], ...]:
         """Return what learns at one rate and is frozen together, from the input on: convolutions, transformer blocks.

@@ -22,10 +22,11 @@ from xval.base.errors import SettingsError
 from xval.measures.task import all_tasks
 from xval.models.outside_weights import find_outside_weights, network_weights
 from xval.models.saved.load import read_keras_model
-from xval.settings.architectures import architecture_names, may_load_weights
+from xval.settings.architectures import architecture_names, find_architecture, may_load_weights
 
 PROJECT_ROOT = Path(architectures.__path__[0]).parent
-NAMES = [name for name in architecture_names() if name != "feature_combination"]  # that one is no network
+# Those that run on one backend alone have tests of their own.
+NAMES = [name for name in architecture_names() if not find_architecture(name).backends]
 SIZES = ((24, 40), (101, 13), (7, 257))  # (frames, bins); (frames, samples) of a waveform
 WAVEFORM_SIZES = ((4, 400), (10, 800), (1, 3200))
 LONG_SIZE = (72, 24)  # where the length may vary, no window is longer than what is left of so many frames

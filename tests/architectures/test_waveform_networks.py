@@ -20,7 +20,8 @@ from architectures._sinc_conv import SincConv
 from xval.base.errors import SettingsError
 from xval.settings import architectures as catalog
 
-NAMES = [name for name in catalog.architecture_names() if catalog.find_architecture(name).features == "waveform"]
+KNOWN = map(catalog.find_architecture, catalog.architecture_names())
+NAMES = [known.name for known in KNOWN if known.features == "waveform" and not known.backends]
 RATE_HZ, N_FRAMES, N_SAMPLES, N_CLASSES = 8000, 6, 200, 3
 SHAPES = (N_FRAMES, N_SAMPLES, 1), (N_FRAMES, N_CLASSES)
 # Options that make an architecture small enough for tests; a new one may do without.

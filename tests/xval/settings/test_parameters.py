@@ -22,7 +22,8 @@ CHOSEN = {
 }  # fmt: skip
 """Settings whose other values follow a rule."""
 FURTHER = {
-    "frontend": {"features": "waveform"}, "crop_s": {"features": "waveform"}, "embedding_model": {"features": "embedding"},
+    "frontend": {"features": "waveform"}, "crop_s": {"features": "waveform"}, "padding": {"features": "waveform"},
+    "embedding_model": {"features": "embedding"},
     "embedding_layer": {"features": "embedding", "embedding_model": "x:y"},
     "embedding_pooling": {"features": "embedding", "embedding_model": "x:y"},
 }  # fmt: skip
