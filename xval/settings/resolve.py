@@ -166,7 +166,7 @@ def _resolve_one(
         merged["fold_repeats"] = declaration.n_deals
     architecture = _architecture(merged.get("architecture", ""))
     for name, value in architecture.defaults.items():
-        if sources.get(name) == "config.ini":
+        if sources.get(name) in DEFAULT_SOURCES:
             merged[name], sources[name] = value, architecture.source
     _join_optimizer_arguments(merged, sources, architecture)
 

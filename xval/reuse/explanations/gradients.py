@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.base.errors import SettingsError
+
 Floats = NDArray[np.float32]
 
 
@@ -40,7 +42,12 @@ def _with_torch(model: keras.Model, batch: Floats, output: int) -> tuple[Any, An
     inputs = keras.ops.convert_to_tensor(batch).requires_grad_()
     with torch.enable_grad():
         answers = model(inputs, training=False)[:, output]
-        (gradients,) = torch.autograd.grad(answers.sum(), inputs)
+        (gradients,) = torch.autograd.grad(answers.sum(), inputs, allow_unused=True)
+    if gradients is None:
+        raise SettingsError(
+            "no gradient reaches the samples: an encoder that is fine-tuned prepares them outside of torch. Choose --method "
+            "occlusion"
+        )
     return answers.detach().cpu(), gradients.cpu()
 
 
