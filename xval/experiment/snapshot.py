@@ -34,7 +34,8 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
     """
     files = {"config.ini": CONFIG_PATH} | {name: ROOT / name for name in _FILES}
     for package in _PACKAGES:
-        files |= {path.relative_to(ROOT).as_posix(): path for path in (ROOT / package).rglob("*.py")}
+        paths = [path for pattern in ("*.py", "*.toml") for path in (ROOT / package).rglob(pattern)]  # presets are .toml
+        files |= {path.relative_to(ROOT).as_posix(): path for path in paths}
     if script.is_file() and script.resolve() not in {path.resolve() for path in files.values()}:
         files[f"script/{script.name}"] = script
     own = own_architectures()

@@ -18,6 +18,7 @@ def test_the_copy_has_the_code_the_settings_and_the_script(tmp_path):
     assert (copy / "xval" / "jobs" / "job.py").read_bytes() == (ROOT / "xval" / "jobs" / "job.py").read_bytes()
     assert (copy / "config.ini").read_bytes() == (ROOT / "config.ini").read_bytes()
     assert (copy / "script" / "mine.py").read_text() == "print('mine')"
+    assert (copy / "preprocessing" / "encoders" / "presets" / "praat.toml").is_file()  # a job judges encoders by them
     assert "numpy==" in (copy / "environment.txt").read_text()
     assert (copy / "git_commit.txt").read_text().strip()
     assert copy.name == hash_code(code_files(script))
