@@ -112,7 +112,7 @@ def _steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
         {"architecture": simple, **_embedding("duration_level"), "comment_1": f"{simple} on duration and level"},
         {"architecture": strong, **MFCC, "time_parts": 3, "comment_1": f"{strong} on MFCC"},
         *({"architecture": strong, **_embedding(name), "comment_1": f"{strong} on {name}"} for name in hand_made),
-        {"architecture": "cnn_small", "comment_1": "a small network"},
+        {"architecture": "cnn_small", "recipe": "speech", "comment_1": "a small network by the recipe for speech"},
         *(
             {"architecture": head, **_embedding(name), "comment_1": f"{head} on {name}"}
             for name in pretrained
