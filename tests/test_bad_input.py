@@ -133,7 +133,7 @@ def tone(rng, pitch_hz):
     return 0.3 * np.sin(2 * np.pi * pitch_hz * seconds) + 0.01 * rng.normal(size=len(seconds))
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_hostile_names_and_damaged_files_cost_nothing_else(project):
     rng, rows = np.random.default_rng(0), []
     for item in ("../../x", "a/b", "=1+1", "CON", "ü", "x" * 300):

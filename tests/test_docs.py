@@ -353,7 +353,7 @@ def write_own_parts(folder):
     (folder / "my_metrics.py").write_text(shown["geometric_mean"])
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize(("part", "n_folds", "n_tested"), [("split", 3, 2), ("in_four", 4, 2)])
 def test_the_splitter_that_is_shown_makes_the_folds(project, monkeypatch, part, n_folds, n_tested):
     write_own_parts(project.folder)
@@ -370,7 +370,7 @@ def test_the_splitter_that_is_shown_makes_the_folds(project, monkeypatch, part, 
     assert (code / "my_folds.py").read_text() == own_parts()["split"]
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_parts_of_ones_own_train_as_they_are_shown(project, monkeypatch):
     write_own_parts(project.folder)
     monkeypatch.syspath_prepend(project.folder)

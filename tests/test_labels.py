@@ -33,7 +33,7 @@ def write_audio(folder):
     (folder / "tones.csv").write_text("\n".join(lines))
 
 
-def test_labels_of_a_table_are_learnt_predicted_and_evaluated(in_process, project, eagerly):
+def test_labels_of_a_table_are_learnt_predicted_and_evaluated(in_process, project):
     write_audio(project.folder / "audio")
     features = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 256, "hop_length": 128, "n_mels": 16, "fmax_hz": None}
     given = [f"--set={name}={'none' if value is None else value}" for name, value in features.items()]
@@ -94,7 +94,7 @@ def test_labels_of_a_table_are_learnt_predicted_and_evaluated(in_process, projec
     assert final["thresholds"] == {name: pytest.approx(np.median([each[name] for each in chosen])) for name in TONES_HZ}
 
 
-def test_random_labels_are_at_chance(in_process, project, eagerly):
+def test_random_labels_are_at_chance(in_process, project):
     rng = np.random.default_rng(1)
     shares = np.array([0.2, 0.4, 0.6])
     predictors = {f"s{number}": rng.normal(size=(40, 4, 3)) for number in range(8)}

@@ -63,6 +63,21 @@ def two_workers(project, make_once):
     return other(folder), (folder / "printed").read_text()
 
 
+@pytest.fixture
+def two_of_three(project, make_once):
+    """Return a project that has run two of its three folds; they are trained once, and tests change copies of them."""
+
+    def run(folder):
+        other = type(project)(folder, folder / "results" / "toy" / "experiment_1")
+        other.write_corpus()
+        other.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,)}, backend="jax")
+        ended = other.run("--folds", "1,2", "--executor", "inline")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    shutil.copytree(make_once("two_of_three", run), project.folder, dirs_exist_ok=True)
+    return project
+
+
 def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(two_workers):
     project, printed = two_workers
 
@@ -101,9 +116,8 @@ def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(two_workers):
     assert not project.leftovers()
 
 
-def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
-    project.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,)}, backend="jax")
-    project.run("--folds", "1,2", "--executor", "inline")
+def test_a_second_run_does_nothing_and_loads_nothing_slow(two_of_three):
+    project = two_of_three
     before = project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns
     left = project.results / "instance_1" / ".fold_1.checkpoint.npz"  # as by a kill just after the job was published
     left.touch()
@@ -120,9 +134,8 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(project):
     assert (project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns) == before
 
 
-def test_what_is_only_said_beside_results_changes_without_training(project):
-    project.write_script({"architecture": "mlp", "n_units": (16,)}, {"architecture": "mlp", "n_units": (8,)}, backend="jax")
-    project.run("--folds", "1,2", "--executor", "inline")
+def test_what_is_only_said_beside_results_changes_without_training(two_of_three):
+    project = two_of_three
     before = project.figures()
 
     words = ("--details", "--set", "silence=XV201,XV304", "--set", "item_name=actor", "--set", "comment_1=a new name")
@@ -200,12 +213,23 @@ def test_the_same_figures_on_any_executor_streamed_or_not_and_in_any_folder(proj
     assert two_workers[0].figures() == found
 
 
-# TensorFlow goes this way in most tests.
-@pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "torch", "jax"])
-def test_the_whole_path_on_each_backend(project, backend, run_on):
+CNN = {"architecture": "cnn_small", "n_filters": (4, 8)}
+
+
+# TensorFlow goes this way in most tests; JAX compiles convolutions for seconds, which architectures/test_contract.py has.
+@pytest.mark.parametrize(
+    ("backend", "network"),
+    [
+        pytest.param("tensorflow", CNN, marks=pytest.mark.slow),
+        ("torch", CNN),
+        ("jax", {"architecture": "mlp"}),
+        pytest.param("jax", CNN, marks=pytest.mark.slow),
+    ],
+)
+def test_the_whole_path_on_each_backend(project, backend, network, run_on):
     pytest.importorskip(backend)
     chosen = {"num_epochs": 12, "num_folds": 2, "backend": backend, "evaluate_training": True}
-    project.write_script({"architecture": "cnn_small", "n_filters": (4, 8)}, **chosen)
+    project.write_script(network, **chosen)
 
     ended = project.run("--workers", "1", "--folds", "1")
 
@@ -222,7 +246,7 @@ def test_the_whole_path_on_each_backend(project, backend, run_on):
     assert found["difference"] < 1e-5
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_predictions_are_kept_and_give_the_metrics_of_the_record(project):
     project.run("1", "1", "--folds", "2")
 
@@ -234,7 +258,7 @@ def test_predictions_are_kept_and_give_the_metrics_of_the_record(project):
         assert (of_side["target"] == of_side["predicted"]).mean() == pytest.approx(record["metrics"][side]["accuracy"])
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_a_regression_goes_the_same_way(project):
     project.write_corpus(task_type="regression")
     steady = {"architecture": "mlp", "dropout": 0.0}
@@ -288,7 +312,7 @@ def test_the_settings_of_training_all_run(project):
     }
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_a_diverging_job_fails_alone_and_is_marked(project):
     project.write_script(
         {"architecture": "mlp"}, {"architecture": "mlp", "learning_rate": 1e30, "optimizer": "sgd"}, num_folds=2
@@ -305,7 +329,7 @@ def test_a_diverging_job_fails_alone_and_is_marked(project):
     assert "DivergenceError" in found[2, 1]["traceback"]
 
 
-@pytest.mark.parametrize("arguments", [("--debug",), ("--set", "debug_mode=true")])
+@pytest.mark.parametrize("arguments", [("--debug",), pytest.param(("--set", "debug_mode=true"), marks=pytest.mark.slow)])
 def test_debug_mode_stops_at_the_first_error_with_its_traceback(project, arguments):
     project.write_script({"architecture": "mlp", "learning_rate": 1e30, "optimizer": "sgd"}, num_folds=2, backend="jax")
 
@@ -317,7 +341,7 @@ def test_debug_mode_stops_at_the_first_error_with_its_traceback(project, argumen
     assert not project.records()
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_overwriting_replaces_the_results_and_leaves_the_old_until_then(project):
     project.run("1", "1")
     before = project.figures()

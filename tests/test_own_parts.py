@@ -88,7 +88,7 @@ def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own
     assert described["unknown_parts"][0].startswith("the network own_package.network.loaded (")
 
 
-def test_a_network_that_ends_in_softmax_is_trained_as_the_one_that_does_not(project, own_package, in_process, eagerly):
+def test_a_network_that_ends_in_softmax_is_trained_as_the_one_that_does_not(project, own_package, in_process):
     (own_package / "ends.py").write_text(ENDS)
     project.write_script({"architecture": "own_package.ends.linear"}, {"architecture": "own_package.ends.probabilities"})
 
@@ -153,7 +153,7 @@ def answered(targets, predictions):
 
 
 @pytest.fixture
-def study(project, in_process, monkeypatch, eagerly):
+def study(project, in_process, monkeypatch):
     """A finished instance with a network and a metric beside the script, in a folder below the one that commands run in."""
     folder = project.folder / "scripts"
     folder.mkdir()

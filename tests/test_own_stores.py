@@ -25,7 +25,7 @@ NET = {"architecture": "net_of_own_stores.build"}
 
 
 @pytest.fixture(autouse=True)
-def own_network(in_process, project, monkeypatch, eagerly):
+def own_network(in_process, project, monkeypatch):
     (project.folder / "net_of_own_stores.py").write_text(NETS)
     monkeypatch.syspath_prepend(project.folder)
 

@@ -58,7 +58,7 @@ def test_a_moved_model_says_what_was_stored_on_each_other_backend(tones, run_on)
             assert_no_difference(found)
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_numbers_are_predicted_by_the_names_of_their_targets(tones, differences):
     tones.prepare("numbers.csv", "--task-type", "regression")
     regression = {"task_type": "regression", "num_epochs": 1, "num_folds": 2, "debug_mode": True, **tones.settings}

@@ -329,7 +329,7 @@ def test_the_functions_are_public_and_load_no_backend():
     assert {"load_results", "load_predictions", "Experiment", "__version__"} <= set(dir(xval))
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_tables_of_an_experiment_equal_its_own_figures(project):
     ended = project.run("1", "1", "--folds", "1,2", "--set", "num_epochs=1")
     assert ended.returncode == 0, ended.stderr

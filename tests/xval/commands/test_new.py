@@ -27,7 +27,7 @@ def study(tmp_path, monkeypatch):
     find_architecture.cache_clear()
 
 
-def test_its_experiment_trains_its_own_network_from_another_folder(study, project, in_process, eagerly):
+def test_its_experiment_trains_its_own_network_from_another_folder(study, project, in_process):
     (project.folder / "data").rename(study / "data")
 
     small = ("--set", "dataset=toy", "--set", "num_epochs=1", "--set", "page=none")

@@ -21,7 +21,7 @@ SHORT = {
 
 
 @pytest.fixture
-def words(project, in_process, eagerly):
+def words(project, in_process):
     """Write class folders of two tones by four speakers."""
     rng = np.random.default_rng(0)
     for speaker in "abcd":

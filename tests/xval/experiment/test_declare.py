@@ -165,7 +165,7 @@ def test_mistakes_at_the_prompt_of_python_are_a_line_each_and_the_session_goes_o
 
 
 @pytest.fixture
-def declare(project, in_process, eagerly):
+def declare(project, in_process):
     """Return a function that declares an experiment as `Project.write_script` does."""
 
     def declare(*instances, **parameters):

@@ -28,7 +28,7 @@ def add_recorders(project):
     return dict(zip(index["clip"], recorders, strict=True))
 
 
-def test_parts_of_folds_are_trained_tested_and_audited(project, in_process, eagerly):
+def test_parts_of_folds_are_trained_tested_and_audited(project, in_process):
     recorder = add_recorders(project)
     project.write_script(
         {**NETWORK, "train_where": 'recorder == "near"', "test_where": FAR},
@@ -74,7 +74,7 @@ def test_parts_of_folds_are_trained_tested_and_audited(project, in_process, eage
     assert "that its settings leave of folds.json differ in" in " ".join(checked.stdout.split())
 
 
-def test_the_command_line_conditions_both_sides_and_names_a_column_that_is_not_there(project, in_process, eagerly):
+def test_the_command_line_conditions_both_sides_and_names_a_column_that_is_not_there(project, in_process):
     add_recorders(project)
     project.write_script(NETWORK, num_epochs=1)
     for options in ([], ["--dry-run"]):

@@ -276,7 +276,7 @@ def test_probabilities_are_those_of_predict_in_the_form_of_scikit_learn(model, n
         of_frames.predict_proba(path)
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
     import pandas as pd
 

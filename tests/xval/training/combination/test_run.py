@@ -34,7 +34,7 @@ def tones(project):
     return project
 
 
-@pytest.mark.usefixtures("in_process", "eagerly")
+@pytest.mark.usefixtures("in_process")
 def test_networks_train_first_and_their_features_are_combined_to_the_workbook(tones):
     # The combination stands first: it has to wait for the networks all the same.
     combined = {**COMBINED, "models": [MODEL.replace("instance_1", "instance_2")]}
