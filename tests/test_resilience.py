@@ -90,7 +90,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     ("number", "tell"), [(signal.SIGTERM, os.kill), pytest.param(signal.SIGHUP, os.killpg, marks=pytest.mark.slow)]
 )
 def test_a_signal_ends_a_run_as_ctrl_c_does(project, number, tell):
-    project.write_script({"architecture": "mlp"}, num_epochs=500, early_stopping=False, workers=2, backend="jax")
+    project.write_script({"architecture": "mlp"}, num_epochs=500, early_stopping=False, backend="jax")
     running = project.start()
     running.stdout.readline()
     time.sleep(1)

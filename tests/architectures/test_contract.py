@@ -35,13 +35,14 @@ MOST_UNITS = 16  # of a layer: the networks of most tests are narrow, so that th
 TONES_HZ, RATE_HZ = (500, 1500, 4000), 16000  # a class each
 SCALAR_ANNOTATIONS = {"int", "float", "bool", "str", "tuple[int, ...]"}
 BACKENDS = ("tensorflow", "torch", "jax")
-on_any_backend = pytest.mark.parametrize(
-    "backend",
-    [
-        pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
-        for name in BACKENDS
-    ],
-)
+
+
+def on_backends(**slow: bool) -> pytest.MarkDecorator:
+    """Return the mark that gives a test each backend that is installed, and leaves some to the slow tests."""
+    installed = {name: pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed") for name in BACKENDS}
+    marks = {name: [mark, *([pytest.mark.slow] if slow.get(name) else [])] for name, mark in installed.items()}
+    return pytest.mark.parametrize("backend", [pytest.param(name, marks=marks[name]) for name in BACKENDS])
+
 
 pytestmark = [
     pytest.mark.parametrize("name", NAMES),
@@ -386,14 +387,14 @@ def test_a_saved_model_gives_the_same_predictions(name, train):
         np.testing.assert_array_equal(outputs_of(model, arrays["inputs"]), arrays["predictions"])
 
 
-@on_any_backend
+@on_backends(tensorflow=True)  # of this process; another one that does not know the project is as on torch
 def test_a_saved_model_loads_on_any_backend_without_this_project_where_keras_has_its_layers(name, backend, probe):
     found = probe(backend, name)
     assert found["imported"] == []
     assert found["loaded"][name] < 1e-3
 
 
-@on_any_backend
+@on_backends()
 def test_it_trains_saves_and_loads_on_any_backend(name, backend, probe, train):
     if backend == keras.backend.backend():  # of this process, which has trained and saved it
         trained = train(name)

@@ -23,8 +23,6 @@ from xval.backend.held_examples import HeldExamples
 
 _STEPS_OF_LOOP = 16
 
-Arrays = tuple[NDArray[Any], ...]
-
 
 class LoopedSteps:
     """Training and prediction with one compiled model, in steps of ``batch_size`` examples."""
