@@ -115,19 +115,6 @@ def test_it_declares_what_the_engine_reads(name):
 
 
 @every_network
-@pytest.mark.parametrize("shape", [(10, 800, 1), (1, 401, 1), (3, 3200, 1)], ids=str)
-@pytest.mark.parametrize("n_classes", [1, 5])
-def test_it_answers_frame_by_frame_with_linear_outputs(name, shape, n_classes):
-    model = build(name, shape, (shape[0], n_classes))
-    assert model.output_shape == (None, shape[0], n_classes)
-    assert isinstance(model.layers[-1], keras.layers.Dense)
-    assert model.layers[-1].activation is keras.activations.linear
-    assert '"class_name": "Lambda"' not in model.to_json()
-    momenta = {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
-    assert momenta <= {0.9}
-
-
-@every_network
 @pytest.mark.parametrize("kernel_length", [65, 251])
 def test_frames_down_to_the_length_that_it_names_are_read(name, kernel_length):
     with pytest.raises(SettingsError, match=rf"'{name}': .*smallest allowed size is 1 x \d+ \(frames, samples\)") as caught:
