@@ -3,8 +3,8 @@
 It prepares the corpus, writes an experiment as a script, experiments/start_<dataset>.py, and runs its instances as the steps
 of a ladder, the cheapest first, all on the same folds: a constant answer; duration and level of a clip; an SVM on MFCC, and on
 hand-made features for voices; a small network; a linear classifier and an SVM on the embeddings of each pretrained encoder
-that is on this machine (python -m preprocessing encoders). It stops when the time is up, and ends with the table, the three
-lines and the page. The same command continues.
+that is on this machine (python -m preprocessing encoders), and, on a GPU, these fine-tuned. It stops when the time is up, and
+ends with the table, the three lines and the page. The same command continues.
 
 Edit the script, and run it or this command again: what is finished is kept.
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import Corpus
 from preprocessing.embeddings.embedder import identify
-from preprocessing.encoders import preset_names
+from preprocessing.encoders import find_preset, preset_names
 from preprocessing.quality.foldable import judge_folds
+from xval.backend.devices import find_gpus
 from xval.base.errors import FoldsError, SettingsError
 from xval.base.json_files import naming
 from xval.experiment.declare import Experiment
@@ -23,6 +24,16 @@ MFCC: Mapping[str, object] = {"features": "mfcc", "n_mfcc": 20}
 """The features that a corpus is prepared with: those of the first step that reads spectra."""
 
 _HAND_MADE = ("opensmile-egemaps", "praat", "opensmile-compare")
+_FINE_TUNING = {  # docs/finetuning.md
+    "architecture": "encoder",
+    "backend": "torch",
+    "learning_rate": 3e-5,
+    "batch_size": 8,
+    "num_epochs": 20,
+    "warmup_epochs": 1,
+    "crop_s": 5,
+    "sample_rate_hz": 16000,
+}
 _RATE_HZ = 16000  # of config.ini; recordings of a lower rate are not resampled to it
 _TASKS = ("classification", "regression")
 
@@ -107,6 +118,7 @@ def _steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
     linear = "logistic" if has_classes else "ridge"
     hand_made = [name for name in _HAND_MADE if _is_here(name)]
     pretrained = [name for name in preset_names() if name not in (*_HAND_MADE, "duration_level") and _is_here(name)]
+    tuned = [name for name in pretrained if find_preset(name).family == "transformers"] if find_gpus() else []
     return [
         {"architecture": "constant", "comment_1": "the most frequent class" if has_classes else "the mean"},
         {"architecture": simple, **_embedding("duration_level"), "comment_1": f"{simple} on duration and level"},
@@ -118,6 +130,7 @@ def _steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
             for name in pretrained
             for head in (linear, strong)
         ),
+        *({"encoder": name, **_FINE_TUNING, "comment_1": f"{name}, fine-tuned"} for name in tuned),
     ]
 
 

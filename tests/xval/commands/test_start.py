@@ -147,13 +147,17 @@ def test_the_steps_of_a_corpus_are_declared_as_a_script_with_its_rate_and_folds(
     assert [own["architecture"] for own in declared.instances.values()] == ["constant", "svm", "svm", "cnn_small"]
 
 
-def test_each_pretrained_encoder_on_this_machine_is_two_steps_behind_the_network(monkeypatch):
+@pytest.mark.parametrize("has_gpu", [False, True])
+def test_encoders_on_this_machine_are_steps_behind_the_network_and_are_fine_tuned_on_a_gpu(has_gpu, monkeypatch):
     here = {"praat", "wav2vec2-base"}
     monkeypatch.setattr(ladder, "_is_here", here.__contains__)
+    monkeypatch.setattr(ladder, "find_gpus", lambda: ("a GPU",) * has_gpu)
 
-    steps = [(step["architecture"], step.get("embedding_model")) for step in ladder._steps(has_classes=True)]
+    steps = ladder._steps(has_classes=True)
 
-    assert steps[3:] == [("svm", "praat"), ("cnn_small", None), ("logistic", "wav2vec2-base"), ("svm", "wav2vec2-base")]
+    models = [(step["architecture"], step.get("embedding_model", step.get("encoder"))) for step in steps]
+    encoded = [("logistic", "wav2vec2-base"), ("svm", "wav2vec2-base")]
+    assert models[3:] == [("svm", "praat"), ("cnn_small", None), *encoded, *[("encoder", "wav2vec2-base")] * has_gpu]
 
 
 def test_an_encoder_is_here_if_its_package_or_its_files_are(monkeypatch, tmp_path):
