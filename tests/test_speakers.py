@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import soundfile
 
+from preprocessing.clips.columns import write_columns
+from preprocessing.corpus import open_corpus
 from xval import load_model
 from xval.answers.read import read_instances
 from xval.base.errors import SettingsError
@@ -152,3 +154,40 @@ def test_speakers_of_several_labels_have_no_one_decision(run):
 def test_votes_are_of_classes(make_settings, task_type):
     with pytest.raises(SettingsError, match="item_decision='vote'"):
         make_settings(task_type=task_type, item_decision="vote")
+
+
+def test_classes_are_balanced_once(make_settings):
+    with pytest.raises(SettingsError, match="would weigh rare ones a second time"):
+        make_settings(sampling="balanced", class_weights="balanced")
+    with pytest.raises(SettingsError, match="sampling='balanced' draws classes of clips equally often; the task is regression"):
+        make_settings(sampling="balanced", task_type="regression")
+
+
+def write_weights(project, values):
+    index = open_corpus("toy", project.folder / "data").index
+    column = pd.DataFrame({"clip": index["clip"], "trust": [values(number) for number in range(len(index))]})
+    write_columns(project.folder / "data" / "toy", index, column)
+
+
+@pytest.mark.usefixtures("in_process", "eagerly")
+def test_a_column_weighs_clips_in_the_training_loss_alone(project):
+    network = {"architecture": "mlp", "n_units": (4,)}
+    losses = []
+    for values in (lambda _: 2.0, lambda number: 1.0 + 8 * (number % 3 == 0)):
+        write_weights(project, values)
+        project.write_script(network, {**network, "weight_column": "trust"}, num_epochs=1, overwrite_results=True)
+        ended = project.run("--folds", "1")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        records = project.records()
+        losses.append([records[instance, 1]["metrics"]["test"]["loss"] for instance in (1, 2)])
+
+    assert losses[0][0] == pytest.approx(losses[0][1], rel=1e-5)  # all weigh the same
+    assert losses[1][0] == losses[0][0]
+    assert losses[1][1] != pytest.approx(losses[1][0], rel=1e-3)
+
+    write_weights(project, lambda number: float(number))
+    ended = project.run("2", "--overwrite")
+    assert ended.returncode == 2
+    assert "has the weight 0.0 (1 such clips); finite numbers above 0 are allowed" in ended.stderr
+    ended = project.run("2", "--overwrite", "--set", "weight_column=trsut")
+    assert "the corpus has no such column. Did you mean 'trust'" in ended.stderr

@@ -11,7 +11,7 @@ made into features with the settings of the model. The experiments lie in result
 import argparse
 
 from preprocessing.console import GOES_ON, make_console
-from preprocessing.options.argument_parser import add_data_folder_argument, add_settings_argument
+from preprocessing.options.argument_parser import add_data_folder_argument
 from xval.base.errors import SettingsError
 
 SUMMARY = "train on one corpus and test on another, for all pairs of several"
@@ -22,7 +22,10 @@ _FOLDER = "results/cross"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("datasets", nargs="+", metavar="CORPUS", help="two or more prepared corpora, by name")
-    add_settings_argument(parser, "a setting of the instance, such as architecture=svm")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
+        help="a setting of the instance, such as architecture=svm; repeatable",
+    )  # fmt: skip
     add_data_folder_argument(parser)
     parser.add_argument(
         "--output", metavar="csv|json|xlsx|FILE", help="print a row per pair as csv or json, or write it to such a file"
@@ -36,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
     output = read_output(options.output)
     parameters: dict[str, object] = {"experiment_folder": _FOLDER, "data_folder": str(options.data_folder)}
-    for text in options.overrides:
+    for text in options.settings:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise SettingsError(f"--set: received '{text}'; KEY=VALUE is wanted, such as --set architecture=svm.")

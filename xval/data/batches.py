@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.base.errors import SettingsError
 from xval.data.fold import Examples
 from xval.data.indexed import Indexed
 from xval.data.mixup import draw_pairs, mixed_labels, mixup_batch
@@ -28,6 +29,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             divides a loss by all frames; weights of frames are scaled to the mean 1, for a mean over the frames that count.
         shuffle_seed: Shuffle anew for each epoch with this seed, and draw crops; None: keep the order, but batch examples of
             one length with each other.
+        balanced: int64 (n_examples,), the class of each example: an epoch draws all classes equally often, as `balanced_order`
+            does; None: it has each example once.
         mixup: Parameter of the beta distribution that mixes training examples; None: none are mixed. Targets are one-hot or
             numbers then.
         constant: Give all batches of examples of one length the same shape: what a batch lacks is filled with its own
@@ -46,11 +49,17 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         targets: NDArray[Any] | None = None,
         weights: NDArray[np.float32] | None = None,
         shuffle_seed: int | None = None,
+        balanced: NDArray[np.int64] | None = None,
         mixup: float | None = None,
         constant: bool = False,
     ) -> None:
         super().__init__()
+        if balanced is not None and examples.lengths is not None:
+            raise SettingsError(
+                "sampling='balanced' needs examples of one length; set clip_length_s, example_length_s or crop_s."
+            )
         self._examples = examples
+        self._balanced = balanced
         self._ahead = ReadAhead(examples.predictors, enabled=examples.is_streamed)
         self._batch_size = batch_size
         self._targets = targets
@@ -91,7 +100,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             with self.timed():
                 self._ahead.forget()
                 rng = np.random.default_rng([self._shuffle_seed, self._epoch])
-                order = rng.permutation(len(self._examples))
+                everything = len(self._examples)
+                order = rng.permutation(everything) if self._balanced is None else balanced_order(self._balanced, rng)
                 self._batches = in_batches(order, self._examples.lengths, self._batch_size)
                 self._examples.begin_epoch(rng)
                 self._scale = _mean_of_frames(self._weights)
@@ -191,6 +201,23 @@ def _filled(
     weights = np.ones(n_examples, np.float32) if weights is None else weights
     scale = (np.arange(batch_size) < n_examples) * np.float32(batch_size / n_examples)
     return given, targets[rows], weights[rows] * scale.reshape(-1, *(1,) * (weights.ndim - 1)).astype(np.float32)
+
+
+def balanced_order(classes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return positions in which every class occurs equally often, int64 (n_examples,), in a random order.
+
+    What remains of the division goes to classes that are drawn. Of a class with fewer examples all are repeated before one is
+    repeated again; of one with more, other examples are left out each time.
+    """
+    members = [np.flatnonzero(classes == number) for number in np.unique(classes)]
+    share, n_left = divmod(len(classes), len(members))
+    quotas = np.full(len(members), share)
+    quotas[rng.permutation(len(members))[:n_left]] += 1
+    drawn = [
+        np.concatenate([rng.permutation(of_class) for _ in range(-(-quota // len(of_class)))] or [of_class])[:quota]
+        for of_class, quota in zip(members, quotas.tolist(), strict=True)
+    ]
+    return rng.permutation(np.concatenate(drawn))
 
 
 def in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batch_size: int) -> list[NDArray[np.int64]]:

@@ -20,7 +20,7 @@ from xval.base.errors import SettingsError, how_to_install
 from xval.data.frames import describe_too_short
 from xval.experiment.check_combination import check_combination
 from xval.folds.plan import Fold
-from xval.jobs.fold_part import describe_left_out, part_of_fold, read_clips_of, uses_part
+from xval.jobs.fold_part import describe_left_out, part_of_fold, read_clip_weights, read_clips_of, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
 from xval.models.saved.embedder import foreign_embedder, own_embedder
@@ -46,6 +46,7 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     """Check the features, models and folds of an instance; return a warning for what can be run, but its user ought to know."""
     check_features(corpus, instance)
     check_item_labels(corpus, instance.settings)
+    read_clip_weights(instance.settings, corpus.folder)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
         raise SettingsError(f"tensorboard=true: tensorboard is not installed. Install it: {how_to_install('tracking')}")
     name = instance.settings.architecture

@@ -4,17 +4,18 @@ Comes in: a fold of the experiment, the settings of an instance and the clips of
 that are left, and the clips of each side that count. Folds are dealt before and stay, so that instances remain comparable.
 """
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from preprocessing.clips.columns import COLUMNS_NAME, with_columns
 from preprocessing.clips.index_file import INDEX_NAME, read_index
 from preprocessing.clips.label_sets import labels_of
-from xval.base.errors import FoldsError, SettingsError
+from xval.base.errors import FoldsError, SettingsError, suggestion
 from xval.folds.condition import Condition
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
@@ -62,6 +63,35 @@ def read_clips_of(settings: Settings, corpus_folder: Path) -> Clips:
         return {}
     stamps = [path.stat().st_mtime_ns for name in (INDEX_NAME, COLUMNS_NAME) if (path := corpus_folder / name).exists()]
     return choose_clips(settings, _read_clips(corpus_folder.resolve(), tuple(stamps)))
+
+
+def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, float] | None:
+    """Return the weight of each clip in the training loss, by its name; a copy has that of its source. None: all are alike.
+
+    Raises:
+        SettingsError: The corpus has no such column, or a clip a weight that is no number above 0.
+    """
+    if settings.weight_column is None:
+        return None
+    stamps = [path.stat().st_mtime_ns for name in (INDEX_NAME, COLUMNS_NAME) if (path := corpus_folder / name).exists()]
+    clips = _read_clips(corpus_folder.resolve(), tuple(stamps)).set_index("clip")
+    if settings.weight_column not in clips:
+        known = suggestion(settings.weight_column, sorted(map(str, clips.columns)))
+        raise SettingsError(
+            f"weight_column={settings.weight_column}: the corpus has no such column. {known} Prepare it again with --columns "
+            f"{settings.weight_column}."
+        )
+    sources = [clip if source not in clips.index else source for clip, source in clips["source_clip"].items()]
+    given: dict[str, Any] = dict(zip(map(str, clips.index), clips.loc[sources, settings.weight_column], strict=True))
+    wrong = [
+        clip for clip, weight in given.items() if not (isinstance(weight, int | float | np.number) and 0 < weight < math.inf)
+    ]
+    if wrong:
+        raise SettingsError(
+            f"weight_column={settings.weight_column}: the clip {wrong[0]} has the weight {given[wrong[0]]} ({len(wrong)} such "
+            "clips); finite numbers above 0 are allowed. Leave a clip out of the corpus to give it none."
+        )
+    return {clip: float(weight) for clip, weight in given.items()}
 
 
 def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: int) -> Fold:

@@ -89,6 +89,7 @@ class TaskFacts:
             "label_smoothing": "label_smoothing={value} needs classes of clips; the task is {task}",
             "clip_average": "clip_average='{value}' needs classes; the task is {task}",
             "class_weights": "class_weights='{value}' needs classes; the task is {task}",
+            "sampling": "sampling='{value}' draws classes of clips equally often; the task is {task}",
             "item_decision": "item_decision='{value}' makes one class or number of those of clips; the task is {task}",
             "augment_mixup": "augment_mixup mixes the targets of clips; {task} has none",
         }

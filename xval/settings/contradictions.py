@@ -137,6 +137,16 @@ def _check_monitor(settings: Settings) -> None:
 
 def _check_training(settings: Settings) -> None:
     _refuse_for_task(settings, "class_weights", neutral="none")
+    _refuse_for_task(settings, "sampling", neutral="none")
+    if settings.weight_column is not None and settings.frames:
+        raise ValueError(
+            f"weight_column='{settings.weight_column}' weighs clips, and frames have weights of their own; set none"
+        )
+    if settings.sampling == settings.class_weights == "balanced":
+        raise ValueError(
+            "sampling='balanced' draws all classes equally often, and class_weights='balanced' would weigh rare ones a second "
+            "time; set one of them to none"
+        )
     if settings.tensorboard_batches and not settings.tensorboard:
         raise ValueError("tensorboard_batches adds to the epochs for TensorBoard; set tensorboard=true too")
     if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:

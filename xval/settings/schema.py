@@ -172,6 +172,8 @@ class Settings(FeatureSettings):
     final_learning_rate: Annotated[OptionalPositiveFloat, _PACE | Scope.NETWORK]
     loss: Annotated[str, Scope.MODEL | Scope.LOSS]
     class_weights: Annotated[Literal["none", "balanced"], _PACE]
+    weight_column: Annotated[OptionalText, _NETWORK] = None
+    sampling: Annotated[Literal["none", "balanced"], _PACE | Scope.NETWORK] = "none"
     clip_norm: Annotated[OptionalPositiveFloat, _NETWORK]
     weight_average: Annotated[OptionalFactor, _NETWORK] = None
     warmup_epochs: Annotated[NonNegativeInt, _PACE | Scope.NETWORK] = 0

@@ -22,6 +22,7 @@ from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
 from xval.data.indexed import Indexed
 from xval.jobs.checkpoints import FoldCheckpoints
+from xval.jobs.fold_part import read_clip_weights
 from xval.jobs.job import Refit
 from xval.jobs.observers import Observers
 from xval.models.losses import loss_targets
@@ -147,6 +148,9 @@ def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamp
 def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings, *, seed: int) -> Batches:
     """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
     weights = data.class_weights() if settings.class_weights == "balanced" else None
+    if (of_clips := read_clip_weights(settings, data.store.folder.parents[1])) is not None:
+        own = np.array([of_clips[clip] for clip in data.training.table["clip"]], np.float32)
+        weights = own / own.mean() * (1 if weights is None else weights)
     mixup = settings.augment_mixup or None
     return _targeted(
         compiled,
@@ -155,6 +159,7 @@ def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings
         settings,
         weights=weights,
         shuffle_seed=seed,
+        balanced=data.training.targets if settings.sampling == "balanced" else None,
         mixup=mixup,
         smooth=settings.label_smoothing,
     )

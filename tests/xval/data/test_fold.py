@@ -132,3 +132,26 @@ def test_class_weights_are_those_of_scikit_learn(small):
 def test_a_side_whose_clips_were_all_left_out_is_refused(small):
     with pytest.raises(FoldsError, match=r"fold 1: no test example is left in .*left_out\.csv"):
         load_fold(small, Fold(1, ("a", "c"), ("b",), ("gone",)), in_memory=True)
+
+
+def test_balanced_sampling_draws_classes_equally_often_and_the_same_again(small):
+    data = load_fold(small, FOLD, in_memory=True)
+    classes = data.training.targets  # five no, two yes
+
+    def draw(epoch):
+        batches = Batches(data.training, 3, targets=classes, shuffle_seed=5, balanced=classes)
+        batches.set_epoch(epoch)
+        batches.on_epoch_begin()
+        return np.concatenate([batches.positions(index) for index in range(batches.num_batches)])
+
+    epochs = [draw(epoch) for epoch in range(6)]
+
+    for drawn in epochs:
+        assert len(drawn) == len(classes) == 7
+        assert sorted(np.bincount(classes[drawn])) == [3, 4]
+        assert set(np.flatnonzero(classes == 1)) < set(drawn)  # both rare ones
+        frequent = drawn[classes[drawn] == 0]
+        assert len(set(frequent)) == len(frequent)
+    assert set(np.concatenate(epochs)) == set(range(7))
+    assert np.array_equal(draw(3), epochs[3])
+    assert not np.array_equal(epochs[0], epochs[1])

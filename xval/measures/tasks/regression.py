@@ -159,7 +159,7 @@ class Regression(Task):
         "root_mean_squared_error": KerasMetric("RootMeanSquaredError", higher_is_better=False),
     }
     draws_numbers = True
-    refused = {name: Task.refused[name] for name in ("label_smoothing", "clip_average", "class_weights")}
+    refused = {name: Task.refused[name] for name in ("label_smoothing", "clip_average", "class_weights", "sampling")}
     uneven_folds = (
         "The true numbers do not vary in fold {folds}: correlations and R2 are undefined there, or 0 whatever is predicted"
     )
