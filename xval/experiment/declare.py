@@ -5,7 +5,6 @@ Comes in: a description, parameters of the experiment, and numbered instances. G
 
 import builtins
 import sys
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -15,11 +14,11 @@ from pathlib import Path
 from preprocessing.clips.columns import with_columns
 from preprocessing.console import is_session
 from preprocessing.corpus import open_corpus
-from xval.base.errors import JobError, SettingsError, UsageError, counted
+from xval.base.errors import SettingsError, UsageError
 from xval.experiment import command_line
 from xval.experiment.auto_deals import settle_deals
 from xval.experiment.grid import combine
-from xval.experiment.results import Results
+from xval.experiment.results import Results, report_failures
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.folds.for_sklearn import ClipFolds, ValidationSide
 from xval.jobs.folds_file import load_folds
@@ -234,7 +233,7 @@ class Experiment:
         (instance, *_) = resolve(declaration, numbers, request.overrides)
         results = Results(results_folder(instance.settings).path)
         if code:
-            _report_failures(results, numbers or list(self))
+            report_failures(results, numbers or list(self))
         return results
 
     def folds(self, *, validation: ValidationSide = "train") -> ClipFolds:
@@ -281,17 +280,6 @@ class Experiment:
 
 def _as_list(numbers: int | Collection[int]) -> Collection[int]:
     return [numbers] if isinstance(numbers, int) else numbers
-
-
-def _report_failures(results: Results, numbers: Collection[int]) -> None:
-    """Warn of jobs that failed; where nothing of the instances is done, raise."""
-    failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
-    errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))
-    of_trials = "trials of a search failed; see their records in instance_<i>/search"
-    message = f"{results.folder}: {counted(len(failed), 'job') + f' failed: {errors}' if failed else of_trials}"
-    if not set(numbers) & set(results.folds["instance"]):
-        raise JobError(message)
-    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def _script() -> Path | None:

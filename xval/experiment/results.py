@@ -4,6 +4,7 @@ Comes in: the folder of an experiment. Goes out: DataFrames, and what the comman
 """
 
 import warnings
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from preprocessing.console import make_console
 from xval.answers.ranking import rank_instances, summary_table
 from xval.answers.read import read_finished
-from xval.base.errors import ResultsError
+from xval.base.errors import JobError, ResultsError, counted
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.write import write_page
@@ -203,3 +204,18 @@ def _without_warning(load: Any, folder: Path) -> "pd.DataFrame":
         warnings.filterwarnings("ignore", message=".*folds? not in the table", category=UserWarning)
         table: pd.DataFrame = load(folder)
     return table
+
+
+def report_failures(results: Results, numbers: Collection[int]) -> None:
+    """Warn of jobs of some instances that failed.
+
+    Raises:
+        JobError: Nothing of the instances is done.
+    """
+    failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
+    errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))
+    of_trials = "trials of a search failed; see their records in instance_<i>/search"
+    message = f"{results.folder}: {counted(len(failed), 'job') + f' failed: {errors}' if failed else of_trials}"
+    if not set(numbers) & set(results.folds["instance"]):
+        raise JobError(message)
+    warnings.warn(message, UserWarning, stacklevel=3)
