@@ -19,8 +19,10 @@ MOST_CELLS = 20_000  # of all matrices together; more make the workbook slow to 
 
 
 def is_needed(contents: Contents) -> bool:
-    """Return whether one class can be taken for another: where a clip may have several, the sheet *labels* has their counts."""
-    return not contents.instances[0].task.has_thresholds
+    """Return whether a class was taken for another: where a clip may have several, the sheet *labels* has their counts."""
+    if contents.instances[0].task.has_thresholds:
+        return False
+    return any(find_confusion(instance) for instance in contents.instances if instance.done)
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
@@ -28,10 +30,6 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     finished = {instance.number: instance for instance in contents.instances if instance.done}
     matrices = {number: matrix for number, instance in finished.items() if (matrix := find_confusion(instance))}
     sheet.set_up_page()
-    if not matrices:
-        reason = "No class is confused with another in this task." if finished else "No fold is finished yet."
-        sheet.put_notes(1, [reason])
-        return
     class_names = next(iter(matrices.values())).class_names
     shown = contents.ranking.best_of(matrices, max(1, MOST_CELLS // len(class_names) ** 2))
     deciding = [instance for instance in contents.instances if instance.settings.item_decision != "none"]

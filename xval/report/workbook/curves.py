@@ -35,6 +35,11 @@ _CUT_FROM = 2  # times the middle of the highest values of the instances; curves
 _COLOURS = {"training": "1F4E79", "validation": "ED7D31"}
 
 
+def is_needed(contents: Contents) -> bool:
+    """Return whether anything was trained in epochs: estimators are not."""
+    return bool(contents.histories)
+
+
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write the numbers of the best instances first, of which the charts are made then."""
     instances, ranking = contents.instances, contents.ranking
@@ -42,10 +47,6 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     recorded = {key.instance for key in contents.histories}
     by_number = {instance.number: instance for instance in instances if instance.number in recorded}
     shown = ranking.best_of(by_number, MOST_CHARTED)
-    if not shown:
-        finished = any(len(instance.folds) for instance in instances)
-        sheet.put_notes(1, ["What is finished was not trained in epochs." if finished else "No fold is finished yet."])
-        return
     notes = [
         "Means over the folds (and repeats) that trained for so many epochs; the numbers stand to the right of the charts.",
     ]

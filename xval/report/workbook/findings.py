@@ -22,12 +22,13 @@ def is_needed(contents: Contents) -> bool:
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per finding."""
     sheet.put_header(list(_WIDTHS), height=20)
+    for column, width in enumerate(_WIDTHS.values(), start=1):
+        sheet.set_width(column, width)
     for row, finding in enumerate(contents.findings, start=2):
         numbers = describe_numbers(finding.instances) if finding.instances else "all"
         for column, text in enumerate((str(finding.code), finding.text, finding.advice, numbers), start=1):
             sheet.put(row, column, text, "", cells.WRAPPED)
-    for column, width in enumerate(_WIDTHS.values(), start=1):
-        sheet.set_width(column, width)
+        sheet.fit_height(row)
     last_row = 1 + len(contents.findings)
     sheet.put_notes(last_row + 2, [describe_selection(contents.instances)])
     sheet.made.freeze_panes("A2")

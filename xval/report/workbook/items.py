@@ -58,6 +58,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
 def _fill_with_clips(sheet: Sheet, rows: Sequence[ItemRow]) -> None:
     """Write a row for all clips of the same mean, the hardest first."""
     sheet.put_header(("mean accuracy", "clips", "share of clips", "which"))
+    for column, width in enumerate((12, 10, 10, _WIDTH_OF_NAMES), start=1):
+        sheet.set_width(column, width)
     number = 1
     for mean, group in groupby(rows, key=lambda row: row.mean):
         names = [row.item for row in group]
@@ -67,9 +69,7 @@ def _fill_with_clips(sheet: Sheet, rows: Sequence[ItemRow]) -> None:
             zip(values, (cells.SCORE_FORMAT, "0", "0.0%", ""), strict=True), start=1
         ):
             sheet.put(number, column, value, number_format, cells.WRAPPED)
-        sheet.made.set_row(number - 1, 15 * ceil(len(str(values[-1])) / (_WIDTH_OF_NAMES - 10)))
-    for column, width in enumerate((12, 10, 10, _WIDTH_OF_NAMES), start=1):
-        sheet.set_width(column, width)
+        sheet.fit_height(number)
     notes = (
         f"Every clip is an item of its own, and right or wrong: here are the {len(rows)} clips by their mean over instances.",
         "0: no instance gets them right; 1: all do. Only instances that have tested every clip count, while there are such.",

@@ -11,6 +11,7 @@ from io import BytesIO
 from itertools import chain, pairwise
 from math import isfinite, isnan
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from xlsxwriter import Workbook
@@ -25,6 +26,8 @@ MOST_LINKS = 65_530  # on a sheet
 _LARGEST_NUMBER = 10**15  # a cell keeps 15 digits
 _DEFAULT_WIDTH = 13.0
 _PIXELS_PER_CHARACTER = 7  # of Calibri 11
+_ROW_HEIGHT = 15  # points
+_HIGHEST_ROW = 409  # points
 _PAGE_WIDTH = 200  # characters on A4 in landscape format at 60 %, in the widest font that stands in for Calibri
 
 _Value = str | float | None
@@ -120,6 +123,18 @@ class Sheet:
     def set_width(self, column: int, width: float) -> None:
         """Set the width of a column, in characters."""
         self._widths[column] = width
+
+    def fit_height(self, row: int, width: float | None = None) -> None:
+        """Make a row as high as its wrapped texts need, in columns that have their widths.
+
+        `width` is that of a merged cell (characters). Programs fit no row that has one, and without Calibri their letters are
+        wider.
+        """
+        n_lines = max(
+            len(wrap(str(value), int(width or self._widths.get(column, _DEFAULT_WIDTH))))
+            for column, (value, _, _) in self._cells[row].items()
+        )
+        self.made.set_row(row - 1, min(_ROW_HEIGHT * max(n_lines, 1), _HIGHEST_ROW))
 
     def fold(self, columns: range) -> None:
         """Hide neighbouring columns in a group, which the sign + above them opens."""

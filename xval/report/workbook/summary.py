@@ -23,8 +23,6 @@ _LINES = 3  # of the headline, above an empty row
 _WIDEST_NAME = 34
 _MOST_ON_A_PAGE = 30  # instances
 _MOST_COMPARED = 40  # instances; of more the ties are those over folds
-_CHARACTERS_PER_ROW = 1.0  # of a width, in the font of a program without Calibri
-_ROW_HEIGHT = 15  # points
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
@@ -110,9 +108,8 @@ def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int
 
 
 def _put_lines(sheet: Sheet, first_row: int, lines: list[str], widths: list[float], *, bold_first: bool = False) -> None:
-    """Write lines over the width of the table, and on a further row where they are longer."""
+    """Write lines over the width of the table, in rows as high as they need."""
     for row, line in enumerate(lines, start=first_row):
         sheet.put(row, 1, line, "", cells.WRAPPED, *((cells.BOLD,) * (bold_first and row == first_row)))
         sheet.merge(range(row, row + 1), range(1, len(widths) + 1))
-        n_rows = 1 + int(len(line) * _CHARACTERS_PER_ROW / sum(widths))
-        sheet.made.set_row(row - 1, _ROW_HEIGHT * n_rows)
+        sheet.fit_height(row, sum(widths))

@@ -1,6 +1,7 @@
 """The sheet *summary*: three lines, a table as wide as a page, and what it marks."""
 
 from dataclasses import replace
+from textwrap import wrap
 
 import pytest
 
@@ -119,3 +120,11 @@ def test_findings_have_a_sheet_with_what_to_do(workbook_of, make_instance):
     assert header == ("code", "what is", "what to do", "instances")
     assert rows[0][0].startswith("XV")
     assert "XV201" in {cell.value for cell in workbook["findings"]["A"]}
+
+
+def test_the_rows_of_findings_are_as_high_as_their_texts(workbook_of, make_instance):
+    sheet = workbook_of([make_instance(1, [0.5, 0.6], folds_total=3)])["findings"]
+    rows = [cells for cells in sheet.iter_rows(min_row=2) if str(cells[0].value).startswith("XV")]
+    n_lines = [max(len(wrap(str(cell.value), 70)) for cell in cells) for cells in rows]
+    assert max(n_lines) > 1
+    assert [sheet.row_dimensions[cells[0].row].height for cells in rows] == [15 * lines for lines in n_lines]
