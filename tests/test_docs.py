@@ -385,7 +385,10 @@ def test_parts_of_ones_own_train_as_they_are_shown(project, monkeypatch):
 
 @pytest.mark.usefixtures("in_process", "eagerly")
 def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
-    """On four generated speakers, with one epoch of the network; the environment is made, and RAVDESS is not fetched."""
+    """On four generated speakers, with one epoch of the network; the environment is made, and RAVDESS is not fetched.
+
+    What preprocessing says to do next is done too.
+    """
     (script,) = [code for page, code in blocks("python") if page == "emotion.md"]
     shell = "\n".join(code for language, code in code_of(PAGES["emotion.md"]) if language == "sh")
     (project.folder / "xval").mkdir()
@@ -403,14 +406,19 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
             case ["python", "-m", module, *words]:
                 smaller = ["--n-speakers", "4"] if words[0] == "demo" else []
                 answers.append(project.run_module(module, *words, *smaller))
+                for _, name, *further in map(
+                    shlex.split, re.findall(r"^Next +(python experiments.*)", answers[-1].stdout, re.M)
+                ):
+                    answers.append(project.run_script(name, *further, "--folds", "1", "--set", "num_epochs=1"))
             case ["python", name, *words]:
                 answers.append(project.run_script(name, *words, "--set", "num_epochs=1"))
             case [program, *_]:
                 assert program in ("python3", ".", "pip")
 
     assert [(answer.args, answer.stdout, answer.stderr) for answer in answers if answer.returncode] == []
-    assert len(answers) == 12
-    assert "hod" in answers[6].stdout
+    assert len(answers) == 14
+    assert "experiments/first.py" in answers[1].args
+    assert "hod" in answers[8].stdout
 
 
 def test_the_reader_that_is_shown_lists_clips_and_the_transform_changes_them(tmp_path):

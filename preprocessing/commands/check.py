@@ -24,6 +24,7 @@ from preprocessing.options.argument_parser import Parser, add_settings_argument,
 from preprocessing.parallel import count_cores
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, counted
+from xval.base.item_word import ITEM, call_items
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str]) -> None:
     """Report on a corpus. A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing."""
     values, corpus = _parse(arguments)
     settings = read_settings(corpus.feature_overrides(values.overrides))
+    from preprocessing.clips.index_file import word_of_item
+    from preprocessing.clips.listing import ITEM_NAME
     from preprocessing.clips.same_files import first_paths
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.quality.facts import measure, read_headers
@@ -77,7 +80,8 @@ def main(arguments: Sequence[str]) -> None:
     folds = Verdict() if refusal else judge_folds(_foldable(corpus, facts), corpus.task_type)
     if not folds.refusal:
         findings = without_refusal(findings)
-    subject = Subject(corpus.dataset, corpus.reader.name, str(corpus.audio_folder), values.headers_only, refusal, note, folds)
+    audio_folder, word = str(corpus.audio_folder), word_of_item(str(listed.attrs.get(ITEM_NAME, "")))
+    subject = Subject(corpus.dataset, corpus.reader.name, audio_folder, values.headers_only, refusal, note, folds, word)
     _write(folder, subject, facts, findings, criteria)
     _summarise(console, facts, findings, subject)
     console.print(f"Page       {folder / PAGE_NAME}")
@@ -177,7 +181,7 @@ def _write(
 
     clip_columns = ["clip", "path", "item", *label_columns(facts.columns), "start_s", "end_s", "augmented"]
     table = facts.reindex(columns=[*clip_columns, *HEADER_COLUMNS, *MEASURED_COLUMNS, "faults", "reason"])
-    charts = draw_charts(facts, criteria.task_type)
+    charts = draw_charts(facts, criteria.task_type, subject.item_word)
     page = make_page(subject, facts, findings, criteria, charts)
     replace_file(
         folder / TABLE_NAME, lambda path: guarded(table).to_csv(path, index=False, encoding="utf-8", float_format="%.6g")
@@ -196,8 +200,8 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
     n_copies = len(facts) - len(original)
     copies = f", {n_copies} augmented copies" if n_copies else ""
     console.print(
-        f"Checked    {counted(len(original), 'clip')} of {counted(original['item'].nunique(), 'item')}{copies}, "
-        f"{facts['duration_s'].sum():.1f} s"
+        f"Checked    {counted(len(original), 'clip')} of "
+        f"{counted(original['item'].nunique(), subject.item_word or ITEM)}{copies}, {facts['duration_s'].sum():.1f} s"
     )
     if subject.note:
         console.print(f"Note       {subject.note}")
@@ -209,9 +213,11 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
         console.print(f"Refused    no experiment can use this yet: {subject.folds.refusal}", style="bold red")
     for finding in findings:
         fault = finding.fault
-        extent = counted(len(finding.reasons), fault.subject)
+        extent, advice = (
+            call_items(text, subject.item_word) for text in (counted(len(finding.reasons), fault.subject), fault.advice)
+        )
         if fault.subject == "sample rate":
             extent = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
-        console.print(f"{fault.level.capitalize():10} {fault.name}: {extent}. {fault.advice}", style=_STYLES[fault.level])
+        console.print(f"{fault.level.capitalize():10} {fault.name}: {extent}. {advice}", style=_STYLES[fault.level])
     if not findings and not subject.refusal and not subject.folds.refusal:
         console.print("Faults     none")

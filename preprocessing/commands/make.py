@@ -27,6 +27,7 @@ from preprocessing.options.argument_parser import Parser, add_settings_argument,
 from preprocessing.parallel import count_cores
 from xval.base.config_file import experiments_folder
 from xval.base.errors import counted
+from xval.base.item_word import ITEM, call_items
 from xval.base.operating_system import quote
 from xval.folds.random_split import describe_random_split
 
@@ -118,9 +119,11 @@ def make_features(
         )
     folds = judge_folds(corpus.index, corpus.task_type)
     if folds.note:
-        console.print(f"Note       {folds.note if says_next else in_python(folds.note)}")
+        note = call_items(folds.note, corpus.item_name)
+        console.print(f"Note       {note if says_next else in_python(note)}")
     for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
-        console.print(f"Beware     {warning if says_next else in_python(warning)}")
+        said = call_items(warning, corpus.item_name)
+        console.print(f"Warning    {said if says_next else in_python(said)}")
     if folds.refusal:
         console.print(f"Refused    no experiment can use this yet: {folds.refusal}", style="bold red")
     elif says_next:
@@ -170,7 +173,7 @@ def _report(
         spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
         targets = ", ".join(spans) if len(spans) > 1 else spans[0].replace("label", "targets", 1)
     items = sorted(set(corpus.index["item"]))
-    amount = f"{counted(n_clips, 'clip')} of {counted(len(items), 'item')}"
+    amount = f"{counted(n_clips, 'clip')} of {counted(len(items), corpus.item_name or ITEM)}"
     console.print(f"Corpus     {corpus.dataset}: {amount} ({_first(items)}), {targets}")
     n_copies = int(corpus.index["augmented"].sum())
     if n_copies:
@@ -181,7 +184,10 @@ def _report(
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):
             console.print(f"Left out   {counted(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
-    for noun, lost in (("item", sorted(set(left_out["item"]) - set(items))), ("class", left_out.attrs["lost_classes"])):
+    for noun, lost in (
+        (corpus.item_name or ITEM, sorted(set(left_out["item"]) - set(items))),
+        ("class", left_out.attrs["lost_classes"]),
+    ):
         if lost:
             console.print(f"Lost       {counted(len(lost), noun)} without a clip that can be used: {_first(lost)}")
     shape = " x ".join(map(str, store.example_shape))
@@ -211,7 +217,7 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
         warnings.append(
-            f"{counted(len(shared), 'clip')} with identical audio under several items, which folds refuse to part; "
+            f"{counted(len(shared), 'clip')} have identical audio under several items, and folds refuse to separate them; "
             f"python -m preprocessing check {corpus.corpus} ... names them"
         )
     if settings.example_length_s is not None and settings.example_length_s >= longest_s:

@@ -116,7 +116,7 @@ def _choose(
     """Return which corpus is meant, as a command line would name it."""
     path = None if source is None else Path(source)
     if path is not None and not path.exists():
-        raise CorpusError(f"{path}: no such folder or table.")
+        raise CorpusError(f"{path}: no such folder or table.{_advise(str(path))}")
     if corpus is None and path is None:
         raise SettingsError("source: a folder, a table, a DataFrame or arrays are wanted, or the name of a corpus.")
     reader = corpora.find_corpus(corpus or ("folders" if path is not None and path.is_dir() else "table"))
@@ -146,6 +146,13 @@ def _choose(
     places = {"audio_folder": None if audio_folder is None else Path(audio_folder), "data_folder": data_folder}
     values = Namespace(**{"task_type": found_type, **given}, dataset=dataset, speech_table=speech_table, **places)
     return read_corpus_choice(values, reader)
+
+
+def _advise(name: str) -> str:
+    """Return what to do where the name of a known corpus was given in the place of its folder; empty: it is none."""
+    if name not in corpora.corpus_names():
+        return ""
+    return f" '{name}' is a known corpus, which is not prepared yet. Prepare it first: {corpora.find_corpus(name).usage}"
 
 
 def _named(dataset: str | None, what: str) -> str:

@@ -57,6 +57,7 @@ SPECTRAL_KEYS = (
     "db_reference", "top_db", "pre_emphasis",
 )  # fmt: skip
 """The settings that make frames and bins of samples."""
+_MEL_KEYS = ("n_mels", "mel_scale", "fmin_hz", "fmax_hz")
 EMBEDDING_KEYS = ("embedding_model", "embedding_layer", "embedding_pooling")
 """The settings of embeddings."""
 
@@ -198,6 +199,22 @@ class FeatureSettings(BaseModel):
         if self.vad != "none":  # so that stores of before keep their names
             decisive |= {"vad"}
         return self.model_dump(mode="json", include=decisive)
+
+    def in_use(self) -> set[str]:
+        """Return the settings that can change what a model gets, with these features and this front end."""
+        kind = self.frontend if self.features == "waveform" else self.features
+        unused = {name for name in EMBEDDING_KEYS if self.features != "embedding"}
+        if kind in ("none", "waveform", "embedding"):
+            unused |= {*SPECTRAL_KEYS} - {*(("n_fft", "hop_length") if self.trim_db is not None else ())}
+        if kind == "stft":
+            unused |= {*_MEL_KEYS}
+        if kind != "mfcc":
+            unused.add("n_mfcc")
+        if kind == "mfcc":
+            unused.add("scale")
+        elif self.scale == "linear":
+            unused |= {"db_reference", "top_db"}
+        return set(type(self).model_fields) - unused
 
     def spectral(self) -> "FeatureSettings":
         """Return the settings of the features that the front end makes, as if they were stored.

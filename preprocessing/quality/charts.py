@@ -13,6 +13,8 @@ from preprocessing.clips.table import label_columns, natural_key
 from preprocessing.quality.cautions import one_label_per_row
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
 from preprocessing.quality.rules import TASKS_WITH_CLASSES
+from xval.base.errors import counted
+from xval.base.item_word import ITEM, call_items
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +29,13 @@ _N_BINS = 40
 _WIDE_RATIO = 50
 
 
-def draw_charts(facts: "pd.DataFrame", task_type: str) -> dict[str, bytes]:
+def draw_charts(facts: "pd.DataFrame", task_type: str, item_word: str = "") -> dict[str, bytes]:
     """Draw what is known of a corpus.
 
     Args:
         facts: As `faults.find_faults` returns it; what was not measured is not drawn.
         task_type: Where there are classes, clips per class are drawn, of a regression the targets.
+        item_word: What an item is; empty: not known.
 
     Returns:
         PNG by name: durations, sample_rates, channels, levels, classes (or targets), items.
@@ -52,7 +55,7 @@ def draw_charts(facts: "pd.DataFrame", task_type: str) -> dict[str, bytes]:
         charts["classes"] = _classes(one_label_per_row(original)["label"] if task_type == MULTI_LABEL else original["label"])
     elif task_type == "regression" and original[label_columns(facts.columns)].notna().any(axis=None):
         charts["targets"] = _targets(original)
-    return charts | {"items": _items(original["item"])}
+    return charts | {"items": _items(original["item"], item_word or ITEM)}
 
 
 def _durations(durations_s: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> bytes:
@@ -127,12 +130,12 @@ def _targets(facts: "pd.DataFrame") -> bytes:
     return png(figure)
 
 
-def _items(items: "pd.Series[str]") -> bytes:
+def _items(items: "pd.Series[str]", item_word: str) -> bytes:
     from matplotlib.ticker import MaxNLocator
 
     counts = items.value_counts().to_numpy()
-    title = f"{len(counts)} items, {_range(counts.min(), counts.max())} clips each"
-    figure, axes = _chart(title, "Clips of an item", counted="Items")
+    title = f"{counted(len(counts), item_word)}, {_range(counts.min(), counts.max())} clips each"
+    figure, axes = _chart(title, call_items("Clips per item", item_word), counted=call_items("Items", item_word))
     first, last = int(counts.min()), int(counts.max())
     if first == last:
         _draw_bars(axes, [f"{first}"], [len(counts)])

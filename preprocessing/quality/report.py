@@ -16,6 +16,7 @@ from preprocessing.quality.foldable import Verdict
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
 from xval.base.errors import counted
+from xval.base.item_word import call_items
 from xval.base.terminal import visible
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Subject:
         refusal: Why preprocessing refuses the list of clips; empty where it does not.
         note: What the corpus has to say about its list, such as how many clips are left out; empty where nothing.
         folds: Whether folds can be made of it.
+        item_word: What an item is; empty: not known.
     """
 
     dataset: str
@@ -59,6 +61,11 @@ class Subject:
     refusal: str
     note: str
     folds: Verdict
+    item_word: str = ""
+
+    def say(self, text: str) -> str:
+        """Return a text of the report, in which an item is called what it is, escaped."""
+        return escape(call_items(text, self.item_word))
 
 
 def make_page(
@@ -71,20 +78,20 @@ def make_page(
     """
     parts = [f"<h1>Quality of {escape(subject.dataset)}</h1>", _verdict(subject, findings)]
     severe = [finding for finding in findings if finding.fault.level == "refused"]
-    parts += [_finding(finding, facts) for finding in severe]
+    parts += [_finding(subject, finding, facts) for finding in severe]
     parts += ["<h2>Summary</h2>", _summary(subject, facts, criteria.task_type)]
     if findings:
-        parts += ["<h2>Faults</h2>", _overview(findings)]
+        parts += ["<h2>Faults</h2>", _overview(subject, findings)]
     images = [
         f'<img alt="{escape(name.replace("_", " "))}" src="data:image/png;base64,{b64encode(content).decode()}">'
         for name, content in charts.items()
     ]
-    parts += ["<h2>How the corpus is spread</h2>", f'<div class="charts">{"".join(images)}</div>']
+    parts += ["<h2>What the corpus holds</h2>", f'<div class="charts">{"".join(images)}</div>']
     if criteria.task_type in TASKS_WITH_CLASSES:
-        parts += ["<h2>Clips of each class and item</h2>", _class_table(facts, criteria.task_type)]
+        parts += [f"<h2>{subject.say('Clips of each class and item')}</h2>", _class_table(subject, facts, criteria.task_type)]
     others = [finding for finding in findings if finding not in severe]
     if others:
-        parts += ["<h2>What has which fault</h2>", *(_finding(finding, facts) for finding in others)]
+        parts += ["<h2>Faults in detail</h2>", *(_finding(subject, finding, facts) for finding in others)]
     parts.append(_limits_of_method(subject))
     head, body = HEAD.format(title=escape(subject.dataset)), visible("".join(parts))
     return f"<!DOCTYPE html>\n<html lang='en'>{head}<body>{body}</body></html>\n"
@@ -122,7 +129,7 @@ def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
         "Corpus": f"{subject.corpus}, in {subject.audio_folder}",
         "Clips": f"{len(original)}"
         + (f", and {len(facts) - len(original)} augmented copies" if len(original) < len(facts) else ""),
-        "Items": f"{original['item'].nunique()}",
+        subject.say("Items"): f"{original['item'].nunique()}",
         "Targets": ", ".join(_targets(original, task_type)) or "none",
         "Audio": f"{amount} in {facts['path'].nunique()} files",
         "Formats": ", ".join(f"{name} ({count})" for name, count in facts["subtype"].value_counts().items()) or "none",
@@ -141,44 +148,42 @@ def _targets(facts: "pd.DataFrame", task_type: str) -> list[str]:
     return [f"{column.removeprefix('label:')} from {facts[column].min():g} to {facts[column].max():g}" for column in columns]
 
 
-def _overview(findings: Iterable[Finding]) -> str:
+def _overview(subject: Subject, findings: Iterable[Finding]) -> str:
     rows = []
     for finding in findings:
         fault = finding.fault
         cells = [
             f'<a href="#{_anchor(finding)}">{escape(fault.name)}</a>',
             f'<span class="tag {_css_class(finding)}">{fault.level}</span>',
-            counted(len(finding.reasons), fault.subject),
+            subject.say(counted(len(finding.reasons), fault.subject)),
         ]
-        rows.append([*cells, escape(finding.meaning), escape(fault.advice)])
+        rows.append([*cells, subject.say(finding.meaning), subject.say(fault.advice)])
     legend = "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items())
-    return (
-        _table(["Fault", "Weight", "Found", "When it is found", "What to do"], rows, "overview")
-        + f"<p class='note'>{legend}.</p>"
-    )
+    return _table(["Fault", "Effect", "Found", "Meaning", "What to do"], rows, "overview") + f"<p class='note'>{legend}.</p>"
 
 
-def _finding(finding: Finding, facts: "pd.DataFrame") -> str:
+def _finding(subject: Subject, finding: Finding, facts: "pd.DataFrame") -> str:
     fault = finding.fault
     shown = list(finding.reasons.items())[:LARGEST_N_LISTED]
     if fault.subject == "clip":
         columns = ["clip", "item", *label_columns(facts.columns)]
         rows = [[*(escape(str(facts.at[key, column])) for column in columns), escape(reason)] for key, reason in shown]
-        head = ["Clip", "Item", *(column.removeprefix("label:").capitalize() for column in columns[2:]), "Why"]
+        head = ["Clip", subject.say("Item"), *(column.removeprefix("label:").capitalize() for column in columns[2:]), "Why"]
     else:
-        head = [fault.subject.capitalize(), "Why"]
+        head = [subject.say(fault.subject.capitalize()), "Why"]
         rows = [[escape(str(key)), escape(reason)] for key, reason in shown]
     more = len(finding.reasons) - len(shown)
-    note = f"<p class='note'>And {more} more; all clips with faults stand in quality.csv.</p>" if more else ""
+    note = f"<p class='note'>And {more} more; quality.csv lists all clips with faults.</p>" if more else ""
     return (
         f'<section class="finding {_css_class(finding)}" id="{_anchor(finding)}">'
-        f"<h3>{escape(fault.name[:1].upper() + fault.name[1:])}: {counted(len(finding.reasons), fault.subject)}</h3>"
-        f"<p>{escape(finding.meaning)} <b>What to do:</b> {escape(fault.advice)}</p>"
+        f"<h3>{escape(fault.name[:1].upper() + fault.name[1:])}: "
+        f"{subject.say(counted(len(finding.reasons), fault.subject))}</h3>"
+        f"<p>{subject.say(finding.meaning)} <b>What to do:</b> {subject.say(fault.advice)}</p>"
         f"{_table(head, rows, 'clips')}{note}</section>"
     )
 
 
-def _class_table(facts: "pd.DataFrame", task_type: str) -> str:
+def _class_table(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
     usable = count_labels(facts, task_type)
     if usable.empty:
         return "<p class='note'>No clip can be used.</p>"
@@ -193,18 +198,19 @@ def _class_table(facts: "pd.DataFrame", task_type: str) -> str:
     totals = "".join(f"<td class='total'>{by_class[label]}</td>" for label in sorted(classes, key=natural_key))
     head = "".join(f"<th><span>{escape(label)}</span></th>" for label in sorted(classes, key=natural_key))
     cut = [
-        f"the {limit} largest of {len(counts)} {name} are shown"
+        subject.say(f"the {limit} largest of {len(counts)} {name} are shown")
         for name, counts, limit in (("items", by_item, LARGEST_N_ITEMS), ("classes", by_class, LARGEST_N_CLASSES))
         if len(counts) > limit
     ]
     if cut:
-        cut.append("all stand in class_item.csv")
+        cut.append("class_item.csv has all")
     cut += ["a clip counts for each of its labels"] if task_type == MULTI_LABEL else []
     note = "Clips that can be used, without augmented copies; a dot is none" + "".join(f"; {limit}" for limit in cut)
     return (
         f"<p class='note'>{note}.</p><div class='scroll'><table class='heat'>"
-        f"<thead><tr><th>Item</th>{head}<th>All</th></tr></thead>"
-        f"<tbody>{''.join(rows)}<tr><th>All items</th>{totals}<td class='total'>{len(usable)}</td></tr></tbody></table></div>"
+        f"<thead><tr><th>{subject.say('Item')}</th>{head}<th>All</th></tr></thead>"
+        f"<tbody>{''.join(rows)}<tr><th>{subject.say('All items')}</th>{totals}"
+        f"<td class='total'>{len(usable)}</td></tr></tbody></table></div>"
     )
 
 

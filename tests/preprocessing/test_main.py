@@ -202,15 +202,15 @@ def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
     assert main(["table", "words/words.csv", "--set", "example_length_s=0.5", "--set", "sample_rate_hz=8000"]) == 0
     text = said(capsys)
-    assert "Beware     example_length_s=0.5 is not shorter than any clip (the longest has 0.5 s)" in text
-    assert text.count("Beware") == 1
+    assert "Warning    example_length_s=0.5 is not shorter than any clip (the longest has 0.5 s)" in text
+    assert text.count("Warning") == 1
 
     write_table([f"{item}{number}.wav,{item}{number},{number}" for item in "abc" for number in (0, 1)])
     Path("words/b0.wav").write_bytes(Path("words/a0.wav").read_bytes())
     assert main(["table", "words/words.csv"]) == 0
     text = said(capsys)
-    assert "Beware     each of the 6 items has one clip, as in a random split: if several items are of one speaker" in text
-    assert "Beware     2 clips with identical audio under several items" in text
+    assert "Warning    each of the 6 items has one clip, as in a random split: if several items are of one speaker" in text
+    assert "Warning    2 clips have identical audio under several items" in text
     assert "Refused    no experiment can use this yet: identical audio on two sides of fold" in text
     assert "Next" not in text
 
@@ -259,8 +259,8 @@ def test_what_trains_nonsense_is_named_with_what_to_do(
     if change:
         change()
     assert main(["table", "words/words.csv", *(word for setting in settings for word in ("--set", setting))]) == 0
-    beware = [line for line in said(capsys).splitlines() if line.startswith("Beware")]
-    assert any(message in line for line in beware) if message else beware == []
+    warned = [line for line in said(capsys).splitlines() if line.startswith("Warning")]
+    assert any(message in line for line in warned) if message else warned == []
 
 
 def test_a_pattern_may_begin_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,20 +6,13 @@ Comes in: instances. Goes out: words.
 from collections.abc import Iterable
 
 from xval.base.errors import counted
+from xval.base.item_word import ITEM, call_items
 from xval.results.instance import InstanceResults
-
-ITEM = "item"
-"""The word where nothing says what an item is."""
-_AS_THE_CORPUS = ("auto", None)  # None: of results that are older than the setting
 
 
 def item_word(instances: Iterable[InstanceResults]) -> str:
     """Return what one item of all these instances is called; those of which nothing is known are called as the others."""
-    words = set()
-    for instance in instances:
-        given = instance.parameters.get("item_name")
-        words.add(instance.written.item_name if given in _AS_THE_CORPUS else str(given))
-    words.discard("")
+    words = {instance.written.item_word for instance in instances} - {""}
     return words.pop() if len(words) == 1 else ITEM
 
 
@@ -31,3 +24,8 @@ def items_word(instances: Iterable[InstanceResults], number: int = 2) -> str:
 def plural_of(item: str, number: int = 2) -> str:
     """Return the word for so many items, without the number."""
     return counted(number, item).partition(" ")[2]
+
+
+def call_items_of(instances: Iterable[InstanceResults], text: str) -> str:
+    """Return a text of the program in which an item is called what it is in these instances."""
+    return call_items(text, item_word(instances))

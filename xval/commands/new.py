@@ -86,7 +86,7 @@ _CONFIG = """\
 
 [folds]
 num_folds = 4
-# Three deals of the folds where training is cheap, so that intervals are about the method; else one.
+# The cross-validation is repeated three times where training is cheap, so that intervals are about the method.
 fold_repeats = auto
 """
 _IGNORED = "/data/\n/results/\n__pycache__/\n.ipynb_checkpoints/\n"

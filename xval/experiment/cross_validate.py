@@ -1,7 +1,7 @@
 """From recordings to figures and a final model in one call, `xval.cross_validate`.
 
-Comes in: class folders or a table, and parameters. Goes out: `Results`, and the path of a model that is trained on all items,
-if one is wanted.
+Comes in: class folders, a table or the name of a prepared corpus, and parameters. Goes out: `Results`, and the path of a model
+that is trained on all items, if one is wanted.
 """
 
 import re
@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from preprocessing import prepare
+from preprocessing.clips.index_file import INDEX_NAME
+from preprocessing.corpus import Corpus, open_corpus
+from preprocessing.corpus_folder import find_corpus_folder
 from preprocessing.features.settings import FeatureSettings
 from xval.base.code_changes import find_changes
+from xval.base.config_file import read_default
+from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
 from xval.experiment.declare import Experiment
 from xval.experiment.grid import comment_of
@@ -70,7 +75,8 @@ def cross_validate(
     parameters trains nothing again.
 
     Args:
-        source: A folder whose folders are the classes; a table of clips, or a DataFrame; see `preprocessing.prepare`.
+        source: A folder whose folders are the classes; a table of clips, or a DataFrame; see `preprocessing.prepare`. Or the
+            name of a prepared corpus.
         item_pattern: Of folders: a regular expression that finds the speaker (or whatever must not be on two sides of a split)
             in the path of a file. None: folds are a random split over files.
         dataset: Name of the corpus; None: the name of the folder or the table. A DataFrame needs one.
@@ -102,17 +108,23 @@ def cross_validate(
         shared["gpu_ID"] = str(gpu)
     # Before the audio is read: what is wrong with the parameters is said at once.
     resolve(_declare(name or "corpus", shared, {1: own}))
-    reader_options: dict[str, Any] = {} if item_pattern is None else {"item_pattern": item_pattern}
-    store = prepare(
-        source,
-        dataset=name,
-        data_folder=_text(shared.get("data_folder")),
-        task_type=_text(shared.get("task_type")),
-        settings={key: value for key, value in parameters.items() if key in FeatureSettings.model_fields},
-        quiet=quiet,
-        **reader_options,
-    )
-    shared |= {"dataset": store.folder.parent.parent.name, "task_type": store.task_type}
+    data_folder = _text(shared.get("data_folder"))
+    if (corpus := _prepared(source, data_folder)) is not None:
+        if given := {"item_pattern": item_pattern, "dataset": dataset}.items() - {("item_pattern", None), ("dataset", None)}:
+            raise SettingsError(f"{min(given)[0]}: has no effect on '{source}', which is prepared already; leave it out.")
+        shared = {"task_type": corpus.task_type, **shared, "dataset": corpus.dataset}
+    else:
+        reader_options: dict[str, Any] = {} if item_pattern is None else {"item_pattern": item_pattern}
+        store = prepare(
+            source,
+            dataset=name,
+            data_folder=data_folder,
+            task_type=_text(shared.get("task_type")),
+            settings={key: value for key, value in parameters.items() if key in FeatureSettings.model_fields},
+            quiet=quiet,
+            **reader_options,
+        )
+        shared |= {"dataset": store.folder.parent.parent.name, "task_type": store.task_type}
     first = {key: own[key] for key in ("architecture",) if key in own}
     own.setdefault("comment_1", comment_of(first | own))
     number = _choose_number(shared, own, refit=refit)
@@ -120,6 +132,15 @@ def cross_validate(
     experiment[number] = own
     results = experiment.run(quiet=quiet)
     return results, results.refit(number, quiet=quiet) if refit else None
+
+
+def _prepared(source: "str | Path | pd.DataFrame", data_folder: str | None) -> Corpus | None:
+    """Return the prepared corpus of a name; None: the source is something else."""
+    if not isinstance(source, str | Path) or Path(source).exists() or len(Path(source).parts) != 1:
+        return None
+    folder = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
+    is_prepared = (find_corpus_folder(str(source), folder) / INDEX_NAME).is_file()
+    return open_corpus(str(source), folder) if is_prepared else None
 
 
 def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, dict[str, object]]) -> Declaration:

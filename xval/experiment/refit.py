@@ -23,7 +23,8 @@ from xval.answers.read import read_finished
 from xval.answers.summary import record_side, side_name
 from xval.backend import devices
 from xval.base.code_changes import describe_changes
-from xval.base.errors import JobError, ResultsError, SettingsError
+from xval.base.errors import JobError, ResultsError, SettingsError, counted
+from xval.base.item_word import ITEM, call_items
 from xval.base.keras_backends import require_backend
 from xval.base.module_places import looking_in
 from xval.base.operating_system import quote
@@ -274,7 +275,8 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
 def _print_close(folder: ExperimentFolder, instance: Instance, console: Console) -> None:
     """Print what there is now, what is known of it, and what to do with it."""
     record = folder.record(instance.number, ALL_ITEMS) or {}
-    write_card(folder.fold_folder(instance.number, ALL_ITEMS), record, instance.settings)
+    item = open_results(folder).settings(instance.number).item_word
+    write_card(folder.fold_folder(instance.number, ALL_ITEMS), record, instance.settings, item)
     path = _model_path(folder, instance)
     names = [name for name in instance.settings.task.main_metrics if name in record["expected"]]
     n_folds = len(record["best_epochs_of_folds"])
@@ -282,9 +284,9 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     end = f"{origin and f'; {origin}'}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}"
     figures = ", ".join(f"{name} {format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
-        f"{path}: trained on all {len(record['items']['training'])} items ({record['n_training_clips']} clips), "
-        f"{record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"
-        f"It is untested: no item is left to test it. What cross-validation estimates for it, from {n_folds} folds trained on "
-        f"fewer items: {record_side(record, instance.settings)} {figures}{end}\n"
+        f"{path}: trained on all {counted(len(record['items']['training']), item or ITEM)} "
+        f"({record['n_training_clips']} clips), {record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"
+        f"It is untested: no {item or ITEM} is left to test it. What cross-validation estimates for it, from {n_folds} folds "
+        f"with fewer training {call_items('items', item)}: {record_side(record, instance.settings)} {figures}{end}\n"
         f"Next: python -m xval predict {path} FILE"
     )

@@ -16,6 +16,7 @@ from xval.results.job_key import JobKey
 from xval.results.read import Curves
 
 _ROW, _LEFT, _WIDTH = 26, 250, 780
+_NAME_ROW, _NARROW = 16, 360  # of a telephone, where names stand above
 _SMALL_WIDTH, _SMALL_HEIGHT = 380, 230
 _MOST_EPOCHS = 60  # of a curve; of more epochs some are drawn
 _MOST_DOTS = 3000
@@ -24,7 +25,7 @@ _N_COLOURS = 6  # of events, in the style sheet
 
 
 class Row(NamedTuple):
-    """An instance in the picture of all; `is_selected` by its validation figures."""
+    """An instance in the picture of all; `is_selected` by validation."""
 
     number: int
     name: str
@@ -32,22 +33,29 @@ class Row(NamedTuple):
     is_selected: bool
 
 
-def draw_instances(rows: Sequence[Row], title: str) -> Markup:
-    """Draw a row per instance: its figure, the interval, the values of the folds (rings) and the chance level (dashes)."""
+def draw_instances(rows: Sequence[Row], title: str, *, is_narrow: bool = False) -> Markup:
+    """Draw a row per instance: its value, the interval, the values of the folds (rings) and the chance level (dashes).
+
+    Names stand on the left; `is_narrow`: above, for a telephone.
+    """
+    left, width, above = (12, _NARROW, _NAME_ROW) if is_narrow else (_LEFT, _WIDTH, 0)
+    height = _ROW + above
     values = [
         value
         for row in rows
         for value in (row.estimate.value, row.estimate.low, row.estimate.high, row.estimate.chance, *row.estimate.folds)
         if value is not None
     ]
-    scale = svg.spanning(values, _LEFT, _WIDTH - 20)
-    bottom = 30 + _ROW * len(rows)
+    scale = svg.spanning(values, left, width - 20)
+    bottom = 30 + height * len(rows)
     parts = [_grid(scale, 26, bottom)]
     for place, row in enumerate(rows):
-        y = 26 + _ROW * (place + 0.5)
+        y = 26 + height * place + above + _ROW / 2
         estimate = row.estimate
         mark = " selected" if row.is_selected else ""
-        parts.append(svg.text(_LEFT - 12, y + 4, svg.shortened(f"{row.number}  {row.name}", 36), f"end{mark}"))
+        name = svg.shortened(f"{row.number}  {row.name}", 48 if is_narrow else 36)
+        where = (left, y - above, f"begin{mark}") if is_narrow else (left - 12, y + 4, f"end{mark}")
+        parts.append(svg.text(*where[:2], name, where[2]))
         if estimate.chance is not None:
             parts.append(svg.line(scale(estimate.chance), y - _ROW / 2, scale(estimate.chance), y + _ROW / 2, "chance"))
         parts += [svg.element("circle", cx=scale(value), cy=y, r=3, class_="fold") for value in estimate.folds]
@@ -56,13 +64,13 @@ def draw_instances(rows: Sequence[Row], title: str) -> Markup:
         if estimate.value is not None:
             hint = svg.element("title", f"instance {row.number}: {estimate.text}, {estimate.of}")
             parts.append(svg.element("circle", hint, cx=scale(estimate.value), cy=y, r=5, class_=f"mean{mark}"))
-    return svg.picture(_WIDTH, bottom + 24, title, parts)
+    return svg.picture(width, bottom + 24, title, parts, class_="narrow" if is_narrow else "wide")
 
 
-def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str) -> Markup:
+def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, items: str) -> Markup:
     """Draw a figure over the number of training items: its interval, the values of the folds (rings), chance (dashes).
 
-    `points` are the number of training items and the instance, the smallest first.
+    `points` are the number of training items and the instance, the smallest first; `items` is what they are called.
     """
     estimates = [row.estimate for _, row in points]
     values = [
@@ -84,7 +92,7 @@ def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str) -> Mark
         if estimate.low is not None and estimate.high is not None:
             parts.append(svg.line(x, up(estimate.low), x, up(estimate.high), "interval"))
         if estimate.value is not None:
-            hint = svg.element("title", f"instance {row.number}, {n_items:g} items: {estimate.text}, {estimate.of}")
+            hint = svg.element("title", f"instance {row.number}, {n_items:g} {items}: {estimate.text}, {estimate.of}")
             parts.append(svg.element("circle", hint, cx=x, cy=up(estimate.value), r=5, class_="mean"))
     return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, title, parts)
 
@@ -139,17 +147,18 @@ def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], durati
 
     `lanes` have start_s, end_s and label of each event, by their names; `labels`, all classes of events, decide the colours.
     """
-    left, bottom = 130, 8 + (_LANE + 6) * len(lanes)
-    across = svg.Scale(0, max(duration_s, 1e-3), left, _WIDTH - 10)
+    left, height = 4, _NAME_ROW + _LANE + 6
+    bottom = 8 + height * len(lanes)
+    across = svg.Scale(0, max(duration_s, 1e-3), left, _NARROW - 10)
     parts = [_grid(across, 4, bottom)]
     for place, (lane, events) in enumerate(lanes.items()):
-        y = 8 + (_LANE + 6) * place
-        parts.append(svg.text(left - 8, y + 12, svg.shortened(lane, 20), "end axis"))
+        y = 8 + height * place + _NAME_ROW
+        parts.append(svg.text(left, y - 4, svg.shortened(lane, 40), "axis"))
         for start_s, end_s, label in zip(events["start_s"], events["end_s"], events["label"], strict=True):
             hint = svg.element("title", f"{label}, {start_s:.2f} to {end_s:.2f} s")
             shape = {"x": across(start_s), "y": y, "width": max(across(end_s) - across(start_s), 1.0), "height": _LANE}
             parts.append(svg.element("rect", hint, class_=f"event{event_colour(labels, label)}", **shape))
-    return svg.picture(_WIDTH, bottom + 22, "annotated and found events over time (s)", parts)
+    return svg.picture(_NARROW, bottom + 22, "annotated and found events over time (s)", parts)
 
 
 def event_colour(labels: Sequence[str], label: str) -> int:

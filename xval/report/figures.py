@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from xval.answers.figure_text import fixed
+from xval.answers.item_words import call_items_of
 from xval.answers.summary import chance_level, metric_words, parameter_value, shown_parameter, side_name, test_side
 from xval.results.instance import InstanceResults
 
 FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
+"""What a value is, by its kind in `ItemFigure`; an item is called what it is."""
 
 
 class Estimate(NamedTuple):
@@ -21,7 +23,7 @@ class Estimate(NamedTuple):
         value: The figure; None: undefined or not there yet.
         low: Lower end of its 95 % interval over items; None: there is none.
         high: Upper end.
-        of: What the figure is: ``mean over items``, ``pooled over all test examples`` or ``mean over folds``.
+        of: What the figure is: ``mean over speakers``, ``pooled over all test examples`` or ``mean over folds``.
         chance: What the best strategy reaches that does not listen; None: not known.
         folds: The value of each fold and repeat that has one.
     """
@@ -49,7 +51,8 @@ def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
     over_items = instance.item_figure(side, metric)
     if over_items is None or over_items[over_items["of"]] is None:
         return Estimate(instance.over_folds(side, metric)["mean"], None, None, FOLDS, chance, folds)
-    return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], _OF[over_items["of"]], chance, folds)
+    of = call_items_of([instance], _OF[over_items["of"]])
+    return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], of, chance, folds)
 
 
 def recall_texts(instance: InstanceResults) -> dict[str, str]:

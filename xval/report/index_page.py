@@ -4,20 +4,14 @@ Comes in: the folder that has the corpora with their experiments. Goes out: one 
 report.html. Only the page's own script may run, by its hash.
 """
 
-import base64
-import hashlib
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from xval.base.json_files import write_atomically
-from xval.base.terminal import visible
 from xval.report.experiment_list import HEADER, in_order, text_row, what_to_type
-from xval.report.rendering import make_environment, read_source
+from xval.report.rendering import make_environment, render_page
 from xval.results.find_experiments import find_experiments
 from xval.results.folder import ExperimentFolder, file_state
 from xval.results.summaries import Listed, list_experiments
@@ -65,23 +59,15 @@ def update_index(folder: ExperimentFolder) -> None:
 def make_index(experiments: list[Listed], root: Path) -> str:
     """Return the text of index.html, the newest experiment first."""
     ordered = in_order(experiments, "date")
-    script = read_source("page.js")
-    page = (
-        make_environment()
-        .get_template("index.html")
-        .render(
-            generator=_GENERATOR,
-            name=root.name or str(root),
-            made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-            header=HEADER,
-            rows=[_row(listed, root) for listed in ordered],
-            to_type=what_to_type(ordered),
-            style=Markup(read_source("page.css")),  # noqa: S704 - a file of this package
-            script=Markup(script),  # noqa: S704 - a file of this package
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        )
+    return render_page(
+        make_environment(),
+        "index.html",
+        generator=_GENERATOR,
+        name=root.name or str(root),
+        header=HEADER,
+        rows=[_row(listed, root) for listed in ordered],
+        to_type=what_to_type(ordered),
     )
-    return visible(page)
 
 
 def _row(listed: Listed, root: Path) -> Row:

@@ -14,18 +14,19 @@ from xval.answers.figure_text import format_figure
 from xval.answers.item_sentences import describe_item_scaling
 from xval.answers.pretrained import explain, judge_record
 from xval.answers.summary import record_side
+from xval.base.item_word import ITEM, call_items
 from xval.base.json_files import write_atomically
 from xval.settings.schema import Settings
 
 CARD_NAME = "model_card.md"
 
 
-def write_card(folder: Path, record: Mapping[str, Any], settings: Settings) -> None:
-    """Write the card of a refit, by its record.json, into the folder of its model."""
-    write_atomically(folder / CARD_NAME, describe_model(record, settings).encode())
+def write_card(folder: Path, record: Mapping[str, Any], settings: Settings, item_word: str = "") -> None:
+    """Write the card of a refit, by its record.json, into the folder of its model; `item_word`: what an item is, if known."""
+    write_atomically(folder / CARD_NAME, describe_model(record, settings, item_word).encode())
 
 
-def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
+def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str = "") -> str:
     """Return the card; the arguments are those of `write_card`."""
     from xval.report.escaping import in_markdown
     from xval.report.rendering import make_environment
@@ -51,5 +52,8 @@ def describe_model(record: Mapping[str, Any], settings: Settings) -> str:
         about=about,
         is_custom=is_custom,
         origin=origin,
-        item_scaling=describe_item_scaling() if settings.scales_items else "",
+        item_scaling=describe_item_scaling(item_word or ITEM) if settings.scales_items else "",
+        item=item_word or ITEM,
+        items=call_items("items", item_word),
+        note=call_items(record["expected_note"], item_word),
     )

@@ -4,10 +4,7 @@ Comes in: `PageContents`. Goes out: HTML. All that comes from files is escaped b
 the page's own, by its hash.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -28,13 +25,12 @@ from xval.answers.summary import differing_parameters, main_and_own, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
-from xval.base.terminal import visible
 from xval.measures.task import Task
 from xval.report import charts, protocol, training_table, worst_answers
 from xval.report.citations import bibtex
 from xval.report.contents import PageContents
 from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
-from xval.report.rendering import make_environment, read_source
+from xval.report.rendering import make_environment, render_page
 from xval.report.sections import instance_sections
 
 _MOST_PICTURED = 50  # instances in the picture of all
@@ -97,7 +93,6 @@ class Shade(NamedTuple):
 def make_page(contents: PageContents) -> str:
     """Return the text of report.html."""
     environment = make_environment()
-    script = read_source("page.js")
     instances = contents.instances
     settings = instances[0].settings
     task = settings.task
@@ -110,14 +105,12 @@ def make_page(contents: PageContents) -> str:
     items = [row._replace(values=[finite_or_none(value) for value in row.values]) for row in items]
     values = [value for row in items for value in row.values if value is not None]
     paragraphs = protocol.describe_protocol(contents)
-    page = environment.get_template("page.html").render(
+    return render_page(
+        environment,
+        "page.html",
         contents=contents,
         settings=settings,
         task=task,
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-        style=Markup(read_source("page.css")),  # noqa: S704 - a file of this package
-        script=Markup(script),  # noqa: S704 - a file of this package
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         n_done=sum(len(instance.folds) for instance in instances),
         n_failed=sum(len(instance.failed_folds) for instance in instances),
         n_folds=sum(instance.n_folds for instance in instances),
@@ -147,11 +140,11 @@ def make_page(contents: PageContents) -> str:
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         training_header=training_table.HEADER,
+        training_note=training_table.NOTE,
         training_rows=training_table.training_rows(instances),
         leakage_kinds=leakage_by_kind(contents.verdicts, is_custom=_is_custom(contents)),
         bibtex=bibtex(paragraphs),
     )
-    return visible(page)
 
 
 def _is_custom(contents: PageContents) -> bool:
@@ -251,12 +244,13 @@ def _picture(contents: PageContents, column: MainColumn) -> Markup:
         )
         for number in contents.numbers[:_MOST_PICTURED]
     ]
-    return charts.draw_instances(rows, f"{column.title} of each instance")
+    title = f"{column.title} of each instance"
+    return charts.draw_instances(rows, title) + charts.draw_instances(rows, title, is_narrow=True)
 
 
 def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tuple[str, Markup]]:
     """Return a picture of each learning curve, with the instances in it."""
-    pictures = []
+    pictures, items = [], items_word(contents.instances)
     for curve in learning_curves(contents.instances):
         points = [
             (
@@ -266,9 +260,8 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
             for point in curve
         ]
         listed = ", ".join(f"{point.instance} ({point.fraction:g})" for point in curve)
-        pictures.append(
-            (listed, charts.draw_learning_curve(points, f"{side_name(side, contents.instances)} {metric} over training items"))
-        )
+        title = f"{side_name(side, contents.instances)} {metric} over training {items}"
+        pictures.append((listed, charts.draw_learning_curve(points, title, items)))
     return pictures
 
 

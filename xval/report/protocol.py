@@ -12,7 +12,7 @@ from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.figure_text import interval_clause
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
-from xval.answers.item_words import item_word, items_word
+from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.summary import side_name, test_side
 from xval.base.errors import counted
 from xval.report.contents import PageContents
@@ -23,7 +23,7 @@ from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
 
 _STRATEGIES = {
-    "balanced": "items were dealt to folds so that labels are balanced",
+    "balanced": "items were assigned to folds so that labels are balanced",
     "leave_one_out": "each fold tests one item",
     "predefined": "the folds are those of the corpus",
     "holdout": "one part of the items was tested",
@@ -44,7 +44,8 @@ def describe_protocol(contents: PageContents) -> list[str]:
     first = contents.instances[0]
     settings = contents.by_number[contents.ranking.selected or first.number].settings
     of_folds = " ".join([_describe_folds(contents, settings), *_describe_parts(contents.instances), *_describe_cut(contents)])
-    parts = [of_folds, _describe_training(contents), _describe_figures(contents), describe_looks(contents.instances)]
+    described = (call_items_of(contents.instances, text) for text in (_describe_training(contents), _describe_values(contents)))
+    parts = [of_folds, *described, describe_looks(contents.instances)]
     if contents.comparisons:
         parts.append(describe_methods(contents.comparisons[0]))
     parts.append(describe_audit(contents.verdicts))
@@ -62,7 +63,7 @@ def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
     failed = [verdict.rule for verdict in verdicts if verdict.state == "FAILED"]
     broken = f" Broken: {', '.join(failed)}." if failed else ""
     return (
-        f"Leakage and figures were audited by {counted(len(verdicts), 'rule')} on the files of the experiment: {tally}.{broken}"
+        f"Leakage and values were audited by {counted(len(verdicts), 'rule')} on the files of the experiment: {tally}.{broken}"
         " The table has what is known of each kind of leakage (Kapoor & Narayanan, 2023)."
     )
 
@@ -72,7 +73,11 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
     tested = {item for fold in plan.folds for item in fold.test}
     sizes = sorted({(len(fold.training), len(fold.validation), len(fold.test)) for fold in plan.folds})
     strategy = str(plan.settings.get("fold_strategy", settings.fold_strategy))
-    made = _STRATEGIES.get(strategy, f"the folds are those of {strategy}")
+    made = (
+        call_items_of(contents.instances, _STRATEGIES[strategy])
+        if strategy in _STRATEGIES
+        else f"the folds are those of {strategy}"
+    )
     clips = ""
     if contents.corpus is not None:
         index = contents.corpus.index
@@ -104,8 +109,9 @@ def _describe_parts(instances: Sequence[InstanceResults]) -> list[str]:
         kinds.setdefault(kind, []).append(instance.number)
     sentences = []
     for (fraction, train_where, test_where), numbers in kinds.items():
+        items = items_word(instances)
         said = (
-            [f"trained on {100 * fraction:g} % of the training items of each fold, drawn by the seed"] if fraction < 1 else []
+            [f"trained on {100 * fraction:g} % of the training {items} of each fold, drawn by the seed"] if fraction < 1 else []
         )
         said += [f"trained and validated on clips with {train_where}"] if train_where else []
         said += [f"tested on clips with {test_where}"] if test_where else []
@@ -227,7 +233,7 @@ def _values(values: Iterable[object]) -> str:
     return " or ".join(dict.fromkeys(map(str, values)))
 
 
-def _describe_figures(contents: PageContents) -> str:
+def _describe_values(contents: PageContents) -> str:
     side = side_name(test_side(contents.instances), contents.instances)
     ranking = contents.ranking
     methods = {

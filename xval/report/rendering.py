@@ -1,8 +1,12 @@
-"""The templates of the page and of the model card.
+"""The templates of the pages and of the model card.
 
-Goes out: the Jinja environment, in which HTML templates escape all that is no markup, and the text of files beside them.
+Goes out: the Jinja environment, in which HTML templates escape all that is not markup, and whole pages. Only the script of the
+pages may run, by its hash.
 """
 
+import base64
+import hashlib
+from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -10,6 +14,7 @@ from markupsafe import Markup, escape
 
 from xval.answers.figure_text import fixed
 from xval.base.errors import counted
+from xval.base.terminal import visible
 
 _FOLDER = Path(__file__).with_name("templates")
 
@@ -29,11 +34,19 @@ def make_environment() -> Environment:
     return environment
 
 
+def render_page(environment: Environment, template: str, **values: object) -> str:
+    """Return the text of a page, a template that extends base.html; `values` are what it shows."""
+    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
+    text = environment.get_template(template).render(
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704 - a file of this package
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **values,
+    )
+    return visible(text)
+
+
 def breakable(text: object) -> Markup:
     """Return a text whose lines may be broken after underscores."""
     return escape(text).replace("_", Markup("_<wbr>"))
-
-
-def read_source(name: str) -> str:
-    """Return the text of a file beside the templates."""
-    return (_FOLDER / name).read_text(encoding="utf-8")

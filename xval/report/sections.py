@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from xval.answers.confusion import find_confusion
 from xval.answers.figure_text import format_folds
+from xval.answers.item_words import items_word
 from xval.answers.label_figures import label_figures
 from xval.answers.pretrained import explain, judge_instance
 from xval.answers.summary import differing_parameters, direction, metric_columns, side_name
@@ -40,6 +41,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
         has_difference = own and reference and number != selected and own.class_names == reference.class_names
         html = template.render(
             number=number,
+            items_word=items_word([instance]),
             name=contents.name_of(number),
             is_selected=number == selected,
             origin=explain(judge_instance(instance)),

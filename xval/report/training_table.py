@@ -1,58 +1,75 @@
-"""How each instance was trained, a table of the page: optimizer, batch size, clip length, features, augmentation.
+"""How each instance was trained, a table of the page: each setting that has a part in it, its values, and who has them.
 
-Comes in: instances. Goes out: a header and a row of text per instance.
+Comes in: instances. Goes out: a header, and rows of text. No setting is named here: what belongs to the features, the
+architecture and the task in use is shown, unless it is off.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from xval.answers.names import names_of
+from preprocessing.corpus import CUSTOM
+from preprocessing.features.settings import FeatureSettings
 from xval.report.figures import parameter_text
 from xval.results.instance import InstanceResults
-from xval.settings.architectures import trains_network
-from xval.settings.schema import Settings
+from xval.settings.architectures import ENSEMBLE, trains_network
+from xval.settings.resolve import describe_numbers
+from xval.settings.schema import Settings, scope_of
+from xval.settings.scope import Scope
 
-HEADER = ("name", "optimizer", "learning rate", "batch size", "clip length", "features", "augmentation in training")
-_NETWORK = ("optimizer", "learning_rate", "batch_size")
-_PREFIX = "augment_"
-_WIDTHS = {"augment_time_mask_frames", "augment_frequency_mask_bins", "augment_mixstyle_alpha"}
-"""Of an augmentation that another setting switches on."""
+HEADER = ("setting", "value", "instances")
+NOTE = (
+    "What is off, left to the architecture (auto) or without a part in the training is left out; the workbook has all settings."
+)
+_FIRST = "architecture"
+_OFF = ("0", "0.0", "none", "False", "auto", "")
 
 
-def training_rows(instances: Sequence[InstanceResults]) -> list[tuple[str, ...]]:
-    """Return a row of `HEADER` per instance; ``–`` stands for what only networks have."""
-    names = names_of(instances)
-    rows = []
+def training_rows(instances: Sequence[InstanceResults]) -> list[tuple[str, str, str]]:
+    """Return a row of `HEADER` for each value of each setting, those of the architecture first."""
+    values: dict[str, dict[str, list[int]]] = {}
     for instance in instances:
-        settings = instance.settings
-        is_network = trains_network(settings.architecture)
-        of_network = (parameter_text(instance, name) if is_network else "–" for name in _NETWORK)
-        augmentation = _augmentation(instance.parameters) if is_network else "–"
-        rows.append((names[instance.number], *of_network, _length(settings), _features(settings), augmentation))
+        for name in _names_in_use(instance):
+            values.setdefault(name, {}).setdefault(parameter_text(instance, name), []).append(instance.number)
+    rows = []
+    for name in sorted(values, key=_place):
+        for text, numbers in values[name].items():
+            rows.append((name, text, "all" if len(numbers) == len(instances) else describe_numbers(numbers)))
     return rows
 
 
-def _length(settings: Settings) -> str:
-    parts = []
-    if settings.clip_length_s is not None:
-        parts.append(f"first {settings.clip_length_s:g} s")
-    if settings.stretch_frames is not None:
-        parts.append(f"stretched to {settings.stretch_frames} frames")
-    if settings.example_length_s is not None:
-        parts.append(f"windows of {settings.example_length_s:g} s")
-    if settings.crop_s is not None:
-        parts.append(f"random crops of {settings.crop_s:g} s")
-    return ", ".join(parts) or "whole clips"
+def _names_in_use(instance: InstanceResults) -> Iterator[str]:
+    """Yield the settings and options that an instance was trained with."""
+    settings, off = instance.settings, set[str]()
+    for name in sorted(instance.parameters, key=_place):
+        if name not in Settings.model_fields or name == _FIRST:
+            yield name
+        elif parameter_text(instance, name) in _OFF:
+            off.add(f"{name}_")
+        elif name.startswith(tuple(off)) and instance.written.sources.get(name) == "config.ini":
+            pass  # a default of what is off, as schedule_decay is of schedule
+        elif settings.architecture != ENSEMBLE and _belongs(name, instance):
+            yield name
 
 
-def _features(settings: Settings) -> str:
-    kind = settings.frontend if settings.features == "waveform" and settings.frontend != "none" else settings.features
-    size = {"logmel": f", {settings.n_mels} bands", "mfcc": f", {settings.n_mfcc} coefficients"}.get(kind, "")
-    if kind == "embedding":
-        return f"embedding, {settings.embedding_model}"
-    encoder = f", {settings.encoder}" if settings.encoder else ""
-    return f"{kind}{size}, {settings.sample_rate_hz} Hz{encoder}"
+def _belongs(name: str, instance: InstanceResults) -> bool:
+    """Return whether a setting is of the features, the architecture or the task of an instance."""
+    settings, scope = instance.settings, scope_of(name)
+    if name in FeatureSettings.model_fields:
+        is_custom = any(record.get("store") == CUSTOM for record in instance.folds.values())
+        return not is_custom and name in settings.feature_settings().in_use()
+    if scope & (Scope.EXPERIMENT | Scope.UNHASHED | Scope.WORDS):
+        return False
+    if Scope.FRAMES in scope:
+        return settings.frames is not None
+    if Scope.NUMBERS in scope:
+        return settings.task.draws_numbers
+    return Scope.NETWORK not in scope or trains_network(settings.architecture)
 
 
-def _augmentation(parameters: Mapping[str, object]) -> str:
-    values = {name: value for name, value in parameters.items() if name.startswith(_PREFIX) and name not in _WIDTHS and value}
-    return ", ".join(f"{name.removeprefix(_PREFIX)} {value}" for name, value in values.items()) or "none"
+def _place(name: str) -> tuple[int, str | int]:
+    """Return where a setting stands: the architecture, its options, then the order of config.ini."""
+    if name == _FIRST:
+        return 0, ""
+    return (2, _ORDER.index(name)) if name in Settings.model_fields else (1, name)
+
+
+_ORDER = tuple(Settings.model_fields)

@@ -73,6 +73,9 @@ class WrittenFolds:
         return self.deal_hashes[deal - 1] if deal else ""
 
 
+_AS_THE_CORPUS = ("auto", None)  # None: of results that are older than the setting
+
+
 class WrittenInstance(BaseModel):
     """The content of settings.json.
 
@@ -96,6 +99,12 @@ class WrittenInstance(BaseModel):
     cautions: list[str] = []
     own_folders: list[str] = []
     item_name: str = ""
+
+    @property
+    def item_word(self) -> str:
+        """What texts call an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
+        given = self.parameters.get("item_name")
+        return self.item_name if given in _AS_THE_CORPUS else str(given)
 
     @cached_property
     def settings(self) -> Settings:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from preprocessing.features.extract import check_settings, extract, trim
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.settings import SPECTRAL_KEYS, FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
@@ -225,3 +225,20 @@ def test_mel_filters_too_narrow_for_the_transform_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"n_mels=128 with n_fft=256 at 16000 Hz .* Lower n_mels or raise n_fft"):
         check_settings(settings_with(n_mels=128, n_fft=256, win_length=256))
     check_settings(settings_with(features="stft", n_mels=128, n_fft=256, win_length=256))
+
+
+OTHER = {
+    "n_fft": 2048, "win_length": 300, "hop_length": 200, "window": "hamming", "n_mels": 40, "mel_scale": "htk", "fmin_hz": 60.0,
+    "fmax_hz": 4000.0, "n_mfcc": 7, "power": 1.0, "scale": "linear", "db_reference": 0.5, "top_db": 9.0, "pre_emphasis": 0.5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [{"features": name} for name in ("logmel", "stft", "mfcc")] + [{"scale": "linear"}])
+def test_settings_in_use_are_those_that_change_the_features(kind):
+    assert OTHER.keys() == set(SPECTRAL_KEYS)
+    usual = settings_with(**kind)
+    features = extract(speech_like(4000), usual)
+    others = {name: value for name, value in OTHER.items() if name not in kind}
+    changed = {name: extract(speech_like(4000), settings_with(**kind | {name: value})) for name, value in others.items()}
+    changing = {name for name, other in changed.items() if not np.array_equal(other, features)}
+    assert changing == usual.in_use() & set(changed)

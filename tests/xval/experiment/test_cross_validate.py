@@ -87,3 +87,20 @@ def test_a_mistake_in_the_first_call_of_a_script_ends_it_with_one_line(message, 
     assert printed.startswith("error: ")
     assert message in printed
     assert "Traceback" not in printed
+
+
+def test_a_prepared_corpus_is_used_by_its_name(words):
+    preprocessing.prepare("words", item_pattern="([a-d])_", dataset="words_prepared", settings=SMALL, quiet=True)
+
+    results, _ = xval.cross_validate("words_prepared", refit=False, quiet=True, **SMALL, **SHORT)
+
+    assert results.folder.as_posix() == "results/words_prepared/experiment_1"
+    assert results.not_done == []
+    with pytest.raises(SettingsError, match="item_pattern: has no effect on 'words_prepared', which is prepared already"):
+        xval.cross_validate("words_prepared", item_pattern="([a-d])_")
+
+
+@pytest.mark.usefixtures("project")
+def test_the_name_of_a_corpus_that_is_not_prepared_says_how_to_prepare_it():
+    with pytest.raises(UsageError, match=r"'ravdess' is a known corpus, .* Prepare it first: python -m preprocessing ravdess"):
+        xval.cross_validate("ravdess")

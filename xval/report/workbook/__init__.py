@@ -11,6 +11,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from xval.answers.findings import find_findings
+from xval.answers.item_words import item_word
 from xval.answers.ranking import rank_instances
 from xval.answers.summary import metric_columns
 from xval.results.instance import InstanceResults
@@ -28,7 +29,7 @@ def write_workbook(path: Path, instances: Sequence[InstanceResults], histories: 
 
     ordered = sorted(instances, key=lambda instance: instance.number)
     contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered))
-    book = Book()
+    book = Book(item_word(ordered))
     modules = {module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)}
     sheets = {name: module for name, module in modules.items() if hasattr(module, "POSITION")}
     for name in sorted(sheets, key=lambda name: sheets[name].POSITION):

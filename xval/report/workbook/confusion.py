@@ -39,9 +39,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     if deciding:
         notes.append(item_decision_of(deciding))
     elif any(finished[number].has_windows for number in matrices):
-        notes.append(
-            "Clips are cut into windows: a clip has one prediction, made of those of its windows; windows are not counted."
-        )
+        notes.append("Clips are cut into windows: each clip counts once, with a prediction combined from its windows.")
     if len(shown) < len(matrices):
         notes.append(f"The {len(shown)} best of {len(matrices)} instances by validation; the others are in their metrics.json.")
     sheet.put_notes(1, notes)

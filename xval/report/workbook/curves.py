@@ -48,11 +48,11 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     by_number = {instance.number: instance for instance in instances if instance.number in recorded}
     shown = ranking.best_of(by_number, MOST_CHARTED)
     notes = [
-        "Means over the folds (and repeats) that trained for so many epochs; the numbers stand to the right of the charts.",
+        "Means over the folds (and repeats) that reached each epoch; the numbers are to the right of the charts.",
     ]
     if len(shown) < len(by_number):
         notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
-    notes.append("All instances have the same axes; what lies far above most others is cut off.")
+    notes.append("All instances share the same axes; curves far above most others are cut off.")
     sheet.put_notes(1, notes)
     names = ("loss", instances[0].task.training_metric)
     columns = [_FIRST_DATA_COLUMN + position * (3 + 2 * len(names)) for position in range(len(shown))]

@@ -47,7 +47,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column, 10 if column == len(_FIRST) else 14)
     notes = (
         f"{metric} on the clips of each item, from the fold that tests it (fold_repeats: their mean); the worst item first.",
-        "mean: over the instances that have tested every item, so that items compare; over all instances while there are none.",
+        "mean: over the instances that have tested every item, so that items are comparable; over all if there are none.",
     )
     sheet.put_notes(last_row + 2, notes)
     sheet.made.freeze_panes(1, len(_FIRST))
@@ -71,9 +71,9 @@ def _fill_with_clips(sheet: Sheet, rows: Sequence[ItemRow]) -> None:
             sheet.put(number, column, value, number_format, cells.WRAPPED)
         sheet.fit_height(number)
     notes = (
-        f"Every clip is an item of its own, and right or wrong: here are the {len(rows)} clips by their mean over instances.",
-        "0: no instance gets them right; 1: all do. Only instances that have tested every clip count, while there are such.",
-        "If clips share speakers or recordings, this split tells nothing of unseen ones. Every answer: predictions.parquet.",
+        f"Every clip is an item of its own, and right or wrong: the {len(rows)} clips by their mean over instances.",
+        "0: no instance gets them right; 1: all do. Where some instances have tested every clip, only these count.",
+        "If clips share speakers or recordings, this split says nothing about unseen ones. Every answer: predictions.parquet.",
     )
     sheet.put_notes(number + 2, notes)
     sheet.made.freeze_panes("A2")

@@ -50,13 +50,13 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(place, 11)
     notes = [
         "Over the test clips of all finished folds; with repeats or fold_repeats a clip counts in each of them.",
-        "A label is predicted from its threshold on.",
-        "Validation clips of each fold choose the threshold (the largest F1 score), never its test clips.",
+        "A label is predicted where its probability reaches the threshold.",
+        "Each fold takes the threshold with the largest F1 score on its validation clips, never on its test clips.",
         "share: of the clips that have the label.",
         "average precision: the mean over the folds whose test clips have the label; other values are of all clips together.",
         "recall low, recall high: 95 % interval over the items that have the label.",
         "chance: the average precision of a random order of the clips, on average; the mean over the same folds.",
-        "n untuned: folds no validation clip of which has the label; its threshold is 0.5 there.",
+        "n untuned: folds without a validation clip that has the label; the threshold is 0.5 there.",
     ]
     if len(shown) < len(finished):
         notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")

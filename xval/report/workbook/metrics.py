@@ -23,13 +23,13 @@ HEADER_ROWS = 3
 LAST_COLUMNS = ("parameters", "folds")
 _NOTES = (
     "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all repetitions.",
-    "pooled, over items: interval and chance are of this one (of all test examples; mean over items), not of that before.",
+    "pooled, over items: interval and chance are of this value (all test examples; mean over items), not of the mean.",
     "balanced_accuracy: the unweighted average recall (UAR). recall has no column where it is the same.",
     "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
-    "A metric that is undefined in every fold and pooled has no column. The sheet figures has all figures over items.",
+    "A metric that is undefined in every fold and pooled has no column. The sheet intervals has all values over items.",
     "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
     "(n=4): fewer folds than the experiment has are in this value: they are not done, failed, or have no value (NaN).",
-    "chance: what the best strategy reaches that does not listen, in the unit of the metric; the sheet figures names it.",
+    "chance: what the best strategy reaches that ignores the audio, in the unit of the metric; the sheet intervals names it.",
 )
 
 
@@ -130,7 +130,7 @@ def _n_columns(side: str, metric: str, instances: Sequence[InstanceResults]) -> 
     """Return how many columns a metric of a side has: mean and deviation, and an interval.
 
     The interval is there for the main test figures, and for those that no fold has, with the pooled figure. All others are in
-    the sheet figures.
+    the sheet intervals.
     """
     is_main = metric in instances[0].task.main_metrics
     needed = is_main or not any(instance.over_folds(side, metric)["n"] for instance in instances)

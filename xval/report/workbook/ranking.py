@@ -32,7 +32,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     side, metric = test_side(instances), instances[0].task.main_metrics[0]
     figure, ranked_by = f"{side_name(side, instances)} {metric}", f"{side_name(ranking.side, instances)} {ranking.metric}"
     header = (
-        "rank", "instance", "name", ranked_by, figure, "95 % low", "95 % high", "chance", "figure", "label", "below",
+        "rank", "instance", "name", ranked_by, figure, "95 % low", "95 % high", "chance", "value is", "label", "below",
         "above",
     )  # fmt: skip
     number_format = cells.metric_format(direction(instances, metric))
@@ -56,13 +56,13 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for column, text in enumerate(header, start=1):
         sheet.put(_HEADER_ROW, column, text, "", cells.HEADER)
         texts = sheet.values(range(_HEADER_ROW + 1, last_row + 1), column)
-        is_text = text in ("name", "figure", "label")
+        is_text = text in ("name", "value is", "label")
         width = cells.text_width(texts, lowest=18, highest=64) if is_text else cells.header_width(text, lowest=11)
         sheet.set_width(column, width)
     n_charted = min(len(numbers), MOST_CHARTED)
     notes = (
         f"Best first by the mean {ranked_by}. Points: {figure}; bars: its 95 % interval; line: chance.",
-        "Test values rank nothing. Bars that overlap do not show that instances are equal: python -m xval compare tests that.",
+        "Test values rank nothing. Overlapping bars do not show that instances are equal: python -m xval compare tests that.",
         *([f"Charted are the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
     )
     sheet.put_notes(1, notes)

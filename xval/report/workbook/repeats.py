@@ -13,12 +13,12 @@ from xval.report.workbook.sheet import Sheet
 
 POSITION = 8
 
-_HEADER = ("instance", "name", "figure", "mean", "std", "std folds", "std seeds", "folds", "repeats")
+_HEADER = ("instance", "name", "metric", "mean", "std", "std folds", "std seeds", "folds", "repeats")
 _NOTES = (
-    "Figures are averaged over the repeats of a fold first. mean and std: over these means of folds, as in the sheet summary.",
+    "Values are averaged over the repeats of a fold first. mean and std: over these means of folds, as in the sheet summary.",
     "std seeds: between the repeats of a fold, which differ in their seed alone; std folds: between folds, without those.",
     "Both are square roots of variance components (analysis of variance with random effects).",
-    "repeats: the mean number of repeats of a fold. Nothing stands where there is too little to tell.",
+    "repeats: the mean number of repeats of a fold. Cells stay empty where there are too few repeats.",
 )
 
 

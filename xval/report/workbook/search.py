@@ -11,7 +11,7 @@ from xval.report.workbook.sheet import Sheet
 
 POSITION = 8.5
 
-_HEADER = ("instance", "fold", "trial", "state", "score", "figure", "epochs", "seconds")
+_HEADER = ("instance", "fold", "trial", "state", "score", "metric", "epochs", "seconds")
 _NOTES = (
     "Bold: the trial whose settings the fold trains and tests with. score: on items that the fold does not test.",
     "state: pruned, stopped early by what earlier trials had reached; diverged, the loss was NaN or infinite.",

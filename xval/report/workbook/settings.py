@@ -14,8 +14,8 @@ from xval.results.instance import InstanceResults
 POSITION = 9
 
 _NOTES = (
-    "Bold, on top: what differs between instances. Yellow: the value overrides a default; its source stands beside it.",
-    "The sources are folded away; the + above the columns shows them.",
+    "Bold, at the top: what differs between instances. Yellow: the value overrides a default; its source is beside it.",
+    "The sources are folded away; click the + above the columns to show them.",
 )
 
 

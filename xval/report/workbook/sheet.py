@@ -19,6 +19,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.url import Url
 from xlsxwriter.utility import xl_range_abs
 
+from xval.base.item_word import call_items
 from xval.report.workbook import cells
 from xval.report.workbook.cells import Look, plain_text
 
@@ -94,7 +95,7 @@ class Sheet:
     def put_header(self, names: Sequence[str], *, height: float = 32) -> None:
         """Write a header into the first row."""
         for column, name in enumerate(names, start=1):
-            self.put(1, column, name, "", cells.HEADER)
+            self.put(1, column, call_items(name, self.book.item_word), "", cells.HEADER)
         self.made.set_row(0, height)
 
     def redden(self, row: int, last_column: int) -> None:
@@ -102,15 +103,10 @@ class Sheet:
         for column in range(1, last_column + 1):
             self.style(row, column, cells.RED_FILL, *(() if (row, column) in self._links else (cells.RED,)))
 
-    def put_notes(self, row: int, notes: Sequence[str], findings: Sequence[str] = ()) -> None:
-        """Write lines below a table: the first note bold, then the findings, then the other notes grey."""
-        lines = [
-            *((note, cells.BOLD) for note in notes[:1]),
-            *((finding, ()) for finding in findings),
-            *((note, cells.GREY) for note in notes[1:]),
-        ]
-        for offset, (line, look) in enumerate(lines):
-            self.put(row + offset, 1, line, "", look)
+    def put_notes(self, row: int, notes: Sequence[str]) -> None:
+        """Write lines below a table: the first note bold, the others grey."""
+        for offset, note in enumerate(notes):
+            self.put(row + offset, 1, call_items(note, self.book.item_word), "", cells.GREY if offset else cells.BOLD)
 
     def merge(self, rows: range, columns: range) -> None:
         """Show one cell, the first, in the place of several."""
@@ -228,9 +224,11 @@ class Book:
 
     Attributes:
         made: The workbook of XlsxWriter.
+        item_word: What headers and notes call an item.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, item_word: str = "") -> None:
+        self.item_word = item_word
         self._content = BytesIO()
         self.made = Workbook(self._content, {"in_memory": True})
         self.made.set_properties({"author": "xval"})

@@ -68,7 +68,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         wide = cells.text_width([text for text in texts if isinstance(text, str)], lowest=8, highest=_WIDEST_NAME)
         widths.append(max(wide, cells.header_width(name, lowest=8)))
         sheet.set_width(column_number, widths[-1])
-    sheet.made.set_row(HEADER_ROW - 1, 48)
+    sheet.fit_height(HEADER_ROW)
     _put_lines(sheet, 1, list(find_headline(instances)), widths, bold_first=True)
     clause = interval_clause(instances)
     chances = {
@@ -78,9 +78,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         if (found := estimate(instance, column.side, column.name)).chance is not None
     }
     legend = [
-        "Yellow: the instance that validation selects. Green: the best of a column (bold) and what cannot be told from it.",
+        "Yellow: the instance that validation selects. Green: the best of a column (bold) and what may be as good.",
         f"{f'95 %: the interval {clause}. ' if clause else ''}Chance: {', '.join(sorted(chances)) or 'not known'}.",
-        "Further sheets: metrics has all metrics of all sides, settings the parameters, findings what else has to be known.",
+        "Further sheets: metrics (all metrics of all sides), settings (all parameters), findings (what else to know).",
     ]
     _put_lines(sheet, last_row + 2, legend, widths)
     sheet.made.freeze_panes(HEADER_ROW, 1)

@@ -1,6 +1,6 @@
-"""The sheet *figures*: a row per instance and test metric, with every figure by its name.
+"""The sheet *intervals*: a row per instance and test metric, with every kind of value by its name.
 
-Comes in: instances. Goes out: mean over folds, mean over items, pooled figure, interval over items, chance and its strategy.
+Comes in: instances. Goes out: mean over folds, mean over items, pooled value, interval over items, chance and its strategy.
 """
 
 from xval.answers.figure_text import interval_clause
@@ -21,14 +21,14 @@ _WIDTHS = {"name": 24, "metric": 20, "method": 22, "strategy of chance": 44}
 _NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "95 % low", "95 % high", "chance")
 _NOTES = (
     "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
-    "The interval and chance belong to the figure that is named.",
+    "Interval and chance are of the value that the column interval of names.",
     "There is no interval with fewer than 3 items, if some item has no value, or if it takes too long (of many clips).",
     "Pooled values that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
 )
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Write a row per instance and metric, those of the main test figures first; fold what is equal in all rows."""
+    """Write a row per instance and metric, those of the main test metrics first; fold what is equal in all rows."""
     instances = contents.instances
     main = test_side(instances)
     pairs = sorted((pair for pair in contents.columns if pair[0].endswith("test")), key=lambda pair: pair[0] != main)

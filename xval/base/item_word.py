@@ -1,0 +1,21 @@
+"""What texts call an item: speaker, actor, patient ...
+
+Comes in: a text of the program, and a word. Goes out: the text with the word.
+"""
+
+import re
+
+from xval.base.errors import counted
+
+ITEM = "item"
+"""The word where nothing says what an item is."""
+
+
+def call_items(text: str, word: str) -> str:
+    """Return a text in which an item is called by a word; names such as ``item_name`` stay, as does all for an empty word."""
+
+    def called(found: re.Match[str]) -> str:
+        name = counted(1 + len(found[2]), word or ITEM).partition(" ")[2]
+        return name.capitalize() if found[1] == "I" else name
+
+    return re.sub(r"\b([iI])tem(s?)\b", called, text)
