@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-GOES_ON = "What was finished is kept; the same command goes on from there."
-_CLEARED_UP = "The same command clears up what is half made, and makes it again."
-_NOTHING_LEFT = "Nothing half made is left; run the same command again."
+GOES_ON = "Finished work is kept; the same command continues from there."
+_CLEARED_UP = "The same command removes what is incomplete, and makes it again."
+_NOTHING_LEFT = "Nothing incomplete is left; run the same command again."
 _N_LINES = 5
 
 
@@ -51,7 +51,7 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
     """
     allow_any_text()
     _end_without_search()
-    stuck = f"Interrupted by force: what computed did not stop within {SECONDS_TO_END:.0f} s. {kept or _CLEARED_UP}"
+    stuck = f"Stopped by force: the computation did not stop within {SECONDS_TO_END:.0f} s. {kept or _CLEARED_UP}"
     with _signals_as_ctrl_c() as received, ended_where_stuck(lambda: write_line(stuck, sys.stderr)):
         try:
             return command() or 0

@@ -85,7 +85,7 @@ class Corpus:
         try:
             return read_annotations(path)
         except (OSError, ValueError) as error:
-            raise CorpusError(f"{path} cannot be read: {error}. Make it again: {command_to_make(self.dataset)}") from error
+            raise CorpusError(f"{path} cannot be read: {error}. Prepare it again: {command_to_make(self.dataset)}") from error
 
     def compute_hash(self) -> str:
         """Return the hash of the index as it is now; another than `index_hash` where the files have been edited.
@@ -137,7 +137,7 @@ def make_corpus(
 
     Returns:
         The corpus, and the clips left out (path, item, reason), which are in left_out.csv too; ``attrs["lost_classes"]`` of
-        these are the classes of which no clip can be used.
+        these are the classes of which no usable clip.
     """
     folder = corpus_folder(dataset, data_folder)
     listed = check_clips(clips, audio_folder, task_type=task_type)
@@ -210,7 +210,7 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
     try:
         index, facts = read_index(path)
     except CorpusError as error:
-        raise CorpusError(f"{error} Make it again: {command_to_make(dataset)}") from error
+        raise CorpusError(f"{error} Prepare it again: {command_to_make(dataset)}") from error
     if facts["format_version"] > FORMAT_VERSION:
         raise CorpusError(
             f"{path} has format version {facts['format_version']}; this version of xval reads up to {FORMAT_VERSION}. "

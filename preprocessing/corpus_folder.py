@@ -47,7 +47,7 @@ def rename_corpus(old: str, new: str, data_folder: Path) -> Path:
     path = index_path(old, data_folder)
     target = corpus_folder(new, data_folder)
     if target.exists():
-        raise CorpusError(f"{target}: is there already. Choose a name that no corpus has.")
+        raise CorpusError(f"{target}: already exists. Choose a name that no corpus has.")
     write_if_changed(path.parent / _FORMER_NAME, {"names": sorted({*names_of(path.parent), old})})
     path.parent.rename(target)
     move_audio(target / INDEX_NAME, path.parent.resolve(), target.resolve())
@@ -60,7 +60,7 @@ def index_path(dataset: str, data_folder: Path) -> Path:
     if path.is_file():
         return path
     if path.exists():
-        raise CorpusError(f"{path}: no regular file. Move it away and make the corpus again: {command_to_make(dataset)}")
+        raise CorpusError(f"{path}: not a regular file. Move it away and make the corpus again: {command_to_make(dataset)}")
     if path.parent.is_dir():
         raise CorpusError(
             f"{path} is missing from its folder: preprocessing did not end, or it was removed. "

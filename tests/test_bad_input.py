@@ -57,7 +57,7 @@ def run(tmp_path, monkeypatch, capfd):
         (("3", "1"), {}, "FIRST 3 is above LAST 1"),
         (("1", "7"), {}, "no instance 7. Available: 1."),
         (("0",), {}, "no instance 0. Available: 1."),
-        (("one",), {}, "FIRST: received 'one'; a whole number is wanted"),
+        (("one",), {}, "FIRST: received 'one'; expected a whole number"),
         (
             ("1", "1", "x"),
             {},
@@ -65,7 +65,7 @@ def run(tmp_path, monkeypatch, capfd):
         ),
         (("1", "1", "0", "9"), {}, "received 4 positions"),
         (("--folds", "4"), {}, "no fold 4. Available: 1-3."),
-        (("--set", "learning_rate"), {}, "KEY=VALUE is wanted"),
+        (("--set", "learning_rate"), {}, "expected KEY=VALUE"),
         (("--set", "learnin_rate=1"), {}, "command line: unknown parameter 'learnin_rate'. Did you mean 'learning_rate'?"),
         (("--workers", "-1"), {}, "workers: received -1"),
         (("--workers-per-gpu", "0"), {}, "command line: workers_per_gpu: received 0"),
@@ -141,7 +141,7 @@ def test_hostile_names_and_damaged_files_cost_nothing_else(project):
             name = f"{len(rows)}.wav"
             soundfile.write(project.folder / name, tone(rng, pitch_hz), RATE_HZ)
             rows.append({"path": name, "item": item, "label": label})
-    (project.folder / "text.wav").write_text("this is no audio")
+    (project.folder / "text.wav").write_text("this is not an audio")
     (project.folder / "empty.wav").write_bytes(b"")
     soundfile.write(project.folder / "silent.wav", np.zeros(RATE_HZ), RATE_HZ)
     rows += [{"path": f"{name}.wav", "item": "a/b", "label": "low"} for name in ("text", "empty", "silent", "missing")]

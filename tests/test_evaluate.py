@@ -64,7 +64,7 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
     for item, figures in record["item_metrics"]["test"].items():
         assert found["item_metrics"][item] == pytest.approx(figures, abs=1e-6, nan_ok=True)
     assert set(found["item_metrics"]) == set(record["items"]["test"])
-    assert "24 of 36 clips were in the training side of this model (24 by their audio, 24 by their item; " in said
+    assert "24 of 36 clips are in the training data of this model (24 by their audio, 24 by their item; " in said
     assert found["n_left_out"] == 24
     assert (folder / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
 
@@ -86,7 +86,7 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
 
     refused = project.run_module("xval", "evaluate", fold, "toy")
     assert refused.returncode == 2
-    assert "is there already. Choose another with --output, or --overwrite it." in refused.stderr
+    assert "already exists. Choose another with --output, or --overwrite it." in refused.stderr
 
 
 @pytest.mark.usefixtures("in_process", "eagerly")

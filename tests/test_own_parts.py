@@ -113,7 +113,7 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
         "schedule 'own_package.parts.falling' gave -1.0": {"schedule": "own_package.parts.falling"},
         "metric 'several' gave an array of shape (": {"metrics": "own_package.parts.several"},
         "RuntimeError: not ready": {"loss": "own_package.unready.loss"},
-        "metric 'upside_down': of a perfect answer it is 0, of a constant one 0.6667, and with higher_is_better=True": {
+        "metric 'upside_down': a perfect answer gets 0, of a constant one 0.6667, and with higher_is_better=True": {
             "metrics": "own_package.ends.upside_down"
         },
         "architecture 'own_package.ends.by_operation': its network answers with probabilities": {
@@ -200,7 +200,7 @@ def test_code_that_changed_is_refused_wherever_its_figures_are_shown_and_comment
     for arguments in ((), ("--dry-run",)):
         ended = study.run(*arguments)
         assert ended.returncode == 2
-        assert f"finished results (folds 1, 2) were made with other code: {said}. Put the code back" in ended.stderr
+        assert f"finished results (folds 1, 2) were made with other code: {said}. Restore the code" in ended.stderr
         assert "--overwrite" in ended.stderr
     assert f"fold 1-2: stale: done with other code: {said}" in study.command("status", results).stdout
     checked = study.command("check", results)

@@ -62,7 +62,7 @@ def test_frames_of_a_script_train_predict_and_are_evaluated(project):
     assert np.mean(frames["predicted"].to_numpy() == targets["site 0"][0]) > 0.8
     events = model.predict([predictors["site 0"][0]])
     assert set(events["label"]) == {"hum", "hiss"}
-    with pytest.raises(AudioError, match=r"frames \(n_frames, 8\) are wanted"):
+    with pytest.raises(AudioError, match=r"frames \(n_frames, expected 8\)"):
         model.predict([np.zeros((3, 7))])
     evaluated = project.run_module("xval", "evaluate", str(folder), "frames")
     assert evaluated.returncode == 0, evaluated.stdout + evaluated.stderr
@@ -82,5 +82,5 @@ def test_arrays_without_labels_train_an_autoencoder(project):
     assert len(errors) == np.isfinite(errors["squared_error"]).sum() == 12
     with pytest.raises(CorpusError, match="representation predicts nothing; leave them out"):
         store.write("plain", predictors, predictors, task_type="representation")
-    with pytest.raises(CorpusError, match="The predictors of item 'a' are no array"):
+    with pytest.raises(CorpusError, match="The predictors of item 'a' are not an array"):
         store.write("plain", {"a": [[1, 2], [3]]}, task_type="representation")

@@ -98,7 +98,7 @@ def test_a_signal_ends_a_run_as_ctrl_c_does(project, number, tell):
     printed = running.communicate(timeout=60)[0]
 
     assert running.returncode == 128 + number, printed
-    assert printed.splitlines()[-1] == "Interrupted. What was finished is kept; the same command goes on from there."
+    assert printed.splitlines()[-1] == "Interrupted. Finished work is kept; the same command continues from there."
     assert not project.leftovers()
 
 

@@ -65,7 +65,7 @@ def test_a_signal_ends_the_reading_of_audio_as_ctrl_c_does(audio, arguments, beg
     tell(running.pid, number)
     _, errors = running.communicate(timeout=60)  # which every process that inherited the stream has closed then
 
-    assert errors == "Interrupted. Nothing half made is left; run the same command again.\n"
+    assert errors == "Interrupted. Nothing incomplete is left; run the same command again.\n"
     assert running.returncode == 128 + number
     assert not [path for path in folder.rglob("*") if path.suffix in (".part", ".tmp")]
 

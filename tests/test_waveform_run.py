@@ -90,7 +90,7 @@ def test_several_targets_keep_their_names(tones):
         ({"architecture": "mlp", **FRONT_END, "crop_s": 0.1}, "instance 1: .*reads examples of one length.*example_length_s"),
         ({**SMALL, **FRONT_END, "crop_s": 0.2, "clip_length_s": 0.1}, "crop_s=0.2 is longer than clip_length_s=0.1"),
         ({**SMALL, "frontend": "logmel"}, "frontend=logmel works on samples; set features=waveform"),
-        ({**SMALL, "features": "waveform", "n_mels": 20}, "'n_mels' is set, but the model reads the samples themselves"),
+        ({**SMALL, "features": "waveform", "n_mels": 20}, "'n_mels' is set, but the model reads raw samples"),
         ({**SMALL, "augment_mixup": 0.2, "batch_size": 1}, "augment_mixup mixes the examples of a batch, and batch_size is 1"),
         ({**SMALL, "augment_time_masks": 1}, "masks nothing; set both, or neither"),
     ],

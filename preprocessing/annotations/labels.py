@@ -162,7 +162,7 @@ def frame_labels(
     heard_names = class_names[1:] if form == "multi_class" else class_names
     unknown = sorted({*events["label"], *disputed["label"]} - set(class_names))
     if unknown:
-        raise CorpusError(f"Events are labelled '{unknown[0]}', which is no class. {suggestion(unknown[0], class_names)}")
+        raise CorpusError(f"Events are labelled '{unknown[0]}', which is not a class. {suggestion(unknown[0], class_names)}")
     edges = np.arange(n_frames + 1, dtype=np.int64) * frame_samples
     # The share times the length may miss a whole number by the last digit.
     needed = max(1, math.ceil(overlap * frame_samples - 1e-6))

@@ -111,7 +111,7 @@ def find_stretch(
     """
     rate_hz, n_samples = audio.sample_rate_hz, audio.n_samples
     if n_samples == 0:
-        raise AudioError(f"{path}: holds no samples.")
+        raise AudioError(f"{path}: contains no samples.")
     first = 0 if start_s is None else round(start_s * rate_hz)
     stop = n_samples if end_s is None else round(end_s * rate_hz)
     length = math.inf if n_samples is None else n_samples

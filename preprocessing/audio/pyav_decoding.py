@@ -90,7 +90,7 @@ class PyavAudio:
         """Choose the sound track and note its facts."""
         tracks = self._container.streams.audio
         if not tracks:
-            raise AudioError(f"{self._path}: holds no sound.")
+            raise AudioError(f"{self._path}: contains no audio.")
         track: AudioStream = tracks[0]
         context = track.codec_context
         if context is None or not context.sample_rate or not context.layout.nb_channels:
@@ -124,7 +124,7 @@ class PyavAudio:
         decoded_s = position / self.sample_rate_hz
         if decoded_s < self._promised_s - END_TOLERANCE_S:
             raise AudioError(
-                f"{self._path}: broken off, it holds {decoded_s:.2f} s of the {self._promised_s:.2f} s in its header."
+                f"{self._path}: truncated: it holds {decoded_s:.2f} s of the {self._promised_s:.2f} s in its header."
             )
 
     def close(self) -> None:

@@ -143,7 +143,7 @@ def decode(
             n_samples = end
         find_stretch(path, audio, start_s, end_s)  # now the length is known, if it was not before
     if not n_samples:
-        raise AudioError(f"{path}: holds no samples.")
+        raise AudioError(f"{path}: contains no samples.")
     samples.resize(n_samples, refcheck=False)
     return Decoded(samples, rate_hz, audio.n_channels, None if digest is None else digest.hexdigest())
 
@@ -234,7 +234,7 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         raise AudioError(f"{path}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
     if clip.samples.size < SHORTEST_S * clip.sample_rate_hz:
         raise AudioError(
-            f"{path}: too short, {clip.samples.size} samples at {clip.sample_rate_hz} Hz; at least {SHORTEST_S:g} s are wanted."
+            f"{path}: too short, {clip.samples.size} samples at {clip.sample_rate_hz} Hz; expected at least {SHORTEST_S:g} s."
         )
     return AudioFacts(
         duration_s=clip.samples.size / clip.sample_rate_hz,

@@ -93,7 +93,7 @@ class SoundfileAudio:
         except soundfile.LibsndfileError as error:
             raise AudioError(f"{self._path}: cannot be decoded as audio ({_describe(error)}).") from error
         if missing > END_TOLERANCE_S * self.sample_rate_hz:
-            raise AudioError(f"{self._path}: broken off, {missing} of {wanted} samples are missing.")
+            raise AudioError(f"{self._path}: truncated: {missing} of {wanted} samples are missing.")
 
     def close(self) -> None:
         """Close the file."""
@@ -107,7 +107,7 @@ class SoundfileAudio:
         while sample:
             n_read = len(self._file.read(min(sample, _BLOCK_SAMPLES), dtype="float32"))
             if not n_read:
-                raise AudioError(f"{self._path}: broken off, {sample} samples before the stretch are missing.")
+                raise AudioError(f"{self._path}: truncated: {sample} samples before the stretch are missing.")
             sample -= n_read
 
     def _check_length(self) -> None:
@@ -124,7 +124,7 @@ class SoundfileAudio:
             promised_s = self.duration_s * n_promised / n_present
             if promised_s - self.duration_s > _UNCOMPRESSED_TOLERANCE_S:
                 raise AudioError(
-                    f"{self._path}: broken off, it holds {self.duration_s:.2f} s of the {promised_s:.2f} s in its header."
+                    f"{self._path}: truncated: it holds {self.duration_s:.2f} s of the {promised_s:.2f} s in its header."
                 )
 
 

@@ -146,7 +146,7 @@ def _read(path: Path) -> "pd.DataFrame":
         raise CorpusError(f"{path}: no column '{missing[0]}'. Run python -m augmentation again with --overwrite.")
     factors = copies["time_factor"]
     faults = {
-        "a time_factor that is no finite number above 0": ~(np.isfinite(factors) & (factors > 0)),
+        "a time_factor that is not a finite number above 0": ~(np.isfinite(factors) & (factors > 0)),
         "no path or no source": (copies["path"] == "") | (copies["source"] == ""),
         "a path that leads out of its folder": copies["path"].map(_leads_out) | copies["source"].map(_leads_out),
         "the same path as another line": copies["path"].duplicated(),

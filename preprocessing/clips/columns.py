@@ -102,13 +102,13 @@ def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
 def _check(table: "pd.DataFrame", index: "pd.DataFrame") -> None:
     """Refuse what `write_columns` would not have written; ValueError says why."""
     if table["clip"].duplicated().any():
-        raise ValueError(f"the clip {table['clip'][table['clip'].duplicated()].iloc[0]!a} stands there twice")
+        raise ValueError(f"the clip {table['clip'][table['clip'].duplicated()].iloc[0]!a} appears twice")
     names = [str(name) for name in table.columns if name != "clip"]
     if wrong := [name for name in names if name in index or name not in further_columns(names)]:
-        raise ValueError(f"{wrong[0]!a} is no further column")
+        raise ValueError(f"{wrong[0]!a} is not a further column")
     for name in names:
         if table[name].dtype.kind != "f" and not all(isinstance(value, str) for value in table[name].dropna()):
-            raise ValueError(f"{name!a} holds {table[name].dtype}, numbers or text are wanted")
+            raise ValueError(f"{name!a} holds {table[name].dtype}; expected numbers or text")
 
 
 def _text(value: Any) -> str:

@@ -109,7 +109,7 @@ def to_array(fingerprints: Fingerprints) -> NDArray[np.void]:
 def from_array(array: NDArray[Any]) -> Fingerprints:
     """Return the fingerprints in the content of a file; ValueError: it holds something else."""
     if array.dtype != _RECORD or array.ndim != 1:
-        raise ValueError(f"holds {array.dtype} {array.shape}; {_RECORD} (n_clips,) is wanted")
+        raise ValueError(f"holds {array.dtype} {array.shape}; expected {_RECORD} (n_clips,)")
     return Fingerprints(array["audio"], array["values"])
 
 

@@ -105,7 +105,7 @@ def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
         raise ValueError(f"columns {', '.join(sorted(set(schema.names) - set(index.columns))) or 'label'} are missing")
     seconds = index["duration_s"]
     is_wrong = {
-        "stands there twice": index["clip"].duplicated(),
+        "appears twice": index["clip"].duplicated(),
         "has no name": index["clip"].fillna("") == "",
         "has no item": index["item"].fillna("") == "",
         f"has no phase of {', '.join(PHASES)}": index["phase"].notna() & ~index["phase"].isin(PHASES),

@@ -37,7 +37,7 @@ def join_labels(value: object) -> str:
     names: Iterable[Any] = value if is_list else split_labels(_label(value))  # type: ignore[assignment]
     labels = {_label(name) for name in names} - {""}
     if wrong := sorted(label for label in labels if SEPARATOR in label):
-        raise CorpusError(f"Label '{wrong[0]}': '{SEPARATOR}' stands between labels, so that no label has one. Rename it.")
+        raise CorpusError(f"Label '{wrong[0]}': '{SEPARATOR}' separates labels, so no label may contain it. Rename it.")
     return SEPARATOR.join(sorted(labels))
 
 
@@ -58,7 +58,7 @@ def multi_hot(texts: Sequence[str], class_names: Sequence[str]) -> NDArray[np.fl
     for row, text in enumerate(texts):
         for label in split_labels(text):
             if label not in numbers:
-                raise CorpusError(f"Label '{label}' is no class. {suggestion(label, class_names)}")
+                raise CorpusError(f"Label '{label}' is not a class. {suggestion(label, class_names)}")
             active[row, numbers[label]] = 1
     return active
 

@@ -12,7 +12,7 @@ AUDIO_SUFFIXES = (
     ".webm",
 )  # fmt: skip
 
-NO_UTF8 = "are no UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
+NO_UTF8 = "are not UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
 """Of a name that `is_utf8` refuses."""
 
 ITEM_NAME = "item_name"
@@ -66,7 +66,7 @@ def files_below(folder: Path) -> list[Path]:
 
     def refuse(error: OSError) -> None:
         raise CorpusError(
-            f"{error.filename}: the folder cannot be read ({error.strerror}), so that its files would be missing. Ask for the "
+            f"{error.filename}: the folder cannot be read ({error.strerror}), so its files would be missing. Ask for the "
             "right to read it, or move it out of the folder."
         ) from error
 

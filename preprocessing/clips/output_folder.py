@@ -170,7 +170,7 @@ def refuse_nested(one: tuple[str, Path], other: tuple[str, Path], reason: str) -
     first, second = one_folder.resolve(), other_folder.resolve()
     if first.is_relative_to(second) or second.is_relative_to(first):
         raise CorpusError(
-            f"{one_name} ({one_folder}) and {other_name} ({other_folder}) are one, or one lies in the other, so that {reason}. "
+            f"{one_name} ({one_folder}) and {other_name} ({other_folder}) are one, or one lies in the other, so {reason}. "
             "Give folders that lie apart."
         )
 
@@ -227,7 +227,7 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
     if not overwrite and differences:
         shown = "\n  ".join(differences)
         raise CorpusError(
-            f"{folder} holds files that were made otherwise:\n  {shown}\nChoose another folder, or --overwrite to replace them."
+            f"{folder} holds files made with other settings:\n  {shown}\nChoose another folder, or --overwrite to replace them."
         )
     if overwrite and (differences or is_complete):
         return {path: Source((-1,), source.files) for path, source in before.items()}  # no file has such a stamp

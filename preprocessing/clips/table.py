@@ -271,5 +271,5 @@ def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str
     where = " and ".join(f"'{item}'" for item in items)
     raise CorpusError(
         f"The {what} '{repeated.iloc[0]}' is listed {len(rows)} times, under the item{'s' * (len(items) > 1)} {where}. "
-        f"Each stands once, under one item: keep one row of it. Repeated in all: {repeated.nunique()}."
+        f"List each once, under one item: keep one row of it. Repeated in all: {repeated.nunique()}."
     )

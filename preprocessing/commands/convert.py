@@ -116,7 +116,7 @@ def main(arguments: Sequence[str]) -> None:
     if done.n_without_words:
         console.print(f"Whole      {done.n_without_words} files of which {values.speech_table} has no word")
     if done.n_passed_over:
-        console.print(f"Not copied {done.n_passed_over} files that are no audio by their names, hidden, or augmented copies")
+        console.print(f"Not copied {done.n_passed_over} files that are not audio by their names, hidden, or augmented copies")
 
 
 def convert_folder(
@@ -221,7 +221,7 @@ def _copy_format(values: argparse.Namespace) -> CopyFormat:
     table, pause_s = values.speech_table, values.longest_pause
     if (table is None) != (pause_s is None):
         raise SettingsError(
-            "--speech-table and --longest-pause belong together: what is speech, and how much of a pause stays."
+            "--speech-table and --longest-pause must be given together: what is speech, and how much of a pause stays."
         )
     if table is None:
         return CopyFormat(values.sample_rate, values.channel, values.subtype)
@@ -235,5 +235,5 @@ def _copy_format(values: argparse.Namespace) -> CopyFormat:
 
 def _sample_rate(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or not 1000 <= int(text) <= 384_000:
-        raise SettingsError(f"--sample-rate {text}: a whole number from 1000 to 384000 (Hz) is wanted, such as 16000.")
+        raise SettingsError(f"--sample-rate {text}: expected a whole number from 1000 to 384000 (Hz), such as 16000.")
     return int(text)

@@ -189,7 +189,7 @@ def _report(
         ("class", left_out.attrs["lost_classes"]),
     ):
         if lost:
-            console.print(f"Lost       {counted(len(lost), noun)} without a clip that can be used: {_first(lost)}")
+            console.print(f"Lost       {counted(len(lost), noun)} without a usable clip: {_first(lost)}")
     shape = " x ".join(map(str, store.example_shape))
     console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
     if store.description.embedder is not None:

@@ -78,7 +78,7 @@ def prepare(
         names = ("settings", "corpus", "speech_table", "audio_folder", "download")
         given = zip(names, (settings, corpus, speech_table, audio_folder, download), strict=True)
         if without_meaning := [*options, *(name for name, value in given if value)]:
-            raise SettingsError(f"{without_meaning[0]}: has no meaning for arrays, which are features already; leave it out.")
+            raise SettingsError(f"{without_meaning[0]}: does not apply to arrays, which are features already; leave it out.")
         return _write_arrays(source, targets, items, _named(dataset, "arrays"), place, task_type or "classification")
     import pandas as pd
 
@@ -118,7 +118,7 @@ def _choose(
     if path is not None and not path.exists():
         raise CorpusError(f"{path}: no such folder or table.{_advise(str(path))}")
     if corpus is None and path is None:
-        raise SettingsError("source: a folder, a table, a DataFrame or arrays are wanted, or the name of a corpus.")
+        raise SettingsError("source: expected a folder, a table, a DataFrame or arrays, or the name of a corpus.")
     reader = corpora.find_corpus(corpus or ("folders" if path is not None and path.is_dir() else "table"))
     known = {option.name: option for option in reader.options}
     given = dict(options)

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     values = make_parser().parse_all(arguments)
     old, new = values.old, values.new
     if old == new:
-        raise CorpusError(f"{old}: is its name already.")
+        raise CorpusError(f"{old}: is already its name.")
     folder = rename_corpus(old, new, values.data_folder)
     console = make_console()
     console.print(f"Renamed    {old} to {new}: {folder}")

@@ -109,7 +109,7 @@ def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:
         raise SettingsError("--start-s and --end-s: a clip of a dataset has its own; leave them out, or --dataset.")
     corpus = open_corpus(values.dataset, values.data_folder)
     if corpus.is_custom:
-        raise CorpusError(f"Dataset '{corpus.dataset}' was made of arrays; it has no audio to be drawn.")
+        raise CorpusError(f"Dataset '{corpus.dataset}' was made from arrays; it has no audio to be drawn.")
     rows = corpus.index.set_index("clip", drop=False)
     unknown = [name for name in values.clips if name not in rows.index]
     if unknown:

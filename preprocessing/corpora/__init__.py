@@ -86,12 +86,12 @@ class Option:
             raise SettingsError(f"{self.flag} {text}: unknown value. {suggestion(text, self.choices)}")
         if self.kind is bool:
             if text.lower() not in _TRUTH:
-                raise SettingsError(f"{self.flag} {text}: true or false is wanted.")
+                raise SettingsError(f"{self.flag} {text}: expected true or false.")
             return _TRUTH[text.lower()]
         try:
             return self.kind(text)
         except ValueError as error:
-            raise SettingsError(f"{self.flag} {text}: a number is wanted ({self.kind.__name__}).") from error
+            raise SettingsError(f"{self.flag} {text}: expected a number ({self.kind.__name__}).") from error
 
 
 @dataclass(frozen=True)

@@ -118,13 +118,15 @@ def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[l
     if "path" not in columns or not (in_seconds or {"start_sample", "end_sample"} <= set(columns)):
         raise CorpusError(f"{annotation}, line 1: expected the columns {_EXPECTED}. Found: {', '.join(header)}.")
     if in_seconds and {"start_sample", "end_sample"} & set(columns):
-        raise CorpusError(f"{annotation}, line 1: events in seconds and in samples: {', '.join(header)}. Keep one of the two.")
+        raise CorpusError(
+            f"{annotation}, line 1: has times both in seconds and in samples: {', '.join(header)}. Keep one of the two."
+        )
     for column in columns:
         if columns.count(column) > 1:
             twice = ", ".join(name for name in header if plain_name(name) == column)
-            raise CorpusError(f"{annotation}, line 1: several columns of one meaning: {twice}. Keep one of them.")
+            raise CorpusError(f"{annotation}, line 1: several columns mean the same: {twice}. Keep one of them.")
     if not lines:
-        raise CorpusError(f"{annotation} has a header but no events below it.")
+        raise CorpusError(f"{annotation} has a header but no events.")
     return columns, lines
 
 
@@ -167,7 +169,7 @@ def read_stretches(
             continue
         first = seen.setdefault((row["path"], row["start_s"], row["end_s"], *(row.get(name, "") for name in alike)), line)
         if first != line:
-            faults.append(f"line {line}: the same stretch of {row['path']} as in line {first}; each stands once")
+            faults.append(f"line {line}: the same stretch of {row['path']} as in line {first}; list each once")
     refuse_faults(annotation, faults, "wrong events")
     return rows
 
@@ -193,7 +195,7 @@ def check_stretch(start: float, end: float, unit: str, path: str, header: tuple[
     rate_hz, duration_s = header
     start_s, end_s = (start, end) if unit == "s" else (start / rate_hz, end / rate_hz)
     if end_s <= start_s:
-        raise ValueError(f"the event begins at {start:g} and ends at {end:g}; allowed: an end after the begin")
+        raise ValueError(f"the event starts at {start:g} and ends at {end:g}; allowed: an end after the start")
     if start_s >= duration_s or end_s > duration_s + _END_TOLERANCE_S:
         length = f"{duration_s:.2f} s" if unit == "s" else f"{round(duration_s * rate_hz)} samples"
         raise ValueError(f"the event from {start:g} to {end:g} does not lie in {path}, which has {length}")

@@ -68,7 +68,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise CorpusError(f"{path}: {refusal(error)}.") from error
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} is no text in UTF-8 (byte {error.start}).") from error
+        raise CorpusError(f"{path} is not text in UTF-8 (byte {error.start}).") from error
     try:
         header = parse_plain(text, path)
     except ValueError as error:
@@ -88,7 +88,7 @@ def _table_names(folder: Path, header: dict[str, Any]) -> list[str]:
     for section in ("misc_tables", "tables"):
         tables = header.get(section) or {}
         if not isinstance(tables, dict):
-            raise CorpusError(f"{folder / HEADER_NAME}: {section} is no list of names and their tables.")
+            raise CorpusError(f"{folder / HEADER_NAME}: {section} is not a list of names and their tables.")
         for name in tables:
             if not isinstance(name, str) or not name or _NO_TABLE_NAME.search(name):
                 raise CorpusError(
@@ -126,7 +126,7 @@ def _load_tables(database: Any, tables: dict[str, Path]) -> None:
             except OSError as error:
                 raise CorpusError(f"{file}: {refusal(error)}.") from error
             except ValueError as error:
-                raise CorpusError(f"{file} is no parquet file: {brief(error)}.") from error
+                raise CorpusError(f"{file} is not a parquet file: {brief(error)}.") from error
             with source, copy.with_suffix(file.suffix).open("wb") as target:
                 shutil.copyfileobj(source, target)
             try:

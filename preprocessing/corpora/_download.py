@@ -68,7 +68,7 @@ class Archive:
             raise CorpusError(f"{self.url}: checksum '{self.hash}'; allowed: md5:, sha1: or sha256: and its digits.")
         name = self.file_name or unquote(urlsplit(self.url).path).rsplit("/", maxsplit=1)[-1]
         if name in ("", ".", "..") or "/" in name or "\\" in name:
-            raise CorpusError(f"{self.url}: '{name}' is no file name; give the Archive a file_name.")
+            raise CorpusError(f"{self.url}: '{name}' is not a file name; give the Archive a file_name.")
         if self.unpack and not name.lower().endswith((".zip", *_TAR_ENDINGS)):
             raise CorpusError(f"{self.url}: '{name}' cannot be unpacked; allowed: .zip, {', '.join(_TAR_ENDINGS)}.")
         object.__setattr__(self, "file_name", name)

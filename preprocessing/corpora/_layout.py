@@ -92,7 +92,7 @@ def clip_table(
     for option, names, known in (("item", [item], [*keys, *facts.columns.intersection(["fold"])]), ("label", chosen, keys)):
         refuse_unknown(option, names, known, "nothing of that name is known here.", keys)
     if len(set(chosen)) < len(chosen):
-        raise CorpusError(f"--label {label}: a name stands there twice; give each once.")
+        raise CorpusError(f"--label {label}: a name appears twice; give each once.")
     are_numbers = {name in numbers for name in chosen}
     if len(are_numbers) > 1:
         raise CorpusError(f"--label {label}: numbers ({', '.join(sorted(numbers))}) and names cannot be predicted together.")

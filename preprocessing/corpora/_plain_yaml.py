@@ -63,12 +63,12 @@ def _check_events(events: Iterator[Any], path: Path) -> None:
             _check_value(event, where)
             n_values += 1
         if n_values > _MOST_VALUES:
-            raise CorpusError(f"{where}: more than {_MOST_VALUES} values, aliases written out; this is no such file.")
+            raise CorpusError(f"{where}: more than {_MOST_VALUES} values, aliases written out; this is not such a file.")
         if isinstance(event, yaml.CollectionStartEvent):
             begun.append((event.anchor, n_values - 1))
             sizes.pop(event.anchor, None)  # of another value that had the name before
             if len(begun) > _DEEPEST:
-                raise CorpusError(f"{where}: lists in lists, more than {_DEEPEST} deep; this is no such file.")
+                raise CorpusError(f"{where}: lists in lists, more than {_DEEPEST} deep; this is not such a file.")
 
 
 def _check_value(event: Any, where: str) -> None:

@@ -91,7 +91,7 @@ def _read_csv(table: Path, _: Wanted) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         raise CorpusError(f"{table} is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.") from error
     except csv.Error as error:
-        raise CorpusError(f"{table} is no csv file: {error}. Save it as csv in UTF-8.") from error
+        raise CorpusError(f"{table} is not a csv file: {error}. Save it as csv in UTF-8.") from error
 
 
 def _read_sheet(table: Path, _: Wanted) -> Iterator[Row]:
@@ -119,7 +119,7 @@ def _read_sheet(table: Path, _: Wanted) -> Iterator[Row]:
         raise
     except Exception as error:  # whatever a damaged file makes of zipfile, zlib, expat or openpyxl
         raise CorpusError(
-            f"{table} is no Excel file: {brief(error).rstrip('.')}. Save it again as .xlsx, or as csv in UTF-8."
+            f"{table} is not an Excel file: {brief(error).rstrip('.')}. Save it again as .xlsx, or as csv in UTF-8."
         ) from error
 
 
@@ -146,14 +146,14 @@ def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:
         schema = parquet_files.read_schema(table)
         for field in schema:
             if wanted.is_needed(field.name) and not _is_single(field.type):
-                raise CorpusError(f"{table}: the column '{field.name}' holds {field.type}; texts, numbers or times are wanted.")
+                raise CorpusError(f"{table}: the column '{field.name}' holds {field.type}; expected texts, numbers or times.")
         names = [field.name for field in schema if wanted.is_read(field.name) and _is_single(field.type)]
         columns = parquet_files.read_table(table, columns=names, most_rows=MOST_CLIPS)
         refuse_large(table, n_bytes=columns.nbytes + columns.num_rows * len(schema) * BYTES_PER_CELL)
         texts = {name: _texts(column) for name, column in zip(columns.column_names, columns.columns, strict=True)}
     except (ValueError, KeyError, TypeError, NotImplementedError, ArithmeticError) as error:
         raise CorpusError(
-            f"{table} is no parquet file: {brief(error).rstrip('.')}. Write it again, or save it as csv in UTF-8."
+            f"{table} is not a parquet file: {brief(error).rstrip('.')}. Write it again, or save it as csv in UTF-8."
         ) from error
     yield 1, list(schema.names)
     for place in range(columns.num_rows):

@@ -86,7 +86,7 @@ def list_clips(
 
 
 def _read_meta(audio_folder: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    path = _layout.find_file(audio_folder, _META, f", in data/ or beside it. {', '.join(_FROM_META)} stand there.")
+    path = _layout.find_file(audio_folder, _META, f", in data/ or beside it. {', '.join(_FROM_META)} are there.")
     try:
         speakers = json.loads(read_regular(path))
         return {

@@ -78,7 +78,7 @@ def list_clips(
     events = [resolved.events.assign(path=path) for path, resolved in resolve_recordings(annotations, "union").items()]
     clips = pd.concat(events, ignore_index=True).merge(recordings[["path", "item"]], on="path")
     if clips.empty:
-        raise CorpusError(f"{audio_folder}: the tables name no call in any of its recordings.")
+        raise CorpusError(f"{audio_folder}: the tables list no call in any of its recordings.")
     clips = clips[["path", "item", "label", "start_s", "end_s"]]
     clips.attrs["note"] = recordings.attrs["note"]
     return clips
@@ -107,11 +107,11 @@ def list_recordings(
                 f"--{option} {name}: no table has such a column. {suggestion(lower_name(name), [word, *columns])}"
             )
     calls, n_missing = _read_calls(tables, audio, lower_name(item), lower_name(label))
-    notes = [f"{n_missing} recordings are left out, for their audio is not in {audio_folder}."] if n_missing else []
+    notes = [f"{n_missing} recordings are left out: their audio is not in {audio_folder}."] if n_missing else []
     n_named = calls["path"].nunique()
     placed = calls.assign(item=calls["path"]) if item == _RECORDING else _fill_items(calls)
     if n_without := n_named - placed["path"].nunique():
-        notes.append(f"{n_without} recordings are left out, for they have no {item}.")
+        notes.append(f"{n_without} recordings are left out: they have no {item}.")
     calls = placed.assign(label=_CALL) if label == _CALL else _fill_labels(placed)
     pairs = ["path", "annotator"]
     if n_passed := len(placed[pairs].drop_duplicates()) - len(calls[pairs].drop_duplicates()):
@@ -119,7 +119,7 @@ def list_recordings(
             f"{n_passed} times a table does not count in a recording, for its calls there have no {label}, or several."
         )
     if n_unnamed := audio.n_files - n_named:
-        notes.append(f"{n_unnamed} recordings are left out, for no table names them.")
+        notes.append(f"{n_unnamed} recordings are left out: no table lists them.")
     if calls.empty:
         raise CorpusError(f"{audio_folder}: no recording has both {item} and {label}. Choose other columns.")
     recordings, annotations = recording_tables(calls, item)

@@ -65,7 +65,7 @@ def _read_demographics(audio_folder: Path, actors: set[str]) -> "pd.DataFrame":
     """Return gender and age (float64, years) of these actors, indexed by actor."""
     import pandas as pd
 
-    path = _layout.find_file(audio_folder, _DEMOGRAPHICS, " or beside it. Gender and age of the actors stand there.")
+    path = _layout.find_file(audio_folder, _DEMOGRAPHICS, " or beside it. Gender and age of the actors are there.")
     try:
         with open_table(path) as file:
             table = pd.read_csv(file, dtype=str).set_index("ActorID")

@@ -71,7 +71,7 @@ def list_clips(
     rows = read_stretches(annotation, recordings, item=item_column, labels=names)
     facts = pd.DataFrame([row for row in rows if not has_no_event(row)])
     if facts.empty:
-        raise CorpusError(f"{annotation} has no events: no line has a begin and an end.")
+        raise CorpusError(f"{annotation} has no events: no line has a start and an end.")
     facts["recording"] = facts["path"]
     facts = facts[list(dict.fromkeys(["path", "start_s", "end_s", "recording", item_column, *names]))]
     facts = facts.sort_values(["path", "start_s", "end_s"], kind="stable", ignore_index=True)
@@ -129,7 +129,7 @@ def list_recordings(
     )
     recordings, annotations = recording_tables(stretches, item)
     n_left_out = audio.n_files - len(recordings)
-    left_out = f"{n_left_out} of {audio.n_files} recordings are left out, for {annotation.name} does not name them"
+    left_out = f"{n_left_out} of {audio.n_files} recordings are left out: {annotation.name} does not list them"
     notes = [_note_without_label(annotation, names), left_out if n_left_out else ""]
     recordings.attrs["note"] = "; ".join(filter(None, notes))
     return recordings, annotations
@@ -179,7 +179,7 @@ def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float
         items = sorted(set(events["item"]))
         if len(items) > 1:
             raise CorpusError(
-                f"--background true: {path} has events of the items {', '.join(items[:3])}, so that its background belongs to "
+                f"--background true: {path} has events of the items {', '.join(items[:3])}, so its background belongs to "
                 "none of them. Give --item recording, or leave the background out."
             )
         rows += [

@@ -147,7 +147,7 @@ def _describe_passed_over(audio_folder: Path, classes: list[str] | None) -> str:
     endings = [path.suffix.lower().lstrip(".") or "none" for path in visible if path.suffix.lower() not in AUDIO_SUFFIXES]
     folders = {path.name for path in audio_folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))}
     empty = sorted(folders - set(classes or folders))
-    notes = [f"no audio in the folders {first_names(empty)}, which are no classes"] if empty else []
+    notes = [f"no audio in the folders {first_names(empty)}, which are not classes"] if empty else []
     if endings:
-        notes.append(f"{len(endings)} files in it are no audio by their names ({first_names(sorted(set(endings)))})")
+        notes.append(f"{len(endings)} files in it are not audio by their names ({first_names(sorted(set(endings)))})")
     return "; ".join(notes)

@@ -128,7 +128,7 @@ def _refuse_decoded(features: Any, columns: list[str], where: str) -> None:
             inner = inner.feature
         if not isinstance(inner, (datasets.Value, datasets.ClassLabel)):
             raise CorpusError(
-                f"{where}: the column {name} holds {type(inner).__name__}, which is no label or item; allowed: Value, "
+                f"{where}: the column {name} holds {type(inner).__name__}, which is not a label or item; allowed: Value, "
                 "ClassLabel, or lists of these."
             )
 

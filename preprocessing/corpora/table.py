@@ -125,7 +125,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
         refuse_several([cells[place].strip() for _, cells in lines for place in places], f"{table}, column label")
     refuse_faults(table, faults)
     if not rows:
-        raise CorpusError(f"{table} has a header but no clips below it.")
+        raise CorpusError(f"{table} has a header but no clips.")
     clips = pd.DataFrame(rows)
     clips.attrs[ITEM_NAME] = "file" if "item" not in clips else written.get("item", "")
     files = AudioFiles(audio_folder)
@@ -154,7 +154,7 @@ def _check_header(table: Path, columns: list[str], targets: list[str], written: 
     expected = [name for name in known if name not in written]
     for column in columns:
         if column and columns.count(column) > 1:
-            raise CorpusError(f"{table}, line 1: column '{column}' stands there {columns.count(column)} times; keep one.")
+            raise CorpusError(f"{table}, line 1: column '{column}' appears {columns.count(column)} times; keep one.")
         if column not in (*known, *written.values()) and get_close_matches(column.lower(), expected, n=1, cutoff=0.8):
             raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), expected)}")
 

@@ -78,7 +78,7 @@ def list_clips(
     notes = []
     if item_column == "context" and "speaker" not in labels:
         notes.append(
-            f"--item context --label {label}: the same speakers are trained and tested, so that a network may know the voice "
+            f"--item context --label {label}: the same speakers are trained and tested, so a network may learn the voice "
             "and not the label. Leave --item out to test on unseen speakers."
         )
     if phases != "none":
@@ -105,7 +105,7 @@ def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool)
         raise SettingsError(f"--phases {phases} and --draw-phases true exclude each other: give one.")
     if item == "speaker" and "speaker" in labels:
         raise SettingsError(
-            "--item speaker --label speaker: every speaker in the test would be one that the network never heard, so that it "
+            "--item speaker --label speaker: every speaker in the test would be one that the network never heard, so it "
             "could not name any. Give --item context, or --label gender."
         )
     if item == "speaker" and draw_phases:

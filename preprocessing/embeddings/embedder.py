@@ -171,7 +171,7 @@ def find_file(family: str, name: str) -> Path:
     if not name or not Path(name).is_file():
         raise SettingsError(
             f"embedding_model={family}:{name}: there is no such file (paths are relative to {Path.cwd()}). "
-            f"Wanted: {family}:FILE"
+            f"Expected: {family}:FILE"
         )
     return Path(name)
 

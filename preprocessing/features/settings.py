@@ -19,7 +19,7 @@ def none_from_text(value: object) -> object:
 def _refuse_bool(value: object) -> object:
     """Refuse True and False where a number is wanted; pydantic alone would take them for 1 and 0."""
     if isinstance(value, bool):
-        raise ValueError("a number is wanted, not true or false")  # noqa: TRY004 - pydantic reports ValueErrors
+        raise ValueError("expected a number, not true or false")  # noqa: TRY004 - pydantic reports ValueErrors
     return value
 
 

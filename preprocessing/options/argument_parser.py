@@ -96,7 +96,7 @@ def add_workers_argument(parser: argparse.ArgumentParser, purpose: str) -> None:
 def whole_number(name: str, text: str, *, smallest: int) -> int:
     """Read a whole number of the command line."""
     if not (text.isascii() and text.isdecimal()) or int(text) < smallest:
-        raise SettingsError(f"{name} {text}: a whole number from {smallest} is wanted.")
+        raise SettingsError(f"{name} {text}: expected a whole number from {smallest}.")
     return int(text)
 
 
@@ -110,7 +110,7 @@ def number_reader(flag: str, what: str = "a number", largest: float = math.inf) 
             number = math.nan
         if not 0 <= number <= largest or math.isinf(number):
             limit = "" if math.isinf(largest) else f" to {largest:g}"
-            raise SettingsError(f"{flag} {text}: {what} from 0{limit} is wanted.")
+            raise SettingsError(f"{flag} {text}: expected {what} from 0{limit}.")
         return number
 
     return read

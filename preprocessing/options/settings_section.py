@@ -33,7 +33,7 @@ def read_settings_section(
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
-            raise SettingsError(f"--set {override}: KEY=VALUE is wanted, such as --set {next(iter(model.model_fields))}=...")
+            raise SettingsError(f"--set {override}: expected KEY=VALUE, such as --set {next(iter(model.model_fields))}=...")
         chosen[key] = value
     place = f"{config_path.name}, [{section}]"
     for source, keys in ((place, defaults), ("--set", chosen)):

@@ -155,7 +155,7 @@ def _read_header(path: Path) -> dict[str, Any]:
         return {"broken": DOES_NOT_OPEN, "reason": _reason(error, path)}
     columns: dict[str, Any] = {column: getattr(header, column) for column in HEADER_COLUMNS}
     if not header.duration_s:
-        columns |= {"broken": EMPTY, "reason": "holds no samples"}
+        columns |= {"broken": EMPTY, "reason": "contains no samples"}
     return columns
 
 

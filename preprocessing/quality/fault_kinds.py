@@ -54,7 +54,7 @@ _UNREADABLE = {
     ),
     EMPTY: (
         "The file has 0 bytes, or a header and no samples.",
-        "Fetch the file again; its download or recording broke off.",
+        "Fetch the file again; its download or recording was cut short.",
     ),
     DOES_NOT_OPEN: (
         "The file has no header of an audio file, one with a sample rate that cannot be, or it ends before its header says.",
@@ -66,7 +66,7 @@ _UNREADABLE = {
     ),
     DOES_NOT_DECODE: (
         "The header can be read, the audio cannot, or not all of it.",
-        "Fetch the file again; it is damaged or broken off.",
+        "Fetch the file again; it is damaged or cut short.",
     ),
     NOT_FINITE: (
         "Some samples are NaN or infinite.",
@@ -79,21 +79,21 @@ FAULTS = (
     Fault(
         "identical across items",
         "refused",
-        "The same decoded audio stands under several items: a model that trains on one is tested on the other (leakage).",
+        "The same decoded audio is under several items: a model that trains on one is tested on the other (leakage).",
         "Give both clips the same item, or leave one of them out of the corpus.",
         rules.same_audio("item"),
     ),
     Fault(
         "overlapping across items",
         "refused",
-        "Stretches of one file, of links to it or of copies of it overlap and stand under several items (leakage).",
+        "Stretches of one file, of links to it or of copies of it overlap and are under several items (leakage).",
         "Give both clips the same item, or correct where they begin and end.",
         rules.overlaps_across_items,
     ),
     Fault(
         "copies across items",
         "refused",
-        "A clip and copies of it (column source_clip) stand under several items (leakage).",
+        "A clip and copies of it (column source_clip) are under several items (leakage).",
         "Give a copy the item of its source.",
         rules.copies_across_items,
     ),
@@ -116,7 +116,7 @@ FAULTS = (
     Fault(
         "nearly identical across items",
         "doubtful",
-        "One recording stands under several items at another level, in another encoding or with other ends: a model that "
+        "One recording is under several items at another level, in another encoding or with other ends: a model that "
         "trains on one is tested on the other (leakage). Folds do not see this.",
         "Listen; give both clips the same item, or leave one of them out of the corpus.",
         rules.nearly_identical(across_items=True),
@@ -225,7 +225,7 @@ FAULTS = (
         "item of one clip",
         "doubtful",
         "The item has a single clip, while others have more; a misspelt name makes such items.",
-        "Check the name; its figures in the results rest on one clip.",
+        "Check the name; its values in the results rest on one clip.",
         rules.item_of_one_clip,
         "item",
     ),

@@ -49,7 +49,7 @@ def judge_folds(clips: "pd.DataFrame", task_type: str) -> Verdict:
     if defaults is None:  # a strategy of the user's own, which the run asks; or settings that the run refuses
         return Verdict()
     if clips["augmented"].all():
-        return Verdict("no clip can be used")
+        return Verdict("no usable clip")
     refusals: list[str] = []
     for changed in _ways(clips, defaults):
         try:

@@ -34,7 +34,7 @@ mean of the channels, clipping is of the worst channel."""
 
 LEVELS = {
     "refused": "no folds are made of such a corpus",
-    "left out": "preprocessing passes over such clips",
+    "left out": "preprocessing skips such clips",
     "doubtful": "used as it is",
 }
 

@@ -177,7 +177,7 @@ def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise CorpusError(f"The {what} are no array: {error}") from error
+        raise CorpusError(f"The {what} are not an array: {error}") from error
     if array.dtype == object and all(isinstance(value, str) for value in array.flat):
         return array.astype(str)
     return array
@@ -237,7 +237,7 @@ def number_classes(
         for target in np.unique(targets).tolist():
             if target not in codes:
                 known = suggestion(str(target), map(str, values))
-                raise CorpusError(f"Item '{item}': received the target '{target}', which is no class. {known}")
+                raise CorpusError(f"Item '{item}': received the target '{target}', which is not a class. {known}")
     return {
         item: np.array([codes[target] for target in targets.tolist()], dtype=np.int64) for item, targets in y.items()
     }, names
@@ -278,7 +278,7 @@ def _number_label_sets(
     widths = {values.shape[1] for values in rows.values()}
     if len(set(names)) != len(names) or widths != {len(names)} or not names or any(SEPARATOR in name for name in names):
         raise CorpusError(
-            f"class_names ({', '.join(names)}): wanted is a name for each of the {max(widths)} columns of the targets, each "
+            f"class_names ({', '.join(names)}): expected a name for each of the {max(widths)} columns of the targets, each "
             f"once and without '{SEPARATOR}'."
         )
     check_names(names, "labels")

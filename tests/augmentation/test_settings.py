@@ -42,7 +42,7 @@ def test_folders_of_transforms_that_are_off_do_not_count() -> None:
     ("override", "message"),
     [
         ("gain_min_d=-3", r"--set gain_min_d: unknown setting\. .*Did you mean 'gain_min_db'"),
-        ("gain_min_db", r"--set gain_min_db: KEY=VALUE is wanted"),
+        ("gain_min_db", r"--set gain_min_db: expected KEY=VALUE"),
         ("gain_min_db=loud", r"--set gain_min_db=loud: .*number"),
         ("gain_max_db=3", r"--set gain_max_db=3: .*less than or equal to 0"),
         ("gain_min_db=-0.5", r"gain_min_db=-0\.5 lies above gain_max_db=-1"),

@@ -65,5 +65,5 @@ def test_a_line_without_a_finite_ratio_is_noticed(line):
 
 
 def test_the_numbers_of_a_ratio_line_are_read():
-    assert ratios("a\nratio, 20 epochs  0.975  (wanted: at most 1.00)\n") == [20.0, 0.975, 1.0]
+    assert ratios("a\nratio, 20 epochs  0.975  (expected at most 1.00)\n") == [20.0, 0.975, 1.0]
     assert ratios("ratio to tensorflow: torch 2.1, jax 1e-3") == [2.1, 0.001]

@@ -123,7 +123,7 @@ def test_opening_gives_what_making_gave(audio: Path, clips: pd.DataFrame) -> Non
 
 
 def test_clips_that_cannot_be_used_are_reported_and_left_out(audio: Path, clips: pd.DataFrame) -> None:
-    (audio / "text.wav").write_text("this is no audio")
+    (audio / "text.wav").write_text("this is not an audio")
     (audio / "empty.wav").touch()
     soundfile.write(audio / "silent.wav", np.zeros(800), RATE_HZ)
     bad = pd.DataFrame({"path": ["text.wav", "empty.wav", "silent.wav", "gone.wav"], "item": "c", "label": "z"})
@@ -220,7 +220,7 @@ def test_file_names_that_are_no_utf8_are_refused_by_name(audio: Path) -> None:
         os.rename(audio / "a1.wav", os.fsencode(audio) + b"/a\xe9.wav")  # noqa: PTH104 - a name in bytes
     except OSError:
         pytest.skip("this file system takes UTF-8 alone")
-    with pytest.raises(CorpusError, match=r"1 files with names that are no UTF-8 .*'a\\udce9.wav'"):
+    with pytest.raises(CorpusError, match=r"1 files with names that are not UTF-8 .*'a\\udce9.wav'"):
         list_audio(audio, "audio")
 
 
@@ -468,7 +468,7 @@ def test_an_index_that_is_gone_and_a_folder_in_its_place_are_named(audio: Path, 
         open_corpus("tones", audio.parent / "data")
     index.mkdir()
 
-    with pytest.raises(CorpusError, match=r"corpus\.parquet: no regular file"):
+    with pytest.raises(CorpusError, match=r"corpus\.parquet: not a regular file"):
         open_corpus("tones", audio.parent / "data")
 
 
@@ -501,7 +501,7 @@ def test_names_sort_by_their_numbers(numbers: list[int]) -> None:
 @pytest.mark.parametrize(
     ("column", "values", "fault"),
     [
-        ("clip", ["a1.wav"] * 4, r"the clip 'a1.wav' stands there twice \(3 such clips\)"),
+        ("clip", ["a1.wav"] * 4, r"the clip 'a1.wav' appears twice \(3 such clips\)"),
         ("duration_s", [0.2, np.nan, 0.2, 0.2], r"the clip 'a2.wav' has no length \(1 such clips\)"),
         ("duration_s", [0.2, 0.2, -1.0, np.inf], r"the clip 'b1.wav' has no length \(2 such clips\)"),
         ("duration_s", ["long"] * 4, "cannot be read as the index"),
@@ -539,7 +539,7 @@ def test_an_index_whose_facts_were_changed_is_refused(audio: Path, clips: pd.Dat
     path = make(clips, audio)[0].folder / "corpus.parquet"
     parquet.write_table(parquet.read_table(path).replace_schema_metadata({b"xval": facts}), path)
 
-    with pytest.raises(CorpusError, match=r"cannot be read as the index of a corpus: .*Make it again"):
+    with pytest.raises(CorpusError, match=r"cannot be read as the index of a corpus: .*Prepare it again"):
         open_corpus("tones", path.parents[1])
 
 
@@ -560,7 +560,7 @@ def test_a_renamed_corpus_is_found_by_all_its_names(tmp_path: Path, audio: Path,
     make(clips[:2], audio)  # another corpus takes the old name
     assert open_corpus("tones", data).index_hash != before.index_hash
     assert find_corpus_folder("beeps", data) == data / "whistles"
-    with pytest.raises(CorpusError, match=r"whistles: is there already\. Choose a name"):
+    with pytest.raises(CorpusError, match=r"whistles: already exists\. Choose a name"):
         rename_corpus("tones", "whistles", data)
     with pytest.raises(CorpusError, match=r"No corpus 'none'"):
         rename_corpus("none", "other", data)

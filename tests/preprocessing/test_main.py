@@ -56,8 +56,8 @@ def test_a_table_becomes_a_store_and_the_rest_is_reported(table: Path, capsys: p
     assert "clips: 4 clips of 2 items (../../s0, ../../s1), 4 classes (0, 1, 2, 3)" in text
     assert "2.0 s" in text
     assert "Left out   1 clip without usable audio; why: data/clips/left_out.csv" in text
-    assert "Lost       1 item without a clip that can be used: s9" in text
-    assert "Lost       1 class without a clip that can be used: 7" in text
+    assert "Lost       1 item without a usable clip: s9" in text
+    assert "Lost       1 class without a usable clip: 7" in text
     assert "4 examples of 51 x 20" in text
     assert "Refused    no experiment can use this yet: the corpus has 2 items" in text
     assert "Next" not in text
@@ -145,13 +145,13 @@ def test_help_loads_nothing_heavy() -> None:
         (["fsdd", "a", "b"], "Unexpected 'b'"),
         (["demo", "--n-speaker", "3"], "Unknown option --n-speaker. .*Did you mean '--n-speakers'"),
         (["demo", "--datset=x"], "Unknown option --datset=x. .*Did you mean '--dataset'"),
-        (["demo", "--n-speakers", "few"], "--n-speakers few: a number is wanted"),
+        (["demo", "--n-speakers", "few"], "--n-speakers few: expected a number"),
         (["demo", "--n-speakers"], "expected one argument"),
         (["demo", "--item", "speakers"], "--item speakers: unknown value.*Did you mean 'speaker'"),
         (["demo", "--workers", "0"], "--workers 0: a whole number from 1"),
         (["demo", "--dataset", "../x"], "Dataset name '../x'"),
         (["demo", "--dataset", ""], "Dataset name ''"),
-        (["demo", "--set", "n_mels"], "--set n_mels: KEY=VALUE is wanted"),
+        (["demo", "--set", "n_mels"], "--set n_mels: expected KEY=VALUE"),
         (["demo", "--set", "n_mel=3"], "--set n_mel: unknown setting.*Did you mean 'n_mels'"),
         (["demo", "--set", "n_mels=many"], "--set n_mels=many: Input should be a valid integer."),
         (["demo", "--set", "features=logmell"], "--set features=logmell: .*Did you mean 'logmel'"),
@@ -334,5 +334,5 @@ def test_a_corpus_gets_another_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Renamed    words to terms: data/terms" in text
     assert "Results    stay in results/words; they find the corpus by its old name" in text
     assert open_corpus("words", Path("data")).folder == Path("data/terms")
-    assert "is its name already" in refused(capsys, "rename", "terms", "terms")
+    assert "is already its name" in refused(capsys, "rename", "terms", "terms")
     assert "No corpus 'wrods'" in refused(capsys, "rename", "wrods", "other")

@@ -133,7 +133,7 @@ def _archives(secret: Path) -> dict[str, Callable[[], bytes]]:
     return {
         "a way out": lambda: _zipped({f"../../{CANARY}": b"x"}),
         "an absolute path": lambda: _zipped({str(secret.with_name(CANARY)): b"x"}),
-        "names that are no UTF-8": lambda: _zipped({"aé": b"x"}).replace("é".encode(), b"\xff\xfe"),
+        "names that are not UTF-8": lambda: _zipped({"aé": b"x"}).replace("é".encode(), b"\xff\xfe"),
         "a note": lambda: _zipped({".download/a.zip.unpacked.txt": b"x"}),
         "a symbolic link": lambda: _tarred(link),
         "a hard link": lambda: _tarred(hard),

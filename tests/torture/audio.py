@@ -105,7 +105,7 @@ def other_content(rng: random.Random) -> tuple[str, bytes]:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("a.wav", wav(_good(rng)))
     name, content = rng.choice([
-        ("text", b"this is no audio\n" * 50), ("HTML", b"<!DOCTYPE html><html><body>404</body></html>"),
+        ("text", b"this is not an audio\n" * 50), ("HTML", b"<!DOCTYPE html><html><body>404</body></html>"),
         ("zip", archive.getvalue()),
         ("PNG", b"\x89PNG\r\n\x1a\n" + rng.randbytes(500)), ("JSON", b'{"path": 1}'), ("ELF", b"\x7fELF" + rng.randbytes(2000)),
         ("a pickle", b"cos\nsystem\n(S'touch canary'\ntR."), ("a playlist", b"#EXTM3U\nfile:///etc/passwd\n"),

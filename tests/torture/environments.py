@@ -85,7 +85,7 @@ ENVIRONMENTS = {
     "a line break in the path": Environment(folder="a\nb"),
     "quotes and wildcards": Environment(folder="a'b\"c*?[x]{y}$z;&|"),
     "brackets of rich": Environment(folder="[bold]x[/bold] :smile:"),
-    "names that are no UTF-8": Environment(folder=os.fsdecode(b"a\xff\xfeb")),
+    "names that are not UTF-8": Environment(folder=os.fsdecode(b"a\xff\xfeb")),
     "a leading dash": Environment(folder="-rf"),
     "a long path": Environment(folder="/".join(["x" * 100] * 8)),
 }

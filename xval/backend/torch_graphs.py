@@ -51,7 +51,7 @@ class RecordedSteps:
     def __init__(self, model: keras.Model, held: HeldExamples, batch_size: int) -> None:
         self.held = held
         self.batch_size = batch_size
-        self.not_recorded = "" if held.array.is_cuda else "the device is no GPU"
+        self.not_recorded = "" if held.array.is_cuda else "the device is not a GPU"
         self._model = model
         self._device = held.array.device
         self._recorded: dict[tuple[str, int], _Recorded] = {}

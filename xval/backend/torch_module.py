@@ -172,6 +172,6 @@ def check_torch_modules(network: keras.Model) -> None:
     for layer in all_layers(network):
         if isinstance(layer, keras.layers.TorchModuleWrapper) and not isinstance(layer, TorchModule):
             raise SettingsError(
-                f"layer '{layer.name}' is a keras.layers.TorchModuleWrapper, which Keras saves with pickle, so that its model "
+                f"layer '{layer.name}' is a keras.layers.TorchModuleWrapper, which Keras saves with pickle, so its model "
                 "could not be loaded again. Derive it from xval.TorchModule, which is rebuilt by its code"
             )

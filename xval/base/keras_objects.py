@@ -68,7 +68,7 @@ def parse(text: str) -> KerasObject:
         return KerasObject(str(written["module"]), str(written["class_name"]), dict(written["config"]))
     except (ValueError, TypeError, KeyError) as error:
         form = f'{OBJECT_PREFIX}{{"module": "keras.losses", "class_name": "Huber", "config": {{"delta": 2.0}}}}'
-        raise SettingsError(f"{text:.80}: no object of Keras; wanted is a name, or a text such as {form}") from error
+        raise SettingsError(f"{text:.80}: no object of Keras; expected a name, or a text such as {form}") from error
 
 
 def split_texts(text: str) -> tuple[str, ...]:

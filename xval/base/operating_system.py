@@ -163,14 +163,14 @@ def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
     try:
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
     except IsADirectoryError:
-        raise IrregularFileError(errno.EISDIR, "no regular file", str(path)) from None
+        raise IrregularFileError(errno.EISDIR, "not a regular file", str(path)) from None
     status = os.fstat(file.fileno())
     if stat.S_ISREG(status.st_mode) and (most_bytes is None or status.st_size <= most_bytes):
         return file
     file.close()
     if stat.S_ISREG(status.st_mode):
         raise IrregularFileError(errno.EFBIG, f"larger than {most_bytes} bytes, the most that such a file may have", str(path))
-    raise IrregularFileError(errno.EINVAL, "no regular file", str(path))
+    raise IrregularFileError(errno.EINVAL, "not a regular file", str(path))
 
 
 def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:

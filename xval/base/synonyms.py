@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, str] = {
     "n_splits": _FOLDS,
     "n_folds": _FOLDS,
     "n_repeats": "'repeats' for other seeds on the same folds, or 'fold_repeats' for other folds, in Experiment(...)",
-    "scoring": "'monitor', such as val_balanced_accuracy, which chooses the epoch; 'metrics' names further figures",
+    "scoring": "'monitor', such as val_balanced_accuracy, which chooses the epoch; 'metrics' names further metrics",
     "dtype": _PRECISION,
     "dtype_policy": _PRECISION,
     "mixed_precision": _PRECISION,

@@ -72,7 +72,7 @@ class Definition:
         if isinstance(self.node, ast.FunctionDef) and not _accepts(self.node.args, n_positional):
             raise SettingsError(
                 f"'{self.path}': received {self.node.name}({source_of(self.node.args)}) in {self.module.file}, line "
-                f"{self.node.lineno}; {wanted} is wanted."
+                f"{self.node.lineno}; expected {wanted}."
             )
 
 
@@ -146,7 +146,7 @@ def find_module(name: str) -> Module:
             raise SettingsError(_describe_missing(name, parts[: count - 1], parts[count - 1]))
     spec = find_spec(name)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        raise SettingsError(f"'{name}' is no file written in Python; name a module and a function in it.")
+        raise SettingsError(f"'{name}' is not a file written in Python; name a module and a function in it.")
     file = Path(spec.origin)
     try:
         tree = parse_module(file)

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     output: Path = options.output
     if output.suffix not in _FORMATS or not output.absolute().parent.is_dir():
         raise SettingsError(
-            f"--output {output}: a file that ends in {' or '.join(_FORMATS)} is wanted, in a folder that exists."
+            f"--output {output}: expected a file that ends in {' or '.join(_FORMATS)}, in a folder that exists."
         )
     console = make_console()
     model = arguments.load(options, console)

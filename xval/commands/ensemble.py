@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError("--choose goes with --method mean: stacking weighs all members.")
     numbers = _read_numbers(options.instances)
     if options.number is not None and options.number < 1:
-        raise SettingsError(f"--number {options.number}: a whole number from 1 is wanted.")
+        raise SettingsError(f"--number {options.number}: expected a whole number from 1.")
     folder = find_experiment(options.folder)
     _load_backend(folder.settings(numbers[0]) or {})
     from xval.reuse.ensembles.make import make_ensemble
@@ -87,7 +87,7 @@ def _read_numbers(words: Sequence[str]) -> list[int]:
     try:
         return [int(part) for word in words for part in word.split(",")]
     except ValueError as error:
-        raise SettingsError(f"INSTANCES {' '.join(words)}: numbers are wanted, such as 1,3,5.") from error
+        raise SettingsError(f"INSTANCES {' '.join(words)}: expected numbers, such as 1,3,5.") from error
 
 
 def _load_backend(written: dict[str, object]) -> None:

@@ -23,7 +23,7 @@ from xval.results.beside import folder_beside
 if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel
 
-SUMMARY = "test a saved model on labelled data: figures, confusions, items, calibration"
+SUMMARY = "test a saved model on labelled data: metrics, confusions, speakers, calibration"
 
 _PLACE = re.compile(r"(experiment|instance|fold)_\d+")
 

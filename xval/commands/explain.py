@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the pictures, and print a line for each; or print the importance of features."""
     if options.steps < 1:
-        raise SettingsError(f"--steps {options.steps}: a whole number from 1 is wanted.")
+        raise SettingsError(f"--steps {options.steps}: expected a whole number from 1.")
     if options.output is not None and options.output.suffix.lower() in _PICTURES:
-        raise SettingsError(f"--output {options.output}: a folder is wanted, for a picture of each clip, not a picture.")
+        raise SettingsError(f"--output {options.output}: expected a folder, for a picture of each clip, not a picture.")
     console = make_console()
     fold = options.model if options.model.is_dir() else options.model.parent
     model = arguments.load(options, console)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="PATH", help="where to (default: <dataset>_instance_<i>_fold_<k>... beside the results)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an export that is there already")
+    parser.add_argument("--overwrite", action="store_true", help="replace an export that already exists")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ from xval.report.terminal import make_table
 from xval.results.find_experiments import find_experiments
 from xval.results.summaries import list_experiments
 
-SUMMARY = "list the experiments below a folder, with their main figure and state"
+SUMMARY = "list the experiments below a folder, with their main metric and state"
 
 _WIDTH_OF_FILES = 200
 _MOST_CORPORA = 10
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the list, and write it."""
     root = options.folder
     if not root.is_dir():
-        raise ResultsError(f"{root}: no such folder. Wanted is one with experiments, such as results/.")
+        raise ResultsError(f"{root}: no such folder. Expected a folder with experiments, such as results/.")
     experiments = list_experiments(find_experiments(root))
     if not experiments:
         raise ResultsError(f"{root}: there is no experiment in it, nor in the three levels of folders below it.")

@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
     """Make the folder, and say what to do next."""
     folder: Path = options.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"FOLDER {folder}: it is there already, and not empty. Name one that is to be made.")
+        raise SettingsError(f"FOLDER {folder}: it already exists and is not empty. Name one that is to be made.")
     files = {
         "experiments/first.py": _EXPERIMENT,
         "architectures/own_cnn.py": _ARCHITECTURE,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from xval.reuse.inference import SavedModel
 
-SUMMARY = "say what a saved model hears in audio files"
+SUMMARY = "predict audio files with a saved model"
 _TOP_ON_SCREEN = 3
 _N_NAMED = 3
 
@@ -60,10 +60,10 @@ def run(options: argparse.Namespace) -> int:
     if n_cut:
         messages.print(
             f"{counted(n_cut, 'file')} longer than the {model.description.example_s:.3g} s that the model was trained on: it "
-            "heard the begin of each (end_s says how much). --segments hears all."
+            "heard only the beginning of each (end_s says how much). --segments covers all of it."
         )
     if n_silent:
-        messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): what the model says there means nothing.")
+        messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): its answers there mean nothing.")
     if said := _describe_seen(table.attrs["seen"], model):
         messages.print(said)
     if said := _describe_novel(table, model):
@@ -83,7 +83,7 @@ def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
     whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
     verb = "is" if len(seen) == 1 else "are"
     return (
-        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}; the answer there is no test: "
+        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}; the answer there is not a test: "
         f"{first_of(seen, _N_NAMED)}"
     )
 
@@ -100,7 +100,7 @@ def _describe_novel(table: "pd.DataFrame", model: "SavedModel") -> str:
         return ""
     named = first_of([f"{path} ({novelty:.2f})" for path, novelty in novel.items()], _N_NAMED)
     return (
-        f"{counted(len(novel), 'file')} unlike what the model was trained on, so that its answer there means little (novelty "
+        f"{counted(len(novel), 'file')} unlike what the model was trained on, so its answer there means little (novelty "
         f"above 1): {named}."
     )
 
@@ -114,7 +114,7 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
 
     is_wanted, n_classes = n_classes is not None, _TOP_ON_SCREEN if n_classes is None else n_classes
     if n_classes < 1:
-        raise SettingsError(f"--top {n_classes}: a whole number from 1 is wanted.")
+        raise SettingsError(f"--top {n_classes}: expected a whole number from 1.")
     columns = [f"probability_{name}" for name in model.class_names]
     if not columns or columns[0] not in table:
         if is_wanted and len(table):

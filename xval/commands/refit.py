@@ -57,5 +57,5 @@ def run(options: argparse.Namespace) -> int:
 
 def _above_zero(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or int(text) < 1:
-        raise SettingsError(f"received '{text}'; a whole number from 1 is wanted.")
+        raise SettingsError(f"received '{text}'; expected a whole number from 1.")
     return int(text)

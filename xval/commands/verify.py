@@ -63,4 +63,4 @@ def _speaker(path: str, pattern: str | None) -> str:
             raise SettingsError(f"--speaker-pattern {pattern}: finds nothing in '{path}'.")
         return speaker_match.group(1)
     except (re.error, IndexError) as error:
-        raise SettingsError(f"--speaker-pattern {pattern}: a regular expression with one group is wanted ({error}).") from error
+        raise SettingsError(f"--speaker-pattern {pattern}: expected a regular expression with one group ({error}).") from error

@@ -66,5 +66,5 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     try:
         load_folds(folder, settings.model_copy(update={"fold_repeats": N_DEALS}))
     except FoldsError:
-        return 1, f"since the items cannot be dealt {N_DEALS} times"
+        return 1, f"since the items cannot be split {N_DEALS} times"
     return N_DEALS, f"since {trained}, at most {MOST_TRAINED}"

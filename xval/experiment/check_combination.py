@@ -56,7 +56,7 @@ def check_combined_models(
     check_skops(COMBINATION)
     if corpus.is_custom and options.basic_features:
         raise SettingsError(
-            f"basic_features are computed from audio, and dataset '{corpus.dataset}' was made of arrays "
+            f"basic_features are computed from audio, and dataset '{corpus.dataset}' was made from arrays "
             "(preprocessing.store.write). Set basic_features=False, and combine models"
         )
     known = to_come or {}

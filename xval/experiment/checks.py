@@ -114,7 +114,7 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
         without_effect = [name for name in without_effect if name not in ("n_fft", "hop_length")]
     if features.features == "waveform" and features.frontend == "none" and without_effect:
         raise SettingsError(
-            f"'{without_effect[0]}' is set, but the model reads the samples themselves (features=waveform, frontend=none), on "
+            f"'{without_effect[0]}' is set, but the model reads raw samples (features=waveform, frontend=none), on "
             "which it has no effect. Set frontend to logmel or stft, or leave it out."
         )
     if features.features == "embedding" and without_effect:

@@ -71,7 +71,7 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument(
         "--take-over",
         action="store_true",
-        help="go on with the results of another script, such as this one before it was renamed",
+        help="continue the results of another script, such as this one before it was renamed",
     )
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
     parser.add_argument("--details", action="store_true", help="end with every finding explained, not with three lines alone")
@@ -90,7 +90,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
     for text in options.overrides:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise SettingsError(f"--set: received '{text}'; KEY=VALUE is wanted, such as --set learning_rate=0.01.")
+            raise SettingsError(f"--set: received '{text}'; expected KEY=VALUE, such as --set learning_rate=0.01.")
         overrides[name.strip()] = value.strip()
     if options.where is not None:
         try:
@@ -142,7 +142,7 @@ def _whole_number(text: str, name: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise SettingsError(f"{name}: received '{text}'; a whole number is wanted.") from None
+        raise SettingsError(f"{name}: received '{text}'; expected a whole number.") from None
 
 
 if __name__ == "__main__":

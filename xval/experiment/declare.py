@@ -46,7 +46,7 @@ class Experiment:
 
     def __init__(self, description: str, **parameters: object) -> None:
         if not isinstance(description, str):
-            raise SettingsError(f"Experiment: a description is wanted, one sentence; received {description!r:.60}.")
+            raise SettingsError(f"Experiment: expected a description, one sentence; received {description!r:.60}.")
         script = _script()
         name = _relative(script) if script else "notebook" if hasattr(builtins, "__IPYTHON__") else "session"
         self._declaration = Declaration(name, str(script or ""), description, dict(parameters))
@@ -77,7 +77,7 @@ class Experiment:
             self._declaration.instances[number] = parse_assignments(parameters, where)
         else:
             raise SettingsError(
-                f"{where}: a dict of parameters or a list of 'name=\"value\"' texts is wanted; received {parameters!r:.60}."
+                f"{where}: expected a dict of parameters or a list of 'name=\"value\"' texts; received {parameters!r:.60}."
             )
 
     @property

@@ -107,7 +107,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: Request, conso
     path = _model_path(folder, instance)
     parameters = chosen.job.parameters if chosen else instance.parameters
     if not request.overwrite and is_there(folder, instance, folds, refit, parameters):
-        console.print(f"Nothing to do: {path} is there, trained with these settings (--overwrite trains it again).")
+        console.print(f"Nothing to do: {path} exists, with these settings (--overwrite trains it again).")
     else:
         job = chosen.job if chosen else make_job()[0]
         slot = _make_slots(instance, request, console)[0]
@@ -122,7 +122,7 @@ def _print_copies_used(folder: ExperimentFolder, instance: Instance, console: Co
     places = (Path(place) for place in own_folders(instance.settings.own_modules()))
     copies = [str(place) for place in places if place.is_relative_to((folder.path / "code").resolve())]
     if copies:
-        console.print(f"Modules of your own are read from the copy in {', '.join(copies)}: where they lay, they are not.")
+        console.print(f"Modules of your own are read from the copy in {', '.join(copies)}: they are no longer where they were.")
 
 
 def _model_path(folder: ExperimentFolder, instance: Instance) -> Path:
@@ -153,7 +153,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     if code := [text for text in dict.fromkeys(texts) if text]:
         raise ResultsError(
             f"{folder.instance_folder(instance.number)}: its folds ran on other code than there is now: {'; '.join(code)}. "
-            "Put the code back, or run the instance again with --overwrite; a final model is one that its folds have tested."
+            "Restore the code, or run the instance again with --overwrite; a final model is one that its folds have tested."
         )
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], count_repeats(instance.parameters))
     records = done_jobs(folder, instance, folds, sorted({*wanted, *folder.jobs(instance.number)}))
@@ -172,7 +172,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     if changed:
         raise ResultsError(
             f"instance {instance.number}: another model lies at {name_model(instance.settings)} than the one that "
-            f"{'; '.join(changed)} started from. Put that one back, or run the instance again with --overwrite."
+            f"{'; '.join(changed)} started from. Restore that one, or run the instance again with --overwrite."
         )
     return records
 
@@ -216,7 +216,7 @@ def _make_job(
     corpus = open_corpus(settings.dataset, request.data_folder or Path(settings.data_folder))
     if corpus.index_hash != folds.index_hash:
         raise ResultsError(
-            f"corpus '{settings.dataset}' in {corpus.folder} is not the one that the folds were dealt from. Name the folder of "
+            f"corpus '{settings.dataset}' in {corpus.folder} is not the one that the folds were made from. Name the folder of "
             "that one with --data-folder, or run the experiment again with --overwrite."
         )
     fold = all_items(folds, settings, with_columns(corpus.index, corpus.folder))
@@ -232,7 +232,7 @@ def _make_job(
     scripts = sorted((code_folder / ran[-1] / "script").glob("*.py"))  # none: it is among the experiments of the project
     code = snapshot.take_snapshot(code_folder, scripts[0] if scripts else Path(), sorted(instance.settings.own_modules()))
     if code.name not in ran:
-        console.print(f"The code has changed since the folds ran: code/{', code/'.join(ran)}, now code/{code.name}.")
+        console.print(f"The code has changed since the folds were run: code/{', code/'.join(ran)}, now code/{code.name}.")
     job = Job(
         experiment_folder=str(folder.path.resolve()),
         code_folder=str(code.resolve()),

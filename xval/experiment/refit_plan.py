@@ -28,7 +28,7 @@ from xval.settings.resolve import Instance
 
 _EXPECTED_NOTE = (
     "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
-    "what cross-validation estimates for a model that is trained so; it is no test of this model. If the instance was chosen "
+    "what cross-validation estimates for a model trained like this; it is not a test of this model. If the instance was chosen "
     "among several, it is too good on average, and the nested value in results.xlsx estimates choice and training together."
 )
 
@@ -102,7 +102,7 @@ def is_there(
         changes.append(f"another model lay at {name_model(instance.settings)}")
     if changes:
         raise ResultsError(
-            f"{folder.fold_folder(instance.number, ALL_ITEMS)}: a final model is there that was trained otherwise: "
+            f"{folder.fold_folder(instance.number, ALL_ITEMS)}: a final model is there that was trained differently: "
             f"{'; '.join(changes)}. Keep it, or replace it with --overwrite."
         )
     return True

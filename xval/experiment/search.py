@@ -39,7 +39,7 @@ def check_search(instances: Sequence[Instance]) -> None:
     """Refuse a search where Optuna is not installed, or its data base cannot be opened."""
     searched = [instance.number for instance in instances if instance.settings.search]
     if searched and find_spec("optuna") is None:
-        raise SettingsError(f"instance {searched[0]}: a search needs Optuna: {how_to_install('search')}.")
+        raise SettingsError(f"instance {searched[0]}: a search needs Optuna. Install it: {how_to_install('search')}.")
     if searched and (url := instances[0].settings.search_storage):
         open_storage(url)
 

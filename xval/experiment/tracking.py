@@ -77,7 +77,7 @@ class Tracking(Observer):
                     tracker.log(entry)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
                 self._has_stopped = True
-                message = f"tracking has stopped: {one_line(error)}. The run goes on; its results are in {self._folder.path}."
+                message = f"tracking has stopped: {one_line(error)}. The run continues; its results are in {self._folder.path}."
                 self._console.print(message, style="red", soft_wrap=True, markup=False)
 
 

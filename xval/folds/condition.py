@@ -84,7 +84,7 @@ class Condition:
         try:
             return parse_expression(text), columns
         except (SyntaxError, ValueError) as error:
-            raise self._fault("it is no expression") from error
+            raise self._fault("it is not an expression") from error
 
     def _fault(self, what: str) -> SettingsError:
         shown = self.text if len(self.text) <= _N_SHOWN else f"{self.text[:_N_SHOWN]}..."
@@ -104,7 +104,7 @@ class Condition:
                     self._check_comparison(left, kind, right)
                     left = right
             case _:
-                raise self._fault(f"'{source_of(node)}' is no comparison")
+                raise self._fault(f"'{source_of(node)}' is not a comparison")
 
     def _check_comparison(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> None:
         if isinstance(kind, ast.In | ast.NotIn):
@@ -113,7 +113,7 @@ class Condition:
             for element in right.elts:
                 self._constant(element)
         elif type(kind) not in _COMPARISONS:
-            raise self._fault("'is' is no comparison of values")
+            raise self._fault("'is' is not a comparison of values")
         elif isinstance(left, ast.Name) == isinstance(right, ast.Name):
             raise self._fault("a column is compared with a text or a number")
         else:

@@ -43,7 +43,7 @@ def add_deals(
         else:
             why = f" Some were refused: {error}" if error else ""
             raise FoldsError(
-                f"fold_repeats={n_deals}: the items can be dealt into {len(first)} folds in {counted(number - 1, 'way')}, as "
+                f"fold_repeats={n_deals}: the items can be split into {len(first)} folds in {counted(number - 1, 'way')}, as "
                 f"far as {_MOST_TRIES} tries found. Use fold_repeats={number - 1}, fewer folds, or repeats, which train the "
                 f"same folds with other seeds.{why}"
             )

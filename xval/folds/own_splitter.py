@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NOT_OF_ITEMS = {"clip", "path", "audio_hash", "augmented", "source_clip", "start_s", "end_s", "duration_s", "item"}
-_WANTED = "a list is wanted, with a fold as {'test': items, 'validation': items}, (test, validation) or its test items"
+_WANTED = "expected a list, with a fold as {'test': items, 'validation': items}, (test, validation) or its test items"
 
 
 def hash_source(path: str) -> str:
@@ -120,7 +120,7 @@ def _load(path: str) -> Any:
             raise FoldsError(f"the class needs arguments ({error}); make the object in the module and name that.") from error
     if not callable(part) and not hasattr(part, "split"):
         raise FoldsError(
-            f"received {part!r:.60}; a function of a table of items is wanted, or an object with split(X, y, groups)."
+            f"received {part!r:.60}; expected a function of a table of items, or an object with split(X, y, groups)."
         )
     return part
 
@@ -139,9 +139,7 @@ def _read_fold(fold: object, number: int) -> Split:
     sides: Sequence[object] = (fold,)
     if isinstance(fold, Mapping):
         if "test" not in fold or set(fold) - {"test", "validation"}:
-            raise FoldsError(
-                f"fold {number}: received the keys {first_of(fold)}; wanted is test, allowed besides is validation."
-            )
+            raise FoldsError(f"fold {number}: received the keys {first_of(fold)}; expected test, and optionally validation.")
         sides = (fold["test"], fold.get("validation", ()))
     elif isinstance(fold, tuple) and not any(isinstance(part, str) for part in fold):
         sides = fold
@@ -179,7 +177,7 @@ def _positions(side: object, number: int, n_clips: int) -> np.ndarray:
         or positions.dtype.kind not in "iu"
         or (positions.size and not 0 <= positions.min() <= positions.max() < n_clips)
     ):
-        raise FoldsError(f"fold {number}: received {side!r:.60}; positions of the {n_clips} clips are wanted, from 0.")
+        raise FoldsError(f"fold {number}: received {side!r:.60}; expected positions of the {n_clips} clips, from 0.")
     return positions
 
 

@@ -119,7 +119,7 @@ class FoldCheckpoints(Observer):
         """Say that a checkpoint is of no use, and remove it."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
-        self.say(f"begins again, its checkpoint is of no use: {reason}")
+        self.say(f"begins again, its checkpoint cannot be used: {reason}")
 
     def go_on(self) -> None:
         """Set the parts to the checkpoint once more, because the begin of their training has changed them."""

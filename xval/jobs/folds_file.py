@@ -22,7 +22,7 @@ from xval.results.read import read_folds
 from xval.settings.schema import Settings
 
 SPLITTER_CHANGES = {
-    "splitter_source": "the source of the splitter has changed",
+    "splitter_source": "the code of the splitter has changed",
     "splitter_columns": "the further columns of the corpus have changed",
 }
 """What folds.json has of a splitter of the user's own, by hashes, and what it means that one is another."""

@@ -224,7 +224,7 @@ def remove_leftovers(job: Job, *, until: float = 0.0) -> None:
 def _read(path: Path) -> dict[str, Any]:
     content = read_json(path)
     if content is None:
-        raise ResultsError(f"{path}: there is no such file. Wanted is a job file, <experiment>/jobs/instance_1_fold_1.json.")
+        raise ResultsError(f"{path}: there is no such file. Expected a job file, <experiment>/jobs/instance_1_fold_1.json.")
     return content
 
 

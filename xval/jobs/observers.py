@@ -118,7 +118,7 @@ class Observers:
                 self.has_ended_training |= getattr(observer, method)(*content) is True
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the job is not to blame
                 self._of_xval.remove(observer)
-                self.note(f"{type(observer).__name__} has stopped: {one_line(error)}. The job goes on.")
+                self.note(f"{type(observer).__name__} has stopped: {one_line(error)}. The job continues.")
 
 
 class WatchedJobs:

@@ -227,7 +227,7 @@ def _describe_difference(
         settings.append(f"--set backend={ran_on} goes on with the former one{missing}")
     what = " and ".join(name for name, changes in (("settings", settings), ("code", code)) if changes)
     remedy = (
-        "Put the code back, give the new code a name and an instance number of its own,"
+        "Restore the code, give the new code a name and an instance number of its own,"
         if code
         else "Give the new settings another instance number,"
     )

@@ -52,5 +52,5 @@ def check_zeros_and_ones(targets: NDArray[Any], task_type: str) -> None:
     """Refuse targets of labels that are neither 0 nor 1."""
     if not np.isin(targets, (0, 1)).all():
         raise JobError(
-            f"metrics of {task_type}: received targets from {targets.min():g} to {targets.max():g}; 0 and 1 are wanted."
+            f"metrics of {task_type}: received targets from {targets.min():g} to {targets.max():g}; expected 0 and 1."
         )

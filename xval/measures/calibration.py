@@ -65,11 +65,11 @@ def measure_calibration(targets: NDArray[Any], probabilities: NDArray[Any], *, n
     if probabilities.ndim != 2 or targets.shape != probabilities.shape[:1] or not len(targets) or n_bins < 1:
         raise JobError(
             f"calibration: received targets {targets.shape}, probabilities {probabilities.shape} and {n_bins} bins; "
-            "(n_examples,), (n_examples, n_classes), at least one example, and 1 bin or more are wanted."
+            "expected (n_examples,), (n_examples, n_classes), at least one example, and 1 bin or more."
         )
     wide = probabilities.astype(np.float64)
     if not are_probabilities(wide):
-        raise JobError(f"calibration: received probabilities from {wide.min():g} to {wide.max():g}; 0 to 1 are wanted.")
+        raise JobError(f"calibration: received probabilities from {wide.min():g} to {wide.max():g}; expected 0 to 1.")
     confidences = np.minimum(wide.max(axis=1), 1.0)
     is_right = wide.argmax(axis=1) == targets
     edges = np.linspace(0, 1, n_bins + 1)

@@ -78,7 +78,7 @@ def read_renames(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         before, equals, after = (part.strip() for part in pair.partition("="))
         if not before or not equals or not after:
-            raise SettingsError(f"--rename {pair}: LABEL=CLASS is wanted, such as --rename Dog=dog")
+            raise SettingsError(f"--rename {pair}: expected LABEL=CLASS, such as --rename Dog=dog")
         if renames.setdefault(before, after) != after:
             raise SettingsError(f"--rename {pair}: '{before}' becomes '{renames[before]}' already.")
     return renames
@@ -152,7 +152,7 @@ def match_targets(data: LabelledData, target_names: Sequence[str]) -> NDArray[np
     if lacking:
         raise CorpusError(
             f"{data.name}: has no numbers for the target '{lacking[0]}' of the model. It has: {', '.join(columns)}; "
-            f"wanted are the columns {', '.join(f'label:{name}' for name in target_names)}."
+            f"expected the columns {', '.join(f'label:{name}' for name in target_names)}."
         )
     return data.table[[columns[name] for name in target_names]].to_numpy(np.float32)
 

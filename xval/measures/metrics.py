@@ -201,7 +201,7 @@ def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], ch
     if len(targets) == 0 or len(targets) != len(predictions):
         raise JobError(
             f"metrics of {task_type}: received {len(targets)} targets and {len(predictions)} predictions; "
-            f"as many of both are wanted, at least one."
+            f"expected as many of both, at least one."
         )
     undefined = int(np.sum(~np.isfinite(predictions.reshape(len(predictions), -1)).all(axis=1)))
     if undefined:

@@ -102,7 +102,7 @@ def _describe(name: str) -> _Described:
         second = next(iter([*arguments][1:]), "")
         if not _suffix(name) or second not in (*_PROBABILITIES, *_LABELS):
             raise SettingsError(
-                f"metric '{SKLEARN}{name}': scikit-learn does not say whether more of it is better, or it gives no number. "
+                f"metric '{SKLEARN}{name}': scikit-learn does not say whether higher is better, or it gives no number. "
                 "Write a function that does under @metric(higher_is_better=...) (from xval import metric), and name that."
             )
         higher_is_better, wants_probabilities = _HIGHER_IS_BETTER[_suffix(name)], second in _PROBABILITIES

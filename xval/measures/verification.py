@@ -52,7 +52,7 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
     lengths = np.linalg.norm(embeddings, axis=1)
     if len(embeddings) != len(speakers) or not (np.isfinite(lengths) & (lengths > 0)).all():
         raise SettingsError(
-            f"verification: received {len(embeddings)} embeddings and {len(speakers)} speakers; as many of both are wanted, "
+            f"verification: received {len(embeddings)} embeddings and {len(speakers)} speakers; expected as many of both, "
             "and no embedding that is NaN, infinite or 0."
         )
     first, second = _pairs(len(speakers), most_trials)
@@ -62,7 +62,7 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
     if n_same in (0, len(is_same)):
         raise SettingsError(
             f"verification: received {len(speakers)} recordings of {counted(len(set(codes.tolist())), 'speaker')}, {n_same} of "
-            f"{len(is_same)} pairs with the same one; some with the same and some with two are wanted."
+            f"{len(is_same)} pairs with the same one; expected some with the same and some with two."
         )
     units = embeddings / lengths[:, np.newaxis]
     scores = np.concatenate(

@@ -82,7 +82,7 @@ def build_model(
             raise SettingsError(f"{user_code.describe_place(error)}{advice}") from error
         raise
     if not isinstance(network, keras.Model):
-        raise SettingsError(f"its build() gave {type(network).__name__}; a keras.Model is wanted")
+        raise SettingsError(f"its build() gave {type(network).__name__}; expected a keras.Model")
     check_torch_modules(network)
     network, lines = linear_end(network, settings)
     for line in lines:

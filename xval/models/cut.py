@@ -107,7 +107,7 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
             is_functional = isinstance(getattr(layer, "input", None), keras.KerasTensor)
             if not is_functional or any(isinstance(inner, keras.Model) for inner in layer.layers):
                 raise SettingsError(
-                    f"{where}: the layers of its network '{layer.name}' cannot be counted, because it is no plain functional "
+                    f"{where}: the layers of its network '{layer.name}' cannot be counted, as it is not a plain functional "
                     "Keras model. Set layers_dropped=0 for its predictions."
                 )
             return chain[:position], layer

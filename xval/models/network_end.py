@@ -160,4 +160,4 @@ def _describe_misfit(network: keras.Model, settings: Settings) -> str | None:
         reason = "the features that it rebuilds are normalised, and go beyond that"
     else:
         return None
-    return f"its network ends in {name}, so that its answers are numbers {_ANSWERS_OF[name]}: {reason}. Leave {name} out"
+    return f"its network ends in {name}, so its answers are numbers {_ANSWERS_OF[name]}: {reason}. Leave {name} out"

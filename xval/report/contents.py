@@ -123,7 +123,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
     corpus, sound_note = _open_corpus(instances[0], folds, request.data_folder)
     sounds = None
     if corpus is not None and corpus.is_custom:
-        sound_note = "The examples of this corpus were handed in as arrays, so there is no audio to listen to."
+        sound_note = "The examples of this corpus were given as arrays, so there is no audio to listen to."
     elif not request.with_audio or any(instance.parameters.get("page") == "without_audio" for instance in instances):
         sound_note = "This page has no audio."
     elif corpus is not None and errors_of is not None:

@@ -214,7 +214,7 @@ def _describe_selected(contents: PageContents) -> str:
         return ""
     kind = settings.features if settings.frontend == "none" else f"{settings.features}, {settings.frontend} in the network"
     is_custom = any(record["store"] == CUSTOM for record in contents.by_number[selected].folds.values())
-    features = "features handed in as arrays" if is_custom else f"features {kind} at {settings.sample_rate_hz} Hz"
+    features = "features given as arrays" if is_custom else f"features {kind} at {settings.sample_rate_hz} Hz"
     if not trains_network(settings.architecture):
         return f"The selected instance {selected} is {settings.architecture} ({features})."
     return (
@@ -261,7 +261,7 @@ def _describe_values(contents: PageContents) -> str:
         selected = f" An instance was selected by the best mean {figure}; test values chose nothing."
         if len(contents.folds.plan.folds) > 1:
             selected += (
-                " The mean validation value uses items that other folds test, so that the test value of the selected "
+                " The mean validation value uses items that other folds test, so the test value of the selected "
                 "instance is too good (Varma & Simon, 2006)."
             )
     decision = item_decision_of(contents.instances)

@@ -46,7 +46,7 @@ def read_output(text: str | None) -> Output:
     path = Path(text)
     kind = (path.suffix[1:] or path.name).lower()
     if kind not in _FORMATS:
-        raise SettingsError(f"--output {text}: csv, json or xlsx is wanted, or a file whose name ends in one of them.")
+        raise SettingsError(f"--output {text}: expected csv, json or xlsx, or a file whose name ends in one of them.")
     if not path.suffix:
         return Output(kind, Path("predictions.xlsx") if kind == "xlsx" else None)
     if not path.absolute().parent.is_dir():

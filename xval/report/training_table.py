@@ -55,7 +55,7 @@ def _belongs(name: str, instance: InstanceResults) -> bool:
     settings, scope = instance.settings, scope_of(name)
     if name in FeatureSettings.model_fields:
         is_custom = any(record.get("store") == CUSTOM for record in instance.folds.values())
-        return not is_custom and name in settings.feature_settings().in_use()
+        return not is_custom and name in settings.in_use()
     if scope & (Scope.EXPERIMENT | Scope.UNHASHED | Scope.WORDS):
         return False
     if Scope.FRAMES in scope:

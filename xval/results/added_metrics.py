@@ -185,7 +185,7 @@ def _why_not(task: Task, name: str, records: Sequence[Record]) -> str:
     if name == "loss":
         return "the loss is Keras's, and is computed while a model trains"
     if name in task.final_metrics:
-        return "of the figures of events, and of those at thresholds, finished experiments have those of their records alone"
+        return "for events and at thresholds, finished experiments have only the metrics of their records"
     if keras_names.match(name, task.keras_metrics):
         return "it is a metric of Keras, which is not loaded here"
     return f"unknown metric of {task.name}"

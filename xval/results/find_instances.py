@@ -51,7 +51,7 @@ def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
     chosen = JobKey.of_folder(int(named.group(1)), parts[1]) if named and len(parts) == 2 else None
     if named is None or (parts[1:] and chosen is None):
         raise ResultsError(
-            f"{path}: wanted is the folder of an experiment, an instance or a fold. The experiment is {experiment.path}."
+            f"{path}: expected the folder of an experiment, an instance or a fold. The experiment is {experiment.path}."
         )
     return experiment, [int(named.group(1))], chosen
 

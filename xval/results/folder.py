@@ -258,12 +258,12 @@ def find_experiment(path: Path) -> ExperimentFolder:
         ResultsError: The path does not exist, or lies in no results folder.
     """
     if not path.exists():
-        raise ResultsError(f"{path}: no such folder. Wanted is results/<dataset>/experiment_<n>.")
+        raise ResultsError(f"{path}: no such folder. Expected results/<dataset>/experiment_<n>.")
     for folder in (path, *path.resolve().parents):
         if (folder / "folds.json").is_file():
             return ExperimentFolder(folder)
     raise ResultsError(
-        f"{path}: holds no results of an experiment (no folds.json). Wanted is results/<dataset>/experiment_<n>.{_nearby(path)}"
+        f"{path}: holds no results of an experiment (no folds.json). Expected results/<dataset>/experiment_<n>.{_nearby(path)}"
     )
 
 

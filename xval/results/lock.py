@@ -38,7 +38,7 @@ def read_lease_s(folder: Path) -> float | None:
     lease_s = written.get("lease_s")
     if not isinstance(lease_s, int | float) or not isfinite(lease_s) or lease_s <= 0:
         raise ResultsError(
-            f"{folder / _LEASES}: lease_s={lease_s!r:.60}; wanted is a number of seconds above 0. Delete the file "
+            f"{folder / _LEASES}: lease_s={lease_s!r:.60}; expected a number of seconds above 0. Delete the file "
             "while nothing of the experiment runs; the next run with lock=lease writes it anew."
         )
     return lease_s

@@ -202,5 +202,5 @@ def _declared(module: user_code.Module) -> dict[str, object]:
                 declared[target.id] = read_literal(value)
             except ValueError as error:
                 place = f"{module.file}, line {node.lineno}: {source_of(node)}"
-                raise SettingsError(f"{place}: a literal is wanted, which is read without running the file.") from error
+                raise SettingsError(f"{place}: expected a literal, which is read without running the file.") from error
     return declared

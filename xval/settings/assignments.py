@@ -16,12 +16,12 @@ def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, objec
         name, equals, literal = str(text).partition("=")
         name = name.strip()
         if not equals or not name.isidentifier():
-            raise SettingsError(f"{where}: received {text!r}; an assignment such as 'learning_rate=\"0.001\"' is wanted.")
+            raise SettingsError(f"{where}: received {text!r}; expected an assignment such as 'learning_rate=\"0.001\"'.")
         try:
             value = read_literal(literal.strip())
         except (ValueError, SyntaxError) as error:
             raise SettingsError(
-                f'{where}: the value of {text!r} is no literal; write a number or a quoted text: {name}="...".'
+                f'{where}: the value of {text!r} is not a literal; write a number or a quoted text: {name}="...".'
             ) from error
         if name in values:
             raise SettingsError(f"{where}: '{name}' comes twice.")

@@ -48,9 +48,9 @@ def value_faults(option: str, value: Any) -> list[str]:
     """Return what is wrong with the values of an option: none, one twice, or one out of range."""
     values: Sequence[Any] = value if isinstance(value, tuple) else (value,)
     if not values:
-        return [f"{option}: is empty; one value or more is wanted"]
+        return [f"{option}: is empty; expected one value or more"]
     if len(set(values)) < len(values):
-        return [f"{option}: received {value}; a value comes twice"]
+        return [f"{option}: received {value}; a value appears twice"]
     least = _LEAST.get(option)
     if least is not None and min(values) < least:
         return [f"{option}: received {min(values):.9g}; allowed: {least} or more"]

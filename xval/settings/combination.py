@@ -43,9 +43,9 @@ def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]
     lines += value_faults("layers_dropped", options.layers_dropped) + value_faults("pca_components", options.pca_components)
     for path in models:
         if not path.endswith(".keras"):
-            lines.append(f"models: received '{path}'; the path of a model.keras is wanted, as a run leaves it in fold_<k>/")
+            lines.append(f"models: received '{path}'; expected the path of a model.keras, as a run leaves it in fold_<k>/")
         if set("{}") & set(path.replace(_FOLD, "")):
             lines.append(f"models: received '{path}'; {_FOLD} is the only thing in braces that is replaced")
     if len(set(models)) < len(models):
-        lines.append("models: a path comes twice; its features would count twice")
+        lines.append("models: a path appears twice; its features would count twice")
     return lines

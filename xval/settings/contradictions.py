@@ -132,7 +132,9 @@ def _check_monitor(settings: Settings) -> None:
     if settings.monitor.removeprefix("val_") in task.final_metrics:
         raise ValueError(f"monitor '{settings.monitor}': {task.why_final}: {', '.join(monitors)}")
     if settings.monitor not in monitors:
-        raise ValueError(f"monitor '{settings.monitor}' is produced by no metric. {suggestion(settings.monitor, monitors)}")
+        raise ValueError(
+            f"monitor '{settings.monitor}' is not produced by any metric. {suggestion(settings.monitor, monitors)}"
+        )
 
 
 def _check_training(settings: Settings) -> None:
@@ -170,7 +172,7 @@ def _check_item_scaling(settings: Settings) -> None:
 def _check_callbacks(settings: Settings) -> None:
     for name in further_metrics.split_names(settings.callbacks or "auto"):
         if not user_code.is_dotted(name):
-            raise SettingsError(f"callbacks: '{name}' is no dotted path. {user_code.HOW_TO_NAME}")
+            raise SettingsError(f"callbacks: '{name}' is not a dotted path. {user_code.HOW_TO_NAME}")
         user_code.find_definition(name).check_signature(0, "callback()")
 
 
@@ -285,10 +287,10 @@ def _check_augmentation(settings: Settings) -> None:
         why = "changes features before they are scaled, and normalization='per_item' scales them before the network reads them"
         _refuse(settings, ("augment_gain_db", *of_recorders), f"{why}; set it to 0 or none")
     if settings.augment_gain_db and settings.features != "mfcc" and settings.normalization == "per_clip":
-        raise ValueError("augment_gain_db has no effect with normalization='per_clip', which takes the gain out again")
+        raise ValueError("augment_gain_db has no effect with normalization='per_clip', which removes the gain")
     has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not (is_waveform and settings.frontend == "none"))
     if settings.augment_gain_db and settings.db_reference == "max" and has_decibels:
-        raise ValueError("augment_gain_db contradicts db_reference='max', which takes the loudness out of the features")
+        raise ValueError("augment_gain_db contradicts db_reference='max', which removes the loudness from the features")
 
 
 def _refuse(settings: Settings, names: Iterable[str], why: str) -> None:

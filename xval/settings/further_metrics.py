@@ -94,7 +94,7 @@ def load(task_type: str, text: str) -> dict[str, Metric]:
         elif user_code.is_dotted(written):
             function = user_code.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
-                raise SettingsError(f"metric '{written}' is no function that says whether more is better; {_HOW_TO_SAY}.")
+                raise SettingsError(f"metric '{written}' does not say whether higher is better; {_HOW_TO_SAY}.")
             declared = getattr(function, "metric", None)
             further[name] = declared._replace(function=function) if isinstance(declared, Metric) else Metric(function, higher)
         else:
@@ -128,8 +128,8 @@ def check_direction(task: Task, name: str, metric: Metric, n_outputs: int) -> No
     is_alike = math.isclose(perfect_value, constant_value, rel_tol=_UNSURE, abs_tol=_UNSURE)
     if known and not is_alike and (perfect_value > constant_value) != metric.higher_is_better:
         raise SettingsError(
-            f"metric '{name}': of a perfect answer it is {perfect_value:.4g}, of a constant one {constant_value:.4g}, and with "
-            f"higher_is_better={metric.higher_is_better} the constant one is better. If it is computed as meant, write "
+            f"metric '{name}': a perfect answer gets {perfect_value:.4g}, a constant one {constant_value:.4g}, and with "
+            f"higher_is_better={metric.higher_is_better} the constant one would be better. If this is intended, write "
             f"@metric(higher_is_better={not metric.higher_is_better}) above it."
         )
 
@@ -164,7 +164,7 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
         keras_name = keras_names.match(class_name, task.keras_metrics)
         if keras_name is None and class_name not in keras_names.SCORES:
             raise SettingsError(
-                f"metric {class_name}: it is not known whether more of it is better. Write a function of targets and "
+                f"metric {class_name}: it is not known whether higher is better. Write a function of targets and "
                 f"predictions that returns it, and {_HOW_TO_SAY}."
             )
         return short_name(name), keras_name is None or task.keras_metrics[keras_name].higher_is_better
@@ -191,10 +191,10 @@ def _own_direction(path: str) -> tuple[str, bool]:
         for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
             if keyword.arg == "higher_is_better":
                 return name, _truth(path, keyword.value)
-    raise SettingsError(f"metric '{path}' does not say whether more of it is better; {_HOW_TO_SAY}.")
+    raise SettingsError(f"metric '{path}' does not say whether higher is better; {_HOW_TO_SAY}.")
 
 
 def _truth(path: str, value: ast.expr) -> bool:
     if isinstance(value, ast.Constant) and isinstance(value.value, bool):
         return value.value
-    raise SettingsError(f"metric '{path}': higher_is_better={source_of(value)}; True or False is wanted.")
+    raise SettingsError(f"metric '{path}': higher_is_better={source_of(value)}; expected True or False.")

@@ -31,7 +31,7 @@ _USUAL_REDUCTIONS = ("sum_over_batch_size", "mean", "auto", None)
 
 _IN_PLACE_OF = {
     "ModelCheckpoint": "leave it out: the model of each fold's best epoch is saved, as 'monitor' chooses it",
-    "BackupAndRestore": "leave it out: a run that was stopped goes on from its checkpoints (checkpoint_minutes)",
+    "BackupAndRestore": "leave it out: a stopped run continues from its checkpoints (checkpoint_minutes)",
     "TerminateOnNaN": "leave it out: a loss of NaN ends the fold",
     "CSVLogger": "leave it out: each fold has its history.csv",
     "History": "leave it out: each fold has its history.csv",
@@ -267,7 +267,7 @@ def _name_of_sklearn(setting: str, class_name: str, *, is_object: bool) -> str:
     if setting == "architecture":
         estimator = estimator_name(class_name)
         if estimator is None:
-            raise SettingsError(f"{class_name} is none of the estimators here. {suggestion(class_name, CLASSICAL)}")
+            raise SettingsError(f"{class_name} is not one of the estimators here. {suggestion(class_name, CLASSICAL)}")
         if is_object:
             raise SettingsError(f"write architecture='{estimator}'; its options are parameters beside it (docs/baselines.md).")
         return estimator

@@ -39,9 +39,9 @@ def parse_address(text: str) -> ModelAddress:
     match = _ADDRESS.fullmatch(text)
     if match is None or not unquote(text).isprintable():
         raise SettingsError(
-            f"initial_model={text!r}: a model from elsewhere is wanted as http://, https:// or file://, its path ending in "
+            f"initial_model={text!r}: expected a model from elsewhere as http://, https:// or file://, its path ending in "
             ".keras, with its checksum behind it: #sha256=<64 hexadecimal digits> (sha256sum FILE prints them)"
         )
     if set("{}") & set(text):
-        raise SettingsError(f"initial_model={text!r}: one address has one checksum, so that {{fold}} cannot stand in it")
+        raise SettingsError(f"initial_model={text!r}: one address has one checksum, so {{fold}} is not allowed in it")
     return ModelAddress(match["url"], match["sha256"].lower())

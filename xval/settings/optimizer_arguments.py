@@ -67,7 +67,7 @@ def check_arguments(optimizer: str, text: str | None) -> None:
             if isinstance(default, kind):
                 if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
                     raise SettingsError(
-                        f"{PREFIX}{name}={value!r}: optimizer '{optimizer}' wants {wanted} (default: {default!r})"
+                        f"{PREFIX}{name}={value!r}: optimizer '{optimizer}' expects {wanted} (default: {default!r})"
                     )
                 break
 

@@ -58,7 +58,7 @@ def check_options(settings: Settings) -> None:
         )
     if "momentum" in given and not user_code.is_dotted(optimizer) and optimizer not in WITH_MOMENTUM:
         raise SettingsError(
-            f"momentum={settings.momentum}: optimizer '{optimizer}' has none; those that do: {', '.join(WITH_MOMENTUM)}"
+            f"momentum={settings.momentum}: optimizer '{optimizer}' has no momentum; these have: {', '.join(WITH_MOMENTUM)}"
         )
     final = settings.final_learning_rate
     if final is None and schedule in TO_FINAL:

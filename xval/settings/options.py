@@ -49,13 +49,13 @@ class Option:
         """
         wanted = type_of(self.annotation)
         if isinstance(value, bool) and wanted is not bool:
-            raise SettingsError(f"received {value}; {self.annotation} is wanted.")
+            raise SettingsError(f"received {value}; expected {self.annotation}.")
         if isinstance(value, str) and self.annotation.startswith("tuple"):
             value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
         if isinstance(value, str) and self.annotation.startswith("Literal"):
             value = next((choice for choice in get_args(wanted) if _is_called(str(choice), value)), value)
         if wanted is str and not isinstance(value, str):
-            raise SettingsError(f"received {value!r}; text is wanted.")
+            raise SettingsError(f"received {value!r}; expected text.")
         return TypeAdapter(wanted, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
 
 

@@ -42,7 +42,7 @@ def space_faults(
     if not settings.restore_best_weights:
         return ["search: restore_best_weights=false keeps the last epoch, and trials are scored by their best; set it to true"]
     if not settings.monitor.startswith("val_"):
-        return [f"search: monitor='{settings.monitor}' is no validation value, and trials are scored by it"]
+        return [f"search: monitor='{settings.monitor}' is not a validation value, and trials are scored by it"]
     refusals = [
         f"search: '{name}' {why}"
         for name, drawn in plan.space.items()
@@ -70,7 +70,7 @@ def _refusal(
     if sources.get(name) == "--set":
         return "is searched and cannot be set for the run"
     if name == "seed":
-        return "is no choice: the best of several seeds is no better method; use repeats"
+        return "is not a choice: the best of several seeds is no better method; use repeats"
     if name in names_of(Scope.EXPERIMENT):
         return "belongs to the whole experiment, because its instances share folds and folders"
     if name in (*names_of(Scope.LOSS), *architecture.feature_keys) and name in FeatureSettings.model_fields:
@@ -80,7 +80,7 @@ def _refusal(
     if name in FeatureSettings.model_fields and settings.task_type not in ("classification", "regression"):
         return f"is a setting of features, in whose units or frames {settings.task_type} is scored; use grid"
     if name in names_of(Scope.UNHASHED):
-        return "changes no figure"
+        return "changes no metric"
     if name in (*_SCORING, "initial_model", *names_of(Scope.FRAME_LOSS)):
         return "decides what is compared, and so is the same in all trials"
     task = settings.task

@@ -79,7 +79,7 @@ def integers(low: int, high: int, *, log: bool = False) -> Interval:
         SettingsError: They are no whole numbers, `low` is not below `high`, or below 1 with `log`.
     """
     if not all(isinstance(end, int) and not isinstance(end, bool) for end in (low, high)) or (log and low < 1):
-        raise SettingsError(f"integers({low!r}, {high!r}): two whole numbers are wanted{', 1 or above with log' * log}.")
+        raise SettingsError(f"integers({low!r}, {high!r}): expected two whole numbers{', 1 or above with log' * log}.")
     return _interval("integers", low, high, log=log, whole=True)
 
 
@@ -92,7 +92,7 @@ def choice(options: Sequence[object]) -> Choice:
     is_list = isinstance(options, Sequence) and not isinstance(options, str)
     values = tuple(tuple(option) if isinstance(option, list) else option for option in options) if is_list else ()
     if len(values) < 2 or len(set(map(option_text, values))) < len(values):
-        raise SettingsError(f"choice({options!r:.80}): a list of two different values or more is wanted.")
+        raise SettingsError(f"choice({options!r:.80}): expected a list of two different values or more.")
     return Choice(values)
 
 
@@ -130,7 +130,7 @@ class SearchPlan:
         for name, least in (("n_trials", 1), ("at_once", 1), ("inner_folds", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise SettingsError(f"{name}: received {value!r}; a whole number is wanted, {least} or above.")
+                raise SettingsError(f"{name}: received {value!r}; expected a whole number, {least} or above.")
         if self.inner_folds == 1:
             raise SettingsError("inner_folds: received 1; allowed: 0 (the validation items of the fold), or 2 and more.")
         if self.pruning not in get_args(Pruning):
@@ -188,7 +188,7 @@ def option_text(value: object) -> str:
 def _interval(name: str, low: object, high: object, *, log: bool = False, whole: bool = False) -> Interval:
     for end in (low, high):
         if isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end):
-            raise SettingsError(f"{name}({low!r}, {high!r}): two numbers are wanted.")
+            raise SettingsError(f"{name}({low!r}, {high!r}): expected two numbers.")
     if not low < high:  # type: ignore[operator]
         raise SettingsError(f"{name}({low!r}, {high!r}): the lower end comes first, and the ends differ.")
     return Interval(low, high, log, whole)  # type: ignore[arg-type]

@@ -86,12 +86,10 @@ def _describe_several(name: str, received: object) -> str:
     values = list(received)
     if name == "seed":
         n_seeds = len(values)
-        return f"one number is wanted. To train each fold with {n_seeds} seeds and average the figures, set repeats={n_seeds}."
+        return f"expected one number. To train each fold with {n_seeds} seeds and average the values, set repeats={n_seeds}."
     if name in EXPERIMENT_KEYS:
-        return "one value is wanted, which all instances share."
-    return (
-        f"one value is wanted. For an instance with each of them, write experiment.grid({name}={values!r:.{_LONGEST_SHOWN}})."
-    )
+        return "expected one value, which all instances share."
+    return f"expected one value. For an instance with each of them, write experiment.grid({name}={values!r:.{_LONGEST_SHOWN}})."
 
 
 def _sections_around(missing: str) -> list[str]:

@@ -31,7 +31,7 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     except (TypeError, ValueError) as error:
         raise SettingsError(f"optimizer '{name}' with {', '.join(['learning_rate', *options])}: {error}") from error
     if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise SettingsError(f"optimizer '{name}' gave {type(optimizer).__name__}; a keras.optimizers.Optimizer is wanted.")
+        raise SettingsError(f"optimizer '{name}' gave {type(optimizer).__name__}; expected a keras.optimizers.Optimizer.")
     if settings.schedule_unit == "batch":
         mix_in(RateByBatch, optimizer)
     return optimizer
@@ -56,7 +56,7 @@ def learning_rate(settings: Settings, epoch: int, current: float) -> float:
     if user_code.is_dotted(name):
         value = user_code.load(name)(epoch, current)
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-            raise SettingsError(f"schedule '{name}' gave {value!r} for epoch {epoch}; a number above 0 is wanted.")
+            raise SettingsError(f"schedule '{name}' gave {value!r} for epoch {epoch}; expected a number above 0.")
         return float(value)
     n_warmup = settings.warmup_epochs
     if epoch < n_warmup:

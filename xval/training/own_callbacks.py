@@ -35,7 +35,7 @@ def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callb
         elif missing:
             lacks = f", and it lacks {', '.join(missing)}" * (len(missing) < len(METHODS))
             raise SettingsError(
-                f"callback '{path}' gave {type(made).__name__}; a keras.callbacks.Callback is wanted, or an observer with the "
+                f"callback '{path}' gave {type(made).__name__}; expected a keras.callbacks.Callback, or an observer with the "
                 f"methods {', '.join(METHODS)}{lacks}. A subclass of xval.Observer has all of them."
             )
         else:

@@ -44,8 +44,8 @@ def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
             session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=wanted)
     except Exception as error:  # onnxruntime has no base class of its errors
         raise SettingsError(
-            f"embedding_model=onnx:{name}: ONNX Runtime refuses it ({brief(error, 300)}). One file with its weights "
-            "inside is wanted."
+            f"embedding_model=onnx:{name}: ONNX Runtime refuses it ({brief(error, 300)}). Expected one file "
+            "with its weights inside."
         ) from error
     return OnnxEmbedder(session, path)
 
@@ -63,7 +63,7 @@ class OnnxEmbedder:
         if not is_samples or not (len(shape) == 2 or (len(shape) == _CHANNEL_AXES and shape[1] == 1)):
             described = ", ".join(f"{given.name} {given.type} {given.shape}" for given in inputs)
             raise SettingsError(
-                f"embedding_model=onnx:{path}: reads {described}; one input of samples is wanted, float32 (batch, n_samples) "
+                f"embedding_model=onnx:{path}: reads {described}; expected one input of samples, float32 (batch, n_samples) "
                 "or (batch, 1, n_samples). Export the model together with what makes its features."
             )
         if not session.get_outputs():
@@ -96,7 +96,7 @@ class OnnxEmbedder:
             if len({values.shape for values in frames}) > 1:
                 shapes = ", ".join(str(output.shape) for output in outputs)
                 raise SettingsError(
-                    f"embedding_model=onnx:{self._path}: its outputs have different shapes ({shapes}), so that they cannot be "
+                    f"embedding_model=onnx:{self._path}: its outputs have different shapes ({shapes}), so they cannot be "
                     "weighted. Set embedding_layer to one of them."
                 )
             batches.append(np.stack(frames, axis=1))
@@ -107,7 +107,7 @@ class OnnxEmbedder:
         if shape is None or output.dtype.kind not in _NUMBERS or len(shape) not in (2, 3) or len(output) != size:
             gives = type(output).__name__ if shape is None else f"{output.dtype} {shape}"
             raise SettingsError(
-                f"embedding_model=onnx:{self._path}: gives {gives} for {size} stretches; wanted: numbers of the shape (batch, "
+                f"embedding_model=onnx:{self._path}: gives {gives} for {size} stretches; expected numbers of the shape (batch, "
                 "n_values) or (batch, n_frames, n_values)."
             )
         frames: NDArray[np.float32] = output[:n_given, np.newaxis] if len(shape) == 2 else output[:n_given]

@@ -155,12 +155,12 @@ def _check_reach(name: str, folder: Path, names: list[str]) -> None:
         try:
             shards = set(json.loads(read_regular(folder / index))["weight_map"].values())
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(f"{where}: {folder / index} is no index of weights ({brief(error)}).") from error
+            raise SettingsError(f"{where}: {folder / index} is not an index of weights ({brief(error)}).") from error
         beside = Path(index).parent
         for shard in sorted(map(str, shards)):
             if (beside / shard).as_posix() not in names or not shard.endswith(".safetensors"):
                 raise SettingsError(
-                    f"{where}: {folder / index} names '{shard}', which is no .safetensors file of the folder. Download it "
+                    f"{where}: {folder / index} names '{shard}', which is not a .safetensors file of the folder. Download it "
                     "again."
                 )
 

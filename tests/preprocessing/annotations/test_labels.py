@@ -149,7 +149,7 @@ def test_a_dispute_counts_where_it_changes_the_target():
 def test_events_labelled_background_are_no_events_and_unknown_labels_are_refused():
     assert labels_of(events((0, 4, "background")), ("background", "a")).targets.tolist() == [0, 0, 0, 0]
     assert labels_of(NONE, ("background",)).targets.tolist() == [0, 0, 0, 0]
-    with pytest.raises(CorpusError, match=r"labelled 'cal', which is no class.*Did you mean 'call'"):
+    with pytest.raises(CorpusError, match=r"labelled 'cal', which is not a class.*Did you mean 'call'"):
         labels_of(events((0, 4, "cal")), ("background", "call"))
     with pytest.raises(CorpusError, match="labelled 'x'"):
         labels_of(NONE, ("background", "call"), events((0, 1, "x")))

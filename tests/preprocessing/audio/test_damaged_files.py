@@ -23,7 +23,7 @@ N_SAMPLES = 8000
 N_EACH = 10
 Encode = Callable[..., Path]
 
-BROKEN_OFF = r"broken off|cannot be decoded|holds no s"
+BROKEN_OFF = r"truncated|cannot be decoded|contains no "
 NO_AUDIO = r"cannot be decoded as audio"
 USABLE = ""
 
@@ -95,7 +95,7 @@ def kinds(encode: Encode) -> dict[str, Kind]:
         "text": Kind(".wav", NO_AUDIO, lambda path, rng: path.write_text(f"This is {rng.random()}, and no audio.\n" * 100)),
         "nan": Kind(".wav", "NaN or infinite", lambda path, rng: write(path, with_one(np.nan, rng), subtype="FLOAT")),
         "infinite": Kind(".wav", "NaN or infinite", lambda path, rng: write(path, with_one(-np.inf, rng), subtype="FLOAT")),
-        "header_only": Kind(".wav", "holds no samples", lambda path, rng: write(path, sound(rng, 0))),
+        "header_only": Kind(".wav", "contains no samples", lambda path, rng: write(path, sound(rng, 0))),
         "silent": Kind(".flac", "silent, every sample", lambda path, rng: write(path, 0 * sound(rng))),
         "giant": Kind(".wav", "too long to be read", write_giant),
         "promising": Kind(".flac", "too long to be read", write_promising),

@@ -124,7 +124,7 @@ def test_the_content_counts_and_not_the_name(tmp_path: Path, encode: Encode) -> 
 @pytest.mark.parametrize("suffix", [".wav", ".au", ".gsm", ".vox", ".mp3", ".m4a", ".aac", ".ogg", ".wma", ".raw", ".txt"])
 def test_text_and_random_bytes_are_never_audio(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"no{suffix}"
-    for content in (b"hello, this is no audio at all\n" * 1000, np.random.default_rng(1).bytes(30000), bytes(30000)):
+    for content in (b"hello, this is not an audio at all\n" * 1000, np.random.default_rng(1).bytes(30000), bytes(30000)):
         path.write_bytes(content)
         for read in (read_audio, read_header):
             with pytest.raises(AudioError, match="cannot be decoded as audio"):
@@ -185,7 +185,7 @@ def test_refuses_files_without_samples(tmp_path: Path) -> None:
     empty.touch()
     with pytest.raises(AudioError, match=r"empty\.wav: the file is empty \(0 bytes\)"):
         read_audio(empty)
-    with pytest.raises(AudioError, match="holds no samples"):
+    with pytest.raises(AudioError, match="contains no samples"):
         read_audio(write(tmp_path / "none.wav", np.zeros(0, np.float32)))
 
 
@@ -310,7 +310,7 @@ def test_a_file_that_ends_before_its_header_says_is_refused(tmp_path: Path, suff
     content = path.read_bytes()
     for n_bytes in np.random.default_rng(1).integers(1, 0.9 * len(content), 20):
         path.write_bytes(content[:n_bytes])
-        with pytest.raises(AudioError, match=r"broken off|cannot be decoded|holds no s"):
+        with pytest.raises(AudioError, match=r"truncated|cannot be decoded|contains no "):
             read_audio(path)
 
 
@@ -318,7 +318,7 @@ def test_a_broken_off_file_is_told_by_its_header(tmp_path: Path) -> None:
     path = write(tmp_path / "clip.wav", sine(duration_s=2.0))
     path.write_bytes(path.read_bytes()[: 44 + 2 * RATE_HZ])
     for read in (read_audio, read_header):
-        with pytest.raises(AudioError, match=r"clip\.wav: broken off, it holds 1\.00 s of the 2\.00 s in its header"):
+        with pytest.raises(AudioError, match=r"clip\.wav: truncated: it holds 1\.00 s of the 2\.00 s in its header"):
             read(path)
 
 
@@ -331,7 +331,7 @@ def test_refuses_a_file_that_is_cut_off(tmp_path: Path, suffix: str) -> None:
     if suffix == "ogg":  # its header does not say how long it is: what is there is the clip
         assert 0 < read_audio(path)[0].size < noise.size
     else:
-        with pytest.raises(AudioError, match=r"broken off|cannot be decoded"):
+        with pytest.raises(AudioError, match=r"truncated|cannot be decoded"):
             read_audio(path)
 
 
@@ -343,7 +343,7 @@ def test_a_header_that_promises_too_much_is_refused_without_its_memory(tmp_path:
     path.write_bytes(content)
     with pytest.raises(AudioError, match=r"too long to be read as one clip, 1192\.8 h .*or its header is damaged"):
         read_audio(path)
-    with pytest.raises(AudioError, match=r"broken off|cannot be decoded"):
+    with pytest.raises(AudioError, match=r"truncated|cannot be decoded"):
         read_audio(path, start_s=0.1, end_s=3600.0)
 
 

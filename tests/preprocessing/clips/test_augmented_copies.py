@@ -275,7 +275,9 @@ def test_a_time_factor_that_is_none_is_refused(tmp_path: Path, factor: str) -> N
     header = ",".join(COPIES_COLUMNS)
     (tmp_path / COPIES_NAME).write_text(f"{header}\nlong.augmented-1.wav,long.wav,1,{factor},gain,{{}},1\n")
     clips = pd.DataFrame({"path": ["long.wav"], "item": ["a"], "label": ["x"], "start_s": [0.0], "end_s": [2.0]})
-    with pytest.raises(CorpusError, match=r"1 lines have a time_factor that is no finite number above 0, such as 'long\.aug"):
+    with pytest.raises(
+        CorpusError, match=r"1 lines have a time_factor that is not a finite number above 0, such as 'long\.aug"
+    ):
         add(tmp_path, clips)
 
 

@@ -89,9 +89,9 @@ def test_columns_of_other_clips_are_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: pd.concat([table, table]), "stands there twice"),
-        (lambda table: table.rename(columns={"age": "item"}), "'item' is no further column"),
-        (lambda table: table.assign(age=True), "'age' holds bool, numbers or text are wanted"),
+        (lambda table: pd.concat([table, table]), "appears twice"),
+        (lambda table: table.rename(columns={"age": "item"}), "'item' is not a further column"),
+        (lambda table: table.assign(age=True), "'age' holds bool; expected numbers or text"),
         (lambda table: table.rename(columns={"clip": "=x"}), "no columns 'clip'"),
     ],
 )

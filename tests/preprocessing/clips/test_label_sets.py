@@ -40,7 +40,7 @@ def test_labels_have_one_form(given, wanted):
     assert join_labels(given) == wanted
 
 
-@pytest.mark.parametrize(("given", "fault"), [(True, "a bool"), ({"a": 1}, "a dict"), (["a;b"], "no label has one")])
+@pytest.mark.parametrize(("given", "fault"), [(True, "a bool"), ({"a": 1}, "a dict"), (["a;b"], "no label may contain it")])
 def test_what_is_no_label_is_refused(given, fault):
     with pytest.raises(CorpusError, match=fault):
         join_labels(given)
@@ -52,7 +52,7 @@ def test_labels_become_columns_of_0_and_1_and_back():
     assert class_names_of(texts, TASK) == names
     assert multi_hot(texts, names).tolist() == [[1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]
     assert split_labels(texts[0]) == ["dog", "rain"]
-    with pytest.raises(CorpusError, match="'cat' is no class"):
+    with pytest.raises(CorpusError, match="'cat' is not a class"):
         multi_hot(["cat"], names)
 
 
@@ -126,8 +126,8 @@ def test_arrays_have_text_lists_or_0_and_1(tmp_path, targets, names, wanted):
     [
         ([0.5, 1.0], None, "Received targets float64 1-D for multilabel_classification"),
         ([[0, 2], [1, 1]], None, "Received targets"),
-        ([[0, 1], [1, 1]], ("dog",), "wanted is a name for each of the 2 columns"),
-        (["dog", "cat"], ("dog",), "'cat' is no class"),
+        ([[0, 1], [1, 1]], ("dog",), "expected a name for each of the 2 columns"),
+        (["dog", "cat"], ("dog",), "'cat' is not a class"),
     ],
 )
 def test_arrays_that_are_no_labels_are_refused(tmp_path, targets, names, fault):

@@ -171,7 +171,7 @@ def test_what_cannot_be_read_is_named_with_its_reason(corpus: Corpus) -> None:
     corpus.add("missing.wav", "ann", "no", None)
     corpus.add("empty.wav", "ann", "no", b"")
     corpus.add("no_samples.wav", "ann", "no", np.zeros(0, np.float32))
-    corpus.add("text.wav", "ann", "no", b"this is no audio at all")
+    corpus.add("text.wav", "ann", "no", b"this is not an audio at all")
     corpus.add("truncated.wav", "ann", "no", whole.read_bytes()[:2000])
     corpus.add("nan.wav", "ann", "no", not_finite, subtype="FLOAT")
     table, page = corpus.check()
@@ -337,7 +337,7 @@ def test_only_the_largest_of_many_items_are_in_the_table(corpus: Corpus) -> None
         if number < 38:
             corpus.add(f"extra{number}_2.wav", f"extra{number:02}", "no", noise(300 + number))
     page = corpus.check()[1]
-    assert "the 40 largest of 49 items are shown; all stand in class_item.csv" in page
+    assert "the 40 largest of 49 items are shown; class_item.csv has all" in page
     with (corpus.folder.parent / "report" / "class_item.csv").open(newline="") as file:
         rows = [tuple(row.values()) for row in csv.DictReader(file)]
     assert rows[:5] == [("no", "ann", "2"), ("no", "bob", "2"), ("no", "cem", "2"), ("no", "dee", "2"), ("no", "extra00", "2")]
@@ -356,7 +356,7 @@ def test_headers_only_decodes_nothing(corpus: Corpus, monkeypatch: pytest.Monkey
     corpus.add("silent.wav", "ann", "no", np.zeros(RATE_HZ, np.float32))
     corpus.add("again.wav", "bob", "no", noise(0))
     corpus.add("empty.wav", "ann", "no", b"")
-    corpus.add("text.wav", "ann", "no", b"this is no audio at all")
+    corpus.add("text.wav", "ann", "no", b"this is not an audio at all")
     corpus.add("short.wav", "ann", "no", noise(70, 0.05))
     table, page = corpus.check("--headers-only")
     assert {clip: row["faults"] for clip, row in table.items() if row["faults"]} == {
@@ -532,9 +532,9 @@ def test_the_report_lies_beside_the_corpus_by_default(corpus: Corpus, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--min-duration-s", "-1"], "--min-duration-s -1: a number from 0 is wanted"),
-        (["--min-duration-s", "nan"], "--min-duration-s nan: a number from 0 is wanted"),
-        (["--clipped-share", "5"], "--clipped-share 5: a number from 0 to 1 is wanted"),
+        (["--min-duration-s", "-1"], "--min-duration-s -1: expected a number from 0"),
+        (["--min-duration-s", "nan"], "--min-duration-s nan: expected a number from 0"),
+        (["--clipped-share", "5"], "--clipped-share 5: expected a number from 0 to 1"),
         (["--header-only"], "Unknown option --header-only.*Did you mean '--headers-only'"),
         (["--workers", "0"], "a whole number from 1"),
     ],

@@ -73,7 +73,7 @@ def test_arrays_are_taken_by_item_or_with_an_item_for_each_example() -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        ((), {}, SettingsError, "a folder, a table, a DataFrame or arrays are wanted"),
+        ((), {}, SettingsError, "a folder, expected a table, a DataFrame or arrays"),
         (("wrds",), {}, CorpusError, "wrds: no such folder or table"),
         (("words",), {"item_patern": "x"}, SettingsError, "unknown option 'item_patern'.*Did you mean 'item_pattern'"),
         (("words",), {"settings": {"n_mel": 3}}, SettingsError, "unknown setting.*Did you mean 'n_mels'"),
@@ -84,8 +84,8 @@ def test_arrays_are_taken_by_item_or_with_an_item_for_each_example() -> None:
         ((np.ones((2, 3)), ["a", "b"]), {"dataset": "x"}, SettingsError, "do not go together"),
         ((np.ones((2, 3)), ["a", "b"], ["s", "t"]), {}, SettingsError, "dataset is missing: arrays"),
         ((np.ones((2, 3)),), {}, SettingsError, "without targets"),
-        ((np.ones((2, 3)), ["a", "b"], ["s", "t"]), {"settings": SMALL}, SettingsError, "no meaning for arrays"),
-        ((np.ones((2, 3)), ["a", "b"], ["s", "t"]), {"audio_folder": "."}, SettingsError, "audio_folder: has no meaning"),
+        ((np.ones((2, 3)), ["a", "b"], ["s", "t"]), {"settings": SMALL}, SettingsError, "does not apply to arrays"),
+        ((np.ones((2, 3)), ["a", "b"], ["s", "t"]), {"audio_folder": "."}, SettingsError, "audio_folder: does not apply"),
         (
             (np.ones((3, 3)), ["a", "b", "a"], ["s", None, np.nan]),
             {"dataset": "x"},

@@ -165,10 +165,10 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(folder: Path) -> None:
         ([], "following arguments are required: CLIP"),
         (["chirp.wav", "--set", "n_melz=3"], "--set n_melz: unknown setting.*Did you mean 'n_mels'"),
         *(
-            (["chirp.wav", flag, value], f"{flag} {value}: a time in seconds from 0 is wanted")
+            (["chirp.wav", flag, value], f"{flag} {value}: expected a time in seconds from 0")
             for flag, value in (("--start-s", "nan"), ("--start-s", "inf"), ("--end-s", "nan"), ("--end-s", "soon"))
         ),
-        (["chirp.wav", "--start-s=-1"], "--start-s -1: a time in seconds from 0 is wanted"),
+        (["chirp.wav", "--start-s=-1"], "--start-s -1: expected a time in seconds from 0"),
         (["chirp.wav", "--outptu", "x"], "Unknown option --outptu.*Did you mean '--output'"),
         (["chirp.wav", "--set", "window=boxcarr"], "scipy makes no window 'boxcarr'"),
     ],

@@ -145,7 +145,7 @@ def test_a_header_that_is_too_large_or_no_file_is_refused(folder: Path, monkeypa
     with pytest.raises(CorpusError, match=r"db\.yaml: larger than 100 bytes"):
         list_clips(folder, label="emotion")
     (folder / "db.yaml").write_bytes(b"name: \xff")
-    with pytest.raises(CorpusError, match=r"db\.yaml is no text in UTF-8"):
+    with pytest.raises(CorpusError, match=r"db\.yaml is not text in UTF-8"):
         list_clips(folder, label="emotion")
 
 
@@ -170,7 +170,7 @@ def test_a_table_that_is_missing_or_no_file_is_refused(folder: Path) -> None:
     with pytest.raises(CorpusError, match=r"no db\.files\.csv or db\.files\.parquet, which db\.yaml names"):
         list_clips(folder, label="emotion")
     os.mkfifo(folder / "db.files.csv")
-    with pytest.raises(CorpusError, match=r"db\.files\.csv: no regular file"):
+    with pytest.raises(CorpusError, match=r"db\.files\.csv: not a regular file"):
         list_clips(folder, label="emotion")
 
 
@@ -213,7 +213,7 @@ def test_more_entries_than_audformat_can_compare_are_refused(folder: Path) -> No
 
 def test_a_table_that_is_none_is_named(folder: Path) -> None:
     (folder / "db.files.csv").rename(folder / "db.files.parquet")
-    with pytest.raises(CorpusError, match=r"db\.files\.parquet is no parquet file"):
+    with pytest.raises(CorpusError, match=r"db\.files\.parquet is not a parquet file"):
         list_clips(folder, label="emotion")
 
 

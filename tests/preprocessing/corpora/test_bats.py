@@ -47,7 +47,7 @@ def test_both_tables_are_annotators_of_whole_recordings(bats: Path) -> None:
     assert recordings.to_numpy().tolist() == [
         [path, path, label] for path, label in zip(paths, ["call", "call", "background"], strict=True)
     ]
-    assert recordings.attrs["note"] == f"1 recordings are left out, for their audio is not in {bats}."
+    assert recordings.attrs["note"] == f"1 recordings are left out: their audio is not in {bats}."
     assert in_samples(annotations) == [
         ("3", 47553, 95094, "call", "fileinfo"),
         ("3", 298537, 349426, "call", "fileinfo"),
@@ -61,7 +61,7 @@ def test_both_tables_are_annotators_of_whole_recordings(bats: Path) -> None:
     ]
     check_clips(recordings, bats, task_type="classification")
     soundfile.write(bats / "files102" / "more.wav", np.full(10_000, 0.1), RATE_HZ)
-    assert list_recordings(bats)[0].attrs["note"].endswith(" 1 recordings are left out, for no table names them.")
+    assert list_recordings(bats)[0].attrs["note"].endswith(" 1 recordings are left out: no table lists them.")
     # annotation.csv does not name the last recording: it is not annotated there, which is not negative
     assert list(resolve_recordings(annotations, "annotation")) == paths[:2]
     assert list(resolve_recordings(annotations, "fileinfo")) == paths
@@ -95,7 +95,7 @@ def test_recordings_without_an_item_are_left_out_and_with_several_refused(bats: 
     recordings, annotations = list_recordings(bats, item="Emitter")
     assert recordings["item"].tolist() == ["7", "8"]
     assert set(annotations["annotator"]) == {"fileinfo", "annotation"}
-    assert recordings.attrs["note"].endswith(" 1 recordings are left out, for they have no Emitter.")
+    assert recordings.attrs["note"].endswith(" 1 recordings are left out: they have no Emitter.")
     (bats / "annotation.csv").write_text(ANNOTATION.replace("31,8,4", "31,9,4"))
     with pytest.raises(CorpusError, match=r"--item Emitter: .*134\.WAV belongs to the items 8, 9, but a recording is trained"):
         list_recordings(bats, item="Emitter")
@@ -123,7 +123,7 @@ def test_one_table_alone_will_do_under_either_name(bats: Path) -> None:
     ("line", "message"),
     [
         ("34,120601011047196135,files102,2,1,", "line 6: column end sample: received ''"),
-        ("34,120601011047196135,files102,2,9,5", "line 6: the event begins at 9 and ends at 5"),
+        ("34,120601011047196135,files102,2,9,5", "line 6: the event starts at 9 and ends at 5"),
         (
             "34,120601011047196135,files102,2,9,50000",
             r"does not lie in files102/120601011047196135\.WAV, which has 10000 samples",
@@ -162,5 +162,5 @@ def test_what_is_no_such_table_or_names_nothing_is_refused(bats: Path) -> None:
         "FileID,File name,Voice start sample (1),Voice end sample (1)\n32,120601011047196135,,\n"
     )
     assert list_recordings(bats)[0]["label"].tolist() == ["background"]
-    with pytest.raises(CorpusError, match="the tables name no call in any of its recordings"):
+    with pytest.raises(CorpusError, match="the tables list no call in any of its recordings"):
         list_clips(bats)

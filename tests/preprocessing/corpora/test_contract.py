@@ -74,7 +74,7 @@ def test_options_get_their_types() -> None:
     options = {option.name: option for option in find_corpus("demo").options}
     assert options["n_speakers"].parse("3") == 3
     assert options["item"].parse("clip") == "clip"
-    with pytest.raises(SettingsError, match=r"--n-speakers many: a number is wanted \(int\)"):
+    with pytest.raises(SettingsError, match=r"--n-speakers many: expected a number \(int\)"):
         options["n_speakers"].parse("many")
     with pytest.raises(SettingsError, match=r"--item speakr: unknown value.*Did you mean 'speaker'"):
         options["item"].parse("speakr")

@@ -198,7 +198,7 @@ def test_a_tar_with_links_or_ways_out_is_not_unpacked(server: Server, corpus: Pa
 def test_a_damaged_archive_is_an_error(server: Server, corpus: Path) -> None:
     for name in ("bad.zip", "bad.tar.gz"):
         with pytest.raises(CorpusError, match=rf"{name} cannot be unpacked: "):
-            download([server.offer(name, b"this is no archive")], corpus, console())
+            download([server.offer(name, b"this is not an archive")], corpus, console())
 
 
 def _damaged_xz() -> bytes:
@@ -280,8 +280,8 @@ def test_a_terminal_gets_a_bar(server: Server, corpus: Path) -> None:
     [
         ("http://a/b.zip", "d41d8cd98f00b204e9800998ecf8427e", "checksum .* allowed: md5:"),
         ("http://a/b.zip", "md5:12", "checksum"),
-        ("http://a/", "md5:" + "0" * 32, "'' is no file name"),
-        ("http://a/b%2fc.zip/..", "md5:" + "0" * 32, "no file name"),
+        ("http://a/", "md5:" + "0" * 32, "'' is not a file name"),
+        ("http://a/b%2fc.zip/..", "md5:" + "0" * 32, "not a file name"),
         ("http://a/b.rar", "md5:" + "0" * 32, r"'b\.rar' cannot be unpacked; allowed: \.zip"),
     ],
 )

@@ -113,7 +113,7 @@ def test_pieces_of_background_stay_between_minimum_and_maximum(recordings: Path)
 
 def test_background_that_belongs_to_nobody_or_is_not_there_is_an_error(recordings: Path) -> None:
     text = "file,start_s,end_s,bat\nA1,0,1,b1\nA1,2,3,b2\n"
-    with pytest.raises(CorpusError, match=r"A1\.wav has events of the items b1, b2, so that its background belongs to none"):
+    with pytest.raises(CorpusError, match=r"A1\.wav has events of the items b1, b2, so its background belongs to none"):
         read(recordings, text, item="bat", background=True)
     with pytest.raises(CorpusError, match="no stretch of 1 s or more is without events"):
         read(recordings, "file,start_s,end_s\nA1,0,4\n", background=True)
@@ -125,8 +125,8 @@ def test_background_that_belongs_to_nobody_or_is_not_there_is_an_error(recording
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("A1,2,1,x", "the event begins at 2 and ends at 1; allowed: an end after the begin"),
-        ("A1,1,1,x", "the event begins at 1 and ends at 1"),
+        ("A1,2,1,x", "the event starts at 2 and ends at 1; allowed: an end after the start"),
+        ("A1,1,1,x", "the event starts at 1 and ends at 1"),
         ("A1,3,4.1,x", r"the event from 3 to 4\.1 does not lie in A1\.wav, which has 4\.00 s"),
         ("A1,5,6,x", "does not lie in"),
         ("night/B3,0,1,x", r"no recording 'night/B3' in .* Did you mean 'night/B2'\?"),
@@ -171,9 +171,9 @@ def test_the_first_five_faults_are_told_at_once(recordings: Path) -> None:
     [
         ("file,start_s,label\n", r"line 1: expected the columns path \(or FileID\), start_s .* Found: file, start_s, label"),
         ("start_s,end_s\n", "Found: start_s, end_s"),
-        ("file,start_s,end_s,Start sample\n", "events in seconds and in samples"),
-        ("file,FileID,start_s,end_s\n", "several columns of one meaning: file, FileID. Keep one"),
-        ("file,start_s,end_s\n", "has a header but no events below it"),
+        ("file,start_s,end_s,Start sample\n", "has times both in seconds and in samples"),
+        ("file,FileID,start_s,end_s\n", "several columns mean the same: file, FileID. Keep one"),
+        ("file,start_s,end_s\n", "has a header but no events"),
         ("", "is empty; its first line names the columns: path"),
     ],
 )
@@ -222,14 +222,14 @@ def test_recordings_without_events_are_listed_only_where_the_table_says_so(recor
     text = "path,start_s,end_s,label,bat\nB2,,,,b1\nA1,0,1,background,b2\nA1,1,2,call,b2\n"
     found, annotations = read_recordings(recordings, text, item="bat")
     assert found.to_numpy().tolist() == [["A1.wav", "b2", "call"], ["night/B2.flac", "b1", "background"]]
-    assert found.attrs["note"] == "1 of 3 recordings are left out, for annotation.csv does not name them"
+    assert found.attrs["note"] == "1 of 3 recordings are left out: annotation.csv does not list them"
     assert annotations.fillna(-1).to_numpy().tolist() == [["A1.wav", 1, 2, "call", ""], ["night/B2.flac", -1, -1, "", ""]]
     all_background, annotations = read_recordings(recordings, "path,start_s,end_s,label\nA1,0,4,background\nB2,,,\n")
     assert all_background["label"].tolist() == ["background", "background"]
     assert annotations["start_s"].isna().tolist() == [True, True]
     # as clips: no stretch, no clip
     assert rows(read(recordings, text), "path", "label") == [["A1.wav", "background"], ["A1.wav", "call"]]
-    with pytest.raises(CorpusError, match="has no events: no line has a begin and an end"):
+    with pytest.raises(CorpusError, match="has no events: no line has a start and an end"):
         read(recordings, "path,start_s,end_s\nB2,,\n")
 
 

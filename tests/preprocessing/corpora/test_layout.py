@@ -125,8 +125,8 @@ def test_several_labels_are_joined_or_become_several_targets() -> None:
     [
         ("speakr", "emotion", r"--item speakr: nothing of that name .*Did you mean 'speaker'"),
         ("speaker", "emotoin", r"--label emotoin: .*Did you mean 'emotion'"),
-        ("speaker", "emotion, emotion", "--label emotion, emotion: a name stands there twice"),
-        ("speaker", "age,age", "--label age,age: a name stands there twice"),
+        ("speaker", "emotion, emotion", "--label emotion, emotion: a name appears twice"),
+        ("speaker", "age,age", "--label age,age: a name appears twice"),
         ("speaker", "path", "--label path: nothing of that name"),
         ("speaker", "fold", "--label fold: nothing of that name"),
         ("speaker", "emotion,age", r"--label emotion,age: numbers \(age\) and names cannot be predicted together"),

@@ -83,7 +83,7 @@ def test_longer_pauses_are_cut_from_copies_of_the_files(folder: Path, capsys: py
     assert main(["convert", "words", "whole", *arguments[3:]]) == 0
     assert "Whole      4 files of which words.csv has no word" in capsys.readouterr().out
     assert main(["convert", "words", "other", "--longest-pause", "0.1"]) == 2
-    assert "--speech-table and --longest-pause belong together" in capsys.readouterr().err
+    assert "--speech-table and --longest-pause must be given together" in capsys.readouterr().err
 
 
 def test_words_that_overlap_or_follow_at_once_are_one_stretch() -> None:

@@ -133,7 +133,7 @@ def test_targets_have_names_or_are_one_column_without(tmp_path: Path, columns: s
 
 
 def test_a_target_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="column 'label:a' stands there 2 times"):
+    with pytest.raises(CorpusError, match="column 'label:a' appears 2 times"):
         read(tmp_path, "path,item,label:a,label:a\n", task_type="regression")
 
 
@@ -158,10 +158,10 @@ def test_separators_and_a_byte_order_mark(tmp_path: Path, delimiter: str) -> Non
         ("", "is empty; its first line names the columns"),
         ("path,item,label\n", "a header but no clips"),
         ("path,speaker,label\na,s,x\n", r"line 1: no column 'item'\. Available: label, path, speaker"),
-        ("path,item,label,label\na,s,x,y\n", "column 'label' stands there 2 times"),
+        ("path,item,label,label\na,s,x,y\n", "column 'label' appears 2 times"),
         ("path,item,label,Phase\na,s,x,1\n", "unknown column 'Phase'.*Did you mean 'phase'"),
         ("path,item,label,folds\na,s,x,1\n", "unknown column 'folds'.*Did you mean 'fold'"),
-        ('path,item,label\n"a,s,x\n', "is no csv file"),
+        ('path,item,label\n"a,s,x\n', "is not a csv file"),
     ],
 )
 def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -192,7 +192,7 @@ def test_a_needed_column_of_lists_is_refused_by_its_type(tmp_path: Path) -> None
     path = tmp_path / "clips.parquet"
     parquet.write_table(pa.table({"path": ["a.wav"], "item": ["s"], "label": [["x", "y"]]}), path)
 
-    with pytest.raises(CorpusError, match=r"the column 'label' holds list<.*>; texts, numbers or times are wanted"):
+    with pytest.raises(CorpusError, match=r"the column 'label' holds list<.*>; expected texts, numbers or times"):
         list_clips(tmp_path, table=path)
 
 

@@ -36,7 +36,7 @@ def test_the_command_line_stands_over_the_file_and_the_file_over_the_model(confi
 @pytest.mark.parametrize(
     ("text", "overrides", "message"),
     [
-        ("low = 3", ["low"], r"^--set low: KEY=VALUE is wanted, such as --set low=\.\.\.$"),
+        ("low = 3", ["low"], r"^--set low: expected KEY=VALUE, such as --set low=\.\.\.$"),
         ("low = 3", ["lov=2"], r"^--set lov: unknown setting\. .*Did you mean 'low'\?$"),
         ("lov = 3", [], r"^config\.ini, \[range\] lov: unknown setting\. .*Did you mean 'low'\?$"),
         ("low = x", [], r"^config\.ini, \[range\] low = x: Input should be a valid integer"),

@@ -178,18 +178,18 @@ def test_folders_are_removed_where_that_is_wanted(tmp_path):
 def test_a_folder_in_place_of_a_file_is_refused_by_name(tmp_path):
     (tmp_path / "settings.json").mkdir()
 
-    with pytest.raises(ResultsError, match=r"settings\.json: no regular file"):
+    with pytest.raises(ResultsError, match=r"settings\.json: not a regular file"):
         read_json(tmp_path / "settings.json")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
 def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "record.json")
-    with pytest.raises(ResultsError, match=r"record\.json: no regular file"):
+    with pytest.raises(ResultsError, match=r"record\.json: not a regular file"):
         read_json(tmp_path / "record.json")
 
     (tmp_path / "zeros.json").symlink_to("/dev/zero")
-    with pytest.raises(ResultsError, match=r"zeros\.json: no regular file"):
+    with pytest.raises(ResultsError, match=r"zeros\.json: not a regular file"):
         read_json(tmp_path / "zeros.json")
 
 

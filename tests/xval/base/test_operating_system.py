@@ -232,7 +232,7 @@ def test_what_the_system_refuses_while_a_file_is_read_names_the_file(tmp_path):
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path):
-    with pytest.raises(IrregularFileError, match="no regular file"):
+    with pytest.raises(IrregularFileError, match="not a regular file"):
         open_regular(tmp_path)
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "gone")

@@ -31,7 +31,7 @@ def test_a_part_is_found_without_running_its_module(own_package):
         ("own_package.parts.loss.more", r"no module 'loss' in own_package.parts"),
         ("own_package.broken.f", r"broken.py, line 1: "),
         ("own_package..loss", r"no module ''"),
-        ("sys.exit", r"'sys' is no file written in Python"),
+        ("sys.exit", r"'sys' is not a file written in Python"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(own_package, path, message):
@@ -79,7 +79,7 @@ def test_signatures_that_take_two_arguments(own_package, arguments):
 def test_signatures_that_do_not(own_package, arguments):
     (own_package / "more.py").write_text(f"\ndef f({arguments}): pass\n")
 
-    with pytest.raises(SettingsError, match=r"'own_package.more.f': received f\(.*more.py, line 2; f\(a, b\) is wanted"):
+    with pytest.raises(SettingsError, match=r"'own_package.more.f': received f\(.*more.py, line 2; expected f\(a, b\)"):
         find_definition("own_package.more.f").check_signature(2, "f(a, b)")
 
 

@@ -70,4 +70,4 @@ def test_other_outputs_are_refused_before_a_model_is_loaded(command, name):
     ended = command("embed", "no_model", "a.wav", "--output", name)
 
     assert ended.code == 2
-    assert f"--output {name}: a file that ends in .parquet or .npy is wanted" in ended.err
+    assert f"--output {name}: expected a file that ends in .parquet or .npy" in ended.err

@@ -82,4 +82,4 @@ def test_names_of_the_project_and_a_folder_that_is_there_are_refused(study, comm
         corpus_names()
     ended = command("new", ".")
     assert ended.code == 2
-    assert "it is there already, and not empty" in ended.err
+    assert "it already exists and is not empty" in ended.err

@@ -149,7 +149,7 @@ def test_a_file_that_is_longer_than_the_model_hears_is_reported(command, fold, t
     ended = command("predict", fold, tmp_path / "long.wav")
 
     assert "1 file longer than the 0.3 s that the model was trained on" in ended.out
-    assert "--segments hears all" in ended.out
+    assert "--segments covers all" in ended.out
     assert "longer than" not in command("predict", fold, tmp_path / "long.wav", "--segments").out
 
 
@@ -199,7 +199,7 @@ def test_folds_of_different_questions_are_no_ensemble(command, save_untrained, t
 
     assert ended.code == 2
     assert "fold_2/model.keras: its feature_settings is" in ended.err
-    assert "no folds of one instance" in ended.err
+    assert "not folds of one instance" in ended.err
 
 
 def test_without_its_sidecar_a_model_is_refused_with_what_is_missing(command, fold, save_untrained, tmp_path):
@@ -221,7 +221,7 @@ def test_a_renamed_model_and_its_sidecar_work(command, fold, save_untrained, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--output", "table.txt"], "--output table.txt: csv, json or xlsx is wanted"),
+        (["--output", "table.txt"], "--output table.txt: expected csv, json or xlsx"),
         (["--output", "nowhere/table.csv"], "there is no folder nowhere"),
         (["--top", "0", "--output", "csv"], "--top 0: a whole number from 1"),
         (["--every", "0"], "every_s=0: a number of seconds above 0"),
@@ -276,7 +276,7 @@ def test_a_file_that_trained_the_model_is_named_whatever_it_is_called(command, f
         ended = command("predict", fold, tmp_path / "renamed.wav", tmp_path / "other.flac", tested, *options)
         said = ended.err if "json" in options else ended.out
         seen = f"{tmp_path / 'renamed.wav'}, {tmp_path / 'other.flac'}"
-        heard = "2 files are among the audio that trained the model or chose its epoch; the answer there is no test: "
+        heard = "2 files are among the audio that trained the model or chose its epoch; the answer there is not a test: "
         assert heard + seen in said
     assert "no test" not in command("predict", fold, tested).out
     both = command("predict", fold.parent, tmp_path / "renamed.wav").out

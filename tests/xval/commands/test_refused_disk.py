@@ -161,7 +161,7 @@ def test_a_signal_while_a_command_writes_ends_it_and_leaves_everything_as_it_was
 
     assert ended.code == 143, ended
     has_checkpoints = name == "refit"
-    left = "What was finished is kept; the same command goes on from there."
-    nothing_left = "Nothing half made is left; run the same command again."
+    left = "Finished work is kept; the same command continues from there."
+    nothing_left = "Nothing incomplete is left; run the same command again."
     assert ended.err == f"Interrupted. {left if has_checkpoints else nothing_left}\n"
     assert tree(folder) == before

@@ -53,7 +53,7 @@ def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypat
     [
         ({"fold_strategy": "leave_one_out"}, "since fold_strategy = leave_one_out has one way to split"),
         ({"repeats": 2}, "since repeats train each fold anew"),
-        ({"num_folds": 6}, "since the items cannot be dealt 3 times"),
+        ({"num_folds": 6}, "since the items cannot be split 3 times"),
     ],
 )
 def test_where_further_deals_are_impossible_or_needless_there_is_one(declare, parameters, why):

@@ -83,7 +83,7 @@ def test_parameters_are_a_dict_or_a_list(parameters):
 
 @pytest.mark.parametrize("values", ["mlp", 3, []])
 def test_a_grid_wants_lists(values):
-    with pytest.raises(SettingsError, match="architecture: a list of values is wanted"):
+    with pytest.raises(SettingsError, match="architecture: expected a list of values"):
         Experiment("a test").grid(architecture=values)
 
 
@@ -96,7 +96,7 @@ def test_a_grid_wants_names(unnamed, named):
 def test_what_was_not_declared_is_named():
     with pytest.raises(SettingsError, match=r"no instance 3\. Available: none"):
         Experiment("a test")[3]
-    with pytest.raises(SettingsError, match="a description is wanted"):
+    with pytest.raises(SettingsError, match="expected a description"):
         Experiment({"dataset": "toy"})
 
 

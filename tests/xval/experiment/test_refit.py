@@ -160,7 +160,7 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
     assert record["expected"]["accuracy"] == pytest.approx(
         {"mean": np.mean(accuracies), "std": np.std(accuracies, ddof=1), "n": 2}
     )
-    assert "no test of this model" in record["expected_note"]
+    assert "not a test of this model" in record["expected_note"]
     description = read_description(path)
     assert (description.is_untested, description.fold, description.seen_items) == (True, 0, {"toy": tuple(ITEMS)})
     assert not read_description(experiment.fold_folder(1, 1) / "model.keras").is_untested
@@ -229,7 +229,7 @@ def test_without_a_number_validation_selects_the_instance_also_beside_a_damaged_
 
     path, printed = make(None)
 
-    assert "begins again, its checkpoint is of no use: it is damaged" in printed
+    assert "begins again, its checkpoint cannot be used: it is damaged" in printed
 
     losses = {i: np.mean([experiment.record(i, k)["metrics"]["validation"]["loss"] for k in (1, 2)]) for i in (1, 2)}
     assert losses[1] < losses[2]
@@ -346,7 +346,7 @@ def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
     store.write("toy", arrays, {item: list("abc") for item in ITEMS}, data_folder=tmp_path / "other")
 
     with pytest.raises(
-        ResultsError, match=r"corpus 'toy' in .*other.* is not the one that the folds were dealt from.*--data-folder"
+        ResultsError, match=r"corpus 'toy' in .*other.* is not the one that the folds were made from.*--data-folder"
     ):
         make(data_folder=tmp_path / "other")
 
@@ -407,7 +407,7 @@ def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experime
     _, errors = running.communicate(timeout=60)
 
     assert running.returncode == 130, errors
-    assert errors == "Interrupted. What was finished is kept; the same command goes on from there.\n"
+    assert errors == "Interrupted. Finished work is kept; the same command continues from there.\n"
     assert not experiment.fold_folder(1, 0).exists()
     assert not leftovers(experiment)
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -146,7 +146,7 @@ def test_an_error_of_the_tracker_is_said_once_and_nothing_else_happens(folder):
     tracking.close([1])
 
     assert calls == ["instance 1, fold 1"]
-    assert printed.getvalue().count("tracking has stopped: ConnectionError: the server is gone. The run goes on") == 1
+    assert printed.getvalue().count("tracking has stopped: ConnectionError: the server is gone. The run continues") == 1
 
 
 def test_an_interrupted_run_does_not_wait_for_the_tracker(folder, settings, tmp_path, monkeypatch):

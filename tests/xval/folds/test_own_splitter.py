@@ -135,10 +135,10 @@ def test_masks_and_labels_of_clips_are_understood(split):
 
 FAULTS = {
     "[]": "it gave no fold",
-    "None": "received None; a list is wanted, with a fold as {'test': items",
-    "{'test': ['s0']}": "received {'test': .*a list is wanted",
-    "[{'tests': ['s0']}]": "fold 1: received the keys tests; wanted is test, allowed besides is validation",
-    "['s0', 's1']": "fold 1: received 's0'; a list is wanted",
+    "None": "received None; expected a list, with a fold as {'test': items",
+    "{'test': ['s0']}": "received {'test': expected .*a list",
+    "[{'tests': ['s0']}]": "fold 1: received the keys tests; expected test, and optionally validation",
+    "['s0', 's1']": "fold 1: received 's0'; expected a list",
     "[(['s0'], ['s1'], ['s2'])]": "fold 1: received 3 sides",
     "[['s0', 's9', 's8']]": "fold 1: no item 's8', 's9'; the corpus has s0, s1, s2, s3, s4, s5",
     "[[1]]": "fold 1: no item 1; the corpus has s0",
@@ -170,7 +170,7 @@ def test_an_answer_that_is_no_folds_is_refused_and_the_function_named(split, ans
             "from sklearn.model_selection import LeavePGroupsOut as one",
             "the class needs arguments .*make the object in the module",
         ),
-        ("one = 3", "received 3; a function of a table of items is wanted, or an object with split"),
+        ("one = 3", "received 3; expected a function of a table of items, or an object with split"),
         (
             "class one:\n    def split(self, X, y, groups):\n        return [([0.5], [1])]",
             r"fold 1: received \[0.5\]; positions",

@@ -96,7 +96,7 @@ def test_a_job_with_parts_of_the_users_own_is_read_where_they_are_not_found(job)
 
 
 def test_a_missing_job_file_is_refused_with_what_is_wanted(tmp_path):
-    with pytest.raises(ResultsError, match=r"there is no such file. Wanted is a job file"):
+    with pytest.raises(ResultsError, match=r"there is no such file. Expected a job file"):
         read_job_file(tmp_path / "job.json")
 
 

@@ -65,7 +65,7 @@ def test_one_of_xval_that_raises_is_left_out_and_said_and_the_job_is_done(finish
 
     assert (outcome.status, record["metrics"]) == ("done", RECORD["metrics"])
     assert broken.seen[-1][0] == method
-    assert ("note", "Seeing has stopped: ConnectionError: the server is gone. The job goes on.") in other.seen
+    assert ("note", "Seeing has stopped: ConnectionError: the server is gone. The job continues.") in other.seen
     told = [what for what in other.seen if what[0] != "note"]
     assert told == [("begin", 1), ("epoch", 1), ("complete", "done"), ("end", "done")]
 

@@ -213,9 +213,7 @@ def test_another_splitter_changes_no_folds_under_finished_results(made, finish, 
     (tmp_path / "my_folds.py").write_text("def split(items): return [['s0', 's1', 's2'], ['s5', 's4', 's3']]")
     assert made([{}], fold_strategy="my_folds.split").to_do == [(1, 2, 1)]
     (tmp_path / "my_folds.py").write_text("def split(items): return [['s0', 's1'], ['s2', 's3', 's4', 's5']]")
-    with pytest.raises(
-        ResultsError, match=r"instances 1 were tested on other folds \(the source of the splitter has changed\)"
-    ):
+    with pytest.raises(ResultsError, match=r"instances 1 were tested on other folds \(the code of the splitter has changed\)"):
         made([{}], fold_strategy="my_folds.split")
     with pytest.raises(ResultsError, match=r"other folds \(fold_strategy was my_folds\.split, now leave_one_out\)"):
         made([{}], fold_strategy="leave_one_out")

@@ -41,7 +41,7 @@ def test_the_advice_can_be_pasted_into_a_shell():
 
 
 def test_what_cannot_be_renamed_is_refused():
-    with pytest.raises(SettingsError, match="LABEL=CLASS is wanted"):
+    with pytest.raises(SettingsError, match="expected LABEL=CLASS"):
         read_renames(["Dog"])
     with pytest.raises(SettingsError, match="'Dog' becomes 'dog' already"):
         read_renames(["Dog=dog", "Dog=cat"])

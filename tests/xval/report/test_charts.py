@@ -68,7 +68,7 @@ def test_a_learning_curve_has_a_dot_with_its_interval_at_each_number_of_items():
         (n_items, charts.Row(n_items, "", each, is_selected=False)) for n_items, each in zip((4, 8), estimates, strict=True)
     ]
 
-    drawn = str(charts.draw_learning_curve(rows, "accuracy over training items"))
+    drawn = str(charts.draw_learning_curve(rows, "accuracy over training speakers", "speakers"))
 
     left, right, bottom, top = 48, 366, 200, 12  # of the axes 0 to 8 items and 0 to 1
     middle = (left + right) / 2

@@ -114,7 +114,7 @@ def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(f
     text = " ".join(describe_protocol(contents))
 
     assert f"were tested on one split, with {len(one.test)} test items, of the corpus 'tones'" in text
-    assert "(features handed in as arrays)" in text
+    assert "(features given as arrays)" in text
     for claimed in ("cross-validation", " Hz", "was selected", "too good"):
         assert claimed not in text
 

@@ -36,9 +36,9 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run_and_the_next_one_wr
     assert "Nothing to do: all 2 jobs are done." in ended.stdout
     assert sum(count_reads("record.json").values()) - n_read == 2, "the table and the page read each record once"
     page = read_page(project.results / "report.html")
-    assert "handed in as arrays" in page.text["errors"]
+    assert "given as arrays" in page.text["errors"]
     assert "1 instance to compare" in page.text["comparison"]
-    assert "Leakage and figures were audited by" in page.text["protocol"]
+    assert "Leakage and values were audited by" in page.text["protocol"]
     written_ns = (project.results / "report.html").stat().st_mtime_ns
     project.run()
     assert (project.results / "report.html").stat().st_mtime_ns == written_ns

@@ -218,7 +218,7 @@ def test_frames_that_do_not_count_are_left_out(make_results, tmp_path):
 
     (instance,) = read_instances(results.folder, [1])
     assert instance.over_folds("test", "balanced_accuracy")["mean"] == 0.75
-    with pytest.raises(SettingsError, match="finished experiments have those of their records alone"):
+    with pytest.raises(SettingsError, match="finished experiments have only the metrics of their records"):
         request_metrics(results.folder, ["event_macro_precision"])
 
 
@@ -341,8 +341,8 @@ def test_another_source_is_another_metric_and_a_lost_one_keeps_its_figures(exper
         ("loss", "the loss is Keras's"),
         ("MeanSquaredError", r"a metric of Keras, which is not loaded here.*Available: acc, accuracy, auc, balanced_accuracy"),
         ("own_metrics.mistake", r"has no 'mistake'\. .*Did you mean 'mistakes'\?"),
-        ("own_metrics.upside_down", r"metric 'upside_down': of a perfect .* write @metric\(higher_is_better=False\)"),
-        ("own_metrics.silent", "does not say whether more of it is better"),
+        ("own_metrics.upside_down", r"metric 'upside_down': a perfect .* write @metric\(higher_is_better=False\)"),
+        ("own_metrics.silent", "does not say whether higher is better"),
         ("own_metric.mistakes", "no module 'own_metric'"),
     ],
 )

@@ -200,7 +200,7 @@ def test_a_process_of_this_machine_that_was_killed_is_not_waited_for(folder, clo
 def test_a_damaged_file_of_leases_is_named(folder):
     (folder.path / "leases.json").write_text('{"lease_s": -1}')
 
-    with pytest.raises(ResultsError, match=r"leases.json: lease_s=-1; wanted is a number"), folder.lock():
+    with pytest.raises(ResultsError, match=r"leases.json: lease_s=-1; expected a number"), folder.lock():
         pass
     assert "leases.json" in read_status(folder).faults[-1]
 

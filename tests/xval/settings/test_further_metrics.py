@@ -110,8 +110,8 @@ def test_names_and_paths_stand_side_by_side_with_their_directions(own_package):
         ("regression", "top_k_categorical_accuracy", r"unknown metric .* for regression"),
         ("classification", "own_package.parts.accuracy", r"'accuracy' is computed already; rename it"),
         ("classification", "mse, MeanSquaredError", r"'mean_squared_error' is computed already; leave it out"),
-        ("classification", "own_package.parts.without_direction", r"does not say whether more of it is better; write @metric"),
-        ("classification", "own_package.parts.three", r"metric\(targets, predictions\) is wanted"),
+        ("classification", "own_package.parts.without_direction", r"does not say whether higher is better; write @metric"),
+        ("classification", "own_package.parts.three", r"metric\(targets, expected predictions\)"),
         ("classification", "own_package.parts.wost", r"parts.py has no 'wost'.*Did you mean 'worst'\?"),
     ],
 )

@@ -43,7 +43,7 @@ WORDS = [
     ({"dtype_policy": "mixed_float16"}, "Here it is 'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16."),
     ({"augment": True}, "Here it is one setting for each kind: 'augment_noise', 'augment_gain_db'"),
     ({"learing_rate": 1}, "Did you mean 'learning_rate'?"),
-    ({"monitor": "val_uar"}, {"monitor": "val_balanced_accuracy"}),  # monitor 'val_uar' is produced by no metric
+    ({"monitor": "val_uar"}, {"monitor": "val_balanced_accuracy"}),  # monitor 'val_uar' is not produced by any metric
     ({"monitor": "val_UAR"}, {"monitor": "val_balanced_accuracy"}),
     ({"monitor": "val_acc"}, {"monitor": "val_accuracy"}),
     ({"monitor": "acc"}, {"monitor": "accuracy"}),
@@ -53,22 +53,22 @@ WORDS = [
     ({"metrics": "mse, MeanAbsoluteError"}, {"metrics": "mse, MeanAbsoluteError"}),  # as before: so are their hashes
     ({"metrics": "sklearn:cohen_kappa_score"}, {"metrics": "sklearn.metrics.cohen_kappa_score"}),
     ({"metrics": "sklearn:cohen_kapa_score"}, "metric 'sklearn:cohen_kapa_score': unknown."),
-    ({"metrics": "sklearn:confusion_matrix"}, "does not say whether more of it is better"),
+    ({"metrics": "sklearn:confusion_matrix"}, "does not say whether higher is better"),
     ({"architecture": "svc"}, {"architecture": "svm"}),  # unknown architecture 'svc'
     ({"architecture": "SVM"}, {"architecture": "svm"}),
     ({"architecture": "RandomForestClassifier"}, {"architecture": "forest"}),
     ({"class_weight": "balanced"}, "Here it is 'class_weights': balanced."),
     ({"validation_data": 0.2}, "Here it is 'validation_fraction', in Experiment(...)."),
-    ({"groups": "speaker"}, "Here it is no setting: groups are the items of the corpus"),
+    ({"groups": "speaker"}, "Here it is not a setting: groups are the items of the corpus"),
     ({"architecture": "cnn_smal"}, "Did you mean 'cnn_small'?"),
-    ({"seed": [1, 2, 3]}, "seed: received [1, 2, 3]; one number is wanted. To train each fold with 3 seeds and average the"),
+    ({"seed": [1, 2, 3]}, "seed: received [1, 2, 3]; expected one number. To train each fold with 3 seeds and average the"),
     (
         {"learning_rate": [0.1, 0.01]},
-        "one value is wanted. For an instance with each of them, write experiment.grid(learning_r",
+        "expected one value. For an instance with each of them, write experiment.grid(learning_r",
     ),
     ({"architecture": ["mlp", "crnn"]}, "write experiment.grid(architecture=['mlp', 'crnn'])."),
-    ({"dropout": [0.1, 0.5]}, "dropout: received [0.1, 0.5]; one value is wanted. For an instance with each of them"),
-    ({"seed": "1, 2"}, "To train each fold with 2 seeds and average the figures, set repeats=2."),
+    ({"dropout": [0.1, 0.5]}, "dropout: received [0.1, 0.5]; expected one value. For an instance with each of them"),
+    ({"seed": "1, 2"}, "To train each fold with 2 seeds and average the values, set repeats=2."),
     ({"n_filters": 8}, "n_filters: received 8; allowed: several values, such as (8,)."),
 ]
 
@@ -91,7 +91,7 @@ def test_no_synonym_is_a_setting():
 
 
 def test_one_value_of_the_experiment_is_wanted_where_instances_cannot_differ():
-    with pytest.raises(SettingsError, match=r"num_folds: received \[4, 5\]; one value is wanted, which all instances share"):
+    with pytest.raises(SettingsError, match=r"num_folds: received \[4, 5\]; expected one value, which all instances share"):
         resolved({}, num_folds=[4, 5])
 
 
@@ -309,7 +309,7 @@ def test_an_option_without_a_type_has_that_of_its_default(running_script):
     ("options", "wanted"),
     [
         ("*, n_more=None", r"option n_more of build\(\) needs a type and a literal default \(type NoneType; allowed: int"),
-        ("*, n_more", r"received build\(input_shape, output_shape, \*, n_more\) in .*option=default\) is wanted"),
+        ("*, n_more", r"received build\(input_shape, expected output_shape, \*, n_more\) in .*option=default\)"),
         ("*, size: complex = 3", r"option size of build\(\) needs .* \(type complex; allowed: int"),
     ],
 )
@@ -341,7 +341,7 @@ def test_a_loss_with_options_is_the_same_behind_its_text():
     assert settings.scales_loss
     values = keras.ops.convert_to_numpy(loss_function(settings.task.loss_name(HUBER))(true, predicted))
     assert values == pytest.approx([2 * (5 - 1), 0.125])
-    with pytest.raises(SettingsError, match="no object of Keras; wanted is a name, or a text such as keras:"):
+    with pytest.raises(SettingsError, match="no object of Keras; expected a name, or a text such as keras:"):
         resolved({"loss": 'keras:{"class_name": '}, task_type="regression")
 
 
@@ -435,5 +435,5 @@ def test_what_an_object_says_by_default_yields_to_what_the_experiment_has_set():
 
 
 def test_a_function_of_scikit_learn_that_is_no_metric_is_refused():
-    with pytest.raises(SettingsError, match="does not say whether more of it is better"):
+    with pytest.raises(SettingsError, match="does not say whether higher is better"):
         directions("classification", "sklearn.metrics.get_scorer_names")

@@ -66,15 +66,15 @@ def test_momentum_and_weight_decay_move_the_weights_as_they_should():
     ("parameters", "message"),
     [
         ({"optimizer": "adan"}, r"unknown optimizer 'adan'\..*Did you mean 'adam'\?.*my_package.my_module.my_function"),
-        ({"momentum": 0.9}, r"momentum=0.9: optimizer 'adam' has none; those that do: muon, rmsprop, sgd"),
+        ({"momentum": 0.9}, r"momentum=0.9: optimizer 'adam' has no momentum; these have: muon, rmsprop, sgd"),
         ({"optimizer": "sgd", "momentum": 1}, r"momentum: received 1; .*less than 1"),
         ({"weight_decay": -1}, r"weight_decay: received -1"),
         ({"schedule": "logaritmic"}, r"unknown schedule 'logaritmic'\..*Did you mean 'logarithmic'\?"),
         ({"schedule": "linear"}, r"schedule='linear' leads to final_learning_rate, which is none"),
         ({"final_learning_rate": 1e-8}, r"final_learning_rate=1e-08 has no effect with schedule='constant'"),
-        ({"optimizer": "own_package.parts.three"}, r"received three\(a, b, c\).*optimizer\(learning_rate\) is wanted"),
+        ({"optimizer": "own_package.parts.three"}, r"received three\(a, expected b, c\).*optimizer\(learning_rate\)"),
         ({"optimizer": "own_package.parts.optimizer", "clip_norm": 1}, r"a function of the learning rate alone; clip_norm"),
-        ({"schedule": "own_package.parts.optimizer"}, r"schedule\(epoch, learning_rate\) is wanted"),
+        ({"schedule": "own_package.parts.optimizer"}, r"schedule\(epoch, expected learning_rate\)"),
     ],
 )
 def test_wrong_names_and_options_are_refused_before_keras_is_loaded(own_package, parameters, message):
@@ -95,7 +95,7 @@ def test_optimizers_of_ones_own(own_package):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("own_package.parts.no_optimizer", {}, r"gave float; a keras.optimizers.Optimizer is wanted"),
+        ("own_package.parts.no_optimizer", {}, r"gave float; expected a keras.optimizers.Optimizer"),
         ("own_package.parts.ALIAS", {"momentum": 0.9}, r"'own_package.parts.ALIAS' with learning_rate, momentum: "),
     ],
 )
@@ -141,7 +141,7 @@ def test_the_schedules_of_keras_agree(name, options, schedule):
 
 
 def test_a_schedule_of_ones_own_that_gives_no_rate_is_refused(own_package):
-    with pytest.raises(SettingsError, match=r"'own_package.parts.falling' gave -1.0 for epoch 0; a number above 0 is wanted"):
+    with pytest.raises(SettingsError, match=r"'own_package.parts.falling' gave -1.0 for epoch 0; expected a number above 0"):
         rates(schedule="own_package.parts.falling")
 
 

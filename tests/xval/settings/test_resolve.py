@@ -107,9 +107,9 @@ def test_auto_means_the_backend_of_earlier_results_while_it_is_installed(monkeyp
         ({"batch_size": -1}, r"batch_size: received -1; allowed: greater than 0"),
         ({"batch_size": "many"}, r"batch_size: received 'many'; allowed: a valid integer"),
         ({"n_filters": 8}, r"n_filters: received 8; allowed: several values, such as \(8,\)\.$"),
-        ({"batch_size": True}, r"batch_size: received True; a number is wanted"),
+        ({"batch_size": True}, r"batch_size: received True; expected a number"),
         ({"learning_rate": float("nan")}, r"learning_rate: received nan"),
-        ({"monitor": "val_acuracy"}, r"monitor 'val_acuracy' is produced by no metric.*Did you mean 'val_accuracy'\?$"),
+        ({"monitor": "val_acuracy"}, r"monitor 'val_acuracy' is not produced by any metric.*Did you mean 'val_accuracy'\?$"),
         ({"optimizer": "adan"}, r"unknown optimizer 'adan'.*Did you mean 'adam'\?"),
         ({"metrics": "kl_divergense"}, r"unknown metric 'kl_divergense' for classification.*Did you mean 'kl_divergence'\?"),
         ({"clip_average": "vote"}, r"clip_average: received 'vote'.*Did you mean 'votes'\?"),
@@ -234,10 +234,10 @@ def test_parts_of_ones_own_are_taken_by_their_dotted_path(own_package):
     [
         ({"architecture": "own_package.network", "n_hiden": 3}, r"unknown parameter 'n_hiden'\. Did you mean 'n_hidden'\?"),
         ({"architecture": "own_package.network", "n_hidden": "x"}, r"n_hidden: received 'x'"),
-        ({"loss": "own_package.parts.three"}, r"received three\(a, b, c\).*loss\(y_true, y_pred\) is wanted"),
+        ({"loss": "own_package.parts.three"}, r"received three\(a, expected b, c\).*loss\(y_true, y_pred\)"),
         ({"loss": "own_package.parts.loss", "augment_mixup": 0.2}, r"augment_mixup gives examples shares of classes"),
         ({"loss": "own_package.parts.loss", "label_smoothing": 0.2}, r"label_smoothing gives examples shares of classes"),
-        ({"monitor": "val_worst"}, r"monitor 'val_worst' is produced by no metric"),
+        ({"monitor": "val_worst"}, r"monitor 'val_worst' is not produced by any metric"),
     ],
 )
 def test_parts_of_ones_own_that_do_not_fit_are_refused(own_package, parameters, message):
@@ -287,8 +287,8 @@ def test_assignments_are_read_and_never_executed():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a=__import__('os').system('true')", "is no literal"),
-        ("a=b", "is no literal"),
+        ("a=__import__('os').system('true')", "is not a literal"),
+        ("a=b", "is not a literal"),
         ("architecture", "an assignment such as"),
         ("import os; a=1", "an assignment such as"),
     ],
@@ -397,7 +397,7 @@ def test_a_splitter_of_ones_own_is_looked_up_and_belongs_to_the_code(make_settin
     assert make_settings(fold_strategy="my_folds.Own").fold_strategy == "my_folds.Own"
     for name, message in {
         "my_folds.splitt": r"my_folds\.py has no 'splitt'\. Available: Own, split, two\. Did you mean 'split'",
-        "my_folds.two": r"'my_folds\.two': received two\(items, seed\) in .*; split\(items\) is wanted",
+        "my_folds.two": r"'my_folds\.two': received two\(items, seed\) in .*; expected split\(items\)",
         "balance": r"fold_strategy: received 'balance'\. Available: balanced, holdout, .* Did you mean 'balanced'",
     }.items():
         with pytest.raises(SettingsError, match=message):

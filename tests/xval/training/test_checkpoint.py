@@ -168,7 +168,7 @@ def test_a_checkpoint_of_no_use_is_said_and_removed_and_the_fold_begins_again(in
             train()
 
         assert begun.pop() == 0, name
-        assert notes.pop().startswith("fold 1 begins again, its checkpoint is of no use: "), name
+        assert notes.pop().startswith("fold 1 begins again, its checkpoint cannot be used: "), name
         assert not interrupted.exists(), name
     checkpoints.complete(record := {})
     assert record == {}
@@ -197,7 +197,7 @@ def test_a_checkpoint_of_another_training_is_refused_by_name_and_a_pipe_is_not_w
     assert make_training(notes=notes)[1].find() is None
 
     assert "of no use: it is of another code" in notes[0]
-    assert "no regular file" in notes[1]
+    assert "not a regular file" in notes[1]
     assert len(notes) == 2
 
 

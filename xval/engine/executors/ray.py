@@ -83,7 +83,7 @@ class Cluster:
         if not ray.wait([task], timeout=0)[0]:
             return ""
         try:
-            return f"its process ended with exit code {ray.get(task)} without a word"
+            return f"its process ended with exit code {ray.get(task)} without a message"
         except ray.exceptions.RayError as error:
             return f"Ray lost it: {type(error).__name__}: {brief(error, 300)}"
 

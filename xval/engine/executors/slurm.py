@@ -151,7 +151,7 @@ class Queue:
         self._list(since=submitted_at)
         if self._listed_at <= submitted_at or job_id in self._listed:
             return ""
-        return f"job {job_id} left the queue without a word; its logs are {self._folder}/{job_id}*"
+        return f"job {job_id} left the queue without an outcome; its logs are {self._folder}/{job_id}*"
 
     def cancel(self, paths: Sequence[Path]) -> None:
         """End submissions, waiting or running."""
@@ -195,7 +195,7 @@ class Queue:
         try:
             return list(executor.map_array(Launcher(settings.slurm_time_limit_min), [str(path) for path in paths]))
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-            raise SettingsError(f"Slurm refuses the jobs: {error}. See the slurm_ settings.") from error
+            raise SettingsError(f"Slurm refused the jobs: {error}. See the slurm_ settings.") from error
 
 
 def _note(path: Path) -> Path:

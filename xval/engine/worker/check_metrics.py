@@ -30,7 +30,7 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
         value = metric.function(targets, predictions)
         if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
             given = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
-            raise SettingsError(f"metric '{name}' gave {given}; one number is wanted.")
+            raise SettingsError(f"metric '{name}' gave {given}; expected one number.")
         further_metrics.check_direction(settings.task, name, metric, n_outputs)
 
 

@@ -36,5 +36,5 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
         shape = np.shape(keras.ops.convert_to_numpy(loss_function(loss)(wanted, predictions)))
         if shape != (len(targets),):
             raise SettingsError(
-                f"loss '{loss}' gave shape {shape} for {len(targets)} examples; one value per example is wanted."
+                f"loss '{loss}' gave shape {shape} for {len(targets)} examples; expected one value per example."
             )

@@ -83,7 +83,7 @@ def _check(
     min_duration_s: float,
 ) -> None:
     if probabilities.ndim != 2 or probabilities.shape[1] != len(class_names) or not len(class_names):
-        raise SettingsError(f"events: received probabilities {probabilities.shape}; (n_frames, {len(class_names)}) is wanted.")
+        raise SettingsError(f"events: received probabilities {probabilities.shape}; expected (n_frames, {len(class_names)}).")
     if threshold is not None and not 0 <= threshold <= 1:
         raise SettingsError(f"event threshold {threshold:g}: allowed is 0 to 1.")
     if median_frames < 1 or median_frames % 2 == 0:

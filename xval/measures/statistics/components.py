@@ -44,7 +44,7 @@ def variance_components(figures: NDArray[Any]) -> Components:
     values = np.asarray(figures, dtype=np.float64)
     if values.ndim != 2 or np.isnan(values).all():
         raise ResultsError(
-            f"variance components: received {values.shape} figures; wanted: (folds, repeats), at least one defined."
+            f"variance components: received {values.shape} values; expected (folds, repeats), at least one defined."
         )
     rows = [row[~np.isnan(row)] for row in values if not np.isnan(row).all()]
     counts = np.array([len(row) for row in rows])

@@ -61,7 +61,7 @@ class Interval(NamedTuple):
         if self.n_items >= FEWEST_ITEMS_TO_RELY_ON:
             return ""
         told = "1 item tells" if self.n_items == 1 else f"{self.n_items} items tell"
-        return f"{told} little about others: a further item may change the figure and the interval a lot"
+        return f"{told} little about others: a further item may change the value and the interval a lot"
 
 
 def mean_interval(
@@ -134,7 +134,7 @@ def figure_interval(
         return None
     low, high = bounds or (-math.inf, math.inf)
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
-        raise SettingsError(f"interval: received the figure {estimate}; allowed: {low} to {high}.")
+        raise SettingsError(f"interval: received the value {estimate}; allowed: {low} to {high}.")
     without, n_undefined = _leave_out(n_items, compute)
     if len(without) < FEWEST_ITEMS:
         return None

@@ -48,7 +48,7 @@ def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_bet
     if validation.shape != test.shape or validation.ndim != 2:
         raise ResultsError(
             f"nested selection: received {validation.shape} validation and {test.shape} test values; "
-            "wanted: (instances, folds) of both."
+            "expected (instances, folds) of both."
         )
     is_there = ~(np.isnan(validation) | np.isnan(test))
     scores = np.where(is_there, validation if higher_is_better else -validation, -np.inf)

@@ -171,13 +171,13 @@ def check(targets: Targets, predictions: Predictions) -> None:
     if targets.ndim != 1 or predictions.ndim != 2:
         raise JobError(
             f"metrics of classification: received targets {targets.shape} and predictions {predictions.shape}; "
-            f"(n_examples,) and (n_examples, n_classes) are wanted."
+            f"expected (n_examples,) and (n_examples, n_classes)."
         )
     n_classes = predictions.shape[1]
     if not np.issubdtype(targets.dtype, np.integer) or targets.min() < 0 or targets.max() >= n_classes:
         raise JobError(
             f"metrics of classification: received targets from {targets.min()} to {targets.max()} ({targets.dtype}); "
-            f"whole numbers from 0 to {n_classes - 1} are wanted."
+            f"expected whole numbers from 0 to {n_classes - 1}."
         )
 
 

@@ -121,13 +121,13 @@ def check(targets: Targets, predictions: Predictions) -> None:
     n_frames, n_classes = predictions.shape if predictions.ndim == 2 else (-1, -1)
     if targets.shape not in ((n_frames,), (n_frames, n_classes)):
         raise JobError(
-            f"metrics of frame_classification: received targets {targets.shape} and predictions {predictions.shape}; wanted "
-            "are (n_frames,) or (n_frames, n_classes), and (n_frames, n_classes)."
+            f"metrics of frame_classification: received targets {targets.shape} and predictions {predictions.shape}; "
+            "expected (n_frames,) or (n_frames, n_classes), and (n_frames, n_classes)."
         )
     if targets.ndim == 1 and not (np.issubdtype(targets.dtype, np.integer) and 0 <= targets.min() <= targets.max() < n_classes):
         raise JobError(
             f"metrics of frame_classification: received targets from {targets.min()} to {targets.max()} ({targets.dtype}); "
-            f"whole numbers from 0 to {n_classes - 1} are wanted."
+            f"expected whole numbers from 0 to {n_classes - 1}."
         )
     if targets.ndim > 1:
         check_zeros_and_ones(targets, "frame_classification")

@@ -174,7 +174,7 @@ def check(targets: NDArray[Any], predictions: Predictions) -> None:
     if targets.ndim != 2 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of multilabel_classification: received targets {targets.shape} and predictions {predictions.shape}; "
-            "(n_examples, n_classes) is wanted of both."
+            "expected (n_examples, n_classes) for both."
         )
     check_zeros_and_ones(targets, "multilabel_classification")
 

@@ -111,10 +111,10 @@ def check(targets: Numbers, predictions: Numbers) -> None:
     if targets.ndim != 2 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of regression: received targets {targets.shape} and predictions {predictions.shape}; "
-            f"(n_examples, n_outputs) is wanted of both."
+            f"expected (n_examples, n_outputs) for both."
         )
     if not np.isfinite(targets).all():
-        raise JobError("metrics of regression: received targets that are NaN or infinite; mend the labels of the corpus.")
+        raise JobError("metrics of regression: received targets that are NaN or infinite; correct the labels of the corpus.")
 
 
 def _errors(targets: Numbers, predictions: Numbers) -> NDArray[np.float64]:

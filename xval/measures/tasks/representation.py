@@ -54,7 +54,7 @@ def check(targets: Errors, predictions: Errors) -> None:
     if targets.ndim != 1 or targets.shape != predictions.shape:
         raise JobError(
             f"metrics of representation: received errors {targets.shape} of the mean and {predictions.shape} of the "
-            "reconstruction; (n_examples,) is wanted of both."
+            "reconstruction; expected (n_examples,) for both."
         )
     if (targets < 0).any() or (predictions < 0).any():
         raise JobError("metrics of representation: received negative squared errors.")
@@ -78,7 +78,7 @@ class Representation(Task):
     takes_further_metrics = False
     needs_labels = False
     why_no_ensemble = (
-        "autoencoders keep the errors of what they rebuild alone, so that there is nothing to combine. Ensembles are for "
+        "autoencoders keep the errors of what they rebuild alone, so there is nothing to combine. Ensembles are for "
         "classes, numbers and frames."
     )
     worst_first = "Clips with the largest squared error of the reconstruction first."

@@ -48,7 +48,7 @@ def open_archive(file: BinaryIO, path: Path, largest: Callable[[str], int | None
     file.seek(0)
     head = file.read(len(_HDF5))
     if not head.startswith(_ZIP):
-        raise UnsafeModelError(f"{path}: refused, {_describe(head)}. A zip archive is wanted, as Keras and xval write it.")
+        raise UnsafeModelError(f"{path}: refused, {_describe(head)}. Expected a zip archive, as Keras and xval write it.")
     try:
         archive = zipfile.ZipFile(file)
     except _DAMAGES as error:
@@ -135,4 +135,4 @@ def _describe(head: bytes) -> str:
         return "it is an HDF5 file, the older form of Keras models, in which code may hide"
     if head.startswith(_PICKLE):
         return "it is a pickle, which runs code when it is read"
-    return "it is no zip archive"
+    return "it is not a zip archive"

@@ -169,4 +169,4 @@ def _check_value(class_name: str, inner: Any, where: str) -> None:
         raise _Refusal(f"has a {class_name} without content at {where}")
     dtype = inner.get("dtype")
     if dtype is not None and not (isinstance(dtype, str) and _NUMBERS.fullmatch(dtype)):
-        raise _Refusal(f"has a {class_name} of type {dtype!r:.80} at {where}; numbers are wanted")
+        raise _Refusal(f"has a {class_name} of type {dtype!r:.80} at {where}; expected numbers")

@@ -42,7 +42,7 @@ def check_memory(config: dict[str, Any], path: Path, n_values: int) -> None:
         built = _build(config)
         wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
         if wanted > n_values + _UNSAVED_VALUES:
-            raise UnsafeModelError(f"{path}: refused, its layers want {wanted} weights, and {n_values} are there.")
+            raise UnsafeModelError(f"{path}: refused, its layers need {wanted} weights, and it has {n_values}.")
         length = _TRIED_LENGTHS[0]
         _check_outputs(built, path, length)
         has_any_length = any(None in settings["batch_shape"][1:] for settings in _inputs(config))

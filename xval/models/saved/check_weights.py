@@ -61,7 +61,7 @@ def _check_group(root: "h5py.Group", path: Path, n_bytes: int) -> int:
                 declared += _check_dataset(member, path, where)
                 n_values += math.prod(member.shape)
             else:
-                raise _refused(path, where, f"is a {type(member).__name__}; groups and datasets are wanted")
+                raise _refused(path, where, f"is a {type(member).__name__}; expected groups and datasets")
             if declared > n_bytes:
                 raise _refused(path, where, f"and those before it declare {declared} bytes; the file has {n_bytes}")
     return n_values
@@ -78,7 +78,7 @@ def _check_dataset(dataset: "h5py.Dataset", path: Path, where: str) -> int:
     is_bfloat16 = dataset.dtype.kind == "V" and dataset.attrs.get("dtype") == _BFLOAT16
     is_plain = dataset.dtype.kind in "fiub" and dataset.dtype.names is None
     if dataset.shape is None or not (is_plain or (is_bfloat16 and dataset.dtype == np.dtype("V2"))):
-        raise _refused(path, where, f"holds {dataset.dtype}; numbers are wanted")
+        raise _refused(path, where, f"holds {dataset.dtype}; expected numbers")
     n_bytes = int(math.prod(dataset.shape) * dataset.dtype.itemsize)
     stored = dataset.id.get_storage_size()
     if n_bytes > stored:

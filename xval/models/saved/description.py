@@ -149,7 +149,7 @@ class ModelDescription(BaseModel):
             elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
                 raise ValueError(f"a number has {value.bit_length()} bits; at most {_MOST_BITS} are allowed")
             elif isinstance(value, str) and not is_utf8(value):
-                raise ValueError(f"{value[:40]!a} is no UTF-8")
+                raise ValueError(f"{value[:40]!a} is not UTF-8")
         return content
 
     @model_validator(mode="before")
@@ -250,7 +250,7 @@ def check_description(model: "keras.Model", description: "ModelDescription", pat
     described = path.with_suffix(".json")
     read, given = model.input_shape, model.output_shape
     if not isinstance(read, tuple) or not isinstance(given, tuple):
-        raise UnsafeModelError(f"{path}: has several inputs or outputs; one of each is wanted.")
+        raise UnsafeModelError(f"{path}: has several inputs or outputs; expected one of each.")
     names = description.class_names or description.target_names
     if description.task.target != "input" and names and given[-1] != len(names):
         raise UnsafeModelError(

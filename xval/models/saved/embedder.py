@@ -71,5 +71,5 @@ def check_embedder(path: Path, description: ModelDescription) -> None:
         raise ResultsError(
             f"{described}: {path.name} was trained on embeddings of {settings.embedding_model} with the hash "
             f"{description.embedder.hash}; what lies there now has {current_hash}. Its answers would be "
-            "wrong; get the weights of that time."
+            "wrong; restore the weights of that time."
         )

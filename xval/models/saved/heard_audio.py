@@ -29,7 +29,7 @@ def read_audio_hashes(path: Path) -> NDArray[np.uint64] | None:
     """
     hashes = read_array(path)
     if hashes is not None and (hashes.dtype != np.uint64 or hashes.ndim != 1):
-        raise ResultsError(f"{path}: holds {hashes.dtype} {hashes.shape}; uint64 (n_clips,) is wanted.")
+        raise ResultsError(f"{path}: holds {hashes.dtype} {hashes.shape}; expected uint64 (n_clips,).")
     return hashes
 
 

@@ -84,7 +84,7 @@ def find_initial_model(
     path = fetch_model(parse_address(settings.initial_model)) if is_elsewhere else _path(settings.initial_model, fold.number)
     if not path.is_file():
         raise SettingsError(
-            f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or mend the path; "
+            f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or correct the path; "
             f"{_FOLD} in it stands for the number of the fold, from 1."
         )
     content_hash = _hash_of(path, fold.number)

@@ -148,7 +148,7 @@ def _judge_unknown(seen: Seen, perhaps: set[str], lacking: str, *, has_hashes: b
     if not seen.is_complete:
         reason = "nothing beside it says all of what it, or a model that it was made of, was trained on"
     elif seen.all.audio is None or seen.training.audio is None:
-        reason = "seen_audio.npy or trained_audio.npy is missing beside it, so that its audio cannot be compared"
+        reason = "seen_audio.npy or trained_audio.npy is missing beside it, so its audio cannot be compared"
     elif not has_hashes:
         reason = "the corpus of the fold has no audio hashes to compare"
     elif lacking:

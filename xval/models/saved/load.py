@@ -56,7 +56,7 @@ def read_keras_model(path: Path) -> "keras.Model":
                 "Is it of another version of Keras, or was it changed?"
             ) from error
     if not isinstance(model, keras.Model):
-        raise UnsafeModelError(f"{path}: holds a {type(model).__name__}, a model is wanted.")
+        raise UnsafeModelError(f"{path}: holds a {type(model).__name__}; expected a model.")
     return model
 
 

@@ -131,7 +131,7 @@ def read_novelty(model: Path, settings: NoveltySettings | None) -> Novelty | Non
     is_sound = embeddings.dtype == np.float16 and embeddings.ndim == 2 and len(embeddings) >= settings.neighbour
     if not is_sound or not np.isfinite(embeddings).all():
         raise ResultsError(
-            f"{path}: holds {embeddings.dtype} {embeddings.shape}; finite float16 (n_examples, n_features) is wanted."
+            f"{path}: holds {embeddings.dtype} {embeddings.shape}; expected finite float16 (n_examples, n_features)."
         )
     return Novelty(settings, embeddings.astype(np.float32))
 

@@ -171,7 +171,7 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
     free = next(unused for unused in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if unused not in taken)
     chosen = number or next(same, free)
     if known.get(chosen, {}).get("settings_hash", unnumbered.settings_hash) != unnumbered.settings_hash:
-        raise SettingsError(f"instance {chosen} is there and is another one; choose a free number, such as {free}.")
+        raise SettingsError(f"instance {chosen} already exists and is different; choose a free number, such as {free}.")
     return replace(unnumbered, number=chosen)
 
 

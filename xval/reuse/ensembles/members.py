@@ -43,7 +43,7 @@ class Member:
         """The path of its model.keras or model.skops."""
         model_path = find_model_file(self.folder)
         if model_path is None:
-            raise ResultsError(f"{self.key}: its model is gone from {self.folder}, so that no ensemble of it could predict.")
+            raise ResultsError(f"{self.key}: its model is gone from {self.folder}, so no ensemble of it could predict.")
         return model_path
 
     @cached_property
@@ -62,7 +62,7 @@ class Member:
 def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, list[Member]]:
     """Return the members of each fold: every finished job of the numbered instances, repeats included."""
     if len(set(numbers)) < len(numbers):
-        raise SettingsError(f"instances {', '.join(map(str, numbers))}: each once, please.")
+        raise SettingsError(f"instances {', '.join(map(str, numbers))}: name each once.")
     instances = {instance.number: instance for instance in find_instances(folder, numbers)}
     chosen = [instances[number] for number in numbers]
     for instance in chosen:

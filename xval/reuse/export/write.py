@@ -97,7 +97,7 @@ def find_model(path: Path) -> Path:
     if (path / KERAS_NAME).is_file():
         return path / KERAS_NAME
     if not path.exists():
-        raise ResultsError(f"{path}: no such file or folder. Wanted is a .keras file or a fold folder.")
+        raise ResultsError(f"{path}: no such file or folder. Expected a .keras file or a fold folder.")
     if path.name == ESTIMATOR_NAME or (path / ESTIMATOR_NAME).is_file():
         raise ResultsError(
             f"{path}: an estimator of scikit-learn, no Keras model; skops.io.load reads it. The networks of a combination "
@@ -108,7 +108,7 @@ def find_model(path: Path) -> Path:
     below = sorted([*path.glob(f"fold_*/{KERAS_NAME}"), *path.glob(f"instance_*/fold_*/{KERAS_NAME}")])
     if below:
         raise ResultsError(f"{path}: one model is exported at a time; name one of {first_of(below, 4)}.")
-    raise ResultsError(f"{path}: no Keras model. Wanted is a .keras file, or the fold folder that it lies in.")
+    raise ResultsError(f"{path}: no Keras model. Expected a .keras file, or the fold folder that it lies in.")
 
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:
@@ -117,9 +117,9 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
         raise SettingsError(f"--output {target}: the name of such an export ends in {kind.ending}.")
     if target.exists():
         if target.is_dir() != kind.is_folder or (kind.is_folder and not (target / "saved_model.pb").is_file()):
-            raise ResultsError(f"{target}: exists and is no export of this format; name another --output.")
+            raise ResultsError(f"{target}: exists and is not an export of this format; name another --output.")
         if not overwrite:
-            raise ResultsError(f"{target}: exists already. Name another --output, or replace it with --overwrite.")
+            raise ResultsError(f"{target}: already exists. Name another --output, or replace it with --overwrite.")
     elif not kind.is_folder and not overwrite and description.exists() and description.read_bytes() != content:
         raise ResultsError(
             f"{description}: describes another model, and the description of this one would lie there. Name another --output, "

@@ -32,8 +32,8 @@ class KerasEmbedder:
         description = self._model.description
         if description.is_custom or description.frames:
             raise SettingsError(
-                f"embedding_model=keras:{path}: reads {'features of a script' if description.is_custom else 'frames'}; a model "
-                "of whole clips of audio is wanted."
+                f"embedding_model=keras:{path}: reads {'features of a script' if description.is_custom else 'frames'}; expected "
+                "a model of whole clips of audio."
             )
         self.n_layers = self._model.n_layers
         self.device = keras.backend.backend()
@@ -42,7 +42,7 @@ class KerasEmbedder:
         """Return the layer's outputs; see `Embedder`."""
         if len(layers) > 1:
             raise SettingsError(
-                f"embedding_model=keras:{self._path}: its layers differ in width, so that they cannot be weighted. Set "
+                f"embedding_model=keras:{self._path}: its layers differ in width, so they cannot be weighted. Set "
                 f"embedding_layer to one of 0 to {self.n_layers - 1}, or last."
             )
         dropped = self.n_layers - layers[0]

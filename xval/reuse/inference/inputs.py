@@ -97,7 +97,7 @@ def sequence_inputs(source: Source, description: ModelDescription) -> Iterator[I
     is_empty = True
     if description.is_custom and (source.values is None or source.values.ndim != 2 or source.values.shape[1] != size):
         shape = None if source.values is None else source.values.shape
-        raise AudioError(f"array {source.name}: received shape {shape}; frames (n_frames, {size}) are wanted.")
+        raise AudioError(f"array {source.name}: received shape {shape}; expected frames (n_frames, {size}).")
     for first, samples in cut_stream(_blocks(source, description), length, length, moved_back=False):
         n_frames = samples.size // size
         if n_frames:

@@ -35,10 +35,10 @@ class Found(NamedTuple):
 def find_members(path: Path) -> Found:
     """Return the models in a path; at least one."""
     if not path.exists():
-        raise ResultsError(f"{path}: no such model or folder. Wanted is {_WANTED}.")
+        raise ResultsError(f"{path}: no such model or folder. Expected {_WANTED}.")
     if path.is_file():
         if path.suffix not in (".keras", ".skops") and path.name != ENSEMBLE_NAME:
-            raise ResultsError(f"{path}: no saved model. Wanted is {_WANTED}.")
+            raise ResultsError(f"{path}: no saved model. Expected {_WANTED}.")
         if path.suffix == ".skops" and path.name != ESTIMATOR_NAME:
             raise ResultsError(
                 f"{path}: an estimator keeps its name, {ESTIMATOR_NAME}, beside model.json and the networks of a combination."
@@ -50,7 +50,7 @@ def find_members(path: Path) -> Found:
         return Found(of_folds, f"{path}: {_describe_folds(path, of_folds)}")
     if (path / "folds.json").is_file():
         return _selected(ExperimentFolder(path))
-    raise ResultsError(f"{path}: holds no finished model. Wanted is {_WANTED}.")
+    raise ResultsError(f"{path}: holds no finished model. Expected {_WANTED}.")
 
 
 def _selected(folder: ExperimentFolder) -> Found:

@@ -192,7 +192,7 @@ def _array_and_rate(audio: Any, name: str, sample_rate_hz: int | None) -> tuple[
         array, rate_hz = audio["array"], audio["sampling_rate"]
     except (KeyError, TypeError) as error:
         raise SettingsError(
-            f"{name}: received {audio!r:.80}; {{'array': samples, 'sampling_rate': rate}} is wanted, as datasets gives it of a "
+            f"{name}: received {audio!r:.80}; expected {{'array': samples, 'sampling_rate': rate}}, as datasets gives it of a "
             "column Audio(decode=True)."
         ) from error
     if sample_rate_hz not in (None, rate_hz):
@@ -208,7 +208,7 @@ def _by_channel(values: NDArray[np.float32] | None, name: str) -> NDArray[np.flo
     """
     shape = None if values is None else values.shape
     if values is None or not values.size:
-        raise AudioError(f"{name}: received shape {shape}; samples (n_samples,) are wanted, at least one.")
+        raise AudioError(f"{name}: received shape {shape}; expected samples (n_samples,), at least one.")
     if values.ndim == 1:
         return values[:, np.newaxis]
     if values.ndim == 2:
@@ -217,8 +217,8 @@ def _by_channel(values: NDArray[np.float32] | None, name: str) -> NDArray[np.flo
             return values if values.shape[1] == n_channels else np.ascontiguousarray(values.T)
     unclear = ", and either axis may be the channels" if values.ndim == 2 else ""
     raise AudioError(
-        f"{name}: received shape {shape}{unclear}. Samples (n_samples,), (n_channels, n_samples) or (n_samples, n_channels) "
-        f"are wanted, with at most {_MOST_CHANNELS} channels and {_FEWEST_SAMPLES} times as many samples. Write "
+        f"{name}: received shape {shape}{unclear}. Expected samples (n_samples,), (n_channels, n_samples) or (n_samples, n_channels) "
+        f"with at most {_MOST_CHANNELS} channels and {_FEWEST_SAMPLES} times as many samples. Write "
         "x.mean(axis=0) or x.mean(axis=1) for the mean of the channels, list(x) for several clips."
     )
 
@@ -234,7 +234,7 @@ def _samples(values: Any, name: str, sample_rate_hz: int | None, *, is_custom: b
         )
     if array.dtype.kind != "f":
         raise SettingsError(
-            f"{name}: received {array.dtype}; float samples are wanted, full scale -1 to 1. Divide 16-bit samples by 32768."
+            f"{name}: received {array.dtype}; expected float samples, full scale -1 to 1. Divide 16-bit samples by 32768."
         )
     largest = np.abs(array).max(initial=0, where=np.isfinite(array))
     if largest > _LARGEST_SAMPLE:

@@ -101,7 +101,7 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
     if choices.leave_out_seen and seen.either.any():
         if seen.either.all():
             raise CorpusError(
-                f"{clips.name}: all {len(hashed)} clips were in the training side of {model.path}, so that none is left. Give "
+                f"{clips.name}: all {len(hashed)} clips are in the training data of {model.path}, so none is left. Give "
                 "other data; or of an ensemble the fold that was not trained on them."
             )
         left_out.append(_rows(hashed, seen.either, ["seen by the model"] * len(hashed)))
@@ -136,9 +136,9 @@ def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> tuple
     """Return the clips whose labels the model knows, and the others."""
     frames = model.description.frames
     if choices.annotation_policy is not None and frames is None:
-        raise SettingsError("--annotation-policy: is for models that label frames.")
+        raise SettingsError("--annotation-policy is for models that label frames.")
     if choices.renames and not model.class_names:
-        raise SettingsError(f"--rename: is for classes; {model.path} does {model.task_type}.")
+        raise SettingsError(f"--rename is for classes; {model.path} does {model.task_type}.")
     policy = choices.annotation_policy or (frames.annotation_policy if frames else "")
     true = model.description.task.read_labels(clips, _output_names(model), choices.renames, policy)
     left_out = _rows(clips, ~true.kept, list(true.reasons) or [""] * len(clips))
@@ -213,7 +213,7 @@ def _measure_recordings(
         progress(number + 1, len(clips))
     answered = _answered(clips, reasons)
     if not any(recording.weights.any() for recording in recordings):
-        raise CorpusError("No frame counts: in all of them annotators disagree, or an event has a label that is unknown.")
+        raise CorpusError("No frame can be evaluated: in all of them annotators disagree, or an event has an unknown label.")
     options = FigureOptions(model.class_names, frames=frames, frame_s=frames.frame_s(sample_rate_hz))
     side = answer_recordings(recordings, probabilities, options)
     columns = task.encode(side.targets, side.predictions, model.class_names)
@@ -260,7 +260,7 @@ def _warnings(
     if n_unreadable:
         lines.append(f"{n_unreadable} clips cannot be used and are left out; left_out.csv says why.")
     if n_cut:
-        lines.append(f"{n_cut} clips are longer than what the model hears of a clip; their ends were not heard.")
+        lines.append(f"{n_cut} clips are longer than what the model hears of a clip; the rest was not used.")
     return lines
 
 

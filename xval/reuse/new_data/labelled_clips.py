@@ -168,7 +168,7 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
     available = [name for index in options.data_folder.glob(f"*/{INDEX_NAME}") for name in names_of(index.parent)]
     if data not in available:
         corpora = f" Corpora in {options.data_folder}: {suggestion(data, available)}" if available else ""
-        raise CorpusError(f"{data}: no such folder, file or corpus. Wanted is {_WANTED}.{corpora}")
+        raise CorpusError(f"{data}: no such folder, file or corpus. Expected {_WANTED}.{corpora}")
     return _read_corpus(open_corpus(data, options.data_folder), task_type, options)
 
 
@@ -177,7 +177,7 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
     if task.why_no_folder:
         raise CorpusError(f"{folder}: {task.why_no_folder}")
     if options.audio_folder is not None:
-        raise SettingsError("--audio-folder: is for tables and prepared corpora; the audio of a folder lies in it.")
+        raise SettingsError("--audio-folder is for tables and prepared corpora; the audio of a folder lies in it.")
     if not task.needs_labels and options.item_pattern == "none":
         paths = list_audio(folder, "audio files")
         listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
@@ -189,7 +189,7 @@ def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> Labelled
 def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise CorpusError(
-            f"{path}: is no table. Wanted is {_WANTED}. Audio without labels: python -m xval predict MODEL {path}"
+            f"{path}: is not a table. Expected {_WANTED}. Audio without labels: python -m xval predict MODEL {path}"
         )
     if why_not := find_task(task_type).why_no_table:
         raise CorpusError(f"{path}: {why_not}")
@@ -250,7 +250,7 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
         targets = {item: store.targets(item) for item in store.items}
         rows = np.stack([targets[item][row] for item, row in zip(examples["item"], examples["row"], strict=True)])
         if rows.ndim != 2:
-            raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; numbers (n_outputs,) are wanted.")
+            raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; expected numbers (n_outputs,).")
         columns = {f"{NAMED}{name}": rows[:, number] for number, name in enumerate(store.target_names)}
         table = table.drop(columns="label").assign(**columns)
     return LabelledClips(corpus.dataset, names_of(corpus.folder), corpus.folder, table, features=features)
@@ -259,7 +259,7 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
 def _refuse_pattern(options: ReadOptions) -> None:
     for what, pattern in (("item", options.item_pattern), ("label", options.label_pattern)):
         if pattern != "none":
-            raise SettingsError(f"--{what}-pattern: is for folders; in tables and prepared corpora the column {what} says it.")
+            raise SettingsError(f"--{what}-pattern is for folders; in tables and prepared corpora the column {what} says it.")
 
 
 def _hash_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, str]:

@@ -26,5 +26,5 @@ def check_training_items(folds: Iterable[Fold]) -> None:
         if len(fold.training) < 2:
             raise FoldsError(
                 f"fold {fold.number} has one training item alone; the settings of an estimator are searched by leaving "
-                "training items out, for which two are wanted. Use other folds."
+                "training items out, for which at least two are needed. Use other folds."
             )

@@ -68,7 +68,7 @@ def load_pipeline(path: Path) -> Any:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ResultsError(f"{path}: missing or damaged ({brief(error, 200)}).") from error
     if not isinstance(pipeline, Pipeline):
-        raise ResultsError(f"{path}: holds a {type(pipeline).__name__}, a Pipeline is wanted.")
+        raise ResultsError(f"{path}: holds a {type(pipeline).__name__}; expected a Pipeline.")
     try:
         _check_pipeline(pipeline, path)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
@@ -80,7 +80,7 @@ def _check_pipeline(pipeline: Any, path: Path) -> None:
     """Refuse steps that no estimator of xval has, and fitted arrays that compiled code would follow out of their bounds."""
     *before, last = (step for _, step in pipeline.steps)
     if wrong := [step for step in before if type(step).__name__ not in _STEPS]:
-        raise ResultsError(f"{path}: refused, {type(wrong[0]).__name__} is no step before an estimator of xval.")
+        raise ResultsError(f"{path}: refused, {type(wrong[0]).__name__} is not a step before an estimator of xval.")
     _check_estimator(last, path)
 
 
@@ -88,7 +88,7 @@ def _check_estimator(estimator: Any, path: Path) -> None:
     """Check a fitted estimator, or each of several that predict a number each."""
     name, width = type(estimator).__name__, estimator.n_features_in_  # scikit-learn refuses inputs of another width
     if name not in _ESTIMATORS:
-        raise ResultsError(f"{path}: refused, {name} is no estimator of xval.")
+        raise ResultsError(f"{path}: refused, {name} is not an estimator of xval.")
     if name.startswith("RandomForest"):
         for part in estimator.estimators_:
             _check_tree(part.tree_, width, path)

@@ -129,7 +129,7 @@ def load(folder: str | Path) -> SavedEstimator:
     path = Path(folder) / ESTIMATOR_NAME
     description = read_description(path) if path.is_file() else None
     if description is None or description.combination is None:
-        raise ResultsError(f"{folder}: holds no estimator of scikit-learn; the fold folder of such an instance is wanted.")
+        raise ResultsError(f"{folder}: holds no estimator of scikit-learn; expected the fold folder of such an instance.")
     check_skops(description.architecture)
     about, has_classes = description.combination, description.task.has_classes
     pipeline = load_pipeline(path)
@@ -192,7 +192,7 @@ def _check_classes(pipeline: Any, n_classes: int, path: Path) -> None:
     is_sound = classes.ndim == 1 and classes.dtype.kind in "iu" and len(classes)
     if not is_sound or not ((np.diff(classes) > 0).all() and classes[0] >= 0 and classes[-1] < n_classes):
         raise ResultsError(
-            f"{path}: its classifier tells apart {classes!r:.80}; numbers from 0 to {n_classes - 1} are wanted, of the classes "
+            f"{path}: its classifier tells apart {classes!r:.80}; expected numbers from 0 to {n_classes - 1}, of the classes "
             "that model.json names. One of the two files is of another model."
         )
 

@@ -183,7 +183,7 @@ def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) 
         if n_wrong:
             raise JobError(f"{n_wrong} of {len(part.features)} examples have NaN features.")
     if has_classes and len(np.unique(training.targets)) < 2:
-        raise JobError("all training examples are of one class; two are wanted. Use fewer folds, or other items.")
+        raise JobError("all training examples are of one class; at least two are needed. Use fewer folds, or other items.")
 
 
 def _splits(
@@ -194,7 +194,9 @@ def _splits(
     scored = np.ones(len(targets), bool) if scored is None else scored
     n_items = len(np.unique(groups))
     if n_items < 2:
-        raise JobError(f"a grid is searched by leaving training items out; there are {n_items} of them, two are wanted.")
+        raise JobError(
+            f"a grid is searched by leaving training items out; there are {n_items} of them, at least two are needed."
+        )
     cut = GroupKFold(min(MOST_SPLITS, n_items)).split(features, None, groups)
     positions = [(fitted, held[scored[held]]) for fitted, held in cut]
     splits = [

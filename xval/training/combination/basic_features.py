@@ -61,7 +61,7 @@ def make_basic_features(
     """
     if corpus.is_custom:
         raise CorpusError(
-            f"dataset '{corpus.dataset}' was made of arrays (preprocessing.store.write) and has no audio, of which basic "
+            f"dataset '{corpus.dataset}' was made from arrays (preprocessing.store.write) and has no audio, of which basic "
             "features could be computed. Set basic_features=False, and combine models."
         )
     table = all_examples(store, settings, store.items).table

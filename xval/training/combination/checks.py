@@ -22,7 +22,7 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> di
     if not path.is_file():
         raise SettingsError(
             f"models: {path} does not exist (paths are relative to the folder where the command runs). Train that instance "
-            "first, with these folds, or mend the path"
+            "first, with these folds, or correct the path"
         )
     described = read_json(path.parent / "model.json")
     if described is None or "feature_settings" not in described:

@@ -159,9 +159,9 @@ def test_every_file_that_may_be_loaded_counts_and_no_link_leads_out(
     shutil.copy(shards / "b.safetensors", outside)
     for shard in ("../outside.safetensors", "pytorch_model.bin", str(outside)):
         index_names(shard)
-        refuses(f"names '{shard}', which is no .safetensors file of the folder")
+        refuses(f"names '{shard}', which is not a .safetensors file of the folder")
     index.write_text("[]")
-    refuses("is no index of weights")
+    refuses("is not an index of weights")
     index_names("shards/b.safetensors")
     (folder / "adapter_config.json").write_text("{}")
     refuses("adapter_config.json names another model")

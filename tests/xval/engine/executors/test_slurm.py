@@ -87,7 +87,7 @@ def test_a_job_waits_or_runs_while_it_is_listed(cluster, settings):
     (cluster / "queue").write_text("77_0\n78\n")
 
     assert queue.end_of(first) == ""
-    assert queue.end_of(second).startswith("job 77_1 left the queue without a word")
+    assert queue.end_of(second).startswith("job 77_1 left the queue without an outcome")
 
 
 def test_a_scheduler_that_does_not_answer_ends_no_job(cluster, settings):

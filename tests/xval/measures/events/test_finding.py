@@ -85,5 +85,5 @@ def test_what_cannot_be_is_refused():
     ):
         with pytest.raises(SettingsError, match=message):
             find_events(probabilities, NAMES, frame_s=0.05, **options)
-    with pytest.raises(SettingsError, match=r"received probabilities \(2, 3\); \(n_frames, 2\) is wanted"):
+    with pytest.raises(SettingsError, match=r"received probabilities \(2, 3\); expected \(n_frames, 2\)"):
         find_events(probabilities, NAMES[:2], frame_s=0.05)

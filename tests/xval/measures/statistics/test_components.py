@@ -51,5 +51,5 @@ def test_what_cannot_be_told_apart_is_nan():
 
 @pytest.mark.parametrize("figures", [np.full((3, 2), math.nan), np.zeros((0, 2)), np.zeros(4)])
 def test_no_figures_are_refused(figures):
-    with pytest.raises(ResultsError, match=r"wanted: \(folds, repeats\)"):
+    with pytest.raises(ResultsError, match=r"expected \(folds, repeats\)"):
         variance_components(figures)

@@ -113,8 +113,8 @@ def test_the_values_are_those_of_scikit_learn(n_classes, n_frames, seed, form):
         (np.array([0, 3]), r"targets from 0 to 3 .* whole numbers from 0 to 2"),
         (np.array([0.0, 1.0]), "float64"),
         (np.zeros((2, 2), np.float32), r"targets \(2, 2\) and predictions \(2, 3\)"),
-        (np.full((2, 3), 0.5, np.float32), r"targets from 0\.5 to 0\.5; 0 and 1 are wanted"),
-        (np.full((2, 3), np.nan, np.float32), "0 and 1 are wanted"),
+        (np.full((2, 3), 0.5, np.float32), r"targets from 0\.5 to 0\.5; expected 0 and 1"),
+        (np.full((2, 3), np.nan, np.float32), "expected 0 and 1"),
     ],
 )
 def test_targets_of_neither_form_are_refused(targets, message):

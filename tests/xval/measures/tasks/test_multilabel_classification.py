@@ -89,7 +89,7 @@ def test_decisions_reach_their_thresholds_and_are_written_by_name():
 
 
 @pytest.mark.parametrize(
-    ("targets", "fault"), [(np.zeros(3, np.int64), r"received targets \(3,\)"), (np.full((3, 2), 0.5), "0 and 1 are wanted")]
+    ("targets", "fault"), [(np.zeros(3, np.int64), r"received targets \(3,\)"), (np.full((3, 2), 0.5), "expected 0 and 1")]
 )
 def test_what_are_no_labels_is_refused(targets, fault):
     with pytest.raises(JobError, match=fault):

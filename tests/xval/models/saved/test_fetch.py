@@ -82,9 +82,9 @@ def test_a_file_in_the_cache_that_was_changed_is_refused(address):
     [
         ("https://host/m.keras", r"with its checksum behind it: #sha256="),
         ("https://host/m.keras#sha256=12", r"with its checksum behind it"),
-        (f"ftp://host/m.keras#sha256={'0' * 64}", r"is wanted as http://, https:// or file://"),
+        (f"ftp://host/m.keras#sha256={'0' * 64}", r"expected a model from elsewhere as http://, https:// or file://"),
         (f"https://host/m.h5#sha256={'0' * 64}", r"its path ending in \.keras"),
-        (f"https://host/{{fold}}/m.keras#sha256={'0' * 64}", r"\{fold\} cannot stand in it"),
+        (f"https://host/{{fold}}/m.keras#sha256={'0' * 64}", r"\{fold\} is not allowed in it"),
     ],
 )
 def test_an_address_without_a_whole_checksum_is_refused(text, message, make_settings):
@@ -98,12 +98,12 @@ def test_what_is_no_file_is_neither_waited_for_nor_copied_without_end(tmp_path, 
     os.mkfifo(tmp_path / "pipe.keras")
     (tmp_path / "zero.keras").symlink_to("/dev/zero")
 
-    with pytest.raises(SettingsError, match=rf"initial_model: .*no regular file: '.*{name}\.keras'"):
+    with pytest.raises(SettingsError, match=rf"initial_model: .*not a regular file: '.*{name}\.keras'"):
         fetch_model(parse_address(f"{(tmp_path / name).as_uri()}.keras#sha256={'0' * 64}"))
 
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 def test_an_address_with_a_control_character_is_refused():
-    with pytest.raises(SettingsError, match="a model from elsewhere is wanted as http"):
+    with pytest.raises(SettingsError, match="expected a model from elsewhere as http"):
         parse_address(f"file:///a%00b.keras#sha256={'0' * 64}")

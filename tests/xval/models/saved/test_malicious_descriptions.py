@@ -170,7 +170,7 @@ def npy(descr, shape, content=b""):
         (npy("<u8", "(3,)", bytes(8)), "announces 24 bytes, and 8 follow"),
         (npy("<u8", "(1,)", bytes(800)), "announces 8 bytes, and 800 follow"),
         (npy("<u8", "(-1,)"), "announces -8 bytes"),
-        (npy("<u8", "(1, 2)", bytes(16)), r"holds uint64 \(1, 2\); uint64 \(n_clips,\) is wanted"),
+        (npy("<u8", "(1, 2)", bytes(16)), r"holds uint64 \(1, 2\); expected uint64 \(n_clips,\)"),
         (npy("<f4", "(1,)", bytes(4)), "holds float32"),
         (b"\x93NUMPY\x09\x00", "form"),
         (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f", "damaged"),

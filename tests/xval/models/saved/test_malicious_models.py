@@ -42,7 +42,7 @@ class Payload:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "model.keras")
-    with pytest.raises(OSError, match=r"no regular file.*model\.keras"), open_model(tmp_path / "model.keras"):
+    with pytest.raises(OSError, match=r"not a regular file.*model\.keras"), open_model(tmp_path / "model.keras"):
         pass
 
 
@@ -79,7 +79,7 @@ def test_the_traps_of_these_tests_work(tmp_path, monkeypatch):
     ("content", "match"),
     [
         (b"", "it is empty"),
-        (b"a model, honestly\n", "it is no zip archive"),
+        (b"a model, honestly\n", "it is not a zip archive"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file, the older form of Keras models, in which code may hide"),
         (b"PK\x03\x04" + bytes(200), "cut short or damaged"),
     ],
@@ -114,7 +114,7 @@ def test_a_truncated_archive_is_refused(trap, tiny_parts, write_model, kept):
 def test_an_archive_behind_a_script_is_refused(trap, tiny_parts, write_model):
     path = write_model(tiny_parts)
     path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
-    refused(path, "it is no zip archive")
+    refused(path, "it is not a zip archive")
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
@@ -337,13 +337,13 @@ def test_layers_that_want_more_weights_than_there_are_take_no_memory(trap, tiny_
     def change(layers):
         layers[1]["config"]["units"] = 10**13
 
-    refused(write_model(changed(tiny_parts, change)), r"its layers want 40000000000000 weights, and 8 are there")
+    refused(write_model(changed(tiny_parts, change)), r"its layers need 40000000000000 weights, and it has 8")
 
 
 def test_what_is_no_model_is_refused(trap, tiny_parts, write_model):
     config = json.loads(tiny_parts[CONFIG])["config"]["layers"][1]
     refused(
-        write_model(tiny_parts | {CONFIG: json.dumps(config).encode()}), "holds a Dense, a model is wanted|do not fit together"
+        write_model(tiny_parts | {CONFIG: json.dumps(config).encode()}), "holds a Dense; expected a model|do not fit together"
     )
 
 

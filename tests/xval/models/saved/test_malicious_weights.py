@@ -96,14 +96,14 @@ def test_virtual_datasets_are_refused(refused, tmp_path):
         ({"shape": (10**6, 10**6), "dtype": "f4"}, r"declares 4000000000000 bytes and stores 0"),
         ({"shape": (10**6, 10**6), "dtype": "f4", "chunks": (100, 100)}, "stored in pieces or compressed"),
         ({"data": np.zeros((4000, 1000), "f4"), "compression": "gzip"}, "stored in pieces or compressed"),
-        ({"data": "text"}, "holds object; numbers are wanted"),
-        ({"data": b"bytes"}, r"holds \|S5; numbers are wanted|holds object"),
-        ({"shape": (2,), "dtype": h5py.ref_dtype}, "holds object; numbers are wanted"),
-        ({"shape": (2,), "dtype": h5py.vlen_dtype(np.int32)}, "holds object; numbers are wanted"),
-        ({"data": np.zeros(2, [("a", "f4"), ("b", "i8")])}, "numbers are wanted"),
-        ({"data": np.zeros(2, "V2")}, r"holds \|V2; numbers are wanted"),
-        ({"data": h5py.Empty("f4")}, "numbers are wanted"),
-        ({"data": np.ones((3, 2), "c8")}, "holds complex64; numbers are wanted"),
+        ({"data": "text"}, "holds object; expected numbers"),
+        ({"data": b"bytes"}, r"holds \|S5; expected numbers|holds object"),
+        ({"shape": (2,), "dtype": h5py.ref_dtype}, "holds object; expected numbers"),
+        ({"shape": (2,), "dtype": h5py.vlen_dtype(np.int32)}, "holds object; expected numbers"),
+        ({"data": np.zeros(2, [("a", "f4"), ("b", "i8")])}, "expected numbers"),
+        ({"data": np.zeros(2, "V2")}, r"holds \|V2; expected numbers"),
+        ({"data": h5py.Empty("f4")}, "expected numbers"),
+        ({"data": np.ones((3, 2), "c8")}, "holds complex64; expected numbers"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -150,7 +150,7 @@ def test_truncated_weights_are_refused(trap, tiny_parts, write_model):
     "change", [put(data=np.ones((2, 3), "f4")), lambda weights: weights.pop("layers/dense"), lambda weights: weights.clear()]
 )
 def test_weights_that_do_not_fit_the_layers_are_refused(refused, change):
-    refused(change, "do not fit together|layers want 8 weights")
+    refused(change, "do not fit together|layers need 8 weights")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def size_of(png):
 
 
 def test_the_report_is_short_and_warns_before_it_counts(make_outcome):
-    subject, outcome = make_outcome(warnings=("37 of 120 clips were in the training side.",))
+    subject, outcome = make_outcome(warnings=("37 of 120 clips are in the training data.",))
     lines = describe(subject, outcome)
 
     assert len(lines) < 45
@@ -85,7 +85,7 @@ def test_the_folder_holds_all_figures(make_outcome, tmp_path):
 def test_only_an_evaluation_is_replaced_and_only_when_asked(make_outcome, tmp_path):
     subject, outcome = make_outcome()
     write_report(tmp_path / "out", subject, outcome, (), ["first"], overwrite=False)
-    with pytest.raises(ResultsError, match=r"is there already.*--overwrite"):
+    with pytest.raises(ResultsError, match=r"already exists.*--overwrite"):
         check_output(tmp_path / "out", overwrite=False)
     (tmp_path / "out" / "stale.csv").write_text("x")
     write_report(tmp_path / "out", subject, outcome, (), ["second"], overwrite=True)

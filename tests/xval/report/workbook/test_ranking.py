@@ -37,7 +37,7 @@ def test_rows_are_sorted_by_validation_with_the_interval_of_the_figure_that_is_s
     assert [(row[0], row[1], row[3]) for row in rows] == [(1, 3, pytest.approx(0.8)), (2, 1, 0.6), (3, 2, 0.5)]
     assert dict(zip(header, rows[1], strict=True)) | {"below": None, "above": None} == {
         "rank": 2, "instance": 1, "name": "c1", "validation accuracy": 0.6, "test balanced_accuracy": 0.51,
-        "95 % low": 0.41, "95 % high": 0.91, "chance": 0.25, "figure": "mean over items", "label": "1  c1",
+        "95 % low": 0.41, "95 % high": 0.91, "chance": 0.25, "value is": "mean over items", "label": "1  c1",
         "below": None, "above": None,
     }  # fmt: skip
     assert rows[1][10:] == pytest.approx((0.1, 0.4))

@@ -21,7 +21,7 @@ def test_it_has_all_sheets_ready_to_print_as_wide_as_a_page(workbook_of, make_in
         "summary",
         "findings",
         "ranking",
-        "figures",
+        "intervals",
         "metrics",
         "folds",
         "items",
@@ -36,7 +36,7 @@ def test_it_has_all_sheets_ready_to_print_as_wide_as_a_page(workbook_of, make_in
         assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (None, height)
 
 
-@pytest.mark.parametrize("name", ["summary", "findings", "figures", "metrics", "folds", "items", "settings"])
+@pytest.mark.parametrize("name", ["summary", "findings", "intervals", "metrics", "folds", "items", "settings"])
 def test_tables_have_a_frozen_header_a_filter_and_repeat_the_header_in_print(workbook_of, make_instance, name):
     sheet = workbook_of([make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, 0.6])])[name]
     assert sheet.freeze_panes is not None

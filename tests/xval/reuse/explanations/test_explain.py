@@ -54,7 +54,7 @@ def test_the_command_writes_a_picture_for_each_clip_and_method(experiment, capsy
     assert main(["explain", str(fold)]) == 2
     assert "name clips to explain" in capsys.readouterr().err
     assert main(["explain", str(fold), "nobody.wav", "--output", "ex2.png"]) == 2
-    assert "--output ex2.png: a folder is wanted" in capsys.readouterr().err
+    assert "--output ex2.png: expected a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("instance", [1, 2], ids=["features", "front end"])

@@ -218,7 +218,7 @@ def test_an_export_is_replaced_only_where_that_is_asked_for(fold, tmp_path):
     export_model(fold, "saved_model", output)
     (output / "mark").touch()
 
-    with pytest.raises(ResultsError, match=r"out: exists already.*--overwrite"):
+    with pytest.raises(ResultsError, match=r"out: already exists.*--overwrite"):
         export_model(fold, "saved_model", output)
     assert (output / "mark").exists()
     export_model(fold, "saved_model", output, overwrite=True)
@@ -236,7 +236,7 @@ def test_what_is_no_export_is_never_replaced(fold, tmp_path, overwrite):
     (tmp_path / "folder.onnx").mkdir()
 
     for name, output in (("saved_model", "mine"), ("saved_model", "file"), ("onnx", "folder.onnx")):
-        with pytest.raises(ResultsError, match="no export of this format"):
+        with pytest.raises(ResultsError, match="not an export of this format"):
             export_model(fold, name, tmp_path / output, overwrite=overwrite)
     assert (tmp_path / "mine" / "thesis.txt").exists()
 

@@ -223,7 +223,7 @@ def test_wrong_questions_are_refused(model, noise, options, message):
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (np.zeros(100, np.int16), "array 0: received int16; float samples are wanted"),
+        (np.zeros(100, np.int16), "array 0: received int16; expected float samples"),
         (np.full(100, 12000.0), "array 0: its samples reach 12000; full scale is -1 to 1"),
     ],
 )

@@ -81,7 +81,7 @@ def test_unknown_labels_do_not_count_and_lacking_classes_are_named(animals, make
     assert np.isnan(found.figures.metrics["auc"])
     assert found.unknown_labels == {"B": 6, "x": 6}
     assert found.lacking_classes == ("b", "c")
-    assert "12 clips have labels that are no class of the model" in found.warnings[0]
+    assert "12 clips have labels that are not classes of the model" in found.warnings[0]
     assert "'B' (6); did you mean 'b'? --rename B=b; 'x' (6)." in found.warnings[0]
     assert "2 of 3 classes of the model do not occur in the data: b, c." in found.warnings[1]
     assert found.left_out["reason"].value_counts().to_dict() == {"no class of the model: B": 6, "no class of the model: x": 6}
@@ -101,9 +101,9 @@ def test_audio_that_the_model_has_seen_is_found_under_another_name(animals, make
     found = evaluate_on(model, clips, NONE, watch)
 
     assert found.warnings[0].startswith(
-        "2 of 18 clips were in the training side of this model (2 by their audio; a/a_s0_0.wav, "
+        "2 of 18 clips are in the training data of this model (2 by their audio; a/a_s0_0.wav, "
     )
-    assert "the figures are too good. --leave-out-seen" in found.warnings[0]
+    assert "the values are too good. --leave-out-seen" in found.warnings[0]
     told = found.figures.predictions.set_index("path")["seen"]
     assert told[told == "audio"].index.tolist() == ["a/a_s0_0.wav", "b/b_s9_9.wav"]
 
@@ -122,14 +122,14 @@ def test_items_of_the_same_corpus_are_seen_and_of_another_perhaps(animals, tmp_p
     model = make_model(answers_of(), seen_items={"toy": ("s0", "s1")})
 
     same = evaluate_on(model, read(tmp_path / "data" / "toy"), NONE, watch)
-    assert same.warnings[0].startswith("12 of 18 clips were in the training side of this model (12 by their item; ")
+    assert same.warnings[0].startswith("12 of 18 clips are in the training data of this model (12 by their item; ")
     other = evaluate_on(model, read(tmp_path / "data" / "other"), NONE, watch)
     assert other.warnings == ("2 items with the name of one that trained the model (s0, s1): perhaps the same.",)
     left = evaluate_on(model, read(tmp_path / "data" / "toy"), Choices({}, leave_out_seen=True), watch)
     assert set(left.figures.item_metrics) == {"s2"}
 
     everything = make_model(answers_of(), seen_items={"toy": ("s0", "s1", "s2")})
-    with pytest.raises(CorpusError, match="all 18 clips were in the training side"):
+    with pytest.raises(CorpusError, match="all 18 clips are in the training data"):
         evaluate_on(everything, read(tmp_path / "data" / "toy"), Choices({}, leave_out_seen=True), watch)
 
 
@@ -175,7 +175,7 @@ def test_a_regression_has_its_own_metrics_and_no_confusions(animals, make_model,
     lacking = make_model(answers, **changes | {"target_names": ("valence", "dominance")})
     with pytest.raises(CorpusError, match=r"no numbers for the target 'dominance'.*It has: arousal, valence"):
         evaluate_on(lacking, read(animals / "clips.csv", "regression"), NONE, watch)
-    with pytest.raises(SettingsError, match="--rename: is for classes"):
+    with pytest.raises(SettingsError, match="--rename is for classes"):
         evaluate_on(make_model(answers, **changes), read(animals / "clips.csv", "regression"), Choices({"a": "b"}), watch)
 
 
@@ -200,5 +200,5 @@ def test_ready_features_and_audio_do_not_mix(animals, tmp_path, make_model, watc
         evaluate_on(make_model({}), read(tmp_path / "mine"), NONE, watch)
     with pytest.raises(CorpusError, match=r"holds audio, and .* reads features that a script made"):
         evaluate_on(custom, read(animals), NONE, watch)
-    with pytest.raises(SettingsError, match="--annotation-policy: is for models that label frames"):
+    with pytest.raises(SettingsError, match="--annotation-policy is for models that label frames"):
         evaluate_on(make_model(answers_of()), read(animals), Choices({}, annotation_policy="union"), watch)

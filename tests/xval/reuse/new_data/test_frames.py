@@ -87,7 +87,7 @@ def test_stretches_of_an_unknown_label_do_not_count_where_a_frame_has_one_class(
     assert (found.figures.predictions["weight"] == 0).sum() == 4 * 6
     assert found.unknown_labels == {"bark": 4}
     assert found.lacking_classes == ("song",)
-    assert "4 events have labels that are no class of the model" in found.warnings[0]
+    assert "4 events have labels that are not classes of the model" in found.warnings[0]
 
     renamed = evaluate_on(model_of(make_model, lambda name: frames((2, 6, 1))), clips, Choices({"bark": "song"}), watch)
     assert renamed.figures.metrics["event_recall"] == 0.5

@@ -159,8 +159,8 @@ def test_what_is_no_data_or_of_another_task_is_refused(animals, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     corpus = prepare(animals, tmp_path / "data")
     for data, task_type, options, message in (
-        ("animls", "classification", {}, "animls: no such folder, file or corpus. Wanted is a folder.*Did you mean 'animals'"),
-        (animals / "a" / "a_s0_0.wav", "classification", {}, r"is no table.*python -m xval predict MODEL"),
+        ("animls", "classification", {}, "animls: no such folder, file or corpus. Expected a folder.*Did you mean 'animals'"),
+        (animals / "a" / "a_s0_0.wav", "classification", {}, r"is not a table.*python -m xval predict MODEL"),
         (tmp_path / "data" / "animals", "regression", {}, "prepared for classification, and this model does regression"),
         (tmp_path / "data" / "animals", "frame_classification", {}, "--task-type frame_classification"),
         (animals, "regression", {}, "folders name classes, and this model predicts numbers"),
@@ -169,9 +169,9 @@ def test_what_is_no_data_or_of_another_task_is_refused(animals, tmp_path, monkey
     ):
         with pytest.raises(CorpusError, match=message):
             read(data, task_type, **options)
-    with pytest.raises(SettingsError, match="--item-pattern: is for folders"):
+    with pytest.raises(SettingsError, match="--item-pattern is for folders"):
         read(corpus.folder, item_pattern=PATTERN)
-    with pytest.raises(SettingsError, match="--audio-folder: is for tables"):
+    with pytest.raises(SettingsError, match="--audio-folder is for tables"):
         read(animals, audio_folder=animals)
     animals.rename(tmp_path / "moved")
     with pytest.raises(CorpusError, match=r"its audio is no longer in .*--audio-folder"):
@@ -197,12 +197,12 @@ def test_a_label_pattern_names_the_classes_of_flat_files(animals, tmp_path):
     for number, path in enumerate(sorted(animals.rglob("*.wav"))):
         (flat / f"{'dog' if number % 2 else 'cat'}_{number}.wav").symlink_to(path)
     assert set(read(flat, label_pattern="^([a-z]+)_").table["label"]) == {"cat", "dog"}
-    with pytest.raises(SettingsError, match="--label-pattern: is for folders"):
+    with pytest.raises(SettingsError, match="--label-pattern is for folders"):
         read(prepare(animals, tmp_path / "data").folder, label_pattern="x")
 
 
 def test_a_damaged_table_is_an_error_that_names_it(tmp_path):
-    for name, message in (("x.xlsx", "is no Excel file"), ("x.parquet", "is no parquet file")):
+    for name, message in (("x.xlsx", "is not an Excel file"), ("x.parquet", "is not a parquet file")):
         (tmp_path / name).write_text("path,label")
         with pytest.raises(CorpusError, match=message):
             read(tmp_path / name)

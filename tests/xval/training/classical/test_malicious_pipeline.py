@@ -159,5 +159,5 @@ def test_an_svm_whose_arrays_do_not_fit_each_other_is_refused(tmp_path, name, ch
 def test_another_estimator_than_those_of_xval_is_refused(tmp_path):
     path = tmp_path / "model.skops"
     skops.io.dump(fitted_on_noise(StandardScaler()), path)
-    with pytest.raises(ResultsError, match="StandardScaler is no estimator of xval"):
+    with pytest.raises(ResultsError, match="StandardScaler is not an estimator of xval"):
         load_pipeline(path)

@@ -201,7 +201,7 @@ def test_balanced_weights_find_a_rare_class():
 def test_what_cannot_be_searched_is_an_error():
     features, targets, groups = examples()
 
-    with pytest.raises(JobError, match="there are 1 of them, two are wanted"):
+    with pytest.raises(JobError, match="there are 1 of them, at least two are needed"):
         fit(features, targets, np.zeros(len(targets)))
     with pytest.raises(JobError, match="all training examples are of one class"):
         fit(features, np.zeros(len(targets), int), groups)

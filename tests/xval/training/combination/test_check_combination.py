@@ -88,7 +88,7 @@ def test_a_model_that_has_seen_a_test_item_is_refused_and_one_that_may_have_is_t
 
 
 def test_arrays_have_no_basic_features(toy):
-    with pytest.raises(SettingsError, match="dataset 'toy' was made of arrays"):
+    with pytest.raises(SettingsError, match="dataset 'toy' was made from arrays"):
         check_combined_models(options(basic_features=True), FEATURES, toy, [FOLD])
 
 

@@ -149,13 +149,13 @@ def test_a_classifier_of_other_classes_is_refused(folder, save):
     assert load(folder).class_names == ("a", "b")
 
     save(fitted_forest(), class_names=("a",))
-    with pytest.raises(ResultsError, match=r"model\.skops: its classifier tells apart .*from 0 to 0 are wanted"):
+    with pytest.raises(ResultsError, match=r"model\.skops: expected its classifier tells apart .*from 0 to 0"):
         load(folder)
 
     negative = fitted_forest()
     negative[-1].classes_ = np.array([-1, 0])
     save(negative)
-    with pytest.raises(ResultsError, match="from 0 to 1 are wanted"):
+    with pytest.raises(ResultsError, match="expected numbers from 0 to 1"):
         load(folder)
 
 
@@ -165,7 +165,7 @@ def test_what_is_no_classifier_of_xval_is_refused(folder, save):
         load(folder)
 
     save([1, 2])
-    with pytest.raises(ResultsError, match="holds a list, a Pipeline is wanted"):
+    with pytest.raises(ResultsError, match="holds a list; expected a Pipeline"):
         load(folder)
 
 
@@ -187,5 +187,5 @@ def test_a_folder_without_a_combination_is_named(tmp_path, folder, save):
         load(tmp_path)
     save(Pipeline([("any", FunctionTransformer())]))
     (folder / "model.skops").write_bytes(b"no zip")
-    with pytest.raises(ResultsError, match=r"model\.skops: refused, it is no zip archive"):
+    with pytest.raises(ResultsError, match=r"model\.skops: refused, it is not a zip archive"):
         load(folder)
