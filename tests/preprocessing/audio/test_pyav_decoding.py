@@ -216,7 +216,7 @@ def test_a_film_has_its_sound_read_and_a_silent_one_is_refused(tmp_path: Path) -
                 file.mux(sound.encode(None))
         if with_sound:
             assert describe_audio(tmp_path / "film.mp4").duration_s == pytest.approx(1, abs=0.1)
-    with pytest.raises(AudioError, match=r"film\.mp4: contains no ound"):
+    with pytest.raises(AudioError, match=r"film\.mp4: contains no audio"):
         read_header(tmp_path / "film.mp4")
 
 

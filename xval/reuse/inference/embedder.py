@@ -32,8 +32,8 @@ class KerasEmbedder:
         description = self._model.description
         if description.is_custom or description.frames:
             raise SettingsError(
-                f"embedding_model=keras:{path}: reads {'features of a script' if description.is_custom else 'frames'}; expected "
-                "a model of whole clips of audio."
+                f"embedding_model=keras:{path}: reads {'features of a script' if description.is_custom else 'frames'}; "
+                "expected a model of whole clips of audio."
             )
         self.n_layers = self._model.n_layers
         self.device = keras.backend.backend()

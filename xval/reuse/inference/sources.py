@@ -217,8 +217,8 @@ def _by_channel(values: NDArray[np.float32] | None, name: str) -> NDArray[np.flo
             return values if values.shape[1] == n_channels else np.ascontiguousarray(values.T)
     unclear = ", and either axis may be the channels" if values.ndim == 2 else ""
     raise AudioError(
-        f"{name}: received shape {shape}{unclear}. Expected samples (n_samples,), (n_channels, n_samples) or (n_samples, n_channels) "
-        f"with at most {_MOST_CHANNELS} channels and {_FEWEST_SAMPLES} times as many samples. Write "
+        f"{name}: received shape {shape}{unclear}. Expected samples (n_samples,), (n_channels, n_samples) or "
+        f"(n_samples, n_channels), with at most {_MOST_CHANNELS} channels and {_FEWEST_SAMPLES} times as many samples. Write "
         "x.mean(axis=0) or x.mean(axis=1) for the mean of the channels, list(x) for several clips."
     )
 
