@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
     words = values.words
     is_fetching = words[:1] == ["fetch"]
     if len(words) > 1 + is_fetching or words == ["fetch"]:
-        raise SettingsError(f"Wanted: {_PROGRAM}, {_PROGRAM} NAME, or {_PROGRAM} fetch NAME. See {_PROGRAM} --help")
+        raise SettingsError(f"Expected: {_PROGRAM}, {_PROGRAM} NAME, or {_PROGRAM} fetch NAME. See {_PROGRAM} --help")
     if is_fetching:
         _fetch(find_preset(words[1]), values.sha256, values.revision, unchecked=values.unchecked, is_agreed=values.yes)
         return

@@ -188,7 +188,7 @@ def test_pcm_of_64_bits_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["path", "item", "label", "clip"])
 @pytest.mark.parametrize(
     ("name", "fault"),
-    [("a\x1b[31m", "control characters"), ("a\nb", "control"), ("a\udce9", "no UTF-8"), ("\uffff", "control"),
+    [("a\x1b[31m", "control characters"), ("a\nb", "control"), ("a\udce9", "not UTF-8"), ("\uffff", "control"),
      ("a" * 1001, "longer than 1000 characters")],
 )  # fmt: skip
 def test_names_that_no_file_of_results_can_hold_are_refused_before_audio_is_read(

@@ -16,7 +16,7 @@ _AUGMENTATION = (
 _SEEDS = "'seed' for the training, or 'fold_seed' for the folds"
 _EPOCHS = "'num_epochs'"
 _VALIDATION = "'validation_fraction', in Experiment(...)"
-_ITEMS = "no setting: groups are the items of the corpus, which preprocessing is given (--item, --item-pattern)"
+_ITEMS = "not a setting: groups are the items of the corpus, which preprocessing is given (--item, --item-pattern)"
 _PRECISION = "'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16"
 _SCHEDULE = "'schedule'"
 
@@ -74,7 +74,7 @@ SETTINGS: Mapping[str, str] = {
     "param_grid": "experiment.grid(learning_rate=[0.001, 0.0003]), which adds an instance for each value",
     "refit": "python -m xval refit, or results.refit()",
     "verbose": "quiet=True of run(), or --quiet",
-    "shuffle": "no setting: training examples are shuffled in every epoch",
+    "shuffle": "not a setting: training examples are shuffled in every epoch",
 }  # fmt: skip
 """A name that no setting has, in small letters, and what to write in its place."""
 

@@ -30,7 +30,7 @@ def combine(
         is_list = isinstance(choices, Iterable) and not isinstance(choices, str | Mapping)
         columns[name] = list(choices) if is_list else []
         if not columns[name]:
-            raise SettingsError(f"{name}: a list of values is wanted; received {choices!r}.")
+            raise SettingsError(f"{name}: expected a list of values; received {choices!r}.")
     varied = [name for name, choices in columns.items() if len(choices) > 1 and name not in ("comment_1", "comment_2")]
     combinations, comments = {}, set(used)
     for number, combination in enumerate(product(*columns.values()), start=first):

@@ -267,14 +267,14 @@ def test_processes_write_the_same_copies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--sample-rate", "16k"], r"--sample-rate 16k: a whole number from 1000 to 384000"),
-        (["--sample-rate", "10"], r"--sample-rate 10: a whole number"),
+        (["--sample-rate", "16k"], r"--sample-rate 16k: expected a whole number from 1000 to 384000"),
+        (["--sample-rate", "10"], r"--sample-rate 10: expected a whole number"),
         (["--channel", "-1"], r"--channel -1: expected a whole number from 0|--channel: expected one argument"),
         (["--longest-pause", "-1"], r"--longest-pause -1: expected a number of seconds from 0|expected one argument"),
         (["--longest-pause", "long"], r"--longest-pause long: expected a number of seconds from 0"),
         (["--subtype", "MP3"], r"invalid choice: 'MP3'.*PCM_16"),
         (["--overwite"], r"Unknown option --overwite\. .*Did you mean '--overwrite'"),
-        (["--workers", "0"], r"--workers 0: a whole number from 1"),
+        (["--workers", "0"], r"--workers 0: expected a whole number from 1"),
     ],
 )
 def test_wrong_options_are_refused(audio: Path, target: Path, arguments: list[str], message: str) -> None:

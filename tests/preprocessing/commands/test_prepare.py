@@ -73,7 +73,7 @@ def test_arrays_are_taken_by_item_or_with_an_item_for_each_example() -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        ((), {}, SettingsError, "a folder, expected a table, a DataFrame or arrays"),
+        ((), {}, SettingsError, "expected a folder, a table, a DataFrame or arrays"),
         (("wrds",), {}, CorpusError, "wrds: no such folder or table"),
         (("words",), {"item_patern": "x"}, SettingsError, "unknown option 'item_patern'.*Did you mean 'item_pattern'"),
         (("words",), {"settings": {"n_mel": 3}}, SettingsError, "unknown setting.*Did you mean 'n_mels'"),

@@ -117,5 +117,5 @@ def test_a_folder_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_a_database_becomes_a_store(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["audformat", str(folder), "--label", "emotion", "--dataset", "moods", "--data-folder", str(tmp_path)]
     assert main([*command, "--workers", "1"]) == 0
-    assert "moods: 5 clips of 3 items (1, 2, 3), 2 classes (glad, sad)" in capsys.readouterr().out
+    assert "moods: 5 clips of 3 speakers (1, 2, 3), 2 classes (glad, sad)" in capsys.readouterr().out
     assert open_corpus("moods", tmp_path).index["phase"].value_counts().to_dict() == {"training": 3, "test": 2}

@@ -109,7 +109,7 @@ def test_a_new_file_is_a_new_corpus(own_corpus) -> None:
     assert reader.default_dataset(site="x", night=False, gain=1.0) == "birds"
     assert reader.usage == "python -m preprocessing birds AUDIO_FOLDER SITE"
     assert not reader.has_default_audio_folder
-    with pytest.raises(SettingsError, match="--night yes: true or false"):
+    with pytest.raises(SettingsError, match="--night yes: expected true or false"):
         night.parse("yes")
 
 

@@ -109,7 +109,7 @@ def test_a_dataset_becomes_a_store_without_a_decoder_of_the_library(
     source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["huggingface", source, "--item", "speaker", "--data-folder", str(tmp_path), "--workers", "1"]) == 0
-    assert "words: 5 clips of 3 items (0, 1, 2), 2 classes (no, yes)" in capsys.readouterr().out
+    assert "words: 5 clips of 3 speakers (0, 1, 2), 2 classes (no, yes)" in capsys.readouterr().out
     corpus = open_corpus("words", tmp_path)
     assert corpus.audio_folder == default_audio_folder(tmp_path, source=source) == tmp_path / "words" / "audio"
     assert "torchcodec" not in sys.modules

@@ -116,8 +116,8 @@ def test_sums_of_another_store_are_refused(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"count": None}, "missing or damaged"),
-        ({"sum": np.full((3, 3), np.nan)}, "no finite numbers"),
-        ({"sum_of_squares": np.full((3, 3), "x")}, "no finite numbers"),
+        ({"sum": np.full((3, 3), np.nan)}, "numbers that are not finite"),
+        ({"sum_of_squares": np.full((3, 3), "x")}, "numbers that are not finite"),
     ],
 )
 def test_sums_that_were_edited_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:

@@ -146,7 +146,7 @@ def test_damage_is_reported_with_the_file_and_the_cure(
     ("change", "message"),
     [
         (lambda table: table.rename(columns={"row": "=x"}), "no columns 'row'"),
-        (lambda table: table.assign(start_s=["x"] * len(table)), "'start_s' holds .*string, expected number"),
+        (lambda table: table.assign(start_s=["x"] * len(table)), "'start_s' holds .*string; expected number"),
         (lambda table: table.iloc[:0], r"0 rows, store\.json says 20"),
         (lambda table: table.iloc[::-1], r"not those of the items in store\.json"),
     ],

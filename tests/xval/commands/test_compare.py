@@ -79,10 +79,10 @@ def test_probabilities_stand_in_the_table_where_they_are_asked_for(command, expe
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rope", "-1"], "error: --rope -1: expected a number from 0."),
+        (["--rope", "-1"], "error: --rope -1: a number from 0 is wanted."),
         (["--metric", "acuracy"], "Did you mean 'accuracy'?"),
         (["--metrik", "accuracy"], "Did you mean '--metric'?"),
-        (["1"], "1 instance to compare; expected two or more, or one and a baseline (--baseline). Available: 1, 2, 3."),
+        (["1"], "1 instance to compare; wanted are two or more, or one and a baseline (--baseline). Available: 1, 2, 3."),
     ],
 )
 def test_what_is_typed_wrong_is_said_with_exit_code_2(command, experiment, arguments, message):

@@ -136,7 +136,7 @@ def test_masks_and_labels_of_clips_are_understood(split):
 FAULTS = {
     "[]": "it gave no fold",
     "None": "received None; expected a list, with a fold as {'test': items",
-    "{'test': ['s0']}": "received {'test': expected .*a list",
+    "{'test': ['s0']}": "received {'test': .*expected a list",
     "[{'tests': ['s0']}]": "fold 1: received the keys tests; expected test, and optionally validation",
     "['s0', 's1']": "fold 1: received 's0'; expected a list",
     "[(['s0'], ['s1'], ['s2'])]": "fold 1: received 3 sides",
@@ -173,11 +173,11 @@ def test_an_answer_that_is_no_folds_is_refused_and_the_function_named(split, ans
         ("one = 3", "received 3; expected a function of a table of items, or an object with split"),
         (
             "class one:\n    def split(self, X, y, groups):\n        return [([0.5], [1])]",
-            r"fold 1: received \[0.5\]; positions",
+            r"fold 1: received \[0.5\]; expected positions",
         ),
         (
             "class one:\n    def split(self, X, y, groups):\n        return [([0], [99])]",
-            r"fold 1: received \[99\]; positions of the 24",
+            r"fold 1: received \[99\]; expected positions of the 24",
         ),
         ("one = 1 / 0", "ZeroDivisionError: division by zero"),
     ],

@@ -58,7 +58,7 @@ def test_events_lie_at_their_times_in_lanes():
 
     drawn = str(charts.draw_events({"annotated": events, "instance 1": events[:0]}, ["bird", "call"], 4.0))
 
-    assert re.search(r'<rect class="event1" x="290" y="8" width="320" height="16"><title>call, 1\.00 to 3\.00 s', drawn)
+    assert re.search(r'<rect class="event1" x="90.5" y="24" width="173" height="16"><title>call, 1\.00 to 3\.00 s', drawn)
     assert drawn.count("<rect") == 1
 
 
@@ -73,7 +73,7 @@ def test_a_learning_curve_has_a_dot_with_its_interval_at_each_number_of_items():
     left, right, bottom, top = 48, 366, 200, 12  # of the axes 0 to 8 items and 0 to 1
     middle = (left + right) / 2
     assert (
-        f'cx="{middle:g}" cy="{(bottom + top) / 2:g}" r="5" class="mean"><title>instance 4, 4 items: 0.500 [0.250, 0.750]'
+        f'cx="{middle:g}" cy="{(bottom + top) / 2:g}" r="5" class="mean"><title>instance 4, 4 speakers: 0.500 [0.250, 0.750]'
         in drawn
     )
     assert f'd="M{middle:g} {bottom - 0.25 * (bottom - top):g}L{middle:g} {bottom - 0.75 * (bottom - top):g}"' in drawn

@@ -111,7 +111,7 @@ def test_names_and_paths_stand_side_by_side_with_their_directions(own_package):
         ("classification", "own_package.parts.accuracy", r"'accuracy' is computed already; rename it"),
         ("classification", "mse, MeanSquaredError", r"'mean_squared_error' is computed already; leave it out"),
         ("classification", "own_package.parts.without_direction", r"does not say whether higher is better; write @metric"),
-        ("classification", "own_package.parts.three", r"metric\(targets, expected predictions\)"),
+        ("classification", "own_package.parts.three", r"expected metric\(targets, predictions\)"),
         ("classification", "own_package.parts.wost", r"parts.py has no 'wost'.*Did you mean 'worst'\?"),
     ],
 )

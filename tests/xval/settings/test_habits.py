@@ -309,7 +309,7 @@ def test_an_option_without_a_type_has_that_of_its_default(running_script):
     ("options", "wanted"),
     [
         ("*, n_more=None", r"option n_more of build\(\) needs a type and a literal default \(type NoneType; allowed: int"),
-        ("*, n_more", r"received build\(input_shape, expected output_shape, \*, n_more\) in .*option=default\)"),
+        ("*, n_more", r"received build\(input_shape, output_shape, \*, n_more\) in .*expected build\(.*option=default\)"),
         ("*, size: complex = 3", r"option size of build\(\) needs .* \(type complex; allowed: int"),
     ],
 )

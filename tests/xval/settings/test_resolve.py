@@ -234,7 +234,7 @@ def test_parts_of_ones_own_are_taken_by_their_dotted_path(own_package):
     [
         ({"architecture": "own_package.network", "n_hiden": 3}, r"unknown parameter 'n_hiden'\. Did you mean 'n_hidden'\?"),
         ({"architecture": "own_package.network", "n_hidden": "x"}, r"n_hidden: received 'x'"),
-        ({"loss": "own_package.parts.three"}, r"received three\(a, expected b, c\).*loss\(y_true, y_pred\)"),
+        ({"loss": "own_package.parts.three"}, r"received three\(a, b, c\).*expected loss\(y_true, y_pred\)"),
         ({"loss": "own_package.parts.loss", "augment_mixup": 0.2}, r"augment_mixup gives examples shares of classes"),
         ({"loss": "own_package.parts.loss", "label_smoothing": 0.2}, r"label_smoothing gives examples shares of classes"),
         ({"monitor": "val_worst"}, r"monitor 'val_worst' is not produced by any metric"),

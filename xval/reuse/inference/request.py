@@ -43,4 +43,4 @@ class Request(NamedTuple):
                 "not with a model that labels frames."
             )
         if every_s is not None and not 0 < every_s < math.inf:
-            raise SettingsError(f"every_s={every_s:g}: a number of seconds above 0 is wanted.")
+            raise SettingsError(f"every_s={every_s:g}: expected a number of seconds above 0.")
