@@ -89,7 +89,7 @@ def test_running_again_uses_the_store_that_is_there(table: Path) -> None:
 
 def test_the_demo_corpus_needs_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--n-speakers", "1"]) == 0
-    assert "demo: 42 clips of 1 item (s01), 6 classes (had, head, heed, hid, hod, hood)" in said(capsys)
+    assert "demo: 42 clips of 1 speaker (s01), 6 classes (had, head, heed, hid, hod, hood)" in said(capsys)
     assert main(["demo", "--n-speakers", "1", "--item", "clip"]) == 0
     assert "demo_random_split: 42 clips of 42 items" in said(capsys)
     corpora = [open_corpus(name, Path("data")) for name in ("demo", "demo_random_split")]
@@ -148,7 +148,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["demo", "--n-speakers", "few"], "--n-speakers few: expected a number"),
         (["demo", "--n-speakers"], "expected one argument"),
         (["demo", "--item", "speakers"], "--item speakers: unknown value.*Did you mean 'speaker'"),
-        (["demo", "--workers", "0"], "--workers 0: a whole number from 1"),
+        (["demo", "--workers", "0"], "--workers 0: expected a whole number from 1"),
         (["demo", "--dataset", "../x"], "Dataset name '../x'"),
         (["demo", "--dataset", ""], "Dataset name ''"),
         (["demo", "--set", "n_mels"], "--set n_mels: expected KEY=VALUE"),
@@ -186,7 +186,7 @@ def test_the_program_runs_in_processes_and_prints_plain_lines() -> None:
     command = [sys.executable, "-m", "preprocessing", "demo", "--n-speakers", "2", "--workers", "2"]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert "84 clips of 2 items" in outcome.stdout
+    assert "84 clips of 2 speakers" in outcome.stdout
     assert "\x1b" not in outcome.stdout
 
 

@@ -12,10 +12,10 @@ ITEM = "item"
 
 
 def call_items(text: str, word: str) -> str:
-    """Return a text in which an item is called by a word; names such as ``item_name`` stay, as does all for an empty word."""
+    """Return a text in which an item is called by a word; names such as ``--item`` stay, as does all for an empty word."""
 
     def called(found: re.Match[str]) -> str:
         name = counted(1 + len(found[2]), word or ITEM).partition(" ")[2]
         return name.capitalize() if found[1] == "I" else name
 
-    return re.sub(r"\b([iI])tem(s?)\b", called, text)
+    return re.sub(r"(?<![-\w])(?<!column )([iI])tem(s?)(?![-\w])", called, text)
