@@ -119,10 +119,10 @@ def make_features(
         )
     folds = judge_folds(corpus.index, corpus.task_type)
     if folds.note:
-        note = call_items(folds.note, corpus.item_name)
+        note = call_items(folds.note, _item_word(corpus))
         console.print(f"Note       {note if says_next else in_python(note)}")
     for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
-        said = call_items(warning, corpus.item_name)
+        said = call_items(warning, _item_word(corpus))
         console.print(f"Warning    {said if says_next else in_python(said)}")
     if folds.refusal:
         console.print(f"Refused    no experiment can use this yet: {folds.refusal}", style="bold red")
@@ -160,6 +160,11 @@ def _write_index(chosen: CorpusChoice, console: "Console", n_processes: int) -> 
     return corpus, left_out
 
 
+def _item_word(corpus: "Corpus") -> str:
+    """Return what an item is, but for clips: "42 clips of 42 clips" would say nothing."""
+    return ITEM if corpus.item_name in ("", "clip") else corpus.item_name
+
+
 def _report(
     console: "Console", corpus: "Corpus", store: "FeatureStore", left_out: "pd.DataFrame", left_out_later: "pd.DataFrame"
 ) -> None:
@@ -173,7 +178,7 @@ def _report(
         spans = [f"{name} from {values.min():g} to {values.max():g}" for name, values in ranges.items()]
         targets = ", ".join(spans) if len(spans) > 1 else spans[0].replace("label", "targets", 1)
     items = sorted(set(corpus.index["item"]))
-    amount = f"{counted(n_clips, 'clip')} of {counted(len(items), corpus.item_name or ITEM)}"
+    amount = f"{counted(n_clips, 'clip')} of {counted(len(items), _item_word(corpus))}"
     console.print(f"Corpus     {corpus.dataset}: {amount} ({_first(items)}), {targets}")
     n_copies = int(corpus.index["augmented"].sum())
     if n_copies:
@@ -185,7 +190,7 @@ def _report(
         if len(clips):
             console.print(f"Left out   {counted(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
     for noun, lost in (
-        (corpus.item_name or ITEM, sorted(set(left_out["item"]) - set(items))),
+        (_item_word(corpus), sorted(set(left_out["item"]) - set(items))),
         ("class", left_out.attrs["lost_classes"]),
     ):
         if lost:

@@ -371,7 +371,7 @@ def test_what_runs_elsewhere_is_left_to_it(experiment, make):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["1", "--epochs", "0"], "received '0'; a whole number from 1"),
+        (["1", "--epochs", "0"], "received '0'; expected a whole number from 1"),
         (["one"], "received 'one'"),
         (["1", "--gpu", "all"], "--gpu: received 'all'; allowed: the number of a GPU, or cpu"),
         (["7"], "no instance 7 has run. Available: 1-2"),
