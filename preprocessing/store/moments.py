@@ -135,7 +135,7 @@ def _read_sums(path: Path, n_items: int, n_bins: int) -> tuple[NDArray[Any], NDA
     except DAMAGE as error:
         raise CorpusError(f"{path}: missing or damaged ({' '.join(str(error).split())}). {remedy}") from error
     if any(array.dtype.kind not in "iuf" or not np.isfinite(array).all() for array in (count, total, squares)):
-        raise CorpusError(f"{path}: damaged (it holds what are no finite numbers). {remedy}")
+        raise CorpusError(f"{path}: damaged (it holds numbers that are not finite). {remedy}")
     if count.shape != (n_items,) or total.shape != (n_items, n_bins) or squares.shape != total.shape:
         raise CorpusError(f"{path}: damaged (shapes {count.shape}, {total.shape}, {squares.shape}). {remedy}")
     return count, total, squares

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     for text in options.settings:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise SettingsError(f"--set: received '{text}'; KEY=VALUE is wanted, such as --set architecture=svm.")
+            raise SettingsError(f"--set: received '{text}'; expected KEY=VALUE, such as --set architecture=svm.")
         parameters[name.strip()] = value.strip()
     console = make_console(is_error=output.is_printed)
     try:

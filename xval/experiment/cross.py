@@ -56,7 +56,7 @@ def cross(
         JobError: A training failed.
     """
     if len(set(datasets)) < max(_FEWEST, len(datasets)):
-        raise SettingsError(f"cross: two or more different corpora are wanted; received {', '.join(datasets)}.")
+        raise SettingsError(f"cross: expected two or more different corpora; received {', '.join(datasets)}.")
     settings = {name: _resolve(name, parameters) for name in datasets}  # before anything is trained
     task = settings[datasets[0]].task
     if task.name != "classification":

@@ -249,9 +249,7 @@ def _check_augmentation(settings: Settings) -> None:
     is_waveform = settings.features == "waveform"
     step_s = (1 if is_waveform else settings.hop_length) / settings.sample_rate_hz
     if settings.augment_time_shift_s and round(settings.augment_time_shift_s / step_s) == 0:
-        raise ValueError(
-            f"augment_time_shift_s={settings.augment_time_shift_s} is nothing after rounding to steps of {step_s:g} s"
-        )
+        raise ValueError(f"augment_time_shift_s={settings.augment_time_shift_s} rounds to 0 in steps of {step_s:g} s")
     if settings.padding == "masked":
         _refuse(settings, ("augment_noise", "augment_mixup"), "does not know where clips end (padding=masked); set it to 0")
     if settings.batch_size == 1:

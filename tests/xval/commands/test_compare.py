@@ -79,7 +79,7 @@ def test_probabilities_stand_in_the_table_where_they_are_asked_for(command, expe
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rope", "-1"], "error: --rope -1: a number from 0 is wanted."),
+        (["--rope", "-1"], "error: --rope -1: expected a number from 0."),
         (["--metric", "acuracy"], "Did you mean 'accuracy'?"),
         (["--metrik", "accuracy"], "Did you mean '--metric'?"),
         (["1"], "1 instance to compare; wanted are two or more, or one and a baseline (--baseline). Available: 1, 2, 3."),

@@ -206,7 +206,7 @@ OBJECTS = [
     ),
     (
         {"architecture": GaussianNB},
-        "GaussianNB is none of the estimators here. Available: boosting, constant, forest, knn",
+        "GaussianNB is not one of the estimators here. Available: boosting, constant, forest, knn",
     ),
     (
         {"metrics": [sklearn.metrics.make_scorer(sklearn.metrics.f1_score)]},

@@ -20,7 +20,7 @@ def group_by_item(names: Sequence[str], items: Sequence[str] | None, fewest: int
     """
     if items is not None and len(items) != len(names):
         raise SettingsError(
-            f"items names the speaker of {len(items)} clips, and {len(names)} are given; one for each is wanted."
+            f"items names the speaker of {len(items)} clips, and {len(names)} are given; expected one for each."
         )
     groups: dict[str, list[int]] = {}
     for number, item in enumerate(items or [""] * len(names)):
