@@ -5,7 +5,8 @@ Comes in: instances. Goes out: sentences, for the protocol, the table of a paper
 
 from collections.abc import Sequence
 
-from xval.answers.item_words import ITEM, item_word, items_word
+from xval.answers.item_words import item_word, items_word
+from xval.base.item_word import ITEM
 from xval.results.instance import InstanceResults
 from xval.settings.resolve import describe_numbers
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from xval.answers.item_words import ITEM, item_word
+from xval.answers.item_words import item_word
+from xval.base.item_word import ITEM
 from xval.measures.metrics import higher_is_better, metric_names
 from xval.results.instance import InstanceResults
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings

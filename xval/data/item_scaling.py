@@ -71,7 +71,7 @@ def scale_items(
     if len(lonely := n_clips.index[n_clips < FEWEST_CLIPS]):
         raise SettingsError(
             f"normalization='per_item' scales each item by its own clips, and in {store.folder} these have a single one: "
-            f"{shorten(list(map(str, lonely)), 5)}. At least two of each are needed: leave such items out of the corpus, or set "
+            f"{shorten(list(map(str, lonely)), 5)}. At least two of each are needed: leave such items out, or set "
             "normalization to per_bin or per_clip."
         )
     if len(examples) == len(store.examples):

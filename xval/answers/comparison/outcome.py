@@ -11,7 +11,7 @@ from typing import Literal
 
 import pandas as pd
 
-from xval.answers.item_words import ITEM
+from xval.base.item_word import ITEM
 from xval.measures.statistics.comparison import Difference, Posterior
 from xval.measures.statistics.crossed import Component, add_components
 from xval.measures.statistics.planning import least_detectable
