@@ -29,6 +29,7 @@ from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.jobs.prepare import prepare_for
+from xval.models.cut import cut_model
 from xval.models.saved.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
 from xval.training.fit import train_model
@@ -192,7 +193,12 @@ def run_jobs(folder: Path, written: store.FeatureStore) -> dict:
         stored = pd.read_parquet(place / "predictions.parquet").query("side == 'test'")
         answers = [float(model.predict_on_batch(samples[np.newaxis])[0, 0]) for samples in each_clip(written, "d")]
         weights = model.get_layer("encoder").get_layer("transformer").module.state_dict()
+        cut = cut_model(model, 1, where=name)
+        pooled = np.concatenate([cut.predict_on_batch(samples[np.newaxis]) for samples in each_clip(written, "d")])
+        kernel, bias = model.get_layer("encoder").layers[-1].get_weights()
         left[name] = {
+            "pooled": pooled.shape,
+            "from_pooled": float(np.abs(1 / (1 + np.exp((pooled @ kernel + bias) @ [-1, 1])) - answers).max()),
             "difference": float(np.abs(stored["probability_x"].to_numpy() - answers).max()),
             "spread": float(np.ptp(answers)),
             "kept": sorted(name for name, values in start.items() if torch.equal(values, weights[name])),

@@ -47,6 +47,14 @@ def test_a_saved_model_answers_without_its_folder_each_clip_at_its_own_length_as
     assert job["spread"] > 1e-3
 
 
+@pytest.mark.parametrize(("name", "n_values"), [("plain", 32), ("weighted", 32), ("mixed", 64)])
+def test_an_embedding_is_the_pooled_vector(name, n_values, left):
+    job = left["jobs"][name]
+
+    assert job["pooled"] == [6, n_values]
+    assert job["from_pooled"] < (0.05 if name == "mixed" else 1e-5)
+
+
 def test_mixed_precision_computes_in_half_and_keeps_weights_in_float32(left):
     job = left["jobs"]["mixed"]
 

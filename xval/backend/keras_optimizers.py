@@ -70,14 +70,15 @@ class RateByBatch(_Optimizer):  # type: ignore[misc]
 
         self._learning_rate.assign(start)
         self._slope.assign((end - start) / n_batches)
-        self._first.assign(int(ops.convert_to_numpy(self.iterations)))  # not its buffer, which JAX gives away in a step
+        # Batches, not updates, of which several have one (gradient_accumulation_steps).
+        self._first.assign(int(ops.convert_to_numpy(self._iterations)))  # not its buffer, which JAX gives away in a step
 
     def _get_current_learning_rate(self) -> Any:
         from keras import ops
 
         if not self.built:
             return super()._get_current_learning_rate()
-        n_batches = ops.cast(self.iterations - ops.cast(self._first, self.iterations.dtype), "float32")
+        n_batches = ops.cast(self._iterations - ops.cast(self._first, self._iterations.dtype), "float32")
         return self._learning_rate + self._slope * n_batches
 
 

@@ -105,7 +105,7 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
     for position, layer in enumerate(chain):
         if isinstance(layer, keras.Model) and layer.name not in PARTS_BEFORE:
             is_functional = isinstance(getattr(layer, "input", None), keras.KerasTensor)
-            if not is_functional or any(isinstance(inner, keras.Model) for inner in layer.layers):
+            if not is_functional or any(isinstance(inner, keras.Model) for inner in _counted(layer)):
                 raise SettingsError(
                     f"{where}: the layers of its network '{layer.name}' cannot be counted, as it is not a plain functional "
                     "Keras model. Set layers_dropped=0 for its predictions."
@@ -130,7 +130,12 @@ def _read_by(network: keras.Model, number: int, where: str, *, averaged: bool = 
 
 
 def _with_kernel(network: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in network.layers if any(variable.name in KERNELS for variable in layer.weights)]
+    return [layer for layer in _counted(network) if any(variable.name in KERNELS for variable in layer.weights)]
+
+
+def _counted(network: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers of a network, but for what else stands before it: that of an encoder has the sum of layers within."""
+    return [layer for layer in network.layers if layer.name not in PARTS_BEFORE]
 
 
 def _output_of(network: keras.Model, name: str, where: str) -> keras.KerasTensor:

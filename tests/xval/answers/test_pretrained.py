@@ -37,6 +37,10 @@ UNKNOWN = "pretrained part of unknown origin: "
          "pretrained part whisper-small, which the user vouches for: the web; not this corpus"),
         ({"store": "custom"}, ONNX, ""),  # arrays have no embedder
         ({}, {**ONNX, "features": "logmel"}, ""),
+        ({}, {"encoder": "transformers:a/b", "architecture": "encoder"}, f"{UNKNOWN}transformers:a/b"),
+        ({"embedder_leakage": {"state": "leaked", "reason": "x"}}, {"encoder": "wav2vec2-base", "architecture": "encoder"},
+         "leaked: wav2vec2-base"),
+        ({"embedder_leakage": {"state": "clean", "reason": ""}}, {"encoder": "wav2vec2-base", "architecture": "encoder"}, ""),
         ({"search": {"values": ONNX}}, {"features": "logmel"}, f"{UNKNOWN}onnx:encoder.onnx"),
         ({}, {**ONNX, "embedding_model": "keras:a.keras"}, f"{UNKNOWN}keras:a.keras"),
         ({"embedder_leakage": {"state": "clean", "reason": ""}}, {**ONNX, "embedding_model": "keras:a.keras"}, ""),

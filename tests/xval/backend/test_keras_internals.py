@@ -242,6 +242,18 @@ def test_a_rate_that_moves_by_batch_is_the_one_that_each_update_takes(name, both
     assert rate == pytest.approx(0, abs=1e-7)
 
 
+def test_a_rate_that_moves_by_batch_counts_the_batches_whose_gradients_are_accumulated():
+    variable, optimizer = keras.Variable(np.ones(2, np.float32)), keras.optimizers.SGD(0.5, gradient_accumulation_steps=2)
+    mix_in(RateByBatch, optimizer)
+    optimizer.build([variable])
+    optimizer.follow_line(0.0, 0.4, 4)
+    for _ in range(4):
+        optimizer.apply([keras.ops.ones(2)], [variable])
+
+    assert float(optimizer.learning_rate) == pytest.approx(0.4)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), 1 - 0.1 - 0.3, rtol=1e-5)
+
+
 FITTED_BY_BATCH = """
 import keras, numpy as np
 from xval.backend.keras_optimizers import RateByBatch, mix_in
