@@ -83,14 +83,17 @@ def pretrained_layer(name: str, *, setting: str, is_weighted: bool, gradient_che
     Raises:
         SettingsError: There is no such model, or no frames come from it; ``setting`` is what names it.
     """
-    from preprocessing.embeddings.transformer_frames import CLAP, settings_of
+    from preprocessing.embeddings.transformer_frames import CLAP, UNMASKED, settings_of
 
     try:
         pretrained = load_frames(name)
     except SettingsError as error:
         raise SettingsError(str(error).replace("embedding_model=", f"{setting}=")) from error
-    if pretrained.kind == CLAP:
-        raise SettingsError(f"{setting}=transformers:{name}: a CLAP gives no frames to pool. Use it by features = embedding")
+    unfit = dict.fromkeys(UNMASKED, "has convolutions that hear what is padded behind a clip")
+    unfit |= {CLAP: "gives no frames to pool"}
+    if why_not := unfit.get(pretrained.kind):
+        what = f"{setting}=transformers:{name}: a model of type '{pretrained.kind}'"
+        raise SettingsError(f"{what} {why_not}. Use it by features = embedding")
     model, extractor = settings_of(pretrained)
     layer = TransformerEncoder(
         name="transformer",

@@ -24,6 +24,8 @@ FAMILIES = {
     ),
     "hubert": ("Hubert", SPEECH, lambda: transformers.Wav2Vec2FeatureExtractor()),
     "wavlm": ("WavLM", SPEECH, lambda: transformers.Wav2Vec2FeatureExtractor()),
+    "data2vec": ("Data2VecAudio", SPEECH | {"num_conv_pos_embeddings": 2}, lambda: transformers.Wav2Vec2FeatureExtractor()),
+    "conformer": ("Wav2Vec2Conformer", SPEECH, lambda: transformers.Wav2Vec2FeatureExtractor()),
     "whisper": ("Whisper", WHISPER, lambda: transformers.WhisperFeatureExtractor(chunk_length=1)),
     "ast": (
         "AST",

@@ -19,6 +19,8 @@ from xval.base.errors import SettingsError
 
 SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
 WHISPER, AST, CLAP = "whisper", "audio-spectrogram-transformer", "clap"
+UNMASKED = ("data2vec-audio", "wav2vec2-conformer")
+"""Of `SPEECH` those with convolutions between blocks, or of positions behind each other, which hear what is padded."""
 _MOST_LAYERS = 200
 _WITHOUT_LAYERDROP = {"layerdrop": 0.0, "encoder_layerdrop": 0.0}  # all layers are given, and have gradients, in each step
 _SIMPLE = (bool, int, float, str)
@@ -117,7 +119,7 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
             for width, step in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
                 self.shortest = (self.shortest - 1) * step + width
             self._augments = getattr(config, "apply_spec_augment", True)
-            if config.feat_extract_norm == "group":
+            if getattr(config, "feat_extract_norm", "layer") == "group":  # data2vec has layers alone
                 model.feature_extractor = _ByLength(model.feature_extractor)
 
     def forward(self, clips: Sequence[NDArray[np.float32]], layers: Sequence[int]) -> torch.Tensor:

@@ -125,6 +125,17 @@ def test_what_does_not_go_together_is_refused_with_what_to_write(own, match):
         of(**own)
 
 
+@pytest.mark.parametrize(
+    ("family", "why"), [("clap", "gives no frames"), *((name, "hear what is padded") for name in ("conformer", "data2vec"))]
+)
+def test_models_that_cannot_be_pooled_or_masked_are_refused(family, why, pretrained_models, tmp_path):
+    from architectures._transformer import pretrained_layer
+
+    pretrained_models.write(family, tmp_path)
+    with pytest.raises(SettingsError, match=rf"^encoder=transformers:.*{why}.*features = embedding"):
+        pretrained_layer(str(tmp_path), setting="encoder", is_weighted=False, gradient_checkpointing=False)
+
+
 def test_frozen_blocks_need_no_initial_model_where_an_encoder_is_pretrained():
     assert of(frozen_layers=2).settings.frozen_layers == 2
     with pytest.raises(SettingsError, match="freezes weights that nothing has trained"):

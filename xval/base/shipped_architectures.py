@@ -7,7 +7,7 @@ HASHES: dict[str, str] = {
     "_layer_weights": "69e072a9d33e7729",
     "_masked_pooling": "790966b216fc8ec5",
     "_sinc_conv": "6d9587c3a5cf7100",
-    "_transformer": "d2d482d5279cc6af",
+    "_transformer": "d9e97e45b699a8f7",
     "_vgg": "64fb99a6f515e7ac",
     "cnn_small": "6cf1a95ac9e39337",
     "cp_resnet": "33afcafd6990f4cb",

@@ -19,7 +19,7 @@ from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.embeddings.examples import Pieces, cut_pieces
 from xval.base.errors import SettingsError
 
-FAMILIES = ("wav2vec2", "wav2vec2 with stable norm", "hubert", "wavlm", "whisper", "ast", "clap")
+FAMILIES = ("wav2vec2", "wav2vec2 with stable norm", "hubert", "wavlm", "data2vec", "whisper", "ast", "clap")
 LENGTHS = (9000, 12000, 9000, 4500)
 
 
