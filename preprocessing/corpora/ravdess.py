@@ -32,6 +32,8 @@ _PATTERN = re.compile(
 )
 _EXPECTED = "Actor_16/03-01-05-02-01-02-16.wav"
 _AUDIO_ONLY = "03"
+_FIVE_FOLDS = ((2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22))
+_FOLD_OF_ACTOR = {actor: number for number, actors in enumerate(_FIVE_FOLDS, start=1) for actor in actors}
 _NAMES = {
     "vocal_channel": ("speech", "song"),
     "emotion": ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
@@ -45,7 +47,7 @@ def list_clips(
     audio_folder: Path,
     *,
     label: str = "emotion",
-    folds: Literal["gender", "none"] = "none",
+    folds: Literal["five", "gender", "none"] = "none",
     vocal_channel: Literal["speech", "song", "both"] = "speech",
 ) -> "pd.DataFrame":
     """List the recordings.
@@ -54,12 +56,12 @@ def list_clips(
         audio_folder: The folder that holds Actor_01 to Actor_24.
         label: emotion, intensity, statement (kids or dogs are talking by the door), gender, actor, repetition, vocal_channel;
             several with commas are joined.
-        folds: gender: the column fold, in which each gender is tested once and the other trains and validates, for
-            fold_strategy = predefined; none: no such column.
+        folds: five: the column fold with the five folds of arXiv 2606.03359 and other papers; gender: that in which each gender
+            is tested once and the other trains and validates; both for fold_strategy = predefined; none: no such column.
         vocal_channel: Which recordings: speech, song or both. Song has six emotions, and nothing of actor 18.
 
     Returns:
-        path, item (actor), label, fold where folds is gender, and what is not the label of vocal_channel, emotion, intensity,
+        path, item (actor), label, fold where folds is not none, and what is not the label of vocal_channel, emotion, intensity,
         statement, repetition and gender, sorted by path. A note says how many files are left out.
     """
     # Sorted, so that of two copies Actor_16/ comes before audio_speech_actors_01-24/.
@@ -81,6 +83,8 @@ def list_clips(
         raise CorpusError(f"{audio_folder} holds no {vocal_channel}. Choose another --vocal-channel, or fetch the files of it.")
     n_video = int((~is_audio).sum())
     counts = {"video": n_video, "song" if vocal_channel == "speech" else "speech": len(is_audio) - n_video - len(facts)}
+    if folds == "five":
+        facts["fold"] = [_FOLD_OF_ACTOR[int(actor)] for actor in facts["actor"]]
     clips = clip_table(facts, item="actor", label=label, folds=folds)
     left_out = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     clips.attrs["note"] = f"{sum(counts.values())} of {len(is_audio)} files are left out: {left_out}" if left_out else ""

@@ -137,8 +137,11 @@ class FeatureSettings(BaseModel):
                 f"f0_min_hz={self.f0_min_hz:g} and f0_max_hz={self.f0_max_hz:g}: the first is to be below the second, and that "
                 f"at most a quarter of the sample rate, {half_rate_hz / 2:g} Hz"
             )
-        if self.padding == "masked" and (self.features, self.frontend) != ("waveform", "none"):
-            raise ValueError("padding=masked marks the ends of clips among their samples; set features=waveform, frontend=none")
+        if self.padding == "masked" and not self.kinds and (self.features, self.frontend) != ("waveform", "none"):
+            raise ValueError(
+                "padding=masked marks the ends of clips among stored frames or samples; set features=logmel (or other frames), "
+                "features=waveform with frontend=none, or padding=auto"
+            )
         self._check_embedding()
         if self.stretch_frames is not None and (self.clip_length_s is not None or self.example_length_s is not None):
             raise ValueError("stretch_frames gives every clip the same length; set clip_length_s and example_length_s to none")

@@ -8,6 +8,7 @@ continued with n_fft // 2 zeros on both sides, frame t is centred on sample t * 
 
 import math
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import scipy.fft
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from preprocessing.features.settings import FeatureSettings
 from xval.base.errors import SettingsError
+
+AnyCount = TypeVar("AnyCount", int, NDArray[np.int64])
 
 # Powers below this count as this before the logarithm (librosa's amin).
 SMALLEST_POWER = 1e-10
@@ -28,8 +31,8 @@ _COSINE_WINDOWS = {"hann": (0.5, -0.5), "hamming": (0.54, -0.46), "blackman": (0
 _BLOCK_FRAMES = 256
 
 
-def count_frames(n_samples: int, settings: FeatureSettings) -> int:
-    """Return how many frames `extract` makes of a clip of this length, before any stretching."""
+def count_frames(n_samples: AnyCount, settings: FeatureSettings) -> AnyCount:
+    """Return how many frames `extract` makes of a clip of this length (or of each of many), before any stretching."""
     return 1 + (n_samples - settings.n_fft % 2) // settings.hop_length
 
 

@@ -89,6 +89,23 @@ def clip_samples(settings: FeatureSettings, longest_s: float) -> int | None:
     return longest
 
 
+def mark_padding(
+    predictors: NDArray[np.float32], start_s: NDArray[np.float64], end_s: NDArray[np.float64], settings: FeatureSettings
+) -> None:
+    """Put NaN behind the ends of clips, in place, where ``padding = masked``: a network then knows how long they are.
+
+    Args:
+        predictors: float32 (n_examples, n_frames, n_bins).
+        start_s: float64 (n_examples,), where each example begins.
+        end_s: float64 (n_examples,), where it ends, without padding; NaN of arrays of a script, which are not marked.
+        settings: ``padding`` and what says how long a frame is; stretched clips have no padding.
+    """
+    if settings.padding == "masked" and settings.stretch_frames is None and np.isfinite(end_s).all():
+        n_samples = np.rint((end_s - start_s) * settings.sample_rate_hz).astype(np.int64)
+        n_frames = np.maximum(1, count_frames(n_samples, settings))
+        predictors[np.arange(predictors.shape[1]) >= n_frames[:, np.newaxis]] = np.nan
+
+
 def lost_samples(n_samples: ArrayLike, settings: FeatureSettings, n_clip_samples: int | None) -> NDArray[np.int64]:
     """Return how many samples at the end of clips are in no example; what is less than a hop is no frame, and not lost.
 

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
 from preprocessing.clips.index_file import read_annotations
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import mark_padding
 from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, check_task, write_arrays
 from preprocessing.store.examples import read_examples
@@ -121,22 +123,31 @@ class FeatureStore:
         """Return the events of a store for frame classification: clip, start_s, end_s (in the clip), label, annotator."""
         return self._table(layout.ANNOTATIONS_NAME, read_annotations)
 
-    def moments(self, items: Iterable[str], clips: Collection[str] | None = None) -> Moments:
+    def moments(
+        self, items: Iterable[str], clips: Collection[str] | None = None, *, settings: FeatureSettings | None = None
+    ) -> Moments:
         """Return the sums over all examples of some items, original and augmented, added in the order of sorted items.
 
         Args:
             items: Whose examples.
             clips: Only the examples of these clips, which are read for it; None: all.
+            settings: Where ``padding = masked``, frames behind the ends of clips do not count; examples are read for it.
 
         Raises:
             CorpusError: No items, an item that is not in the store, or moments.npz is missing or damaged.
         """
         n_bins = 1 if self.is_waveform else self.example_shape[-1]
-        if clips is not None:
-            chosen = self.examples[self.examples["item"].isin(list(items)) & self.examples["clip"].isin(clips)]
+        is_masked = settings is not None and settings.padding == "masked"
+        if clips is not None or is_masked:
+            is_chosen = self.examples["item"].isin(list(items))
+            chosen = self.examples[is_chosen if clips is None else is_chosen & self.examples["clip"].isin(clips)]
             sums = ItemSums(n_bins)
             for item, of_item in chosen.groupby("item"):
-                sums.add(self.predictors(str(item))[of_item["row"].to_numpy()])
+                values = self.predictors(str(item))[of_item["row"].to_numpy()]
+                if settings is not None and is_masked:
+                    mark_padding(values, of_item["start_s"].to_numpy(), of_item["end_s"].to_numpy(), settings)
+                    values = values[np.isfinite(values[..., 0])]
+                sums.add(values)
             return sums.moments()
         return read_moments(self.folder / layout.MOMENTS_NAME, self.items, items, n_bins=n_bins)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import mark_padding
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
 from xval.data.indexed import Indexed, in_stretches, stretches
@@ -31,6 +32,7 @@ class StoredExamples:
         held: The store in memory, of which examples are rows; None: read them from its files.
         clips: Only the examples of these clips belong to it; None: those of all.
         scaling: How features that are read from the files are scaled, item by item; None: not at all.
+        settings: The feature settings of the instance: where ``padding = masked``, NaN stands behind the ends of clips.
 
     Attributes:
         table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
@@ -46,8 +48,11 @@ class StoredExamples:
         held: HeldStore | None = None,
         clips: Collection[str] | None = None,
         scaling: ItemScaling | None = None,
+        settings: FeatureSettings | None = None,
     ) -> None:
         self.table = _rows(store, items, augmented=augmented, clips=clips)
+        self._settings = settings
+        self._bounds = self.table["start_s"].to_numpy(np.float64), self.table["end_s"].to_numpy(np.float64)
         self._items = sorted(self.table["item"].unique())
         self._held = held
         self._files = StoreFiles(store, scaling)
@@ -74,7 +79,7 @@ class StoredExamples:
     @property
     def indexed(self) -> Indexed | None:
         """Which rows of the store in memory the examples are; None: they are streamed."""
-        if self._held is None:
+        if self._held is None or self._is_masked:
             return None
         rows = self._row_in_memory.astype(np.int32)
         return Indexed(self._held.everything, rows.__getitem__)
@@ -84,6 +89,17 @@ class StoredExamples:
 
     def predictors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the predictors of the examples at some positions, float32 (n_positions, ...)."""
+        gathered = self._gathered(positions)
+        if self._settings is not None and self._is_masked:
+            start_s, end_s = (bound[positions] for bound in self._bounds)
+            mark_padding(gathered, start_s, end_s, self._settings)
+        return gathered
+
+    @property
+    def _is_masked(self) -> bool:
+        return self._settings is not None and self._settings.padding == "masked"
+
+    def _gathered(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         if self._held is not None:
             rows_in_memory: NDArray[np.float32] = self._held.everything[self._row_in_memory[positions]]
             return rows_in_memory

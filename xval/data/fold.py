@@ -103,7 +103,7 @@ def load_fold(
         store = held.store
     known = set(store.items)
     items = {side: tuple(item for item in getattr(fold, side) if item in known) for side in SIDES if getattr(fold, side)}
-    read: Callable[..., Examples] = partial(StoredExamples, store, held=held, scaling=scaling)
+    read: Callable[..., Examples] = partial(StoredExamples, store, held=held, scaling=scaling, settings=settings)
     crop = {}
     if store.is_waveform and settings is None:
         raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")

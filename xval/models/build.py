@@ -166,7 +166,7 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
 def _moments(store: FeatureStore, settings: Settings, items: Collection[str], clips: Collection[str] | None) -> Moments:
     if store.is_waveform:
         return waveform_moments(store, settings.feature_settings(), items, clips)
-    return store.moments(items, clips)
+    return store.moments(items, clips, settings=settings.feature_settings())
 
 
 def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Callable[[], Moments]) -> keras.KerasTensor:

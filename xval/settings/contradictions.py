@@ -250,7 +250,7 @@ def _check_augmentation(settings: Settings) -> None:
     step_s = (1 if is_waveform else settings.hop_length) / settings.sample_rate_hz
     if settings.augment_time_shift_s and round(settings.augment_time_shift_s / step_s) == 0:
         raise ValueError(f"augment_time_shift_s={settings.augment_time_shift_s} rounds to 0 in steps of {step_s:g} s")
-    if settings.padding == "masked":
+    if settings.padding == "masked" and is_waveform:
         _refuse(settings, ("augment_noise", "augment_mixup"), "does not know where clips end (padding=masked); set it to 0")
     if settings.batch_size == 1:
         _refuse(settings, ("augment_mixup", "augment_mixstyle"), "mixes the examples of a batch, and batch_size is 1")

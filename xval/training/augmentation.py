@@ -191,7 +191,11 @@ def augmented(model: keras.Model, settings: Settings, *, seed: int) -> keras.Mod
             augmentation = TrainingAugmentation(**options, seed=seeds[2], name="training_augmentation")
             _check_size(augmentation, hidden.shape[1:])
             hidden = augmentation(hidden)
-    return keras.Model(model.input, hidden, name=model.name)
+    augmented_model = keras.Model(model.input, hidden, name=model.name)
+    for layer in augmented_model.layers:
+        if isinstance(layer, RandomLayer):
+            layer.is_masked = settings.padding == "masked"
+    return augmented_model
 
 
 def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> list[RandomLayer]:

@@ -16,7 +16,13 @@ def whole_numbers(shares: Any, highest: Any) -> Any:
 
 
 class RandomLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer that changes examples in training alone, in float32 whatever the precision of the rest."""
+    """A layer that changes examples in training alone, in float32 whatever the precision of the rest.
+
+    Attributes:
+        is_masked: Whether NaN stands behind the ends of clips (``padding = masked``), which stays there.
+    """
+
+    is_masked = False
 
     def __init__(self, *, seed: int, **keywords: Any) -> None:
         super().__init__(**{"dtype": "float32", **keywords})
@@ -24,7 +30,12 @@ class RandomLayer(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the inputs, changed where ``training`` is true."""
-        return self.change(inputs) if training else inputs
+        if not training:
+            return inputs
+        if not self.is_masked:
+            return self.change(inputs)
+        is_behind = ops.isnan(inputs)
+        return ops.where(is_behind, inputs, self.change(ops.where(is_behind, 0.0, inputs)))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the inputs."""

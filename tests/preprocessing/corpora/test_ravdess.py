@@ -108,3 +108,12 @@ def test_the_recordings_of_all_actors_have_every_part_of_their_names() -> None:
         "repetition": {"first": 720, "second": 720},
         "gender": {"male": 720, "female": 720},
     }
+
+
+def test_the_five_folds_of_the_literature_test_each_actor_once(tmp_path: Path, lay_out) -> None:
+    lay_out(tmp_path, *(f"Actor_{actor:02}/03-01-03-01-01-01-{actor:02}.wav" for actor in range(1, 25)))
+    clips = list_clips(tmp_path, folds="five")
+    actors = clips.groupby("fold")["item"].agg(lambda items: sorted(map(int, items))).tolist()
+    assert actors[0] == [2, 5, 14, 15, 16]
+    assert actors[-1] == [1, 4, 9, 22]
+    assert sorted(actor for fold in actors for actor in fold) == list(range(1, 25))

@@ -132,7 +132,7 @@ def _moments(job: JobEvidence, store: FeatureStore, items: Collection[str], clip
     try:
         if store.is_waveform:
             return waveform_moments(store, job.feature_settings(), items, clips)
-        return store.moments(items, clips)
+        return store.moments(items, clips, settings=job.feature_settings())
     except CorpusError as error:
         raise NotCheckableError(str(error)) from error
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.embeddings.examples import embed_clip
 from preprocessing.features import extract
-from preprocessing.features.windows import lost_samples, make_examples
+from preprocessing.features.windows import lost_samples, make_examples, mark_padding
 from preprocessing.store.waveforms import cut_clip, fill_example, lengths_of_waveforms, whole_length
 from xval.base.errors import AudioError
 from xval.models.saved.description import ModelDescription
@@ -174,6 +174,8 @@ def _cut(
         start_s, end_s = start_s[0] + begin / rate_hz, start_s[0] + end / rate_hz
     if not np.isfinite(finite).all():
         raise AudioError(f"{source.name}: its features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
+    if settings.kinds:
+        mark_padding(predictors, start_s, end_s, settings)
     basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
     offset_s = source.offset_s + first_s
     first, stop = extract.trim(samples, settings)
