@@ -6,7 +6,7 @@ Comes in: mono samples at the settings' rate and the `FeatureSettings`. Goes out
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.features.kinds import KINDS, with_deltas
+from preprocessing.features.kinds import KINDS, contrast_bands, with_deltas
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import SMALLEST_POWER, analysis_window, mel_filters
 from preprocessing.features.voice import check_detector, find_voice
@@ -31,7 +31,7 @@ def extract(samples: NDArray[np.float32], settings: FeatureSettings, *, n_sample
         ``top_db`` do not apply.
 
     Raises:
-        SettingsError: scipy knows no such window, or a mel filter is so narrow that it holds no bin of the transform.
+        SettingsError: scipy knows no such window, or a mel filter or band is so narrow that it holds no bin of the transform.
     """
     n_samples = samples.size if n_samples is None else n_samples
     samples = samples[:n_samples]
@@ -47,7 +47,7 @@ def extract(samples: NDArray[np.float32], settings: FeatureSettings, *, n_sample
 
 
 def check_settings(settings: FeatureSettings) -> None:
-    """Make the window and the mel filters once, so that what is wrong with them shows before the first clip is read.
+    """Make window, mel filters and bands once, so that what is wrong with them shows before the first clip is read.
 
     Raises:
         SettingsError: As `extract`; or the detector of voice is not installed.
@@ -59,6 +59,8 @@ def check_settings(settings: FeatureSettings) -> None:
     analysis_window(settings)
     if {"logmel", "mfcc"} & {*settings.kinds, settings.frontend}:
         mel_filters(settings)
+    if "contrast" in settings.kinds:
+        contrast_bands(settings)
 
 
 def trim(samples: NDArray[np.float32], settings: FeatureSettings) -> tuple[int, int]:

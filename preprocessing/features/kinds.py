@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from preprocessing.features.pitch import pitch
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import centred_frames, count_frames, decibels, mel_filters, spectrogram
+from xval.base.errors import SettingsError
 
 Make = Callable[[NDArray[np.float32], int, FeatureSettings], NDArray[np.float32]]
 
@@ -74,7 +75,7 @@ def energy(samples: NDArray[np.float32], n_samples: int, settings: FeatureSettin
 
 def zcr(samples: NDArray[np.float32], n_samples: int, settings: FeatureSettings) -> NDArray[np.float32]:
     """Return the share of neighbouring samples of a frame that differ in sign; 0 counts as positive."""
-    is_negative = np.signbit(centred_frames(samples, n_samples, settings))
+    is_negative = centred_frames(samples, n_samples, settings) < 0
     crossings = np.count_nonzero(is_negative[:, 1:] != is_negative[:, :-1], axis=1)
     return _with_silence((crossings / settings.n_fft).astype(np.float32)[:, np.newaxis], n_samples, settings)
 
@@ -105,18 +106,10 @@ def contrast(samples: NDArray[np.float32], n_samples: int, settings: FeatureSett
     As ``librosa.feature.spectral_contrast`` (Jiang et al. 2002, "Music type classification by spectral contrast feature").
     """
     magnitudes = np.sqrt(_powers(samples, n_samples, settings))
-    bins_hz = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate_hz)
-    edges_hz = _contrast_edges_hz(settings)
     columns = []
-    for number, (low_hz, high_hz) in enumerate(pairwise(edges_hz)):
-        places = np.flatnonzero((bins_hz >= low_hz) & (bins_hz <= high_hz))
-        first = places[0] - 1 if number else places[0]
-        is_last = number == len(edges_hz) - 2
-        stop = bins_hz.size if is_last else places[-1] + 1
-        # librosa counts the highest bin of a band, and leaves it out but of the last one.
-        band = np.sort(magnitudes[:, first : stop if is_last else stop - 1], axis=1)
-        n_bins = max(1, round(_CONTRAST_SHARE * (stop - first)))
-        columns.append([band[:, -n_bins:].mean(axis=1), band[:, :n_bins].mean(axis=1)])
+    for bins, n_extreme in contrast_bands(settings):
+        band = np.sort(magnitudes[:, bins], axis=1)
+        columns.append([band[:, -n_extreme:].mean(axis=1), band[:, :n_extreme].mean(axis=1)])
     peaks, valleys = np.stack(columns, axis=2)
     gain_db: NDArray[np.float32] = 10 * np.log10(np.maximum(peaks, _SMALLEST_POWER) / np.maximum(valleys, _SMALLEST_POWER))
     return gain_db
@@ -183,6 +176,29 @@ def _contrast_edges_hz(settings: FeatureSettings) -> list[float]:
     edges_hz = [0.0, *(_CONTRAST_FROM_HZ * 2**number for number in range(_CONTRAST_BANDS + 1))]
     n_below = sum(edge_hz < settings.sample_rate_hz / 2 for edge_hz in edges_hz)
     return edges_hz[: n_below + 1]
+
+
+def contrast_bands(settings: FeatureSettings) -> list[tuple[slice, int]]:
+    """Return the bins of each band of `contrast`, and how many of them its peak and its valley are means of.
+
+    Raises:
+        SettingsError: A band is narrower than the bins of the transform.
+    """
+    bins_hz = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate_hz)
+    edges_hz = _contrast_edges_hz(settings)
+    bands = []
+    for low_hz, high_hz in pairwise(edges_hz):
+        first = max(0, int(np.searchsorted(bins_hz, low_hz)) - 1)
+        stop = bins_hz.size if high_hz == edges_hz[-1] else int(np.searchsorted(bins_hz, high_hz, side="right"))
+        # librosa counts the highest bin of a band, and leaves it out but of the last one.
+        bins = slice(first, stop if high_hz == edges_hz[-1] else stop - 1)
+        if bins.start >= bins.stop:
+            raise SettingsError(
+                f"features={settings.features} with n_fft={settings.n_fft} at {settings.sample_rate_hz} Hz: the band of contrast "
+                f"from {low_hz:g} to {high_hz:g} Hz has no bin of the transform. Raise n_fft."
+            )
+        bands.append((bins, max(1, round(_CONTRAST_SHARE * (stop - first)))))
+    return bands
 
 
 @lru_cache(maxsize=8)

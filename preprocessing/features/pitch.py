@@ -3,7 +3,7 @@
 Comes in: mono samples at the settings' rate, and the `FeatureSettings`. Goes out: semitones and how periodic each frame is.
 
 librosa.pyin smooths a path through the frames and takes 38 times as long (clips of RAVDESS at 16 kHz); librosa.yin does not say
-whether a frame is voiced. The difference function of all frames is computed at once here, by Fourier transforms.
+whether a frame is voiced. The difference function of a block of frames is computed at once here, by Fourier transforms.
 """
 
 import math
@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.features.spectrogram import count_frames
+from preprocessing.features.spectrogram import BLOCK_FRAMES, count_frames
 
 # The first dip below the one is the period; a frame whose deepest dip is not below the other is unvoiced.
 _FIRST_DIP, _VOICED_DIP = 0.15, 0.4
@@ -41,6 +41,13 @@ def pitch(samples: NDArray[np.float32], n_samples: int, settings: FeatureSetting
     longest = math.ceil(rate_hz / settings.f0_min_hz) + 1
     shortest = max(1, math.floor(rate_hz / settings.f0_max_hz))
     stretches = _stretches(samples, n_samples, 3 * longest, settings)
+    blocks = (stretches[first : first + BLOCK_FRAMES] for first in range(0, len(stretches), BLOCK_FRAMES))
+    return np.concatenate([_pitch_of(block, shortest, longest, settings) for block in blocks])
+
+
+def _pitch_of(stretches: NDArray[np.float32], shortest: int, longest: int, settings: FeatureSettings) -> NDArray[np.float32]:
+    """Return the pitch of stretches, float32 (n_frames, 2), whose period has from `shortest` to `longest` samples."""
+    rate_hz = settings.sample_rate_hz
     dips = _normalised_difference(stretches, longest)[:, shortest:]
     is_dip = (dips[:, 1:-1] <= dips[:, :-2]) & (dips[:, 1:-1] < dips[:, 2:])
     is_deep = is_dip & (dips[:, 1:-1] < _FIRST_DIP)

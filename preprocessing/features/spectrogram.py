@@ -28,7 +28,7 @@ SMALLEST_POWER = 1e-10
 _COSINE_WINDOWS = {"hann": (0.5, -0.5), "hamming": (0.54, -0.46), "blackman": (0.42, -0.5, 0.08)}
 
 # Long recordings are transformed in blocks that fit a core's cache.
-_BLOCK_FRAMES = 256
+BLOCK_FRAMES = 256
 
 
 def count_frames(n_samples: AnyCount, settings: FeatureSettings) -> AnyCount:
@@ -73,8 +73,8 @@ def spectrogram(
     n_frames, n_sounding, half = count_frames(n_samples, settings), len(frames), settings.n_fft // 2
     window = analysis_window(settings)
     spectra = np.zeros((n_frames, half + 1 if filters is None else filters.shape[1]), dtype=np.float32)
-    for first in range(0, n_sounding, _BLOCK_FRAMES):
-        block = slice(first, min(first + _BLOCK_FRAMES, n_sounding))
+    for first in range(0, n_sounding, BLOCK_FRAMES):
+        block = slice(first, min(first + BLOCK_FRAMES, n_sounding))
         spectrum = scipy.fft.rfft(frames[block] * window, axis=1, overwrite_x=True)
         powers = np.square(spectrum.real) + np.square(spectrum.imag)
         if settings.power != 2:

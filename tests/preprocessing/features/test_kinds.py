@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from preprocessing.features.extract import extract
+from preprocessing.features.extract import check_settings, extract
 from preprocessing.features.kinds import KINDS, bin_names, with_deltas
 from preprocessing.features.settings import KINDS as NAMES
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from xval.base.config_file import read_section
+from xval.base.errors import SettingsError
 
 RATE_HZ = 16000
 COARSE = {"n_fft": 4096, "win_length": 4096, "hop_length": 2048}
@@ -114,6 +115,20 @@ def test_the_shortest_clips_have_frames_of_every_kind(n_samples: int) -> None:
     matrix = extract(glide()[:n_samples], settings)
     assert matrix.shape == (count_frames(n_samples, settings), len(bin_names(settings)))
     assert np.isfinite(matrix).all()
+
+
+def test_a_long_clip_is_measured_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_with(features="f0")
+    at_once = extract(glide(), settings)
+    monkeypatch.setattr("preprocessing.features.pitch.BLOCK_FRAMES", 40)
+    np.testing.assert_array_equal(extract(glide(), settings), at_once)
+
+
+def test_bands_without_a_bin_of_the_transform_are_refused_before_a_clip_is_read() -> None:
+    narrow = settings_with(features="contrast", n_fft=64, win_length=64)
+    for compute in (check_settings, lambda settings: extract(glide(), settings)):
+        with pytest.raises(SettingsError, match=r"n_fft=64 at 16000 Hz.*contrast from 0 to 200 Hz has no bin.*Raise n_fft"):
+            compute(narrow)
 
 
 def test_what_does_not_go_together_is_refused() -> None:
