@@ -205,17 +205,22 @@ class FeatureSettings(BaseModel):
 
     def in_use(self) -> set[str]:
         """Return the settings that can change what a model gets, with these features and this front end."""
-        kind = self.frontend if self.features == "waveform" else self.features
+        kinds = {self.frontend} - {"none"} if self.features == "waveform" else {*self.kinds}
         unused = {name for name in EMBEDDING_KEYS if self.features != "embedding"}
-        if kind in ("none", "waveform", "embedding"):
+        if not kinds:
             unused |= {*SPECTRAL_KEYS} - {*(("n_fft", "hop_length") if self.trim_db is not None else ())}
-        if kind == "stft":
+        if not kinds & {"logmel", "mfcc"}:
             unused |= {*_MEL_KEYS}
-        if kind != "mfcc":
+        if "mfcc" not in kinds:
             unused.add("n_mfcc")
-        if kind == "mfcc":
+        if "f0" not in kinds:
+            unused |= {"f0_min_hz", "f0_max_hz"}
+        are_levels = bool(kinds & {"logmel", "stft", "energy"})
+        if not are_levels:
             unused.add("scale")
-        elif self.scale == "linear":
+        if not are_levels and "mfcc" not in kinds:
+            unused.add("power")
+        if "mfcc" not in kinds and not (are_levels and self.scale == "db"):
             unused |= {"db_reference", "top_db"}
         return set(type(self).model_fields) - unused
 

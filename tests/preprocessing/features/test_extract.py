@@ -233,7 +233,9 @@ OTHER = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [{"features": name} for name in ("logmel", "stft", "mfcc")] + [{"scale": "linear"}])
+@pytest.mark.parametrize(
+    "kind", [{"features": name} for name in ("logmel", "stft", "mfcc", "mfcc+f0", "chroma+zcr")] + [{"scale": "linear"}]
+)
 def test_settings_in_use_are_those_that_change_the_features(kind):
     assert OTHER.keys() == set(SPECTRAL_KEYS)
     usual = settings_with(**kind)
