@@ -118,6 +118,7 @@ def test_one_setting_brings_what_an_encoder_needs():
         ({"architecture": "sincnet", "encoder": None, "features": "waveform", "padding": "masked"}, "does not read where"),
         ({"features": "logmel"}, r"padding=masked marks the ends of clips among their samples"),
         ({"augment_mixup": 0.2}, r"augment_mixup does not know where clips end"),
+        ({"augment_time_shift_s": 0.1}, r"augment_time_shift_s does not know where clips end"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused_with_what_to_write(own, match):

@@ -251,7 +251,8 @@ def _check_augmentation(settings: Settings) -> None:
     if settings.augment_time_shift_s and round(settings.augment_time_shift_s / step_s) == 0:
         raise ValueError(f"augment_time_shift_s={settings.augment_time_shift_s} rounds to 0 in steps of {step_s:g} s")
     if settings.padding == "masked" and is_waveform:
-        _refuse(settings, ("augment_noise", "augment_mixup"), "does not know where clips end (padding=masked); set it to 0")
+        blind = ("augment_noise", "augment_mixup", "augment_time_shift_s")
+        _refuse(settings, blind, "does not know where clips end (padding=masked); set it to 0")
     if settings.batch_size == 1:
         _refuse(settings, ("augment_mixup", "augment_mixstyle"), "mixes the examples of a batch, and batch_size is 1")
     if settings.crop_s is not None and settings.augment_time_shift_s >= settings.crop_s:
