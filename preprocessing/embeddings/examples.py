@@ -35,7 +35,7 @@ class Pieces:
     end_s: NDArray[np.float64]
 
 
-def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings) -> Pieces:
+def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings, kept: tuple[int, int] | None = None) -> Pieces:
     """Trim a clip and cut it: into windows, or to ``clip_length_s`` where it is longer.
 
     Only a clip shorter than a window is padded.
@@ -43,9 +43,10 @@ def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings) -> Piece
     Args:
         samples: float32 (n,), mono, at ``settings.sample_rate_hz``, which is that of the embedder.
         settings: Of these vad, trim_db, clip_length_s, example_length_s and example_overlap decide.
+        kept: What `extract.trim` keeps of it, where that is known.
     """
     rate_hz = settings.sample_rate_hz
-    first, stop = extract.trim(samples, settings)
+    first, stop = kept or extract.trim(samples, settings)
     if settings.clip_length_s is not None:
         stop = min(stop, first + max(1, round(settings.clip_length_s * rate_hz)))
     clip = samples[first:stop]
@@ -58,9 +59,11 @@ def cut_pieces(samples: NDArray[np.float32], settings: FeatureSettings) -> Piece
     return Pieces([padded[start : start + window] for start in starts], (starts + first) / rate_hz, (ends + first) / rate_hz)
 
 
-def embed_clip(samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> ClipExamples:
+def embed_clip(
+    samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None, kept: tuple[int, int] | None = None
+) -> ClipExamples:
     """Return the examples of one clip, as a feature store has them."""
-    pieces = cut_pieces(samples, settings)
+    pieces = cut_pieces(samples, settings, kept)
     size = batch_size(pieces.samples[0].size, settings.sample_rate_hz)
     firsts = range(0, len(pieces.samples), size)
     batches = [embed_pieces(np.stack(pieces.samples[first : first + size]), settings, n_samples) for first in firsts]

@@ -29,7 +29,9 @@ class ClipExamples:
     end_s: NDArray[np.float64]
 
 
-def make_examples(samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> ClipExamples:
+def make_examples(
+    samples: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None, kept: tuple[int, int] | None = None
+) -> ClipExamples:
     """Trim a clip, make its features, and cut them into windows; ``features = waveform``: trim it, and that is all.
 
     A clip shorter than one window is zero-padded to one before its features are made; other clips are not padded where there
@@ -40,12 +42,13 @@ def make_examples(samples: NDArray[np.float32], settings: FeatureSettings, n_sam
         settings: What to compute.
         n_samples: Length that the trimmed clip is padded or cut to (windows: cut only), as `clip_samples` gives it; None:
             its own.
+        kept: What `extract.trim` keeps of it, where that is known.
 
     Returns:
         One example (``example_length_s`` None) or the windows.
     """
     rate_hz = settings.sample_rate_hz
-    first, stop = extract.trim(samples, settings)
+    first, stop = kept or extract.trim(samples, settings)
     trimmed = samples[first:stop]
     if settings.features == "waveform":
         bounds = np.array([first, stop]) / rate_hz

@@ -157,10 +157,11 @@ def _cut(
     """Return the examples of the samples of a clip or segment."""
     settings = description.feature_settings
     rate_hz = settings.sample_rate_hz
+    first, stop = extract.trim(samples, settings)
     # Overflow is checked below.
     with np.errstate(over="ignore", invalid="ignore"):
         make = embed_clip if settings.features == "embedding" else make_examples
-        examples = make(samples, settings, description.clip_samples)
+        examples = make(samples, settings, description.clip_samples, (first, stop))
     predictors, start_s, end_s = examples.predictors, examples.start_s, examples.end_s
     finite = predictors  # padding that is masked is NaN
     if settings.features == "waveform":
@@ -178,7 +179,6 @@ def _cut(
         mark_padding(predictors, start_s, end_s, settings)
     basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
     offset_s = source.offset_s + first_s
-    first, stop = extract.trim(samples, settings)
     is_cut = lost_samples(stop - first, settings, description.clip_samples) > 0
     is_silent = np.abs(samples).max() < _SILENT
     bounds = offset_s + start_s, offset_s + end_s

@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xval.reuse.inference.inputs import cut_stream
+from preprocessing.features.settings import FeatureSettings
+from xval.base.config_file import read_section
+from xval.reuse.inference.inputs import clip_inputs, cut_stream
 
 
 def in_blocks(samples, sizes):
@@ -61,3 +65,19 @@ def test_only_what_is_needed_is_held(step):
     next(segments)
     assert len(seen) == 1
     assert sum(1 for _ in segments) >= 10_000 // step - 1
+
+
+@pytest.mark.parametrize("features", ["logmel", "waveform"])
+def test_the_detector_of_voice_hears_a_clip_once(features, monkeypatch):
+    heard = []
+    monkeypatch.setattr("preprocessing.features.extract.find_voice", lambda *given: heard.append(given) or (1600, 8000))
+    samples = np.random.default_rng(0).normal(size=16000).astype(np.float32)
+    settings = FeatureSettings(**{**read_section("features"), "vad": "silero", "features": features})
+    source = SimpleNamespace(samples=lambda *_: samples, name="a.wav", offset_s=2.0)
+    description = SimpleNamespace(is_custom=False, feature_settings=settings, clip_samples=4800)
+
+    inputs = clip_inputs(source, description, with_basic=False)
+
+    assert len(heard) == 1
+    assert inputs.is_cut
+    np.testing.assert_allclose((inputs.start_s, inputs.end_s), ([2.1], [2.4]))
