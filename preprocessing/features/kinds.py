@@ -194,7 +194,7 @@ def contrast_bands(settings: FeatureSettings) -> list[tuple[slice, int]]:
         bins = slice(first, stop if high_hz == edges_hz[-1] else stop - 1)
         if bins.start >= bins.stop:
             raise SettingsError(
-                f"features={settings.features} with n_fft={settings.n_fft} at {settings.sample_rate_hz} Hz: the band of contrast "
+                f"features={settings.features}, n_fft={settings.n_fft} at {settings.sample_rate_hz} Hz: the band of contrast "
                 f"from {low_hz:g} to {high_hz:g} Hz has no bin of the transform. Raise n_fft."
             )
         bands.append((bins, max(1, round(_CONTRAST_SHARE * (stop - first)))))
