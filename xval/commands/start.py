@@ -9,7 +9,7 @@ ends with the table, the three lines and the page. The same command continues.
 Edit the script, and run it or this command again: what is finished is kept.
 
 source:
-  a folder with a folder for each class; --item-pattern finds the speaker in the names of its files
+  a folder with a folder for each class; --item-pattern finds the speaker in the names of its files, --label-pattern the class
   a folder of a corpus that python -m preprocessing knows, such as RAVDESS
   a csv, xlsx or parquet file with the columns path, item and label
   the name of a corpus that is prepared already
@@ -19,6 +19,7 @@ exit code: 0 done, or stopped when the time was up; 1 a step failed, or none was
 
 import argparse
 
+from preprocessing.console import GOES_ON
 from preprocessing.options.argument_parser import number_reader
 from xval.backend.devices import read_device
 from xval.experiment.command_line import make_wide_console
@@ -35,7 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number_reader("--minutes"),
         default=30.0,
         metavar="N",
-        help="stop after so many (default: %(default)g)",
+        help="stop after so many; 0: prepare, write the script and train nothing (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--label-pattern", metavar="REGEX", help="finds the class in the path of a file, where no folder says it"
     )
     parser.add_argument(
         "--item-pattern", metavar="REGEX", help="finds the speaker in the path of a file: '([a-z]+)_[0-9]+[.]wav'"
@@ -49,4 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the ladder."""
-    return start(StartRequest(**vars(options)), make_wide_console())
+    try:
+        return start(StartRequest(**vars(options)), make_wide_console())
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(str(stopped) or GOES_ON) from stopped

@@ -4,9 +4,10 @@ Comes in: a prepared corpus and what is installed. Goes out: an experiment scrip
 first; and later what that script declares.
 """
 
+import json
 import runpy
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from preprocessing.commands.command_line import read_settings
@@ -15,7 +16,7 @@ from preprocessing.embeddings.embedder import identify
 from preprocessing.encoders import find_preset, preset_names
 from preprocessing.quality.foldable import judge_folds
 from xval.backend.devices import find_gpus
-from xval.base.errors import FoldsError, SettingsError
+from xval.base.errors import FoldsError, SettingsError, XvalError, one_line
 from xval.base.json_files import naming
 from xval.experiment.declare import Experiment
 from xval.settings.resolve import Declaration
@@ -75,7 +76,7 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         "dataset": corpus.dataset,
         "num_experiment": num_experiment,
         "task_type": corpus.task_type,
-        **dict(setting.split("=") for setting in folds.settings),
+        **{name: int(value) if value.isdecimal() else value for name, value in (text.split("=") for text in folds.settings)},
         **({} if corpus.is_custom else _of_rate(int(corpus.index["sample_rate_hz"].max()))),
     }
     has_classes = corpus.task_type == "classification"
@@ -93,10 +94,16 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
 
 def read_ladder(path: Path) -> Declaration:
     """Return what a script of `write_ladder` declares, as it is now."""
-    experiment = runpy.run_path(str(path)).get("experiment")
-    if not isinstance(experiment, Experiment):
-        raise SettingsError(f"{path}: has no `experiment`. Move it away, and `start` writes it anew.")
-    return replace(experiment.declaration, script=path.as_posix(), script_path=str(path))
+    sys.path.insert(0, str(path.resolve().parent))  # as Python does where it is run by itself
+    try:
+        experiment = runpy.run_path(str(path), run_name=path.stem).get("experiment")
+    except XvalError:
+        raise
+    except Exception as error:  # whatever its user has written
+        raise SettingsError(f"{path}: {one_line(error)}. See where: python {path}") from error
+    if not isinstance(experiment, Experiment) or not len(experiment):
+        raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `start` writes it anew.")
+    return experiment.declaration
 
 
 def _of_rate(rate_hz: int) -> dict[str, object]:
@@ -157,4 +164,4 @@ def _quoted(value: object) -> str:
     """Return a literal of Python as ruff writes it."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_quoted(key)}: {_quoted(entry)}" for key, entry in value.items()) + "}"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

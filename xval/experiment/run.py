@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -67,7 +68,6 @@ class RunRequest:
         details: End with everything that is known, not with three lines alone.
         take_over: Go on with the results of another script, which are this one's from then on.
         in_python: It was asked for by a Python function, whose parameters advice names.
-        closes: End with the table and the three lines.
     """
 
     numbers: Sequence[int] | None = None
@@ -80,14 +80,32 @@ class RunRequest:
     details: bool = False
     take_over: bool = False
     in_python: bool = False
-    closes: bool = True
+
+
+class EndedRun(NamedTuple):
+    """The folder of some results, the instances that were run, and what became of their jobs."""
+
+    folder: ExperimentFolder
+    numbers: list[int]
+    outcomes: list[JobOutcome]
 
 
 def run_experiment(declaration: Declaration, command: RunRequest, console: Console) -> int:
-    """Run the chosen jobs of an experiment that are not done yet.
+    """Run the chosen jobs of an experiment that are not done yet, and print the table and the three lines.
 
     Returns:
         0, or 1 when some job failed.
+
+    Raises:
+        UsageError: As of `run_jobs`.
+        JobError: Likewise.
+    """
+    ended = run_jobs(declaration, command, console)
+    return 0 if ended is None else tables.print_close(*ended, console, details=command.details)
+
+
+def run_jobs(declaration: Declaration, command: RunRequest, console: Console) -> EndedRun | None:
+    """Run the chosen jobs that are not done yet; return what has ended, or None where they were only shown.
 
     Raises:
         UsageError: Anything that the user can mend; nothing has been trained.
@@ -96,7 +114,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
     instances = resolve(declaration, command.numbers, command.overrides)
     if command.list_only:
         console.print(tables.instance_table(instances))
-        return 0
+        return None
     settings = instances[0].settings
     if settings.executor == "command" and not settings.debug_mode:
         console = make_console(is_error=True)  # the standard output is for its lines
@@ -119,7 +137,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         print_fitted_once(instances, console)
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
-        return 0
+        return None
     if command.take_over:
         take_over(folder, declaration)
     notes = [] if command.quiet else [backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
@@ -147,10 +165,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)
-    if not command.closes:
-        return int(any(outcome.status in FAILED for outcome in outcomes))
-    with without_collector():
-        return tables.print_close(planned, outcomes, console, details=command.details)
+    return EndedRun(folder, [instance.number for instance in instances], outcomes)
 
 
 def print_fitted_once(instances: Sequence[Instance], console: Console) -> None:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from preprocessing.corpus_folder import find_corpus_folder
 from xval.base.config_file import experiments_folder, read_default
 from xval.base.errors import CorpusError, SettingsError, UsageError, suggestion
 from xval.experiment.ladder import MFCC, read_ladder, write_ladder
-from xval.experiment.run import RunRequest, run_experiment
+from xval.experiment.run import EndedRun, RunRequest, run_jobs
 from xval.experiment.time_limit import TimeLimit, time_limit
 from xval.jobs.other_script import free_number
+from xval.report.terminal import print_close
 from xval.settings.resolve import Declaration
 
 
@@ -33,7 +35,8 @@ class StartRequest:
         source: A folder of recordings, a table of clips, or the name of a prepared corpus.
         minutes: How long all of it may take; preparing the corpus counts, and is never cut short.
         reader: Of the folder; None: the one that knows it, or else ``folders``.
-        item_pattern: Finds the speaker in the path of a file, of ``folders``.
+        label_pattern: Finds the class in the path of a file, of ``folders``; None: it is the name of the folder.
+        item_pattern: Finds the speaker in the path of a file, likewise.
         dataset: What the corpus is to be called; None: after the source.
         gpu: A GPU, or ``cpu``; None: as config.ini says.
     """
@@ -41,9 +44,16 @@ class StartRequest:
     source: str
     minutes: float
     reader: str | None = None
+    label_pattern: str | None = None
     item_pattern: str | None = None
     dataset: str | None = None
     gpu: str | None = None
+
+    @property
+    def patterns(self) -> dict[str, Any]:
+        """The patterns that are given, by the name of the option."""
+        patterns = {"label_pattern": self.label_pattern, "item_pattern": self.item_pattern}
+        return {name: pattern for name, pattern in patterns.items() if pattern is not None}
 
 
 def start(request: StartRequest, console: Console) -> int:
@@ -67,36 +77,35 @@ def start(request: StartRequest, console: Console) -> int:
     declaration = read_ladder(script)
     overrides: dict[str, object] = {} if request.gpu is None else {"gpu_ID": request.gpu}
     with time_limit(60 * request.minutes - (time.monotonic() - began)) as limit:
-        finished, n_wrong = _climb(declaration, overrides, console, limit)
-    if limit.is_over:
-        left = [number for number in sorted(declaration.instances) if number not in finished]
-        console.print(
-            f"\nThe time is up. Not finished: {_named(declaration, left)}. The same command continues.", soft_wrap=True
-        )
-    if not finished:
+        left, runs = _climb(declaration, overrides, console, limit)
+    if left:
+        named = _named(declaration, left)
+        console.print(f"\nThe time is up. Not finished: {named}. The same command continues.", soft_wrap=True, markup=False)
+    if not runs:
         return 1
-    return run_experiment(declaration, RunRequest(finished, overrides, quiet=True), console) or int(n_wrong > 0)
+    folders, numbers, outcomes = zip(*runs, strict=True)
+    is_any_refused = len(runs) + len(left) < len(declaration.instances)
+    return print_close(folders[0], [*chain(*numbers)], [*chain(*outcomes)], console) or int(is_any_refused)
 
 
 def _climb(
     declaration: Declaration, overrides: Mapping[str, object], console: Console, limit: TimeLimit
-) -> tuple[list[int], int]:
-    """Run the steps until the time is up; return the instances that were run to their end, and how many steps went wrong."""
-    finished, n_wrong, numbers = list[int](), 0, sorted(declaration.instances)
+) -> tuple[list[int], list[EndedRun]]:
+    """Run the steps until the time is up; return the instances that are left, and how the others ended but for refused ones."""
+    left, runs, n_steps = sorted(declaration.instances), list[EndedRun](), len(declaration.instances)
     try:
-        for position, number in enumerate(numbers, start=1):
-            left = f"{limit.left_s / 60:.0f} min left"
-            console.print(f"\nStep {position} of {len(numbers)}: {_named(declaration, [number])}; {left}", soft_wrap=True)
+        while left and not limit.is_over:
+            step = f"\nStep {n_steps - len(left) + 1} of {n_steps}: {_named(declaration, left[:1])}"
+            console.print(f"{step}; {limit.left_s / 60:.0f} min left", soft_wrap=True, markup=False)
             try:
-                n_wrong += run_experiment(declaration, RunRequest([number], overrides, closes=False), console)
-                finished.append(number)
+                runs += filter(None, [run_jobs(declaration, RunRequest(left[:1], overrides), console)])
             except UsageError as error:
                 console.print(f"Left out: {error}", style="red", soft_wrap=True, markup=False)
-                n_wrong += 1
+            left.pop(0)
     except KeyboardInterrupt:
         if not limit.is_over:
             raise
-    return finished, n_wrong
+    return left, runs
 
 
 def _named(declaration: Declaration, numbers: Iterable[int]) -> str:
@@ -107,27 +116,26 @@ def _named(declaration: Declaration, numbers: Iterable[int]) -> str:
 def _prepared(request: StartRequest, console: Console) -> Corpus:
     """Return the corpus of a source; one that is there is used as it is."""
     data_folder, path = Path(read_default("experiment", "data_folder")), Path(request.source)
-    name = request.dataset or (path.resolve().stem if path.exists() else request.source)
-    if not path.exists() and find_corpus_folder(name, data_folder).joinpath(INDEX_NAME).is_file():
-        return open_corpus(name, data_folder)
     if not path.exists():
+        if path.name == request.source and find_corpus_folder(path.name, data_folder).joinpath(INDEX_NAME).is_file():
+            return open_corpus(path.name, data_folder)
         known = [index.parent.name for index in data_folder.glob(f"*/{INDEX_NAME}")]
         prepared = suggestion(request.source, known) if known else "None is prepared yet."
         raise CorpusError(f"{path}: no such folder or table, nor a corpus of this name in {data_folder}. {prepared}")
+    name = request.dataset or (path.resolve().name if path.is_dir() else path.stem)
     name = re.sub(r"[^\w-]+", "_", name)
     if find_corpus_folder(name, data_folder).joinpath(INDEX_NAME).is_file():
         again = "To prepare it anew, remove that folder, or give another name with --dataset."
         console.print(f"Corpus     {data_folder / name}, as it is. {again}", soft_wrap=True)
         return open_corpus(name, data_folder)
     reader = request.reader or _recognised(path, request, console)
-    pattern: dict[str, Any] = {} if request.item_pattern is None else {"item_pattern": request.item_pattern}
-    prepare(path, corpus=reader, dataset=name, settings=MFCC, **pattern)
+    prepare(path, corpus=reader, dataset=name, settings=MFCC, **request.patterns)
     return open_corpus(name, data_folder)
 
 
 def _recognised(path: Path, request: StartRequest, console: Console) -> str | None:
     """Return the reader of a known corpus, if a folder is one; None: that of class folders, or of tables."""
-    if not path.is_dir() or request.item_pattern is not None:
+    if not path.is_dir() or request.patterns:
         return None
     known = corpora.recognise(path)
     if len(known) > 1:

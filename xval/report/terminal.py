@@ -23,6 +23,7 @@ from xval.answers.repeats import describe_components
 from xval.answers.summary import parameter_value, side_name, test_side
 from xval.answers.trials import describe_search
 from xval.base.errors import counted
+from xval.base.garbage_collection import without_collector
 from xval.folds.plan import Fold
 from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan
@@ -104,9 +105,12 @@ def _details(instances: Sequence[InstanceResults]) -> Iterator[str]:
             yield f"{called}: its folds ran on {len(codes)} versions of the code (code/{', code/'.join(codes)})."
 
 
-def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console, *, details: bool = False) -> int:
+@without_collector()
+def print_close(
+    folder: ExperimentFolder, numbers: list[int], outcomes: Sequence[JobOutcome], console: Console, *, details: bool = False
+) -> int:
     """Print the table, the three lines, what went wrong and where everything is; return the exit code."""
-    instances = print_figures(planned.folder, [instance.number for instance in planned.instances], console, details=details)
+    instances = print_figures(folder, numbers, console, details=details)
     failures: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.status in FAILED:
@@ -119,7 +123,7 @@ def print_close(planned: Plan, outcomes: Sequence[JobOutcome], console: Console,
     elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
     if elsewhere:
         console.print(f"Another process is running {counted(elsewhere, 'job')} and adds its results to the workbook.")
-    for path in (planned.folder.workbook, planned.folder.page):
+    for path in (folder.workbook, folder.page):
         if path.exists():
             console.print(Text(str(path)), soft_wrap=True)
     return 1 if failures else 0

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,10 @@ from preprocessing.corpus import open_corpus
 from xval.__main__ import main
 from xval.base.errors import CorpusError, SettingsError
 from xval.experiment import ladder, start
+from xval.experiment.run import EndedRun
 from xval.experiment.start import StartRequest
 from xval.experiment.time_limit import time_limit
+from xval.results.folder import ExperimentFolder
 
 STEPS = [
     {"architecture": "constant", "comment_1": "the most frequent class"},
@@ -71,30 +74,107 @@ def test_the_time_ends_a_step_as_ctrl_c_does_and_what_is_finished_is_answered(st
     reached = []
 
     def run(declaration, request, console):
-        reached.append((list(request.numbers), request.closes))
         if request.numbers == [2]:
             time.sleep(60)
-        return 0
+        return EndedRun(ExperimentFolder(study), request.numbers, [])
 
-    monkeypatch.setattr(start, "run_experiment", run)
+    monkeypatch.setattr(start, "run_jobs", run)
+    monkeypatch.setattr(start, "print_close", lambda _, numbers, *__: reached.append(numbers) or 0)
     before = signal.getsignal(signal.SIGALRM)
     request = StartRequest("words", 1, item_pattern="([a-d])_")
     monkeypatch.setattr(start, "time_limit", lambda _: time_limit(0.2))
 
     assert start.start(request, make_console()) == 0
 
-    assert reached == [([1], False), ([2], False), ([1], True)]
+    assert reached == [[1]]
     assert "Not finished: knn (instance 2). The same command continues" in capsys.readouterr().out
     assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == (before, (0, 0))
 
 
-def test_ctrl_c_is_not_taken_for_the_end_of_the_time(study, monkeypatch):
+def test_ctrl_c_is_not_taken_for_the_end_of_the_time(study, monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(start, "run_experiment", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        start.start(StartRequest("words", 1), make_console())
+    monkeypatch.setattr(start, "run_jobs", interrupted)
+    assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 130
+    assert "Finished work is kept" in capsys.readouterr().err
+
+
+def test_the_time_ends_what_a_shell_script_started_in_the_background_where_ctrl_c_is_ignored(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), time_limit(0.05) as limit:
+            time.sleep(60)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert limit.is_over
+
+
+def test_no_time_prepares_and_writes_the_script_and_trains_nothing(study, capfd):
+    assert main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"]) == 1
+    printed = capfd.readouterr().out
+    assert "Step" not in printed
+    assert "Not finished: the most frequent class (instance 1), knn (instance 2)" in printed
+    assert (study / "experiments" / "start_words.py").is_file()
+
+
+def test_a_step_whose_folds_fail_is_run_once_and_the_others_are_answered(study, in_process, monkeypatch, capfd):
+    starved = {**STEPS[1], "n_neighbors": (1000,)}
+    monkeypatch.setattr(ladder, "_steps", lambda *, has_classes: [STEPS[0], starved])
+
+    assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 1
+
+    printed = capfd.readouterr().out
+    assert printed.count("4 jobs failed") == 1
+    assert printed.count("instance 2, fold 1") <= 2
+    assert "on new items" in printed
+
+
+@pytest.mark.parametrize(
+    ("added", "match"),
+    [
+        ("import nowhere_to_find", "start_words.py: ModuleNotFoundError: No module named 'nowhere_to_find'"),
+        ("x = (", "start_words.py: SyntaxError"),
+        ("experiment = None", "has no `experiment` with instances"),
+        ("experiment = Experiment('none')", "has no `experiment` with instances"),
+        ("experiment[1] = {}", "start_words.py, instance 1: this number is already used"),
+    ],
+)
+def test_a_script_that_was_edited_wrongly_is_named(added, match, study, capfd):
+    write_script(study, added)
+    assert main(["start", "words"]) == 2
+    assert match in capfd.readouterr().err
+
+
+def test_a_script_that_was_edited_may_import_what_lies_beside_it(study, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    (study / "experiments" / "beside_it.py").write_text("PARAMETERS = {'architecture': 'constant', 'comment_1': 'beside'}\n")
+    script = write_script(study, "import beside_it\nexperiment[3] = beside_it.PARAMETERS")
+    declared = ladder.read_ladder(script)
+    assert declared.instances[3]["comment_1"] == "beside"
+    assert (declared.script, declared.script_path) == ("experiments/start_words.py", "experiments/start_words.py")
+
+
+def write_script(study, added):
+    main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    script = Path("experiments", "start_words.py")
+    script.write_text(f"{script.read_text()}\n{added}\n")
+    return script
+
+
+def test_names_of_files_say_the_class_where_no_folder_does(study):
+    for path in (study / "words").rglob("*.wav"):
+        path.rename(study / "words" / f"{path.parent.name}_{path.name}")
+    main(["start", "words", "--label-pattern", "(low|high)_", "--item-pattern", "_([a-d])_", "--minutes", "0"])
+    clips = open_corpus("words", Path("data")).index
+    assert (set(clips["label"]), set(clips["item"])) == ({"low", "high"}, set("abcd"))
+
+
+def test_two_folders_whose_names_end_differently_are_two_corpora(study):
+    main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    (study / "words").rename(study / "words.v2")
+    main(["start", "words.v2", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    assert sorted(path.name for path in (study / "data").iterdir()) == ["words", "words_v2"]
 
 
 def test_a_step_that_cannot_run_is_left_out_and_the_others_are_answered(study, in_process, monkeypatch, capfd):
@@ -113,6 +193,7 @@ def test_a_step_that_cannot_run_is_left_out_and_the_others_are_answered(study, i
     ("source", "match"),
     [
         ("wrods", "no such folder or table, nor a corpus.*Available: other, words. Did you mean 'words'"),
+        ("gone/words", "no such folder or table"),
         ("other", "its task is multilabel"),
     ],
 )
