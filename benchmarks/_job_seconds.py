@@ -23,7 +23,7 @@ from xval.engine.executors._worker_process import Messages, Worker, build_models
 Span = tuple[float, float]
 
 _KERNEL = 3 * 3
-_TRAINING = 3  # forward, gradients of the values, gradients of the weights
+TRAINING = 3  # forward, gradients of the values, gradients of the weights
 _MATRIX = 1024
 
 
@@ -118,7 +118,7 @@ def of_training(records: Sequence[dict[str, Any]], store: Path) -> int:
     """Return the multiplications of the training of some folds on a feature store of log-mel spectrograms."""
     n_frames, n_bins, *_ = open_store(store).example_shape
     forward = multiplications(n_frames, n_bins, len(records[0]["class_names"]))
-    return sum(_TRAINING * forward * record["n_training_examples"] * record["epochs"] for record in records)
+    return sum(TRAINING * forward * record["n_training_examples"] * record["epochs"] for record in records)
 
 
 def peak_per_s(n_runs: int = 5) -> float:
