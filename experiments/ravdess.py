@@ -4,8 +4,8 @@ python -m preprocessing ravdess RAVDESS_FOLDER --folds five
 python experiments/ravdess.py 1 3
 
 The five folds are those of ResLSTM-SA (arXiv 2606.03359), whose figure, 0.623 balanced accuracy, had its settings chosen by the
-tested actors and its features scaled over all of them. Here tested actors choose nothing. docs/ravdess.md has what was measured;
-the SVMs take about a minute for five folds, the networks some seconds for each epoch (backend = jax was the quickest).
+tested actors and its features scaled over all of them. Here tested actors choose nothing. docs/ravdess.md has what was
+measured; five folds of an SVM take about a minute, a network some seconds or more for each epoch (backend = jax was quickest).
 """
 
 from xval import Experiment

@@ -64,7 +64,8 @@ def integrate_gradients(gradients: Gradients, example: Floats, baseline: Floats,
         shares = places[first : first + _AT_ONCE].astype(np.float32).reshape(-1, *[1] * example.ndim)
         total += gradients(baseline + shares * difference)[1].sum(axis=0, dtype=np.float64)
     answer, of_baseline = gradients(np.stack([example, baseline]))[0].tolist()
-    return Attribution((total / steps * difference).astype(np.float32), answer, of_baseline)
+    parts = np.nan_to_num(total / steps * difference)  # behind the end of a clip, where padding is masked, nothing counts
+    return Attribution(parts.astype(np.float32), answer, of_baseline)
 
 
 def occlude(answer: Answer, example: Floats, baseline: Floats) -> Attribution:

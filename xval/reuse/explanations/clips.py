@@ -152,7 +152,8 @@ def _explain_example(
     output = chosen
     if output is None:
         output = int(answer(features[np.newaxis])[0].argmax()) if member.description.task.has_classes else 0
-    silence = np.zeros_like(features) if features.ndim == 1 else np.full_like(features, features.min())
+    silence = np.zeros_like(features) if features.ndim == 1 else np.full_like(features, np.nanmin(features))
+    silence[np.isnan(features)] = np.nan  # as long as the clip, where padding is masked
     if method == "occlusion":
         return output, features, occlude(lambda batch: answer(batch)[:, output], features, silence)
     gradients = partial(input_gradients, network)

@@ -93,3 +93,15 @@ def test_the_families_of_basic_features_have_all_columns_once():
     assert len(groups["mfcc"]) == 13 * 4
     assert len(groups["zcr"]) == 4
     assert sorted(column for columns in groups.values() for column in columns) == list(range(5 + 136))
+
+
+def test_what_is_behind_the_end_of_a_clip_has_no_part_in_an_answer():
+    example = np.array([[1, 2], [3, 4], [np.nan, np.nan]], np.float32)
+    baseline = np.where(np.isnan(example), example, np.float32(1))
+
+    def gradients(batch):
+        return np.nansum(batch, axis=(1, 2)), np.where(np.isnan(batch), np.nan, 1)
+
+    attribution = integrate_gradients(gradients, example, baseline, 4)
+    np.testing.assert_allclose(attribution.values, [[0, 1], [2, 3], [0, 0]])
+    assert attribution.incompleteness < 1e-6
