@@ -97,7 +97,7 @@ def load_fold(
         scaled_by_item: Scale the features of each item by its own clips, as `scale_items` does.
     """
     clips = clips or {}
-    scaling = scale_items(store, fold, clips) if scaled_by_item else None
+    scaling = scale_items(store, fold, clips, settings=settings) if scaled_by_item else None
     held = store_memory.hold(store, in_memory_mb if in_memory else 0, scaling)
     if held is not None:
         store = held.store

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.clips.listing import shorten
+from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from xval.base.errors import SettingsError
@@ -51,7 +52,11 @@ class ItemScaling:
 
 
 def scale_items(
-    store: FeatureStore, fold: Fold | None = None, clips: Mapping[str, Collection[str]] | None = None
+    store: FeatureStore,
+    fold: Fold | None = None,
+    clips: Mapping[str, Collection[str]] | None = None,
+    *,
+    settings: FeatureSettings | None = None,
 ) -> ItemScaling:
     """Return the scaling of the items of a store, each by its own clips; augmented copies are scaled and do not count.
 
@@ -59,6 +64,7 @@ def scale_items(
         store: Of features.
         fold: Which item is on which side; needed with `clips`.
         clips: Which clips count, by side; of a side that is missing all do.
+        settings: Where ``padding = masked``, frames behind the ends of clips do not count.
 
     Raises:
         SettingsError: An item has a single clip, which would be scaled by itself.
@@ -74,7 +80,8 @@ def scale_items(
             f"{shorten(list(map(str, lonely)), 5)}. At least two of each are needed: leave such items out, or set "
             "normalization to per_bin or per_clip."
         )
-    if len(examples) == len(store.examples):
+    is_masked = settings is not None and settings.padding == "masked"
+    if len(examples) == len(store.examples) and not is_masked:
         return ItemScaling(store.moments_by_item())
     by_item = {str(item): set(of_item) for item, of_item in examples.groupby("item")["clip"]}
-    return ItemScaling({item: store.moments([item], clips) for item, clips in by_item.items()})
+    return ItemScaling({item: store.moments([item], clips, settings=settings) for item, clips in by_item.items()})

@@ -5,11 +5,16 @@ import numpy as np
 import pytest
 
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import mark_padding
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.config_file import read_section
 from xval.data.examples import StoredExamples
+from xval.data.item_scaling import scale_items
 from xval.data.store_memory import HeldStore
+from xval.folds.plan import Fold
+from xval.reuse.inference.inputs import Inputs
+from xval.reuse.inference.item_scaling import scaled
 from xval.training.augmentation import TrainingAugmentation
 
 RATE_HZ, HOP = 1000, 10
@@ -57,6 +62,18 @@ def test_statistics_are_those_of_the_clips_without_what_follows_them(store) -> N
     np.testing.assert_allclose(masked.mean(), values.mean())
     assert store.moments(["a", "b"], settings=settings_with(padding="auto")).count == 27
     assert store.moments(["a", "b"], ["b0"], settings=settings_with()).count == 8
+
+
+def test_an_item_is_scaled_by_its_clips_without_what_follows_them(store) -> None:
+    scaling = scale_items(store, Fold(1, ("a",), (), ("b",)), {"test": ()}, settings=settings_with())
+    predictors = store.predictors("a")[:].copy()
+    ends = store.examples.loc[store.examples["item"] == "a"]
+    mark_padding(predictors, ends["start_s"].to_numpy(), ends["end_s"].to_numpy(), settings_with())
+    new = [(number, Inputs(clip[np.newaxis], np.zeros(1), np.ones(1))) for number, clip in enumerate(predictors.copy())]
+    scaling.apply("a", predictors)
+    assert abs(np.nanmean(predictors)) < 1e-6
+    answers = np.concatenate([inputs.predictors for _, inputs in scaled("a", new)])
+    np.testing.assert_array_equal(answers, predictors)
 
 
 def test_augmentation_leaves_the_ends_where_they_are() -> None:

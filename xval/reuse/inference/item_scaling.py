@@ -6,6 +6,8 @@ Comes in: the inputs of all clips of an item. Goes out: the same, scaled by thei
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from preprocessing.store.moments import ItemSums
 from xval.base.errors import SettingsError
 from xval.data.item_scaling import ItemScaling
@@ -43,7 +45,8 @@ def scaled(item: str, inputs: Iterable[tuple[int, Inputs]]) -> Iterator[tuple[in
         return
     sums = ItemSums(held[0][1].predictors.shape[-1])
     for _, examples in held:
-        sums.add(examples.predictors)
+        frames = examples.predictors.reshape(-1, examples.predictors.shape[-1])
+        sums.add(frames[np.isfinite(frames[:, 0])])  # without what is masked behind the ends of clips
     scaling = ItemScaling({item: sums.moments()})
     for number, examples in held:
         predictors = examples.predictors.copy()
