@@ -107,8 +107,12 @@ def family_of(name: str) -> str:
 
 
 def preset_of(name: str) -> Preset | None:
-    """Return the preset that an ``embedding_model`` or ``encoder`` names; None: it is none."""
-    return find_preset(name) if name in preset_names() else None
+    """Return the preset that an ``embedding_model`` or ``encoder`` names, by its name or as FAMILY:SOURCE; None: it is none."""
+    family, _, source = map(str.strip, name.partition(":"))
+    if not source:
+        return find_preset(name) if name in preset_names() else None
+    presets = () if Path(source).exists() else map(find_preset, preset_names())  # a folder of that name may be another model
+    return next((preset for preset in presets if preset.is_of_hub and (preset.family, preset.source) == (family, source)), None)
 
 
 def resolve_encoder(name: str, setting: str = "embedding_model") -> str:

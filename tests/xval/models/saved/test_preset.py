@@ -36,6 +36,7 @@ def corpus_read_by(tmp_path):
         ("whisper-small", "iemocap", "unknown", "and more that its authors do not list"),
         ("wav2vec2-base", "table", "unknown", "the reader 'table' reads any corpus"),
         ("ast-audioset", "fma", "clean", "trained on AudioSet"),
+        ("transformers:facebook/wav2vec2-base", "ravdess", "clean", "trained on LibriSpeech, as its authors list"),
     ],
 )
 def test_the_verdict_on_a_preset(encoder, reader, state, reason, corpus_read_by):
@@ -44,8 +45,12 @@ def test_the_verdict_on_a_preset(encoder, reader, state, reason, corpus_read_by)
     assert reason in verdict.reason
 
 
-def test_what_is_no_preset_has_no_list(corpus_read_by):
-    assert judge_preset("transformers:facebook/wav2vec2-base", corpus_read_by("ravdess")) is None
+def test_what_is_no_preset_has_no_list(corpus_read_by, monkeypatch, tmp_path):
+    corpus = corpus_read_by("ravdess")
+    assert judge_preset("transformers:somebody/wav2vec2-base", corpus) is None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "facebook" / "wav2vec2-base").mkdir(parents=True)
+    assert judge_preset("transformers:facebook/wav2vec2-base", corpus) is None
 
 
 @pytest.mark.parametrize(
