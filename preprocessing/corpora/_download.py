@@ -14,7 +14,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -130,15 +130,10 @@ def _check_hash(archive: Archive, path: Path) -> None:
 
 def _fetch(archive: Archive, into: Path, folder: Path, console: "Console") -> Path:
     """Fetch an archive, unless it is there whole; a partial or wrong file is never left."""
-    import pooch
     import requests
 
-    pooch.get_logger().setLevel("WARNING")
     try:
-        with progress_bar(console, f"Fetching {archive.file_name}", "bytes") as show:
-            downloader = pooch.HTTPDownloader(progressbar=_Bar(show), chunk_size=_CHUNK_BYTES)
-            known_hash = archive.hash.lower()
-            return Path(pooch.retrieve(archive.url, known_hash, fname=archive.file_name, path=into, downloader=downloader))
+        return fetch_file(archive.url, into / archive.file_name, console, known_hash=archive.hash.lower())
     except requests.HTTPError as error:
         answer = error.response
         reason = "the server refuses" if answer is None else f"the server answers {answer.status_code} {answer.reason}"
@@ -151,6 +146,30 @@ def _fetch(archive: Archive, into: Path, folder: Path, console: "Console") -> Pa
     except ValueError as error:
         reason = f"what came has another checksum than {archive.hash}; it was cut off, or the corpus has changed"
         raise CorpusError(_by_hand(archive, folder, reason)) from error
+
+
+def fetch_file(
+    url: str, path: Path, console: "Console", *, known_hash: str | None = None, headers: Mapping[str, str] | None = None
+) -> Path:
+    """Fetch one file whole or not at all, with a progress bar.
+
+    Args:
+        url: Where it is, http or https.
+        path: Where it is put.
+        console: Of the progress bar.
+        known_hash: As of an `Archive`; None: what comes is not checked.
+        headers: Of the request, such as a token.
+
+    Raises:
+        requests.RequestException: The server does not answer, refuses, or breaks off.
+        ValueError: What came has another checksum.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    with progress_bar(console, f"Fetching {path.name}", "bytes") as show:
+        downloader = pooch.HTTPDownloader(progressbar=_Bar(show), chunk_size=_CHUNK_BYTES, headers=dict(headers or {}))
+        return Path(pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=downloader))
 
 
 def _by_hand(archive: Archive, folder: Path, reason: str) -> str:

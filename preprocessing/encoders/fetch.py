@@ -5,17 +5,22 @@ HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE count as for any program of the hub.
 """
 
 import json
+import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from preprocessing.encoders import NOTE_NAME, Preset, find_in_cache, repository_folder
+from preprocessing.console import make_console
+from preprocessing.corpora._download import fetch_file
+from preprocessing.encoders import NOTE_NAME, Preset, repository_folder
 from xval.base.errors import SettingsError, one_line
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _ALLOWED = (".safetensors", ".onnx")
+_SETTINGS = re.compile(r"[\w.-]+\.json")
+"""Files of a repository beside its weights: a name of the server is the name of a file here, never a path."""
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,9 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
     Raises:
         SettingsError: The server does not answer, has no safetensors or ONNX file, or the file is another one or not whole.
     """
-    from huggingface_hub import HfApi, constants, hf_hub_download
+    import pooch
+    from huggingface_hub import HfApi, constants, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
 
     if not preset.weights.endswith(_ALLOWED):
         raise SettingsError(f"{preset.name}: {preset.weights} is none of {', '.join(_ALLOWED)}.")
@@ -81,9 +88,10 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
         try:
             wanted = preset.revision or revision or preset.branch
             described = HfApi().model_info(preset.source, revision=wanted, files_metadata=True)
-            commit = str(described.sha)
-            for file in _wanted_files(preset, described, sha256):
-                path = hf_hub_download(preset.source, file, revision=commit, cache_dir=staging)
+            commit, names = str(described.sha), _wanted_files(preset, described, sha256)
+            for name in names:
+                address, path = hf_hub_url(preset.source, name, revision=commit), Path(staging, name)
+                fetch_file(address, path, make_console(), headers=build_hf_headers())
         except SettingsError:
             raise
         except Exception as error:  # of the hub, of its HTTP library, of the disk
@@ -92,20 +100,23 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
                 "Nothing half is left. Try again later; or fetch it on another machine, copy the folder and write "
                 "transformers:FOLDER or onnx:FILE."
             ) from error
-        received = _sha256(Path(path))
+        received = str(pooch.file_hash(path, alg="sha256"))
         if sha256 is not None and received != sha256:
             raise _other_file(preset, received, sha256, "Nothing of it is kept.")
         note = {"revision": commit, "weights_sha256": received, "is_checked": sha256 is not None}
-        _move(Path(staging) / repository_folder(preset).name, repository_folder(preset))
+        placed = repository_folder(preset) / "snapshots" / commit / preset.weights
+        placed.parent.mkdir(parents=True, exist_ok=True)
+        for name in names:  # the weights last: where they are, all is
+            Path(staging, name).replace(placed.parent / Path(name).name)
     (repository_folder(preset) / NOTE_NAME).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-    placed = find_in_cache(preset)
-    if placed is None:
-        raise SettingsError(f"{preset.name}: {repository_folder(preset)} lacks {preset.weights} of {commit}.")
     return Fetched(placed, commit, received, sha256 is not None)
 
 
 def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> list[str]:
     """Return the files of a repository that are fetched, the weights last; refuse it by what the server says of them."""
+    if not _COMMIT.fullmatch(str(described.sha)) or preset.revision not in (None, described.sha):
+        wanted = preset.revision or "a commit of 40 digits"
+        raise SettingsError(f"{preset.name}: the server names {described.sha!r:.80} as revision; expected {wanted}.")
     files = {sibling.rfilename: sibling for sibling in described.siblings or ()}
     if preset.weights not in files:
         pickles = [name for name in files if name.endswith(_PICKLES)]
@@ -119,7 +130,7 @@ def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> list[st
     announced = getattr(files[preset.weights].lfs, "sha256", None)
     if sha256 is not None and announced not in (None, sha256):
         raise _other_file(preset, announced, sha256, "It is not fetched.")
-    others = [name for name in files if fnmatchcase(name, "*.json") and preset.family == "transformers"]
+    others = [name for name in files if _SETTINGS.fullmatch(name) and preset.family == "transformers"]
     return [*sorted(others), preset.weights]
 
 
@@ -128,18 +139,3 @@ def _other_file(preset: Preset, received: str, expected: str, outcome: str) -> S
         f"{preset.name}: the SHA-256 of {preset.weights} is {received}, and {expected} is expected. {outcome} It is another "
         "file, or was changed on its way; tell the maintainers if it is so again."
     )
-
-
-def _sha256(path: Path) -> str:
-    import pooch
-
-    return str(pooch.file_hash(path, alg="sha256"))
-
-
-def _move(fetched: Path, repository: Path) -> None:
-    """Move a repository to where the hub's cache has it: blobs before the snapshots that lead to them."""
-    for path in sorted(fetched.rglob("*")):
-        if path.is_symlink() or path.is_file():
-            target = repository / path.relative_to(fetched)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)

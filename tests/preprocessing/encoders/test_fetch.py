@@ -35,6 +35,8 @@ class Hub:
     Attributes:
         files: Their content by name.
         announced: The SHA-256 that the server says the weights have; None: the true one.
+        commit: What the server says that the revision is.
+        etag: What the server calls each file; empty: its SHA-256.
         sent: How many bytes of the weights a request gets before the connection breaks; None: all.
         pause_s: After the first bytes of the weights (s).
         is_sending: Set when these are sent.
@@ -43,6 +45,7 @@ class Hub:
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files, self.requests = files, list[str]()
         self.announced: str | None = None
+        self.commit, self.etag = COMMIT, ""
         self.sent: int | None = None
         self.pause_s = 0.0
         self.is_sending = threading.Event()
@@ -69,7 +72,7 @@ class Hub:
                     self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, with_body)
                     return
                 content = hub.files[name]
-                etag = hashlib.sha256(content).hexdigest()
+                etag = hub.etag or hashlib.sha256(content).hexdigest()
                 self._send(200, content, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}, with_body, is_weights=name == WEIGHTS)
 
             def _send(
@@ -105,7 +108,7 @@ class Hub:
             }
             for name, content in self.files.items()
         ]
-        return json.dumps({"id": "somebody/tiny", "sha": COMMIT, "siblings": siblings}).encode()
+        return json.dumps({"id": "somebody/tiny", "sha": self.commit, "siblings": siblings}).encode()
 
     @property
     def sha256(self) -> str:
@@ -216,6 +219,10 @@ def _pickled(hub: Hub) -> None:
     hub.files["pytorch_model.bin"] = hub.files.pop(WEIGHTS)
 
 
+def _astray(hub: Hub) -> None:
+    hub.commit = "../../astray"
+
+
 def _gone(hub: Hub) -> None:
     hub.http.shutdown()
     hub.http.server_close()
@@ -228,6 +235,7 @@ def _gone(hub: Hub) -> None:
         (_other_than_announced, "the SHA-256 of model.safetensors is .* is expected. Nothing of it is kept"),
         (_other, "the SHA-256 of model.safetensors is .* is expected. It is not fetched"),
         (_pickled, r"Its weights are a pickle \(pytorch_model.bin\), .*never fetched"),
+        (_astray, f"the server names '../../astray' as revision; expected {COMMIT}"),
         (_gone, "cannot be fetched from http://127.0.0.1.*Nothing half is left"),
     ],
 )
@@ -240,6 +248,15 @@ def test_what_is_not_whole_or_not_the_file_leaves_nothing(
         fetch(preset, preset.sha256)
     assert left_in(cache) == []
     assert not any(path.endswith(".bin") for path in hub.requests)
+
+
+def test_what_a_server_calls_its_files_leads_nowhere_else(hub: Hub, named: Callable[..., Preset], tmp_path: Path) -> None:
+    hub.etag = str(tmp_path / "outside")
+    hub.files["../../../outside.json"] = hub.files["config.json"]
+    preset = named(sha256=hub.sha256)
+    fetched = fetch(preset, preset.sha256)
+    assert {path.name for path in fetched.path.parent.iterdir()} == {"config.json", "preprocessor_config.json", WEIGHTS}
+    assert not [*tmp_path.rglob("outside*")]
 
 
 def test_a_pickle_is_refused_even_where_a_preset_names_one(hub: Hub, named: Callable[..., Preset]) -> None:
