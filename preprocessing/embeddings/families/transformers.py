@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import Identity, hash_files, list_files, read_rate
+from preprocessing.encoders import preset_of
 from xval.base.errors import SettingsError, XvalError, brief, how_to_install, one_line
 from xval.base.operating_system import read_regular
 
@@ -170,12 +171,18 @@ def _find_folder(name: str) -> Path:
     where = f"embedding_model=transformers:{name}"
     if not name:
         raise SettingsError(
-            "embedding_model=transformers: name a model or a folder, as in transformers:facebook/wav2vec2-base."
+            "embedding_model=transformers: name a model or a folder, as in transformers:OWNER/NAME; a preset stands alone, as "
+            "wav2vec2-base."
         )
     if any(find_spec(package) is None for package in ("transformers", "torch")):
         raise SettingsError(f"{where}: transformers or torch is not installed. Install them: {how_to_install('pretrained')}")
     folder = Path(name)
-    how_to_download = f'hf download {name} --include "*.json" "*.safetensors"'
+    preset = preset_of(f"transformers:{name}")
+    how_to_download = (
+        f"python -m preprocessing encoders fetch {preset.name}, and write {preset.name} alone"
+        if preset
+        else f'hf download {name} --include "*.json" "*.safetensors"'
+    )
     if not folder.is_dir():
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError

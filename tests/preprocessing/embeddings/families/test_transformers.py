@@ -98,6 +98,7 @@ def test_weights_that_are_missing_pickled_or_of_another_model_are_refused_with_t
             load_embedder(settings(f"transformers:{name}"))
 
     refuses("nobody/no-such-model", r"hf download nobody/no-such-model --include")
+    refuses("facebook/hubert-base-ls960", "preprocessing encoders fetch hubert-base, and write hubert-base alone")
     refuses("", "name a model or a folder")
     folder = tmp_path / "model"
     shutil.copytree(saved("hubert")[0], folder)
