@@ -14,13 +14,13 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from preprocessing.console import progress_bar
+from preprocessing.file_fetching import fetch_file
 from xval.base.errors import CorpusError, brief
 from xval.base.operating_system import read_regular
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 WORK_FOLDER = ".download"
 _HASH = re.compile(r"md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_CHUNK_BYTES = 1 << 16
 _DAMAGES = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -148,30 +147,6 @@ def _fetch(archive: Archive, into: Path, folder: Path, console: "Console") -> Pa
         raise CorpusError(_by_hand(archive, folder, reason)) from error
 
 
-def fetch_file(
-    url: str, path: Path, console: "Console", *, known_hash: str | None = None, headers: Mapping[str, str] | None = None
-) -> Path:
-    """Fetch one file whole or not at all, with a progress bar.
-
-    Args:
-        url: Where it is, http or https.
-        path: Where it is put.
-        console: Of the progress bar.
-        known_hash: As of an `Archive`; None: what comes is not checked.
-        headers: Of the request, such as a token.
-
-    Raises:
-        requests.RequestException: The server does not answer, refuses, or breaks off.
-        ValueError: What came has another checksum.
-    """
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
-    with progress_bar(console, f"Fetching {path.name}", "bytes") as show:
-        downloader = pooch.HTTPDownloader(progressbar=_Bar(show), chunk_size=_CHUNK_BYTES, headers=dict(headers or {}))
-        return Path(pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=downloader))
-
-
 def _by_hand(archive: Archive, folder: Path, reason: str) -> str:
     """Return an error message that ends in what to do instead."""
     return (
@@ -253,23 +228,3 @@ def _move_content(source: Path, target: Path) -> None:
             _move_content(entry, place)
         else:
             entry.replace(place)
-
-
-class _Bar:
-    """What pooch asks of a progress bar: it sets ``total`` (bytes, 0 where unknown), and tells the bytes of every piece."""
-
-    def __init__(self, show: Callable[[int, int], None]) -> None:
-        self.total = 0
-        self._done = 0
-        self._show = show
-
-    def update(self, n_bytes: int) -> None:
-        """Show that more has come; the last piece is counted as a whole one, and at the end pooch tells the whole again."""
-        if self._done < self.total:
-            self._done = min(self._done + n_bytes, self.total)
-            self._show(self._done, self.total)
-
-    def close(self) -> None:
-        """Nothing is to be closed."""
-
-    reset = close

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from preprocessing.console import make_console
-from preprocessing.corpora._download import fetch_file
 from preprocessing.encoders import NOTE_NAME, Preset, repository_folder
+from preprocessing.file_fetching import fetch_file
 from xval.base.errors import SettingsError, one_line
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")

@@ -1,0 +1,59 @@
+"""Fetch one file from a server, whole or not at all, shown as it comes.
+
+Comes in: an address, and perhaps a checksum. Goes out: the file.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.console import progress_bar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_CHUNK_BYTES = 1 << 16
+
+
+def fetch_file(
+    url: str, path: Path, console: "Console", *, known_hash: str | None = None, headers: Mapping[str, str] | None = None
+) -> Path:
+    """Fetch a file, with a progress bar.
+
+    Args:
+        url: Where it is, http or https.
+        path: Where it is put.
+        console: Of the progress bar.
+        known_hash: ``md5:``, ``sha1:`` or ``sha256:`` and the hexadecimal digits; None: what comes is not checked.
+        headers: Of the request, such as a token.
+
+    Raises:
+        requests.RequestException: The server does not answer, refuses, or breaks off.
+        ValueError: What came has another checksum.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    with progress_bar(console, f"Fetching {path.name}", "bytes") as show:
+        downloader = pooch.HTTPDownloader(progressbar=_Bar(show), chunk_size=_CHUNK_BYTES, headers=dict(headers or {}))
+        return Path(pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=downloader))
+
+
+class _Bar:
+    """What pooch asks of a progress bar: it sets ``total`` (bytes, 0 where unknown), and tells the bytes of every piece."""
+
+    def __init__(self, show: Callable[[int, int], None]) -> None:
+        self.total = 0
+        self._done = 0
+        self._show = show
+
+    def update(self, n_bytes: int) -> None:
+        """Show that more has come; the last piece is counted as a whole one, and at the end pooch tells the whole again."""
+        if self._done < self.total:
+            self._done = min(self._done + n_bytes, self.total)
+            self._show(self._done, self.total)
+
+    def close(self) -> None:
+        """Nothing is to be closed."""
+
+    reset = close
