@@ -66,6 +66,63 @@ def test_new_clips_are_scaled_as_the_tested_speakers_were(run):
     assert SENTENCE in " ".join(said.stdout.split())
 
 
+@pytest.mark.usefixtures("in_process", "eagerly")
+def test_the_first_seconds_of_a_speaker_scale_its_other_clips_which_alone_are_tested(tones):
+    tones.prepare("toy.csv")
+    svm = {"architecture": "svm", "C": (1.0,), **SCALED}
+    network = {"architecture": "mlp", "n_units": (4,), **SCALED}
+    tones.write_script(
+        {**svm, "enrolment_s": 0.5},
+        {**svm, "enrolment_s": 1.0},
+        {**network, "enrolment_s": 0.5},
+        page="complete",
+        **tones.settings,
+    )
+    ended = tones.run("--folds", "1")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    index = open_corpus("toy", tones.folder / "data").index
+    for instance, enrolment_s in ((1, 0.5), (2, 1.0), (3, 0.5)):
+        fold, clips, items, wanted = answers_of(tones, instance)
+        first, n_first = [], {"validation": 0, "test": 0}
+        record = tones.records()[instance, 1]
+        for side in n_first:
+            for item in record["items"][side]:
+                in_all_s = 0.0
+                for clip, duration_s in index.loc[index["item"] == item, ["clip", "duration_s"]].itertuples(index=False):
+                    if in_all_s < enrolment_s:
+                        n_first[side] += 1
+                        first += [(item, clip)] if side == "test" else []
+                    in_all_s += duration_s
+        tested = index[index["item"].isin(record["items"]["test"]) & ~index["clip"].isin([clip for _, clip in first])]
+        assert sorted(clips) == sorted(tested["clip"])
+        assert record["n_enrolment_clips"] == n_first
+        files = [tones.folder / "audio" / clip for clip in [*(clip for _, clip in first), *clips]]
+        model = load_model(fold)
+        is_first = [True] * len(first) + [False] * len(clips)
+        answers = model.predict(files, items=[*(item for item, _ in first), *items], enrolment=is_first)
+        assert answers["probability_low"].to_numpy()[len(first) :] == pytest.approx(wanted, abs=1e-5)
+
+    said = tones.run_module("xval", "evaluate", str(fold), "toy", "--items", ",".join(record["items"]["test"]))
+    assert said.returncode == 0, said.stderr
+    assert f"{record['metrics']['test']['balanced_accuracy']:.3f}" in said.stdout
+    assert "first clips of at least 0.5 s together" in " ".join(said.stdout.split())
+    assert "cannot be used" not in said.stdout
+    page = (tones.results / "report.html").read_text()
+    assert "over the seconds of enrolment" in page
+    assert "Instances (enrolment_s): 1 (0.5), 2 (1)" in page
+    assert "Features of instances 1, 3 were scaled for each" in page
+    compared = tones.run_module("xval", "compare", str(tones.results))
+    assert compared.returncode == 2
+    assert "instances with other enrolment_s are tested on other clips" in " ".join(compared.stderr.split())
+    checked = tones.run_module("xval", "check", str(tones.results))
+    assert checked.returncode == 0, checked.stdout
+    assert "scaled by its first clips without their labels, and these are not tested" in " ".join(checked.stdout.split())
+    ended = tones.run("2", "--overwrite", "--set", "enrolment_s=60")
+    assert ended.returncode == 2
+    assert "enrolment_s=60 leaves no clip for" in ended.stderr
+
+
 def test_page_table_audit_and_model_card_say_that_it_is_transductive(run):
     project = run({"architecture": "mlp", "n_units": (4,), **SCALED}, {"architecture": "mlp", "n_units": (4,)}, page="complete")
 
@@ -83,11 +140,15 @@ def test_page_table_audit_and_model_card_say_that_it_is_transductive(run):
         ({"features": "waveform", "frontend": "logmel"}, "features='waveform' stores samples"),
         ({"augment_gain_db": 6.0}, "augment_gain_db changes features before they are scaled"),
         ({"augment_response_db": 6.0}, "augment_response_db changes features before they are scaled"),
+        (
+            {"normalization": "per_bin", "enrolment_s": 5.0},
+            "enrolment_s=5 says which clips scale a speaker, and normalization='per_bin'",
+        ),
     ],
 )
 def test_what_a_scaled_speaker_cannot_have_is_refused(make_settings, changes, said):
     with pytest.raises(SettingsError, match=re.escape(said)):
-        make_settings(**SCALED, **changes)
+        make_settings(**SCALED | changes)
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def _random_split(done: Sequence[InstanceResults]) -> Finding | None:
 
 def _other_clips(done: Sequence[InstanceResults]) -> Finding | None:
     """Say when instances are tested, or ranked by validation, on other clips."""
-    wrong = {"test_where": "test", "train_where": "validation"}
+    wrong = {"test_where": "test", "train_where": "validation", "enrolment_s": "test and validation"}
     differing = {name: what for name, what in wrong.items() if len({instance.parameters.get(name) for instance in done}) > 1}
     if not differing:
         return None
@@ -127,7 +127,7 @@ def _other_clips(done: Sequence[InstanceResults]) -> Finding | None:
         Code.OTHER_CLIPS,
         f"Instances differ in {' and '.join(differing)}: their {' and '.join(differing.values())} values are of "
         "different clips and cannot be compared.",
-        "Compare instances that agree in both train_where and test_where.",
+        "Compare instances that agree in train_where, test_where and enrolment_s.",
     )
 
 

@@ -24,6 +24,7 @@ from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
 from xval.settings.classical import CLASSICAL
 from xval.settings.resolve import describe_numbers
+from xval.settings.schema import TESTED_KEYS
 
 if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
@@ -95,14 +96,14 @@ class _Answer:
     @cached_property
     def comparison(self) -> "Comparison | None":
         """The others minus the selected one; None: nothing to compare, or not comparable."""
-        condition = self.selected.parameters.get("test_where")
+        condition = _tested_by(self.selected)
         groups = seed_twins(parameters_of(self.done))
         own = next((group for group in groups if self.selected.number in group), ())
         left_out = {*own, *(number for group in groups for number in group[1:])}
         others = [
             instance
             for instance in self.done
-            if instance.number not in left_out | {self.selected.number} and instance.parameters.get("test_where") == condition
+            if instance.number not in left_out | {self.selected.number} and _tested_by(instance) == condition
         ]
         best = self.ranking.best_of([other.number for other in others], _MOST_COMPARED)
         if not best:
@@ -291,3 +292,7 @@ def _fitting(make: Callable[[bool], str]) -> str:
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def _tested_by(instance: InstanceResults) -> list[object]:
+    return [instance.parameters.get(name) for name in TESTED_KEYS]

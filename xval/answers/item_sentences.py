@@ -11,8 +11,13 @@ from xval.results.instance import InstanceResults
 from xval.settings.resolve import describe_numbers
 
 
-def describe_item_scaling(item: str = ITEM, whose: str = "") -> str:
+def describe_item_scaling(item: str = ITEM, whose: str = "", enrolment_s: float | None = None) -> str:
     """Return the sentence; `item` is the word for an item, `whose` names the instances where others scale differently."""
+    if enrolment_s is not None:
+        return (
+            f"Features{whose} were scaled for each {item} by its own clips without labels; those of a tested {item} by its "
+            f"first clips of at least {enrolment_s:g} s together, which are not tested themselves (enrolment)."
+        )
     return (
         f"Features{whose} were scaled for each {item} by its own clips, of tested ones too, "
         f"without labels (transductive: a new {item} needs several clips before the first answer)."
@@ -20,13 +25,17 @@ def describe_item_scaling(item: str = ITEM, whose: str = "") -> str:
 
 
 def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
-    """Return the sentence for instances; empty where none scales so."""
-    numbers = [instance.number for instance in instances if instance.parameters.get("normalization") == "per_item"]
-    if not numbers:
-        return ""
-    plural = "s" * (len(numbers) > 1)
-    whose = "" if len(numbers) == len(instances) else f" of instance{plural} {describe_numbers(numbers)}"
-    return describe_item_scaling(item_word(instances), whose)
+    """Return a sentence for the instances of each enrolment; empty where none scales so."""
+    by_enrolment: dict[float | None, list[int]] = {}
+    for instance in instances:
+        if instance.parameters.get("normalization") == "per_item":
+            by_enrolment.setdefault(instance.settings.enrolment_s, []).append(instance.number)
+    sentences = []
+    for enrolment_s, numbers in by_enrolment.items():
+        plural = "s" * (len(numbers) > 1)
+        whose = "" if len(numbers) == len(instances) else f" of instance{plural} {describe_numbers(numbers)}"
+        sentences.append(describe_item_scaling(item_word(instances), whose, enrolment_s))
+    return " ".join(sentences)
 
 
 def describe_item_decision(how: str, item: str = ITEM, items: str = f"{ITEM}s") -> str:

@@ -9,7 +9,7 @@ Source: Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis in 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from xval.answers.audit.normaliser import TRANSDUCTIVE
+from xval.answers.audit.normaliser import ENROLLED, TRANSDUCTIVE
 from xval.answers.audit.verdict import Damage, Verdict
 
 _NOT_AUDITED = "the audit was not run"
@@ -106,5 +106,5 @@ def _judge(row: _Row, by_rule: dict[str, Verdict], *, is_custom: bool, is_audite
     ]
     if doubts or len(verdicts) < len(row.rules):
         return Kind(row.name, "unknown", "; ".join(doubts) or _NOT_AUDITED)
-    transductive = [note for verdict in verdicts for note in verdict.notes if TRANSDUCTIVE in note]
-    return Kind(row.name, "ok", "; ".join([row.holds, *transductive]))
+    by_item = [note for verdict in verdicts for note in verdict.notes if TRANSDUCTIVE in note or ENROLLED in note]
+    return Kind(row.name, "ok", "; ".join([row.holds, *by_item]))

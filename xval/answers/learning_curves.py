@@ -1,6 +1,6 @@
-"""Instances that differ in train_fraction alone: the points of a learning curve over items.
+"""Instances that differ in train_fraction alone, or in enrolment_s alone: the points of a curve over items or seconds.
 
-Comes in: instances. Goes out: the instances of each curve, with how many items trained them.
+Comes in: instances. Goes out: the instances of each curve, with where they stand on it.
 """
 
 from collections.abc import Sequence
@@ -12,30 +12,29 @@ from xval.settings.parameters import hash_parameters
 
 
 class CurvePoint(NamedTuple):
-    """An instance of a learning curve.
+    """An instance of a curve.
 
     Attributes:
-        fraction: Its train_fraction, in (0, 1].
-        n_items: Training items, mean over the finished folds.
+        setting: Its value of the setting that differs.
+        across: Where it stands: training items, mean over the finished folds; or the setting, in seconds.
     """
 
     instance: int
-    fraction: float
-    n_items: float
+    setting: float
+    across: float
 
 
-def learning_curves(instances: Sequence[InstanceResults]) -> list[tuple[CurvePoint, ...]]:
-    """Return the learning curves among some instances: two or more that differ in train_fraction alone, the smallest first."""
+def learning_curves(instances: Sequence[InstanceResults], name: str = "train_fraction") -> list[tuple[CurvePoint, ...]]:
+    """Return the curves among some instances: two or more that differ in one setting alone, the smallest first.
+
+    The setting is train_fraction or enrolment_s; an instance without enrolment is on no curve over seconds.
+    """
     curves: dict[str, dict[float, CurvePoint]] = {}
     for instance in instances:
-        if records := instance.folds.values():
-            others = {name: value for name, value in instance.parameters.items() if name != "train_fraction"}
-            fraction = float(str(instance.parameters.get("train_fraction", 1.0)))
-            n_items = fmean(len(record["items"]["training"]) for record in records)
-            point = CurvePoint(instance.number, fraction, n_items)
-            curves.setdefault(hash_parameters(others), {}).setdefault(fraction, point)
-    return [
-        tuple(by_fraction[fraction] for fraction in sorted(by_fraction))
-        for by_fraction in curves.values()
-        if len(by_fraction) > 1
-    ]
+        value = getattr(instance.settings, name)
+        if instance.folds and value is not None:
+            others = {other: given for other, given in instance.parameters.items() if other != name}
+            n_items = fmean(len(record["items"]["training"]) for record in instance.folds.values())
+            point = CurvePoint(instance.number, value, n_items if name == "train_fraction" else value)
+            curves.setdefault(hash_parameters(others), {}).setdefault(value, point)
+    return [tuple(by_value[value] for value in sorted(by_value)) for by_value in curves.values() if len(by_value) > 1]

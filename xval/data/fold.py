@@ -81,6 +81,7 @@ def load_fold(
     random_excerpts: bool = False,
     clips: Mapping[str, Collection[str]] | None = None,
     scaled_by_item: bool = False,
+    enrolment: Mapping[str, Collection[str]] | None = None,
 ) -> FoldData:
     """Return the examples of one fold.
 
@@ -95,9 +96,10 @@ def load_fold(
         random_excerpts: Train on sequences of frames from random places.
         clips: Which clips count, by side; of a side that is missing all do.
         scaled_by_item: Scale the features of each item by its own clips, as `scale_items` does.
+        enrolment: Which clips scale the items of a side, where that are not those that count.
     """
     clips = clips or {}
-    scaling = scale_items(store, fold, clips, settings=settings) if scaled_by_item else None
+    scaling = scale_items(store, fold, clips, enrolment, settings=settings) if scaled_by_item else None
     held = store_memory.hold(store, in_memory_mb if in_memory else 0, scaling)
     if held is not None:
         store = held.store

@@ -9,6 +9,7 @@ is transductive: of the items that are tested, too, all clips are heard before t
 
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from xval.base.errors import SettingsError
 from xval.folds.plan import Fold
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST_CLIPS = 2
 _SMALLEST_DEVIATION = 1e-4  # as of the layers that normalise
@@ -51,10 +55,25 @@ class ItemScaling:
             rows /= deviation
 
 
+def enrolment_of(items: "pd.Series[str]", durations_s: "pd.Series[float]", enrolment_s: float) -> NDArray[np.bool_]:
+    """Return which clips are the first of their item that together are so long or longer: bool (n_clips,).
+
+    Raises:
+        SettingsError: The length of a clip is not known.
+    """
+    if durations_s.isna().any():
+        raise SettingsError(
+            f"enrolment_s={enrolment_s:g}: the clips have no length in seconds, as features that a script made; set it to none."
+        )
+    before_s = durations_s.groupby(items).cumsum() - durations_s
+    return np.asarray(before_s.round(6) < enrolment_s, dtype=bool)
+
+
 def scale_items(
     store: FeatureStore,
     fold: Fold | None = None,
     clips: Mapping[str, Collection[str]] | None = None,
+    enrolment: Mapping[str, Collection[str]] | None = None,
     *,
     settings: FeatureSettings | None = None,
 ) -> ItemScaling:
@@ -64,17 +83,24 @@ def scale_items(
         store: Of features.
         fold: Which item is on which side; needed with `clips`.
         clips: Which clips count, by side; of a side that is missing all do.
+        enrolment: Which clips scale the items of a side in place of those that count.
         settings: Where ``padding = masked``, frames behind the ends of clips do not count.
 
     Raises:
-        SettingsError: An item has a single clip, which would be scaled by itself.
+        SettingsError: An item has a single clip, which would be scaled by itself, or its enrolment has no features.
         CorpusError: The moments of the store are damaged.
     """
     examples = store.examples[~store.examples["augmented"]]
-    for side, of_side in (clips or {}).items():
+    for side, of_side in {**(clips or {}), **(enrolment or {})}.items():
         examples = examples[~examples["item"].isin(getattr(fold, side)) | examples["clip"].isin(of_side)]
     n_clips = examples.groupby("item")["clip"].nunique()
-    if len(lonely := n_clips.index[n_clips < FEWEST_CLIPS]):
+    enrolled = {item for side in enrolment or {} for item in getattr(fold, side)} & set(store.items)
+    if silent := sorted(enrolled - set(n_clips.index)):
+        raise SettingsError(
+            f"enrolment_s: the first clips of {shorten(silent, 5)} have no features in {store.folder} (left_out.csv there says "
+            "why). Leave them out by test_where and train_where, or set more seconds."
+        )
+    if len(lonely := n_clips.index[(n_clips < FEWEST_CLIPS) & ~n_clips.index.isin(enrolled)]):
         raise SettingsError(
             f"normalization='per_item' scales each item by its own clips, and in {store.folder} these have a single one: "
             f"{shorten(list(map(str, lonely)), 5)}. At least two of each are needed: leave such items out, or set "

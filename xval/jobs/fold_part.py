@@ -1,4 +1,4 @@
-"""The part of a fold that an instance uses: train_where, test_where and train_fraction.
+"""The part of a fold that an instance uses: train_where, test_where, train_fraction and enrolment_s.
 
 Comes in: a fold of the experiment, the settings of an instance and the clips of the corpus. Goes out: the fold with the items
 that are left, and the clips of each side that count. Folds are dealt before and stay, so that instances remain comparable.
@@ -15,7 +15,9 @@ import numpy as np
 from preprocessing.clips.columns import COLUMNS_NAME, with_columns
 from preprocessing.clips.index_file import INDEX_NAME, read_index
 from preprocessing.clips.label_sets import labels_of
+from preprocessing.clips.listing import shorten
 from xval.base.errors import FoldsError, SettingsError, suggestion
+from xval.data.item_scaling import enrolment_of
 from xval.folds.condition import Condition
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
@@ -30,17 +32,42 @@ Clips = Mapping[str, frozenset[str]]
 
 def uses_part(settings: Settings) -> bool:
     """Return whether an instance uses less than its folds."""
-    return settings.train_fraction < 1 or settings.train_where is not None or settings.test_where is not None
+    return settings.train_fraction < 1 or _chooses_clips(settings)
+
+
+def _chooses_clips(settings: Settings) -> bool:
+    return any(value is not None for value in (settings.train_where, settings.test_where, settings.enrolment_s))
 
 
 def choose_clips(settings: Settings, clips: "pd.DataFrame") -> Clips:
-    """Return the clips that the conditions of an instance choose: train_where those that train and validate.
+    """Return the clips that an instance trains on, validates and tests: those of its conditions, without its enrolment.
 
     The table is that of `preprocessing.clips.columns.with_columns`.
 
     Raises:
         SettingsError: A condition names no column of the corpus, or compares a text with a number.
     """
+    chosen, everything = _choose_by_condition(settings, clips), frozenset(clips["clip"])
+    return chosen | {side: chosen.get(side, everything) - first for side, first in choose_enrolment(settings, clips).items()}
+
+
+def choose_enrolment(settings: Settings, clips: "pd.DataFrame") -> Clips:
+    """Return the first clips of each item, by side, that scale it and are neither validated nor tested (enrolment_s).
+
+    Raises:
+        SettingsError: As `choose_clips`; or the clips have no length.
+    """
+    if settings.enrolment_s is None:
+        return {}
+    chosen, originals, first = _choose_by_condition(settings, clips), clips[~clips["augmented"].astype(bool)], {}
+    for side in ("validation", "test"):
+        of_side = originals[originals["clip"].isin(chosen[side])] if side in chosen else originals
+        is_first = enrolment_of(of_side["item"], of_side["duration_s"], settings.enrolment_s)
+        first[side] = frozenset(of_side["clip"][is_first])
+    return first
+
+
+def _choose_by_condition(settings: Settings, clips: "pd.DataFrame") -> dict[str, frozenset[str]]:
     conditions = {"training": settings.train_where, "validation": settings.train_where, "test": settings.test_where}
     clips_of_side = {}
     for side, text in conditions.items():
@@ -53,16 +80,23 @@ def choose_clips(settings: Settings, clips: "pd.DataFrame") -> Clips:
 
 
 def read_clips_of(settings: Settings, corpus_folder: Path) -> Clips:
-    """Return the clips that the conditions of an instance choose; without conditions no file of the corpus is read.
+    """Return what `choose_clips` does; where all clips count, no file of the corpus is read.
 
     Raises:
         SettingsError: As `choose_clips`.
         CorpusError: The index or its further columns cannot be read.
     """
-    if settings.train_where is None and settings.test_where is None:
-        return {}
-    stamps = [path.stat().st_mtime_ns for name in (INDEX_NAME, COLUMNS_NAME) if (path := corpus_folder / name).exists()]
-    return choose_clips(settings, _read_clips(corpus_folder.resolve(), tuple(stamps)))
+    return choose_clips(settings, _read_clips(corpus_folder)) if _chooses_clips(settings) else {}
+
+
+def read_enrolment_of(settings: Settings, corpus_folder: Path) -> Clips:
+    """Return what `choose_enrolment` does; without enrolment_s no file of the corpus is read.
+
+    Raises:
+        SettingsError: As `choose_enrolment`.
+        CorpusError: The index or its further columns cannot be read.
+    """
+    return {} if settings.enrolment_s is None else choose_enrolment(settings, _read_clips(corpus_folder))
 
 
 def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, float] | None:
@@ -73,8 +107,7 @@ def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, floa
     """
     if settings.weight_column is None:
         return None
-    stamps = [path.stat().st_mtime_ns for name in (INDEX_NAME, COLUMNS_NAME) if (path := corpus_folder / name).exists()]
-    clips = _read_clips(corpus_folder.resolve(), tuple(stamps)).set_index("clip")
+    clips = _read_clips(corpus_folder).set_index("clip")
     if settings.weight_column not in clips:
         known = suggestion(settings.weight_column, sorted(map(str, clips.columns)))
         raise SettingsError(
@@ -104,16 +137,18 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
     A side of the fold may be empty, `clips` are as of `preprocessing.clips.columns.with_columns`, the seed is that of the job.
 
     Raises:
-        SettingsError: As `choose_clips`.
+        SettingsError: As `choose_clips`, or enrolment_s leaves an item no clip.
         FoldsError: A side has no item left, or a label that is validated or tested is not trained.
     """
     original = clips[~clips["augmented"].astype(bool)]
-    chosen = choose_clips(settings, original)
+    chosen, enrolment = choose_clips(settings, original), choose_enrolment(settings, original)
     labels: dict[str, dict[str, set[str]]] = {}
     for side in SIDES:
         of_side = original[original["item"].isin(getattr(fold, side))]
         if side in chosen:
-            of_side = of_side[of_side["clip"].isin(chosen[side])]
+            of_all, of_side = of_side, of_side[of_side["clip"].isin(chosen[side])]
+            if side in enrolment:
+                _refuse_short(fold, side, of_all[of_all["clip"].isin(enrolment[side])], of_side, settings)
         names: list[list[str]] = [[]] * len(of_side)
         if settings.task.deals_classes:
             names = labels_of(of_side["label"], settings.task.corpus_type)
@@ -161,7 +196,25 @@ def _order(labels: Mapping[str, set[str]], seed: int) -> list[str]:
     return [*first, *waiting]
 
 
+def _refuse_short(fold: Fold, side: str, enrolled: "pd.DataFrame", counted: "pd.DataFrame", settings: Settings) -> None:
+    """Refuse items of which all clips are needed to scale them."""
+    seconds = enrolled[~enrolled["item"].isin(counted["item"])].groupby("item")["duration_s"].sum()
+    if len(seconds):
+        listed = shorten([f"{item} ({in_all_s:.3g} s in all)" for item, in_all_s in seconds.items()], 5)
+        raise SettingsError(
+            f"fold {fold.number}: enrolment_s={settings.enrolment_s:g} leaves no clip for {side} of {listed}: the first clips "
+            "that make up so many seconds scale a speaker, and the others are tested. Set fewer seconds, or leave such items "
+            f"out by {'test' if side == 'test' else 'train'}_where."
+        )
+
+
+def _read_clips(corpus_folder: Path) -> "pd.DataFrame":
+    """Return the index with its further columns."""
+    stamps = [path.stat().st_mtime_ns for name in (INDEX_NAME, COLUMNS_NAME) if (path := corpus_folder / name).exists()]
+    return _read_clips_once(corpus_folder.resolve(), tuple(stamps))
+
+
 @lru_cache(maxsize=1)
-def _read_clips(corpus_folder: Path, _stamps: tuple[int, ...]) -> "pd.DataFrame":
-    """Return the index with its further columns, once per process and state of the files."""
+def _read_clips_once(corpus_folder: Path, _stamps: tuple[int, ...]) -> "pd.DataFrame":
+    """Return the same, once per process and state of the files."""
     return with_columns(read_index(corpus_folder / INDEX_NAME)[0], corpus_folder)

@@ -95,6 +95,7 @@ def describe_model(
         "clip_average": settings.clip_average,
         "item_decision": settings.item_decision,
         "scaled_by_item": settings.scales_items,
+        "enrolment_s": settings.enrolment_s if settings.scales_items else None,
         "backend": settings.backend,
         "dataset": settings.dataset,
         "instance": job.instance,

@@ -17,7 +17,7 @@ from xval.base.errors import CorpusError, XvalError
 from xval.base.json_files import FORMAT_VERSION
 from xval.base.version import __version__
 from xval.folds.shared_audio import find_tested
-from xval.jobs.fold_part import read_clips_of
+from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.jobs.job import Job
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.leakage import Leakage, judge
@@ -43,9 +43,19 @@ def describe_job(job: Job) -> dict[str, Any]:
         "store": Path(job.store_folder).name,
         "seed": job.seed,
         **({"embedder_hash": _embedder_hash(job)} if job.settings.features == "embedding" else {}),
+        **_count_enrolment(job),
         **_judge_embedder(job),
         **_count_near_duplicates(job),
     }
+
+
+def _count_enrolment(job: Job) -> dict[str, dict[str, int]]:
+    """Return how many clips of each side scale its items and are not evaluated; nothing without enrolment_s."""
+    if not (enrolment := read_enrolment_of(job.settings, _corpus_folder(job))):
+        return {}
+    clips = open_store(Path(job.store_folder)).examples.drop_duplicates("clip")
+    of_side = {side: clips["clip"][clips["item"].isin(getattr(job.fold, side))] for side in enrolment}
+    return {"n_enrolment_clips": {side: int(of_side[side].isin(first).sum()) for side, first in enrolment.items()}}
 
 
 def _judge_embedder(job: Job) -> dict[str, Any]:

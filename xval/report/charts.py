@@ -67,10 +67,10 @@ def draw_instances(rows: Sequence[Row], title: str, *, is_narrow: bool = False) 
     return svg.picture(width, bottom + 24, title, parts, class_="narrow" if is_narrow else "wide")
 
 
-def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, items: str) -> Markup:
-    """Draw a figure over the number of training items: its interval, the values of the folds (rings), chance (dashes).
+def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, unit: str) -> Markup:
+    """Draw a metric over training items or seconds: its interval, the values of the folds (rings), chance (dashes).
 
-    `points` are the number of training items and the instance, the smallest first; `items` is what they are called.
+    `points` are the number of these and the instance, the smallest first; `unit` is what they are called.
     """
     estimates = [row.estimate for _, row in points]
     values = [
@@ -79,20 +79,20 @@ def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, items: 
         for value in (estimate.value, estimate.low, estimate.high, estimate.chance, *estimate.folds)
         if value is not None
     ]
-    across = svg.Scale(0, max(n_items for n_items, _ in points), 48, _SMALL_WIDTH - 14)
+    across = svg.Scale(0, max(place for place, _ in points), 48, _SMALL_WIDTH - 14)
     up = svg.spanning(values, _SMALL_HEIGHT - 30, 12)
     parts = [_grid(across, 12, _SMALL_HEIGHT - 30, whole=True), _side_axis(up, 48, _SMALL_WIDTH - 14)]
     if (chance := estimates[0].chance) is not None:
         parts.append(svg.line(48, up(chance), _SMALL_WIDTH - 14, up(chance), "chance"))
-    line = [(across(n_items), up(row.estimate.value)) for n_items, row in points if row.estimate.value is not None]
+    line = [(across(place), up(row.estimate.value)) for place, row in points if row.estimate.value is not None]
     parts.append(svg.curve(line, "curve training"))
-    for n_items, row in points:
-        estimate, x = row.estimate, across(n_items)
+    for place, row in points:
+        estimate, x = row.estimate, across(place)
         parts += [svg.element("circle", cx=x, cy=up(value), r=3, class_="fold") for value in estimate.folds]
         if estimate.low is not None and estimate.high is not None:
             parts.append(svg.line(x, up(estimate.low), x, up(estimate.high), "interval"))
         if estimate.value is not None:
-            hint = svg.element("title", f"instance {row.number}, {n_items:g} {items}: {estimate.text}, {estimate.of}")
+            hint = svg.element("title", f"instance {row.number}, {place:g} {unit}: {estimate.text}, {estimate.of}")
             parts.append(svg.element("circle", hint, cx=x, cy=up(estimate.value), r=5, class_="mean"))
     return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, title, parts)
 

@@ -52,7 +52,9 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
         about=about,
         is_custom=is_custom,
         origin=origin,
-        item_scaling=describe_item_scaling(item_word or ITEM) if settings.scales_items else "",
+        item_scaling=describe_item_scaling(item_word or ITEM, enrolment_s=settings.enrolment_s)
+        if settings.scales_items
+        else "",
         item=item_word or ITEM,
         items=call_items("items", item_word),
         note=call_items(record["expected_note"], item_word),

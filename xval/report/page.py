@@ -248,20 +248,27 @@ def _picture(contents: PageContents, column: MainColumn) -> Markup:
     return charts.draw_instances(rows, title) + charts.draw_instances(rows, title, is_narrow=True)
 
 
-def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tuple[str, Markup]]:
-    """Return a picture of each learning curve, with the instances in it."""
+def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tuple[str, str, Markup]]:
+    """Return what each learning curve is over, its instances, and a picture."""
     pictures, items = [], items_word(contents.instances)
-    for curve in learning_curves(contents.instances):
-        points = [
-            (
-                point.n_items,
-                charts.Row(point.instance, "", estimate(contents.by_number[point.instance], side, metric), is_selected=False),
-            )
-            for point in curve
-        ]
-        listed = ", ".join(f"{point.instance} ({point.fraction:g})" for point in curve)
-        title = f"{side_name(side, contents.instances)} {metric} over training {items}"
-        pictures.append((listed, charts.draw_learning_curve(points, title, items)))
+    axes = {
+        "train_fraction": (f"the mean number of training {items}", items),
+        "enrolment_s": (f"the seconds of enrolment, after which the other clips of tested {items} are answered", "s"),
+    }
+    for name, (what, unit) in axes.items():
+        for curve in learning_curves(contents.instances, name):
+            points = [
+                (
+                    point.across,
+                    charts.Row(
+                        point.instance, "", estimate(contents.by_number[point.instance], side, metric), is_selected=False
+                    ),
+                )
+                for point in curve
+            ]
+            listed = f"Instances ({name}): " + ", ".join(f"{point.instance} ({point.setting:g})" for point in curve)
+            title = f"{side_name(side, contents.instances)} {metric} over {what}"
+            pictures.append((what, listed, charts.draw_learning_curve(points, title, unit)))
     return pictures
 
 

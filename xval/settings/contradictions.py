@@ -167,6 +167,11 @@ def _check_item_scaling(settings: Settings) -> None:
             "normalization='per_item' scales stored features by the sums of each item, and features='waveform' stores samples; "
             "set features to logmel, mfcc, stft or embedding, or normalization to per_bin"
         )
+    if settings.enrolment_s is not None and settings.normalization != "per_item":
+        raise ValueError(
+            f"enrolment_s={settings.enrolment_s:g} says which clips scale a speaker, and "
+            f"normalization='{settings.normalization}' scales none; set normalization to per_item, or enrolment_s to none"
+        )
 
 
 def _check_callbacks(settings: Settings) -> None:

@@ -133,6 +133,7 @@ class Settings(FeatureSettings):
     architecture: Annotated[str, BeforeValidator(architectures.known_name), Scope.MODEL]
     reshaping_type: Annotated[Literal["auto", "conv", "rnn", "none"], BeforeValidator(rename_reshaping), _NETWORK]
     normalization: Annotated[Literal["per_bin", "global", "per_clip", "per_item", "none"], _NETWORK | Scope.FEATURE_LOSS]
+    enrolment_s: Annotated[OptionalPositiveFloat, Scope.LOSS] = None  # as train_fraction
     # What was written before there was this setting was trained without it.
     target_scaling: Annotated[Literal["standard", "none"], AfterValidator(of_regression), Scope.NUMBERS | Scope.LOSS] = "none"
     regularization_lambda: Annotated[NonNegativeFloat, Scope.NETWORK]
@@ -331,6 +332,8 @@ def names_of_loss(task: Task) -> tuple[str, ...]:
 
 FRAME_KEYS = names_of(Scope.FRAMES)
 NUMBER_KEYS = names_of(Scope.NUMBERS)
+TESTED_KEYS = ("test_where", "enrolment_s")
+"""Settings that decide which clips of a fold are tested; instances that differ in them cannot be compared."""
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
 NEUTRAL: Mapping[str, object] = {

@@ -16,7 +16,7 @@ from xval.settings.space import Choice, Interval
 _MOST_STORES = 24
 _SCORING = (
     "monitor", "metrics", "evaluate_training", "clip_average", "train_where", "test_where", "train_fraction", "search",
-    "restore_best_weights",
+    "restore_best_weights", "enrolment_s",
 )  # fmt: skip
 
 

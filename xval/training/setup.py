@@ -15,7 +15,7 @@ from preprocessing.embeddings.embedder import identify
 from preprocessing.store import FeatureStore, open_store
 from xval.data.fold import FoldData, load_fold
 from xval.jobs.checkpoints import FoldCheckpoints
-from xval.jobs.fold_part import read_clips_of
+from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.jobs.prepare import prepare_for
@@ -70,6 +70,7 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
         random_excerpts=settings.random_excerpts,
         clips=clips,
         scaled_by_item=settings.scales_items,
+        enrolment=read_enrolment_of(settings, store.folder.parents[1]),
     )
     build = partial(build_model, settings, job.options, store, data.training_items, clips=data.clips.get("training"))
     outside_weights = weights_from_elsewhere(job, build)

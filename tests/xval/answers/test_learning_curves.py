@@ -17,4 +17,10 @@ def test_instances_that_differ_in_train_fraction_alone_make_a_curve(make_instanc
         instance(4, (4, 5), architecture="b", train_fraction=0.5),
         instance(5, (8, 9), architecture="c", seed=2),
     ]
+    seconds = [
+        instance(number, (8, 9), normalization="per_item", enrolment_s=value)
+        for number, value in enumerate((10.0, 2.0, None), 6)
+    ]
+    assert learning_curves(seconds, "enrolment_s") == [(CurvePoint(7, 2, 2), CurvePoint(6, 10, 10))]
+    assert not learning_curves([*found, *seconds[:1]], "enrolment_s")
     assert learning_curves(found) == [(CurvePoint(2, 0.25, 2), CurvePoint(3, 0.5, 4.5), CurvePoint(1, 1.0, 8.5))]

@@ -1,6 +1,7 @@
 """Each item is scaled by its own clips: in memory, streamed, with conditions, and never by copies."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from preprocessing import store as plain_store
@@ -9,7 +10,7 @@ from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import SettingsError
 from xval.data import store_memory
 from xval.data.fold import load_fold
-from xval.data.item_scaling import scale_items
+from xval.data.item_scaling import enrolment_of, scale_items
 from xval.folds.plan import Fold
 
 FOLD, OTHER = Fold(1, ("a", "c"), ("b",), ("d",)), Fold(2, ("b", "d"), ("c",), ("a",))
@@ -65,6 +66,26 @@ def test_a_condition_scales_by_the_clips_that_it_leaves(small):
 
     assert read(data, "test") == pytest.approx(by_own("d", slice(2))[:2], abs=1e-3)
     assert read(data, "validation") == pytest.approx(by_own("b"), abs=1e-3)
+
+
+def test_an_enrolment_scales_the_clips_that_count(small):
+    clips = small.examples.query("item == 'd'")["clip"].tolist()
+    first, others = {"test": clips[:1]}, {"test": clips[1:]}
+
+    data = load_fold(small, FOLD, in_memory=False, clips=others, scaled_by_item=True, enrolment=first)
+
+    assert read(data, "test") == pytest.approx(by_own("d", slice(1))[1:], abs=1e-3)
+    assert read(data, "training") == pytest.approx(np.concatenate([by_own("a"), by_own("c")]), abs=1e-3)
+    with pytest.raises(SettingsError, match="the first clips of d have no features"):
+        load_fold(small, FOLD, in_memory=False, clips=others, scaled_by_item=True, enrolment={"test": ["lost.wav"]})
+
+
+def test_the_first_clips_of_each_item_reach_the_seconds():
+    items, durations_s = pd.Series(list("aabab")), pd.Series([0.1, 0.2, 1.0, 0.4, 1.0])
+
+    assert enrolment_of(items, durations_s, 0.3).tolist() == [True, True, True, False, False]  # 0.1 + 0.2 s are 0.3 s
+    with pytest.raises(SettingsError, match="the clips have no length in seconds"):
+        enrolment_of(items, durations_s * np.nan, 0.3)
 
 
 def test_augmented_copies_are_scaled_and_do_not_count(tmp_path):

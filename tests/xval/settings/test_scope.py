@@ -75,7 +75,7 @@ EXPECTED = {
     ),
     Scope.WORDS: ("silence", "item_name", "pretrained_on", "comment_1", "comment_2"),
     Scope.NUMBERS: ("target_scaling",),
-    Scope.LOSS: ("target_scaling", "loss", "example_length_s", "example_overlap", "train_where"),
+    Scope.LOSS: ("target_scaling", "loss", "example_length_s", "example_overlap", "train_where", "enrolment_s"),
     Scope.FEATURE_LOSS: ("normalization", *FeatureSettings.model_fields),
     Scope.FRAME_LOSS: ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
 }  # fmt: skip

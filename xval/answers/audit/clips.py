@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KEPT_SIDES = ("validation", "test")
-_SETTINGS = (*FeatureSettings.model_fields, *FRAME_KEYS, "train_where", "test_where")  # that decide what is predicted
+_SETTINGS = (
+    *FeatureSettings.model_fields,
+    *FRAME_KEYS,
+    "train_where",
+    "test_where",
+    "enrolment_s",
+)  # that decide what is predicted
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:

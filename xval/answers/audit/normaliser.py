@@ -18,6 +18,7 @@ from xval.base.errors import CorpusError
 from xval.data.target_scaling import target_scaling
 
 TRANSDUCTIVE = "each item, of any side, is scaled by its own clips without their labels (transductive)"
+ENROLLED = "each validated and tested item is scaled by its first clips without their labels, and these are not tested"
 _WITHOUT_STATISTICS = {
     "per_clip": "each example is scaled by itself, so there are no statistics",
     "none": "nothing is scaled, so there are no statistics",
@@ -32,15 +33,19 @@ def _check(evidence: Evidence, findings: Findings) -> None:
         with findings.looking_at(job.name):
             if job.is_estimator:
                 if job.settings.scales_items:
-                    findings.notes.append(f"instance {job.record['instance']}: {TRANSDUCTIVE}")
+                    findings.notes.append(_note(job, TRANSDUCTIVE))
                 raise NotCheckableError("the statistics of an estimator are in model.skops, which is not read")
             if job.is_ensemble:
                 findings.notes.append(f"instance {job.record['instance']}: an ensemble scales nothing; its members do")
                 continue
             if note := _WITHOUT_STATISTICS.get(job.settings.normalization):
-                findings.notes.append(f"instance {job.record['instance']}: {note}")
+                findings.notes.append(_note(job, note))
             for fault in (_target_fault(job, evidence), _feature_fault(job, evidence)):
                 findings.faults += [f"{job.name}: {fault}"] if fault else []
+
+
+def _note(job: JobEvidence, note: str) -> str:
+    return f"instance {job.record['instance']}: {note if job.settings.enrolment_s is None else ENROLLED}"
 
 
 def _target_fault(job: JobEvidence, evidence: Evidence) -> str:

@@ -11,7 +11,7 @@ from xval.answers.summary import direction
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.results.instance import InstanceResults
 from xval.results.open import open_results
-from xval.settings.schema import names_of_loss
+from xval.settings.schema import TESTED_KEYS, names_of_loss
 
 Chosen = Mapping[str, InstanceResults]
 """Instances by what they are called."""
@@ -56,13 +56,14 @@ def _refuse_seeds(chosen: Chosen) -> None:
 
 def _refuse_other_clips(chosen: Chosen) -> None:
     """Refuse instances that were tested on other clips of the same folds."""
-    conditions = {name: instance.parameters.get("test_where") for name, instance in chosen.items()}
-    if len(set(conditions.values())) > 1:
-        listed = "; ".join(f"{name}: {text or 'none'}" for name, text in conditions.items())
-        raise ResultsError(
-            f"instances with other test_where are tested on other clips, and no difference of theirs says which is better "
-            f"({listed}). Name those that agree in it."
-        )
+    for setting in TESTED_KEYS:
+        values = {name: instance.parameters.get(setting) for name, instance in chosen.items()}
+        if len(set(values.values())) > 1:
+            listed = "; ".join(f"{name}: {value or 'none'}" for name, value in values.items())
+            raise ResultsError(
+                f"instances with other {setting} are tested on other clips, and no difference of theirs says which is better "
+                f"({listed}). Name those that agree in it."
+            )
 
 
 def check_metric(metric: str, chosen: Chosen) -> bool:

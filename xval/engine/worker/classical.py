@@ -18,7 +18,7 @@ from xval.base.errors import SettingsError
 from xval.data.fold import FoldData, load_fold
 from xval.data.target_scaling import target_scaling
 from xval.engine.worker.combination import CombinedFeatures
-from xval.jobs.fold_part import read_clips_of
+from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.jobs.job import Job
 from xval.jobs.record import describe_untested, versions
 from xval.models.saved.novelty import Novelty, choose_kept, describe_novelty, measure_novelty
@@ -77,7 +77,13 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     source = (CombinedFeatures if settings.architecture == COMBINATION else PooledFeatures)(job, store)
     clips = read_clips_of(settings, store.folder.parents[1])
     data = load_fold(
-        store, job.fold, settings.feature_settings(), in_memory=False, clips=clips, scaled_by_item=settings.scales_items
+        store,
+        job.fold,
+        settings.feature_settings(),
+        in_memory=False,
+        clips=clips,
+        scaled_by_item=settings.scales_items,
+        enrolment=read_enrolment_of(settings, store.folder.parents[1]),
     )
     data = replace(data, training=source.training(data))
     sides = {side: source.of(examples) for side, examples in data.sides.items()}

@@ -96,7 +96,8 @@ class ModelDescription(BaseModel):
         example_s: Length of the longest training example (s); None for custom features.
         clip_average: How the predictions of windows are combined to one of their clip.
         item_decision: How the answers to the clips of an item are combined to one decision; none: they are not.
-        scaled_by_item: Whether it reads features that are scaled by all clips of their item, as a speaker.
+        scaled_by_item: Whether it reads features that are scaled by clips of their item, as a speaker.
+        enrolment_s: Seconds of the first clips of an item that scaled the others, which alone were tested; None: all clips did.
         backend: The Keras backend that trained it.
         dataset: The corpus.
         instance: Number of the instance.
@@ -124,6 +125,7 @@ class ModelDescription(BaseModel):
     clip_average: Literal["probabilities", "logits", "votes"]
     item_decision: Literal["none", "mean", "vote"] = "none"
     scaled_by_item: bool = False
+    enrolment_s: float | None = None
     backend: Literal["tensorflow", "torch", "jax"]
     dataset: str
     instance: int

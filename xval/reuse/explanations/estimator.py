@@ -20,7 +20,7 @@ from xval.base.errors import ResultsError
 from xval.data.examples import StoredExamples
 from xval.data.fold import load_fold
 from xval.folds.plan import Fold
-from xval.jobs.fold_part import read_clips_of
+from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.measures import metrics
 from xval.models.predict import predict
 from xval.results.folder import find_experiment
@@ -108,8 +108,15 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     corpus = find_corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
     store = open_store(corpus / "features" / Path(record["store"]).name)
     fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
-    clips = read_clips_of(settings, corpus)
-    data = load_fold(store, fold, features, in_memory=False, clips=clips, scaled_by_item=settings.scales_items)
+    data = load_fold(
+        store,
+        fold,
+        features,
+        in_memory=False,
+        clips=read_clips_of(settings, corpus),
+        scaled_by_item=settings.scales_items,
+        enrolment=read_enrolment_of(settings, corpus),
+    )
     test = data.sides["test"]
     parts = [predict(network, test, settings.batch_size) for network in estimator.networks]
     if estimator.pooling is not None and isinstance(test, StoredExamples):

@@ -10,20 +10,21 @@ import numpy as np
 
 from preprocessing.store.moments import ItemSums
 from xval.base.errors import SettingsError
-from xval.data.item_scaling import ItemScaling
+from xval.data.item_scaling import FEWEST_CLIPS, ItemScaling
 from xval.reuse.inference.inputs import Inputs
+from xval.reuse.inference.request import Request
 
 
-def group_by_item(names: Sequence[str], items: Sequence[str] | None, fewest: int) -> dict[str, list[int]]:
-    """Return the numbers of the clips of each item, `fewest` or more; without `items` all are of one.
+def group_by_item(names: Sequence[str], request: Request) -> dict[str, list[int]]:
+    """Return the numbers of the clips of each item, two or more but for segments; without ``request.items`` all are of one.
 
     Raises:
-        SettingsError: There are not as many items as clips, or an item has fewer clips.
+        SettingsError: ``items`` or ``enrolment`` is not as long as there are clips, or an item has fewer clips.
     """
-    if items is not None and len(items) != len(names):
-        raise SettingsError(
-            f"items names the speaker of {len(items)} clips, and {len(names)} are given; expected one for each."
-        )
+    items, fewest = request.items, 1 if request.per == "segment" else FEWEST_CLIPS
+    for name, values in (("items names the speaker", items), ("enrolment says it", request.enrolment)):
+        if values is not None and len(values) != len(names):
+            raise SettingsError(f"{name} of {len(values)} clips, and {len(names)} are given; expected one for each.")
     groups: dict[str, list[int]] = {}
     for number, item in enumerate(items or [""] * len(names)):
         groups.setdefault(item, []).append(number)
@@ -38,13 +39,21 @@ def group_by_item(names: Sequence[str], items: Sequence[str] | None, fewest: int
     return groups
 
 
-def scaled(item: str, inputs: Iterable[tuple[int, Inputs]]) -> Iterator[tuple[int, Inputs]]:
-    """Yield the inputs of an item, with numbers of their clips, scaled by all of them; they are held in memory until then."""
+def scaled(
+    item: str, inputs: Iterable[tuple[int, Inputs]], enrolment: Sequence[bool] | None = None
+) -> Iterator[tuple[int, Inputs]]:
+    """Yield the inputs of an item, with numbers of their clips, scaled by all of them; they are held in memory until then.
+
+    With `enrolment` the clips whose numbers it names scale.
+    """
     held = list(inputs)
+    scaling_inputs = [examples for number, examples in held if enrolment is None or enrolment[number]]
+    if held and not scaling_inputs:
+        raise SettingsError(f"enrolment names no clip of '{item}' that can be read; expected one or more of each item.")
     if not held:
         return
-    sums = ItemSums(held[0][1].predictors.shape[-1])
-    for _, examples in held:
+    sums = ItemSums(scaling_inputs[0].predictors.shape[-1])
+    for examples in scaling_inputs:
         frames = examples.predictors.reshape(-1, examples.predictors.shape[-1])
         sums.add(frames[np.isfinite(frames[:, 0])])  # without what is masked behind the ends of clips
     scaling = ItemScaling({item: sums.moments()})

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.fingerprints import short_hashes
 from xval.base.errors import AudioError, SettingsError, counted
-from xval.data.item_scaling import FEWEST_CLIPS
 from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
@@ -104,6 +103,7 @@ class SavedModel:
         sampling_rate: int | None = None,
         skip_unreadable: bool = False,
         items: Sequence[str] | None = None,
+        enrolment: Sequence[bool] | None = None,
     ) -> pd.DataFrame:
         """Predict audio.
 
@@ -125,6 +125,7 @@ class SavedModel:
             skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
             items: For a model with normalization = per_item the speaker (or other item) of each file or array, whose features
                 are scaled by all that is given of it; None: all are of one.
+            enrolment: Which of them scale their speaker, where not all do (enrolment_s); they are answered, too.
 
         Returns:
             path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
@@ -140,7 +141,7 @@ class SavedModel:
             SettingsError: `per` or `every_s` does not fit the model, or a rate is missing or named twice.
             CorpusError: A folder holds no audio.
         """
-        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items)
+        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items, enrolment)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], source_answers, per) for number, source_answers in of_source.items()]
         table = joined(tables, of_source.values(), left_out)
@@ -247,7 +248,7 @@ class SavedModel:
 
     def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return the answers for each readable source by its number, all sources, and what is left out."""
-        audio, per, every_s, sample_rate_hz, skip_unreadable, items = request
+        audio, per, every_s, sample_rate_hz, skip_unreadable, *_ = request
         request.check(self.description)
         sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
         failed: dict[int, AudioError] = {}
@@ -265,9 +266,8 @@ class SavedModel:
 
         pieces: dict[int, list[Answers]] = defaultdict(list)
         if self.description.scaled_by_item:
-            fewest = 1 if per == "segment" else FEWEST_CLIPS
-            groups = group_by_item([source.name for source in sources], items, fewest)
-            of_items = (scaled(item, inputs(numbers)) for item, numbers in groups.items())
+            groups = group_by_item([source.name for source in sources], request)
+            of_items = (scaled(item, inputs(numbers), request.enrolment) for item, numbers in groups.items())
             given: Iterable[tuple[int, Inputs]] = chain.from_iterable(of_items)
         else:
             given = inputs(range(len(sources)))

@@ -20,6 +20,7 @@ class Request(NamedTuple):
     sample_rate_hz: int | None
     skip_unreadable: bool
     items: Sequence[str] | None = None
+    enrolment: Sequence[bool] | None = None
 
     def check(self, description: ModelDescription) -> None:
         """Refuse options that do not fit the model.

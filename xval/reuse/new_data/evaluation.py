@@ -37,6 +37,7 @@ Watch: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
 _FEWEST_CLIPS = 3  # with fewer there are no intervals
 # So many clips are predicted at a time, so that progress shows.
 _CLIPS_AT_ONCE = 512
+_ENROLLED = "scales the other clips of its speaker"
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
         labelled, seen = _keep(labelled, ~seen.either), seen.keep(~seen.either)
     with watch("Predicting") as progress:
         figures, answered, unanswered, n_cut = _measure(model, labelled, seen, progress)
+    n_unusable = len(unreadable) + int((~unanswered["reason"].str.startswith(_ENROLLED)).sum())
     left_out.append(unanswered)
     labels = labelled.true.matched
     return Outcome(
@@ -118,7 +120,7 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
         lacking_classes=labels.lacking if labels else (),
         left_out=pd.concat(left_out, ignore_index=True),
         warnings=(
-            *_warnings(model, about_seen, labels, len(unreadable) + len(unanswered), n_cut),
+            *_warnings(model, about_seen, labels, n_unusable, n_cut),
             *_warn_of_items(labelled.clips.keep(answered)),
         ),
     )
@@ -159,20 +161,31 @@ def _measure(
     tables: list[pd.DataFrame] = []
     reasons = [""] * len(clips)
     items = clips.table["item"].astype(str) if model.description.scaled_by_item else None
+    seconds = model.description.enrolment_s
+    enrolled = None if seconds is None else clips.enrolment(seconds)
     n_at_once = _CLIPS_AT_ONCE if items is None else len(clips)  # all of an item are scaled together
     for first in range(0, len(clips), n_at_once):
         numbers = range(first, min(first + n_at_once, len(clips)))
         audio = [clips.audio(number) for number in numbers]
-        table = model.predict(audio, skip_unreadable=True, items=None if items is None else items.tolist())
+        table = model.predict(
+            audio,
+            skip_unreadable=True,
+            items=None if items is None else items.tolist(),
+            enrolment=None if enrolled is None else enrolled.tolist(),
+        )
         for left_out in table.attrs["left_out"]:
             reasons[first + left_out.number] = left_out.reason
         if len(table):
             tables.append(table)
         progress(numbers.stop, len(clips))
-    answered = _answered(clips, reasons)
+    answered, table = _answered(clips, reasons), pd.concat(tables, ignore_index=True)
+    if enrolled is not None:
+        table = table[~enrolled[answered]]
+        reasons = [reason or (_ENROLLED if is_first else "") for reason, is_first in zip(reasons, enrolled, strict=True)]
+        answered = _answered(clips, reasons)
     kept = clips.keep(answered).table.assign(seen=seen.keep(answered).words)
     task, names = model.description.task, _output_names(model)
-    answers = task.decode(pd.concat(tables, ignore_index=True), names).predictions
+    answers = task.decode(table, names).predictions
     is_known = labelled.true.targets is not None
     side = Answered(kept[["item", "clip"]], labelled.true.targets[answered] if is_known else answers, answers)
     options = FigureOptions(model.class_names, thresholds=model.thresholds if len(model.thresholds) else None)
@@ -244,7 +257,7 @@ def _warnings(
 ) -> list[str]:
     lines = list(about_seen)
     if model.description.scaled_by_item:
-        lines.append(describe_item_scaling())
+        lines.append(describe_item_scaling(enrolment_s=model.description.enrolment_s))
     if model.description.item_decision != "none":
         lines.append(describe_item_decision(model.description.item_decision))
     if labels and labels.unknown:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.read import describe_audio
 from preprocessing.clips.facts import list_stretches
 from preprocessing.clips.index_file import INDEX_NAME
-from preprocessing.clips.listing import list_audio
+from preprocessing.clips.listing import list_audio, shorten
 from preprocessing.clips.table import NAMED, check_clips, label_columns
 from preprocessing.corpora import recognise
 from preprocessing.corpora.folders import list_labelled
@@ -28,6 +28,7 @@ from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import open_store
 from xval.base.errors import AudioError, CorpusError, SettingsError, suggestion
 from xval.base.operating_system import quote
+from xval.data.item_scaling import enrolment_of
 from xval.measures.task import find_task
 from xval.reuse.inference import Stretch
 
@@ -66,7 +67,8 @@ class LabelledClips:
         corpus_names: The names that a prepared corpus has or had; empty: a folder or table.
         audio_folder: What the paths are relative to.
         table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: begin and end of the file), label (str, or
-            float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet).
+            float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet), duration_s
+            (float64; NaN: likewise).
         features: The example of each clip, float32, for a corpus that a script made.
         annotations: clip, start_s, end_s, label, annotator, for recordings with events.
     """
@@ -94,6 +96,21 @@ class LabelledClips:
         if self.features is not None:
             features = tuple(self.features[number] for number in np.flatnonzero(chosen))
         return replace(self, table=self.table[chosen].reset_index(drop=True), features=features)
+
+    def enrolment(self, enrolment_s: float) -> NDArray[np.bool_]:
+        """Return the first clips of each item that scale it and are not tested, bool (n_clips,), as `enrolment_of` does.
+
+        Raises:
+            CorpusError: No other clip of an item is left.
+        """
+        enrolled = enrolment_of(self.table["item"], self.table["duration_s"], enrolment_s)
+        if short := sorted(set(self.table["item"]) - set(self.table["item"][~enrolled])):
+            raise CorpusError(
+                f"{self.name}: no clip of {shorten(short, 5)} is left to test. The model has enrolment_s={enrolment_s:g}: the "
+                "first clips that make up so many seconds scale a speaker, and the others are tested. Give more clips of such "
+                "speakers, or leave them out."
+            )
+        return enrolled
 
     def audio(self, number: int) -> Path | Stretch | NDArray[np.float32]:
         """Return one clip as `SavedModel.predict` takes it."""
@@ -134,7 +151,7 @@ def naming_reader(data: str, data_folder: Path) -> Iterator[None]:
 
 
 def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | None) -> tuple[LabelledClips, pd.DataFrame]:
-    """Add the missing audio hashes, and leave out clips that cannot be decoded or are silent, as preprocessing does.
+    """Add missing audio hashes and lengths, and leave out clips that cannot be decoded or are silent, as preprocessing does.
 
     Returns:
         The clips with their hashes; path, item, reason of those left out.
@@ -143,11 +160,11 @@ def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | N
     if (table["audio_hash"] != "").all():
         return clips, table.loc[[], ["path", "item"]].assign(reason="")
     stretches = list_stretches(table, clips.audio_folder)
-    hashes_and_reasons = list(map_in_processes(_hash_clip, stretches, n_processes=n_processes, progress=progress))
-    hashes, reasons = map(list, zip(*hashes_and_reasons, strict=True))
+    described = list(map_in_processes(_describe_clip, stretches, n_processes=n_processes, progress=progress))
+    hashes, durations_s, reasons = map(list, zip(*described, strict=True))
     usable = np.array([not reason for reason in reasons])
     left_out = table[["path", "item"]].assign(reason=reasons)[~usable].reset_index(drop=True)
-    return replace(clips, table=table.assign(audio_hash=hashes)).keep(usable), left_out
+    return replace(clips, table=table.assign(audio_hash=hashes, duration_s=durations_s)).keep(usable), left_out
 
 
 def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
@@ -210,7 +227,7 @@ def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: st
     """Check a list of clips as preprocessing does."""
     checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=find_task(task_type).corpus_type)
     columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
-    return LabelledClips(name, (), audio_folder, checked[columns].assign(audio_hash=""))
+    return LabelledClips(name, (), audio_folder, checked[columns].assign(audio_hash="", duration_s=math.nan))
 
 
 def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
@@ -222,7 +239,7 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
             f"and another --dataset. {task.corpus_wanted}".rstrip()
         )
     index = corpus.index[~corpus.index["augmented"].astype(bool)].reset_index(drop=True)
-    columns = ["clip", "path", "item", *label_columns(index.columns), "start_s", "end_s"]
+    columns = ["clip", "path", "item", *label_columns(index.columns), "start_s", "end_s", "duration_s"]
     table = index[columns].assign(audio_hash=index["audio_hash"].fillna(""))
     if corpus.is_custom:
         return _read_arrays(corpus, table)
@@ -262,9 +279,10 @@ def _refuse_pattern(options: ReadOptions) -> None:
             raise SettingsError(f"--{what}-pattern is for folders; in tables and prepared corpora the column {what} says it.")
 
 
-def _hash_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, str]:
-    """Return the audio hash of a clip and an empty reason, or the reason why it cannot be used."""
+def _describe_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, float, str]:
+    """Return the audio hash of a clip, its length (s) and an empty reason, or the reason why it cannot be used."""
     try:
-        return describe_audio(*stretch).audio_hash, ""
+        facts = describe_audio(*stretch)
     except AudioError as error:
-        return "", str(error).removeprefix(f"{stretch[0]}: ")
+        return "", math.nan, str(error).removeprefix(f"{stretch[0]}: ")
+    return facts.audio_hash, facts.duration_s, ""
