@@ -4,15 +4,57 @@ Comes in: figures. Goes out: text.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from xval.answers.item_words import items_word
+from xval.answers.item_words import call_items_of, items_word
 from xval.answers.names import name_numbers
-from xval.answers.summary import ChanceLevel
+from xval.answers.summary import ChanceLevel, chance_level
 from xval.results.instance import Figure, InstanceResults
 from xval.results.item_figures import ItemFigure
 
 ROUNDING = 1e-15
 """What is left of a difference of equal means."""
+_OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
+"""What a value is, by its kind in `ItemFigure`; an item is called what it is."""
+
+
+class Estimate(NamedTuple):
+    """A test metric of an instance.
+
+    Attributes:
+        value: The figure; None: undefined or not there yet.
+        low: Lower end of its 95 % interval over items; None: there is none.
+        high: Upper end.
+        of: What the figure is: ``mean over speakers``, ``pooled over all test examples`` or ``mean over folds``.
+        chance: What the best strategy reaches that does not listen; None: not known.
+        folds: The value of each fold and repeat that has one.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    of: str
+    chance: float | None
+    folds: tuple[float, ...]
+
+    @property
+    def text(self) -> str:
+        """``0.842 [0.766, 0.901]``, ``0.842`` or ``–``."""
+        if self.value is None:
+            return "–"
+        return fixed(self.value) + (f" [{fixed(self.low)}, {fixed(self.high)}]" if self.low is not None else "")
+
+
+def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
+    """Return a test metric of an instance: the figure that has an interval, or else the mean over folds."""
+    folds = tuple(instance.fold_values(side, metric).values())
+    level = chance_level([instance], metric, side)
+    chance = level.lowest if level else None
+    over_items = instance.item_figure(side, metric)
+    if over_items is None or over_items[over_items["of"]] is None:
+        return Estimate(instance.over_folds(side, metric)["mean"], None, None, "mean over folds", chance, folds)
+    of = call_items_of([instance], _OF[over_items["of"]])
+    return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], of, chance, folds)
 
 
 def format_figure(figure: Figure, folds_total: int) -> str:

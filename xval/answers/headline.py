@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from xval.answers.chance_findings import item_known, not_above_chance, what_to_try
-from xval.answers.figure_text import decimals
+from xval.answers.figure_text import Estimate, decimals, estimate, fixed
 from xval.answers.finding import capital
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
@@ -17,7 +17,7 @@ from xval.answers.nested_selection import NestedInstance, bias_text, choose_nest
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import chance_level, side_name, test_side
+from xval.answers.summary import side_name, test_side
 from xval.answers.training_findings import last_epoch
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.folds.random_split import is_random_split
@@ -134,27 +134,27 @@ class _Answer:
 def _found(answer: _Answer) -> str:
     selected, nested = answer.selected, answer.nested
     metric, where = answer.metric.replace("_", " "), f"new {'clips' if answer.is_random_split else items_word(answer.done)}"
-    value, interval = _value(selected, answer.side, answer.metric)
-    if value is None:
+    own = estimate(selected, answer.side, answer.metric)
+    if own.value is None:
         return _fitting(
             lambda short: f"{answer.name([selected.number], short=short)} has no {metric} on {where}: it is undefined."
         )
-    level = chance_level([selected], answer.metric, answer.side)
-    chance = "" if level is None else f"; chance {decimals(level.lowest)}"
+    chance = "" if own.chance is None else f"; chance {decimals(own.chance)}"
     if nested is not None:
-        nested_value, nested_interval = _value(nested, answer.side, answer.metric)
+        reached = estimate(nested, answer.side, answer.metric)
         bias = selection_bias(selected, nested, answer.side, answer.metric)
-        if nested_value is not None and bias is not None:
-            alone = f"{decimals(value)} (bias {bias_text(bias)})"
+        if bias is not None:
+            alone = f"{fixed(own.value)} (bias {bias_text(bias)})"
             return _fitting(
                 lambda short: (
-                    f"Choosing among {nested.n_competing} instances reaches {decimals(nested_value)} {metric} on {where}"
-                    f"{nested_interval}{chance}; chosen: {answer.name([selected.number], short=short)}, {alone}."
+                    f"Choosing among {nested.n_competing} instances reaches {fixed(reached.value)} {metric} on {where}"
+                    f"{_interval(reached)}{chance}; chosen: {answer.name([selected.number], short=short)}, {alone}."
                 )
             )
     return _fitting(
         lambda short: (
-            f"{answer.name([selected.number], short=short)} reaches {decimals(value)} {metric} on {where}{interval}{chance}."
+            f"{answer.name([selected.number], short=short)} reaches {fixed(own.value)} {metric} on {where}"
+            f"{_interval(own)}{chance}."
         )
     )
 
@@ -266,14 +266,10 @@ def _nothing_finished(instances: Sequence[InstanceResults]) -> Headline:
     return Headline(found, "There is nothing to claim yet.", step)
 
 
-def _value(instance: InstanceResults, side: str, metric: str) -> tuple[float | None, str]:
-    """Return the value that has an interval, with `` [0.44, 0.54]``; or else the mean over folds."""
-    figure = instance.item_figure(side, metric)
-    value = None if figure is None else figure[figure["of"]]
-    if figure is None or value is None:
-        return instance.over_folds(side, metric)["mean"], ""
-    low, high = figure["low"], figure["high"]
-    return value, "" if low is None or high is None else f" [{_two(low)}, {_two(high)}]"
+def _interval(estimated: Estimate) -> str:
+    """Return `` [0.44, 0.54]``; empty where there is none."""
+    low, high = estimated.low, estimated.high
+    return "" if low is None or high is None else f" [{_two(low)}, {_two(high)}]"
 
 
 def _two(number: float) -> str:

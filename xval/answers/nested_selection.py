@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.figure_text import decimals, format_test
+from xval.answers.figure_text import decimals, estimate, format_test
 from xval.answers.fitted_validation import comparable
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
@@ -146,11 +146,10 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
     Both are the figures that have an interval, where they are of one kind (mean over items, or pooled), or else means over
     folds. None: one of them is undefined.
     """
-    figures = [instance.item_figure(side, metric) for instance in (selected, nested)]
-    values = [figure and figure[figure["of"]] for figure in figures]
-    if None in values or len({figure["of"] for figure in figures if figure}) > 1:
-        values = [instance.over_folds(side, metric)["mean"] for instance in (selected, nested)]
-    ours, theirs = values
+    own, of_choosing = (estimate(instance, side, metric) for instance in (selected, nested))
+    ours, theirs = own.value, of_choosing.value
+    if own.of != of_choosing.of:
+        ours, theirs = (instance.over_folds(side, metric)["mean"] for instance in (selected, nested))
     if ours is None or theirs is None:
         return None
     return ours - theirs if direction([selected], metric) else theirs - ours

@@ -18,11 +18,11 @@ import pandas as pd
 from preprocessing.console import progress_bar
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.parallel import Progress, count_cores
+from xval.answers.figure_text import Estimate, estimate
 from xval.answers.read import read_instances
 from xval.base.errors import CorpusError, SettingsError, counted
 from xval.experiment.declare import Experiment
 from xval.jobs.other_script import OF_ANY_SCRIPT
-from xval.report.figures import Estimate, estimate
 from xval.results.folder import ExperimentFolder
 from xval.reuse.inference import load_model
 from xval.reuse.new_data.evaluation import Choices, evaluate_on

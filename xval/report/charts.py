@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pandas as pd
 from markupsafe import Markup
 
+from xval.answers.figure_text import Estimate
 from xval.report import svg
-from xval.report.figures import Estimate
 from xval.results.job_key import JobKey
 from xval.results.read import Curves
 

@@ -5,12 +5,13 @@ Comes in: the instances of an experiment. Goes out: a `Summary`, which `rebuild`
 
 from collections.abc import Sequence
 
+from xval.answers.figure_text import estimate
 from xval.answers.headline import find_headline
 from xval.answers.names import names_of
 from xval.answers.ranking import rank_instances
 from xval.base.json_files import hash_text
 from xval.base.numbers import finite_or_none
-from xval.report.figures import estimate, main_columns
+from xval.report.figures import main_columns
 from xval.results.instance import InstanceResults
 from xval.results.open import OpenResults
 from xval.results.status import BY_WEIGHT, read_status

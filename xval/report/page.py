@@ -12,7 +12,7 @@ from markupsafe import Markup
 from preprocessing.corpus import CUSTOM
 from xval.answers.comparison import text as comparison_text
 from xval.answers.comparison.outcome import LEVEL, Comparison, Pair
-from xval.answers.figure_text import format_figure, format_folds, format_time
+from xval.answers.figure_text import Estimate, estimate, format_figure, format_folds, format_time
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap, describe_weakness
 from xval.answers.headline import find_headline
@@ -29,7 +29,7 @@ from xval.measures.task import Task
 from xval.report import charts, protocol, training_table, worst_answers
 from xval.report.citations import bibtex
 from xval.report.contents import PageContents
-from xval.report.figures import Estimate, MainColumn, estimate, main_columns, parameter_text
+from xval.report.figures import MainColumn, main_columns, parameter_text
 from xval.report.rendering import make_environment, render_page
 from xval.report.sections import instance_sections
 

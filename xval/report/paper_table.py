@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import LEVEL, Comparison
-from xval.answers.figure_text import fixed, interval_clause
+from xval.answers.figure_text import Estimate, estimate, fixed, interval_clause
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import items_word
 from xval.answers.names import names_of
@@ -17,7 +17,7 @@ from xval.answers.pretrained import clause, judge_instance
 from xval.answers.summary import direction, main_and_own
 from xval.base.errors import counted
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
-from xval.report.figures import Estimate, MainColumn, estimate, main_columns
+from xval.report.figures import MainColumn, main_columns
 from xval.results.instance import InstanceResults
 
 _NOT_IN_LABELS = re.compile("[^A-Za-z0-9:._-]")

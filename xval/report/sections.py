@@ -7,7 +7,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from xval.answers.confusion import find_confusion
-from xval.answers.figure_text import format_folds
+from xval.answers.figure_text import estimate, format_folds
 from xval.answers.item_words import items_word
 from xval.answers.label_figures import label_figures
 from xval.answers.pretrained import explain, judge_instance
@@ -16,7 +16,7 @@ from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task
 from xval.report import charts, svg
 from xval.report.contents import PageContents
-from xval.report.figures import estimate, parameter_text, recall_texts
+from xval.report.figures import parameter_text, recall_texts
 from xval.report.trials import MOST_PICTURED, draw_trials
 
 _MOST_BYTES = 20_000_000

@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
+from xval.answers.figure_text import Estimate
 from xval.report import charts, svg
-from xval.report.figures import Estimate
 
 
 def test_a_scale_has_round_ends_and_holds_all_values():

@@ -7,8 +7,8 @@ there are too many instances, only the best are charted.
 from xlsxwriter.chart_line import ChartLine
 from xlsxwriter.utility import xl_range_abs
 
+from xval.answers.figure_text import estimate
 from xval.answers.summary import direction, side_name, test_side
-from xval.report.figures import estimate
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits
 from xval.report.workbook.contents import Contents

@@ -4,14 +4,14 @@ Comes in: instances, their ranking. Goes out: what was found, may be claimed and
 marked; a legend of three lines.
 """
 
-from xval.answers.figure_text import decimals, format_folds, format_time, interval_clause
+from xval.answers.figure_text import decimals, estimate, format_folds, format_time, interval_clause
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, find_best
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import direction, main_and_own, side_name
 from xval.base.errors import ResultsError, SettingsError
-from xval.report.figures import estimate, main_columns
+from xval.report.figures import main_columns
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet

@@ -104,7 +104,7 @@ def read_ensemble(path: Path) -> EnsembleFile:
     except ValidationError as error:
         faults = "; ".join(str(fault["msg"]) for fault in error.errors(include_url=False)[:3])
         raise ResultsError(
-            f"{path}: no ensemble of this version ({faults}). Prepare it again:  python -m xval ensemble."
+            f"{path}: no ensemble of this version ({faults}). Make it again: python -m xval ensemble."
         ) from error
 
 
