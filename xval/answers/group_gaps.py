@@ -23,7 +23,7 @@ from xval.answers.metric_over_items import MetricOverItems
 from xval.base.errors import counted
 from xval.measures.metrics import Metric, MetricFunction
 from xval.measures.statistics.differences import cut_difference, independent_difference
-from xval.measures.statistics.intervals import Interval, figure_interval
+from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval, figure_interval
 from xval.results.tested_examples import TestedExamples
 
 _LEVEL = 0.05
@@ -78,7 +78,7 @@ class Standardised:
     ) -> None:
         self.metric = metric
         self._repeats, self._groups, self._all_classes = repeats, groups, all_classes
-        self._known: dict[tuple[str, tuple[int, ...]], MetricOverItems] = {}
+        self._known: dict[tuple[str, tuple[int, ...], bool | None], MetricOverItems] = {}
         self._classes: dict[str, set[int]] | None = None
         if has_classes:
             table = pd.DataFrame({"group": groups[0], "target": repeats[0].targets, "item": repeats[0].items})
@@ -91,10 +91,15 @@ class Standardised:
         if self._classes is None:
             return self._all_classes[first], self._all_classes[second], 0
         shared = tuple(sorted(self._classes[first] & self._classes[second]))
-        return (self._over(first, shared), self._over(second, shared), len(shared)) if shared else None
+        if not shared:
+            return None
+        both = self._over(first, shared), self._over(second, shared)
+        if not all(math.isfinite(over_items.figure()) for over_items in both):  # not every item has every class
+            both = self._over(first, shared, is_mean=False), self._over(second, shared, is_mean=False)
+        return *both, len(shared)
 
-    def _over(self, group: str, classes: tuple[int, ...]) -> MetricOverItems:
-        if (group, classes) not in self._known:
+    def _over(self, group: str, classes: tuple[int, ...], *, is_mean: bool | None = None) -> MetricOverItems:
+        if (group, classes, is_mean) not in self._known:
             metric = self.metric
             if is_of_classes(metric):
                 metric = metric._replace(function=partial(_mean_of_classes, metric.function, classes))
@@ -102,11 +107,8 @@ class Standardised:
                 (own == group) & np.isin(examples.targets, classes)
                 for examples, own in zip(self._repeats, self._groups, strict=True)
             ]
-            over_items = MetricOverItems(metric, self._repeats, keep)
-            if not math.isfinite(over_items.figure()):  # not every item has every class
-                over_items = MetricOverItems(metric, self._repeats, keep, is_mean=False)
-            self._known[group, classes] = over_items
-        return self._known[group, classes]
+            self._known[group, classes, is_mean] = MetricOverItems(metric, self._repeats, keep, is_mean=is_mean)
+        return self._known[group, classes, is_mean]
 
 
 def _mean_of_classes(
@@ -125,10 +127,10 @@ def find_gap(groups: Sequence[str], standardised: Standardised) -> Gap | None:
     for high, low in combinations(groups, 2):
         if (over_items := standardised.pair(high, low)) is None:
             continue
-        *pair, n_classes = over_items
-        value = pair[0].figure() - pair[1].figure()
-        if math.isfinite(value):
-            gaps.append((abs(value), value, (high, low), tuple(pair), n_classes))
+        first, second, n_classes = over_items
+        value = first.figure() - second.figure()
+        if math.isfinite(value) and min(len(first.items), len(second.items)) >= FEWEST_ITEMS:  # that have these classes
+            gaps.append((abs(value), value, (high, low), (first, second), n_classes))
     if not gaps:
         return None
     size, value, (high, low), (first, second), n_classes = max(gaps, key=itemgetter(0))

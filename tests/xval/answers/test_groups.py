@@ -156,6 +156,28 @@ def test_a_class_that_one_group_lacks_makes_no_gap(table, metric):
     assert "mean over the 2 classes that both have" in describe_gap(found)
 
 
+def test_where_an_item_lacks_a_class_both_groups_are_pooled(table):
+    kept = ~((table["recorder"] == "near") & (table["item"] == "s0") & (table["take"] == "0"))  # items count differently
+    kept &= ~((table["recorder"] == "far") & (table["item"] == "s1") & (np.arange(len(table)) % 3 == 0))
+    clips = table[kept]
+    targets = (np.flatnonzero(kept) % 3).astype(np.intp)
+    is_right = ~((clips["item"] == "s0") & (targets == 0)) & (clips["take"].astype(int) % 5 > 0)
+    found = measure_groups(answer(clips, targets, is_right), find_groups(table, "recorder"), "accuracy")
+
+    by_class = pd.DataFrame({"right": is_right, "group": clips["recorder"], "target": targets})
+    pooled = by_class.groupby(["group", "target"])["right"].mean().groupby("group").mean()
+    assert found.gap.value == pytest.approx(abs(pooled["near"] - pooled["far"]), abs=1e-12)
+
+
+def test_groups_whose_common_classes_two_items_have_make_no_gap(table):
+    shared = table["item"].isin(["s0", "s1"])
+    targets = np.where(shared, 2, np.where(table["recorder"] == "near", 0, 1)).astype(np.intp)
+    found = measure_groups(answer(table, targets, table["recorder"] == "near"), find_groups(table, "recorder"))
+
+    assert found.gap is None
+    assert "The gap is unknown" in found.notes[-1]
+
+
 def test_groups_without_a_common_class_have_no_gap(table):
     targets = np.where(table["recorder"] == "near", 0, 1).astype(np.intp)
     found = measure_groups(answer(table, targets, table["take"] < "12"), find_groups(table, "recorder"))
