@@ -39,6 +39,18 @@ PARAMETERS = {
 }
 
 
+SEARCH = {
+    "trial": 1,
+    "score": 0.5,
+    "monitor": "val_accuracy",
+    "maximised": True,
+    "importance": {},
+    "trials": [],
+    "seconds": 1,
+}
+"""What a record says of the search of its fold."""
+
+
 def _record(fold, metrics, /, **changes):
     """Return a done record; `metrics` are those of the test side, validation lies 0.1 above and training 0.2."""
     raised = {
@@ -103,15 +115,20 @@ def make_failure():
 
 @pytest.fixture
 def make_instance():
-    """Return a function that makes an instance from test metrics (dicts, or accuracies) or whole records, one per fold."""
+    """Return a function that makes an instance from test metrics (dicts, or accuracies) or whole records, one per fold.
 
-    def make(number, folds, *, folds_total=None, sources=None, **parameters):
+    `drawn` are the settings that a search has chosen in each fold.
+    """
+
+    def make(number, folds, *, folds_total=None, sources=None, drawn=(), **parameters):
         records = []
         for fold, given in enumerate(folds, start=1):
             if isinstance(given, dict) and "status" in given:
                 records.append(given)
             else:
                 records.append(_record(fold, given if isinstance(given, dict) else {"accuracy": given}))
+        for record, values in zip(records, drawn, strict=False):
+            record["search"] = SEARCH | {"values": values}
         written = WrittenInstance(
             path=Path("settings.json"),
             instance=number,

@@ -35,8 +35,8 @@ def class_recalls(repeats: Sequence[TestedExamples], class_names: Sequence[str])
         true = [is_true[:, number] for is_true, _ in of_repeats]
         if not true[0].any():
             continue
-        found = [_with_predictions(examples, own[1][:, number]) for examples, own in zip(repeats, of_repeats, strict=True)]
-        over_items = MetricOverItems(_RECALL, found, true, is_mean=False)
+        answered = [_with_predictions(examples, own[1][:, number]) for examples, own in zip(repeats, of_repeats, strict=True)]
+        over_items = MetricOverItems(_RECALL, answered, true, is_mean=False)
         interval = over_items.interval() if has_intervals else None
         recalls[name] = ClassRecall(
             n_clips=int(true[0].sum()),

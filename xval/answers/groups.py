@@ -14,12 +14,12 @@ import pandas as pd
 
 from xval.answers.group_columns import GroupColumn
 from xval.answers.group_gaps import Gap, Standardised, find_gap
-from xval.answers.item_words import item_word, plural_of
+from xval.answers.item_words import item_word
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.whole_repeats import read_repeats, whole_repeats
 from xval.base import user_code
-from xval.base.errors import ResultsError, SettingsError, counted, suggestion
+from xval.base.errors import ResultsError, SettingsError, counted, plural_of, suggestion
 from xval.base.item_word import ITEM
 from xval.base.module_places import looking_in
 from xval.base.numbers import finite_or_none

@@ -259,11 +259,11 @@ def _to_run(answer: _Answer) -> str:
 def _nothing_finished(instances: Sequence[InstanceResults]) -> Headline:
     n_failed = sum(len(instance.failed) for instance in instances)
     if n_failed:
-        found = f"No fold is finished: {counted(n_failed, 'job')} failed."
+        reached = f"No fold is finished: {counted(n_failed, 'job')} failed."
         step = "Fix what failed, then run the command again."
     else:
-        found, step = "No fold is finished yet.", "Run the experiment."
-    return Headline(found, "There is nothing to claim yet.", step)
+        reached, step = "No fold is finished yet.", "Run the experiment."
+    return Headline(reached, "There is nothing to claim yet.", step)
 
 
 def _interval(estimated: Estimate) -> str:

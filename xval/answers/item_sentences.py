@@ -5,7 +5,8 @@ Comes in: instances. Goes out: sentences, for the protocol, the table of a paper
 
 from collections.abc import Sequence
 
-from xval.answers.item_words import item_word, items_word
+from xval.answers.item_words import item_word
+from xval.base.errors import plural_of
 from xval.base.item_word import ITEM
 from xval.results.instance import InstanceResults
 from xval.settings.resolve import describe_numbers
@@ -38,14 +39,13 @@ def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
     return " ".join(sentences)
 
 
-def describe_item_decision(how: str, item: str = ITEM, items: str = f"{ITEM}s") -> str:
-    """Return what figures are of where each item has one decision; `how` is the setting item_decision."""
+def describe_item_decision(how: str, item: str = ITEM) -> str:
+    """Return what values are of where each item has one decision; `how` is the setting item_decision."""
     made = {"mean": "the mean of the answers to", "vote": "the class answered most to"}[how]
-    return f"Each {item} has one decision, {made} its clips; values, intervals and chance are of {items}."
+    return f"Each {item} has one decision, {made} its clips; values, intervals and chance are of {plural_of(item)}."
 
 
 def item_decision_of(instances: Sequence[InstanceResults]) -> str:
-    """Return the sentence for instances; empty where clips have answers of their own."""
-    deciding = [instance for instance in instances if instance.settings.item_decision != "none"]
-    how = deciding[0].settings.item_decision if deciding else ""
-    return describe_item_decision(how, item_word(deciding), items_word(deciding)) if how else ""
+    """Return the sentence for instances of an experiment, which decide alike; empty where clips have answers of their own."""
+    how = instances[0].settings.item_decision
+    return "" if how == "none" else describe_item_decision(how, item_word(instances))

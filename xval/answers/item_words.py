@@ -5,7 +5,7 @@ Comes in: instances. Goes out: words.
 
 from collections.abc import Iterable
 
-from xval.base.errors import counted
+from xval.base.errors import plural_of
 from xval.base.item_word import ITEM, call_items
 from xval.results.instance import InstanceResults
 
@@ -19,11 +19,6 @@ def item_word(instances: Iterable[InstanceResults]) -> str:
 def items_word(instances: Iterable[InstanceResults], number: int = 2) -> str:
     """Return what so many items are called, without the number."""
     return plural_of(item_word(instances), number)
-
-
-def plural_of(item: str, number: int = 2) -> str:
-    """Return the word for so many items, without the number."""
-    return counted(number, item).partition(" ")[2]
 
 
 def call_items_of(instances: Iterable[InstanceResults], text: str) -> str:

@@ -57,22 +57,22 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
         instances: All that are compared, with finished folds.
         simplest: What to take where nothing helps: ``the simplest instance``.
     """
-    items = items_word(instances)
     is_trained_once = all(instance.n_deals == instance.n_repeats == 1 for instance in instances)
     ways = ways_to_retrain(instances)
     if is_trained_once and ways and sum(instance.seconds for instance in instances) <= _MOST_SECONDS_TO_REPEAT:
         return f"Run three repetitions ({settings_to_retrain(ways[:1])}): what training again would change is unknown."
     known = [margin for margin in margins if not math.isnan(margin.detectable(margin.n_items))]
     if not known:
-        return f"Test more {items}: no error can be estimated from these."
+        return f"Test more {items_word(instances)}: no error can be estimated from these."
     needed = [(n_more, margin) for margin in known if (n_more := _items_needed(margin)) is not None]
     if not needed:
         most = max(known, key=lambda margin: margin.n_items)
         n_more = (_MOST_TIMES - 1) * most.n_items
-        return f"Take {simplest}: even {n_more} more {items} would hardly show differences as small as these."
+        return f"Take {simplest}: even {n_more} more {items_word(instances)} would hardly show differences as small as these."
     n_more, margin = min(needed, key=lambda pair: pair[0])
     size = decimals(abs(margin.difference))
-    return f"Take {simplest}, or test {n_more} more {items} to show the observed difference of {size} to instance {margin.to}."
+    more = f"{n_more} more {items_word(instances, n_more)}"
+    return f"Take {simplest}, or test {more} to show the observed difference of {size} to instance {margin.to}."
 
 
 def _items_needed(margin: Margin) -> int | None:

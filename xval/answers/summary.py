@@ -54,10 +54,10 @@ def side_name(side: str, instances: Iterable[InstanceResults] = ()) -> str:
     return _SIDE_NAMES[side].replace("clip", item_word(deciding)) if deciding else _SIDE_NAMES[side]
 
 
-def record_side(record: Mapping[str, Any], settings: Settings) -> str:
-    """Return what the side is called that the record of a final model quotes."""
+def record_side(record: Mapping[str, Any], settings: Settings, item: str) -> str:
+    """Return what the side is called that the record of a final model quotes; `item`: what an item is, empty if not known."""
     name = _SIDE_NAMES[record["expected_side"]]
-    return name if settings.item_decision == "none" else name.replace("clip", ITEM)
+    return name if settings.item_decision == "none" else name.replace("clip", item or ITEM)
 
 
 def test_side(instances: Sequence[InstanceResults]) -> str:

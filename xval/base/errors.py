@@ -88,15 +88,24 @@ def suggestion(received: str, available: Iterable[str]) -> str:
     return f"Available: {', '.join(names)}.{hint}"
 
 
-def first_of(names: Iterable[object], most: int = 10) -> str:
+def first_of(names: Iterable[object], most: int = 10, separator: str = ", ") -> str:
     """Return some names, and of many the first and how many more there are: ``a, b and 7 more``."""
     texts = [str(name) for name in names]
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+    return separator.join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 fold``, ``3 folds``, ``2 classes``."""
-    return f"{number} {noun if number == 1 else plural or noun + ('es' if noun.endswith('s') else 's')}"
+    return f"{number} {plural if plural and number != 1 else plural_of(noun, number)}"
+
+
+def plural_of(noun: str, number: int = 2) -> str:
+    """Return the form of a noun for a number: ``fold``, ``folds``, ``classes``, ``boxes``, ``families``."""
+    if number == 1:
+        return noun
+    if re.search("[^aeiou]y$", noun):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
 
 
 def how_to_install(extra: str) -> str:

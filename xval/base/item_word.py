@@ -5,7 +5,7 @@ Comes in: a text of the program, and a word. Goes out: the text with the word.
 
 import re
 
-from xval.base.errors import counted
+from xval.base.errors import plural_of
 
 ITEM = "item"
 """The word where nothing says what an item is."""
@@ -14,8 +14,8 @@ ITEM = "item"
 def call_items(text: str, word: str) -> str:
     """Return a text in which an item is called by a word; names such as ``--item`` stay, as does all for an empty word."""
 
-    def called(found: re.Match[str]) -> str:
-        name = counted(1 + len(found[2]), word or ITEM).partition(" ")[2]
-        return name.capitalize() if found[1] == "I" else name
+    def called(item: re.Match[str]) -> str:
+        name = plural_of(word or ITEM, 1 + len(item[2]))
+        return name.capitalize() if item[1] == "I" else name
 
     return re.sub(r"(?<![-\w])(?<!column )([iI])tem(s?)(?![-\w])", called, text)

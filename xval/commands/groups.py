@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from xval.answers.groups import describe_gap, groups_table
-    from xval.answers.item_words import plural_of
     from xval.answers.read_groups import read_groups
+    from xval.base.errors import plural_of
     from xval.report.text_tables import Output, print_table, write_table
     from xval.results.folder import find_experiment
 

@@ -109,7 +109,8 @@ def cross_validate(
     # Before the audio is read: what is wrong with the parameters is said at once.
     resolve(_declare(name or "corpus", shared, {1: own}))
     data_folder = _text(shared.get("data_folder"))
-    if (corpus := _prepared(source, data_folder)) is not None:
+    corpus = open_prepared(str(source), data_folder) if isinstance(source, str | Path) and not Path(source).exists() else None
+    if corpus is not None:
         if given := {"item_pattern": item_pattern, "dataset": dataset}.items() - {("item_pattern", None), ("dataset", None)}:
             raise SettingsError(f"{min(given)[0]}: has no effect on '{source}', which is prepared already; leave it out.")
         shared = {"task_type": corpus.task_type, **shared, "dataset": corpus.dataset}
@@ -134,13 +135,11 @@ def cross_validate(
     return results, results.refit(number, quiet=quiet) if refit else None
 
 
-def _prepared(source: "str | Path | pd.DataFrame", data_folder: str | None) -> Corpus | None:
-    """Return the prepared corpus of a name; None: the source is something else."""
-    if not isinstance(source, str | Path) or Path(source).exists() or len(Path(source).parts) != 1:
-        return None
+def open_prepared(name: str, data_folder: str | None = None) -> Corpus | None:
+    """Return the prepared corpus of a name; None: there is none."""
     folder = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
-    is_prepared = (find_corpus_folder(str(source), folder) / INDEX_NAME).is_file()
-    return open_corpus(str(source), folder) if is_prepared else None
+    is_prepared = len(Path(name).parts) == 1 and (find_corpus_folder(name, folder) / INDEX_NAME).is_file()
+    return open_corpus(name, folder) if is_prepared else None
 
 
 def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, dict[str, object]]) -> Declaration:

@@ -16,9 +16,9 @@ from rich.console import Console
 from preprocessing import corpora, prepare
 from preprocessing.clips.index_file import INDEX_NAME
 from preprocessing.corpus import Corpus, open_corpus
-from preprocessing.corpus_folder import find_corpus_folder
 from xval.base.config_file import experiments_folder, read_default
 from xval.base.errors import CorpusError, SettingsError, UsageError, suggestion
+from xval.experiment.cross_validate import open_prepared
 from xval.experiment.ladder import MFCC, read_ladder, write_ladder
 from xval.experiment.run import EndedRun, RunRequest, run_jobs
 from xval.experiment.time_limit import TimeLimit, time_limit
@@ -115,22 +115,23 @@ def _named(declaration: Declaration, numbers: Iterable[int]) -> str:
 
 def _prepared(request: StartRequest, console: Console) -> Corpus:
     """Return the corpus of a source; one that is there is used as it is."""
-    data_folder, path = Path(read_default("experiment", "data_folder")), Path(request.source)
+    path = Path(request.source)
     if not path.exists():
-        if path.name == request.source and find_corpus_folder(path.name, data_folder).joinpath(INDEX_NAME).is_file():
-            return open_corpus(path.name, data_folder)
+        if (corpus := open_prepared(request.source)) is not None:
+            return corpus
+        data_folder = Path(read_default("experiment", "data_folder"))
         known = [index.parent.name for index in data_folder.glob(f"*/{INDEX_NAME}")]
         prepared = suggestion(request.source, known) if known else "None is prepared yet."
         raise CorpusError(f"{path}: no such folder or table, nor a corpus of this name in {data_folder}. {prepared}")
     name = request.dataset or (path.resolve().name if path.is_dir() else path.stem)
     name = re.sub(r"[^\w-]+", "_", name)
-    if find_corpus_folder(name, data_folder).joinpath(INDEX_NAME).is_file():
+    if (corpus := open_prepared(name)) is not None:
         again = "To prepare it anew, remove that folder, or give another name with --dataset."
-        console.print(f"Corpus     {data_folder / name}, as it is. {again}", soft_wrap=True)
-        return open_corpus(name, data_folder)
+        console.print(f"Corpus     {corpus.folder}, as it is. {again}", soft_wrap=True)
+        return corpus
     reader = request.reader or _recognised(path, request, console)
-    prepare(path, corpus=reader, dataset=name, settings=MFCC, **request.patterns)
-    return open_corpus(name, data_folder)
+    store = prepare(path, corpus=reader, dataset=name, settings=MFCC, **request.patterns)
+    return open_corpus(name, store.folder.parents[2])
 
 
 def _recognised(path: Path, request: StartRequest, console: Console) -> str | None:

@@ -51,8 +51,8 @@ def _main_figure(instances: Sequence[InstanceResults], selected: InstanceResults
     if not columns:
         return None
     side, metric = columns[0].side, columns[0].name
-    found = estimate(selected, side, metric)
-    values = {name: finite_or_none(getattr(found, name)) for name in ("value", "low", "high", "chance")}
+    test = estimate(selected, side, metric)
+    values = {name: finite_or_none(getattr(test, name)) for name in ("value", "low", "high", "chance")}
     return Main(metric=metric, side=side, higher_is_better=task.higher_is_better(metric), **values)
 
 

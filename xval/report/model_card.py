@@ -33,7 +33,7 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
 
     environment = make_environment()
     environment.filters["plain"] = in_markdown
-    side, n_folds = record_side(record, settings), len(record["best_epochs_of_folds"])
+    side, n_folds = record_side(record, settings, item_word), len(record["best_epochs_of_folds"])
     intervals = record.get("expected_intervals", {})  # a final model of an earlier version has none
     expected = [
         (f"{side} {name}", f"{format_figure(figure, n_folds)}{intervals.get(name, '')}")

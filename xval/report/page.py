@@ -179,7 +179,7 @@ def _describe_verdicts(comparison: Comparison) -> str:
 def _weaknesses(contents: PageContents, task: Task) -> list[str]:
     """Return what the failures have in common: the groups of clips that are answered worse, in a sentence each."""
     higher = task.higher_is_better(task.main_metrics[0])
-    return list(filter(None, (describe_weakness(found, higher_is_better=higher) for found in contents.groups)))
+    return list(filter(None, (describe_weakness(groups, higher_is_better=higher) for groups in contents.groups)))
 
 
 def _rows(

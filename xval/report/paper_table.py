@@ -71,7 +71,8 @@ def make_table(
         )
         note += (
             f" First row: each fold tests the instance that its own validation {items_word(instances)} choose (nested). Second "
-            f"row: the instance that all of them choose; what it gains by having been chosen (bias) is estimated as {listed}."
+            "row: the instance that all of them choose"
+            + (f"; what it gains by having been chosen (bias) is estimated as {listed}." if listed else ".")
         )
     return table._replace(note=note)
 
@@ -137,7 +138,7 @@ def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: 
         figure_kinds = sorted({cells[column][0].of for _, cells in table.rows})
         chances = sorted({estimated.chance for _, cells in table.rows if (estimated := cells[column][0]).chance is not None})
         chance = f", chance {' to '.join(dict.fromkeys(map(fixed, chances[:1] + chances[-1:])))}" if chances else ""
-        kinds.append(f"{title}: {' or '.join(figure_kinds).replace('items', items_word(instances))}{chance}")
+        kinds.append(f"{title}: {' or '.join(figure_kinds)}{chance}")
     deals = f" in {first.n_deals} repetitions of the cross-validation" if first.n_deals > 1 else ""
     seeds = f", {first.n_repeats} seeds each" if first.n_repeats > 1 else ""
     text = f"{first.settings.dataset}, {counted(first.n_folds, 'fold')}{deals}{seeds}. {'; '.join(kinds)}"

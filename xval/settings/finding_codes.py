@@ -50,5 +50,5 @@ def join_codes(text: str) -> str:
 
 def silenced(values: Iterable[object]) -> frozenset[str]:
     """Return the codes that all of some values of the setting have; one that is no text silences nothing."""
-    each = [frozenset(split_names(value)) if isinstance(value, str) else frozenset[str]() for value in values]
-    return frozenset.intersection(*each) if each else frozenset()
+    codes = [frozenset(split_names(value)) if isinstance(value, str) else frozenset[str]() for value in values]
+    return frozenset.intersection(*codes) if codes else frozenset()

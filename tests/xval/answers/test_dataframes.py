@@ -214,7 +214,7 @@ def test_a_folder_without_an_experiment_is_refused(two_instances, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ResultsError, match="holds no results of an experiment"):
         load_results(tmp_path / "empty")
-    with pytest.raises(ResultsError, match=r"record\.json: wanted is the folder of an experiment, an instance or a fold"):
+    with pytest.raises(ResultsError, match=r"record\.json: expected the folder of an experiment, an instance or a fold"):
         load_results(two_instances.folder.fold_folder(1, 1) / "record.json")
 
 

@@ -219,30 +219,18 @@ def test_training_that_ended_too_early_is_said_with_the_setting(make_instance, m
     assert Code.LAST_EPOCH not in texts(found[1:])
 
 
-def searched(make_record, make_instance, space, values):
-    search = {
-        "trial": 1,
-        "score": 0.5,
-        "monitor": "val_accuracy",
-        "maximised": True,
-        "importance": {},
-        "trials": [],
-        "seconds": 1,
-    }
-    records = [
-        make_record(fold, {"accuracy": 0.5}, search=search | {"values": of_fold}) for fold, of_fold in enumerate(values, 1)
-    ]
-    return make_instance(1, records, search=SearchPlan(space, 10).to_text())
+def searched(make_instance, space, drawn):
+    return make_instance(1, [0.5] * len(drawn), drawn=drawn, search=SearchPlan(space, 10).to_text())
 
 
-def test_a_search_that_ends_at_its_edge_is_said_with_the_range(make_instance, make_record):
+def test_a_search_that_ends_at_its_edge_is_said_with_the_range(make_instance):
     space = {"learning_rate": log_uniform(1e-4, 1e-2), "n_units": integers(8, 64), "kind": choice(["a", "b"])}
     chosen = [(0.0099, 30, "a"), (0.0085, 40, "a"), (0.001, 8, "a")]
-    found = searched(make_record, make_instance, space, [dict(zip(space, of_fold, strict=True)) for of_fold in chosen])
+    found = searched(make_instance, space, [dict(zip(space, of_fold, strict=True)) for of_fold in chosen])
     text = texts([found])[Code.EDGE_OF_SEARCH]
     assert "The best learning_rate of instance 1 lies near the highest value searched, 0.01 (2 of 3 folds). Widen" in text
     inside = [dict(zip(space, of_fold, strict=True)) for of_fold in [chosen[2], *chosen[1:]]]
-    assert Code.EDGE_OF_SEARCH not in texts([searched(make_record, make_instance, {"n_units": integers(8, 64)}, inside[1:])])
+    assert Code.EDGE_OF_SEARCH not in texts([searched(make_instance, {"n_units": integers(8, 64)}, inside[1:])])
 
 
 def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):

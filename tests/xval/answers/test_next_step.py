@@ -42,6 +42,10 @@ def test_as_many_more_items_are_advised_as_would_show_the_observed_difference(ma
     assert 0.1 * math.sqrt(24 / 38) <= 0.08 < 0.1 * math.sqrt(24 / 37)
 
 
+def test_one_more_item_is_one(make_instance):
+    assert "test 1 more actor to show" in advise(make_instance, margin(0.099, 0.1))
+
+
 def test_no_more_items_are_advised_where_they_would_not_show_what_was_observed(make_instance):
     assert advise(make_instance, margin(0.02, 0.1), margin(0.0, 0.1)) == (
         "Take the simplest instance: even 72 more actors would hardly show differences as small as these."

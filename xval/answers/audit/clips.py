@@ -104,18 +104,18 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
     return faults
 
 
-def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", found: "pd.DataFrame", store: FeatureStore) -> set[str]:
+def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", stored: "pd.DataFrame", store: FeatureStore) -> set[str]:
     """Return the clips of a side of which some examples are missing."""
     if find_task(store.task_type).target == "frame":
         size = count_frame_samples(job.settings.label_frame_s, job.settings.sample_rate_hz)
         n_frames = (wanted["stop"] - wanted["first"]) // size
-        n_rows = wanted["clip"].map(found["clip"].value_counts())
+        n_rows = wanted["clip"].map(stored["clip"].value_counts())
         return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])
     if store.is_waveform:  # its windows are cut when they are read
         wanted = _cut_from_waveforms(job, side, store)
-    if "row" not in found:
+    if "row" not in stored:
         return set(wanted["clip"])
-    rows = set(zip(found["item"], found["row"], strict=True))
+    rows = set(zip(stored["item"], stored["row"], strict=True))
     lost = [row not in rows for row in zip(wanted["item"], wanted["row"], strict=True)]
     return set(wanted.loc[lost, "clip"])
 

@@ -79,8 +79,8 @@ def _compare_items(record: Mapping[str, Any], clips: TestedExamples, measure: _M
             yield f"the confusion matrix {written}; its predictions give {counts}"
 
 
-def _compare(of: str, written: Mapping[str, Any], found: Mapping[str, float]) -> Iterator[str]:
-    for name, value in found.items():
+def _compare(of: str, written: Mapping[str, Any], measured: Mapping[str, float]) -> Iterator[str]:
+    for name, value in measured.items():
         known = written.get(name)
         if known is None and finite_or_none(value) is None:
             continue

@@ -89,7 +89,7 @@ class Findings:
     def verdict(self, rule: Rule) -> Verdict:
         """Return the verdict, whose state is that of the weightiest finding."""
         not_checkable = [
-            ": ".join(filter(None, (first_of(what, _MOST_QUOTED), reason))) for reason, what in self.not_checkable.items()
+            ": ".join(filter(None, (first_of(what, _MOST_QUOTED, "; "), reason))) for reason, what in self.not_checkable.items()
         ]
         if not (self.n_checked or self.faults or not_checkable or self.notes):
             not_checkable = ["no fold is finished"]

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from xval.answers.comparison.outcome import LEVEL, THESE_MODELS, WANTED_POWER, Comparison, Pair
 from xval.answers.figure_text import ROUNDING, decimals
 from xval.answers.finding import capital
-from xval.answers.item_words import plural_of
 from xval.answers.next_step import settings_to_retrain
-from xval.base.errors import counted
+from xval.base.errors import counted, plural_of
 
 HEADER = ("instance", "name", "mean", "difference [95 %]", "p Holm", "verdict")
 SOURCES = {

@@ -32,12 +32,12 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.set_up_page()
     class_names = next(iter(matrices.values())).class_names
     shown = contents.ranking.best_of(matrices, max(1, MOST_CELLS // len(class_names) ** 2))
-    deciding = [instance for instance in contents.instances if instance.settings.item_decision != "none"]
-    unit = items_word(deciding) if deciding else contents.instances[0].task.unit
+    decision = item_decision_of(contents.instances)
+    unit = items_word(contents.instances) if decision else contents.instances[0].task.unit
     what = f"Counts of test {unit} over all finished folds: rows are the true class, columns the predicted class."
     notes = [f"{what} The 95 % interval of a recall is over the items that have the class."]
-    if deciding:
-        notes.append(item_decision_of(deciding))
+    if decision:
+        notes.append(decision)
     elif any(finished[number].has_windows for number in matrices):
         notes.append("Clips are cut into windows: each clip counts once, with a prediction combined from its windows.")
     if len(shown) < len(matrices):
@@ -71,9 +71,9 @@ def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, m
             sheet.put(at, column, count, "" if isinstance(count, int) else "0.0")
         recall = line[true] / sum(line) if sum(line) else float("nan")
         sheet.put(at, len(class_names) + 2, recall, "0.00")
-        if (found := instance.class_recalls.get(name)) and found["low"] is not None:
-            sheet.put(at, len(class_names) + 3, found["low"], "0.00")
-            sheet.put(at, len(class_names) + 4, found["high"], "0.00")
+        if (of_items := instance.class_recalls.get(name)) and of_items["low"] is not None:
+            sheet.put(at, len(class_names) + 3, of_items["low"], "0.00")
+            sheet.put(at, len(class_names) + 4, of_items["high"], "0.00")
         # White for none of the clips of a class to blue for all of them.
         sheet.add_scale(range(at, at + 1), range(2, len(class_names) + 2), cells.scale_to(max(sum(line), 1)))
     return row + len(class_names) + 3

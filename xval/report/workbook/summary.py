@@ -18,8 +18,7 @@ from xval.report.workbook.sheet import Sheet
 
 POSITION = 1
 
-HEADER_ROW = 5
-_LINES = 3  # of the headline, above an empty row
+HEADER_ROW = 5  # below the three lines of the headline and an empty row
 _WIDEST_NAME = 34
 _MOST_ON_A_PAGE = 30  # instances
 _MOST_COMPARED = 40  # instances; of more the ties are those over folds
@@ -41,9 +40,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.put(row, 2, number)
         sheet.link(row, 2, f"instance_{number}")
         for place, column in enumerate(columns):
-            found = estimate(instance, column.side, column.name)
-            sheet.put(row, 3 + 2 * place, found.value, cells.metric_format(direction(instances, column.name)))
-            interval = "" if found.low is None or found.high is None else f"[{decimals(found.low)}, {decimals(found.high)}]"
+            test = estimate(instance, column.side, column.name)
+            sheet.put(row, 3 + 2 * place, test.value, cells.metric_format(direction(instances, column.name)))
+            interval = "" if test.low is None or test.high is None else f"[{decimals(test.low)}, {decimals(test.high)}]"
             sheet.put(row, 4 + 2 * place, interval, "", cells.INDENTED)
         validation = instance.over_folds(ranking.side, ranking.metric)["mean"]
         last = 3 + 2 * len(columns)
@@ -72,10 +71,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     _put_lines(sheet, 1, list(find_headline(instances)), widths, bold_first=True)
     clause = interval_clause(instances)
     chances = {
-        f"{column.title} {decimals(found.chance)}"
+        f"{column.title} {decimals(chance)}"
         for column in columns
         for instance in instances
-        if (found := estimate(instance, column.side, column.name)).chance is not None
+        if (chance := estimate(instance, column.side, column.name).chance) is not None
     }
     legend = [
         "Yellow: the instance that validation selects. Green: the best of a column (bold) and what may be as good.",
