@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import keras
 import numpy as np
+from keras import ops
 
 from architectures._layer_weights import weigh_layers
 from preprocessing.annotations.labels import count_frame_samples
@@ -34,7 +35,7 @@ CONSTANT_LAYERS = ("frontend", "normalization", "target_scaling")
 """The layers of a model that hold no weights of its network: constants, and the statistics of the fold's training items."""
 PREDICTION = "prediction"
 """The layer with the activation of the task."""
-PARTS_BEFORE = ("frontend", "layer_weights")
+PARTS_BEFORE = ("frontend", "normalization", "layer_weights")
 """The parts of a model ahead of its network that are models themselves."""
 
 
@@ -65,7 +66,7 @@ def build_model(
     """
     penalty = settings.regularization_lambda
     inputs, read = _read(store, settings)
-    hidden = _normalize(read, settings.normalization, lambda: _moments(store, settings, training_items, clips))
+    hidden = _normalize(read, settings, lambda: _moments(store, settings, training_items, clips))
     if settings.embedding_layer == "weighted" and store.description.embedder is not None:
         hidden = weigh_layers(hidden.shape[1:], store.description.embedder.n_layers)(hidden)
     form = input_form(hidden.shape[1:], settings.reshaping_type, settings.architecture)
@@ -169,12 +170,15 @@ def _moments(store: FeatureStore, settings: Settings, items: Collection[str], cl
     return store.moments(items, clips, settings=settings.feature_settings())
 
 
-def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Callable[[], Moments]) -> keras.KerasTensor:
+def _normalize(inputs: keras.KerasTensor, settings: Settings, read_moments: Callable[[], Moments]) -> keras.KerasTensor:
     """Scale the features to mean 0 and deviation 1, in float32 whatever the precision of the rest."""
+    normalization = settings.normalization
     if normalization == "none":
         return inputs
     if normalization == "per_item":  # they come scaled; the layer says where augmentation begins
         return keras.layers.Activation("linear", dtype="float32", name="normalization")(inputs)
+    if normalization == "per_clip" and settings.padding == "masked":
+        return _scale_masked_clips(inputs.shape[1:])(inputs)
     if normalization == "per_clip":
         axes = list(range(1, len(inputs.shape)))
         layer = keras.layers.LayerNormalization(
@@ -190,6 +194,19 @@ def _normalize(inputs: keras.KerasTensor, normalization: str, read_moments: Call
     outputs = layer(inputs)
     layer.set_weights([mean.astype(np.float32), variance.astype(np.float32)])
     return outputs
+
+
+def _scale_masked_clips(shape: tuple[int | None, ...]) -> keras.Model:
+    """Return the part of a model that scales each clip by itself, without the NaN behind its end, which stays."""
+    clips = keras.Input(shape)
+    axes = list(range(1, len(clips.shape)))
+    is_clip = ops.logical_not(ops.isnan(clips))
+    filled = ops.where(is_clip, clips, 0.0)  # ahead of all that has a gradient, which NaN would spoil
+    count = ops.sum(ops.cast(is_clip, "float32"), axes, keepdims=True)
+    centred = ops.where(is_clip, filled - ops.sum(filled, axes, keepdims=True) / count, 0.0)
+    variance = ops.sum(ops.square(centred), axes, keepdims=True) / count
+    scaled = ops.where(is_clip, centred / ops.sqrt(variance + _SMALLEST_DEVIATION**2), clips)
+    return keras.Model(clips, scaled, name="normalization")
 
 
 def _scale_back(outputs: keras.KerasTensor, scaling: TargetScaling) -> keras.KerasTensor:

@@ -5,6 +5,7 @@ import pytest
 from preprocessing import store
 from xval.base.errors import SettingsError
 from xval.models.build import build_model
+from xval.models.saved.load import read_keras_model
 
 RNG = np.random.default_rng(3)
 
@@ -52,6 +53,22 @@ def test_per_clip_scales_each_example_by_itself(small, build):
 
     assert scaled.mean(axis=(1, 2)) == pytest.approx(np.zeros(20), abs=1e-4)
     assert scaled.std(axis=(1, 2)) == pytest.approx(np.ones(20), abs=1e-3)
+
+
+def test_per_clip_does_not_hear_what_is_masked_behind_a_clip(small, build, tmp_path):
+    model = build(normalization="per_clip", architecture="lstm_attention", padding="masked")
+    clips = np.array(small.predictors("a"))
+    clips[:, 2:] = np.nan
+    alone = (clips[:, :2] - clips[:, :2].mean(axis=(1, 2), keepdims=True)) / clips[:, :2].std(axis=(1, 2), keepdims=True)
+    scaled = keras.ops.convert_to_numpy(model.get_layer("normalization")(clips))
+    assert scaled[:, :2] == pytest.approx(alone, abs=1e-3)
+    assert np.isnan(scaled[:, 2:]).all()
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    model.fit(clips, np.array(small.targets("a")), verbose=0)
+    model.save(tmp_path / "model.keras")
+    answers = read_keras_model(tmp_path / "model.keras").predict(clips, verbose=0)
+    assert np.isfinite(answers).all()
+    np.testing.assert_array_equal(answers, model.predict(clips, verbose=0))
 
 
 def test_training_leaves_the_statistics_alone(small, build):
