@@ -133,6 +133,21 @@ def test_page_table_audit_and_model_card_say_that_it_is_transductive(run):
     checked = " ".join(project.run_module("xval", "check", str(project.results)).stdout.split())
     assert "instance 1: each item, of any side, is scaled by its own clips without their labels (transductive)" in checked
 
+    fold = str(project.results / "instance_1" / "fold_1")
+    clip = str(project.folder / "audio" / "0_0.wav")
+    for command, returncode, why in (
+        (("explain", fold, clip), 2, "explanations are of single clips. Train with normalization=per_bin for them"),
+        (("export", fold, "--format", "onnx"), 1, "an export has no place for that. Train with normalization=per_bin"),
+    ):
+        refused = project.run_module("xval", *command)
+        assert refused.returncode == returncode
+        assert why in " ".join(refused.stderr.split())
+    model = f"{project.results}/instance_1/fold_{{fold}}/model.keras"
+    project.write_script({"architecture": "feature_combination", "models": (model,)}, num_experiment=2, **project.settings)
+    refused = project.run("--folds", "1")
+    assert refused.returncode == 2
+    assert "a combination hears features that are not scaled. Train that instance with normalization=per_bin" in refused.stderr
+
 
 @pytest.mark.parametrize(
     ("changes", "said"),
@@ -167,12 +182,12 @@ def diagnosed(in_process, eagerly, tones):
     return tones
 
 
-@pytest.mark.parametrize("how", ["mean", "vote"])
-def test_one_decision_for_each_speaker_is_what_figures_intervals_and_tables_are_of(diagnosed, how):
+@pytest.mark.parametrize(("how", "others"), [("mean", [{"architecture": "constant"}]), ("vote", [])])
+def test_one_decision_for_each_speaker_is_what_figures_intervals_and_tables_are_of(diagnosed, how, others):
+    page = "complete" if others else "none"
     diagnosed.write_script(
-        {"architecture": "knn", "n_neighbors": (3,)}, {"architecture": "logistic", "C": (1.0,)},
-        item_decision=how, num_folds=4, page="complete", **diagnosed.settings,
-    )  # fmt: skip
+        {"architecture": "knn", "n_neighbors": (3,)}, *others, item_decision=how, num_folds=4, page=page, **diagnosed.settings
+    )
     ended = diagnosed.run()
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "test item accuracy" in ended.stdout
@@ -195,6 +210,8 @@ def test_one_decision_for_each_speaker_is_what_figures_intervals_and_tables_are_
         np.sum(record["confusion_matrix"]["test"]) for (instance, _), record in diagnosed.records().items() if instance == 1
     )
     assert counted == 8
+    if not others:
+        return
     compared = " ".join(diagnosed.run_module("xval", "compare", str(diagnosed.results)).stdout.split())
     assert "of items" in compared
     latex = " ".join(diagnosed.run_module("xval", "report", str(diagnosed.results), "--latex").stdout.split())
@@ -233,18 +250,17 @@ def write_weights(project, values):
 @pytest.mark.usefixtures("in_process", "eagerly")
 def test_a_column_weighs_clips_in_the_training_loss_alone(project):
     network = {"architecture": "mlp", "n_units": (4,)}
+    project.write_script(network, {**network, "weight_column": "trust"}, num_epochs=1, page="none")
     losses = []
-    for values in (lambda _: 2.0, lambda number: 1.0 + 8 * (number % 3 == 0)):
+    for instances, values in ((("1", "2"), lambda _: 2.0), (("2",), lambda number: 1.0 + 8 * (number % 3 == 0))):
         write_weights(project, values)
-        project.write_script(network, {**network, "weight_column": "trust"}, num_epochs=1, overwrite_results=True)
-        ended = project.run("--folds", "1")
+        ended = project.run(*instances, "--folds", "1", "--overwrite")
         assert ended.returncode == 0, ended.stdout + ended.stderr
         records = project.records()
-        losses.append([records[instance, 1]["metrics"]["test"]["loss"] for instance in (1, 2)])
+        losses += [[records[instance, 1]["metrics"]["test"]["loss"] for instance in (1, 2)]]
 
     assert losses[0][0] == pytest.approx(losses[0][1], rel=1e-5)  # all weigh the same
-    assert losses[1][0] == losses[0][0]
-    assert losses[1][1] != pytest.approx(losses[1][0], rel=1e-3)
+    assert losses[1][1] != pytest.approx(losses[0][0], rel=1e-3)
 
     write_weights(project, lambda number: float(number))
     ended = project.run("2", "--overwrite")

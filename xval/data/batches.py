@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base.errors import SettingsError
 from xval.data.fold import Examples
 from xval.data.indexed import Indexed
 from xval.data.mixup import draw_pairs, mixed_labels, mixup_batch
@@ -55,9 +54,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         if balanced is not None and examples.lengths is not None:
-            raise SettingsError(
-                "sampling='balanced' needs examples of one length; set clip_length_s, example_length_s or crop_s."
-            )
+            raise ValueError("balanced: expected examples of one length, as all that train have")
         self._examples = examples
         self._balanced = balanced
         self._ahead = ReadAhead(examples.predictors, enabled=examples.is_streamed)

@@ -138,7 +138,8 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
 
     Raises:
         SettingsError: As `choose_clips`, or enrolment_s leaves an item no clip.
-        FoldsError: A side has no item left, or a label that is validated or tested is not trained.
+        FoldsError: A side has no item left, a label that is validated or tested is not trained, or enrolment_s leaves no clip
+            of a label to test.
     """
     original = clips[~clips["augmented"].astype(bool)]
     chosen, enrolment = choose_clips(settings, original), choose_enrolment(settings, original)
@@ -146,9 +147,10 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
     for side in SIDES:
         of_side = original[original["item"].isin(getattr(fold, side))]
         if side in chosen:
-            of_all, of_side = of_side, of_side[of_side["clip"].isin(chosen[side])]
-            if side in enrolment:
-                _refuse_short(fold, side, of_all[of_all["clip"].isin(enrolment[side])], of_side, settings)
+            enrolled = of_side[of_side["clip"].isin(enrolment.get(side, ()))]
+            of_side = of_side[of_side["clip"].isin(chosen[side])]
+            if len(enrolled):
+                _check_enrolment(fold, side, enrolled, of_side, settings)
         names: list[list[str]] = [[]] * len(of_side)
         if settings.task.deals_classes:
             names = labels_of(of_side["label"], settings.task.corpus_type)
@@ -196,8 +198,8 @@ def _order(labels: Mapping[str, set[str]], seed: int) -> list[str]:
     return [*first, *waiting]
 
 
-def _refuse_short(fold: Fold, side: str, enrolled: "pd.DataFrame", counted: "pd.DataFrame", settings: Settings) -> None:
-    """Refuse items of which all clips are needed to scale them."""
+def _check_enrolment(fold: Fold, side: str, enrolled: "pd.DataFrame", counted: "pd.DataFrame", settings: Settings) -> None:
+    """Refuse items of which all clips are needed to scale them, and an enrolment that takes all clips of a label."""
     seconds = enrolled[~enrolled["item"].isin(counted["item"])].groupby("item")["duration_s"].sum()
     if len(seconds):
         listed = shorten([f"{item} ({in_all_s:.3g} s in all)" for item, in_all_s in seconds.items()], 5)
@@ -206,6 +208,14 @@ def _refuse_short(fold: Fold, side: str, enrolled: "pd.DataFrame", counted: "pd.
             "that make up so many seconds scale a speaker, and the others are tested. Set fewer seconds, or leave such items "
             f"out by {'test' if side == 'test' else 'train'}_where."
         )
+    if side == "test" and settings.task.deals_classes:
+        heard, tested = (set().union(*labels_of(clips["label"], settings.task.corpus_type)) for clips in (enrolled, counted))
+        if lost := sorted(heard - tested):
+            raise FoldsError(
+                f"fold {fold.number}: enrolment_s={settings.enrolment_s:g} leaves no clip of {', '.join(lost)} to test: the "
+                "first clips of each speaker, in the order of their names, are of these labels. Set fewer seconds, or give the "
+                "clips names in the order in which they were recorded."
+            )
 
 
 def _read_clips(corpus_folder: Path) -> "pd.DataFrame":

@@ -88,6 +88,18 @@ def epochs_of(data, n_epochs, *, seed=5, batch_size=2, **options):
     return epochs
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, CROP, {"example_length_s": 0.01}, {"clip_length_s": 0.01}, {**CROP, "example_length_s": 0.01}]
+)
+def test_examples_that_train_have_one_length_so_that_classes_may_be_drawn_equally_often(waveforms, changes):
+    data = load(waveforms, **changes)
+
+    (epoch,) = epochs_of(data, 1, targets=data.training.targets, balanced=data.training.targets)
+
+    counts = np.bincount(np.concatenate([targets for _, targets in epoch]))
+    assert counts.max() - counts.min() <= 1
+
+
 # crops
 
 

@@ -60,6 +60,26 @@ def test_conditions_leave_out_items_without_a_clip_and_name_them(make_settings, 
     )
 
 
+def test_an_enrolment_leaves_each_speaker_and_each_label_a_clip_to_test(make_settings, clips) -> None:
+    def part(table, enrolment_s):
+        settings = make_settings(normalization="per_item", enrolment_s=enrolment_s)
+        return choose_clips(settings, table), part_of_fold(FOLD, settings, table, 1)
+
+    timed = pd.concat([clips.assign(duration_s=1.0), clips.assign(clip=clips["clip"] + "x", duration_s=2.0)])
+    timed = timed.sort_values(["item", "clip"], ignore_index=True)  # of each item a for 1 and 2 s, b for 1 and 2 s
+
+    chosen, whole = part(timed, 0.5)
+    assert whole == FOLD
+    assert "training" not in chosen
+    assert chosen["test"] == chosen["validation"] == set(timed["clip"]) - {f"{item}_0" for item in ITEMS}
+    with pytest.raises(FoldsError, match=r"fold 1: enrolment_s=2 leaves no clip of a to test: the first clips of each speaker"):
+        part(timed, 2)
+    with pytest.raises(SettingsError, match=r"enrolment_s=5 leaves no clip for validation of s12 \(6 s in all\), s13"):
+        part(timed, 5)
+    with pytest.raises(SettingsError, match="the clips have no length in seconds"):
+        part(timed.assign(duration_s=float("nan")), 1)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [

@@ -40,6 +40,15 @@ def test_the_card_says_that_the_model_is_untested_and_what_the_folds_expect(tmp_
     assert "a \\| b" in card
     assert "- Input: audio of any rate, which the model hears at 16000 Hz" in card
 
+    assert "scaled" not in card
+    for enrolment_s, sentence in (
+        (None, "- Features were scaled for each patient by its own clips, of tested ones too, without labels (transductive"),
+        (10, "those of a tested patient by its first clips of at least 10 s together, which are not tested themselves"),
+    ):
+        scaled = make_settings(dataset="demo", normalization="per_item", enrolment_s=enrolment_s)
+        write_card(tmp_path, record, scaled, item_word="patient")
+        assert sentence in (tmp_path / CARD_NAME).read_text(encoding="utf-8")
+
     write_card(tmp_path, record | {"store": "custom"}, make_settings(dataset="arrays"))
 
     assert " Hz" not in (tmp_path / CARD_NAME).read_text(encoding="utf-8")

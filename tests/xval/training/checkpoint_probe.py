@@ -33,7 +33,7 @@ probe["INSTANCES"].update({
     11: EVERYTHING,
     12: probe["INSTANCES"][1] | {"schedule": "cosine", "warmup_epochs": 1},  # an initial model, frozen blocks, rates by block
     13: {"architecture": "mlp", "dropout": 0.5, "precision": "mixed_float16", "optimizer": "nadam", "patience": 1},
-    14: {"architecture": "mlp", "dropout": 0.5},  # a trial
+    14: {"architecture": "mlp", "dropout": 0.5, "sampling": "balanced"},  # a trial
     15: EVERYTHING | {"augment_mixup": 0.0},  # as epochs run on a GPU
 })  # fmt: skip
 N_EPOCHS = 5
