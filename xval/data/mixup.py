@@ -20,7 +20,8 @@ def mixup_batch(
 
     The share is drawn from Beta(alpha, alpha) for each example, as the method is written (Zhang et al., mixup: beyond empirical
     risk minimization, ICLR 2018, eq. 1); the code of its authors draws one per batch, which makes noisier steps. Partners are a
-    random permutation of the batch, as in that code. Predictors, targets and weights are mixed by the same share.
+    random permutation of the batch, as in that code. Predictors, targets and weights are mixed by the same share. Where padding
+    is masked, the longer of the two clips goes on alone behind the end of the shorter one.
 
     Args:
         predictors: float32 (n_examples, ...).
@@ -33,7 +34,11 @@ def mixup_batch(
         Predictors, targets and weights as new arrays of the same shapes and types.
     """
     partners, shares = draw_pairs(len(predictors), rng, alpha)
-    return mixed(predictors, partners, shares), *mixed_labels(targets, weights, partners, shares)
+    mixture = mixed(predictors, partners, shares)
+    if np.isnan(mixture).any():
+        others = predictors[partners]
+        mixture = np.where(np.isnan(others), predictors, np.where(np.isnan(predictors), others, mixture))
+    return mixture, *mixed_labels(targets, weights, partners, shares)
 
 
 def draw_pairs(n_examples: int, rng: np.random.Generator, alpha: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xval.data.mixup import mixup_batch
+from xval.data.mixup import draw_pairs, mixup_batch
 
 N_EXAMPLES = 2000
 ONE_HOT = np.eye(N_EXAMPLES, dtype=np.float32)  # each example a class of its own: the shares can be read from the targets
@@ -61,3 +61,15 @@ def test_the_same_generator_gives_the_same_batch():
 def test_class_numbers_are_refused():
     with pytest.raises(TypeError, match=r"one-hot targets or numbers as floats; received int64 \(3,\)"):
         mix(np.zeros((3, 2), np.float32), np.arange(3))
+
+
+def test_the_longer_clip_goes_on_alone_where_padding_is_masked():
+    ends = np.array([2, 5, 4, 3])
+    clips = np.where(np.arange(6) < ends[:, np.newaxis], 1.0 + np.arange(4)[:, np.newaxis], np.nan).astype(np.float32)
+    mixed, _, _ = mixup_batch(clips, np.eye(4, dtype=np.float32), None, np.random.default_rng(2), 0.5)
+    partners = draw_pairs(4, np.random.default_rng(2), 0.5)[0]
+    assert (partners != np.arange(4)).any()
+    assert np.isfinite(mixed).sum(axis=1).tolist() == np.maximum(ends, ends[partners]).tolist()
+    for number, partner in enumerate(partners):
+        longer = max(number, partner, key=ends.__getitem__)
+        assert (mixed[number, min(ends[number], ends[partner]) : ends[longer]] == 1 + longer).all()
