@@ -13,6 +13,8 @@ from preprocessing.features import extract
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 
+_MOST_LENGTHS = 16
+
 
 @dataclass(frozen=True)
 class ClipExamples:
@@ -103,10 +105,30 @@ def mark_padding(
         end_s: float64 (n_examples,), where it ends, without padding; NaN of arrays of a script, which are not marked.
         settings: ``padding`` and what says how long a frame is; stretched clips have no padding.
     """
-    if settings.padding == "masked" and settings.stretch_frames is None and np.isfinite(end_s).all():
-        n_samples = np.rint((end_s - start_s) * settings.sample_rate_hz).astype(np.int64)
-        n_frames = np.maximum(1, count_frames(n_samples, settings))
+    n_frames = count_unpadded(start_s, end_s, settings)
+    if n_frames is not None:
         predictors[np.arange(predictors.shape[1]) >= n_frames[:, np.newaxis]] = np.nan
+
+
+def count_unpadded(
+    start_s: NDArray[np.float64], end_s: NDArray[np.float64], settings: FeatureSettings
+) -> NDArray[np.int64] | None:
+    """Return how many frames of each example no padding is, int64 (n_examples,); None: none is marked, see `mark_padding`."""
+    if settings.padding != "masked" or settings.stretch_frames is not None or not np.isfinite(end_s).all():
+        return None
+    n_samples = np.rint((end_s - start_s) * settings.sample_rate_hz).astype(np.int64)
+    return np.maximum(1, count_frames(n_samples, settings))
+
+
+def few_lengths(lengths: ArrayLike, full: int) -> NDArray[np.int64]:
+    """Return lengths rounded up to one of at most 16 of equal steps, so that a backend that compiles for each shape compiles rarely.
+
+    Args:
+        lengths: int, of clips without their padding.
+        full: Length to which clips are padded; none is longer.
+    """
+    step = -(-full // _MOST_LENGTHS)
+    return np.minimum(-(-np.asarray(lengths, np.int64) // step) * step, full)
 
 
 def lost_samples(n_samples: ArrayLike, settings: FeatureSettings, n_clip_samples: int | None) -> NDArray[np.int64]:

@@ -126,10 +126,10 @@ def example_shape(store: FeatureStore, settings: FeatureSettings) -> tuple[int |
 
     Returns:
         As stored; behind a front end (n_frames, n_bins), without one (n_samples, 1). The first is None where clips of different
-        lengths are tested.
+        lengths are tested, or padding is masked, and batches are cut to their longest clip.
     """
     if not store.is_waveform:
-        return store.example_shape
+        return (None, *store.example_shape[1:]) if settings.padding == "masked" else store.example_shape
     length = example_lengths(store, settings).of_model
     if settings.frontend == "none":
         return (length, 1)

@@ -27,7 +27,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame. Keras
             divides a loss by all frames; weights of frames are scaled to the mean 1, for a mean over the frames that count.
         shuffle_seed: Shuffle anew for each epoch with this seed, and draw crops; None: keep the order, but batch examples of
-            one length with each other.
+            one length with each other. Where padding is masked, batches are of examples of like length, see `of_like_length`,
+            and cut to the longest of them.
         balanced: int64 (n_examples,), the class of each example: an epoch draws all classes equally often, as `balanced_order`
             does; None: it has each example once.
         mixup: Parameter of the beta distribution that mixes training examples; None: none are mixed. Targets are one-hot or
@@ -67,7 +68,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._constant = constant
         self._epoch = 0
         self.seconds = 0.0
-        self._batches = in_batches(np.arange(len(examples)), examples.lengths, batch_size)
+        self._masked_lengths = examples.masked_lengths
+        self._batches = self._in_batches(np.arange(len(examples)), None)
 
     @property
     def batch_size(self) -> int:
@@ -99,7 +101,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
                 rng = np.random.default_rng([self._shuffle_seed, self._epoch])
                 everything = len(self._examples)
                 order = rng.permutation(everything) if self._balanced is None else balanced_order(self._balanced, rng)
-                self._batches = in_batches(order, self._examples.lengths, self._batch_size)
+                self._batches = self._in_batches(order, rng)
                 self._examples.begin_epoch(rng)
                 self._scale = _mean_of_frames(self._weights)
 
@@ -115,9 +117,16 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         with self.timed():
             return self._batch(index)
 
+    def _in_batches(self, order: NDArray[np.int64], rng: np.random.Generator | None) -> list[NDArray[np.int64]]:
+        if self._masked_lengths is None:
+            return in_batches(order, self._examples.lengths, self._batch_size)
+        return of_like_length(order, self._masked_lengths, self._batch_size, rng)
+
     def _batch(self, index: int) -> tuple[NDArray[Any], ...]:
         positions = self._batches[index]
         predictors = self._ahead.predictors(self._batches, index)
+        if self._masked_lengths is not None:
+            predictors = predictors[:, : self._masked_lengths[positions].max()]
         targets, weights = self._labels(positions)
         if self._mixup is not None and targets is not None:
             predictors, targets, weights = mixup_batch(predictors, targets, weights, self._draws(index), self._mixup)
@@ -230,3 +239,30 @@ def in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batc
     groups = [order] if lengths is None else [order[lengths[order] == length] for length in np.unique(lengths)]
     cut = [[group[first : first + batch_size] for first in range(0, len(group), batch_size)] for group in groups]
     return [batch for turn in zip_longest(*cut) for batch in turn if batch is not None]
+
+
+def of_like_length(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator | None
+) -> list[NDArray[np.int64]]:
+    """Cut an order of examples into batches of examples of like length, as many as without a look at lengths.
+
+    Args:
+        order: Positions of examples, int64 (n_positions,); those of one length keep it.
+        lengths: Length of each example of the side, int64 (n_examples,).
+        batch_size: Examples per batch; one batch may have fewer.
+        rng: Draws which batch that is, and the order of the batches; None: the last, and the shortest examples come first.
+
+    Where there are batches of several lengths, the first two differ, because Keras judges by them whether shapes do.
+    """
+    sizes = [min(batch_size, len(order) - first) for first in range(0, len(order), batch_size)]
+    if rng is not None:
+        sizes = rng.permutation(sizes).tolist()
+    from_short_to_long = order[np.argsort(lengths[order], kind="stable")]
+    batches = np.split(from_short_to_long, np.cumsum(sizes, dtype=np.int64))[: len(sizes)]
+    if rng is not None:
+        batches = [batches[number] for number in rng.permutation(len(batches))]
+    longest = [int(lengths[batch].max()) for batch in batches]
+    other = next((number for number, length in enumerate(longest) if length != longest[0]), None)
+    if other is not None:
+        batches.insert(1, batches.pop(other))
+    return batches

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.features.windows import mark_padding
+from preprocessing.features.windows import count_unpadded, few_lengths, mark_padding
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
 from xval.data.indexed import Indexed, in_stretches, stretches
@@ -37,6 +37,8 @@ class StoredExamples:
     Attributes:
         table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
         targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
+        masked_lengths: Length to which each example can be cut, because NaN alone follows, one of few, int64 (n_examples,);
+            None: to no other.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class StoredExamples:
         self._held = held
         self._files = StoreFiles(store, scaling)
         self._shape = store.example_shape
+        n_frames = None if settings is None else count_unpadded(*self._bounds, settings)
+        self.masked_lengths = None if n_frames is None else few_lengths(n_frames, self._shape[0])
         self._item_of = np.searchsorted(np.array(self._items, dtype=object), self.table["item"].to_numpy(dtype=object))
         self._row_of = self.table["row"].to_numpy(dtype=np.int64)
         self.targets = self._gather_targets(store if held is None else held)
@@ -191,6 +195,13 @@ class WaveformExamples:
         if self._length is not None:
             return None
         return np.array([whole_length(int(n), self._lengths.n_shortest) for n in self._end - self._begin], np.int64)
+
+    @property
+    def masked_lengths(self) -> NDArray[np.int64] | None:
+        """As of `StoredExamples`."""
+        if self._length is None or not self._lengths.is_masked:
+            return None
+        return few_lengths(np.minimum(self._end - self._begin, self._length), self._length)
 
     def begin_epoch(self, rng: np.random.Generator) -> None:
         """Draw where each crop of an epoch begins."""

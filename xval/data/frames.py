@@ -130,6 +130,8 @@ class FrameExamples:
         """None: all examples have one shape."""
         return
 
+    masked_lengths = lengths
+
     def begin_epoch(self, rng: np.random.Generator) -> None:
         """Draw where each sequence of an epoch begins; `targets` and `weights` follow in place."""
         if self._random:

@@ -16,7 +16,7 @@ from architectures._layer_weights import weigh_layers
 from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
-from preprocessing.store.waveforms import example_lengths, waveform_moments
+from preprocessing.store.waveforms import example_lengths, example_shape, waveform_moments
 from xval.backend.torch_module import check_torch_modules
 from xval.base import user_code
 from xval.base.errors import SettingsError
@@ -143,10 +143,10 @@ def count_parameters(model: keras.Model) -> int:
 
 def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Return the input of the model, and the features, which a front end makes of samples."""
-    if not store.is_waveform:
-        inputs = keras.Input(store.example_shape, name="features")
-        return inputs, inputs
     chosen = settings.feature_settings()
+    if not store.is_waveform:
+        inputs = keras.Input(example_shape(store, chosen), name="features")
+        return inputs, inputs
     if settings.frames:
         inputs = keras.Input(
             (settings.sequence_frames, count_frame_samples(settings.label_frame_s, settings.sample_rate_hz)), name="samples"

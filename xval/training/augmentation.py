@@ -263,8 +263,14 @@ def _check_axes(example_shape: tuple[int | None, ...]) -> None:
         raise SettingsError(f"examples have the axes {example_shape}; only (frames, bins) can be augmented. Set to 0: {keys}.")
 
 
+def check_sizes(model: keras.Model, example_shape: tuple[int | None, ...]) -> None:
+    """Refuse masks and shifts in a model of `augmented` that could leave nothing of an example of this shape."""
+    for layer in model.layers:
+        if isinstance(layer, TrainingAugmentation):
+            _check_size(layer, example_shape)
+
+
 def _check_size(augmentation: TrainingAugmentation, example_shape: tuple[int | None, ...]) -> None:
-    """Refuse masks and shifts that could leave nothing of an example."""
     _check_axes(example_shape)
     for (unit, (number_key, width_key, shift_key)), size in zip(_KEYS.items(), example_shape, strict=True):
         (n_masks, widest), furthest = augmentation.masks[unit], augmentation.shifts[unit]

@@ -1,18 +1,23 @@
 """padding = masked: NaN stands behind the end of each clip, counts in no statistics, and stays where it is in training."""
 
+from importlib import import_module
+
 import keras
 import numpy as np
 import pytest
 
+from architectures._masked_pooling import pool_frames, split_padding
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.features.windows import mark_padding
+from preprocessing.features.windows import few_lengths, mark_padding
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.config_file import read_section
+from xval.data.batches import Batches, of_like_length
 from xval.data.examples import StoredExamples
 from xval.data.item_scaling import scale_items
 from xval.data.store_memory import HeldStore
 from xval.folds.plan import Fold
+from xval.models.predict import predict
 from xval.reuse.inference.inputs import Inputs
 from xval.reuse.inference.item_scaling import scaled
 from xval.training.augmentation import TrainingAugmentation
@@ -89,3 +94,58 @@ def test_augmentation_leaves_the_ends_where_they_are() -> None:
 def test_features_without_frames_have_no_marks() -> None:
     with pytest.raises(ValueError, match="padding=masked marks the ends"):
         settings_with(features="waveform", frontend="logmel")
+
+
+@pytest.mark.parametrize("n_examples", [0, 5, 64, 70])
+def test_batches_of_like_length_hold_each_example_once_and_are_as_many_as_without(n_examples: int) -> None:
+    lengths = few_lengths(np.random.default_rng(1).integers(290, 529, n_examples), 528)
+    order = np.random.default_rng(2).permutation(n_examples)
+    batches, again, others = (of_like_length(order, lengths, 16, np.random.default_rng(seed)) for seed in (3, 3, 4))
+
+    assert sorted(np.concatenate([*batches, np.empty(0, int)]).tolist()) == list(range(n_examples))
+    assert sorted(map(len, batches), reverse=True) == [16] * (n_examples // 16) + [n_examples % 16] * bool(n_examples % 16)
+    assert [batch.tolist() for batch in batches] == [batch.tolist() for batch in again]
+    if n_examples > 16:
+        assert [batch.tolist() for batch in batches] != [batch.tolist() for batch in others]
+        first, second = (lengths[batch].max() for batch in batches[:2])
+        assert first != second  # as Keras has to see
+        by_batch = sorted((lengths[batch].min(), lengths[batch].max()) for batch in batches)
+        assert all(longest <= shortest for (_, longest), (shortest, _) in zip(by_batch, by_batch[1:], strict=False))
+
+
+@pytest.mark.parametrize("full", [1, 9, 16, 528])
+def test_lengths_are_few_and_cut_nothing(full: int) -> None:
+    lengths = np.arange(1, full + 1)
+    few = few_lengths(lengths, full)
+
+    assert len(set(few.tolist())) <= 16
+    assert (few >= lengths).all()
+    assert few.max() == full
+
+
+def test_batches_are_cut_to_their_longest_clip_and_answers_are_those_of_full_padding(store) -> None:
+    sides = {length: StoredExamples(store, ("a", "b"), augmented=False, settings=settings_with()) for length in ("cut", "full")}
+    sides["full"].masked_lengths = None
+    assert sides["cut"].masked_lengths.tolist() == [4, 9, 8]
+    batches = Batches(sides["cut"], 1)
+    assert [batches[number][0].shape[1] for number in range(3)] == [4, 8, 9]
+
+    keras.utils.set_random_seed(1)
+    network = import_module("architectures.lstm_attention").build((None, 2), (3,), n_units=4)
+    answers = {length: predict(network, examples, 2) for length, examples in sides.items()}
+    np.testing.assert_allclose(answers["cut"], answers["full"], atol=1e-5)
+
+
+def test_training_takes_batches_of_several_lengths_and_the_same_ones_again(store) -> None:
+    histories = []
+    for _ in range(2):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((None, 2))
+        pooled = pool_frames(*split_padding(inputs), "mean")
+        network = keras.Model(inputs, keras.layers.Dense(3)(pooled))
+        network.compile("sgd", "mse", jit_compile=False)
+        examples = StoredExamples(store, ("a", "b"), augmented=False, settings=settings_with())
+        batches = Batches(examples, 1, targets=np.ones((3, 3), np.float32), shuffle_seed=5)
+        histories.append(network.fit(batches, epochs=2, shuffle=False, verbose=0).history["loss"])
+    assert np.isfinite(histories[0]).all()
+    assert histories[0] == histories[1]

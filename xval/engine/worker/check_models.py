@@ -68,7 +68,7 @@ def _check_model(job: Job) -> int:
     from xval.models.build import build_model
     from xval.models.residual import with_residual
     from xval.models.transfer import freeze_blocks, start_from
-    from xval.training.augmentation import augmented
+    from xval.training.augmentation import augmented, check_sizes
     from xval.training.built_twice import weights_from_elsewhere
 
     build = partial(build_model, job.settings, job.options, store, store.items)
@@ -86,6 +86,9 @@ def _check_model(job: Job) -> int:
     if store.is_waveform and job.settings.frames is None:
         example_shape = (example_lengths(store, job.settings.feature_settings()).training,)
         _check_crop(model, *example_shape)
+    elif None in example_shape:  # padding = masked: batches are cut to their longest clip
+        example_shape = store.example_shape
+        check_sizes(fitted_model, example_shape)
     n_outputs = int(model.output_shape[-1])
     _check_end(model, example_shape, job.settings)
     return n_outputs

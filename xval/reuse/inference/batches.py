@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.features.windows import few_lengths
 from xval.reuse.inference.inputs import Inputs
 
 Answered: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32] | None]
@@ -68,7 +69,7 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterato
     batch_values, batch_novelty = [], []
     for first in range(0, len(predictors), _BATCH_SIZE):
         rows = slice(first, first + _BATCH_SIZE)
-        batch = predictors[rows]
+        batch = _cut_padding(predictors[rows])
         of_batch = None if basic is None else _filled(basic[rows])
         filled, lengths_s = _filled(batch), _filled(durations_s[rows])
         outputs, novelties = zip(*(answer(filled, of_batch, lengths_s) for answer in answers), strict=True)
@@ -85,6 +86,13 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterato
         inputs = replace(piece, predictors=np.empty(0, np.float32), basic=None)
         yield number, Answers(inputs, of_source, novelty[:, first:stop])
         first = stop
+
+
+def _cut_padding(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a batch cut to its longest clip, where NaN stands behind the ends of clips (padding = masked)."""
+    is_frame = ~np.isnan(batch).all(axis=(0, *range(2, batch.ndim)))
+    n_frames = int(np.flatnonzero(is_frame).max(initial=0)) + 1
+    return batch[:, : few_lengths(n_frames, batch.shape[1])] if n_frames < batch.shape[1] else batch
 
 
 def _filled(batch: NDArray[Any]) -> NDArray[Any]:
