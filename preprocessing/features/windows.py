@@ -121,7 +121,7 @@ def count_unpadded(
 
 
 def few_lengths(lengths: ArrayLike, full: int) -> NDArray[np.int64]:
-    """Return lengths rounded up to one of at most 16 of equal steps, so that a backend that compiles for each shape compiles rarely.
+    """Return lengths rounded up to one of at most 16, in equal steps: a backend that compiles for each shape compiles rarely.
 
     Args:
         lengths: int, of clips without their padding.

@@ -1,6 +1,7 @@
 """padding = masked: NaN stands behind the end of each clip, counts in no statistics, and stays where it is in training."""
 
 from importlib import import_module
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -110,7 +111,7 @@ def test_batches_of_like_length_hold_each_example_once_and_are_as_many_as_withou
         first, second = (lengths[batch].max() for batch in batches[:2])
         assert first != second  # as Keras has to see
         by_batch = sorted((lengths[batch].min(), lengths[batch].max()) for batch in batches)
-        assert all(longest <= shortest for (_, longest), (shortest, _) in zip(by_batch, by_batch[1:], strict=False))
+        assert all(longest <= shortest for (_, longest), (shortest, _) in pairwise(by_batch))
 
 
 @pytest.mark.parametrize("full", [1, 9, 16, 528])
