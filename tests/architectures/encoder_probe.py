@@ -21,9 +21,11 @@ import transformers
 from preprocessing import store
 from preprocessing.embeddings.families.transformers import load_frames
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.windows import few_lengths
 from preprocessing.store.waveforms import make_moments
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.config_file import read_section
+from xval.data.batches import of_like_length
 from xval.engine.worker.run import run_job
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
@@ -130,9 +132,11 @@ def loop_by_hand(
     model.train()
     means, n_steps = [], 0
     for epoch in range(2):
-        order = np.random.default_rng([seed, epoch]).permutation(len(clips))
+        rng = np.random.default_rng([seed, epoch])
+        lengths = few_lengths([len(clip) for clip in clips], padded.shape[1])
+        batches = of_like_length(rng.permutation(len(clips)), lengths, BATCH, rng)
         sums = []
-        loader = torch.utils.data.DataLoader([order[first : first + BATCH] for first in range(0, len(clips), BATCH)], None)
+        loader = torch.utils.data.DataLoader(batches, None)
         for rows in loader:
             hidden, n_frames = frames_by_library(family, model, extractor, [clips[row] for row in rows])
             counts = (torch.arange(hidden.shape[1]) < torch.tensor(n_frames)[:, None]).float()[:, :, None]
