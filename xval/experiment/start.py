@@ -92,7 +92,7 @@ def _climb(
     declaration: Declaration, overrides: Mapping[str, object], console: Console, limit: TimeLimit
 ) -> tuple[list[int], list[EndedRun]]:
     """Run the steps until the time is up; return the instances that are left, and how the others ended but for refused ones."""
-    left, runs, n_steps = sorted(declaration.instances), list[EndedRun](), len(declaration.instances)
+    left, runs, n_steps, fault = sorted(declaration.instances), list[EndedRun](), len(declaration.instances), ""
     try:
         while left and not limit.is_over:
             step = f"\nStep {n_steps - len(left) + 1} of {n_steps}: {_named(declaration, left[:1])}"
@@ -100,6 +100,9 @@ def _climb(
             try:
                 runs += filter(None, [run_jobs(declaration, RunRequest(left[:1], overrides), console)])
             except UsageError as error:
+                if not runs and str(error) == fault:  # of all steps, as of the folds or of another script at work
+                    raise
+                fault = str(error)
                 console.print(f"Left out: {error}", style="red", soft_wrap=True, markup=False)
             left.pop(0)
     except KeyboardInterrupt:

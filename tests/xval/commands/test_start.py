@@ -14,6 +14,7 @@ import soundfile
 from preprocessing import store
 from preprocessing.console import make_console
 from preprocessing.corpus import open_corpus
+from preprocessing.quality.foldable import Verdict
 from xval.__main__ import main
 from xval.base.errors import CorpusError, SettingsError
 from xval.experiment import ladder, start
@@ -21,6 +22,7 @@ from xval.experiment.run import EndedRun
 from xval.experiment.start import StartRequest
 from xval.experiment.time_limit import time_limit
 from xval.results.folder import ExperimentFolder
+from xval.settings.resolve import resolve
 
 STEPS = [
     {"architecture": "constant", "comment_1": "the most frequent class"},
@@ -168,6 +170,30 @@ def test_names_of_files_say_the_class_where_no_folder_does(study):
     main(["start", "words", "--label-pattern", "(low|high)_", "--item-pattern", "_([a-d])_", "--minutes", "0"])
     clips = open_corpus("words", Path("data")).index
     assert (set(clips["label"]), set(clips["item"])) == ({"low", "high"}, set("abcd"))
+
+
+def test_a_fault_of_all_steps_is_said_and_ends_the_command(study, capfd):
+    main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    script = study / "experiments" / "start_words.py"
+    script.write_text(script.read_text().replace("num_folds=4", "num_folds=9"))
+    assert main(["start", "words"]) == 2
+    printed = capfd.readouterr()
+    assert printed.err.startswith("error: num_folds=9 is more than the 4 items of the corpus")
+    assert printed.out.count("Left out") == 1
+
+
+def test_the_steps_of_numbers_are_instances_that_can_be_run(project, monkeypatch):
+    monkeypatch.setattr(ladder, "_is_here", lambda _: False)
+    monkeypatch.chdir(project.folder)
+    of_arrays = open_corpus("toy", project.folder / "data")
+    index = of_arrays.index.assign(sample_rate_hz=8000)
+    of_audio = replace(of_arrays, corpus="table", index=index, task_type="regression")
+    monkeypatch.setattr(ladder, "judge_folds", lambda *_: Verdict())
+    ladder.write_ladder(Path("experiments/start_numbers.py"), of_audio, 3)
+
+    instances = resolve(ladder.read_ladder(Path("experiments/start_numbers.py")))
+
+    assert [instance.settings.architecture for instance in instances] == ["constant", "ridge", "svr", "cnn_small"]
 
 
 def test_two_folders_whose_names_end_differently_are_two_corpora(study):
