@@ -21,6 +21,7 @@ from preprocessing.parallel import Progress, count_cores
 from xval.answers.figure_text import Estimate, estimate
 from xval.answers.read import read_instances
 from xval.base.errors import CorpusError, SettingsError, counted
+from xval.experiment.cross_validate import choose_number
 from xval.experiment.declare import Experiment
 from xval.jobs.other_script import OF_ANY_SCRIPT
 from xval.results.folder import ExperimentFolder
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from xval.settings.schema import Settings
 
 _FEWEST = 2
-_INSTANCE = 1
 
 
 def cross(
@@ -96,7 +96,7 @@ def as_matrix(table: pd.DataFrame) -> pd.DataFrame:
 
 def _resolve(dataset: str, parameters: Mapping[str, object]) -> "Settings":
     shared, own = {"dataset": dataset, **_of_experiment(parameters)}, _of_instance(parameters)
-    return resolve(Declaration("cross", "", OF_ANY_SCRIPT, shared, {_INSTANCE: own}))[0].settings
+    return resolve(Declaration("cross", "", OF_ANY_SCRIPT, shared, {1: own}))[0].settings
 
 
 def _common_labels(corpora: Mapping[str, Corpus], console: "Console") -> list[str]:
@@ -113,7 +113,8 @@ def _common_labels(corpora: Mapping[str, Corpus], console: "Console") -> list[st
         if lost := sorted(of_corpus - set(common)):
             n_clips = int(_labelled(corpora[name])["label"].isin(lost).sum())
             console.print(
-                f"{name}: {n_clips} clips are left out, whose labels not all corpora have: {', '.join(lost)}.", markup=False
+                f"{name}: without {counted(n_clips, 'clip')} whose labels not all corpora have: {', '.join(lost)}.",
+                markup=False,
             )
     console.print(f"Labels: {', '.join(common)}.", markup=False)
     return common
@@ -129,14 +130,17 @@ def _train(
     name: str, parameters: Mapping[str, object], corpus: Corpus, common: list[str], *, quiet: bool
 ) -> "tuple[InstanceResults, Path]":
     """Return the cross-validated instance of a corpus and its final model; what is finished is kept."""
-    experiment = Experiment(OF_ANY_SCRIPT, dataset=name, **_of_experiment(parameters))
+    shared: dict[str, object] = {"dataset": name, **_of_experiment(parameters)}
     part = {}
     if set(corpus.index["label"]) > set(common):
         part = dict.fromkeys(("train_where", "test_where"), f"label in {tuple(common)!r}")
-    experiment[_INSTANCE] = _of_instance(parameters) | part
-    results = experiment.run(quiet=quiet)
-    model_path = results.refit(_INSTANCE, quiet=quiet)
-    return read_instances(ExperimentFolder(results.folder), [_INSTANCE])[0], model_path
+    own = _of_instance(parameters) | part
+    number = choose_number(shared, own, refit=True)
+    experiment = Experiment(OF_ANY_SCRIPT, **shared)
+    experiment[number] = own
+    results = experiment.run(number, quiet=quiet)
+    model_path = results.refit(number, quiet=quiet)
+    return read_instances(ExperimentFolder(results.folder), [number])[0], model_path
 
 
 def _of_experiment(parameters: Mapping[str, object]) -> dict[str, object]:

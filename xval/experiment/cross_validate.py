@@ -128,7 +128,7 @@ def cross_validate(
         shared |= {"dataset": store.folder.parent.parent.name, "task_type": store.task_type}
     first = {key: own[key] for key in ("architecture",) if key in own}
     own.setdefault("comment_1", comment_of(first | own))
-    number = _choose_number(shared, own, refit=refit)
+    number = choose_number(shared, own, refit=refit)
     experiment = Experiment(OF_ANY_SCRIPT, **shared)
     experiment[number] = own
     results = experiment.run(quiet=quiet)
@@ -147,7 +147,7 @@ def _declare(dataset: str, shared: Mapping[str, object], instances: dict[int, di
     return Declaration("cross_validate", "", OF_ANY_SCRIPT, parameters, instances)
 
 
-def _choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit: bool) -> int:
+def choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit: bool) -> int:
     """Return the number of the instance that has these parameters already, or the next one.
 
     With `refit` it is refused where no final model can be trained.

@@ -52,7 +52,7 @@ def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross)
     assert (table["n_items"] == 6).all()
     assert (table["n_clips"] == 48).all()
     assert table["chance"].tolist() == pytest.approx([0.5] * 4)
-    assert "one: 24 clips are left out, whose labels not all corpora have: c." in ended.stderr
+    assert "one: without 24 clips whose labels not all corpora have: c." in ended.stderr
     files = sorted(Path("results/cross/one/experiment_1/instance_1").glob("fold_*/predictions.parquet"))
     within = pd.concat([pd.read_parquet(file).query("side == 'test'") for file in files])
     assert table.loc[("one", "one"), "value"] == pytest.approx(balanced_accuracy(within["target"], within["predicted"]))
@@ -66,6 +66,19 @@ def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross)
 
     shown = cross("one", "two").stdout  # what is finished is kept
     assert f"{table.loc[('one', 'two'), 'value']:.3f} [" in shown
+
+
+def test_other_settings_are_another_instance_of_the_same_experiments(cross):
+    write("one", "ab", 1)
+    write("two", "ab", 2)
+
+    ended = [cross("one", "two", "--set", f"class_weights={weights}") for weights in ("none", "balanced", "none")]
+
+    assert [one.returncode for one in ended] == [0, 0, 0], ended[1].stderr
+    assert sorted(path.name for path in Path("results/cross/one/experiment_1").glob("instance_*")) == [
+        "instance_1",
+        "instance_2",
+    ]
 
 
 def test_corpora_without_common_labels_are_refused_before_any_training(cross):
