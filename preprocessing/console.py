@@ -51,7 +51,7 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
     """
     allow_any_text()
     _end_without_search()
-    stuck = f"Stopped by force: the computation did not stop within {SECONDS_TO_END:.0f} s. {kept or _CLEARED_UP}"
+    stuck = f"Interrupted by force: the computation did not stop within {SECONDS_TO_END:.0f} s. {kept or _CLEARED_UP}"
     with _signals_as_ctrl_c() as received, ended_where_stuck(lambda: write_line(stuck, sys.stderr)):
         try:
             return command() or 0

@@ -113,7 +113,7 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
         "schedule 'own_package.parts.falling' gave -1.0": {"schedule": "own_package.parts.falling"},
         "metric 'several' gave an array of shape (": {"metrics": "own_package.parts.several"},
         "RuntimeError: not ready": {"loss": "own_package.unready.loss"},
-        "metric 'upside_down': a perfect answer gets 0, of a constant one 0.6667, and with higher_is_better=True": {
+        "metric 'upside_down': a perfect answer gets 0, a constant one 0.6667, and with higher_is_better=True": {
             "metrics": "own_package.ends.upside_down"
         },
         "architecture 'own_package.ends.by_operation': its network answers with probabilities": {

@@ -62,7 +62,7 @@ def test_frames_of_a_script_train_predict_and_are_evaluated(project):
     assert np.mean(frames["predicted"].to_numpy() == targets["site 0"][0]) > 0.8
     events = model.predict([predictors["site 0"][0]])
     assert set(events["label"]) == {"hum", "hiss"}
-    with pytest.raises(AudioError, match=r"frames \(n_frames, expected 8\)"):
+    with pytest.raises(AudioError, match=r"expected frames \(n_frames, 8\)"):
         model.predict([np.zeros((3, 7))])
     evaluated = project.run_module("xval", "evaluate", str(folder), "frames")
     assert evaluated.returncode == 0, evaluated.stdout + evaluated.stderr

@@ -230,14 +230,14 @@ def _add_long() -> None:
 @pytest.mark.parametrize(
     ("label", "change", "settings", "message"),
     [
-        ("y", None, ["sample_rate_hz=16000"], "all clips have a lower rate than sample_rate_hz=16000 (the lowest 8000 Hz)"),
+        ("y", None, ["sample_rate_hz=16000"], "all clips have a lower rate (down to 8000 Hz) than sample_rate_hz=16000"),
         ("y", None, ["sample_rate_hz=8000"], ""),
         ("z", None, ["sample_rate_hz=8000"], "1 of 3 classes are of one item alone (z)"),
         (
             "y",
             _add_copy,
             ["sample_rate_hz=8000"],
-            "1 pair of clips under different items hold nearly the same audio, as a1.wav",
+            "1 pair of clips of different items hold nearly the same audio, such as a1.wav",
         ),
         (
             "y",

@@ -91,7 +91,7 @@ def test_a_run_that_was_stopped_behind_its_last_part_says_the_same_of_the_embedd
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"embedding_model": None}, "features=embedding needs embedding_model, such as transformers:"),
+        ({"embedding_model": None}, "features=embedding needs embedding_model, such as wav2vec2-base"),
         ({"features": "logmel"}, "embedding_model=onnx:x has no effect; set features=embedding"),
         ({"stretch_frames": 3}, "leaves no frames to stretch"),
         ({"crop_s": 1}, "works on samples; set features=waveform"),

@@ -223,8 +223,8 @@ def test_a_renamed_model_and_its_sidecar_work(command, fold, save_untrained, tmp
     [
         (["--output", "table.txt"], "--output table.txt: expected csv, json or xlsx"),
         (["--output", "nowhere/table.csv"], "there is no folder nowhere"),
-        (["--top", "0", "--output", "csv"], "--top 0: a whole number from 1"),
-        (["--every", "0"], "every_s=0: a number of seconds above 0"),
+        (["--top", "0", "--output", "csv"], "--top 0: expected a whole number from 1"),
+        (["--every", "0"], "every_s=0: expected a number of seconds above 0"),
         (["--every", "1", "--examples"], "--every goes with --segments"),
         (["--segmnts"], "Unknown option --segmnts.*Did you mean '--segments'"),
     ],

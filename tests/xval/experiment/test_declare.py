@@ -129,7 +129,7 @@ def test_a_script_with_a_mistake_exits_with_2(tmp_path):
     ended = subprocess.run([sys.executable, "exp.py"], cwd=tmp_path, capture_output=True, text=True)
 
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert "exp.py, instance 1: a dict of parameters or a list" in ended.stderr
+    assert "exp.py, instance 1: expected a dict of parameters or a list" in ended.stderr
 
 
 AT_THE_PROMPT = """

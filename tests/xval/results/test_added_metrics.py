@@ -150,7 +150,7 @@ def test_uar_of_finished_folds_is_what_the_stored_predictions_give_by_hand(exper
     assert by_side["validation"] == by_side["clip_validation"] == [1, 1, 0.5]
     instances = read_instances(experiment.folder, [1, 2])
     assert chance_level(instances, "balanced_accuracy").lowest == 0.5
-    summary = openpyxl.load_workbook(experiment.folder.workbook)["figures"]
+    summary = openpyxl.load_workbook(experiment.folder.workbook)["intervals"]
     assert pooled in [cell.value for column in summary.iter_cols() for cell in column]
     compared = compare_instances(experiment.folder.path, metric="uar", baseline=1)
     assert (compared.metric, compared.pairs[0].baseline_mean) == ("balanced_accuracy", pytest.approx(np.mean(by_side["test"])))

@@ -196,7 +196,7 @@ def test_a_checkpoint_of_another_training_is_refused_by_name_and_a_pipe_is_not_w
     os.mkfifo(interrupted)
     assert make_training(notes=notes)[1].find() is None
 
-    assert "of no use: it is of another code" in notes[0]
+    assert "its checkpoint cannot be used: it is of another code" in notes[0]
     assert "not a regular file" in notes[1]
     assert len(notes) == 2
 

@@ -109,7 +109,7 @@ def test_a_callback_that_cannot_be_called_as_keras_does_is_named(run):
             ["own_package.follow.none"],
             r"callback 'own_package.follow.none' gave NoneType; expected a keras.callbacks.Callback, or an observer",
         ),
-        (["own_package.follow.of_one"], r"received of_one\(argument\).*callback\(\) is wanted"),
+        (["own_package.follow.of_one"], r"received of_one\(argument\).*expected callback\(\)"),
         (["own_package.follow.Folow"], r"has no 'Folow'\..* Did you mean 'Follow'\?"),
         (["EarlyStopping"], r"callbacks: 'EarlyStopping' is not a dotted path"),
     ],

@@ -98,7 +98,7 @@ def test_samples_are_heard_as_transformers_datasets_and_torchaudio_give_them(mod
         (
             {"bytes": b"RIFF", "path": "a.wav"},
             {},
-            r"array 0: received \{'bytes'.*; \{'array': samples, 'sampling_rate'.*decode=True",
+            r"array 0: received \{'bytes'.*; expected \{'array': samples, 'sampling_rate'.*decode=True",
         ),
     ],
 )
@@ -210,8 +210,8 @@ def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
     [
         ({"per": "clip"}, "per='clip'; allowed: file, example, segment"),
         ({"every_s": 1.0}, "every_s, --every.* goes with segments"),
-        ({"per": "segment", "every_s": math.nan}, "every_s=nan: a number of seconds above 0"),
-        ({"per": "segment", "every_s": math.inf}, "every_s=inf: a number of seconds above 0"),
+        ({"per": "segment", "every_s": math.nan}, "every_s=nan: expected a number of seconds above 0"),
+        ({"per": "segment", "every_s": math.inf}, "every_s=inf: expected a number of seconds above 0"),
         ({}, "array 0: give the rate of its samples"),
     ],
 )
@@ -249,7 +249,7 @@ def test_nothing_to_hear_is_refused(model, tmp_path):
 @pytest.mark.parametrize("shape", [(100, 2), (40, 300), (13, 1300), (16000, 16), (2, 2, 400), ()])
 def test_an_array_of_which_either_axis_may_be_the_channels_is_refused_with_what_to_write(model, shape):
     unclear = ", and either axis may be the channels" if len(shape) == 2 else ""
-    message = rf"array 0: received shape {re.escape(str(shape))}{unclear}\. Samples .* x\.mean\(axis=0\).*list\(x\)"
+    message = rf"array 0: received shape {re.escape(str(shape))}{unclear}\. Expected samples .* x\.mean\(axis=0\).*list\(x\)"
     with pytest.raises(AudioError, match=message):
         model.predict(np.zeros(shape, np.float32), sampling_rate=RATE_HZ)
 
