@@ -264,8 +264,8 @@ def _warnings(
         counted = model.description.task.label_word
         listed = "; ".join(describe_unknown(labels.unknown, model.class_names))
         lines.append(
-            f"{sum(labels.unknown.values())} {counted} {'are' if counted == 'labels of clips' else 'have labels that are'} no "
-            f"class of the model; they do not count: {listed}."
+            f"{sum(labels.unknown.values())} {counted} {'are' if counted == 'labels of clips' else 'have labels that are'} not "
+            f"classes of the model; they do not count: {listed}."
         )
     if labels and labels.lacking:
         n_lacking = f"{len(labels.lacking)} of {len(model.class_names)}"

@@ -34,7 +34,7 @@ class ModelOfTables:
         self.thresholds = mean_thresholds(self.descriptions)
         self.answers, self.unreadable, self.asked = answers, unreadable, []
 
-    def predict(self, audio, *, per="file", skip_unreadable=False, items=None):
+    def predict(self, audio, *, per="file", skip_unreadable=False, items=None, enrolment=None):
         self.asked += audio
         tables, left_out = [pd.DataFrame()], []
         for number, each in enumerate(audio):

@@ -136,7 +136,7 @@ def test_items_of_the_same_corpus_are_seen_and_of_another_perhaps(animals, tmp_p
 def test_what_cannot_be_checked_is_said(animals, make_model, watch):
     found = evaluate_on(make_model(answers_of(), seen=None), read(animals), NONE, watch)
 
-    assert "cannot be checked: seen_audio.npy is not there" in found.warnings[0]
+    assert "cannot be checked: seen_audio.npy is missing" in found.warnings[0]
     assert (found.figures.predictions["seen"] == "unknown").all()
 
 
