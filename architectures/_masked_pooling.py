@@ -56,7 +56,7 @@ def pool_frames(frames: Any, is_frame: Any, pooling: str) -> Any:
     """
     if pooling.startswith("attentive"):
         hidden = keras.layers.Dense(_ATTENTION_UNITS, activation="tanh", name="attention_hidden")(frames)
-        scores = keras.layers.Dense(1, dtype="float32", name="attention_scores")(hidden)
+        scores = keras.layers.Dense(1, use_bias=False, dtype="float32", name="attention_scores")(hidden)
         weights = keras.layers.Softmax(axis=1, dtype="float32", name="attention")(scores, mask=ops.expand_dims(is_frame, 2))
     else:
         counts = ops.expand_dims(ops.cast(is_frame, "float32"), 2)

@@ -18,7 +18,6 @@ from pydantic import ValidationError
 
 from preprocessing.clips.index_file import read_annotations
 from preprocessing.features.settings import FeatureSettings
-from preprocessing.features.windows import mark_padding
 from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, check_task, write_arrays
 from preprocessing.store.examples import read_examples
@@ -145,6 +144,8 @@ class FeatureStore:
             for item, of_item in chosen.groupby("item"):
                 values = self.predictors(str(item))[of_item["row"].to_numpy()]
                 if settings is not None and is_masked:
+                    from preprocessing.features.windows import mark_padding  # here, because it loads scipy
+
                     mark_padding(values, of_item["start_s"].to_numpy(), of_item["end_s"].to_numpy(), settings)
                     values = values[np.isfinite(values[..., 0])]
                 sums.add(values)

@@ -51,7 +51,8 @@ def describe_job(job: Job) -> dict[str, Any]:
 
 def _count_enrolment(job: Job) -> dict[str, dict[str, int]]:
     """Return how many clips of each side scale its items and are not evaluated; nothing without enrolment_s."""
-    if not (enrolment := read_enrolment_of(job.settings, _corpus_folder(job))):
+    enrolment = read_enrolment_of(job.settings, _corpus_folder(job)) if job.settings.enrolment_s is not None else {}
+    if not enrolment:
         return {}
     clips = open_store(Path(job.store_folder)).examples.drop_duplicates("clip")
     of_side = {side: clips["clip"][clips["item"].isin(getattr(job.fold, side))] for side in enrolment}

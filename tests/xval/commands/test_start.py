@@ -43,6 +43,7 @@ def study(tmp_path, monkeypatch):
                 soundfile.write(path, 0.3 * samples + 0.03 * rng.normal(size=samples.size), 8000)
     (tmp_path / "config.ini").write_text("[execution]\nexecutor = inline\n[experiment]\npage = none\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "python -m xval", raising=False)
     (tmp_path / "experiments").mkdir()
     monkeypatch.setattr(ladder, "_steps", lambda *, has_classes: STEPS)
     return tmp_path
@@ -185,6 +186,7 @@ def test_a_fault_of_all_steps_is_said_and_ends_the_command(study, capfd):
 def test_the_steps_of_numbers_are_instances_that_can_be_run(project, monkeypatch):
     monkeypatch.setattr(ladder, "_is_here", lambda _: False)
     monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "python -m xval", raising=False)
     of_arrays = open_corpus("toy", project.folder / "data")
     index = of_arrays.index.assign(sample_rate_hz=8000)
     of_audio = replace(of_arrays, corpus="table", index=index, task_type="regression")
@@ -239,6 +241,7 @@ def test_what_cannot_be_used_is_refused_before_anything_is_trained(source, match
 def test_the_steps_of_a_corpus_are_declared_as_a_script_with_its_rate_and_folds(project, monkeypatch):
     monkeypatch.setattr(ladder, "_is_here", lambda _: False)
     monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "python -m xval", raising=False)
     of_arrays = open_corpus("toy", project.folder / "data")
     of_audio = replace(of_arrays, corpus="table", index=of_arrays.index.assign(sample_rate_hz=8000))
 
