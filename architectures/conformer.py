@@ -6,7 +6,7 @@ of batch normalisation, and there are no positions but those that the convolutio
 of the clip (Okabe et al. 2018).
 
 In come examples (frames, bins) with NaN behind the ends of clips (padding = masked); a Keras model with linear outputs goes
-out, to which the engine adds softmax and loss. 141,769 parameters at 64 x 64 and 8 classes.
+out, to which the engine adds softmax and loss. 141,768 parameters at 64 x 64 and 8 classes.
 """
 
 from typing import Any

@@ -5,7 +5,7 @@ that are left (Choi et al. 2017, "Convolutional recurrent neural networks for mu
 of its outputs (Okabe et al. 2018). Unlike `crnn` it knows where clips end: a longer padding changes no answer.
 
 In come examples (frames, bins, channels) with NaN behind the ends of clips (padding = masked), normally log-mel spectrograms; a
-Keras model with linear outputs goes out, to which the engine adds softmax and loss. 108,697 parameters at 64 x 64 x 1 and 8
+Keras model with linear outputs goes out, to which the engine adds softmax and loss. 108,696 parameters at 64 x 64 x 1 and 8
 classes.
 """
 

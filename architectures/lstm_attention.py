@@ -6,7 +6,7 @@ of the clip (Okabe et al. 2018). After the idea of ResLSTM-SA (Krasnoproshin & V
 using attention-based LSTM-network with residual connection", arXiv 2606.03359), written anew.
 
 In come examples (frames, bins) with NaN behind the ends of clips (padding = masked); a Keras model with linear outputs goes
-out, to which the engine adds softmax and loss. 54,217 parameters at 58 x 46 and 8 classes.
+out, to which the engine adds softmax and loss. 54,216 parameters at 58 x 46 and 8 classes.
 """
 
 import keras

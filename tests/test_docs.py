@@ -387,6 +387,7 @@ def test_parts_of_ones_own_train_as_they_are_shown(project, monkeypatch):
     assert 0 <= project.records()[1, 1]["metrics"]["test"]["geometric_mean"] <= 1
 
 
+@pytest.mark.slow  # its commands are parsed in every run, and test_start.py goes the same way
 @pytest.mark.usefixtures("in_process", "eagerly")
 def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
     """On four generated speakers, with one epoch of the network; the environment is made, and RAVDESS is not fetched.

@@ -14,7 +14,7 @@ PROBE = Path(__file__).with_name("masked_probe.py")
 MASKED = [name for name in architecture_names() if find_architecture(name).defaults.get("padding") == "masked"]
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", pytest.param("jax", marks=pytest.mark.slow)])
 def test_padding_changes_no_answer(backend: str) -> None:
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
