@@ -5,7 +5,7 @@ HASHES: dict[str, str] = {
     "_de_layer": "666532ff14165d75",
     "_frames": "b1729e9a5dbafca3",
     "_layer_weights": "69e072a9d33e7729",
-    "_masked_pooling": "0658bdc07aa8281a",
+    "_masked_pooling": "c79688735c3d93ca",
     "_sinc_conv": "6d9587c3a5cf7100",
     "_transformer": "d9e97e45b699a8f7",
     "_vgg": "64fb99a6f515e7ac",
