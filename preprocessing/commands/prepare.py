@@ -96,14 +96,14 @@ def prepare(
         if not isinstance(source, str | Path | None):
             raise SettingsError("targets: predictors were given without targets.")
         table_of_words = None if speech_table is None else Path(speech_table)
-        chosen = _choose(source, corpus, dataset, audio_folder, place, task_type, table_of_words, options)
+        chosen = choose_corpus(source, corpus, dataset, audio_folder, place, task_type, table_of_words, options)
         console = make_console()
         console.quiet = quiet
         n_processes = workers or count_cores()
         return make_features(chosen, overrides, console, download_first=download, n_processes=n_processes, says_next=False)
 
 
-def _choose(
+def choose_corpus(
     source: str | Path | None,
     corpus: str | None,
     dataset: str | None,
@@ -113,7 +113,7 @@ def _choose(
     speech_table: Path | None,
     options: Mapping[str, object],
 ) -> CorpusChoice:
-    """Return which corpus is meant, as a command line would name it."""
+    """Return which corpus is meant, as a command line would name it; arguments and errors are those of `prepare`."""
     path = None if source is None else Path(source)
     if path is not None and not path.exists():
         raise CorpusError(f"{path}: no such folder or table.{_advise(str(path))}")

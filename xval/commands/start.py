@@ -14,7 +14,8 @@ source:
   a csv, xlsx or parquet file with the columns path, item and label
   the name of a corpus that is prepared already
 
-exit code: 0 done, or stopped when the time was up; 1 a step failed, or none was finished; 2 wrong usage or input
+exit code: 0 done, or stopped when the time was up; 1 a step failed, or none was finished in the time given; 2 wrong usage or
+input
 """
 
 import argparse

@@ -77,7 +77,7 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         "num_experiment": num_experiment,
         "task_type": corpus.task_type,
         **{name: int(value) if value.isdecimal() else value for name, value in (text.split("=") for text in folds.settings)},
-        **({} if corpus.is_custom else _of_rate(int(corpus.index["sample_rate_hz"].max()))),
+        **({} if corpus.is_custom else windows_of_rate(int(corpus.index["sample_rate_hz"].max()))),
     }
     has_classes = corpus.task_type == "classification"
     steps = _of_arrays(has_classes=has_classes) if corpus.is_custom else _steps(has_classes=has_classes)
@@ -92,6 +92,19 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def windows_of_rate(rate_hz: int) -> dict[str, object]:
+    """Return windows of 25 ms with a step of 10 ms, for a lower rate than that of config.ini."""
+    if rate_hz >= _RATE_HZ:
+        return {}
+    window = round(0.025 * rate_hz)
+    return {
+        "sample_rate_hz": rate_hz,
+        "n_fft": 1 << (2 * window - 1).bit_length(),
+        "win_length": window,
+        "hop_length": round(0.01 * rate_hz),
+    }
+
+
 def read_ladder(path: Path) -> Declaration:
     """Return what a script of `write_ladder` declares, as it is now."""
     sys.path.insert(0, str(path.resolve().parent))  # as Python does where it is run by itself
@@ -104,19 +117,6 @@ def read_ladder(path: Path) -> Declaration:
     if not isinstance(experiment, Experiment) or not len(experiment):
         raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `start` writes it anew.")
     return experiment.declaration
-
-
-def _of_rate(rate_hz: int) -> dict[str, object]:
-    """Return windows of 25 ms with a step of 10 ms, for a lower rate than that of config.ini."""
-    if rate_hz >= _RATE_HZ:
-        return {}
-    window = round(0.025 * rate_hz)
-    return {
-        "sample_rate_hz": rate_hz,
-        "n_fft": 1 << (2 * window - 1).bit_length(),
-        "win_length": window,
-        "hop_length": round(0.01 * rate_hz),
-    }
 
 
 def _steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:

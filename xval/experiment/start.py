@@ -14,17 +14,24 @@ from typing import Any
 from rich.console import Console
 
 from preprocessing import corpora, prepare
+from preprocessing.audio.read import read_header
 from preprocessing.clips.index_file import INDEX_NAME
+from preprocessing.clips.table import check_clips
+from preprocessing.commands.command_line import CorpusChoice
+from preprocessing.commands.prepare import choose_corpus
 from preprocessing.corpus import Corpus, open_corpus
 from xval.base.config_file import experiments_folder, read_default
-from xval.base.errors import CorpusError, SettingsError, UsageError, suggestion
+from xval.base.errors import AudioError, CorpusError, SettingsError, UsageError, suggestion
 from xval.experiment.cross_validate import open_prepared
-from xval.experiment.ladder import MFCC, read_ladder, write_ladder
+from xval.experiment.ladder import MFCC, read_ladder, windows_of_rate, write_ladder
 from xval.experiment.run import EndedRun, RunRequest, run_jobs
 from xval.experiment.time_limit import TimeLimit, time_limit
 from xval.jobs.other_script import free_number
 from xval.report.terminal import print_close
 from xval.settings.resolve import Declaration
+
+_N_RATES = 20
+"""Of so many files the rate is looked up, at least, before all are read."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +67,14 @@ def start(request: StartRequest, console: Console) -> int:
     """Prepare the corpus and write the script where they are not there yet, and run the steps of the script.
 
     Returns:
-        0; 1 where a step failed, or none was finished.
+        0; 1 where a step failed, or none was finished in more than 0 minutes.
 
     Raises:
         UsageError: The source cannot be used; nothing has been trained.
     """
     began = time.monotonic()
     corpus = _prepared(request, console)
-    script = experiments_folder() / f"start_{corpus.dataset}.py"
+    script = _script(corpus.dataset)
     if script.exists():
         console.print(f"Script     {script}, as it is")
     else:
@@ -82,7 +89,7 @@ def start(request: StartRequest, console: Console) -> int:
         named = _named(declaration, left)
         console.print(f"\nThe time is up. Not finished: {named}. The same command continues.", soft_wrap=True, markup=False)
     if not runs:
-        return 1
+        return int(request.minutes > 0)
     folders, numbers, outcomes = zip(*runs, strict=True)
     is_any_refused = len(runs) + len(left) < len(declaration.instances)
     return print_close(folders[0], [*chain(*numbers)], [*chain(*outcomes)], console) or int(is_any_refused)
@@ -129,12 +136,65 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
     name = request.dataset or (path.resolve().name if path.is_dir() else path.stem)
     name = re.sub(r"[^\w-]+", "_", name)
     if (corpus := open_prepared(name)) is not None:
+        _refuse_another(corpus, path, request)
         again = "To prepare it anew, remove that folder, or give another name with --dataset."
         console.print(f"Corpus     {corpus.folder}, as it is. {again}", soft_wrap=True)
         return corpus
     reader = request.reader or _recognised(path, request, console)
-    store = prepare(path, corpus=reader, dataset=name, settings=MFCC, **request.patterns)
+    rate_hz = _rate_hz(_choose(path, reader, request))
+    settings = {**MFCC, **(windows_of_rate(rate_hz) if rate_hz else {})}
+    store = prepare(path, corpus=reader, dataset=name, settings=settings, **request.patterns)
     return open_corpus(name, store.folder.parents[2])
+
+
+def _script(dataset: str) -> Path:
+    return experiments_folder() / f"start_{dataset}.py"
+
+
+def _choose(path: Path, reader: str | None, request: StartRequest) -> CorpusChoice:
+    """Return the clips that are meant, before they are read."""
+    return choose_corpus(
+        path, reader, None, None, Path(read_default("experiment", "data_folder")), None, None, request.patterns
+    )
+
+
+def _rate_hz(chosen: CorpusChoice) -> int | None:
+    """Return the highest rate of a few clips, evenly over the list; None: their files cannot be read."""
+    paths = sorted({str(path) for path in chosen.list_clips()["path"]})
+    rates = []
+    for path in paths[:: max(1, len(paths) // _N_RATES)]:
+        try:
+            rates.append(read_header(chosen.audio_folder / path).sample_rate_hz)
+        except AudioError:  # left out with its reason where the corpus is prepared
+            continue
+    return max(rates, default=None)
+
+
+def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
+    """Refuse a corpus that has the name of the source, but other audio, or other classes and speakers than are asked for now.
+
+    A pattern that is not given again is taken as it was.
+    """
+    place = path if path.is_dir() else path.parent
+    how = f"Give another name with --dataset. To begin anew instead, remove {corpus.folder} and {_script(corpus.dataset)}."
+    if corpus.is_custom or corpus.audio_folder.resolve() != place.resolve():
+        made_of = "arrays" if corpus.is_custom else corpus.audio_folder
+        raise CorpusError(f"{corpus.folder} is of {made_of}, not of {place.resolve()}. {how}")
+    if request.reader not in (None, corpus.corpus):
+        raise CorpusError(f"{corpus.folder} was read by '{corpus.corpus}', not by '{request.reader}'. {how}")
+    if not request.patterns and path.is_dir():
+        return
+    chosen = _choose(path, corpus.corpus, request)
+    listed = check_clips(chosen.list_clips(), place, task_type=corpus.task_type)
+    both = corpus.index.merge(listed, on="clip", suffixes=("", "_now"))
+    for column in ("item", *corpus.target_columns.values()):
+        changed = both[both[column] != both[f"{column}_now"]]
+        if len(changed):
+            clip, before, now = changed.iloc[0][["clip", column, f"{column}_now"]]
+            raise CorpusError(
+                f"{corpus.folder} has another {column} for {len(changed)} of {len(both)} clips than is asked for now: "
+                f"for {clip} '{before}', now '{now}'. {how}"
+            )
 
 
 def _recognised(path: Path, request: StartRequest, console: Console) -> str | None:

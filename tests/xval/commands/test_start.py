@@ -1,6 +1,8 @@
 """From recordings to an answer: the corpus is prepared, the steps run within a time, and the script gives the same results."""
 
 import json
+import re
+import shutil
 import signal
 import sys
 import time
@@ -114,7 +116,7 @@ def test_the_time_ends_what_a_shell_script_started_in_the_background_where_ctrl_
 
 
 def test_no_time_prepares_and_writes_the_script_and_trains_nothing(study, capfd):
-    assert main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"]) == 1
+    assert main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"]) == 0
     printed = capfd.readouterr().out
     assert "Step" not in printed
     assert "Not finished: the most frequent class (instance 1), knn (instance 2)" in printed
@@ -203,6 +205,53 @@ def test_two_folders_whose_names_end_differently_are_two_corpora(study):
     (study / "words").rename(study / "words.v2")
     main(["start", "words.v2", "--item-pattern", "([a-d])_", "--minutes", "0"])
     assert sorted(path.name for path in (study / "data").iterdir()) == ["words", "words_v2"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "match"),
+    [
+        (["--item-pattern", "([a-d])_"], "another item for 16 of 16 clips .* for high/a_1.wav 'high/a_1.wav', now 'a'"),
+        (["--label-pattern", "_([12])"], "another label for 16 of 16 clips .* for high/a_1.wav 'high', now '1'"),
+        (["--label-pattern", "(["], "--label-pattern .*: no regular expression"),
+        (["--reader", "ravdess"], "was read by 'folders', not by 'ravdess'"),
+    ],
+)
+def test_other_speakers_or_classes_than_a_prepared_corpus_has_are_refused(patterns, match, study, capfd):
+    main(["start", "words", "--minutes", "0"])
+    assert main(["start", "words", "--minutes", "0", *patterns]) == 2
+    assert re.search(match, capfd.readouterr().err)
+
+
+def test_a_prepared_corpus_is_used_again_with_the_patterns_that_it_was_made_with(study, capfd):
+    patterns = ["--item-pattern", "([a-d])_", "--minutes", "0"]
+    main(["start", "words", *patterns])
+    assert main(["start", "words", *patterns]) == 0
+    assert "as it is" in capfd.readouterr().out
+
+
+def test_a_table_that_was_corrected_is_not_passed_over(study, capfd):
+    rows = [f"words/{path.parent.name}/{path.name},{path.name[0]},{path.parent.name}" for path in study.rglob("*.wav")]
+    table = study / "clips.csv"
+    table.write_text("\n".join(["path,item,label", *rows]))
+    main(["start", "clips.csv", "--minutes", "0"])
+    assert main(["start", "clips.csv", "--minutes", "0"]) == 0
+    table.write_text(table.read_text().replace(",a,low", ",a,high"))
+    assert main(["start", "clips.csv", "--minutes", "0"]) == 2
+    assert re.search("another label for 2 of 16 clips .* 'low', now 'high'.*start_clips.py", capfd.readouterr().err)
+
+
+def test_a_folder_of_the_same_name_elsewhere_is_another_corpus(study, capfd):
+    main(["start", "words", "--minutes", "0"])
+    shutil.copytree(study / "words", study / "other" / "words")
+    assert main(["start", "other/words", "--minutes", "0"]) == 2
+    assert re.search("is of .*/words, not of .*other/words. Give another name with --dataset", capfd.readouterr().err)
+
+
+def test_a_corpus_of_a_low_rate_is_prepared_as_its_script_reads_it(study, capfd):
+    main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    assert "lower rate" not in capfd.readouterr().out
+    (store,) = (study / "data" / "words" / "features").glob("*/store.json")
+    assert json.loads(store.read_text())["feature_settings"]["hop_length"] == 80
 
 
 def test_a_step_that_cannot_run_is_left_out_and_the_others_are_answered(study, in_process, monkeypatch, capfd):
