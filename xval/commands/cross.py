@@ -12,7 +12,7 @@ import argparse
 
 from preprocessing.console import GOES_ON, make_console
 from preprocessing.options.argument_parser import add_data_folder_argument
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, plural_of
 
 SUMMARY = "train on one corpus and test on another, for all pairs of several"
 
@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
         write_table(table, output, console)
     if not output.is_printed:
         console.print(
-            f"{table['metric'][0]} [95 % interval over the items of the corpus tested]; diagonal: cross-validation.",
+            f"{table['metric'][0]} [95 % interval over the {plural_of(table.attrs['item_word'])} of the corpus tested]; "
+            "diagonal: cross-validation.",
             markup=False,
         )
         print_table(as_matrix(table), console, nothing="no corpus")

@@ -19,6 +19,7 @@ from preprocessing.console import progress_bar
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.parallel import Progress, count_cores
 from xval.answers.figure_text import Estimate, estimate
+from xval.answers.item_words import item_word
 from xval.answers.read import read_instances
 from xval.base.errors import CorpusError, SettingsError, counted
 from xval.experiment.cross_validate import choose_number
@@ -45,6 +46,8 @@ def cross(
 ) -> pd.DataFrame:
     """Return trained_on, tested_on, metric, value, low, high, chance, n_items, n_clips for all pairs of corpora.
 
+    ``attrs["item_word"]`` of the table is what texts call an item.
+
     Args:
         datasets: Names of prepared corpora.
         parameters: Of the one instance: any key of config.ini and any option of the architecture.
@@ -63,9 +66,10 @@ def cross(
         raise SettingsError(f"cross: matches the labels of task_type=classification; received {task.name}.")
     corpora = {name: open_corpus(name, Path(chosen.data_folder)) for name, chosen in settings.items()}
     common = _common_labels(corpora, console)
-    metric, rows = task.main_metrics[0], []
+    metric, rows, instances = task.main_metrics[0], [], []
     for name, corpus in corpora.items():
         instance, model_path = _train(name, parameters, corpus, common, quiet=quiet)
+        instances.append(instance)
         within = estimate(instance, "clip_test" if instance.has_windows else "test", metric)
         n_items = instance.over_items["n_items"] if instance.over_items else 0
         rows.append(_row(name, name, metric, within, n_items, len(_labelled(corpus, common))))
@@ -80,7 +84,9 @@ def cross(
             low, high = (interval.low, interval.high) if interval else (None, None)
             tested = Estimate(outcome.figures.metrics[metric], low, high, "", 1 / len(common), ())
             rows.append(_row(name, other, metric, tested, outcome.clips.table["item"].nunique(), len(outcome.clips)))
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.attrs["item_word"] = item_word(instances)
+    return table
 
 
 def as_matrix(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from xval.base.errors import counted
+from xval.base.item_word import call_items
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval
 from xval.measures.task import find_task
 from xval.reuse.new_data.evaluation import Outcome
@@ -36,23 +37,24 @@ class Subject(NamedTuple):
 def describe(subject: Subject, outcome: Outcome) -> list[str]:
     """Return the lines of the report."""
     figures = outcome.figures
-    n_clips, n_items = len(outcome.clips), outcome.clips.table["item"].nunique()
+    n_clips, n_items, word = len(outcome.clips), outcome.clips.table["item"].nunique(), outcome.clips.item_word
     lines = [
         _labelled("Model", subject.model),
-        _labelled("Data", f"{subject.data}: {counted(n_clips, _noun(subject))} of {counted(n_items, 'item')}"),
+        _labelled("Data", f"{subject.data}: {counted(n_clips, _noun(subject))} of {counted(n_items, word)}"),
     ]
     if len(outcome.left_out):
         lines.append(_labelled("Left out", f"{counted(len(outcome.left_out), _noun(subject))}, listed in left_out.csv"))
     lines += [_labelled("Warning", warning) for warning in outcome.warnings]
-    lines += ["", *_figure_lines(figures)]
+    lines += ["", *_figure_lines(figures, word)]
     if caution := Interval(0, 1, n_items, "").caution:
-        lines.append(f"({caution}{f'; intervals take {FEWEST_ITEMS} items' if n_items < FEWEST_ITEMS else ''})")
+        fewest = f"; intervals take {FEWEST_ITEMS} items" if n_items < FEWEST_ITEMS else ""
+        lines.append(call_items(f"({caution}{fewest})", word))
     if figures.class_metrics is not None:
         lines += ["", *_class_lines(figures.class_metrics)]
     if figures.confusion_matrix is not None:
         lines += _confusion_lines(figures.confusion_matrix, subject.class_names)
     if len(figures.item_metrics) > 1:
-        lines += ["", *_item_lines(figures, subject.task_type)]
+        lines += ["", *_item_lines(figures, subject.task_type, word)]
     if figures.calibration is not None:
         calibration = figures.calibration
         lines += [
@@ -85,14 +87,14 @@ def number(value: float) -> str:
     return "NaN" if math.isnan(value) else f"{value:.3f}"
 
 
-def _figure_lines(figures: Figures) -> Iterator[str]:
+def _figure_lines(figures: Figures, word: str) -> Iterator[str]:
     width = max(map(len, figures.metrics))
     for name, value in figures.metrics.items():
         interval = figures.intervals.get(name)
         between = ""
         if interval:
             undefined = f", undefined without {interval.n_undefined} of them" if interval.n_undefined else ""
-            how = f"95 %, {interval.method}, over {interval.n_items} items{undefined}"
+            how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}{undefined}"
             between = f"   {interval.low:.3f} to {interval.high:.3f} ({how})"
         yield f"{name:{width}}  {number(value):>8}{between}"
 
@@ -125,13 +127,13 @@ def _confusion_lines(matrix: Sequence[Sequence[int]], class_names: Sequence[str]
     return ["", *align(["true -> predicted", "count", "of the class"], rows)]
 
 
-def _item_lines(figures: Figures, task_type: str) -> list[str]:
+def _item_lines(figures: Figures, task_type: str, word: str) -> list[str]:
     metric = item_metric(figures, task_type)
     listed = worst_items(figures, task_type)
     shown = listed[:_MOST_ITEMS]
     rows = [[name, number(metrics.get(metric, math.nan)), f"{metrics['n_clips']:.0f}"] for name, metrics in shown]
-    rest = f"({len(shown)} of {len(listed)} items, the worst first; all are in items.csv)"
-    return [*align(["item", metric, "clips"], rows), *([rest] if len(shown) < len(listed) else [])]
+    rest = f"({len(shown)} of {counted(len(listed), word)}, the worst first; all are in items.csv)"
+    return [*align([word, metric, "clips"], rows), *([rest] if len(shown) < len(listed) else [])]
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -17,6 +17,7 @@ from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
 from xval.answers.item_sentences import describe_item_decision, describe_item_scaling
 from xval.base.errors import AudioError, CorpusError, SettingsError
+from xval.base.item_word import call_items
 from xval.data.clip_average import Averaging
 from xval.folds.random_split import is_random_split
 from xval.measures.answered import Answered
@@ -119,9 +120,12 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
         unknown_labels=labels.unknown if labels else {},
         lacking_classes=labels.lacking if labels else (),
         left_out=pd.concat(left_out, ignore_index=True),
-        warnings=(
-            *_warnings(model, about_seen, labels, n_unusable, n_cut),
-            *_warn_of_items(labelled.clips.keep(answered)),
+        warnings=tuple(
+            call_items(warning, clips.item_word)
+            for warning in (
+                *_warnings(model, about_seen, labels, n_unusable, n_cut),
+                *_warn_of_items(labelled.clips.keep(answered)),
+            )
         ),
     )
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from preprocessing.audio.read import describe_audio
 from preprocessing.clips.facts import list_stretches
-from preprocessing.clips.index_file import INDEX_NAME
-from preprocessing.clips.listing import list_audio, shorten
+from preprocessing.clips.index_file import INDEX_NAME, word_of_item
+from preprocessing.clips.listing import ITEM_NAME, list_audio, shorten
 from preprocessing.clips.table import NAMED, check_clips, label_columns
 from preprocessing.corpora import recognise
 from preprocessing.corpora.folders import list_labelled
@@ -27,6 +27,7 @@ from preprocessing.corpus_folder import names_of
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import open_store
 from xval.base.errors import AudioError, CorpusError, SettingsError, suggestion
+from xval.base.item_word import ITEM
 from xval.base.operating_system import quote
 from xval.data.item_scaling import enrolment_of
 from xval.measures.task import find_task
@@ -71,6 +72,7 @@ class LabelledClips:
             (float64; NaN: likewise).
         features: The example of each clip, float32, for a corpus that a script made.
         annotations: clip, start_s, end_s, label, annotator, for recordings with events.
+        item_word: What texts call an item.
     """
 
     name: str
@@ -79,6 +81,7 @@ class LabelledClips:
     table: pd.DataFrame
     features: tuple[NDArray[np.float32], ...] | None = None
     annotations: pd.DataFrame | None = None
+    item_word: str = ITEM
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -227,7 +230,8 @@ def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: st
     """Check a list of clips as preprocessing does."""
     checked = check_clips(listed.reset_index(drop=True), audio_folder, task_type=find_task(task_type).corpus_type)
     columns = ["clip", "path", "item", *label_columns(checked.columns), "start_s", "end_s"]
-    return LabelledClips(name, (), audio_folder, checked[columns].assign(audio_hash="", duration_s=math.nan))
+    word = word_of_item(str(listed.attrs.get(ITEM_NAME, ""))) or ITEM
+    return LabelledClips(name, (), audio_folder, checked[columns].assign(audio_hash="", duration_s=math.nan), item_word=word)
 
 
 def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
@@ -241,13 +245,15 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
     index = corpus.index[~corpus.index["augmented"].astype(bool)].reset_index(drop=True)
     columns = ["clip", "path", "item", *label_columns(index.columns), "start_s", "end_s", "duration_s"]
     table = index[columns].assign(audio_hash=index["audio_hash"].fillna(""))
+    word = corpus.item_name or ITEM
     if corpus.is_custom:
-        return _read_arrays(corpus, table)
+        return replace(_read_arrays(corpus, table), item_word=word)
     audio_folder = options.audio_folder or corpus.audio_folder
     if not audio_folder.is_dir():
         raise CorpusError(f"{corpus.folder}: its audio is no longer in {audio_folder}. Give the folder with --audio-folder.")
     annotations = corpus.annotations() if find_task(corpus.task_type).target == "frame" else None
-    return LabelledClips(corpus.dataset, names_of(corpus.folder), audio_folder, table, annotations=annotations)
+    names = names_of(corpus.folder)
+    return LabelledClips(corpus.dataset, names, audio_folder, table, annotations=annotations, item_word=word)
 
 
 def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:

@@ -18,7 +18,7 @@ from xval.reuse.new_data.seen import Seen
 
 
 @cache
-def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=()):
+def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=(), item_word="item"):
     rng = np.random.default_rng(seed)
     names = tuple(f"class {number}" for number in range(n_classes))
     targets = rng.integers(n_classes, size=n_clips)
@@ -30,7 +30,7 @@ def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=()):
     side, options = Answered(table[["item", "clip"]], targets, predictions), FigureOptions(names)
     task = find_task("classification")
     figures = measure(task, side, options, tabulate_clips(task, table, side, names, options, is_known=True))
-    clips = LabelledClips("new", (), Path("new"), table)
+    clips = LabelledClips("new", (), Path("new"), table, item_word=item_word)
     seen = Seen(np.zeros(n_clips, bool), np.zeros(n_clips, bool), ())
     left_out = pd.DataFrame({"path": ["x.wav"], "item": ["s9"], "reason": ["no audio"]})
     outcome = Outcome(figures, clips, seen, {"wolf": 2}, names[:1], left_out, tuple(warnings))

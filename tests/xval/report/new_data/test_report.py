@@ -40,6 +40,17 @@ def test_the_report_is_short_and_warns_before_it_counts(make_outcome):
     assert lines[[line.split()[:1] for line in lines].index(["item"]) + 1].startswith(worst)
 
 
+def test_the_report_calls_an_item_what_it_is_in_the_data(make_outcome):
+    text = "\n".join(describe(*make_outcome(item_word="actor")))
+
+    assert "120 clips of 6 actors" in text
+    assert ", over 6 actors)" in text
+    assert "\nactor " in text
+    assert "5 of 6 actors, the worst first; all are in items.csv" in text
+    assert re.search(r"\bitems?\b(?!\.csv)", text) is None
+    assert "(4 actors tell little" in "\n".join(describe(*make_outcome(n_items=4, item_word="actor")))
+
+
 def test_a_report_over_few_items_says_how_little_they_tell(make_outcome):
     lines = describe(*make_outcome(n_items=4))
 
