@@ -4,16 +4,18 @@ Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corp
 """
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from preprocessing.clips.augmented_copies import add_copies
 from preprocessing.clips.columns import collect_columns, write_columns
+from preprocessing.clips.corrections import Corrections, check_place, correct
 from preprocessing.clips.facts import describe_clips
 from preprocessing.clips.index_file import (
     ANNOTATIONS_NAME,
+    CORRECTIONS,
     FORMAT_VERSION,
     events_of,
     hash_index,
@@ -62,6 +64,7 @@ class Corpus:
             events; else empty.
         item_name: What an item is, in a word such as ``actor``; empty: not known.
         index_hash: Hash of the index, the class names and the events; it does not depend on where the audio lies.
+        corrections: Of a corpus whose labels reviewers have corrected, what `clips.corrections.correct` says of it; else empty.
     """
 
     folder: Path
@@ -73,6 +76,7 @@ class Corpus:
     class_names: tuple[str, ...]
     index_hash: str
     item_name: str = ""
+    corrections: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_custom(self) -> bool:
@@ -117,6 +121,7 @@ def make_corpus(
     corpus: str,
     task_type: str = "classification",
     annotations: "pd.DataFrame | None" = None,
+    corrections: Corrections | None = None,
     n_processes: int = 1,
     progress: "Progress | None" = None,
 ) -> tuple[Corpus, "pd.DataFrame"]:
@@ -132,6 +137,7 @@ def make_corpus(
             ``regression`` (labels are numbers), ``representation`` (clips need no label) or ``frame_classification`` (clips are
             recordings; what is labelled are their events).
         annotations: For frame classification, a row per event: path, start_s, end_s, label, annotator.
+        corrections: What reviewers agree on, applied to the labels; the name of a corpus without corrections is refused then.
         n_processes: Processes that decode audio; the result does not depend on it.
         progress: Told how many clips are read.
 
@@ -140,6 +146,8 @@ def make_corpus(
         these are the classes of which no usable clip.
     """
     folder = corpus_folder(dataset, data_folder)
+    if corrections is not None:
+        check_place(folder, task_type)
     listed = check_clips(clips, audio_folder, task_type=task_type)
     further = collect_columns(clips, listed["clip"])
     if annotations is None:
@@ -147,6 +155,7 @@ def make_corpus(
     else:
         annotations = _of_listed(annotations, listed["path"], audio_folder)
     described = describe_clips(listed, audio_folder, n_processes=n_processes, progress=progress)
+    described, applied = (described, {}) if corrections is None else correct(described, corrections)
     usable = described["reason"].isna()
     left_out = described.loc[~usable, ["path", "item", "reason"]].reset_index(drop=True)
     replace_file(folder / LEFT_OUT_NAME, lambda temporary: guarded(left_out).to_csv(temporary, index=False, encoding="utf-8"))
@@ -183,6 +192,7 @@ def make_corpus(
         annotations=events,
         further=further,
         item_name=word_of_item(str(clips.attrs.get(ITEM_NAME, ""))),
+        corrections=applied,
     )
     return opened, left_out
 
@@ -226,6 +236,7 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
         class_names=tuple(facts["class_names"]),
         index_hash=facts["index_hash"],
         item_name=str(facts.get(ITEM_NAME, "")),  # made by an earlier version: not known
+        corrections=facts.get(CORRECTIONS, {}),
     )
 
 
@@ -250,6 +261,7 @@ def write_index(
     annotations: "pd.DataFrame | None" = None,
     further: "pd.DataFrame | None" = None,
     item_name: str = "",
+    corrections: Mapping[str, Any] | None = None,
 ) -> Corpus:
     """Write corpus.parquet, whole or not at all, and open it; annotations.parquet and columns.parquet come before it.
 
@@ -263,6 +275,7 @@ def write_index(
         annotations: As of `Corpus.annotations`; None: there are none.
         further: Further columns, as of `clips.columns.collect_columns`; None: there are none.
         item_name: As of `Corpus`.
+        corrections: As of `Corpus`; None: there are none.
 
     Returns:
         The corpus as `open_corpus` gives it.
@@ -270,6 +283,6 @@ def write_index(
     write_columns(folder, index, further)
     write_index_files(
         folder, index, corpus=corpus, audio_folder=audio_folder, task_type=task_type, class_names=class_names,
-        annotations=annotations, item_name=item_name,
+        annotations=annotations, item_name=item_name, corrections=corrections or {},
     )  # fmt: skip
     return open_corpus(folder.name, folder.parent)

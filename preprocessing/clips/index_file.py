@@ -6,8 +6,9 @@ Comes in: a table of clips; or a path. Goes out: the files, whole or not at all;
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.clips import parquet_files
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 INDEX_NAME = "corpus.parquet"
 ANNOTATIONS_NAME = "annotations.parquet"
+CORRECTIONS = "corrections"
+"""The fact of an index that says where its labels were corrected; see corrections.py."""
 
 _METADATA_KEY = b"xval"
 _ANNOTATION_COLUMNS: dict[str, parquet_files.Kind] = {
@@ -40,6 +43,7 @@ def write_index_files(
     class_names: Iterable[str],
     annotations: "pd.DataFrame | None",
     item_name: str = "",
+    corrections: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write annotations.parquet, where there are annotations, and then corpus.parquet; for the arguments see corpus.py."""
     import pyarrow
@@ -58,6 +62,7 @@ def write_index_files(
         "item_column": "item",
         ITEM_NAME: item_name,
         "index_hash": hash_index(index, task_type=task_type, class_names=class_names, annotations=annotations),
+        **({CORRECTIONS: dict(corrections)} if corrections else {}),
     }
     table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})

@@ -34,6 +34,7 @@ class CorpusChoice:
         data_folder: Folder of all corpora.
         task_type: What its labels are for.
         speech_table: A table of words or phonemes to which its clips are cut; None: they stay whole.
+        corrections: A corrections.csv that is applied to its labels; None: they stay as they are.
     """
 
     reader: corpora.CorpusReader
@@ -43,6 +44,7 @@ class CorpusChoice:
     data_folder: Path
     task_type: str
     speech_table: Path | None = None
+    corrections: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse to cut recordings whose frames are labelled."""
@@ -156,12 +158,15 @@ def read_corpus_choice(values: argparse.Namespace, reader: corpora.CorpusReader)
         reader: The corpus.
     """
     options = {option.name: getattr(values, option.name) for option in reader.options}
+    corrections: Path | None = getattr(values, "corrections", None)  # not of check, which judges a corpus as it is listed
+    own_name = reader.default_dataset(**options) + ("_corrected" if corrections else "")
     return CorpusChoice(
         reader=reader,
         options=options,
         audio_folder=values.audio_folder or reader.default_audio_folder(values.data_folder, **options),
-        dataset=reader.default_dataset(**options) if values.dataset is None else values.dataset,
+        dataset=own_name if values.dataset is None else values.dataset,
         data_folder=values.data_folder,
         task_type=values.task_type if reader.has_recordings else reader.task_type(**options),
         speech_table=values.speech_table,
+        corrections=corrections,
     )

@@ -61,6 +61,13 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
     """Return the parser of the command line of a corpus, and its reader."""
     parser, reader = make_corpus_parser(_PROGRAM, corpus)
     fetched = "fetch the corpus into its audio folder first" if reader.may_download else argparse.SUPPRESS
+    parser.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE",
+        help="labels that the reviewers of python -m xval review agree on (corrections.csv), for a corpus of its own name "
+        "(default: the name with _corrected)",
+    )
     parser.add_argument("--download", action="store_true", help=fetched)
     add_settings_argument(parser, SETTINGS_HELP)
     add_workers_argument(parser, " that read audio")
@@ -133,8 +140,10 @@ def make_features(
 
 def _write_index(chosen: CorpusChoice, console: "Console", n_processes: int) -> "tuple[Corpus, pd.DataFrame]":
     """List the clips of a corpus and read them; return it, and the clips that were left out."""
+    from preprocessing.clips.corrections import read_corrections
     from preprocessing.corpus import make_corpus
 
+    corrections = None if chosen.corrections is None else read_corrections(chosen.corrections)
     console.print(f"Listing the clips of {chosen.reader.name} in {chosen.audio_folder}")
     annotations = None
     if chosen.task_type == "frame_classification":
@@ -152,6 +161,7 @@ def _write_index(chosen: CorpusChoice, console: "Console", n_processes: int) -> 
             corpus=chosen.reader.name,
             task_type=chosen.task_type,
             annotations=annotations,
+            corrections=corrections,
             n_processes=n_processes,
             progress=progress,
         )
@@ -185,6 +195,9 @@ def _report(
         console.print(
             f"Augmented  {n_copies} of these clips are augmented copies: they train, and are never validated or tested"
         )
+    if corpus.corrections:
+        texts = ("{n_changed} labels", "{n_left_out} bad recordings left out", "{n_disputed} clips disputed, which stay")
+        console.print(f"Corrected  {', '.join(texts).format_map(corpus.corrections)}")
     console.print(f"Audio      {corpus.index['duration_s'].sum():.1f} s in {corpus.audio_folder}")
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):

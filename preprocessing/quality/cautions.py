@@ -34,7 +34,7 @@ _first = partial(first_names, most=3)
 def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count."""
     clips = corpus.index[~corpus.index["augmented"]]
-    cautions = [_near_duplicates(corpus)]
+    cautions = [_corrected(corpus), _near_duplicates(corpus)]
     if corpus.task_type == "classification":
         cautions += [measured_labels(clips), lonely_classes(clips)]
     if corpus.task_type == MULTI_LABEL:
@@ -59,6 +59,16 @@ def in_python(text: str) -> str:
     )
     parameters = parameters.replace("=none", "=None").replace("--task-type regression", 'task_type="regression"')
     return re.sub(r"(?<![\w.-])--([a-z]+(?:-[a-z]+)*)", lambda option: option[1].replace("-", "_"), parameters)
+
+
+def _corrected(corpus: Corpus) -> str:
+    """Return what the values of a corrected corpus are of; empty: it is none."""
+    if not corpus.corrections:
+        return ""
+    return (
+        f"{counted(corpus.corrections['n_changed'], 'label')} of this corpus were corrected in a review, the tested ones too, "
+        "which favours the model whose answers were reviewed. Report the values without corrections, too"
+    )
 
 
 def measured_labels(clips: "pd.DataFrame") -> str:

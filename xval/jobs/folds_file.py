@@ -67,11 +67,15 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
 
     phases.csv has a row per item and a column per fold: training, validation, test, or nothing where the item is in no side.
     """
+    fingerprint, written = corpus.fingerprint(dataset, data_folder), read_json(folder.folds_file) or {}
+    is_known = written.get("corpus_fingerprint") == fingerprint  # a run with nothing to do opens no corpus
+    corrections = written.get("corrections", {}) if is_known else corpus.open_corpus(dataset, data_folder).corrections
     content = {
         "format_version": FORMAT_VERSION,
         "hash": folds.hash,
         "index_hash": folds.index_hash,
-        "corpus_fingerprint": corpus.fingerprint(dataset, data_folder),
+        "corpus_fingerprint": fingerprint,
+        **({"corrections": dict(corrections)} if corrections else {}),
         **({"deal_hashes": folds.deal_hashes} if folds.n_deals > 1 else {}),
         "settings": dict(folds.settings),
         "folds": [asdict(fold) for fold in folds.folds],

@@ -7,7 +7,7 @@ histories that have what their readers need, or a `ResultsError` that names the 
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,18 @@ class WrittenFolds:
     Attributes:
         hash: The hash in the file; if the folds have been edited, it is not theirs.
         deal_hashes: The hash in the file of each deal; records have that of the deal of their fold.
+        corrections: What the corpus says of the corrections of its labels; empty: it has none.
     """
 
     plan: FoldPlan
     hash: str
     deal_hashes: tuple[str, ...]
+    corrections: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reviewed_hash(self) -> str:
+        """The hash of the corpus as it was before any corrections of its labels."""
+        return str(self.corrections.get("of_index", self.plan.index_hash))
 
     @property
     def numbers(self) -> list[int]:
@@ -137,7 +144,8 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
         raise ResultsError(f"{folder.folds_file}: missing.")
     try:
         plan, hash_of_all = FoldPlan.from_dict(written), str(written["hash"])
-        folds = WrittenFolds(plan, hash_of_all, tuple(map(str, written["deal_hashes"])) if plan.n_deals > 1 else (hash_of_all,))
+        hashes = tuple(map(str, written["deal_hashes"])) if plan.n_deals > 1 else (hash_of_all,)
+        folds = WrittenFolds(plan, hash_of_all, hashes, dict(written.get("corrections", {})))
         names = [item for fold in folds.plan.folds for side in SIDES for item in getattr(fold, side)]
         if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, folds.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below

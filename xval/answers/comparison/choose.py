@@ -14,6 +14,7 @@ from pathlib import Path
 
 from xval.answers.comparison.compare import compare
 from xval.answers.comparison.competitor import Competitor
+from xval.answers.comparison.corrected import describe_corrections
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
 from xval.answers.estimates import over_items_of
@@ -136,7 +137,7 @@ def _compare(
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(task, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
-    notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
+    notes = [*describe_corrections(chosen), *(f"Instance {name}: {origin}." for name, origin in origins.items() if origin)]
     comparisons = []
     for baseline in baselines:
         name, reason = (baseline, "as chosen") if baseline else _select(chosen, numbered, of_these=of_these)

@@ -160,7 +160,7 @@ def _are_dealt_alike(instance: Competitor, baseline: Competitor) -> bool:
     """Return whether the deals that both have are the same folds."""
     if instance.instance.experiment.path == baseline.instance.experiment.path:
         return True
-    return all(own == other for own, other in zip(instance.deal_hashes, baseline.deal_hashes, strict=False))
+    return all(own == other for own, other in zip(instance.deals, baseline.deals, strict=False))
 
 
 def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[int], _Both | None]:

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from xval.answers.comparison.item_values import ItemValues, measure_items
 from xval.base.errors import REMEDY, ResultsError
+from xval.folds.plan import Fold
 from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
@@ -78,9 +79,9 @@ class Competitor:
         return set(Counter(key.fold for key in self.instance.done if key.fold in folds).values())
 
     @cached_property
-    def deal_hashes(self) -> tuple[str, ...]:
-        """What tells the folds of each deal from any others."""
-        return tuple(open_results(self.instance.experiment).folds.deal_hashes)
+    def deals(self) -> tuple[tuple[Fold, ...], ...]:
+        """The folds of each deal."""
+        return open_results(self.instance.experiment).folds.plan.deals
 
     def tested(self, fold: int) -> list[str]:
         """Return the items that a fold tests."""

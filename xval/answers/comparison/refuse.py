@@ -27,7 +27,7 @@ def refuse_incomparable(chosen: Chosen) -> None:
 
 def _refuse_other_corpora(chosen: Chosen) -> None:
     experiments = list({instance.experiment.path: instance.experiment for instance in chosen.values()}.values())
-    hashes = [open_results(experiment).folds.plan.index_hash for experiment in experiments] if len(experiments) > 1 else []
+    hashes = [open_results(experiment).folds.reviewed_hash for experiment in experiments] if len(experiments) > 1 else []
     for experiment, index_hash in zip(experiments, hashes, strict=False):
         if index_hash != hashes[0]:
             raise ResultsError(

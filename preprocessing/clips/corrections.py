@@ -1,0 +1,245 @@
+"""corrections.csv: what reviewers said of the labels of clips; and the clips of a corpus with what all of them agree on.
+
+Comes in: verdicts, one by one, of ``python -m xval review``; or the file. Goes out: the file, a row per clip and reviewer, the
+last verdict below; or a list of clips with other labels. Audio and the reviewed corpus stay as they are.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from filelock import FileLock, Timeout
+
+from preprocessing.clips.index_file import CORRECTIONS, INDEX_NAME, read_index
+from preprocessing.clips.label_sets import plain_name
+from preprocessing.clips.table import check_names, refuse_unwritable
+from preprocessing.file_replacement import replace_file
+from xval.base.csv_text import guarded, unguard
+from xval.base.errors import CorpusError, brief, first_of, suggestion
+from xval.base.table_bounds import open_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE_NAME = "corrections.csv"
+RIGHT, WRONG, UNSURE, BAD = "right", "wrong", "unsure", "bad recording"
+VERDICTS = (RIGHT, WRONG, UNSURE, BAD)
+
+_LOCKED_FOR_S = 10  # a writer takes milliseconds
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reviewer said of the label of a clip; a column of the file for each attribute.
+
+    Attributes:
+        verdict: One of `VERDICTS`.
+        old: The label that was judged.
+        new: The right label, where the old one is wrong; else empty.
+        who: The reviewer.
+        when: ISO 8601, with the offset from UTC.
+        why: Why the clip was suspected.
+        index_hash: Of the corpus that was reviewed.
+    """
+
+    clip: str
+    verdict: str
+    old: str
+    new: str
+    who: str
+    when: str
+    why: str
+    index_hash: str
+
+
+class Corrections(NamedTuple):
+    """A corrections.csv as it is applied.
+
+    Attributes:
+        agreed: By clip, the verdict of all its reviewers.
+        disputed: Clips on which they do not agree, which stay as they are.
+        facts: What the corrected corpus says of itself: file, sha256, of_index (the hash of the reviewed corpus), reviewers.
+    """
+
+    agreed: dict[str, Verdict]
+    disputed: list[str]
+    facts: dict[str, Any]
+
+
+def read_verdicts(path: Path) -> list[Verdict]:
+    """Return what the file holds, in its order; nothing where there is none.
+
+    Raises:
+        CorpusError: It is damaged, or was edited into what no review writes.
+    """
+    import pandas as pd
+
+    names = [field.name for field in fields(Verdict)]
+    try:
+        with open_table(path) as file:
+            table = pd.read_csv(
+                file, converters=dict.fromkeys(names, unguard), keep_default_na=False, encoding="utf-8-sig", index_col=False
+            )
+        verdicts = [Verdict(*row) for row in table[names].itertuples(index=False)]
+        _check(verdicts)
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, CorpusError) as error:
+        raise CorpusError(
+            f"{path}: not the verdicts of a review ({brief(error, 300)}). Its columns are {', '.join(names)}. Mend it, or move "
+            "it away."
+        ) from error
+    return verdicts
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[list[Verdict]]:
+    """Give the verdicts of the file, in a list that is written back at the end of the block; others wait meanwhile."""
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCKED_FOR_S):
+            verdicts = read_verdicts(path)
+            yield verdicts
+            _check(verdicts)
+            replace_file(path, partial(_write, verdicts))
+    except Timeout as error:
+        raise CorpusError(f"{path}: another process has held it for {_LOCKED_FOR_S} s. End it and try again.") from error
+
+
+def read_corrections(path: Path) -> Corrections:
+    """Return what the reviewers of a file agree on.
+
+    Raises:
+        CorpusError: It is missing or damaged, is of several corpora, or changes nothing.
+    """
+    verdicts = read_verdicts(path)
+    if not verdicts:
+        raise CorpusError(
+            f"--corrections {path}: {'no verdict in it' if path.exists() else 'no such file'}. "
+            "python -m xval review EXPERIMENT writes one."
+        )
+    if len(hashes := {verdict.index_hash for verdict in verdicts}) > 1:
+        raise CorpusError(f"--corrections {path}: verdicts on {len(hashes)} corpora; apply those of one (column index_hash).")
+    by_clip: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_clip.setdefault(verdict.clip, []).append(verdict)
+    agreed = {clip: of_clip[-1] for clip, of_clip in by_clip.items() if len({(row.verdict, row.new) for row in of_clip}) == 1}
+    if not any(verdict.verdict in (WRONG, BAD) for verdict in agreed.values()):
+        raise CorpusError(
+            f"--corrections {path}: its reviewers agree on no wrong label and no bad recording; nothing to change."
+        )
+    facts = {
+        "file": str(path.resolve()),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "of_index": hashes.pop(),
+        "reviewers": sorted({verdict.who for verdict in verdicts}),
+    }
+    return Corrections(agreed, [clip for clip in by_clip if clip not in agreed], facts)
+
+
+def check_place(folder: Path, task_type: str) -> None:
+    """Refuse to write a corrected corpus over one that is not, and to correct what has no classes."""
+    if task_type != "classification":
+        raise CorpusError(f"--corrections: the task is {task_type}; labels are corrected of classification alone.")
+    path = folder / INDEX_NAME
+    if path.exists() and not read_index(path)[1].get(CORRECTIONS):
+        raise CorpusError(
+            f"{folder}: holds a corpus without corrections, which stays as it is. Give the corrected one a name of its own "
+            "with --dataset."
+        )
+
+
+def correct(clips: "pd.DataFrame", corrections: Corrections) -> "tuple[pd.DataFrame, dict[str, Any]]":
+    """Return clips with the labels that reviewers agree on, and what a corrected corpus says of itself.
+
+    Args:
+        clips: With clip, label, source_clip and reason (null: usable); a bad recording gets a reason, as do copies of it.
+        corrections: Of these clips: whoever's old label is another one has reviewed another corpus.
+
+    Returns:
+        The clips; and the facts of `Corrections` with n_changed, n_left_out (clips, without copies) and n_disputed.
+
+    Raises:
+        CorpusError: A clip is unknown, or has not the old label.
+    """
+    labels = dict(zip(clips["clip"], clips["label"], strict=True))
+    source = corrections.facts["file"]
+    if unknown := [clip for clip in corrections.agreed if clip not in labels]:
+        raise CorpusError(
+            f"--corrections {source}: {len(unknown)} of its clips are not in this corpus ({first_of(unknown, 3)}). "
+            "Prepare it with the options of the corpus that was reviewed."
+        )
+    if other := [verdict for verdict in corrections.agreed.values() if labels[verdict.clip] != verdict.old]:
+        raise CorpusError(
+            f"--corrections {source}: {other[0].clip} was reviewed as '{other[0].old}', and has the label "
+            f"'{labels[other[0].clip]}' here ({len(other)} such clips). Review this version of the corpus."
+        )
+    of_copies = clips["source_clip"].where(clips["source_clip"].notna(), clips["clip"])
+    new = {clip: verdict.new for clip, verdict in corrections.agreed.items() if verdict.verdict == WRONG}
+    bad = {clip for clip, verdict in corrections.agreed.items() if verdict.verdict == BAD}
+    corrected = clips.assign(
+        label=of_copies.map(new).fillna(clips["label"]),
+        reason=clips["reason"].where(clips["reason"].notna() | ~of_copies.isin(bad), "a bad recording, by its reviewers"),
+    )
+    check_names(corrected["label"], "classes")
+    counts = {"n_changed": len(new), "n_left_out": len(bad), "n_disputed": len(corrections.disputed)}
+    return corrected, corrections.facts | counts
+
+
+def describe_agreement(verdicts: Iterable[Verdict]) -> list[str]:
+    """Return a sentence for each two reviewers who judged the same clips: Cohen's kappa of their verdicts (Cohen 1960).
+
+    A verdict is one of the four; whether both name the same right label is said beside it.
+    """
+    by_reviewer: dict[str, dict[str, Verdict]] = {}
+    for verdict in verdicts:
+        by_reviewer.setdefault(verdict.who, {})[verdict.clip] = verdict
+    names = sorted(by_reviewer)
+    pairs = [(first, second) for place, first in enumerate(names) for second in names[place + 1 :]]
+    return [text for pair in pairs if (text := _describe_pair(pair, *(by_reviewer[name] for name in pair)))]
+
+
+def _describe_pair(names: tuple[str, str], first: dict[str, Verdict], second: dict[str, Verdict]) -> str:
+    common = [clip for clip in first if clip in second]
+    if not common:
+        return ""
+    own, other = ([of[clip].verdict for clip in common] for of in (first, second))
+    n_equal = sum(map(str.__eq__, own, other))
+    if len({*own, *other}) == 1:
+        kappa = "Cohen's kappa is not defined: one verdict throughout"
+    else:
+        from sklearn.metrics import cohen_kappa_score
+
+        kappa = f"Cohen's kappa {cohen_kappa_score(own, other):.2f}"
+    text = f"{names[0]} and {names[1]}: {len(common)} clips by both, {n_equal} alike, {kappa}."
+    both_wrong = [clip for clip in common if first[clip].verdict == second[clip].verdict == WRONG]
+    n_same = sum(first[clip].new == second[clip].new for clip in both_wrong)
+    return text + (f" Of {len(both_wrong)} that both call wrong, {n_same} got the same label." if both_wrong else "")
+
+
+def _check(verdicts: Sequence[Verdict]) -> None:
+    """Refuse what no review says; ValueError says why."""
+    refuse_unwritable((verdict.who for verdict in verdicts), "reviewers")
+    pairs = [(verdict.clip, verdict.who) for verdict in verdicts]
+    for verdict, pair in zip(verdicts, pairs, strict=True):
+        about = f"{verdict.clip!a} by {verdict.who!a}"
+        if not all(pair):
+            raise ValueError("a row has no clip or no reviewer (who)")
+        if verdict.verdict not in VERDICTS:
+            raise ValueError(f"{about}: unknown verdict '{verdict.verdict}'. {suggestion(verdict.verdict, VERDICTS)}")
+        if (verdict.verdict == WRONG) != bool(verdict.new) or verdict.new == verdict.old:
+            raise ValueError(f"{about}: a wrong label needs another one as new, and no other verdict has one")
+        if plain_name(verdict.new) != verdict.new:
+            raise ValueError(f"{about}: the new label {verdict.new!a} has outer blanks or is not in NFC")
+    if len(set(pairs)) < len(pairs):
+        raise ValueError("a reviewer has judged a clip twice; keep the later row")
+
+
+def _write(verdicts: Sequence[Verdict], path: Path) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame([asdict(verdict) for verdict in verdicts], columns=[field.name for field in fields(Verdict)])
+    guarded(table).to_csv(path, index=False, encoding="utf-8")
