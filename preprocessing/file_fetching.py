@@ -5,7 +5,7 @@ Comes in: an address, and perhaps a checksum. Goes out: the file.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from preprocessing.console import progress_bar
 
@@ -16,7 +16,13 @@ _CHUNK_BYTES = 1 << 16
 
 
 def fetch_file(
-    url: str, path: Path, console: "Console", *, known_hash: str | None = None, headers: Mapping[str, str] | None = None
+    url: str,
+    path: Path,
+    console: "Console",
+    *,
+    known_hash: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    largest_bytes: int | None = None,
 ) -> Path:
     """Fetch a file, with a progress bar.
 
@@ -26,17 +32,39 @@ def fetch_file(
         console: Of the progress bar.
         known_hash: ``md5:``, ``sha1:`` or ``sha256:`` and the hexadecimal digits; None: what comes is not checked.
         headers: Of the request, such as a token.
+        largest_bytes: Reading ends where more comes; None: all that comes is read.
 
     Raises:
         requests.RequestException: The server does not answer, refuses, or breaks off.
-        ValueError: What came has another checksum.
+        ValueError: What came has another checksum, or more comes than `largest_bytes`.
     """
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
     with progress_bar(console, f"Fetching {path.name}", "bytes") as show:
-        downloader = pooch.HTTPDownloader(progressbar=_Bar(show), chunk_size=_CHUNK_BYTES, headers=dict(headers or {}))
-        return Path(pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=downloader))
+        request = pooch.HTTPDownloader(progressbar=_Bar(show), chunk_size=_CHUNK_BYTES, headers=dict(headers or {}))
+
+        def download(url: str, place: str, pooch: Any) -> None:
+            with Path(place).open("wb") as file:
+                request(url, _Limited(file, largest_bytes), pooch)
+
+        return Path(pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=download))
+
+
+class _Limited:
+    """A file to which no more than so many bytes are written, whatever length a server said."""
+
+    def __init__(self, file: IO[bytes], largest_bytes: int | None) -> None:
+        self._file, self._left = file, largest_bytes
+        self.flush = file.flush
+
+    def write(self, piece: bytes) -> None:
+        """Write a piece of what comes."""
+        if self._left is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise ValueError("more comes than was announced")
+        self._file.write(piece)
 
 
 class _Bar:

@@ -6,6 +6,7 @@ HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE count as for any program of the hub.
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,10 @@ _ALLOWED = (".safetensors", ".onnx")
 _SETTINGS = re.compile(r"[\w.-]+\.json")
 """Files of a repository beside its weights: a name of the server is the name of a file here, never a path."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_LARGEST_RATIO = 1.5
+"""Of the size of the weights that a server says to that of the preset, which is rounded."""
+_LARGEST_SETTINGS_BYTES = 50_000_000
+"""Of all files beside the weights: vocabularies are the largest."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,11 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
         try:
             wanted = preset.revision or revision or preset.branch
             described = HfApi().model_info(preset.source, revision=wanted, files_metadata=True)
-            commit, names = str(described.sha), _wanted_files(preset, described, sha256)
-            for name in names:
+            commit, sizes = str(described.sha), _wanted_files(preset, described, sha256)
+            _check_room(preset, sizes, cache)
+            for name, n_bytes in sizes.items():
                 address, path = hf_hub_url(preset.source, name, revision=commit), Path(staging, name)
-                fetch_file(address, path, make_console(), headers=build_hf_headers())
+                fetch_file(address, path, make_console(), headers=build_hf_headers(), largest_bytes=n_bytes)
         except SettingsError:
             raise
         except Exception as error:  # of the hub, of its HTTP library, of the disk
@@ -106,14 +112,18 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
         note = {"revision": commit, "weights_sha256": received, "is_checked": sha256 is not None}
         placed = repository_folder(preset) / "snapshots" / commit / preset.weights
         placed.parent.mkdir(parents=True, exist_ok=True)
-        for name in names:  # the weights last: where they are, all is
+        for name in sizes:  # the weights last: where they are, all is
             Path(staging, name).replace(placed.parent / Path(name).name)
     (repository_folder(preset) / NOTE_NAME).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
     return Fetched(placed, commit, received, sha256 is not None)
 
 
-def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> list[str]:
-    """Return the files of a repository that are fetched, the weights last; refuse it by what the server says of them."""
+def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> dict[str, int]:
+    """Return the files of a repository that are fetched and their sizes (bytes), the weights last.
+
+    Raises:
+        SettingsError: What the server says of them is not what the preset says.
+    """
     if not _COMMIT.fullmatch(str(described.sha)) or preset.revision not in (None, described.sha):
         wanted = preset.revision or "a commit of 40 digits"
         raise SettingsError(f"{preset.name}: the server names {described.sha!r:.80} as revision; expected {wanted}.")
@@ -131,7 +141,31 @@ def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> list[st
     if sha256 is not None and announced not in (None, sha256):
         raise _other_file(preset, announced, sha256, "It is not fetched.")
     others = [name for name in files if _SETTINGS.fullmatch(name) and preset.family == "transformers"]
-    return [*sorted(others), preset.weights]
+    sizes = {name: files[name].size for name in [*sorted(others), preset.weights]}
+    if unknown := [name for name, size in sizes.items() if size is None]:
+        raise SettingsError(
+            f"{preset.name}: the server does not say how large {unknown[0]} is. It is not fetched; try without HF_ENDPOINT."
+        )
+    allowed = {"the files beside its weights": (sum(sizes[name] for name in others), _LARGEST_SETTINGS_BYTES)}
+    if preset.size_mb:
+        allowed[preset.weights] = sizes[preset.weights], round(_LARGEST_RATIO * 1e6 * preset.size_mb)
+    for what, (n_bytes, most) in allowed.items():
+        if n_bytes > most:
+            raise SettingsError(
+                f"{preset.name}: {what}: the server says {n_bytes / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} MB allowed, "
+                "by what the preset says. It is not fetched. If the preset is wrong, fetch it with another program, and write "
+                "transformers:FOLDER or onnx:FILE."
+            )
+    return sizes
+
+
+def _check_room(preset: Preset, sizes: dict[str, int], cache: Path) -> None:
+    needed, free = sum(sizes.values()), shutil.disk_usage(cache).free
+    if needed > free:
+        raise SettingsError(
+            f"{preset.name}: needs {needed / 1e6:,.0f} MB in {cache}, where {free / 1e6:,.0f} MB are free. Make room, or name "
+            "a folder on another disk in HF_HUB_CACHE."
+        )
 
 
 def _other_file(preset: Preset, received: str, expected: str, outcome: str) -> SettingsError:

@@ -35,6 +35,7 @@ class Hub:
     Attributes:
         files: Their content by name.
         announced: The SHA-256 that the server says the weights have; None: the true one.
+        sizes: What the server says that files have (bytes), by name, where that is not true.
         commit: What the server says that the revision is.
         etag: What the server calls each file; empty: its SHA-256.
         sent: How many bytes of the weights a request gets before the connection breaks; None: all.
@@ -45,6 +46,7 @@ class Hub:
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files, self.requests = files, list[str]()
         self.announced: str | None = None
+        self.sizes: dict[str, int | None] = {}
         self.commit, self.etag = COMMIT, ""
         self.sent: int | None = None
         self.pause_s = 0.0
@@ -101,7 +103,7 @@ class Hub:
         siblings = [
             {
                 "rfilename": name,
-                "size": len(content),
+                "size": self.sizes.get(name, len(content)),
                 "lfs": {"sha256": self.announced or hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 1}
                 if not name.endswith(".json")
                 else None,
@@ -248,6 +250,40 @@ def test_what_is_not_whole_or_not_the_file_leaves_nothing(
         fetch(preset, preset.sha256)
     assert left_in(cache) == []
     assert not any(path.endswith(".bin") for path in hub.requests)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        (
+            WEIGHTS,
+            16_000_000,
+            "model.safetensors: the server says 16 MB, and at most 15 MB allowed, by what the preset says",
+        ),
+        ("config.json", 51_000_000, "the files beside its weights: the server says 51 MB, and at most 50 MB allowed"),
+        (WEIGHTS, None, "does not say how large model.safetensors is"),
+        (WEIGHTS, 9_000, "more comes than was announced.*Nothing half is left"),
+        ("config.json", -1, "more comes than was announced.*Nothing half is left"),
+    ],
+)
+def test_more_than_the_preset_or_the_server_says_is_not_read(
+    name: str, size: int | None, message: str, hub: Hub, cache: Path, named: Callable[..., Preset]
+) -> None:
+    hub.sizes[name] = size
+    with pytest.raises(SettingsError, match=message):
+        fetch(named(size_mb=10), None)
+    assert left_in(cache) == []
+    assert any(WEIGHTS in path for path in hub.requests) == (size == 9_000)
+
+
+def test_what_the_disk_has_no_room_for_is_not_fetched(
+    hub: Hub, cache: Path, named: Callable[..., Preset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2_000_000))
+    hub.sizes[WEIGHTS] = 3_000_000
+    with pytest.raises(SettingsError, match=r"needs 3 MB in .*hub, where 2 MB are free. Make room, .*HF_HUB_CACHE"):
+        fetch(named(), None)
+    assert left_in(cache) == []
 
 
 def test_what_a_server_calls_its_files_leads_nowhere_else(hub: Hub, named: Callable[..., Preset], tmp_path: Path) -> None:
