@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
+from _decisions_of_items import DIFFERENCE, decisions_table
 from _simulated_corpora import N_CLASSES, Cell, Layout, answer_new, draw_answers, make_layout
 
 from xval.measures.statistics.comparison import Difference, corrected_t, holm_intervals, item_difference
@@ -163,4 +164,6 @@ def print_ways(n_repetitions: int) -> float:
     for cell in MIXED_STUDIES:
         error, power = (measure_mixed(cell, separation, n_mixed) for separation in (SEPARATION, BETTER))
         print(f"mixed model, {cell}: error {error:.3f}, power {power:.3f} ({n_mixed} corpora)")
+    decisions = decisions_table().to_string(float_format="%.3f")
+    print(f"\none decision for each item, one training; power of a difference of {DIFFERENCE:g}; exact\n{decisions}")
     return float(table[["error, items + runs", "error, equality", "error, simultaneous"]].max(axis=None))
