@@ -38,7 +38,8 @@ class Preset(BaseModel):
         licence: In the words of its authors.
         sample_rate_hz: Of the audio that it reads; None: any.
         trained_on: Corpora that it heard, by the names that their authors give them.
-        trained_on_all: Whether its authors list all that it heard, so that what is not named was not heard.
+        list_source: Where its authors say that `trained_on` is all that it heard, or ``made by hand``; empty: it may have heard
+            what is not named.
         purpose: What it is for.
         card: Where all this is written.
         obstacle: Why it cannot be loaded, and what to do instead.
@@ -58,7 +59,7 @@ class Preset(BaseModel):
     licence: str = "unknown"
     sample_rate_hz: int | None = None
     trained_on: tuple[str, ...] = ()
-    trained_on_all: bool = False
+    list_source: str = ""
     purpose: str
     card: str = ""
     obstacle: str = ""
@@ -67,8 +68,8 @@ class Preset(BaseModel):
     def heard(self) -> str:
         """What it was trained on, in words."""
         if not self.trained_on:
-            return "nothing: made by hand" if self.trained_on_all else "its authors do not list what it was trained on"
-        rest = "as its authors list" if self.trained_on_all else "and more that its authors do not list"
+            return "nothing: made by hand" if self.list_source else "what it was trained on is not known"
+        rest = f"and nothing else by {self.list_source}" if self.list_source else "and perhaps more: no complete list is known"
         return f"trained on {', '.join(self.trained_on)}, {rest}"
 
     @property

@@ -1,4 +1,4 @@
-"""Has a pretrained encoder heard the corpus in use, by what its authors list?
+"""Has a pretrained encoder heard the corpus in use, by what its preset says?
 
 Comes in: the name of a preset and the folder of a corpus. Goes out: a `Leakage`, by names alone: no audio is compared.
 """
@@ -12,7 +12,7 @@ from xval.models.saved.leakage import Leakage
 
 
 def judge_preset(name: str, corpus_folder: Path) -> Leakage | None:
-    """Return the verdict on a pretrained encoder by the corpora that its authors list; None: it is no preset.
+    """Return the verdict on a pretrained encoder by the corpora that its preset names; None: it is no preset.
 
     Args:
         name: ``embedding_model`` or ``encoder``.
@@ -28,12 +28,12 @@ def judge_preset(name: str, corpus_folder: Path) -> Leakage | None:
     names = () if corpus.is_custom else find_corpus(corpus.corpus).known_as
     heard = [listed for listed in preset.trained_on if _plain(listed) in map(_plain, names)]
     if heard:
-        return Leakage("leaked", f"its authors list {', '.join(heard)} in what it was trained on")
+        return Leakage("leaked", f"its preset names {', '.join(heard)} in what it was trained on")
     if not names:
         return Leakage(
             "unknown", f"{preset.heard}; the reader '{corpus.corpus}' reads any corpus, so that none can be compared"
         )
-    return Leakage("clean" if preset.trained_on_all else "unknown", preset.heard)
+    return Leakage("clean" if preset.list_source else "unknown", preset.heard)
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the authors of a pretrained encoder list as heard is held against the names of the corpus in use."""
+"""What a preset names as heard by a pretrained encoder is held against the names of the corpus in use."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from preprocessing.corpus import make_corpus
+from preprocessing.encoders import find_preset
 from xval.experiment.checks import check_embedder
 from xval.models.saved.preset import judge_preset
 
@@ -29,20 +30,26 @@ def corpus_read_by(tmp_path):
 @pytest.mark.parametrize(
     ("encoder", "reader", "state", "reason"),
     [
-        ("wav2vec2-base", "ravdess", "clean", "trained on LibriSpeech, as its authors list"),
-        ("resemblyzer", "voxceleb", "leaked", "its authors list VoxCeleb1, VoxCeleb2 in what it was trained on"),
-        ("resemblyzer", "ravdess", "unknown", "and more that its authors do not list"),
-        ("wavlm-base-plus", "esc50", "leaked", "its authors list Freesound in"),
-        ("whisper-small", "iemocap", "unknown", "and more that its authors do not list"),
+        ("praat", "ravdess", "clean", "nothing: made by hand"),
+        ("wav2vec2-base", "ravdess", "unknown", "trained on LibriSpeech, and perhaps more: no complete list is known"),
+        ("resemblyzer", "voxceleb", "leaked", "its preset names VoxCeleb1, VoxCeleb2 in what it was trained on"),
+        ("wavlm-base-plus", "esc50", "leaked", "its preset names Freesound in"),
+        ("emotion2vec", "iemocap", "unknown", "what it was trained on is not known"),
         ("wav2vec2-base", "table", "unknown", "the reader 'table' reads any corpus"),
-        ("ast-audioset", "fma", "clean", "trained on AudioSet"),
-        ("transformers:facebook/wav2vec2-base", "ravdess", "clean", "trained on LibriSpeech, as its authors list"),
+        ("transformers:facebook/wav2vec2-base", "ravdess", "unknown", "trained on LibriSpeech, and perhaps more"),
     ],
 )
 def test_the_verdict_on_a_preset(encoder, reader, state, reason, corpus_read_by):
     verdict = judge_preset(encoder, corpus_read_by(reader))
     assert verdict.state == state
     assert reason in verdict.reason
+
+
+def test_only_a_list_that_a_source_calls_complete_is_clean(corpus_read_by, monkeypatch):
+    sourced = find_preset("wav2vec2-base").model_copy(update={"list_source": "a paper"})
+    monkeypatch.setattr("xval.models.saved.preset.preset_of", lambda _: sourced)
+    verdict = judge_preset("wav2vec2-base", corpus_read_by("ravdess"))
+    assert (verdict.state, verdict.reason) == ("clean", "trained on LibriSpeech, and nothing else by a paper")
 
 
 def test_what_is_no_preset_has_no_list(corpus_read_by, monkeypatch, tmp_path):
@@ -56,8 +63,8 @@ def test_what_is_no_preset_has_no_list(corpus_read_by, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("encoder", "vouched", "warned"),
     [
-        ("wav2vec2-base", None, None),
-        ("resemblyzer", None, "and more that its authors do not list. If it has heard what is tested"),
+        ("praat", None, None),
+        ("resemblyzer", None, "no complete list is known. If it has heard what is tested"),
         ("resemblyzer", "no actor of this corpus", None),
         ("onnx:a.onnx", None, "nothing says what it was trained on. If it has heard"),
     ],
@@ -72,4 +79,4 @@ def test_a_run_warns_where_the_verdict_is_not_clean(encoder, vouched, warned, co
 
 def test_a_run_warns_of_a_corpus_that_was_heard_whatever_the_user_says(corpus_read_by, make_settings):
     settings = make_settings(features="embedding", embedding_model="resemblyzer", pretrained_on="other speakers")
-    assert "its authors list VoxCeleb1, VoxCeleb2" in check_embedder(settings, [], corpus_read_by("voxceleb"))[0]
+    assert "its preset names VoxCeleb1, VoxCeleb2" in check_embedder(settings, [], corpus_read_by("voxceleb"))[0]
