@@ -269,10 +269,11 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     number, margin = next(iter(ties.items()))
     is_higher = bool(direction(done, ranking.metric))
     low, middle, high = sorted(end if is_higher else 0 - end for end in margin)
-    best_of = f"{'highest' if is_higher else 'lowest'} {side_name(ranking.side, done)} {ranking.metric}"
+    figure = f"{side_name(ranking.side, done)} {ranking.metric}"
+    best_of = f"{'highest' if is_higher else 'lowest'} {figure}"
     n_items = len({item for record in best.folds.values() for item in record["items"]["validation"]})
     margins = [
-        Margin(str(tie), margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items))
+        Margin(str(tie), margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items), figure)
         for tie, (low_end, margin, high_end) in ties.items()
     ]
     simplest = f"the simplest of instances {name_numbers([best.number, *ties])}"

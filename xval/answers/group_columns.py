@@ -3,6 +3,7 @@
 Comes in: the clips with the further columns of their corpus. Goes out: the group of each clip.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
@@ -14,6 +15,7 @@ _MOST_GROUPS = 20  # of a column that nobody has asked for
 _MOST_VALUES = 4  # a number that takes more values is cut into bins
 _FEWEST_IN_BIN = 6
 _MOST_BINS = 4
+_LEAST_IN_FULL = 1000  # three digits of it would be 1e+03
 _ELSE_ALLOWED = ("label", "sample_rate_hz", "duration_s")
 
 
@@ -91,10 +93,20 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
         n_bins = min(max(len(units) // _FEWEST_IN_BIN, 2), _MOST_BINS)
         edges = units[name].quantile([place / n_bins for place in range(1, n_bins)]).unique()
         bins = pd.Series(edges.searchsorted(values, side="left"), index=values.index)
-        ends = {
-            bin_number: dict.fromkeys((f"{of_bin.min():g}", f"{of_bin.max():g}")) for bin_number, of_bin in values.groupby(bins)
-        }
-        ranges = {bin_number: " to ".join(texts) for bin_number, texts in ends.items()}
+        ranges = _ranges({bin_number: (of_bin.min(), of_bin.max()) for bin_number, of_bin in values.groupby(bins)})
         texts, order = bins.map(ranges), list(ranges.values())
     groups = pd.Series(texts.to_numpy(dtype=object), index=filled["clip"])
     return GroupColumn(name, groups, tuple(order), ("items" if is_of_items else "clips") if is_cut else "")
+
+
+def _ranges(ends: Mapping[int, tuple[float, float]]) -> dict[int, str]:
+    """Return ``-63.7 to -46.1`` for the ends of each bin: with three digits where that tells all bins apart, else with six."""
+    largest = max(abs(end) for pair in ends.values() for end in pair)
+    digits = (3, 6) if largest < _LEAST_IN_FULL else (6,)
+    for n_digits in digits:
+        ranges = {
+            bin_number: " to ".join(dict.fromkeys(f"{end:.{n_digits}g}" for end in pair)) for bin_number, pair in ends.items()
+        }
+        if len(set(ranges.values())) == len(ranges):
+            break
+    return ranges

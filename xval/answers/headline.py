@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 25
 _MOST_COMPARED = 20  # the best by validation
+_MOST_NAMED = 2  # of all the others
 
 
 class Headline(NamedTuple):
@@ -121,6 +122,11 @@ class _Answer:
         return finding is not None and self.selected.number in finding.instances
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the value may be reported: no fold is missing, and no model had heard what it was tested on."""
+        return len(self.selected.folds) == self.selected.n_folds and judge_instance(self.selected).state != "leaked"
+
+    @property
     def is_random_split(self) -> bool:
         return is_random_split(self.selected.n_clips.values())
 
@@ -129,6 +135,11 @@ class _Answer:
         if short:
             return f"instance{'s' * (len(listed) > 1)} {describe_numbers(listed)}"
         return name_instances(listed, self.instances)
+
+    def name_others(self, numbers: Sequence[int], *, short: bool) -> str:
+        """Return the same, of more than two ``any of the other 3 instances`` where these are all."""
+        is_any = len(numbers) > _MOST_NAMED and len(numbers) == len(self.done) - 1
+        return f"any of the other {len(numbers)} instances" if is_any else self.name(numbers, short=short)
 
 
 def _found(answer: _Answer) -> str:
@@ -145,11 +156,11 @@ def _found(answer: _Answer) -> str:
         bias = selection_bias(selected, nested, answer.side, answer.metric)
         if bias is not None:
             alone = f"{fixed(own.value)} (bias {bias_text(bias)})"
+            reached_by = f"{fixed(reached.value)} {metric} on {where}{_interval(reached)}"
+            choice = f"hoice among {nested.n_competing} instances"
+            first = f"Report {reached_by} (c{choice})" if answer.is_complete else f"C{choice}: {reached_by}"
             return _fitting(
-                lambda short: (
-                    f"Choosing among {nested.n_competing} instances reaches {fixed(reached.value)} {metric} on {where}"
-                    f"{_interval(reached)}{chance}; chosen: {answer.name([selected.number], short=short)}, {alone}."
-                )
+                lambda short: f"{first}{chance}; chosen: {answer.name([selected.number], short=short)}, {alone}."
             )
     return _fitting(
         lambda short: (
@@ -201,10 +212,12 @@ def _claim(answer: _Answer) -> str:
             )
         )
     if worse:
-        return _fitting(lambda short: f"{who} better than {answer.name(worse, short=short)}.")
+        return _fitting(lambda short: f"{who} better than {answer.name_others(worse, short=short)}.")
     if open_numbers:
         first = f"{above}, but you" if above else "You"
-        return _fitting(lambda short: f"{first} cannot claim that it is better than {answer.name(open_numbers, short=short)}.")
+        return _fitting(
+            lambda short: f"{first} cannot claim that it is better than {answer.name_others(open_numbers, short=short)}."
+        )
     return f"{above}; it is not compared with anything." if above else "Claim only its value: it is not compared with anything."
 
 

@@ -26,12 +26,14 @@ class Margin(NamedTuple):
         difference: The observed one.
         n_items: That were tested.
         detectable: From a number of items to the true difference that they show with a probability of 80 %; NaN: not known.
+        figure: What differs, such as ``validation loss``; empty: the main test metric.
     """
 
     to: str
     difference: float
     n_items: int
     detectable: Callable[[int], float]
+    figure: str = ""
 
 
 def ways_to_retrain(instances: Iterable[InstanceResults]) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
         n_more = (_MOST_TIMES - 1) * most.n_items
         return f"Take {simplest}: even {n_more} more {items_word(instances)} would hardly show differences as small as these."
     n_more, margin = min(needed, key=lambda pair: pair[0])
-    size = decimals(abs(margin.difference))
+    size = f"{decimals(abs(margin.difference))}{f' in {margin.figure}' if margin.figure else ''}"
     more = f"{n_more} more {items_word(instances, n_more)}"
     return f"Take {simplest}, or test {more} to show the observed difference of {size} to instance {margin.to}."
 

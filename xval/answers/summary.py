@@ -11,7 +11,9 @@ from xval.answers.item_words import item_word
 from xval.base.item_word import ITEM
 from xval.measures.metrics import higher_is_better, metric_names
 from xval.results.instance import InstanceResults
-from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings
+from xval.settings.classical import CLASSICAL
+from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings, names_of
+from xval.settings.scope import Scope
 
 # The sides of a table from first to last, and their names in headers; `side_name` has those of items.
 _SIDE_NAMES = {
@@ -140,7 +142,12 @@ def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[st
 
 
 def shown_parameter(instance: InstanceResults, name: str, missing: object = None) -> object:
-    """Return the value of a parameter as tables show it; ``searched``: by each fold, ``members differ``: in an ensemble."""
+    """Return the value of a parameter as tables show it; ``searched``: by each fold, ``members differ``: in an ensemble.
+
+    It is missing where it means nothing to an estimator, as the number of epochs does.
+    """
+    if instance.parameters.get("architecture") in CLASSICAL and name in names_of(Scope.NETWORK):
+        return missing
     shown = {"search": "searched", MEMBERS_DIFFER: MEMBERS_DIFFER}.get(instance.written.sources.get(name, ""))
     return shown or instance.parameters.get(name, missing)
 

@@ -19,6 +19,7 @@ _VALIDATION = "'validation_fraction', in Experiment(...)"
 _ITEMS = "not a setting: groups are the items of the corpus, which preprocessing is given (--item, --item-pattern)"
 _PRECISION = "'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16"
 _SCHEDULE = "'schedule'"
+_RESULTS = "'experiment_folder', the folder of all results, in Experiment(...)"
 
 SETTINGS: Mapping[str, str] = {
     "lr": "'learning_rate'",
@@ -69,6 +70,11 @@ SETTINGS: Mapping[str, str] = {
     "num_workers": "'workers', in Experiment(...) or --workers",
     "device": "'gpu_ID', in Experiment(...), or the third number of the command line",
     "sr": "'sample_rate_hz'",
+    "results_folder": _RESULTS,
+    "results_dir": _RESULTS,
+    "output_folder": _RESULTS,
+    "output_dir": _RESULTS,
+    "log_dir": _RESULTS,
     "sampling_rate": "'sample_rate_hz'",
     "n_iter": "'n_trials' of experiment.search(...)",
     "param_grid": "experiment.grid(learning_rate=[0.001, 0.0003]), which adds an instance for each value",

@@ -111,7 +111,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: Request, conso
     else:
         job = chosen.job if chosen else make_job()[0]
         slot = _make_slots(instance, request, console)[0]
-        _train(replace(job, refit=refit), slot, console)
+        _train(replace(job, refit=refit), slot, console, _item_word(folder, instance.number))
     remove_finished_checkpoints(folder)
     _print_close(folder, instance, console)
     return path
@@ -249,11 +249,15 @@ def _make_job(
     return job, corpus
 
 
-def _train(job: Job, slot: devices.Slot, console: Console) -> None:
+def _item_word(folder: ExperimentFolder, instance: int) -> str:
+    return open_results(folder).settings(instance).item_word or ITEM
+
+
+def _train(job: Job, slot: devices.Slot, console: Console, item: str) -> None:
     """Run the job on this machine: in this process where the instance's executor does so, else in one of its own."""
     n_epochs = cast("Refit", job.refit).epochs
     run = _executor(job.settings).run
-    with progress_bar(console, f"Training on {len(job.fold.training)} items", noun="epochs") as advance:
+    with progress_bar(console, f"Training on {counted(len(job.fold.training), item)}", noun="epochs") as advance:
 
         def report(event: Mapping[str, Any]) -> None:
             if "note" in event:
@@ -275,7 +279,7 @@ def _train(job: Job, slot: devices.Slot, console: Console) -> None:
 def _print_close(folder: ExperimentFolder, instance: Instance, console: Console) -> None:
     """Print what there is now, what is known of it, and what to do with it."""
     record = folder.record(instance.number, ALL_ITEMS) or {}
-    item = open_results(folder).settings(instance.number).item_word
+    item = _item_word(folder, instance.number)
     write_card(folder.fold_folder(instance.number, ALL_ITEMS), record, instance.settings, item)
     path = _model_path(folder, instance)
     names = [name for name in instance.settings.task.main_metrics if name in record["expected"]]
@@ -284,7 +288,7 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     end = f"{origin and f'; {origin}'}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}"
     figures = ", ".join(f"{name} {format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
-        f"{path}: trained on all {counted(len(record['items']['training']), item or ITEM)} "
+        f"{path}: trained on all {counted(len(record['items']['training']), item)} "
         f"({record['n_training_clips']} clips), {record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"
         f"It is untested: no {item or ITEM} is left to test it. What cross-validation estimates for it, from {n_folds} folds "
         f"with fewer training {call_items('items', item)}: {record_side(record, instance.settings, item)} {figures}{end}\n"

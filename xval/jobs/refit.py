@@ -116,8 +116,9 @@ def describe_choice(
         return f"Instance {instance}: the search on all items chose {trial}, {reason}."
     listed = ", ".join(str(record["best_epoch"]) for record in records)
     if epochs is not None:
-        return f"Instance {instance}: {epochs} epoch{'s' * (epochs != 1)}, as asked for; folds chose epochs {listed}."
-    return f"Instance {instance}: folds chose epochs {listed}: {refit.epochs}."
+        return f"Instance {instance}: {epochs} epoch{'s' * (epochs != 1)}, as asked for; the folds chose {listed}."
+    epoch = f"{refit.epochs} epoch{'s' * (refit.epochs != 1)}"
+    return f"Instance {instance}: {epoch}, the median of what the folds chose: {listed}."
 
 
 def expected_figures(instance: InstanceResults, side: str) -> dict[str, dict[str, Any]]:

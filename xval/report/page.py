@@ -5,6 +5,7 @@ the page's own, by its hash.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -273,6 +274,17 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
 
 
 def _matrix(comparisons: Sequence[Comparison]) -> list[tuple[str, list[Pair | None]]]:
-    """Return a row per instance: its pair with each baseline, None for itself and where there is none."""
-    of_baseline = [{pair.instance: pair for pair in comparison.pairs} for comparison in comparisons]
-    return [(comparison.baseline, [pairs.get(comparison.baseline) for pairs in of_baseline]) for comparison in comparisons]
+    """Return a row per instance: its pair with each baseline, None for itself and where there is none.
+
+    Of the p of two instances, one adjusted for the comparisons with either, both cells have the larger, so that they agree.
+    """
+    pairs = {(pair.instance, comparison.baseline): pair for comparison in comparisons for pair in comparison.pairs}
+    names = [comparison.baseline for comparison in comparisons]
+
+    def cell(row: str, column: str) -> Pair | None:
+        pair, mirrored = pairs.get((row, column)), pairs.get((column, row))
+        if pair is None or mirrored is None:
+            return pair
+        return replace(pair, p_holm=max(pair.p_holm, mirrored.p_holm), p_equal=max(pair.p_equal, mirrored.p_equal))
+
+    return [(row, [cell(row, column) for column in names]) for row in names]

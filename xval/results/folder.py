@@ -258,7 +258,9 @@ def find_experiment(path: Path) -> ExperimentFolder:
         ResultsError: The path does not exist, or lies in no results folder.
     """
     if not path.exists():
-        raise ResultsError(f"{path}: no such folder. Expected results/<dataset>/experiment_<n>.")
+        above = next((folder for folder in list(path.parents)[:2] if folder.name and folder.is_dir()), None)
+        nearby = _nearby(above) if above else ""
+        raise ResultsError(f"{path}: no such folder. Expected results/<dataset>/experiment_<n>.{nearby}")
     for folder in (path, *path.resolve().parents):
         if (folder / "folds.json").is_file():
             return ExperimentFolder(folder)
@@ -269,7 +271,7 @@ def find_experiment(path: Path) -> ExperimentFolder:
 
 def _nearby(path: Path) -> str:
     experiments = find_experiments(path, levels=2)
-    return f" Below it: {', '.join(map(str, experiments[:5]))}." if experiments else ""
+    return f" Available: {', '.join(map(str, experiments[:5]))}." if experiments else ""
 
 
 def file_state(path: Path | str) -> FileState | None:

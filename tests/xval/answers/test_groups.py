@@ -92,6 +92,20 @@ def test_a_metric_may_be_named_as_elsewhere(table, tested, written, name) -> Non
     assert measure_groups(tested, find_groups(table, "gender"), written).metric == name
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "low", "high"),
+    [
+        (-63.746, -46.0845, "-63.7", "-46.1"),
+        (8000.25, 48000.5, "8000.25", "48000.5"),
+        (1.00011, 1.00022, "1.00011", "1.00022"),
+    ],
+)
+def test_bins_of_numbers_are_said_in_as_few_digits_as_tell_them_apart(table, first, last, low, high) -> None:
+    level = np.repeat(np.linspace(first, last, 24)[None], N_ITEMS, axis=0).ravel()
+    shown = find_groups(table[table["item"] < "s1"].assign(level=level[:24]), "level").names
+    assert (shown[0].split()[0], shown[-1].split()[-1]) == (low, high)
+
+
 def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested) -> None:
     tested = tested._replace(repeats=tested.repeats[:1])
     found = measure_groups(tested, find_groups(table, "gender"), "accuracy")

@@ -66,7 +66,8 @@ def test_what_is_not_above_chance_is_not_claimed(make):
 
 def test_where_instances_compete_the_nested_value_stands_first_and_the_own_one_with_its_bias(make):
     found, *_ = lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1, high=0.3)])
-    assert found.startswith("Choosing among 2 instances reaches 0.542 balanced accuracy on new items")
+    assert found.startswith("Report 0.542 balanced accuracy on new items")
+    assert "(choice among 2 instances); chance" in found
     assert found.endswith("; chance 0.500; chosen: net 1 (instance 1), 0.542 (bias +0.000).")
 
 
@@ -79,7 +80,8 @@ def test_where_instances_compete_the_nested_value_stands_first_and_the_own_one_w
             [sorted(FOLDS), LOWER],
             "These trained models are better than net 3 (instance 3); you cannot claim that of net 2 (instance 2).",
         ),
-        ([LOWER] * 3, "These trained models are better than instances 2-4."),
+        ([LOWER] * 3, "These trained models are better than any of the other 3 instances."),
+        ([sorted(FOLDS)] * 3, "It is above chance, but you cannot claim that it is better than any of the other 3 instances."),
     ],
 )
 def test_what_may_be_claimed_is_what_the_comparison_says(make, others, said):

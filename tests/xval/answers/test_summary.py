@@ -8,6 +8,7 @@ from xval.answers.summary import (
     direction,
     has_windows,
     metric_columns,
+    shown_parameter,
 )
 
 
@@ -28,6 +29,15 @@ def test_parameters_that_differ_are_named_without_comments_architecture_and_devi
 def test_threads_change_numbers_so_they_are_named_where_they_differ(make_instance):
     instances = [make_instance(number, [0.5], threads_per_job=number) for number in (1, 2)]
     assert _differing(instances) == ("threads_per_job",)
+
+
+def test_what_trains_networks_alone_is_not_shown_of_an_estimator(make_instance):
+    shown = [
+        shown_parameter(make_instance(1, [0.5], architecture=architecture, num_epochs=50, seed=3), name, "–")
+        for architecture in ("svm", "cnn_small")
+        for name in ("num_epochs", "seed")
+    ]
+    assert shown == ["–", 3, 50, 3]
 
 
 def test_a_single_instance_differs_in_nothing(make_instance):

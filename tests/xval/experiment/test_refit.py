@@ -164,7 +164,9 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
     description = read_description(path)
     assert (description.is_untested, description.fold, description.seen_items) == (True, 0, {"toy": tuple(ITEMS)})
     assert not read_description(experiment.fold_folder(1, 1) / "model.keras").is_untested
-    assert f"folds chose epochs {folds[0]['best_epoch']}, {folds[1]['best_epoch']}: {record['epochs']}." in printed
+    chosen = ", ".join(str(fold["best_epoch"]) for fold in folds)
+    assert f"{record['epochs']} epoch" in printed
+    assert f", the median of what the folds chose: {chosen}." in printed
     assert "trained on all 5 items (45 clips)" in printed
     assert f"test balanced_accuracy {np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}" in printed
     assert f"Next: python -m xval predict {path} FILE" in printed
@@ -192,7 +194,7 @@ def test_each_epoch_has_the_learning_rate_that_it_had_in_the_folds(experiment, m
 
     assert record_of(path)["epochs"] == len(learning_rates(path.parent)) == 3
     assert record_of(path)["epochs_chosen_by"] == "--epochs"
-    assert "Instance 1: 3 epochs, as asked for; folds chose epochs" in printed
+    assert "Instance 1: 3 epochs, as asked for; the folds chose" in printed
     assert learning_rates(path.parent) == learning_rates(experiment.fold_folder(1, 1))[:3]
     path, _ = make(2, epochs=4)
     of_folds = [learning_rates(experiment.fold_folder(2, fold)) for fold in (1, 2)]

@@ -58,6 +58,17 @@ def test_calibration_and_the_recall_of_each_class_have_intervals(finished, read_
     assert all(re.match(r"\d\.\d\d( \[\d\.\d\d, \d\.\d\d\])?$", row[-1]["text"]) for row in classes)
 
 
+def test_each_with_each_says_the_same_of_two_instances_in_both_cells(finished, read_page):
+    *_, matrix = read_page(finished.results / "report.html").tables["comparison"]
+    cells = [[cell["text"].split("p") for cell in row[1:]] for row in matrix[1:]]
+
+    for row in range(3):
+        for column in range(row):
+            (difference, p), (mirrored, mirrored_p) = cells[row][column], cells[column][row]
+            assert p == mirrored_p
+            assert float(difference) == pytest.approx(-float(mirrored))
+
+
 def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
     page = read_page(finished.results / "report.html")
 

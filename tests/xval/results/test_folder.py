@@ -1,12 +1,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from xval.base.errors import ResultsError
 from xval.base.json_files import write_json
-from xval.results.folder import ExperimentFolder
+from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.job_key import JobKey
 
 
@@ -21,6 +22,16 @@ def publish(folder, instance, fold, **record):
     temporary = folder.begin_fold(instance, fold)
     write_json(temporary / "record.json", {"status": "done", "settings_hash": "a"} | record)
     folder.publish(temporary, instance, fold)
+
+
+def test_a_mistyped_path_is_answered_with_the_experiments_that_there_are(folder, monkeypatch):
+    (folder.path / "folds.json").write_text("{}")
+    monkeypatch.chdir(folder.path.parents[2])
+    for mistyped in ("results/demo/experimnt_1", "results/dmo/experiment_1"):
+        with pytest.raises(ResultsError, match=r"no such folder.* Available: results/demo/experiment_1\.$"):
+            find_experiment(Path(mistyped))
+    with pytest.raises(ResultsError, match=r"experiment_<n>\.$"):
+        find_experiment(Path("elsewhere"))
 
 
 def test_a_fold_is_not_there_before_it_is_published_and_whole_after(folder):

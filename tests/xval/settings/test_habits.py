@@ -42,6 +42,7 @@ WORDS = [
     ({"scoring": "f1"}, "Here it is 'monitor', such as val_balanced_accuracy"),
     ({"dtype_policy": "mixed_float16"}, "Here it is 'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16."),
     ({"augment": True}, "Here it is one setting for each kind: 'augment_noise', 'augment_gain_db'"),
+    ({"results_folder": "x"}, "Here it is 'experiment_folder', the folder of all results"),  # Did you mean 'data_folder'?
     ({"learing_rate": 1}, "Did you mean 'learning_rate'?"),
     ({"monitor": "val_uar"}, {"monitor": "val_balanced_accuracy"}),  # monitor 'val_uar' is not produced by any metric
     ({"monitor": "val_UAR"}, {"monitor": "val_balanced_accuracy"}),
