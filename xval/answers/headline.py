@@ -159,9 +159,7 @@ def _found(answer: _Answer) -> str:
             reached_by = f"{fixed(reached.value)} {metric} on {where}{_interval(reached)}"
             choice = f"hoice among {nested.n_competing} instances"
             first = f"Report {reached_by} (c{choice})" if answer.is_complete else f"C{choice}: {reached_by}"
-            return _fitting(
-                lambda short: f"{first}{chance}; chosen: {answer.name([selected.number], short=short)}, {alone}."
-            )
+            return _fitting(lambda short: f"{first}{chance}; chosen: {answer.name([selected.number], short=short)}, {alone}.")
     return _fitting(
         lambda short: (
             f"{answer.name([selected.number], short=short)} reaches {fixed(own.value)} {metric} on {where}"
