@@ -69,6 +69,13 @@ NEEDS = {
         "python benchmarks/features.py FOLDER",
         "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
     },
+    "a reviewer in front of a browser": {
+        "python -m xval review results/demo/experiment_1",
+        "python -m xval review results/demo/experiment_1 1 --reviewer ann",
+        "python -m preprocessing demo --corrections data/demo/corrections.csv",
+        "python experiments/demo.py --set dataset=demo_corrected",
+        "python -m xval compare results/demo/experiment_1 1 results/demo_corrected/experiment_1:1",
+    },
     "a corpus whose name other commands need": {"python -m preprocessing rename mine ravens"},
     "a corpus with a column of languages": {
         "python experiments/exp1.py --where 'language == \"de\"'",

@@ -110,8 +110,8 @@ class AnsweredClips:
         shares = self.probabilities[row, [other, self.labels[row]]]
         usual = self.usual[row, self.labels[row]]
         why = (
-            f"Instance {self.instance} gives {answer} {shares[0]:.0%} and {label} {shares[1]:.0%}, where clips of {item} with "
-            f"the label {label} have {usual:.0%} on average."
+            f"Instance {self.instance} gives '{answer}' {shares[0]:.0%} and '{label}' {shares[1]:.0%}; clips of {item} with "
+            f"the label '{label}' have {usual:.0%} on average."
         )
         return Suspect(self.clips[row], item, label, kind, answer, why)
 
@@ -198,7 +198,7 @@ def _duplicates(corpus: Corpus) -> list[Suspect]:
         if labels[0] == labels[1]:
             continue
         for clip, other, label, answer in ((first, second, *labels), (second, first, *reversed(labels))):
-            why = f"{other} has {what} and the label {answer}."
+            why = f"{other} has {what} and the label '{answer}'."
             suspects.append(Suspect(clip, str(clips["item"][clip]), label, "duplicate", answer, why))
     return suspects
 

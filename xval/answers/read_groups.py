@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.clips.columns import with_columns
+from xval.answers.chosen_instance import choose_instance
 from xval.answers.group_columns import find_groups, group_columns
 from xval.answers.groups import Groups, measure_groups, read_tested
-from xval.answers.ranking import rank_instances
-from xval.answers.read import read_finished
 from xval.answers.read_corpus import read_corpus
-from xval.base.errors import CorpusError, ResultsError
+from xval.base.errors import CorpusError
 from xval.results.folder import ExperimentFolder
 
 
@@ -33,14 +32,7 @@ def read_groups(
         metric: A test metric; None: the first main metric of the task.
         data_folder: The folder of corpora; None: that of the experiment's settings.
     """
-    instances = {finished.number: finished for finished in read_finished(folder, over_items=False)}
-    number = rank_instances(list(instances.values())).selected if instance is None else instance
-    if number is None:
-        raise ResultsError(f"{folder.path}: no instance has a validation value to be selected by; name the one that you want.")
-    if number not in instances:
-        listed = ", ".join(map(str, instances))
-        raise ResultsError(f"{folder.path}: no instance {number} with a finished fold. Available: {listed}.")
-    chosen = instances[number]
+    chosen = choose_instance(folder, instance)
     corpus = read_corpus(folder, chosen.settings, data_folder)
     table = with_columns(corpus.index, corpus.folder)
     columns = by or group_columns(table)

@@ -34,17 +34,43 @@ def make_environment() -> Environment:
     return environment
 
 
-def render_page(environment: Environment, template: str, **values: object) -> str:
-    """Return the text of a page, a template that extends base.html; `values` are what it shows."""
-    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
+def content_policy(script: str, *further: str) -> str:
+    """Return what a page may load: what is written in it, and of scripts a file of the templates alone, by its hash."""
+    digest = base64.b64encode(hashlib.sha256(_read(script).encode()).digest()).decode()
+    rules = (
+        "default-src 'none'",
+        "img-src data:",
+        "media-src data:",
+        "style-src 'unsafe-inline'",
+        f"script-src 'sha256-{digest}'",
+    )
+    return "; ".join([*rules, *further])
+
+
+def render_page(
+    environment: Environment, template: str, *, script: str = "page.js", policy: str | None = None, **values: object
+) -> str:
+    """Return the text of a page, a template that extends base.html.
+
+    Args:
+        environment: As of `make_environment`.
+        template: Its name.
+        script: The file of the templates that runs in it.
+        policy: As of `content_policy`; None: that of the script.
+        **values: What the page shows.
+    """
     text = environment.get_template(template).render(
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - a file of this package
-        script=Markup(script),  # noqa: S704 - a file of this package
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        style=Markup(_read("page.css")),  # noqa: S704 - a file of this package
+        script=Markup(_read(script)),  # noqa: S704 - a file of this package
+        policy=policy or content_policy(script),
         **values,
     )
     return visible(text)
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 def breakable(text: object) -> Markup:

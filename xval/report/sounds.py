@@ -97,7 +97,7 @@ def _make_sound(path: Path, start_s: float, end_s: float | None, settings: Featu
     rate_hz, channel = settings.sample_rate_hz, settings.channel_number
     samples, _ = read_audio(path, sample_rate_hz=rate_hz, start_s=start_s, end_s=end_s, channel=channel)
     top_hz = settings.fmax_hz or rate_hz / 2
-    return Sound(_audio(samples, rate_hz), _spectrogram(samples, settings), samples.size / rate_hz, top_hz)
+    return Sound(_audio(samples, rate_hz), draw_levels(extract(samples, settings)), samples.size / rate_hz, top_hz)
 
 
 def _audio(samples: NDArray[np.float32], rate_hz: int) -> str:
@@ -115,10 +115,10 @@ def _audio(samples: NDArray[np.float32], rate_hz: int) -> str:
     return _data_uri("audio/mpeg" if kind == "MP3" else "audio/flac", buffer.getvalue())
 
 
-def _spectrogram(samples: NDArray[np.float32], settings: FeatureSettings) -> str:
+def draw_levels(levels: NDArray[np.float32]) -> str:
+    """Return a picture of features (n_frames, n_bins), low bins below, as a data URI."""
     from matplotlib.image import imsave
 
-    levels = extract(samples, settings)
     step = -(-len(levels) // _MOST_FRAMES)
     picture = levels[: len(levels) // step * step].reshape(-1, step, levels.shape[1]).max(axis=1)
     buffer = BytesIO()

@@ -88,7 +88,7 @@ def test_copies_of_one_recording_with_two_labels_are_suspects(answered, tmp_path
 
     found = {suspect.clip: suspect for suspect in suspects if suspect.kind == "duplicate"}
     assert found.keys() == {first, other, same, near}
-    assert (found[first].answer, found[first].why) == ("b", f"{other} has the same audio and the label b.")
+    assert (found[first].answer, found[first].why) == ("b", f"{other} has the same audio and the label 'b'.")
     assert "nearly the same audio (97% alike)" in found[near].why
 
 

@@ -1,0 +1,84 @@
+"""python -m xval review, as typed: suspects as a table, what ends it, what cannot be reviewed."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from preprocessing.clips.corrections import FILE_NAME, read_verdicts
+from xval.report.review.server import ReviewServer
+
+
+@pytest.fixture
+def data(finished, tmp_path):
+    return shutil.copytree(finished.folder / "data", tmp_path / "data")
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Let the page be answered by a function of the review, and then Ctrl-C be pressed."""
+
+    def answer(use):
+        def serve(server):
+            use(server.review)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ReviewServer, "serve_forever", serve)
+
+    return answer
+
+
+def test_the_suspects_are_written_as_a_table(results, command, data, tmp_path):
+    ended = command("review", results, 1, "--data-folder", data, "--csv", tmp_path / "suspects.csv")
+
+    assert ended.code == 0, ended.err
+    table = pd.read_csv(tmp_path / "suspects.csv")
+    assert list(table) == ["clip", "item", "label", "kind", "answer", "why"]
+    assert len(table)
+    assert not (data / "tones" / FILE_NAME).exists()
+
+
+def test_ctrl_c_ends_the_page_and_says_what_was_judged_and_what_to_do(results, command, data, interrupted):
+    interrupted(lambda review: [review.judge(number, "right") for number in range(3)])
+    first = command("review", results, 1, "--data-folder", data, "--reviewer", "ann")
+    interrupted(lambda review: review.judge(0, "bad recording"))
+    ended = command("review", results, 1, "--data-folder", data, "--reviewer", "bo")
+
+    assert (first.code, ended.code) == (0, 0)
+    path = data / "tones" / FILE_NAME
+    assert "Open      http://127.0.0.1:" in ended.out
+    assert f"1 verdict of bo: 1 bad recording. {path}" in ended.out
+    assert "ann and bo: 1 clips by both, 0 alike" in ended.out
+    assert f"--corrections {path} --dataset tones_corrected" in ended.out
+    assert len(read_verdicts(path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((9,), "no instance 9 with a finished fold. Available: 1, 2, 3"),
+        (("--reviewer", ""), "--reviewer '': expected a name"),
+        (("--audio-folder", "/nowhere"), "--audio-folder /nowhere: no such folder"),
+        (("--port", "99999"), "--port 99999: expected a number from 0 to 65535"),
+        (("--revewer", "ann"), "Did you mean '--reviewer'?"),
+    ],
+)
+def test_what_is_typed_wrong_is_said(results, command, data, arguments, message):
+    ended = command("review", results, *arguments, "--data-folder", data)
+
+    assert ended.code == 2
+    assert message in " ".join(ended.err.split())
+
+
+def test_another_corpus_or_task_is_not_reviewed(results, command, data, tmp_path):
+    assert "no such folder" in command("review", tmp_path / "nowhere").err
+    path = results / "instance_1" / "settings.json"
+    settings = json.loads(path.read_text())
+    settings["parameters"]["task_type"] = "multilabel_classification"
+    path.write_text(json.dumps(settings))
+
+    ended = command("review", results, 1, "--data-folder", data)
+
+    assert ended.code == 2
+    assert "only those of classification can" in " ".join(ended.err.split())

@@ -1,0 +1,46 @@
+"""Reviews of a finished experiment whose corpus, but for its audio, is the test's own; and servers of them."""
+
+import shutil
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from xval.answers.chosen_instance import choose_instance
+from xval.answers.read_corpus import read_corpus
+from xval.report.review import session
+from xval.report.review.server import ReviewServer
+from xval.report.review.session import Review
+from xval.results.folder import find_experiment
+
+
+@pytest.fixture
+def make_review(finished, tmp_path, monkeypatch):
+    """Return a function that makes the review of a reviewer; `answered` are answers in the place of those of the run."""
+    data = shutil.copytree(finished.folder / "data", tmp_path / "data")
+    folder = find_experiment(finished.results)
+    instance = choose_instance(folder, 1)
+
+    def make(reviewer="ann", *, answered=None, corpus=None):
+        if answered is not None:
+            monkeypatch.setattr(session, "read_answered", lambda _: answered)
+        return Review(instance, corpus or read_corpus(folder, instance.settings, data), reviewer)
+
+    return make
+
+
+@pytest.fixture
+def serve():
+    """Return a function that serves a review in a thread."""
+    with ExitStack() as running:
+
+        def start(review):
+            server = ReviewServer(review)
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            running.callback(thread.join)
+            running.callback(server.server_close)
+            running.callback(server.shutdown)
+            return server
+
+        yield start

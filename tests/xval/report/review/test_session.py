@@ -1,0 +1,124 @@
+"""A review without its page: verdicts, undo, going on, two reviewers, audio that was moved."""
+
+from dataclasses import replace
+
+import pytest
+
+from preprocessing.clips.corrections import BAD, RIGHT, UNSURE, WRONG, read_verdicts
+from xval.base.errors import CorpusError, SettingsError
+
+
+def other_label(review, number):
+    names = [label["name"] for label in review.state()["labels"]]
+    return next(place for place, name in enumerate(names) if name != review.suspects[number].label)
+
+
+def test_verdicts_are_written_one_by_one_and_the_next_start_goes_on(make_review):
+    review = make_review()
+    assert review.state()["next"] == 0
+
+    review.judge(0, RIGHT)
+    state = review.judge(1, WRONG, other_label(review, 1))
+
+    assert state["next"] == 2
+    assert state["verdicts"] == {0: RIGHT, 1: f"wrong: {review.suspects[1].answer}"}
+    (first, second) = read_verdicts(review.path)
+    assert (first.clip, first.old, first.new, first.who) == (review.suspects[0].clip, review.suspects[0].label, "", "ann")
+    assert (second.new, second.why) == (review.suspects[1].answer, review.suspects[1].why)
+    assert make_review().state() == state
+
+
+def test_undo_takes_back_the_last_verdict_also_after_a_new_start(make_review):
+    review = make_review()
+    for number in (3, 1, 2):
+        review.judge(number, UNSURE)
+
+    assert review.undo()["undone"] == 2
+    later = make_review()
+    assert [later.undo()["undone"] for _ in range(3)] == [1, 3, None]
+    assert read_verdicts(review.path) == []
+
+
+def test_a_second_verdict_replaces_the_first_and_is_the_last(make_review):
+    review = make_review()
+    review.judge(0, RIGHT)
+    review.judge(1, RIGHT)
+
+    review.judge(0, BAD)
+
+    assert [(row.clip, row.verdict) for row in read_verdicts(review.path)] == [
+        (review.suspects[1].clip, RIGHT),
+        (review.suspects[0].clip, BAD),
+    ]
+    assert review.undo()["undone"] == 0
+
+
+def test_two_reviewers_see_no_verdict_of_the_other_but_how_far_they_agree(make_review):
+    ann, bo = make_review("ann"), make_review("bo")
+    for number in range(4):
+        ann.judge(number, RIGHT if number % 2 else BAD)
+        assert number not in bo.state()["verdicts"]
+        bo.judge(number, RIGHT if number in (1, 2, 3) else BAD)
+
+    assert bo.state()["agreement"] == ["ann and bo: 4 clips by both, 3 alike, Cohen's kappa 0.50."]
+    assert bo.undo()["undone"] == 3
+    assert len(ann.state()["verdicts"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("number", "verdict", "label"),
+    [
+        (-1, RIGHT, None),
+        (10**6, RIGHT, None),
+        (0, "rihgt", None),
+        (0, WRONG, None),
+        (0, RIGHT, 1),
+        (0, WRONG, 99),
+        (0, WRONG, -1),
+    ],
+)
+def test_what_no_page_sends_is_refused_and_writes_nothing(make_review, number, verdict, label):
+    review = make_review()
+
+    with pytest.raises(SettingsError, match="expected"):
+        review.judge(number, verdict, label)
+
+    assert not review.path.exists()
+
+
+def test_a_suspect_has_audio_picture_and_clips_to_compare_with(make_review):
+    review = make_review()
+
+    shown = review.show(0)
+
+    assert shown["audio"].startswith("data:audio/")
+    assert shown["picture"].startswith("data:image/png;base64,")
+    assert [other["label"] for other in shown["others"]] == [shown["label"]] + [shown["answer"]] * 2
+    assert all(other["audio"] for other in shown["others"])
+
+
+def test_where_the_audio_was_moved_the_stored_features_are_shown(make_review, tmp_path):
+    review = make_review()
+    moved = make_review(corpus=replace(review.corpus, audio_folder=tmp_path / "gone"))
+
+    shown = moved.show(0)
+
+    assert not shown["audio"]
+    assert shown["picture"].startswith("data:image/png;base64,")
+    assert "gone" in shown["note"]
+    assert "--audio-folder" in shown["note"]
+    assert "The picture is of the stored features." in shown["note"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x1bb"])
+def test_a_reviewer_needs_a_name_that_can_be_written(make_review, name):
+    with pytest.raises((SettingsError, CorpusError), match=r"--reviewer|Reviewers"):
+        make_review(name)
+
+
+def test_damaged_verdicts_are_said_before_anything_is_shown(make_review):
+    review = make_review()
+    review.path.write_text("damaged\n")
+
+    with pytest.raises(CorpusError, match="not the verdicts of a review"):
+        make_review()

@@ -1,0 +1,23 @@
+"""The finished instance that a command is about.
+
+Comes in: the folder of an experiment, and a number or nothing. Goes out: an `InstanceResults`.
+"""
+
+from xval.answers.ranking import rank_instances
+from xval.answers.read import read_finished
+from xval.base.errors import ResultsError
+from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
+
+
+def choose_instance(folder: ExperimentFolder, number: int | None) -> InstanceResults:
+    """Return an instance with a finished fold; None: the one that the validation figures select."""
+    instances = {finished.number: finished for finished in read_finished(folder, over_items=False)}
+    if number is None:
+        number = rank_instances(list(instances.values())).selected
+    if number is None:
+        raise ResultsError(f"{folder.path}: no instance has a validation value to be selected by; name the one that you want.")
+    if number not in instances:
+        listed = ", ".join(map(str, instances))
+        raise ResultsError(f"{folder.path}: no instance {number} with a finished fold. Available: {listed}.")
+    return instances[number]
