@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from xval.answers.figure_text import decimals
 from xval.answers.item_words import items_word
+from xval.measures.statistics.planning import items_needed
 from xval.results.instance import InstanceResults
 from xval.settings.randomness import has_randomness
 
@@ -79,10 +80,5 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
 
 def _items_needed(margin: Margin) -> int | None:
     """Return how many more items would show the observed difference, were it the true one; None: too many."""
-    low, high = margin.n_items, _MOST_TIMES * margin.n_items
-    if not margin.detectable(high) <= abs(margin.difference):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if margin.detectable(middle) <= abs(margin.difference) else (middle, high)
-    return high - margin.n_items
+    needed = items_needed(margin.detectable, margin.difference, margin.n_items + 1, _MOST_TIMES * margin.n_items)
+    return None if needed is None else needed - margin.n_items

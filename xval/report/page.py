@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from preprocessing.corpus import CUSTOM
 from xval.answers.comparison import text as comparison_text
-from xval.answers.comparison.outcome import LEVEL, Comparison, Pair
+from xval.answers.comparison.outcome import Comparison, Pair
 from xval.answers.figure_text import Estimate, estimate, format_figure, format_folds, format_time
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap, describe_weakness
@@ -26,6 +26,7 @@ from xval.answers.summary import differing_parameters, main_and_own, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
+from xval.measures.statistics.planning import LEVEL
 from xval.measures.task import Task
 from xval.report import charts, protocol, training_table, worst_answers
 from xval.report.citations import bibtex

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from xval.answers.comparison.outcome import LEVEL, Comparison
+from xval.answers.comparison.outcome import Comparison
 from xval.answers.figure_text import Estimate, estimate, fixed, interval_clause
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import items_word
@@ -16,6 +16,7 @@ from xval.answers.nested_selection import NestedInstance, bias_text, selection_b
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.summary import direction, main_and_own
 from xval.base.errors import counted
+from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
 from xval.report.figures import MainColumn, main_columns
 from xval.results.instance import InstanceResults

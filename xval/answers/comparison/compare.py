@@ -19,13 +19,14 @@ import numpy as np
 
 from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.item_values import ItemValues
-from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, LEVEL, ROPE, Comparison, Pair
+from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, ROPE, Comparison, Pair
 from xval.answers.item_words import item_word, items_word
 from xval.answers.next_step import ways_to_retrain
 from xval.base.errors import ResultsError, counted, first_of
 from xval.measures.statistics.comparison import corrected_t, holm, holm_intervals, item_difference
 from xval.measures.statistics.differences import cut_difference
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds
+from xval.measures.statistics.planning import LEVEL
 from xval.settings.randomness import has_randomness
 from xval.settings.resolve import describe_numbers
 

@@ -89,7 +89,7 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
         return _means(part, metric, repeats)
     left_out = figure.get("left_out") if figure and is_whole else None
     if left_out is None and is_known and repeats:
-        examples = _read(part, repeats, metric)
+        examples = read_tested(part, repeats, metric)
         left_out = MetricOverItems(find(task.name, metric), examples, is_mean=False).left_out() if examples else None
     return _pooled(part, left_out, repeats) if left_out else None
 
@@ -98,7 +98,7 @@ def _of_jobs(instance: InstanceResults, jobs: Iterable[JobKey]) -> InstanceResul
     return replace(instance, jobs={key: instance.jobs[key] for key in jobs}, over_items=None, _over_folds={})
 
 
-def _read(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey]], metric: str) -> list[TestedExamples]:
+def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey]], metric: str) -> list[TestedExamples]:
     """Return what was tested; nothing where a file is gone or there is too much of it."""
     n_values = sum(instance.done[key]["n_examples"]["test"] for jobs in repeats for key in jobs.values())
     if n_values * max(1, len(next(iter(instance.folds.values())).get("class_names", []))) > MOST_VALUES:

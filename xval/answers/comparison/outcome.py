@@ -6,19 +6,15 @@ Comes in: tests, probabilities and variances. Goes out: a verdict, what could ha
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import pandas as pd
 
 from xval.base.item_word import ITEM
 from xval.measures.statistics.comparison import Difference, Posterior
-from xval.measures.statistics.crossed import Component, add_components
-from xval.measures.statistics.planning import least_detectable
+from xval.measures.statistics.planning import LEVEL, Pilot, detectable
 
-LEVEL = 0.05
 ROPE = 0.01  # suits shares
-WANTED_POWER = 0.8
 FEWEST_FOLDS_OF_EQUALITY = 3
 THESE_MODELS, THIS_TRAINING = "these models", "this way of training"
 
@@ -94,24 +90,19 @@ class Pair:
     @property
     def least_detectable(self) -> float:
         """The smallest true difference that is found with a probability of 80 %; NaN: not known."""
-        return _detectable(self.test.error, self.level)
+        return detectable(self.test.error, self.level)
 
     def planned(self, n_items: int, n_repeats: int) -> float:
         """Return the smallest true difference that a study of another size would find with a probability of 80 %.
 
-        The variance over items falls with their number, that between training runs with the number of seeds.
-
         Returns:
             The difference; NaN where it is not known, as other repeats are of one training run, or of what draws nothing.
         """
-        repeats = n_repeats / max(self.n_repeats)
+        repeats = max(self.n_repeats)
         has_seeds = len(self.test.components) > 1 and "repeats" in self.ways_to_retrain
-        if not self.test.components or (repeats != 1 and not has_seeds):
+        if n_repeats != repeats and not has_seeds:
             return math.nan
-        items = n_items / self.n_items
-        scaled = zip(self.test.components, (items, repeats), strict=False)
-        planned = [Component(variance / by, max(1.0, (df + 1) * by - 1)) for (variance, df), by in scaled]
-        return _detectable(add_components(*planned), self.level)
+        return Pilot(self.test.components, self.n_items, repeats).detectable(n_items, n_repeats, level=self.level)
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,13 +184,3 @@ class Comparison:
             **{f"difference_fold_{fold}": value for fold, value in pair.of_folds.items()},
             **{f"difference_item_{item}": value for item, value in pair.of_items.items()},
         }  # fmt: skip
-
-
-def _detectable(error: Component, level: float) -> float:
-    return math.sqrt(error.variance) * _least_shift(error.freedom, level) if error.variance > 0 else math.nan
-
-
-@cache
-def _least_shift(df: float, level: float) -> float:
-    """Return the least detectable difference in standard errors."""
-    return least_detectable(1.0, df, wanted_power=WANTED_POWER, level=level)

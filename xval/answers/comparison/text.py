@@ -6,11 +6,12 @@ Comes in: a `Comparison`. Goes out: text.
 import math
 from collections.abc import Sequence
 
-from xval.answers.comparison.outcome import LEVEL, THESE_MODELS, WANTED_POWER, Comparison, Pair
+from xval.answers.comparison.outcome import THESE_MODELS, Comparison, Pair
 from xval.answers.figure_text import ROUNDING, decimals
 from xval.answers.finding import capital
 from xval.answers.next_step import settings_to_retrain
 from xval.base.errors import counted, plural_of
+from xval.measures.statistics.planning import LEVEL, WANTED_POWER
 
 HEADER = ("instance", "name", "mean", "difference [95 %]", "p Holm", "verdict")
 SOURCES = {

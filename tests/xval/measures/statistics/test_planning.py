@@ -7,7 +7,9 @@ import pytest
 from statsmodels.stats.power import TTestPower
 
 from xval.base.errors import SettingsError
-from xval.measures.statistics.planning import least_detectable, power
+from xval.measures.statistics.comparison import item_difference
+from xval.measures.statistics.crossed import Component
+from xval.measures.statistics.planning import Pilot, items_needed, least_detectable, power
 
 
 @pytest.mark.parametrize("n_items", [2, 4, 6, 24])
@@ -42,3 +44,51 @@ def test_without_an_error_nothing_can_be_said(error, df):
 def test_a_power_below_the_level_is_refused():
     with pytest.raises(SettingsError, match=r"power=0.05: allowed: between the level of significance 0.05 and 1"):
         least_detectable(0.1, 6, wanted_power=0.05)
+
+
+PILOT = Pilot.of_deviations(0.1, 0.4, 0.02, n_items=10, n_clips=20, n_runs=3)
+
+
+def test_the_error_of_a_pilot_is_that_of_its_deviations():
+    assert PILOT.deviations == pytest.approx((0.1, 0.4, 0.02))
+    of_items, of_runs = PILOT.error(10, 3)
+    assert of_items == pytest.approx(Component((0.1**2 + 0.4**2 / 20) / 10, 9))
+    assert of_runs == pytest.approx(Component(0.02**2 / 3, 2))
+
+
+def test_each_part_of_the_error_falls_with_what_there_is_more_of():
+    of_items, of_runs = PILOT.error(40, 6, 80)
+    assert of_items == pytest.approx(Component((0.1**2 + 0.4**2 / 80) / 40, 39))
+    assert of_runs == pytest.approx(Component(0.02**2 / 6, 5))
+    assert PILOT.error(10, 3, math.inf)[0].variance == pytest.approx(0.1**2 / 10)
+
+
+def test_a_study_of_the_planned_size_finds_the_difference_as_often_as_planned():
+    rng, n_items = np.random.default_rng(0), 12
+    pilot = Pilot.of_deviations(0.1, 0.4, 0.0, n_items=10, n_clips=20, n_runs=3)
+    true = pilot.detectable(n_items, 1, 40)
+    clips = true + rng.normal(0, 0.1, (4000, n_items, 1)) + rng.normal(0, 0.4, (4000, n_items, 40))
+
+    differences = [item_difference(items[:, None]) for items in clips.mean(axis=2)]
+
+    assert np.mean([difference.p <= 0.05 for difference in differences]) == pytest.approx(0.8, abs=0.02)
+    widths = np.array([difference.interval() for difference in differences[:400]]) @ [-0.5, 0.5]
+    assert np.sqrt(np.mean(widths**2)) == pytest.approx(pilot.half_width(n_items, 1, 40), rel=0.03)
+
+
+def test_a_cautious_pilot_has_a_variance_that_four_of_five_pilots_stay_below():
+    pilot = Pilot.of_deviations(0.1, 0.0, 0.0, n_items=6, n_clips=1, n_runs=1)
+    samples = np.random.default_rng(0).normal(0, 1, (20_000, 6)).var(axis=1, ddof=1)
+
+    factor = pilot.cautious().components[0].variance / pilot.components[0].variance
+
+    assert np.mean(samples * factor > 1) == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("difference", "needed"), [(0.05, 5), (-0.05, 5), (0.051, 4), (1, 3), (0.0499, None), (math.nan, None)]
+)
+def test_the_least_number_is_the_first_that_shows_the_difference(difference, needed):
+    shown = {3: 0.0601, 4: 0.051, 5: 0.05}.get  # more items have more: few degrees of freedom of the runs are left
+
+    assert items_needed(lambda n_items: shown(n_items, 0.06), difference, 3, 200) == needed

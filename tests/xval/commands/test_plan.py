@@ -1,0 +1,64 @@
+"""``python -m xval plan``, as typed."""
+
+import pytest
+
+
+def test_the_number_to_record_stands_below_the_table(command, tmp_path):
+    ended = command("plan", "--speakers", "10..60", "--clips", 20, "--difference", 0.05, "--to", tmp_path / "plan.svg")
+
+    assert (ended.code, ended.err) == (0, "")
+    rows = [line.split() for line in ended.out.splitlines() if line[:1].isdigit() and len(line.split()) == 4]
+    assert [int(row[0]) for row in rows] == list(range(10, 61, 5))
+    least = {int(row[0]): float(row[3]) for row in rows}
+    assert list(least.values()) == sorted(least.values(), reverse=True)
+    (needed,) = [int(line.split()[1]) for line in ended.out.splitlines() if line.startswith("Record ")]
+    below, above = needed // 5 * 5, needed // 5 * 5 + 5
+    assert least[above] <= 0.05 <= least[below]
+    assert (tmp_path / "plan.svg").read_text().count("<path") > 10
+
+
+def test_more_trainings_and_more_clips_need_fewer_speakers(command):
+    def needed(*arguments):
+        lines = command("plan", "--difference", 0.04, *arguments).out.splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Record "))
+
+    assert needed("--clips", 60) < needed("--clips", 10)
+    assert needed("--runs", 10) < needed("--runs", 3)
+
+
+def test_what_no_number_of_speakers_shows_is_said(command):
+    ended = command("plan", "--difference", 0.001)
+
+    assert ended.code == 0
+    assert "No number of actors shows a difference of 0.001" in ended.out
+
+
+def test_a_pilot_of_ones_own_is_read(command, results):
+    ended = command("plan", "--from", results, "--speakers", "12,24", "--instance", 1, "--baseline", 3, "--difference", 0.2)
+
+    assert (ended.code, ended.err) == (0, "")
+    first, *_ = ended.out.splitlines()
+    assert first == f"Measured on {results}, instances 1 and 3: 6 items with 4 clips, trained 1 time. Standard deviations:"
+    assert "What training anew changes is not known, or nothing" in ended.out
+    assert [line.split()[0] for line in ended.out.splitlines() if line[:1].isdigit()][:2] == ["12", "24"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--speakers", "60..10"], "error: --speakers 60..10: expected numbers from 3 to 100000, as 10..60"),
+        (["--speakers", "2"], "expected numbers from 3"),
+        (["--speakers", "ten"], "expected numbers from 3"),
+        (["--clips", "0"], "--clips 0: expected a whole number from 1"),
+        (["--difference", "0"], "--difference 0: expected a number above 0"),
+        (["--to", "plan.doc"], "--to plan.doc: expected a file whose name ends in .png, .svg, .pdf."),
+        (["--to", "nowhere/plan.png"], "--to nowhere/plan.png: there is no folder nowhere."),
+        (["--from", "results/nowhere"], "--from results/nowhere: no such folder."),
+        (["--speaker", "10..20"], "Did you mean '--speakers'?"),
+    ],
+)
+def test_what_is_typed_wrong_is_said_with_exit_code_2(command, arguments, message):
+    ended = command("plan", *arguments)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert message in " ".join(ended.err.split())

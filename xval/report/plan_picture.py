@@ -1,0 +1,58 @@
+"""The picture of a plan: what a study shows, over its number of items.
+
+Comes in: the table of a plan. Goes out: a .png, .svg or .pdf file.
+"""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.file_replacement import replace_file
+from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, write_title
+from xval.base.errors import SettingsError, plural_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = (".png", ".svg", ".pdf")
+_DPI = 150
+_LOOKS = {"value ±": (GREY, "-"), "difference ±": (BLUE, "--"), "least difference": (BLUE, "-")}
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a path that no picture can be written to."""
+    if path.suffix.lower() not in FORMATS:
+        raise SettingsError(f"--to {path}: expected a file whose name ends in {', '.join(FORMATS)}.")
+    if not path.absolute().parent.is_dir():
+        raise SettingsError(f"--to {path}: there is no folder {path.parent}.")
+
+
+def write_picture(path: Path, table: "pd.DataFrame", *, item: str, difference: float, needed: int | None, title: str) -> None:
+    """Draw the columns of a plan over the number of items, and the difference asked for where it is shown.
+
+    Args:
+        path: Of the file, see `check_picture`.
+        table: n_items, and the columns of a plan.
+        item: What an item is called.
+        difference: Asked for.
+        needed: The number of items that shows it; None: none.
+        title: Above the picture.
+    """
+    figure = new_figure(6.4, 4.2)
+    axes = figure.subplots()
+    for column, (colour, dashes) in _LOOKS.items():
+        if column in table:
+            axes.plot(table["n_items"], table[column], color=colour, linestyle=dashes, label=column)
+    axes.axhline(difference, color=RED, linewidth=1, linestyle=":", label=f"asked for: {difference:g}")
+    if needed is not None and needed <= table["n_items"].max():
+        axes.axvline(needed, color=RED, linewidth=1, linestyle=":")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"Number of {plural_of(item)}", parse_math=False)
+    axes.legend(frameon=False, fontsize="small")
+    write_title(axes, title)
+    plain_axes(axes)
+    kind = path.suffix[1:].lower()
+    undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # such names are drawn as boxes
+        replace_file(path, lambda temporary: figure.savefig(temporary, format=kind, dpi=_DPI, metadata=undated))
