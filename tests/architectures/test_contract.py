@@ -32,6 +32,7 @@ WAVEFORM_SIZES = ((4, 400), (10, 800), (1, 3200))
 LONG_SIZE = (72, 24)  # where the length may vary, no window is longer than what is left of so many frames
 N_CLASSES = 3
 MOST_UNITS = 16  # of a layer: the networks of most tests are narrow, so that they train in a moment
+REPEATED = ("n_blocks", "n_layers")  # one of which is enough
 TONES_HZ, RATE_HZ = (500, 1500, 4000), 16000  # a class each
 SCALAR_ANNOTATIONS = {"int", "float", "bool", "str", "tuple[int, ...]"}
 BACKENDS = ("tensorflow", "torch", "jax")
@@ -100,7 +101,8 @@ def narrow(module: ModuleType) -> dict[str, object]:
             options[option.name] = min(option.default, 0.1)
         elif option.name.startswith("n_"):
             is_tuple = isinstance(option.default, tuple)
-            cut = tuple(min(size, MOST_UNITS) for size in (option.default if is_tuple else (option.default,)))
+            most = 1 if option.name in REPEATED else MOST_UNITS
+            cut = tuple(min(size, most) for size in (option.default if is_tuple else (option.default,)))
             options[option.name] = cut if is_tuple else cut[0]
     return options
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 import urllib.request
@@ -28,9 +30,12 @@ class Browser:
 
     def __init__(self, profile):
         command = [CHROMIUM, *OPTIONS, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.loop, self.n_sent = asyncio.new_event_loop(), 0
-        port = self.wait(lambda: (profile / "DevToolsActivePort").read_text().split()[0], OSError, IndexError)
+        # A group of its own: Chromium has children, and a script may stand before it.
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.loop, self.n_sent, self.profile = asyncio.new_event_loop(), 0, profile
+
+    def find_page(self):
+        port = self.wait(lambda: (self.profile / "DevToolsActivePort").read_text().split()[0], OSError, IndexError)
         pages = self.wait(lambda: self.pages(port), OSError, StopIteration)
         self.socket = self.loop.run_until_complete(self.connect(pages))
 
@@ -103,8 +108,7 @@ class Browser:
             self.tell("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
 
     def close(self):
-        self.loop.run_until_complete(self.disconnect())
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.loop.close()
 
@@ -112,8 +116,12 @@ class Browser:
 @pytest.fixture
 def browser(tmp_path):
     started = Browser(tmp_path / "profile")
-    yield started
-    started.close()
+    try:
+        started.find_page()
+        yield started
+        started.loop.run_until_complete(asyncio.wait_for(started.disconnect(), WAIT_S))
+    finally:
+        started.close()
 
 
 @pytest.fixture
