@@ -72,8 +72,10 @@ def plan_refit(
     if thresholds := median_thresholds(records.values()):
         facts["thresholds"] = thresholds
     facts["novelty_limit_ratio"] = limit_ratio_of(records.values())
-    if not trains_network(instance.settings.architecture):
-        return Refit(0, None, facts | {"temperature": mean_temperature(records.values())})
+    temperature, is_network = mean_temperature(records.values()), trains_network(instance.settings.architecture)
+    facts |= {"temperature": temperature} if temperature or not is_network else {}
+    if not is_network:
+        return Refit(0, None, facts)
     if chosen is not None:
         n_epochs = epochs or choose_epochs(chosen.best_epochs)
         return Refit(n_epochs, choose_learning_rates(chosen.job.settings, n_epochs, chosen.learning_rates), facts)

@@ -1,12 +1,16 @@
 """Calibration of the probabilities of a classifier.
 
-Comes in: probabilities and the true classes. Goes out: a `Calibration`: the reliability curve and its summary figures.
+Comes in: probabilities and the true classes. Goes out: a `Calibration`: the reliability curve and its summary figures; and the
+temperature that calibrates them.
 
 Sources: reliability curve and expected and maximum calibration error with bins of equal width: Naeini, Cooper and Hauskrecht
 (Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015), Guo et al. (On Calibration of Modern Neural
-Networks, ICML 2017); score: Brier (Monthly Weather Review 78, 1950).
+Networks, ICML 2017), who also have temperature scaling; score: Brier (Monthly Weather Review 78, 1950). The remedy for few
+examples, of which all may be right, is Platt's (1999, "Probabilistic outputs for support vector machines"): as if a few more
+had been answered, some of them wrong.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import JobError
+from xval.data.clip_average import combine_examples
 
 if TYPE_CHECKING:
     import pandas as pd
 
 N_BINS = 15
 _ROUNDING = 1e-5  # float32 probabilities may exceed 1
+TEMPERATURES = (float(np.exp(-4.0)), float(np.exp(4.0)))
+"""The least and the greatest."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +107,68 @@ def brier_score(targets: NDArray[Any], probabilities: NDArray[Any]) -> float:
 def are_probabilities(predictions: NDArray[Any]) -> bool:
     """Return whether predictions lie from 0 to 1."""
     return bool(predictions.min() >= 0 and predictions.max() <= 1 + _ROUNDING)
+
+
+def log_of(probabilities: NDArray[Any]) -> NDArray[np.float64]:
+    """Return logarithms that are finite where a float32 probability is 0."""
+    return np.asarray(np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny)), np.float64)
+
+
+def at_temperature(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float32]:
+    """Return the softmax of what the probabilities are the softmax of, divided by a temperature, float32 (n, n_classes).
+
+    Above 1 it makes them less sure; it leaves the order of the classes as it is.
+    """
+    scaled = log_of(probabilities) / temperature
+    shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+
+
+def fit_temperature(
+    log_probabilities: Callable[[float], NDArray[np.float64]],
+    targets: NDArray[Any],
+    *,
+    weights: NDArray[np.float64] | None = None,
+    n_wrong: float = 1.0,
+) -> float:
+    """Return the temperature with the smallest mean cross entropy on examples that the classifier was not fitted to.
+
+    Args:
+        log_probabilities: Gives the logarithms at a temperature, float64 (n_examples, n_classes).
+        targets: int64 (n_examples,), class numbers.
+        weights: float64 (n_examples,); None: all count alike.
+        n_wrong: It is fitted as if one more example had been right and so many wrong, whatever the example.
+    """
+    from scipy.optimize import minimize_scalar  # here, because metrics are measured without it
+
+    (n_examples, n_classes), n_in_all = log_probabilities(1.0).shape, len(targets) + 1 + n_wrong
+    wanted = np.full((n_examples, n_classes), n_wrong / max(n_classes - 1, 1) / n_in_all)
+    wanted[np.arange(n_examples), targets] = (n_examples + 1) / n_in_all
+
+    def cross_entropy(log_temperature: float) -> float:
+        losses = -(wanted * log_probabilities(float(np.exp(log_temperature)))).sum(axis=1)
+        return float(np.average(losses, weights=weights))
+
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=tuple(np.log(TEMPERATURES)), method="bounded").x))
+
+
+def temperature_of_clips(
+    predictions: NDArray[np.float32], targets: NDArray[Any], clips: NDArray[Any], items: NDArray[Any], clip_average: str
+) -> float:
+    """Return the temperature with which the answers to clips fit best, in which every item counts alike.
+
+    Args:
+        predictions: float32 (n_examples, n_classes), probabilities.
+        targets: int64 (n_examples,), class numbers.
+        clips: (n_examples,), the clip of each example.
+        items: (n_examples,), its item, such as the speaker.
+        clip_average: As of `combine_examples`; with votes, which no temperature changes, as with probabilities.
+    """
+    how = "probabilities" if clip_average == "votes" else clip_average
+    _, first, clip_of = np.unique(clips, return_index=True, return_inverse=True)
+    _, item_of, n_clips = np.unique(items[first], return_inverse=True, return_counts=True)
+    return fit_temperature(
+        lambda temperature: log_of(combine_examples(at_temperature(predictions, temperature), clip_of, how)),
+        targets[first],
+        weights=1 / n_clips[item_of],
+    )

@@ -91,6 +91,7 @@ class TaskFacts:
             "class_weights": "class_weights='{value}' needs classes; the task is {task}",
             "sampling": "sampling='{value}' draws classes of clips equally often; the task is {task}",
             "item_decision": "item_decision='{value}' makes one class or number of those of clips; the task is {task}",
+            "calibration": "calibration={value} is for classes of which one is right; the task is {task}. Set none",
             "augment_mixup": "augment_mixup mixes the targets of clips; {task} has none",
         }
     )

@@ -17,6 +17,7 @@ from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import example_lengths, example_shape, waveform_moments
+from xval.backend.keras_internals import last_call
 from xval.backend.torch_module import check_torch_modules
 from xval.base import user_code
 from xval.base.errors import SettingsError
@@ -31,7 +32,7 @@ from xval.settings.schema import Settings
 KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"})
 _AXES = re.compile(r"expected (min_)?ndim=(?P<wanted>\d), found ndim=(?P<found>\d)")
 _SMALLEST_DEVIATION = 1e-4
-CONSTANT_LAYERS = ("frontend", "normalization", "target_scaling")
+CONSTANT_LAYERS = ("frontend", "normalization", "temperature", "target_scaling")
 """The layers of a model that hold no weights of its network: constants, and the statistics of the fold's training items."""
 PREDICTION = "prediction"
 """The layer with the activation of the task."""
@@ -104,6 +105,14 @@ def build_model(
     if settings.scales_targets:
         outputs = _scale_back(outputs, target_scaling(store, training_items, clips))
     return keras.Model(inputs, outputs, name=settings.architecture.replace(".", "_"))
+
+
+def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
+    """Return a model of the same layers whose scores of classes are divided by a temperature ahead of the softmax."""
+    _, (scores,) = last_call(model)
+    scaled = keras.layers.Rescaling(1 / temperature, dtype="float32", name="temperature")(scores)
+    outputs = keras.layers.Activation("softmax", dtype="float32", name=PREDICTION)(scaled)
+    return keras.Model(model.input, outputs, name=model.name)
 
 
 def _describe_form(error: str, form: tuple[int | None, ...], architecture: Architecture) -> str:

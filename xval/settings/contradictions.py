@@ -122,6 +122,7 @@ def _check_clip_classes(settings: Settings) -> None:
     _refuse_for_task(settings, "label_smoothing", neutral=0)
     _refuse_for_task(settings, "clip_average", neutral="probabilities")
     _refuse_for_task(settings, "item_decision", neutral="none")
+    _refuse_for_task(settings, "calibration", neutral="none")
     if settings.item_decision == "vote" and not task.has_classes:
         raise ValueError(f"item_decision='vote' counts classes, and {task.name} has numbers; allowed: none, mean")
 

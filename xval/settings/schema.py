@@ -196,6 +196,7 @@ class Settings(FeatureSettings):
     metrics: Annotated[str, BeforeValidator(join_names), _PACE | Scope.MODEL]
     clip_average: Annotated[Literal["probabilities", "logits", "votes"], _PACE]
     item_decision: Annotated[Literal["none", "mean", "vote"], Scope.EXPERIMENT | _PACE] = "none"
+    calibration: Annotated[Literal["temperature", "none"], _PACE | Scope.NETWORK] = "none"  # as train_fraction
     # augmentation_in_training
     augment_time_masks: Annotated[NonNegativeInt, _NETWORK]
     augment_time_mask_frames: Annotated[NonNegativeInt, _NETWORK]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xval.base.errors import JobError
-from xval.measures.calibration import measure_calibration
+from xval.measures.calibration import at_temperature, measure_calibration, temperature_of_clips
 
 
 def two_classes(confidences, is_right):
@@ -65,3 +65,51 @@ def test_a_classifier_that_is_as_often_right_as_it_says_has_little_error():
 def test_what_are_no_probabilities_is_refused(targets, probabilities, message):
     with pytest.raises(JobError, match=message):
         measure_calibration(targets, probabilities)
+
+
+def overconfident(n_clips, seed, *, n_windows=1, sharpness=3.0):
+    """Return probabilities that are far too sure, classes, clips and items of two speakers."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(n_clips, 4)) * 2
+    true = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    targets = (rng.random((n_clips, 1)) > true.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    rows = np.repeat(np.arange(n_clips), n_windows)
+    return at_temperature(true[rows], 1 / sharpness), targets[rows], rows, rows % 2
+
+
+def test_a_temperature_makes_probabilities_as_sure_as_they_are_right():
+    temperature = temperature_of_clips(*overconfident(2000, seed=1), "probabilities")
+    unseen, targets, *_ = overconfident(2000, seed=2)
+    calibrated = at_temperature(unseen, temperature)
+
+    assert temperature == pytest.approx(3, rel=0.1)
+    assert measure_calibration(targets, calibrated).ece < 0.04 < 0.15 < measure_calibration(targets, unseen).ece
+    np.testing.assert_array_equal(calibrated.argmax(axis=1), unseen.argmax(axis=1))
+
+
+@pytest.mark.parametrize("clip_average", ["probabilities", "logits", "votes"])
+def test_copies_of_a_window_leave_the_temperature_of_its_clip(clip_average):
+    once, thrice = (overconfident(200, 1, n_windows=n_windows) for n_windows in (1, 3))
+
+    found = temperature_of_clips(*thrice, clip_average)
+
+    assert found == pytest.approx(temperature_of_clips(*once, "probabilities"), rel=1e-3)
+
+
+def test_every_speaker_counts_alike_however_many_clips_there_are():
+    predictions, targets, clips, _ = overconfident(400, 1)
+    items = np.where(clips < 20, "few", "many")
+    targets = np.where(clips < 20, (predictions.argmax(axis=1) + 1) % 4, targets)  # always wrong on the one of few clips
+
+    few, many = (temperature_of_clips(predictions, targets, clips, chosen, "probabilities") for chosen in (items, clips * 0))
+
+    assert few > 2 * many
+
+
+def test_few_clips_that_are_all_right_do_not_make_it_certain():
+    predictions = np.full((6, 3), 0.001, np.float32) + np.eye(3, dtype=np.float32)[[0, 1, 2] * 2] * 0.997
+    clips = np.arange(6)
+
+    temperature = temperature_of_clips(predictions, np.array([0, 1, 2] * 2), clips, clips % 2, "probabilities")
+
+    assert at_temperature(predictions, temperature).max(axis=1) == pytest.approx(7 / 8, abs=1e-3)  # (6 + 1) / (6 + 2)

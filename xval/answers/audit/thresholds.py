@@ -1,31 +1,32 @@
-"""The rule on thresholds: validation clips alone choose from which probability on each of several labels is predicted.
+"""The rule on what validation clips alone choose after training: thresholds of several labels, the temperature of a network.
 
-Comes in: evidence. Goes out: findings. The thresholds are computed again from the stored predictions of the validation clips.
+Comes in: evidence. Goes out: findings. Both are computed again from the stored predictions of the validation clips.
 """
+
+import math
+from typing import Any
 
 import numpy as np
 
-from xval.answers.audit.evidence import Evidence, NotCheckableError
+from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule
 from xval.base.errors import ResultsError
+from xval.measures.calibration import TEMPERATURES, temperature_of_clips
 from xval.measures.statistics.thresholds import find_thresholds
-from xval.results.tested_examples import read_examples
+from xval.results.tested_examples import TestedExamples, read_examples
 
 _TOLERANCE = 1e-6
+_RELATIVE = 0.02  # of a temperature, which is found again from probabilities in float32
 
 
-def _check_thresholds(evidence: Evidence, findings: Findings) -> None:
-    jobs = [job for job in evidence.jobs if "thresholds" in job.record]
-    if not jobs:
+def _check(evidence: Evidence, findings: Findings) -> None:
+    with_thresholds = [job for job in evidence.jobs if "thresholds" in job.record]
+    if not with_thresholds:
         findings.notes.append("no clip has several labels")
-    for job in jobs:
+    for job in with_thresholds:
         with findings.looking_at(job.name):
             names = job.record["class_names"]
-            try:
-                paths = {job.key.fold: job.folder / "predictions.parquet"}
-                clips = read_examples(job.settings.task, paths, names, job.settings.averaging, "validation")
-            except (ResultsError, FileNotFoundError) as error:
-                raise NotCheckableError(f"its predictions.parquet cannot be read ({error})") from error
+            clips = _validation(job, job.settings.averaging)
             wanted = dict(zip(names, find_thresholds(clips.targets, clips.predictions).tolist(), strict=True))
             written = {"record.json": job.record["thresholds"], "model.json": job.description().get("thresholds", {})}
             for file, chosen in written.items():
@@ -34,8 +35,33 @@ def _check_thresholds(evidence: Evidence, findings: Findings) -> None:
                         f"{job.name}: {file} has the threshold {chosen.get(odd[0])} for '{odd[0]}'; its validation clips give "
                         f"{wanted[odd[0]]:.6g} ({len(odd)} of {len(names)} labels differ)"
                     )
+    for job in (job for job in evidence.jobs if job.record.get("temperature") and not job.is_estimator):
+        with findings.looking_at(job.name):
+            written = float(job.record["temperature"])
+            examples = _validation(job, None)
+            items = np.array(examples.names)[examples.items]
+            factor = temperature_of_clips(
+                examples.predictions, examples.targets, examples.clips.astype(str), items, job.settings.clip_average
+            )
+            # The stored probabilities have it already, so that nothing is left to be made of them.
+            wanted = float(np.clip(written * factor, *TEMPERATURES))
+            if not math.isclose(written, wanted, rel_tol=_RELATIVE):
+                findings.faults.append(
+                    f"{job.name}: record.json has the temperature {written:.4g}; its validation clips give {wanted:.4g}"
+                )
+
+
+def _validation(job: JobEvidence, averaging: Any) -> TestedExamples:
+    """Return the validation examples of a job, or its clips."""
+    try:
+        paths = {job.key.fold: job.folder / "predictions.parquet"}
+        return read_examples(job.settings.task, paths, job.record["class_names"], averaging, "validation")
+    except (ResultsError, FileNotFoundError) as error:
+        raise NotCheckableError(f"its predictions.parquet cannot be read ({error})") from error
 
 
 THRESHOLDS = Rule(
-    "thresholds", "validation clips alone chose from which probability on a label is predicted", _check_thresholds
+    "thresholds",
+    "validation clips alone chose from which probability on a label is predicted, and how sure a calibrated network is",
+    _check,
 )

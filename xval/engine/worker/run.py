@@ -108,7 +108,7 @@ def _describe(job: Job) -> dict[str, Any]:
 
 def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> dict[str, Any]:
     """Test a fitted model, write the files of its fold, and return the record."""
-    from xval.models.build import class_names, count_parameters
+    from xval.models.build import class_names, count_parameters, with_temperature
     from xval.training.evaluation.fold import evaluate_model
     from xval.training.evaluation.novelty import novelty_of_network
 
@@ -123,8 +123,9 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
         evaluation = evaluate_model(model, setup.data, settings, known=history.predictions, of_training=of_training)
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
+    temperature = tested.get("temperature")
     save_model(
-        model,
+        with_temperature(model, temperature) if temperature else model,
         temporary,
         job,
         setup.store,

@@ -159,7 +159,9 @@ class Regression(Task):
         "root_mean_squared_error": KerasMetric("RootMeanSquaredError", higher_is_better=False),
     }
     draws_numbers = True
-    refused = {name: Task.refused[name] for name in ("label_smoothing", "clip_average", "class_weights", "sampling")}
+    refused = {
+        name: Task.refused[name] for name in ("label_smoothing", "clip_average", "class_weights", "sampling", "calibration")
+    }
     uneven_folds = (
         "The true numbers do not vary in fold {folds}: correlations and R2 are undefined there, or 0 whatever is predicted"
     )

@@ -1,24 +1,19 @@
-"""How sure a classifier is: the softmax of its scores divided by one temperature, which is fitted on validation examples.
+"""How sure an estimator is: the softmax of its scores divided by one temperature, which is fitted on validation examples.
 
-Comes in: the scores of a fitted classifier and the classes of validation examples. Goes out: a temperature.
-
-Temperature scaling (Guo et al. 2017, "On calibration of modern neural networks") leaves the order of the classes as it is and
-has one parameter, so that few validation examples do. Platt's remedy for few data (1999, "Probabilistic outputs for support
-vector machines") keeps a temperature finite where all of them are right: the target of the right class is (n + 1) / (n + k)
-instead of 1, that of each other class 1 / (n + k), with n examples and k classes.
+Comes in: the scores of a fitted classifier and the classes of validation examples. Goes out: a temperature, as
+`xval.measures.calibration` fits it.
 """
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.pipeline import Pipeline
 
+from xval.measures import calibration
 from xval.training.classical.kernels import decide
 
-_LOG_TEMPERATURES = (-4.0, 4.0)
 _SMALLEST_SHARE = 0.1  # of what is even among the classes: trees or neighbours that all agree are not certain
 
 
@@ -49,14 +44,11 @@ def fit_temperature(pipeline: Pipeline, features: NDArray[np.floating], targets:
     if not known.any():
         return None
     scores = scores_of(pipeline, features[known])
-    n_examples, n_classes = scores.shape
-    wanted = np.full(scores.shape, 1 / (n_examples + n_classes))
-    wanted[np.arange(n_examples), np.searchsorted(pipeline.classes_, targets[known])] += n_examples / (n_examples + n_classes)
-
-    def cross_entropy(log_temperature: float) -> float:
-        return float(-(wanted * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
-
-    return float(np.exp(minimize_scalar(cross_entropy, bounds=_LOG_TEMPERATURES, method="bounded").x))
+    return calibration.fit_temperature(
+        lambda temperature: np.asarray(log_softmax(scores / temperature, axis=1), np.float64),
+        np.searchsorted(pipeline.classes_, targets[known]),
+        n_wrong=scores.shape[1] - 1,  # each other class once
+    )
 
 
 def probabilities_of(pipeline: Pipeline, features: NDArray[np.floating], temperature: float | None) -> NDArray[np.float64]:

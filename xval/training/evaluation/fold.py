@@ -19,6 +19,7 @@ from xval.base.csv_text import guarded
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
 from xval.measures.answered import Answered
+from xval.measures.calibration import at_temperature, temperature_of_clips
 from xval.measures.events.recordings import answer_recordings
 from xval.measures.forms import FigureOptions
 from xval.measures.side import Side
@@ -41,7 +42,8 @@ class Evaluation:
 
     Attributes:
         figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance, n_examples and the directions of
-            further metrics of the record; of several labels their thresholds, and no confusion matrix.
+            further metrics of the record; of several labels their thresholds, and no confusion matrix; the temperature of a
+            network that is calibrated.
         predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, and what `Task.encode` makes
             of targets and predictions; of several labels those of the whole clip are predicted. A row per frame has its weight
             in place of its row.
@@ -71,6 +73,8 @@ def evaluate_model(
 ) -> Evaluation:
     """Predict the sides that are wanted and not known yet, and compute all metrics, as `evaluate_predictions` does.
 
+    With calibration = temperature the predictions are those of the model with the temperature that its validation clips want.
+
     Args:
         model: With its best weights.
         data: The fold.
@@ -97,7 +101,14 @@ def evaluate_model(
             by_side[side] = known
         elif side != "training" or of_training is None:
             by_side[side] = predict(model, examples, settings.batch_size)
-    return evaluate_predictions(by_side, data, settings, of_training)
+    if settings.calibration == "none":
+        return evaluate_predictions(by_side, data, settings, of_training)
+    validation = data.sides["validation"]
+    clips, items = (validation.table[name].to_numpy(dtype=str) for name in ("clip", "item"))
+    temperature = temperature_of_clips(by_side["validation"], validation.targets, clips, items, settings.clip_average)
+    by_side = {side: at_temperature(predictions, temperature) for side, predictions in by_side.items()}
+    evaluation = evaluate_predictions(by_side, data, settings, of_training)
+    return replace(evaluation, figures=evaluation.figures | {"temperature": temperature})
 
 
 def evaluate_predictions(
