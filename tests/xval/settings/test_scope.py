@@ -54,7 +54,8 @@ EXPECTED = {
         "final_learning_rate", "num_epochs",
         "warmup_epochs",
         "early_stopping", "patience", "restore_best_weights",
-        "monitor", "metrics", "clip_average", "item_decision", "class_weights", "sampling", "evaluate_training", "tensorboard",
+        "monitor", "metrics", "clip_average", "item_decision", "calibration", "class_weights", "sampling", "evaluate_training",
+        "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
         "page", "tracking", "search_storage", "checkpoint_minutes", "pretrained_on", "silence", "item_name", "recipe",
     ),
@@ -64,7 +65,7 @@ EXPECTED = {
         "final_learning_rate", "clip_norm", "sampling", "weight_column",
         "early_stopping", "patience", "restore_best_weights",
         "tensorboard", "tensorboard_batches", "precision", *TUNING, *AUGMENTATION,
-        "weight_average", "warmup_epochs", "label_smoothing",
+        "weight_average", "warmup_epochs", "label_smoothing", "calibration",
     ),
     Scope.MODEL: (
         "loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm", "architecture",

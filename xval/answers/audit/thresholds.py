@@ -37,18 +37,21 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                     )
     for job in (job for job in evidence.jobs if job.record.get("temperature") and not job.is_estimator):
         with findings.looking_at(job.name):
-            written = float(job.record["temperature"])
-            examples = _validation(job, None)
-            items = np.array(examples.names)[examples.items]
-            factor = temperature_of_clips(
-                examples.predictions, examples.targets, examples.clips.astype(str), items, job.settings.clip_average
-            )
-            # The stored probabilities have it already, so that nothing is left to be made of them.
-            wanted = float(np.clip(written * factor, *TEMPERATURES))
-            if not math.isclose(written, wanted, rel_tol=_RELATIVE):
-                findings.faults.append(
-                    f"{job.name}: record.json has the temperature {written:.4g}; its validation clips give {wanted:.4g}"
-                )
+            _check_temperature(job, findings)
+
+
+def _check_temperature(job: JobEvidence, findings: Findings) -> None:
+    written, examples = float(job.record["temperature"]), _validation(job, None)
+    items = np.array(examples.names)[examples.items]
+    factor = temperature_of_clips(
+        examples.predictions, examples.targets, examples.clips.astype(str), items, job.settings.clip_average
+    )
+    # The stored probabilities have it already, so that nothing is left to be made of them.
+    wanted = float(np.clip(written * factor, *TEMPERATURES))
+    if not math.isclose(written, wanted, rel_tol=_RELATIVE):
+        findings.faults.append(
+            f"{job.name}: record.json has the temperature {written:.4g}; its validation clips give {wanted:.4g}"
+        )
 
 
 def _validation(job: JobEvidence, averaging: Any) -> TestedExamples:
