@@ -30,7 +30,8 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
         audio_folder: The folder of the classes' folders.
         item_pattern: A regular expression that finds the item in a file's path below its class (sub/anna_07.wav), or, with
             --label-pattern, in its whole path: its group named item, else its first group, else all that it matches; as in
-            '([a-z]+)_[0-9]+[.]wav'. none: every file is an item, a random split; results on unseen speakers need a pattern.
+            '([a-z]+)_[0-9]+[.]wav'. Results call an item by the name of the group: '(?P<speaker>[a-z]+)_[0-9]+[.]wav'. none:
+            every file is an item, a random split; results on unseen speakers need a pattern.
         label_pattern: A regular expression that finds the label in a file's path below the audio folder (anna/dog_07.wav),
             by its group named label, else as above; as in '([a-z]+)_[0-9]+[.]wav'. none: the first folder is the label.
 
@@ -42,7 +43,6 @@ def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern:
         clips.attrs["note"] = _look_at_inner_folders(audio_folder, clips["path"].tolist())
     elif label_pattern == "none":
         clips.attrs["note"] = _describe_shared_folders(clips["path"].tolist(), set(clips["item"]))
-    clips.attrs[ITEM_NAME] = "file" if item_pattern == "none" else ""
     labels = sorted(set(clips["label"]))
     passed_over = _describe_passed_over(audio_folder, None if label_pattern != "none" else labels)
     clips.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), passed_over]))
@@ -78,7 +78,9 @@ def list_labelled(audio_folder: Path, item_pattern: str = "none", label_pattern:
     below = paths if label else [path.split("/", maxsplit=1)[1] for path in paths]
     labels = _find("label", label, paths, paths) if label else [path.split("/", maxsplit=1)[0] for path in paths]
     items = _find("item", item, below, paths) if item else paths
-    return pd.DataFrame({"path": paths, "item": items, "label": labels})
+    clips = pd.DataFrame({"path": paths, "item": items, "label": labels})
+    clips.attrs[ITEM_NAME] = _word_of(item) if item else "file"
+    return clips
 
 
 def default_dataset(*, item_pattern: str, **_: object) -> str:
@@ -88,6 +90,13 @@ def default_dataset(*, item_pattern: str, **_: object) -> str:
 
 def _compile(what: str, pattern: str) -> re.Pattern[str] | None:
     return None if pattern == "none" else compile_pattern(f"--{what}-pattern", pattern)
+
+
+def _word_of(pattern: re.Pattern[str]) -> str:
+    """Return what an item is by the name of the group that finds it, ``speaker`` of ``(?P<speaker>[a-z]+)_``; empty: no word."""
+    if "item" in pattern.groupindex:
+        return ""
+    return next((name for name, number in pattern.groupindex.items() if number == 1), "")
 
 
 def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str]) -> list[str]:

@@ -59,6 +59,14 @@ def test_a_pattern_finds_the_item_behind_the_class(animals: Path, pattern: str, 
     assert list_clips(animals, item_pattern=pattern)["item"].tolist() == items
 
 
+@pytest.mark.parametrize(
+    ("pattern", "word"),
+    [("none", "file"), ("([a-z]+)_", ""), ("(?P<item>[a-z]+)_", ""), ("(?P<speaker>[a-z]+)_", "speaker")],
+)
+def test_the_name_of_the_group_says_what_an_item_is(animals: Path, pattern: str, word: str) -> None:
+    assert list_clips(animals, item_pattern=pattern).attrs["item_name"] == word
+
+
 def test_files_in_which_the_pattern_finds_nothing_are_named(animals: Path) -> None:
     with pytest.raises(
         CorpusError, match=r"finds no item in 3 of 5 files: cat/anna_1\.wav, dog/anna_1\.wav, dog/more/.*FLAC\. It is"
