@@ -93,7 +93,7 @@ def _compile(what: str, pattern: str) -> re.Pattern[str] | None:
 
 
 def _word_of(pattern: re.Pattern[str]) -> str:
-    """Return what an item is by the name of the group that finds it, ``speaker`` of ``(?P<speaker>[a-z]+)_``; empty: no word."""
+    """Return what the group that finds the item is called: ``speaker`` of ``(?P<speaker>[a-z]+)_``; empty: no word."""
     if "item" in pattern.groupindex:
         return ""
     return next((name for name, number in pattern.groupindex.items() if number == 1), "")
