@@ -6,7 +6,7 @@ Comes in: a folder of recordings, a table of clips or the name of a prepared cor
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -141,10 +141,23 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
         console.print(f"Corpus     {corpus.folder}, as it is. {again}", soft_wrap=True)
         return corpus
     reader = request.reader or _recognised(path, request, console)
-    rate_hz = _rate_hz(_choose(path, reader, request))
-    settings = {**MFCC, **(windows_of_rate(rate_hz) if rate_hz else {})}
-    store = prepare(path, corpus=reader, dataset=name, settings=settings, **request.patterns)
+    try:
+        rate_hz = _rate_hz(_choose(path, reader, request))
+        settings = {**MFCC, **(windows_of_rate(rate_hz) if rate_hz else {})}
+        store = prepare(path, corpus=reader, dataset=name, settings=settings, **request.patterns)
+    except UsageError as error:
+        raise type(error)(f"{error}{_advise_options(str(error), path, reader, name)}") from error
     return open_corpus(name, store.folder.parents[2])
+
+
+def _advise_options(text: str, path: Path, reader: str | None, name: str) -> str:
+    """Return which command has the options that an error of preprocessing names; empty: `start` has them."""
+    own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)}
+    others = sorted(set(re.findall(r"--[a-z][a-z-]+", text)) - own)
+    if not others:
+        return ""
+    by_hand = f"python -m preprocessing {reader or ('folders' if path.is_dir() else 'table')} {path} ... --dataset {name}"
+    return f" `start` has no {', '.join(others)}: {by_hand}, and then: python -m xval start {name}"
 
 
 def _script(dataset: str) -> Path:

@@ -28,7 +28,7 @@ def describe_random_split(n_clips: Collection[int]) -> str:
         return ""
     return (
         f"{counts}, as in a random split: if several items are of one speaker, session or recording, it is on both sides of "
-        "the folds, and the values say nothing about unseen ones; make what must stay unseen the item (--item-pattern, or a "
+        "the folds, and the values say nothing about unseen ones; say which clips belong together (--item-pattern, or a "
         "column item)"
     )
 

@@ -247,6 +247,13 @@ def test_a_folder_of_the_same_name_elsewhere_is_another_corpus(study, capfd):
     assert re.search("is of .*/words, not of .*other/words. Give another name with --dataset", capfd.readouterr().err)
 
 
+def test_an_option_of_preprocessing_alone_is_said_with_the_command_that_has_it(study, capfd):
+    (study / "clips.csv").write_text("file,item,label\nwords/low/a_1.wav,a,low\n")
+    assert main(["start", "clips.csv"]) == 2
+    told = capfd.readouterr().err
+    assert "give --path file. `start` has no --path: python -m preprocessing table clips.csv ... --dataset clips, and" in told
+
+
 def test_a_corpus_of_a_low_rate_is_prepared_as_its_script_reads_it(study, capfd):
     main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
     assert "lower rate" not in capfd.readouterr().out
