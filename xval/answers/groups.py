@@ -183,8 +183,9 @@ def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
         return ""
     worse, better = (gap.lower, gap.higher) if higher_is_better else (gap.higher, gap.lower)
     size = f"{gap.value:.3f} [{gap.interval.low:.3f}, {gap.interval.high:.3f}]"
-    within = gap.within and f", {gap.within}"
-    return f"{groups.column} {worse}: {groups.metric} is worse by {size} than with {groups.column} {better}{within}."
+    within = gap.within and f" ({gap.within})"
+    metric, lower = groups.metric.replace("_", " "), "lower" if higher_is_better else "higher"
+    return f"{groups.column} {worse}: the {metric} is {lower} by {size} than for {groups.column} {better}{within}."
 
 
 def groups_table(several: Iterable[Groups]) -> pd.DataFrame:

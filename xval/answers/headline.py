@@ -12,7 +12,7 @@ from xval.answers.chance_findings import item_known, not_above_chance, what_to_t
 from xval.answers.figure_text import Estimate, decimals, estimate, fixed
 from xval.answers.finding import capital
 from xval.answers.item_words import item_word, items_word
-from xval.answers.names import name_instances
+from xval.answers.names import name_instances, names_of
 from xval.answers.nested_selection import NestedInstance, bias_text, choose_nested, selection_bias
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MOST_WORDS = 25
 _MOST_COMPARED = 20  # the best by validation
 _MOST_NAMED = 2  # of all the others
+_MOST_LISTED = 4  # by name
 
 
 class Headline(NamedTuple):
@@ -134,6 +135,11 @@ class _Answer:
         listed = sorted(numbers)
         if short:
             return f"instance{'s' * (len(listed) > 1)} {describe_numbers(listed)}"
+        if _MOST_NAMED < len(listed) <= _MOST_LISTED:
+            names = names_of(self.instances)
+            if not any("," in names[number] for number in listed):
+                *first, last = [names[number] for number in listed]
+                return f"{', '.join(first)} and {last} (instances {describe_numbers(listed)})"
         return name_instances(listed, self.instances)
 
     def name_others(self, numbers: Sequence[int], *, short: bool) -> str:

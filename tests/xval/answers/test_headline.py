@@ -89,6 +89,18 @@ def test_what_may_be_claimed_is_what_the_comparison_says(make, others, said):
     assert lines_of(instances).claim == said
 
 
+def test_three_or_four_instances_are_named_where_there_is_room(make):
+    instances = [
+        make(number, folds, low=0.51, name=name)
+        for number, (name, folds) in enumerate(
+            [("a", FOLDS), ("svm", sorted(FOLDS)), ("knn", sorted(FOLDS)), ("mlp", LOWER), ("forest", sorted(FOLDS))], start=1
+        )
+    ]
+    assert lines_of(instances).claim.endswith("; you cannot claim that of svm, knn and forest (instances 2-3, 5).")
+    renamed = [*instances[:-1], make(5, sorted(FOLDS), low=0.51, name="forest, 2 parts")]
+    assert lines_of(renamed).claim.endswith("; you cannot claim that of instances 2-3, 5.")
+
+
 def test_long_names_leave_sentences_short(make):
     instances = [
         make(number, folds, low=0.51, name=f"the best of all recipes with many words in its name, variant {number}")

@@ -24,6 +24,8 @@ _WARNING = (
 
 def describe_corrections(chosen: Chosen) -> list[str]:
     """Return what the corrections are, what they changed, and what that does not show; nothing where corpora are the same."""
+    if len({instance.experiment.path for instance in chosen.values()}) < 2:
+        return []  # one experiment has one corpus
     folds = {name: open_results(instance.experiment).folds for name, instance in chosen.items()}
     if len({of.plan.index_hash for of in folds.values()}) < 2:
         return []
