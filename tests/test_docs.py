@@ -101,6 +101,10 @@ NEEDS = {
         "python benchmarks/embeddings.py --seconds 20 --threads 1",
         "python benchmarks/statistics_simulation.py --ways",
     },
+    "a recorder or a microphone": {
+        "python -m xval predict results/demo/experiment_1 --follow recordings --output heard.csv",
+        "python -m xval predict results/demo/experiment_1 --microphone --seconds 30",
+    },
     "a GPU": {
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",
     },
