@@ -4,7 +4,10 @@ Comes in: verdicts, one by one, of ``python -m xval review``; or the file. Goes 
 last verdict below; or a list of clips with other labels. Audio and the reviewed corpus stay as they are.
 """
 
+import csv
 import hashlib
+import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -76,19 +79,20 @@ def read_verdicts(path: Path) -> list[Verdict]:
     Raises:
         CorpusError: It is damaged, or was edited into what no review writes.
     """
-    import pandas as pd
-
     names = [field.name for field in fields(Verdict)]
     try:
-        with open_table(path) as file:
-            table = pd.read_csv(
-                file, converters=dict.fromkeys(names, unguard), keep_default_na=False, encoding="utf-8-sig", index_col=False
-            )
-        verdicts = [Verdict(*row) for row in table[names].itertuples(index=False)]
+        with open_table(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+            reader = csv.DictReader(text, strict=True, restkey="more", restval="")
+            rows = list(reader)
+        if lacking := set(names) - set(reader.fieldnames or ()):
+            raise ValueError(f"no column {', '.join(sorted(lacking))}")  # noqa: TRY301 - worded below
+        if any("more" in row for row in rows):
+            raise ValueError("a row has more cells than there are columns")  # noqa: TRY301 - worded below
+        verdicts = [Verdict(**{name: unguard(row[name]) for name in names}) for row in rows]
         _check(verdicts)
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, CorpusError) as error:
+    except (OSError, ValueError, csv.Error, CorpusError) as error:
         raise CorpusError(
             f"{path}: not the verdicts of a review ({brief(error, 300)}). Its columns are {', '.join(names)}. Mend it, or move "
             "it away."
@@ -228,6 +232,8 @@ def _check(verdicts: Sequence[Verdict]) -> None:
         about = f"{verdict.clip!a} by {verdict.who!a}"
         if not all(pair):
             raise ValueError("a row has no clip or no reviewer (who)")
+        if not re.fullmatch("[0-9a-f]{32}", verdict.index_hash):
+            raise ValueError(f"{about}: index_hash {verdict.index_hash!a} is no hash of a corpus; the file may be cut off")
         if verdict.verdict not in VERDICTS:
             raise ValueError(f"{about}: unknown verdict '{verdict.verdict}'. {suggestion(verdict.verdict, VERDICTS)}")
         if (verdict.verdict == WRONG) != bool(verdict.new) or verdict.new == verdict.old:

@@ -196,8 +196,11 @@ def _report(
             f"Augmented  {n_copies} of these clips are augmented copies: they train, and are never validated or tested"
         )
     if corpus.corrections:
-        texts = ("{n_changed} labels", "{n_left_out} bad recordings left out", "{n_disputed} clips disputed, which stay")
-        console.print(f"Corrected  {', '.join(texts).format_map(corpus.corrections)}")
+        n_changed, n_left_out, n_disputed = (corpus.corrections[f"n_{what}"] for what in ("changed", "left_out", "disputed"))
+        console.print(
+            f"Corrected  {counted(n_changed, 'label')}; left out {counted(n_left_out, 'bad recording')}; as it was, since its "
+            f"reviewers disagree: {counted(n_disputed, 'clip')}"
+        )
     console.print(f"Audio      {corpus.index['duration_s'].sum():.1f} s in {corpus.audio_folder}")
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):

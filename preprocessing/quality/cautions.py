@@ -65,9 +65,10 @@ def _corrected(corpus: Corpus) -> str:
     """Return what the values of a corrected corpus are of; empty: it is none."""
     if not corpus.corrections:
         return ""
+    changed, left_out = (corpus.corrections[count] for count in ("n_changed", "n_left_out"))
     return (
-        f"{counted(corpus.corrections['n_changed'], 'label')} of this corpus were corrected in a review, the tested ones too, "
-        "which favours the model whose answers were reviewed. Report the values without corrections, too"
+        f"a review corrected {counted(changed, 'label')} and left out {counted(left_out, 'clip')}, tested ones too, which "
+        "favours the model whose answers were reviewed. Report the values without it, too"
     )
 
 

@@ -26,9 +26,11 @@ from preprocessing.corpus import make_corpus, open_corpus
 from preprocessing.quality.cautions import find_cautions
 from xval.base.errors import CorpusError
 
+HEAD, HASH = "clip,verdict,old,new,who,when,why,index_hash\n", "0" * 32
+
 
 def verdict(clip, said, old="", new="", who="ann", **changes):
-    made = Verdict(clip, said, old, new, who, "2026-01-02T03:04:05+01:00", "the models answer high", "h")
+    made = Verdict(clip, said, old, new, who, "2026-01-02T03:04:05+01:00", "the models answer high", HASH)
     return replace(made, **changes)
 
 
@@ -79,16 +81,16 @@ def test_verdicts_come_back_as_they_were_and_no_spreadsheet_computes_them(write)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("clip,verdict\na,right\n", "not in index.*Its columns are clip, verdict, old"),
+        ("clip,verdict\na,right\n", "no column index_hash, new, old.*Its columns are clip, verdict, old"),
+        (f"{HEAD}a,right,x,,ann,t,w,0123\n", "is no hash of a corpus; the file may be cut off"),
+        (f"{HEAD}a,right,x,,ann,t,w,{HASH},more\n", "more cells than there are columns"),
+        (f'{HEAD}a,right,"x', "unexpected end of data"),
         ("\0\1", "not the verdicts of a review"),
-        (
-            "clip,verdict,old,new,who,when,why,index_hash\na,rihgt,x,,ann,t,w,h\n",
-            "unknown verdict 'rihgt'.*Did you mean 'right'",
-        ),
-        ("clip,verdict,old,new,who,when,why,index_hash\na,wrong,x,,ann,t,w,h\n", "a wrong label needs another one"),
-        ("clip,verdict,old,new,who,when,why,index_hash\na,right,x,y,ann,t,w,h\n", "no other verdict has one"),
-        ("clip,verdict,old,new,who,when,why,index_hash\na,right,x,,,t,w,h\n", "no reviewer"),
-        ("clip,verdict,old,new,who,when,why,index_hash\n" + "a,right,x,,ann,t,w,h\n" * 2, "has judged a clip twice"),
+        (f"{HEAD}a,rihgt,x,,ann,t,w,{HASH}\n", "unknown verdict 'rihgt'.*Did you mean 'right'"),
+        (f"{HEAD}a,wrong,x,,ann,t,w,{HASH}\n", "a wrong label needs another one"),
+        (f"{HEAD}a,right,x,y,ann,t,w,{HASH}\n", "no other verdict has one"),
+        (f"{HEAD}a,right,x,,,t,w,{HASH}\n", "no reviewer"),
+        (HEAD + f"a,right,x,,ann,t,w,{HASH}\n" * 2, "has judged a clip twice"),
     ],
 )
 def test_a_damaged_file_says_what_is_wrong_and_stays_as_it_is(tmp_path, content, message):
@@ -128,7 +130,7 @@ def test_corrections_make_a_corpus_of_its_own_name_that_says_where_they_are_from
     assert prepare(table, "--corrections", path) == 0
 
     printed = capsys.readouterr().out
-    assert "Corrected  1 labels, 1 bad recordings left out, 0 clips disputed" in printed
+    assert "Corrected  1 label; left out 1 bad recording; as it was, since its reviewers disagree: 0 clips" in printed
     assert "favours the model whose answers were reviewed" in printed
     corrected = open_corpus("tones_corrected", table.parent / "data")
     labels = dict(zip(corrected.index["clip"], corrected.index["label"], strict=True))
@@ -140,7 +142,7 @@ def test_corrections_make_a_corpus_of_its_own_name_that_says_where_they_are_from
     }  # fmt: skip
     assert corrected.index_hash != reviewed.index_hash
     assert open_corpus("tones", table.parent / "data").index.equals(reviewed.index)
-    assert "1 label of this corpus" in find_cautions(corrected, read_settings([]))[0]
+    assert "a review corrected 1 label and left out 1 clip" in find_cautions(corrected, read_settings([]))[0]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_corrections_make_a_corpus_of_its_own_name_that_says_where_they_are_from
         ([verdict("1.wav", WRONG, "low", "high")], [], "was reviewed as 'low', and has the label 'high' here"),
         ([verdict("1.wav", WRONG, "high", "LOW")], [], "differ in case"),
         ([verdict("1.wav", RIGHT, "high")], [], "nothing to change"),
-        ([verdict("1.wav", BAD, "high"), verdict("2.wav", BAD, "low", index_hash="i")], [], "verdicts on 2 corpora"),
+        ([verdict("1.wav", BAD, "high"), verdict("2.wav", BAD, "low", index_hash="1" * 32)], [], "verdicts on 2 corpora"),
         ([], [], "no verdict in it"),
     ],
 )

@@ -3,6 +3,7 @@
 Comes in: instances of both. Goes out: sentences; the verdict on the corrections is the reader's.
 """
 
+from contextlib import suppress
 from itertools import islice, product
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from xval.answers.comparison.refuse import Chosen
 from xval.answers.figure_text import fixed
 from xval.answers.label_suspects import AnsweredClips, read_answered
-from xval.base.errors import counted
+from xval.base.errors import ResultsError, counted
 from xval.results.open import open_results
 from xval.results.read import WrittenFolds
 
@@ -30,11 +31,10 @@ def describe_corrections(chosen: Chosen) -> list[str]:
     if len({of.plan.index_hash for of in folds.values()}) < 2:
         return []
     texts = [_describe_file(name, folds[name]) for name in chosen if folds[name].corrections]
-    readable = {
-        name: read_answered(instance)
-        for name, instance in chosen.items()
-        if instance.task.name == "classification" and name.rpartition(":")[2].isdecimal()
-    }
+    readable = {}
+    for name, instance in chosen.items():
+        with suppress(ResultsError):  # of another task, without probabilities or predictions, nested
+            readable[name] = read_answered(instance)
     before, after = ([name for name in readable if bool(folds[name].corrections) == is_after] for is_after in (False, True))
     for old, new in islice(product(before, after), _MOST_PAIRS):
         texts.append(_describe_change(old, readable[old], new, readable[new]))
