@@ -101,9 +101,8 @@ NEEDS = {
         "python benchmarks/embeddings.py --seconds 20 --threads 1",
         "python benchmarks/statistics_simulation.py --ways",
     },
-    "a recorder or a microphone": {
-        "python -m xval predict results/demo/experiment_1 --follow recordings --output heard.csv",
-        "python -m xval predict results/demo/experiment_1 --microphone --seconds 30",
+    "a package of npm": {
+        "python -m xval bundle results/demo/experiment_1/instance_1/fold_1 --onnxruntime-web onnxruntime-web-1.30.0.tgz",
     },
     "a GPU": {
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",

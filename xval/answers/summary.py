@@ -57,8 +57,11 @@ def side_name(side: str, instances: Iterable[InstanceResults] = ()) -> str:
 
 
 def record_side(record: Mapping[str, Any], settings: Settings, item: str) -> str:
-    """Return what the side is called that the record of a final model quotes; `item`: what an item is, empty if not known."""
-    name = _SIDE_NAMES[record["expected_side"]]
+    """Return what the side is called that the record of a final model quotes, or of a fold the tested clips.
+
+    `item`: what an item is, empty if not known.
+    """
+    name = _SIDE_NAMES[record.get("expected_side", "clip_test")]
     return name if settings.item_decision == "none" else name.replace("clip", item or ITEM)
 
 

@@ -3,9 +3,10 @@
 MODEL is a .keras file or its fold folder. The export appears under its name only when its answers to random inputs, run by
 onnxruntime, TensorFlow or LiteRT, are those of the Keras model; beside it (in a SavedModel: in its folder) lies the model's
 description, with the features that it reads and the names of its classes. Models that make their spectrograms themselves read
-samples in every format. With recurrent layers, TFLite reads one example at a time. weights_h5 are the weights alone, for
-load_weights of a Keras model that is built alike. ONNX and TFLite need the optional part 'export': pip install -e '.[export]'
-in the folder of the project.
+samples in every format; with --from-samples others do, too, whose features are logmel or stft of whole clips, and the last
+column of the answers is the novelty, where the model knows it. With recurrent layers, TFLite reads one example at a time.
+weights_h5 are the weights alone, for load_weights of a Keras model that is built alike. ONNX and TFLite need the optional part
+'export': pip install -e '.[export]' in the folder of the project.
 """
 
 import argparse
@@ -25,12 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="PATH", help="where to (default: <dataset>_instance_<i>_fold_<k>... beside the results)"
     )
+    parser.add_argument(
+        "--from-samples",
+        action="store_true",
+        help="with the front end inside: it reads the samples of a clip, mono and at the model's rate",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an export that already exists")
 
 
 def run(options: argparse.Namespace) -> int:
     """Export, and say what was written and how well it agrees."""
-    export = export_model(options.model, options.format, options.output, overwrite=options.overwrite)
+    export = export_model(
+        options.model, options.format, options.output, overwrite=options.overwrite, from_samples=options.from_samples
+    )
     shape = ", ".join("any" if size is None else str(size) for size in export.input_shape)
     agreement = export.agreement
     make_console().print(

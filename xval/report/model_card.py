@@ -1,6 +1,7 @@
-"""The card of a final model, in Markdown: what it is, what is known of it, and what is not.
+"""The card of a model, in Markdown: what it is, what is known of it, and what is not.
 
-Comes in: the record of a refit and the settings of its instance. Goes out: model_card.md beside the model.
+Comes in: the record of a refit or of a fold and the settings of its instance. Goes out: the card; of a refit model_card.md
+beside the model.
 
 The parts are those of Mitchell et al. (2019), Model cards for model reporting.
 """
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from xval.answers.figure_text import format_figure
+from xval.answers.figure_text import fixed, format_figure
 from xval.answers.item_sentences import describe_item_scaling
 from xval.answers.pretrained import explain, judge_record
 from xval.answers.summary import record_side
@@ -27,19 +28,12 @@ def write_card(folder: Path, record: Mapping[str, Any], settings: Settings, item
 
 
 def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str = "") -> str:
-    """Return the card; the arguments are those of `write_card`."""
+    """Return the card of a refit, or of a fold; the arguments are those of `write_card`."""
     from xval.report.escaping import in_markdown
     from xval.report.rendering import make_environment
 
     environment = make_environment()
     environment.filters["plain"] = in_markdown
-    side, n_folds = record_side(record, settings, item_word), len(record["best_epochs_of_folds"])
-    intervals = record.get("expected_intervals", {})  # a final model of an earlier version has none
-    expected = [
-        (f"{side} {name}", f"{format_figure(figure, n_folds)}{intervals.get(name, '')}")
-        for name, figure in record["expected"].items()
-        if figure["mean"] is not None
-    ]
     about = record.get("expected_about", "")
     template = environment.get_template("model_card.md")
     is_custom = record["store"] == CUSTOM
@@ -48,7 +42,9 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
         record=record,
         settings=settings,
         task=settings.task,
-        expected=expected,
+        is_refit="expected" in record,
+        file="model.keras" if record["epochs"] else "model.skops",
+        figures=[(name, text) for name, _, text in model_figures(record, settings, item_word)],
         about=about,
         is_custom=is_custom,
         origin=origin,
@@ -57,5 +53,22 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
         else "",
         item=item_word or ITEM,
         items=call_items("items", item_word),
-        note=call_items(record["expected_note"], item_word),
+        note=call_items(record.get("expected_note", ""), item_word),
     )
+
+
+def model_figures(record: Mapping[str, Any], settings: Settings, item_word: str = "") -> list[tuple[str, float, str]]:
+    """Return what is known of a model: name, value and text of each metric.
+
+    Those of a refit are the means over the folds; those of a fold are of the items that it was tested on.
+    """
+    side = record_side(record, settings, item_word)
+    if "expected" not in record:
+        own = record["clip_metrics"]["test"]
+        return [(f"{side} {name}", value, fixed(value)) for name, value in own.items() if value is not None]
+    n_folds, intervals = len(record["best_epochs_of_folds"]), record.get("expected_intervals", {})  # of earlier versions: none
+    return [
+        (f"{side} {name}", figure["mean"], f"{format_figure(figure, n_folds)}{intervals.get(name, '')}")
+        for name, figure in record["expected"].items()
+        if figure["mean"] is not None
+    ]

@@ -77,7 +77,7 @@ def precisions(layer: Any) -> set[str]:
 
 
 def random_batches(
-    model: "keras.Model", input_shape: tuple[int | None, ...], described: ModelDescription
+    model: "keras.Model", input_shape: tuple[int | None, ...], described: ModelDescription, *, are_samples: bool
 ) -> list[NDArray[np.float32]]:
     """Return random inputs like those of training.
 
@@ -85,14 +85,15 @@ def random_batches(
         model: A first layer that normalises has their mean and deviation.
         input_shape: Of the export; None: any size.
         described: The description of the model, for the length of its examples.
+        are_samples: The inputs are samples of audio.
 
     Returns:
         float32. A batch for each of `BATCH_SIZES` (or as many batches of the only batch size), for each of two lengths if any
         length fits; then a batch of zeros.
     """
     rng = np.random.default_rng(0)
-    mean, deviation = _statistics(model, described)
-    length = _trained_length(described)
+    mean, deviation = _statistics(model, are_samples=are_samples)
+    length = _trained_length(described, are_samples=are_samples)
     lengths = [length, round(_LENGTHENED * length)] if None in input_shape[1:] else [length]
     shapes = [
         (input_shape[0] or batch_size, *(length if size is None else size for size in input_shape[1:]))
@@ -103,20 +104,20 @@ def random_batches(
     return [*batches, np.zeros(shapes[0], np.float32)]
 
 
-def _trained_length(described: ModelDescription) -> int:
+def _trained_length(described: ModelDescription, *, are_samples: bool) -> int:
     """Return the length of the examples that trained a model, in samples or frames."""
     if described.example_s is None:
         return _UNKNOWN_LENGTH
     settings = described.feature_settings
     n_samples = round(described.example_s * settings.sample_rate_hz)
-    return n_samples if settings.features == "waveform" else count_frames(n_samples, settings)
+    return n_samples if are_samples else count_frames(n_samples, settings)
 
 
-def _statistics(model: "keras.Model", described: ModelDescription) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _statistics(model: "keras.Model", *, are_samples: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return mean and deviation of the inputs, to broadcast; those of the training data if the model has them."""
     import keras
 
-    if described.feature_settings.features == "waveform" and not described.is_custom:
+    if are_samples:
         return np.zeros(1, np.float32), np.full(1, _SAMPLES_DEVIATION, np.float32)
     first = model.layers[1]
     if not isinstance(first, keras.layers.BatchNormalization):

@@ -24,6 +24,7 @@ from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME
 from xval.results.job_key import JobKey
 from xval.reuse.export.agreement import Agreement, compare, precisions, random_batches
 from xval.reuse.export.formats import Format, find_format
+from xval.reuse.export.samples import check_samples
 
 if TYPE_CHECKING:
     import keras
@@ -48,7 +49,9 @@ class Export:
     agreement: Agreement
 
 
-def export_model(model: Path, format_name: str, output: Path | None = None, *, overwrite: bool = False) -> Export:
+def export_model(
+    model: Path, format_name: str, output: Path | None = None, *, overwrite: bool = False, from_samples: bool = False
+) -> Export:
     """Export a model; nothing gets the name of the output unless it agrees with the model.
 
     Args:
@@ -57,6 +60,7 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
         output: Its path; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the folder of
             its experiment, or beside a model that lies elsewhere.
         overwrite: Replace an existing export, once the new one is checked.
+        from_samples: With the way from the samples of a clip to its features inside, as of `answering_samples`.
     """
     kind, path = find_format(format_name), find_model(model)
     described = read_description(path)
@@ -72,13 +76,19 @@ def export_model(model: Path, format_name: str, output: Path | None = None, *, o
     content = read_regular(path.with_suffix(".json"))
     _check_target(target, description, content, kind, overwrite=overwrite)
     kind.check_packages()
+    if from_samples:
+        check_samples(described, path)
     temporary = _begin(target)
     try:
         _bind_backend()
         loaded = read_keras_model(path)
         check_description(loaded, described, path)
         written = temporary / f"export{kind.ending}"
-        input_shape, agreement = _write_and_check(loaded, written, kind, described)
+        if from_samples:
+            from xval.reuse.export.answering_samples import answering_samples
+
+            loaded = answering_samples(loaded, described, path)
+        input_shape, agreement = _write_and_check(loaded, written, kind, described, from_samples=from_samples)
         export = Export(target, description, input_shape, agreement)
         _publish(written, export, content, kind)
     except ExportError as error:
@@ -105,10 +115,14 @@ def find_model(path: Path) -> Path:
         )
     if (path / ENSEMBLE_NAME).is_file():
         raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")
-    below = sorted([*path.glob(f"fold_*/{KERAS_NAME}"), *path.glob(f"instance_*/fold_*/{KERAS_NAME}")])
+    below = [model for part in ("refit", "fold_*") for at in (part, f"instance_*/{part}") for model in _models(path, at)]
     if below:
         raise ResultsError(f"{path}: one model is exported at a time; name one of {first_of(below, 4)}.")
     raise ResultsError(f"{path}: no Keras model. Expected a .keras file, or the fold folder that it lies in.")
+
+
+def _models(path: Path, part: str) -> list[Path]:
+    return sorted(path.glob(f"{part}/{KERAS_NAME}"))
 
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:
@@ -149,7 +163,7 @@ def _bind_backend() -> None:
 
 
 def _write_and_check(
-    model: "keras.Model", path: Path, kind: Format, described: ModelDescription
+    model: "keras.Model", path: Path, kind: Format, described: ModelDescription, *, from_samples: bool
 ) -> tuple[tuple[int | None, ...], Agreement]:
     """Write an export; return the shape of its input, and its agreement with the model.
 
@@ -157,7 +171,7 @@ def _write_and_check(
         ExportError: The format cannot express the model, or the output differs.
     """
     input_shape = (kind.batch_size(model), *model.inputs[0].shape[1:])
-    batches = random_batches(model, input_shape, described)
+    batches = random_batches(model, input_shape, described, are_samples=from_samples or _reads_samples(described))
     wanted = [model(batch, training=False) for batch in batches]
     try:
         with warnings.catch_warnings():
@@ -176,6 +190,10 @@ def _write_and_check(
             f"allowed is {agreement.tolerance:.2g}. Try --format {kind.alternative}."
         )
     return input_shape, agreement
+
+
+def _reads_samples(described: ModelDescription) -> bool:
+    return described.feature_settings.features == "waveform" and not described.is_custom
 
 
 def _inexpressible(error: Exception, model: "keras.Model", kind: Format) -> ExportError:

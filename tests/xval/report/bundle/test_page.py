@@ -1,0 +1,48 @@
+"""The page of a bundle: its files, and the package that runs it."""
+
+import json
+import re
+
+import pytest
+
+from xval.base.errors import SettingsError
+from xval.report.bundle import page
+from xval.report.bundle.page import make_page, read_runtime
+
+HOSTILE = "</script><script>alert(1)</script>\u2028'\"<img src=x onerror=alert(2)>"
+
+
+def test_the_package_is_read_as_an_archive_or_a_folder_and_another_version_is_said(make_package, tmp_path):
+    archive = make_package(tmp_path)
+
+    for path in (archive, tmp_path, tmp_path / "package"):
+        runtime = read_runtime(path)
+        assert runtime.files["dist/ort.wasm.min.js"] == b"/* dist/ort.wasm.min.js */"
+        assert runtime.note == f"onnxruntime-web 1.0.0 is untested here; tested is {page.VERSION}."
+
+
+def test_another_package_and_an_altered_one_are_refused(make_package, tmp_path):
+    with pytest.raises(SettingsError, match=rf"the package of 'other'; get it with npm pack onnxruntime-web@{page.VERSION}"):
+        read_runtime(make_package(tmp_path / "one", name="other"))
+    with pytest.raises(SettingsError, match=rf"min\.js is not that of version {page.VERSION} \(SHA-256\)"):
+        read_runtime(make_package(tmp_path / "two", version=page.VERSION))
+    (tmp_path / "no.tgz").write_text("no archive")
+    for path in ("no.tgz", "nowhere.tgz", "."):
+        with pytest.raises(SettingsError, match=r"no package onnxruntime-web with package\.json, dist.*npm pack"):
+            read_runtime(tmp_path / path)
+
+
+def test_a_page_loads_its_own_scripts_alone_and_shows_names_as_text(make_package, tmp_path):
+    facts = {"sample_rate_hz": 8000, "n_samples": 4000, "columns": ["a", HOSTILE]}
+    files = make_page(HOSTILE, facts, b"onnx", read_runtime(make_package(tmp_path)))
+
+    html = files["index.html"].decode()
+    scripts = re.findall(r"<script[^>]*>", html)
+    assert {f"web/{name}" for name in re.findall(r'src="web/([^"]*)"', html)} == files.keys() - {"index.html"}
+    assert len(scripts) == 4
+    assert "alert(1)" in html
+    assert "<img" not in html
+    assert "default-src 'none'" in html
+    assert not re.search(rb"https?://", files["index.html"] + files["web/page.js"])
+    model = files["web/model.js"].decode().partition(" = ")[2].rstrip(";\n")
+    assert json.loads(model)["facts"]["columns"][1] == HOSTILE

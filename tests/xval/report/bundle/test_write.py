@@ -1,0 +1,175 @@
+"""Bundles: that the exports answer as `predict` does, that every file is named and sound, and what is refused."""
+
+import json
+import re
+import shutil
+import subprocess
+import zipfile
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+import xval
+from xval.base.errors import ExportError, ResultsError
+from xval.models.saved.description import read_description
+from xval.report.bundle import write
+from xval.report.bundle.checksums import find_changes
+from xval.report.bundle.write import BundleRequest, write_bundle
+from xval.reuse.export.formats import FORMATS
+from xval.reuse.export.samples import check_samples
+
+LICENCE = 'mine: "<b>" & #1'
+
+
+def front_matter(folder):
+    return yaml.safe_load((folder / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+
+
+@pytest.mark.parametrize("instance", [1, 2])
+def test_the_exports_answer_clips_as_predict_does(finished, bundled, instance):
+    folder = bundled(instance)
+    files = sorted((finished.folder / "audio").glob("*.wav"))[::6]
+    table = xval.load_model(folder / "model.keras").predict(files)
+    wanted = table.filter(regex="^(probability_|novelty)").to_numpy(np.float32)
+    rate_hz = read_description(folder / "model.keras").feature_settings.sample_rate_hz
+
+    assert table.columns[-1] == "novelty"
+    assert np.ptp(wanted, axis=0).max() > 1e-3  # or equal answers would show nothing
+    for name, format_name in (("model.onnx", "onnx"), ("model.tflite", "tflite")):
+        answer = FORMATS[format_name].read(folder / name, None)
+        for file, row in zip(files, wanted, strict=True):
+            samples, file_rate_hz = soundfile.read(file, dtype="float32")
+            assert file_rate_hz == rate_hz
+            assert answer(samples[np.newaxis])[0] == pytest.approx(row, abs=1e-5)
+
+
+def test_every_file_has_a_checksum_and_the_zip_file_holds_the_same(bundled, tmp_path):
+    folder = bundled(1)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+    with zipfile.ZipFile(folder.with_name("bundle.zip")) as archive:
+        archive.extractall(tmp_path)
+    unpacked = tmp_path / "bundle"
+
+    assert find_changes(unpacked) == []
+    assert (unpacked / "SHA256SUMS").read_bytes() == (folder / "SHA256SUMS").read_bytes()
+    (unpacked / "model.onnx").write_bytes(b"")
+    (unpacked / "model.json").unlink()
+    (unpacked / "more.txt").touch()
+    assert find_changes(unpacked) == [
+        "model.json: missing",
+        "model.onnx: changed",
+        "more.txt: not among the files that were written",
+    ]
+    (unpacked / "SHA256SUMS").write_text("no checksums")
+    with pytest.raises(ResultsError, match=r"SHA256SUMS: holds no checksums"):
+        find_changes(unpacked)
+
+
+def test_the_card_has_the_front_matter_of_the_hub_with_the_figures_of_the_record(finished, bundled):
+    record = json.loads((finished.results / "instance_1" / "fold_1" / "record.json").read_text())
+    about = front_matter(bundled(1))
+
+    assert (about["license"], about["license_name"]) == ("other", LICENCE)
+    (model,) = about["model-index"]
+    (result,) = model["results"]
+    values = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert values["accuracy"] == record["clip_metrics"]["test"]["accuracy"]
+    assert about["provenance"]["verdict"] == "clean"
+    assert about["provenance"]["is_tested"]
+    card = (bundled(1) / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"\*\*It was tested on \d+ \w+ that it had not heard\.\*\*", card)
+    assert "`model.tflite`" in card
+    assert 'mine: "&lt;b&gt;" &amp; \\#1' in card
+    assert "untested" not in card
+
+
+def test_the_crate_names_every_file_and_what_it_refers_to(bundled):
+    folder = bundled(1)
+    crate = json.loads((folder / "ro-crate-metadata.json").read_text())
+    entries = {entry["@id"]: entry for entry in crate["@graph"]}
+    root = entries["./"]
+
+    assert len(entries) == len(crate["@graph"])
+    assert entries["ro-crate-metadata.json"]["about"] == {"@id": "./"}
+    assert entries["ro-crate-metadata.json"]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+    assert {"name", "description", "datePublished", "license"} <= root.keys()
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {part["@id"] for part in root["hasPart"]} == files - {"ro-crate-metadata.json", "SHA256SUMS"}
+    assert {"evidence/folds.json", "evidence/settings.json", "evidence/fold_2/record.json", "evidence/code.zip"} <= files
+    referred = re.findall(r'\{\s*"@id": "([^"]*)"\s*\}', json.dumps(crate))
+    assert set(referred) - {"https://w3id.org/ro/crate/1.1"} <= entries.keys()
+    assert entries["#licence"]["name"] == LICENCE
+
+
+def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "_EXPORTS", {})  # other tests write them
+    for name in ("model.keras", "model.json"):
+        (tmp_path / "moved").mkdir(exist_ok=True)
+        shutil.copy(finished.results / "instance_1" / "fold_1" / name, tmp_path / "moved")
+    bundle = write_bundle(tmp_path / "moved" / "model.keras", BundleRequest(tmp_path / "bundle"))
+
+    card = (bundle.folder / "README.md").read_text(encoding="utf-8")
+    about = front_matter(bundle.folder)
+    assert about["license"] == "unknown"
+    assert about["provenance"] == {
+        "verdict": "unknown",
+        "parts": ["the model itself"],
+        "reasons": ["no record.json of an experiment lies beside it"],
+        "is_tested": None,
+    }
+    assert "model-index" not in about
+    assert "How well it does is unknown." in card
+    assert "Unknown: whoever made this bundle has not said" in card
+    assert not (bundle.folder / "evidence").exists()
+    assert not (bundle.folder / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"features": "mfcc"}, r"features=mfcc are not computed by layers; features=logmel, stft and waveform"),
+        ({"features": "logmel", "trim_db": 30}, r"trim_db=30\.0 cuts the ends of a clip ahead of it; set none"),
+        ({"features": "logmel", "feature_deltas": 1}, r"feature_deltas=1 .*set 0"),
+        ({"features": "logmel", "stretch_frames": 20}, r"stretch_frames=20 .*set none"),
+        ({"features": "logmel", "example_length_s": 1}, r"example_length_s=1\.0 cuts windows of a clip"),
+        ({"features": "waveform", "crop_s": 1}, r"crop_s=1\.0 continues short clips"),
+        ({"features": "logmel", "padding": "masked"}, r"padding=masked tells it where a clip ends"),
+    ],
+)
+def test_what_a_graph_of_samples_cannot_do_is_refused_with_the_reason(make_description, tmp_path, changes, reason):
+    (tmp_path / "model.json").write_text(json.dumps(make_description(changes)))
+    described = read_description(tmp_path / "model.keras")
+
+    with pytest.raises(ExportError, match=rf"model\.keras: cannot be exported from samples.*{reason}"):
+        check_samples(described, tmp_path / "model.keras")
+
+
+def test_other_tasks_and_ready_features_are_refused(make_description, tmp_path):
+    path = tmp_path / "model.keras"
+    described = {
+        "script": make_description(is_custom=True),
+        "autoencoder": make_description(task_type="representation"),
+    }
+    for word, content in described.items():
+        (tmp_path / "model.json").write_text(json.dumps(content))
+        with pytest.raises(ExportError, match=word):
+            check_samples(read_description(path), path)
+
+
+def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_asked_for(finished, bundled, tmp_path):
+    model = finished.results / "instance_1" / "fold_1"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+
+    with pytest.raises(ResultsError, match=r"mine: exists and is not a bundle; name another folder with --to"):
+        write_bundle(model, BundleRequest(tmp_path / "mine", overwrite=True))
+    with pytest.raises(ResultsError, match=r"bundle: already exists.*--overwrite"):
+        write_bundle(model, BundleRequest(bundled(1)))
+    with pytest.raises(ResultsError, match=r"one model is exported at a time; name one of .*fold_1.model\.keras"):
+        write_bundle(model.parent, BundleRequest(tmp_path / "new"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultsError, match=r"cannot be written.*--to"):
+        write_bundle(model, BundleRequest(tmp_path / "file" / "bundle"))
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []

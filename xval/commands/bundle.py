@@ -1,0 +1,62 @@
+"""Hand a model over: one folder with the model as ONNX and LiteRT, a page that runs it in a browser, its card and its evidence.
+
+MODEL is a .keras file or its fold folder. ONNX and LiteRT read samples and make the features themselves; both are checked
+against the Keras model before the folder gets its name. README.md is the card with the front matter of the Hugging Face Hub,
+ro-crate-metadata.json describes the folds, records and code in evidence/, and SHA256SUMS has a checksum of every file. For the
+page, index.html, give onnxruntime-web, which is not part of this project: npm pack onnxruntime-web@1.30.0 makes a .tgz file.
+Exports need the optional part 'export': pip install -e '.[export]' in the folder of the project.
+"""
+
+import argparse
+from pathlib import Path
+
+from preprocessing.console import make_console
+from xval.base.errors import counted
+
+SUMMARY = "hand a model over: ONNX, LiteRT, a page that runs it, card, evidence and checksums in one folder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or a fold folder")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help="where to (default: <dataset>_instance_<i>_fold_<k>_bundle beside the results)",
+    )
+    parser.add_argument("--zip", action="store_true", help="write the folder as FOLDER.zip, too")
+    parser.add_argument(
+        "--licence", default="", metavar="NAME", help="of the model, such as mit or cc-by-4.0 (default: said to be unknown)"
+    )
+    parser.add_argument(
+        "--onnxruntime-web", type=Path, metavar="PATH", help="its package, a .tgz file or a folder; without it there is no page"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that already exists")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the bundle, and say what is in it."""
+    from xval.report.bundle.page import HOW_TO_GET
+    from xval.report.bundle.write import BundleRequest, write_bundle
+
+    request = BundleRequest(options.to, options.zip, options.licence.strip(), options.onnxruntime_web, options.overwrite)
+    bundle = write_bundle(options.model, request)
+    console = make_console()
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True, markup=False)
+
+    sizes = [path.stat().st_size for path in bundle.folder.rglob("*") if path.is_file()]
+    say(f"Written: {bundle.folder} ({counted(len(sizes), 'file')}, {sum(sizes) / 1e6:.1f} MB)")
+    if bundle.zip_file:
+        say(f"Written: {bundle.zip_file} ({bundle.zip_file.stat().st_size / 1e6:.1f} MB)")
+    for name, difference in bundle.differences.items():
+        say(f"{name}: answers differ by at most {difference:.1e} from those of the Keras model, on random clips")
+    for note in bundle.notes:
+        say(note)
+    if not request.runtime:
+        say(f"index.html is left out: it needs onnxruntime-web; {HOW_TO_GET}.")
+    if not request.licence:
+        say("The licence is said to be unknown; --licence NAME says it.")
+    return 0

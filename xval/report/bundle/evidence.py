@@ -1,0 +1,120 @@
+"""What is known of a saved model: its description, its record and settings, the verdict on its origin, the files that show it.
+
+Comes in: the path of a model.keras. Goes out: an `Evidence`. Of a model that lies outside its experiment only its description
+is known.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from preprocessing.encoders import preset_of
+from xval.answers.pretrained import Origin, judge_record
+from xval.answers.read import read_instance
+from xval.base.item_word import ITEM
+from xval.base.json_files import read_json
+from xval.models.saved.description import ModelDescription, read_description
+from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
+from xval.results.job_key import JobKey
+from xval.results.read import Record
+
+FOLDER = "evidence"
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that the same code makes the same file
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a model.
+
+    Attributes:
+        path: Of its model.keras.
+        described: Its model.json.
+        record: Its record.json; None: it lies outside its experiment.
+        instance: Of its experiment, with the records of all folds; None likewise.
+        origin: The verdict on what it is made of and was trained on.
+        parts: A line for each part of it that was trained elsewhere, with its licence, or that this is not known.
+    """
+
+    path: Path
+    described: ModelDescription
+    record: Record | None
+    instance: InstanceResults | None
+    origin: Origin
+    parts: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What a bundle of it is called: <dataset>_instance_<i>_fold_<k>, or ..._refit."""
+        key = JobKey(self.described.instance, self.described.fold, self.described.repeat)
+        part = "refit" if self.described.is_untested else key.folder_name
+        return f"{self.described.dataset}_instance_{self.described.instance}_{part}"
+
+    @property
+    def item_word(self) -> str:
+        """What an item is, such as a speaker."""
+        return (self.instance.written.item_word if self.instance else "") or ITEM
+
+    @property
+    def item_names(self) -> list[str]:
+        """The items, such as speakers, that the files of the bundle name."""
+        seen = (f"{corpus}: {item}" for corpus, items in self.described.seen_items.items() for item in items)
+        tested = (f"{self.described.dataset}: {item}" for item in (self.record or {}).get("items", {}).get("test", ()))
+        return sorted({*seen, *tested})
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files that show how the figures came about, by their paths in the bundle; none without a record."""
+        if self.instance is None:
+            return {}
+        experiment, number = self.instance.experiment, self.instance.number
+        chosen = {"folds.json": experiment.folds_file, "settings.json": experiment.instance_folder(number) / "settings.json"}
+        chosen |= {f"{path.parent.name}/record.json": path for path in _records(experiment, number)}
+        contents = {f"{FOLDER}/{name}": path.read_bytes() for name, path in chosen.items()}
+        code = experiment.path / "code" / str((self.record or {}).get("code_hash"))
+        return contents | ({f"{FOLDER}/code.zip": _zipped(code)} if code.is_dir() else {})
+
+
+def gather_evidence(path: Path) -> Evidence:
+    """Return what is known of a model.
+
+    Raises:
+        ResultsError: Its description is missing, or a file of its experiment is damaged.
+    """
+    described = read_description(path)
+    record = read_json(path.with_name("record.json"))
+    experiment = ExperimentFolder(path.resolve().parents[2])
+    if record is None or not experiment.folds_file.is_file():
+        reason = "no record.json of an experiment lies beside it"
+        return Evidence(path, described, None, None, Origin("unknown", ("the model itself",), (reason,)), ())
+    instance = read_instance(experiment, described.instance)
+    parameters = instance.parameters if instance else {}
+    return Evidence(path, described, record, instance, judge_record(record, parameters), _pretrained_parts(parameters))
+
+
+def _pretrained_parts(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    """Return what is known of the parts of a model that come from elsewhere."""
+    lines = []
+    for setting in ("encoder", "initial_model"):
+        if name := parameters.get(setting):
+            preset = preset_of(str(name))
+            known = f"licence {preset.licence}; {preset.heard}" if preset else "licence and training data not known here"
+            lines.append(f"{setting} {name}: {known}")
+    return tuple(lines)
+
+
+def _records(experiment: ExperimentFolder, number: int) -> list[Path]:
+    """Return the records of all folds of an instance, and of its final model."""
+    folder = experiment.instance_folder(number)
+    return sorted([*folder.glob("fold_*/record.json"), *folder.glob("refit/record.json")])
+
+
+def _zipped(folder: Path) -> bytes:
+    """Return the files of a folder as a zip file."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _LONG_AGO)
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return written.getvalue()

@@ -1,0 +1,164 @@
+"""Write a bundle: a folder with a model as ONNX and LiteRT, a page that runs it, its card, its evidence and checksums.
+
+Comes in: the path of a model. Goes out: the folder, which gets its name when it is complete, and perhaps a zip file.
+"""
+
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from xval.base.errors import ResultsError, counted
+from xval.base.json_files import json_text, part_of, part_path, remove_stale_parts
+from xval.base.operating_system import refusal
+from xval.report.bundle.card import BundleFacts, describe_bundle
+from xval.report.bundle.checksums import CHECKSUMS_NAME, file_names, write_checksums
+from xval.report.bundle.crate import CRATE_NAME, describe_crate
+from xval.report.bundle.evidence import Evidence, gather_evidence
+from xval.report.bundle.page import Runtime, make_page, read_runtime
+from xval.results.beside import folder_beside
+from xval.reuse.export.formats import find_format
+from xval.reuse.export.samples import NOVELTY, answer_columns, check_samples, clip_length
+from xval.reuse.export.write import export_model, find_model
+
+CARD_NAME = "README.md"
+_EXPORTS = {"model.onnx": "onnx", "model.tflite": "tflite"}
+
+
+@dataclass(frozen=True)
+class BundleRequest:
+    """What the user asks for.
+
+    Attributes:
+        to: The folder; None: <dataset>_instance_<i>_fold_<k>_bundle beside the results.
+        is_zipped: Write a zip file beside it, too.
+        licence: Of the model; empty: unknown.
+        runtime: The package of onnxruntime-web, a .tgz file or its folder; None: no page.
+        overwrite: Replace a bundle that is there.
+    """
+
+    to: Path | None = None
+    is_zipped: bool = False
+    licence: str = ""
+    runtime: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A written bundle.
+
+    Attributes:
+        folder: Of its files.
+        zip_file: The same as one file; None: not asked for.
+        differences: The largest difference of each export from the Keras model, by the name of its file.
+        notes: What is to be said of it.
+    """
+
+    folder: Path
+    zip_file: Path | None
+    differences: dict[str, float]
+    notes: tuple[str, ...]
+
+
+def write_bundle(model: Path, request: BundleRequest) -> Bundle:
+    """Write the bundle of a model.
+
+    Args:
+        model: A .keras file, or a fold folder.
+        request: Where to, and with what.
+
+    Raises:
+        ExportError: The model cannot be exported from samples to answers.
+        ResultsError: There is no such model, or the folder cannot be written.
+        SettingsError: A package is missing, or onnxruntime-web is not as it should be.
+    """
+    path = find_model(model)
+    evidence = gather_evidence(path)
+    check_samples(evidence.described, path)
+    for name in _EXPORTS.values():
+        find_format(name).check_packages()
+    runtime = read_runtime(request.runtime) if request.runtime else None
+    target = request.to or folder_beside(path) / f"{evidence.name}_bundle"
+    zip_file = target.with_name(f"{target.name}.zip") if request.is_zipped else None
+    _check_target(target, zip_file, overwrite=request.overwrite)
+    temporary = part_path(target)
+    try:
+        remove_stale_parts(target.parent, target.name)
+        temporary.mkdir(parents=True)
+        differences = _fill(temporary, evidence, request.licence, runtime)
+        if zip_file:
+            with part_of(zip_file) as part:
+                _zip(temporary, target.name, part)
+                part.replace(zip_file)
+        if target.exists():
+            target.rename(temporary.with_name(f"{temporary.name}.replaced"))
+        temporary.rename(target)
+    except OSError as error:
+        raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --to.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(temporary.with_name(f"{temporary.name}.replaced"), ignore_errors=True)
+    notes = [runtime.note] if runtime and runtime.note else []
+    if names := evidence.item_names:
+        items = f"{counted(len(names), evidence.item_word)}, such as {names[0]}"
+        notes.append(f"The files name {items}; see that they may be handed on.")
+    return Bundle(target, zip_file, differences, tuple(notes))
+
+
+def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> None:
+    """Refuse a folder that is no bundle, and one that would be replaced unasked."""
+    if target.exists() and not is_bundle(target):
+        raise ResultsError(f"{target}: exists and is not a bundle; name another folder with --to.")
+    for path in filter(None, (target, zip_file)):
+        if path.exists() and not overwrite:
+            raise ResultsError(f"{path}: already exists. Name another folder with --to, or replace it with --overwrite.")
+
+
+def is_bundle(folder: Path) -> bool:
+    """Return whether a folder holds what `write_bundle` leaves."""
+    return all((folder / name).is_file() for name in (CHECKSUMS_NAME, CARD_NAME, CRATE_NAME))
+
+
+def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | None) -> dict[str, float]:
+    """Write all files, the checksums last; return the largest difference of each export."""
+    path, described = evidence.path, evidence.described
+    differences, tflite_batch = {}, None
+    for name, format_name in _EXPORTS.items():
+        export = export_model(path, format_name, folder / name, from_samples=True)
+        export.description.unlink()  # model.json says the same of both
+        differences[name] = export.agreement.difference
+        tflite_batch = export.input_shape[0]
+    for source in sorted([path, path.with_suffix(".json"), *path.parent.glob("*.npy")]):
+        name = f"model{source.suffix}" if source.suffix != ".npy" else source.name
+        shutil.copyfile(source, folder / name)
+    columns = answer_columns(described, path)
+    settings = described.feature_settings
+    facts = BundleFacts(licence, settings.sample_rate_hz, clip_length(described), columns, tflite_batch)
+    contents = evidence.files()
+    if runtime:
+        of_page = {
+            "sample_rate_hz": facts.sample_rate_hz,
+            "n_samples": facts.n_samples,
+            "channel": settings.channel_number,
+            "columns": columns,
+            "has_novelty": columns[-1:] == (NOVELTY,) and len(columns) > len(described.class_names or described.target_names),
+            "are_probabilities": bool(described.class_names),
+            "thresholds": [described.thresholds[name] for name in described.class_names] if described.thresholds else None,
+        }
+        contents |= make_page(evidence.name, of_page, (folder / "model.onnx").read_bytes(), runtime)
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    files = file_names(folder)
+    (folder / CARD_NAME).write_text(describe_bundle(evidence, facts, files), encoding="utf-8")
+    crate = describe_crate(evidence, licence, [CARD_NAME, *files], folder)
+    (folder / CRATE_NAME).write_text(json_text(crate), encoding="utf-8")
+    write_checksums(folder)
+    return differences
+
+
+def _zip(folder: Path, name: str, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in (*file_names(folder), CHECKSUMS_NAME):
+            archive.write(folder / file, f"{name}/{file}")

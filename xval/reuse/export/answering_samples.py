@@ -1,0 +1,68 @@
+"""Put what `predict` does around a network into the network: from samples to answer, in one graph.
+
+Comes in: a saved network and its description. Goes out: a Keras model that cuts or pads a clip as the experiment did, makes its
+features by the layers of `xval.models.frontend`, and answers; behind the answers stands the novelty of the clip, where it is
+known.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from xval.models.cut import predict_and_embed
+from xval.models.frontend import build_frontend
+from xval.models.saved.description import ModelDescription
+from xval.models.saved.novelty import Novelty, read_novelty
+from xval.reuse.export.samples import NOVELTY, clip_length
+
+
+def answering_samples(model: keras.Model, described: ModelDescription, path: Path) -> keras.Model:
+    """Return a model from samples to answers, with the layers and weights of the given one.
+
+    Args:
+        model: The network.
+        described: Its model.json, which `check_samples` has passed.
+        path: Of its model.keras, beside which novelty.npy lies.
+
+    Returns:
+        A model from float32 (batch, n_samples) of any length, mono, at the rate of the features, full scale -1 to 1, to float32
+        (batch, n_outputs), columns as `answer_columns` says.
+    """
+    length, settings = clip_length(described), described.feature_settings
+    inputs = keras.Input((None,), name="samples")
+    hidden = ops.pad(inputs, [[0, 0], [0, length]])[:, :length]
+    if settings.features != "waveform":
+        hidden = build_frontend(length, settings)(hidden)
+    novelty = read_novelty(path, described.novelty)
+    if novelty is None:
+        return keras.Model(inputs, model(hidden), name="from_samples")
+    answers, embedding = predict_and_embed(model, where=str(path))(hidden)
+    return keras.Model(inputs, ops.concatenate([answers, _Distance(novelty)(embedding)], axis=1), name="from_samples")
+
+
+class _Distance(keras.Operation):  # type: ignore[misc]
+    """`Novelty.of` as operations of Keras: float32 (batch, n_features) to float32 (batch, 1)."""
+
+    def __init__(self, novelty: Novelty) -> None:
+        super().__init__(name=NOVELTY)
+        self._novelty = novelty
+
+    def call(self, embeddings: Any) -> Any:
+        """Return the distance to the n-th nearest training example, divided by the limit."""
+        settings, reference = self._novelty.settings, ops.convert_to_tensor(self._novelty.embeddings)
+        if settings.unit_length:
+            embeddings, reference = _of_unit_length(embeddings), _of_unit_length(reference)
+        squares = ops.sum(ops.square(embeddings[:, None, :] - reference[None]), axis=2)
+        nearest, _ = ops.top_k(-squares, settings.neighbour)
+        return ops.sqrt(-nearest[:, -1:]) / settings.limit
+
+    def compute_output_spec(self, embeddings: Any) -> Any:
+        """Return the shape."""
+        return keras.KerasTensor((embeddings.shape[0], 1), "float32")
+
+
+def _of_unit_length(embeddings: Any) -> Any:
+    lengths = ops.sqrt(ops.sum(ops.square(embeddings), axis=1, keepdims=True))
+    return embeddings / ops.where(lengths > 0, lengths, 1.0)

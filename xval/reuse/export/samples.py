@@ -1,0 +1,64 @@
+"""Which networks can be exported from samples to answer, and what goes into and comes out of such an export.
+
+Comes in: the description of a saved network. Goes out: a refusal, the length of clips, the names of the answers. The network
+itself is made by answering_samples.py.
+"""
+
+from pathlib import Path
+
+from preprocessing.store.waveforms import lengths_of_waveforms
+from xval.base.errors import ExportError
+from xval.models.saved.description import ModelDescription
+from xval.models.saved.novelty import read_novelty
+
+NOVELTY = "novelty"
+"""The last column of the answers of a model that knows its novelty, as in the tables of `predict`."""
+_INSIDE = ("logmel", "stft")
+
+
+def check_samples(described: ModelDescription, path: Path) -> None:
+    """Refuse a model whose way from samples to answer is no graph of one clip.
+
+    Raises:
+        ExportError: With what there is, what is possible, and what to set.
+    """
+    settings = described.feature_settings
+    is_waveform = settings.features == "waveform"
+    obstacles = (
+        (described.is_custom, "it reads features that a script made, which cannot be computed from audio"),
+        (described.task.target == "frame", "it labels the frames of recordings of any length, and not a clip"),
+        (described.task.target == "input", "an autoencoder answers with its input, and not with a class or number"),
+        (
+            not is_waveform and settings.features not in _INSIDE,
+            f"features={settings.features} are not computed by layers; features=logmel, stft and waveform are",
+        ),
+        (settings.trim_db is not None, f"trim_db={settings.trim_db} cuts the ends of a clip ahead of it; set none"),
+        (settings.vad != "none", f"vad={settings.vad} cuts the ends of a clip ahead of it; set none"),
+        (settings.feature_deltas > 0, f"feature_deltas={settings.feature_deltas} are not computed by layers; set 0"),
+        (settings.stretch_frames is not None, f"stretch_frames={settings.stretch_frames} is not computed by layers; set none"),
+        (
+            settings.example_length_s is not None,
+            f"example_length_s={settings.example_length_s} cuts windows of a clip",
+        ),
+        (settings.crop_s is not None, f"crop_s={settings.crop_s} continues short clips by themselves ahead of it"),
+        (settings.padding == "masked", "padding=masked tells it where a clip ends, and a graph of samples does not"),
+    )
+    if reasons := [reason for is_there, reason in obstacles if is_there]:
+        raise ExportError(
+            f"{path}: cannot be exported from samples to answer: {'; '.join(reasons)}. python -m xval export without "
+            "--from-samples writes the network alone; python -m xval predict applies it to audio."
+        )
+
+
+def answer_columns(described: ModelDescription, path: Path) -> tuple[str, ...]:
+    """Return the names of the columns of the answers of `answering_samples`: classes or targets, then perhaps the novelty."""
+    names = described.class_names or described.target_names
+    return (*names, NOVELTY) if read_novelty(path, described.novelty) else names
+
+
+def clip_length(described: ModelDescription) -> int:
+    """Return the samples that a clip is padded with silence or cut to."""
+    settings, longest = described.feature_settings, described.clip_samples
+    if longest is None:
+        raise ExportError("its description (model.json) does not say how long clips are (clip_samples).")
+    return (lengths_of_waveforms(settings, longest).tested or longest) if settings.features == "waveform" else longest
