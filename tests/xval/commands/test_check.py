@@ -52,6 +52,13 @@ def test_a_failed_rule_names_the_culprit(command, results, finished):
     assert set(failed) == {"rule", "statement", "state", "n_checked", "faults", "not_checkable", "warnings", "notes"}
 
 
+def test_the_rules_call_an_item_what_it_is(command, results):
+    for path in results.glob("instance_*/settings.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"item_name": "singer"}))
+
+    assert "items: no singer is on two sides of a fold" in command("check", results)[1]
+
+
 def test_long_lists_are_cut_and_said_to_be(command, results):
     for fold in (1, 2):
         for instance in range(4, 16):

@@ -5,6 +5,7 @@ written.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from xval.answers.audit import (
@@ -23,6 +24,7 @@ from xval.answers.audit import (
 )
 from xval.answers.audit.evidence import Evidence
 from xval.answers.audit.verdict import Findings, Rule, Verdict
+from xval.base.item_word import ITEM, call_items
 from xval.results.folder import ExperimentFolder
 
 RULES: tuple[Rule, ...] = (
@@ -77,9 +79,12 @@ def faults_of_records(folder: ExperimentFolder, instances: Collection[int]) -> l
 
 
 def _verdicts(rules: Sequence[Rule], evidence: Evidence) -> list[Verdict]:
+    words = {job.written.item_word for job in evidence.jobs if job.written} - {""}
+    word = words.pop() if len(words) == 1 else ITEM
     verdicts = []
     for rule in rules:
         findings = Findings()
         rule.check(evidence, findings)
-        verdicts.append(findings.verdict(rule))
+        verdict = findings.verdict(rule)
+        verdicts.append(replace(verdict, statement=call_items(verdict.statement, word)))
     return verdicts
