@@ -52,6 +52,12 @@ def test_new_clips_are_scaled_as_the_tested_speakers_were(run):
         assert np.abs(as_one - wanted).max() > 1e-4
         with pytest.raises(SettingsError, match=r"0_0\.wav: the only clip in all\. .* Give two or more clips of each speaker"):
             model.predict(project.folder / "audio" / "0_0.wav")
+        alone = [clips.index(clip) == items.index(item) for clip, item in zip(clips, items, strict=True)]
+        if instance == 1:  # its frames are scaled, of which one clip has many
+            model.predict(files, items=items, enrolment=alone)
+        else:
+            with pytest.raises(SettingsError, match=r"one clip or segment of 's\d' is to scale the others"):
+                model.predict(files, items=items, enrolment=alone)
         said = project.run_module(
             "xval", "predict", str(fold), *map(str, files), "--item-pattern", r"(\d)_\d", "--output", "json"
         )

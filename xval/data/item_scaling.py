@@ -7,7 +7,7 @@ It is known as speaker normalisation (Busso et al. 2011, "Iterative feature norm
 is transductive: of the items that are tested, too, all clips are heard before the first is answered.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from preprocessing.clips.listing import shorten
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
-from preprocessing.store.moments import Moments
+from preprocessing.store.moments import ItemSums, Moments
 from xval.base.errors import SettingsError
 from xval.folds.plan import Fold
 
@@ -46,6 +46,24 @@ class ItemScaling:
             self._statistics[item] = sums.mean().astype(np.float32), deviation.astype(np.float32)
             digest.update(item.encode() + b"".join(values.tobytes() for values in self._statistics[item]))
         self.key = digest.hexdigest()
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Sequence[NDArray[np.float32]]]) -> "ItemScaling":
+        """Return the scaling of items by values of theirs, float32 (n_rows, ..., n_bins); rows of NaN do not count."""
+        moments = {}
+        for item, arrays in values.items():
+            sums = ItemSums(arrays[0].shape[-1])
+            for array in arrays:
+                rows = array.reshape(-1, array.shape[-1])
+                sums.add(rows[np.isfinite(rows[:, 0])])
+            moments[item] = sums.moments()
+        return cls(moments)
+
+    def applied(self, item: str, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return rows of an item scaled, as a copy."""
+        rows = rows.copy()
+        self.apply(item, rows)
+        return rows
 
     def apply(self, item: str, rows: NDArray[np.float32]) -> None:
         """Scale rows of an item, float32 (n_rows, ..., n_bins), in place; of an item without clips nothing is changed."""

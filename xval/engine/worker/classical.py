@@ -43,12 +43,19 @@ class PooledFeatures:
         settings = None if store.description.feature_settings is None else job.settings.feature_settings()
         if store.is_waveform:
             raise SettingsError(f"architecture '{job.settings.architecture}' reads stored features, not samples")
-        self._pooling = Pooling(options["pooling"], options["time_parts"], settings)
+        # The first seconds of a speaker are too few clips to scale vectors by; they scale its frames alone.
+        has_frames, is_enrolled = len(store.example_shape) > 1, job.settings.enrolment_s is not None
+        scales_pooled = job.settings.scales_items and has_frames and not is_enrolled
+        self._pooling = Pooling(options["pooling"], options["time_parts"], settings, scales_pooled)
         self.spec = EstimatorSpec.of(job.settings.architecture, options)
         self.search_on_validation = False
         self.earlier: list[Seen] = []
         self.facts: dict[str, Any] = {"models": []}
-        self.about = {"pooling": self._pooling.statistics, "time_parts": self._pooling.time_parts}
+        self.about = {
+            "pooling": self._pooling.statistics,
+            "time_parts": self._pooling.time_parts,
+            "scales_pooled": scales_pooled,
+        }
 
     def of(self, examples: Any) -> NDArray[np.float32]:
         """Return the features of examples, float32 (n_examples, n_features)."""

@@ -77,6 +77,7 @@ class EstimatorSettings(BaseModel):
     basic_features: bool = False
     pooling: tuple[Statistic, ...] = ()
     time_parts: int = Field(default=1, ge=1, le=_MOST_TIME_PARTS)
+    scales_pooled: bool = False
     target_mean: tuple[float, ...] = ()
     target_deviation: tuple[PositiveFloat, ...] = ()
 

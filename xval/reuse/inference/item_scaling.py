@@ -3,16 +3,15 @@
 Comes in: the inputs of all clips of an item. Goes out: the same, scaled by their own moments.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from preprocessing.store.moments import ItemSums
 from xval.base.errors import SettingsError
 from xval.data.item_scaling import FEWEST_CLIPS, ItemScaling
 from xval.reuse.inference.inputs import Inputs
 from xval.reuse.inference.request import Request
+
+_VECTOR_AXES = 2  # of several examples that are one vector each
 
 
 def group_by_item(names: Sequence[str], request: Request) -> dict[str, list[int]]:
@@ -40,24 +39,35 @@ def group_by_item(names: Sequence[str], request: Request) -> dict[str, list[int]
 
 
 def scaled(
-    item: str, inputs: Iterable[tuple[int, Inputs]], enrolment: Sequence[bool] | None = None
+    item: str,
+    inputs: Iterable[tuple[int, Inputs]],
+    enrolment: Sequence[bool] | None = None,
+    pooled: Callable[[Inputs], Inputs] | None = None,
 ) -> Iterator[tuple[int, Inputs]]:
     """Yield the inputs of an item, with numbers of their clips, scaled by all of them; they are held in memory until then.
 
-    With `enrolment` the clips whose numbers it names scale.
+    With `enrolment` the clips whose numbers it names scale. What `pooled` makes of scaled inputs is scaled, too.
+
+    Raises:
+        SettingsError: `enrolment` names no clip, or what scales is a single vector.
     """
     held = list(inputs)
-    scaling_inputs = [examples for number, examples in held if enrolment is None or enrolment[number]]
-    if held and not scaling_inputs:
-        raise SettingsError(f"enrolment names no clip of '{item}' that can be read; expected one or more of each item.")
     if not held:
         return
-    sums = ItemSums(scaling_inputs[0].predictors.shape[-1])
-    for examples in scaling_inputs:
-        frames = examples.predictors.reshape(-1, examples.predictors.shape[-1])
-        sums.add(frames[np.isfinite(frames[:, 0])])  # without what is masked behind the ends of clips
-    scaling = ItemScaling({item: sums.moments()})
-    for number, examples in held:
-        predictors = examples.predictors.copy()
-        scaling.apply(item, predictors)
-        yield number, replace(examples, predictors=predictors)
+    scaling_inputs = [examples.predictors for number, examples in held if enrolment is None or enrolment[number]]
+    if not scaling_inputs:
+        raise SettingsError(f"enrolment names no clip of '{item}' that can be read; expected one or more of each item.")
+    if scaling_inputs[0].ndim == _VECTOR_AXES and sum(map(len, scaling_inputs)) < FEWEST_CLIPS:
+        whose = f" of '{item}'" if item else ""
+        raise SettingsError(
+            f"one clip or segment{whose} is to scale the others, and this model reads one vector of each, which has no "
+            "deviation. Give two or more, the more the better; or train with normalization=per_bin."
+        )
+    scaling = ItemScaling.of_values({item: scaling_inputs})
+    of_frames = (
+        (number, replace(examples, predictors=scaling.applied(item, examples.predictors))) for number, examples in held
+    )
+    if pooled is None:
+        yield from of_frames
+    else:
+        yield from scaled(item, ((number, pooled(examples)) for number, examples in of_frames), enrolment)

@@ -3,7 +3,8 @@
 Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -15,6 +16,7 @@ from xval.models.saved.description import ModelDescription
 from xval.models.saved.novelty import read_novelty
 from xval.results.folder import ESTIMATOR_NAME
 from xval.reuse.inference.batches import Answer, Answered
+from xval.reuse.inference.inputs import Inputs
 
 if TYPE_CHECKING:
     from xval.reuse.inference.network import Network
@@ -34,6 +36,14 @@ class EstimatorMember:
     def needs_basic(self) -> bool:
         """Whether it reads basic features too."""
         return bool(self.fitted.has_basic_features)
+
+    @property
+    def pooled(self) -> Callable[[Inputs], Inputs] | None:
+        """What makes the vectors that are scaled by item of examples; None: frames alone are scaled."""
+        pooling = self.fitted.pooling
+        if pooling is None or not pooling.scales_pooled:
+            return None
+        return lambda inputs: replace(inputs, predictors=pooling.pool(inputs.predictors, inputs.end_s - inputs.start_s))
 
     @property
     def input_shape(self) -> tuple[int | None, ...] | None:

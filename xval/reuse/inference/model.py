@@ -267,7 +267,8 @@ class SavedModel:
         pieces: dict[int, list[Answers]] = defaultdict(list)
         if self.description.scaled_by_item:
             groups = group_by_item([source.name for source in sources], request)
-            of_items = (scaled(item, inputs(numbers), request.enrolment) for item, numbers in groups.items())
+            pooled = self._members[0].pooled
+            of_items = (scaled(item, inputs(numbers), request.enrolment, pooled) for item, numbers in groups.items())
             given: Iterable[tuple[int, Inputs]] = chain.from_iterable(of_items)
         else:
             given = inputs(range(len(sources)))

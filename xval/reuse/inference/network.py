@@ -27,6 +27,7 @@ class Network:
     description: ModelDescription
     model: keras.Model
     needs_basic: bool = False
+    pooled: None = None
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:

@@ -2,6 +2,9 @@
 
 Comes in: examples of a feature store, or of a clip, float32 (n_examples, n_frames, ...). Goes out: float32 (n_examples,
 n_features). Frames that are padding do not count.
+
+With normalization = per_item the vectors of an item are scaled by those of all its clips, as its frames were: how loud a
+speaker becomes at most, and how far its pitch moves, differ between speakers as much as their means do.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from xval.data.examples import StoredExamples
+from xval.data.item_scaling import ItemScaling
 
 _AT_ONCE = 256
 _FRAME_AXES = 3  # of several examples that have frames
@@ -37,14 +41,16 @@ class Pooling:
         statistics: Names of `_STATISTICS`, in the order of the vector.
         time_parts: Equal parts of the time that are pooled by themselves.
         settings: How the features were made; None: by a script, so that every frame counts.
+        scales_pooled: Whether the vectors of each item are scaled by those of its clips.
     """
 
     statistics: tuple[str, ...]
     time_parts: int
     settings: FeatureSettings | None
+    scales_pooled: bool = False
 
     def pool(self, predictors: NDArray[np.float32], durations_s: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return the vectors of some examples, float32 (n_examples, n_features).
+        """Return the vectors of some examples, float32 (n_examples, n_features), not scaled.
 
         Args:
             predictors: float32 (n_examples, n_frames, ...); examples of one axis are returned as they are.
@@ -57,10 +63,16 @@ class Pooling:
         return np.stack([self._pool_one(example[:n]) for example, n in zip(frames, counts, strict=True)]).astype(np.float32)
 
     def pool_examples(self, examples: StoredExamples) -> NDArray[np.float32]:
-        """Return the vectors of the examples of a side, in their order."""
+        """Return the vectors of the examples of a side, in their order; augmented copies are scaled and do not count."""
         durations_s = (examples.table["end_s"] - examples.table["start_s"]).to_numpy(np.float64)
         cuts = [np.arange(first, min(first + _AT_ONCE, len(examples))) for first in range(0, len(examples), _AT_ONCE)]
-        return np.concatenate([self.pool(examples.predictors(rows), durations_s[rows]) for rows in cuts])
+        pooled = np.concatenate([self.pool(examples.predictors(rows), durations_s[rows]) for rows in cuts])
+        if self.scales_pooled:
+            items, is_original = examples.table["item"].to_numpy(), ~examples.table["augmented"].to_numpy(bool)
+            scaling = ItemScaling.of_values({item: [pooled[is_original & (items == item)]] for item in set(items[is_original])})
+            for item in set(items):
+                pooled[items == item] = scaling.applied(item, pooled[items == item])
+        return pooled
 
     def _counted(self, durations_s: NDArray[np.float64], n_frames: int) -> Sequence[int]:
         """Return how many frames of each example are no padding."""

@@ -165,7 +165,8 @@ def _pooling(description: ModelDescription) -> Pooling | None:
     about = description.combination
     if about is None or not about.pooling:
         return None
-    return Pooling(about.pooling, about.time_parts, None if description.is_custom else description.feature_settings)
+    settings = None if description.is_custom else description.feature_settings
+    return Pooling(about.pooling, about.time_parts, settings, about.scales_pooled)
 
 
 def _count_outputs(pipeline: Any, about: EstimatorSettings, path: Path) -> int:

@@ -1,6 +1,8 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from preprocessing.features.settings import FeatureSettings
@@ -45,3 +47,24 @@ def test_a_vector_is_read_as_it_is_and_a_single_frame_fills_every_part(shape):
     found = Pooling(("mean",), 3, None).pool(values, np.ones(4))
 
     np.testing.assert_allclose(found, values if len(shape) == 2 else np.tile(values[:, 0], 3))
+
+
+def test_vectors_of_an_item_are_scaled_by_its_clips_and_copies_do_not_count():
+    rng = np.random.default_rng(0)
+    frames = rng.normal(size=(20, 9, 3)).astype(np.float32) * np.repeat([1, 5], 10)[:, None, None]
+    items, augmented = np.repeat(["quiet", "loud"], 10), np.tile(np.arange(10) >= 8, 2)
+    table = pd.DataFrame({"item": items, "augmented": augmented, "start_s": 0.0, "end_s": 1.0})
+
+    class Examples(SimpleNamespace):
+        def __len__(self):
+            return len(self.table)
+
+    examples = Examples(table=table, predictors=lambda rows: frames[rows])
+    pooling = Pooling(("mean", "maximum"), 2, None)
+    plain = pooling.pool_examples(examples)
+    scaled = replace(pooling, scales_pooled=True).pool_examples(examples)
+
+    for item in ("quiet", "loud"):
+        originals = plain[(items == item) & ~augmented]
+        wanted = (plain[items == item] - originals.mean(axis=0)) / originals.std(axis=0)
+        np.testing.assert_allclose(scaled[items == item], wanted, rtol=1e-4, atol=1e-4)
