@@ -11,7 +11,8 @@ PROJECT_ROOT = Path(__file__).parents[2]
 # JAX compiles each network for seconds. `make test-slow` has these on JAX: others have their layers too, as denet those of
 # sincnet. What is special about networks for waveforms is left to it as well; that they train on JAX is in every run.
 LIKE_OTHERS = (
-    "cnn_small", "cp_resnet", "daf_cnn", "fma_cnn", "rnn_small", "sincnet", "vgg_net", "vgg_pool", "vgg_ultramini", "vggvox",
+    "cnn_small", "cp_resnet", "crnn", "crnn_attention", "daf_cnn", "fma_cnn", "rnn_small", "sincnet", "vgg_net", "vgg_pool",
+    "vgg_ultramini", "vggvox",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ def test_equal_algorithms_are_told_apart_in_5_percent_at_most_and_intervals_cove
     assert files["png"].stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_the_coverage_of_intervals_has_a_share_and_its_error_for_each_study(tmp_path):
     command = [sys.executable, str(ROOT / "benchmarks" / "statistics_simulation.py"), "--quick", "--intervals"]
 

@@ -18,6 +18,7 @@ def torture(*options, code=0):
     return ended.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler")
 def test_a_few_damaged_files_kills_and_full_disks_do_no_harm():
     printed = torture("--light", "--kinds", "audio,kills,full_disk", "--share", "0.02")

@@ -42,7 +42,6 @@ def run_jobs(run_on):
     [
         ("tensorflow", (1,)),
         ("torch", (1,)),
-        ("jax", (2,)),
         pytest.param("tensorflow", (1, 2, 3, 4), marks=pytest.mark.slow),
         pytest.param("torch", (1, 2, 3), marks=pytest.mark.slow),
         pytest.param("jax", (1, 2), marks=pytest.mark.slow),

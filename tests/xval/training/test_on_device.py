@@ -29,10 +29,9 @@ def run_jobs(run_on, tmp_path):
     ("backend", "jobs"),
     [
         ("torch", ["2:1", "2:2"]),
-        ("jax", ["2:1", "2:2"]),
         ("tensorflow", ["3:1"]),
         pytest.param("torch", ["3:1", "4:2", "6:1"], marks=SLOW),
-        pytest.param("jax", ["3:1", "6:1"], marks=SLOW),
+        pytest.param("jax", ["2:1", "2:2", "3:1", "6:1"], marks=SLOW),
         pytest.param("tensorflow", ["2:1", "2:2", "6:1"], marks=SLOW),
     ],
 )

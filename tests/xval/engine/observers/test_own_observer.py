@@ -40,7 +40,7 @@ class Lacking:
 """
 
 
-@pytest.mark.parametrize("executor", [pytest.param("inline", marks=pytest.mark.slow), "processes"])
+@pytest.mark.parametrize("executor", ["inline", pytest.param("processes", marks=pytest.mark.slow)])
 def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job_by_name(project, executor):
     (project.folder / "own_watch.py").write_text(WATCH.format(folder=project.folder))
     own = {"architecture": "mlp", "n_units": (4,), "callbacks": "own_watch.Watch"}
