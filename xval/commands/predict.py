@@ -3,8 +3,9 @@
 Files may have any rate, length and format that decodes. Without further options each file gets a row: the most probable class
 with its probability, or the numbers of a regression, or the error of an autoencoder; models that label frames give events.
 start_s and end_s say what of the file was heard. A file that is unlike what the model was trained on is named with its novelty:
-above 1 it is farther from the training clips, in the model's own embedding, than 99 % of the validation clips are. Exit code 1:
-some file could not be read; the others are predicted.
+above 1 it is farther from the training clips, in the model's own embedding, than 99 % of the validation clips are. --coverage
+0.9 adds the classes that cannot be left out, and "no answer" where they are several, or the file is silent or unlike all that
+was heard. Exit code 1: some file could not be read; the others are predicted.
 """
 
 import argparse
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SUMMARY = "predict audio files with a saved model"
 _TOP_ON_SCREEN = 3
 _N_NAMED = 3
+_NO_ANSWER = "no answer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="csv, json: print it so; xlsx: write predictions.xlsx; or a file that ends in one of these",
     )
     parser.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help="sets of classes that hold the true one in this share of the clips of new speakers, 0.9 say, and no answer where "
+        "a set has several",
+    )
+    parser.add_argument(
         "--top", type=int, metavar="K", help="only the K most probable classes of each row (on the screen: 3 if not given)"
     )
 
@@ -49,7 +58,12 @@ def run(options: argparse.Namespace) -> int:
     model = arguments.load(options, messages)
     items = arguments.items_of(options, model, messages)
     table = model.predict(
-        options.audio, per=arguments.pieces_of(options), every_s=options.every, skip_unreadable=True, items=items
+        options.audio,
+        per=arguments.pieces_of(options),
+        every_s=options.every,
+        skip_unreadable=True,
+        items=items,
+        coverage=options.coverage,
     )
     left_out, n_cut, n_silent = (table.attrs[name] for name in ("left_out", "cut", "silent"))
     if output.kind is None:
@@ -64,6 +78,8 @@ def run(options: argparse.Namespace) -> int:
         )
     if n_silent:
         messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): its answers there mean nothing.")
+    if options.coverage is not None:
+        messages.print(_describe_sets(table, options.coverage))
     if said := _describe_seen(table.attrs["seen"], model):
         messages.print(said)
     if said := _describe_novel(table, model):
@@ -71,6 +87,21 @@ def run(options: argparse.Namespace) -> int:
     for _, path, reason in left_out:
         messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
     return EXIT_FAILED if left_out else 0
+
+
+def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
+    """Return what the sets are worth, and how many rows have an answer."""
+    n_speakers, n_needed = table.attrs["speakers"]
+    if n_speakers < n_needed:
+        return (
+            f"--coverage {coverage:g} takes {n_needed} validation speakers, and the folds have {n_speakers}: every set holds "
+            f"all classes, and nothing is answered. They allow up to {n_speakers / (n_speakers + 1):.2g}."
+        )
+    n_answered = int((~table["answer"].str.startswith(_NO_ANSWER)).sum()) if len(table) else 0
+    return (
+        f"{n_answered} of {counted(len(table), 'row')} answered. Sets hold the true class in {100 * coverage:g} % of the clips "
+        f"of new speakers, if these are as the {n_speakers} validation speakers are."
+    )
 
 
 def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
@@ -140,4 +171,5 @@ def _as_sentences(top: "pd.DataFrame") -> "pd.DataFrame":
     rows = zip(*(zip(classes, values, strict=True) for classes, values in columns), strict=True)
     heard = [", ".join(f"{name} {value:.3f}" for name, value in row) for row in rows]
     labels = {"labels": top["predicted"].replace("", "none")} if "predicted" in top else {}
-    return top[["path", "start_s", "end_s"]].assign(**labels, heard=heard)
+    answers = {"answer": top["answer"]} if "answer" in top else {}
+    return top[["path", "start_s", "end_s"]].assign(**answers, **labels, heard=heard)

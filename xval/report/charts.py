@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xval.answers.figure_text import Estimate
+from xval.measures.conformal import RiskCurve
 from xval.report import svg
 from xval.results.job_key import JobKey
 from xval.results.read import Curves
@@ -95,6 +96,17 @@ def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, unit: s
             hint = svg.element("title", f"instance {row.number}, {place:g} {unit}: {estimate.text}, {estimate.of}")
             parts.append(svg.element("circle", hint, cx=x, cy=up(estimate.value), r=5, class_="mean"))
     return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, title, parts)
+
+
+def draw_risk(risk: RiskCurve) -> Markup:
+    """Draw the share of wrong answers over the share of clips that are answered, with its 95 % interval."""
+    across, right = svg.Scale(0, 1, 48, _SMALL_WIDTH - 14), _SMALL_WIDTH - 14
+    up = svg.spanning([0.0, *risk.high], _SMALL_HEIGHT - 30, 12)
+    parts = [_grid(across, 12, _SMALL_HEIGHT - 30), _side_axis(up, 48, right)]
+    for values, class_ in ((risk.low, "chance"), (risk.high, "chance"), (risk.risks, "curve training")):
+        points = [(across(share), up(value)) for share, value in zip(risk.shares, values, strict=True)]
+        parts.append(svg.curve(points, class_))
+    return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, "share of wrong answers over the share of clips answered", parts)
 
 
 def draw_curves(

@@ -24,6 +24,7 @@ from xval.answers.groups import Groups, measure_groups, read_tested
 from xval.answers.names import names_of
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_instances
+from xval.answers.when_to_answer import WhenToAnswer, when_to_answer
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.report.clip_answers import read_answers, read_events
 from xval.report.request import PageRequest
@@ -60,6 +61,7 @@ class PageContents:
         events: Events of recordings by instance, where frames are classified.
         groups: Main figure of that instance by the groups of each further column of the corpus.
         group_note: Why there are none though there are such columns.
+        when_to_answer: When that instance should answer; None: it does not tell classes of clips apart.
         corpus: None where it cannot be read.
         sounds: None: no audio is embedded.
         sound_note: Why.
@@ -79,6 +81,7 @@ class PageContents:
     events: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     groups: Sequence[Groups] = ()
     group_note: str = ""
+    when_to_answer: WhenToAnswer | None = None
     corpus: Corpus | None = None
     sounds: Sounds | None = None
     sound_note: str = ""
@@ -146,6 +149,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         events=events,
         groups=groups,
         group_note=group_note,
+        when_to_answer=when_to_answer(measured) if measured else None,
         corpus=corpus,
         sounds=sounds,
         sound_note=sound_note,

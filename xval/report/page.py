@@ -139,6 +139,7 @@ def make_page(contents: PageContents) -> str:
         failing=worst_answers.failing_items(contents, task),
         worst_order=task.worst_first,
         weaknesses=_weaknesses(contents, task),
+        risk_picture=charts.draw_risk(contents.when_to_answer.curve) if contents.when_to_answer else None,
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         training_header=training_table.HEADER,

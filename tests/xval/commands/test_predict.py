@@ -290,3 +290,39 @@ def test_samples_of_a_file_are_recognised_too(fold, save_untrained):
     samples, rate_hz = soundfile.read(save_untrained.audio / "0_0.wav", dtype="float32")
     model = load_model(fold)
     assert model.predict([samples, samples[:-1]], sample_rate_hz=rate_hz).attrs["seen"] == ["0"]
+
+
+def test_a_coverage_gives_sets_and_no_answer_where_several_classes_are_left(command, trained, save_untrained):
+    fold, set_limit = trained
+    instance, file = fold.parent, save_untrained.audio / "0_0.wav"
+    set_limit(1e6)
+
+    too_few = command("predict", instance, file, "--coverage", "0.9")
+    rows = command("predict", instance, file, "--coverage", "0.3", "--output", "json").rows()
+
+    assert "takes 9 validation speakers, and the folds have 2: every set holds all classes" in " ".join(too_few.out.split())
+    assert "no answer: 2 classes" in too_few.out
+    assert rows[0]["set"].split(";")[0] == max(PROBABILITIES, key=rows[0].get).removeprefix("probability_")
+    assert load_model(fold).predict(file, coverage=0.3).attrs["speakers"] == (2, 1)  # the other fold lies beside it
+
+
+def test_there_is_no_answer_to_silence_and_to_what_is_unlike_all_that_was_heard(command, trained, tmp_path):
+    fold, set_limit = trained
+    noise = np.random.default_rng(0).normal(size=44100)
+    for name, samples in {"silent": 0 * noise, "noise": 0.3 * noise}.items():
+        soundfile.write(tmp_path / f"{name}.wav", samples, 44100)
+    set_limit(1e-9)
+
+    noisy, silent = command("predict", fold, tmp_path, "--coverage", "0.3", "--output", "json").rows()
+
+    assert (noisy["answer"], silent["answer"]) == ("no answer: unlike all that was heard", "no answer: it is silent")
+
+
+def test_a_coverage_that_is_no_share_or_without_the_predictions_of_the_folds_is_refused(command, trained, save_untrained):
+    fold, _ = trained
+    file = save_untrained.audio / "0_0.wav"
+
+    assert "coverage=90: expected a share above 0 and below 1" in command("predict", fold, file, "--coverage", "90").err
+    for path in fold.parent.glob("fold_*/predictions.parquet"):
+        path.unlink()
+    assert "has no predictions.parquet" in command("predict", fold, file, "--coverage", "0.5").err

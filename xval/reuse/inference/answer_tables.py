@@ -16,12 +16,20 @@ from xval.measures.events.finding import find_events
 from xval.models.saved.description import ModelDescription
 from xval.reuse.inference.batches import Answers
 from xval.reuse.inference.request import Per
+from xval.reuse.inference.sets import Sets
 from xval.reuse.inference.sources import LeftOut, Source
 
 Thresholds = NDArray[np.float64]
 
 
-def tabulate(source: Source, answers: Answers, per: Per, description: ModelDescription, thresholds: Thresholds) -> pd.DataFrame:
+def tabulate(
+    source: Source,
+    answers: Answers,
+    per: Per,
+    description: ModelDescription,
+    thresholds: Thresholds,
+    sets: Sets | None = None,
+) -> pd.DataFrame:
     """Return the rows of one source."""
     if description.frames is not None:
         return _tabulate_frames(source, answers, per, description, description.frames, thresholds)
@@ -32,6 +40,8 @@ def tabulate(source: Source, answers: Answers, per: Per, description: ModelDescr
         codes = np.zeros(values.shape[1], np.int64)
         values = np.stack([combine_examples(member_values, codes, description.clip_average) for member_values in values])
     columns = _columns(values.mean(axis=0), description, thresholds)
+    if sets is not None:
+        columns = sets.columns(values, description.class_names, novelty, is_silent=answers.inputs.is_silent) | columns
     return table_of(source, start_s, end_s, columns if np.isnan(novelty).all() else columns | {"novelty": novelty})
 
 

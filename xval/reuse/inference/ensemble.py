@@ -22,12 +22,14 @@ from xval.reuse.inference.batches import Answer, Answers
 from xval.reuse.inference.members import load_member
 from xval.reuse.inference.model import SavedModel
 from xval.reuse.inference.request import Per, Request
+from xval.reuse.inference.sets import Sets
 from xval.reuse.inference.sources import LeftOut, Source
 
 
 class _Fold(NamedTuple):
     """One fold: how answers are combined, and the places of its members among all models."""
 
+    folder: Path
     combiner: Combiner
     places: list[int]
 
@@ -58,6 +60,7 @@ class EnsembleModel(SavedModel):
         self.description = descriptions[0]
         self.thresholds = mean_thresholds(descriptions)
         self._groups, self._folds, self._of_clips = groups, folds, of_clips
+        self._folders = [fold.folder for fold in folds]
 
     def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return what `SavedModel._collect` does, each group of models with features of its own."""
@@ -76,9 +79,9 @@ class EnsembleModel(SavedModel):
         }
         return joined, collected[0][1], [left_out[number] for number in sorted(left_out)]
 
-    def _tabulate(self, source: Source, answers: Answers, per: Per) -> pd.DataFrame:
+    def _tabulate(self, source: Source, answers: Answers, per: Per, sets: Sets | None = None) -> pd.DataFrame:
         values = np.stack([fold.combiner.combine(answers.values[fold.places]) for fold in self._folds])
-        return super()._tabulate(source, replace(answers, values=values), per)
+        return super()._tabulate(source, replace(answers, values=values), per, sets)
 
     def _join(self, of_groups: list[Answers], per: Per) -> Answers:
         """Return the answers of all models for one source, float32 (n_models, n_rows, n_outputs)."""
@@ -103,7 +106,7 @@ def load_ensemble(path: Path, note: str, members: Sequence[Path]) -> EnsembleMod
     folds, contents = [], [read_ensemble(member) for member in members]
     for member, content in zip(members, contents, strict=True):
         models = member_paths(member, content)
-        folds.append(_Fold(content.combiner, [places.setdefault(model, len(places)) for model in models]))
+        folds.append(_Fold(member.parent, content.combiner, [places.setdefault(model, len(places)) for model in models]))
     described = {model: read_description(model) for model in places}
     groups: list[list[Path]] = []
     for model, description in described.items():

@@ -3,7 +3,7 @@
 Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.clips.fingerprints import short_hashes
 from xval.base.errors import SettingsError
 from xval.models.saved.description import ModelDescription
+from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
 from xval.models.saved.novelty import read_novelty
 from xval.results.folder import ESTIMATOR_NAME
 from xval.reuse.inference.batches import Answer, Answered
 from xval.reuse.inference.inputs import Inputs
+from xval.reuse.inference.sources import Source
 
 if TYPE_CHECKING:
     from xval.reuse.inference.network import Network
@@ -86,3 +89,13 @@ def load_member(path: Path, description: ModelDescription) -> Member:
     from xval.reuse.inference.network import load_network
 
     return load_network(path, description)
+
+
+def names_of_seen(members: Sequence[Member], sources: Sequence[Source]) -> list[str] | None:
+    """Return the names of sources whose audio trained a member or chose its epoch; None: not known of some member."""
+    known = [read_audio_hashes(member.path.with_name(SEEN_AUDIO_NAME)) for member in members]
+    hashes = [heard for heard in known if heard is not None]
+    if members[0].description.is_custom or len(hashes) < len(known):
+        return None
+    is_seen = np.isin(short_hashes(source.audio_hash for source in sources), np.concatenate(hashes))
+    return [source.name for source, seen in zip(sources, is_seen, strict=True) if seen]

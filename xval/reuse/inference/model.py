@@ -14,17 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from preprocessing.clips.fingerprints import short_hashes
 from xval.base.errors import AudioError, SettingsError, counted
 from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.models.saved.description import ModelDescription, mean_thresholds
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
 from xval.reuse.inference.answer_tables import joined, table_of, tabulate
 from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.reuse.inference.item_scaling import group_by_item, scaled
-from xval.reuse.inference.members import Member
+from xval.reuse.inference.members import Member, names_of_seen
 from xval.reuse.inference.request import Per, Request
+from xval.reuse.inference.sets import Sets, read_sets
 from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources, one_rate
 
 
@@ -52,6 +51,7 @@ class SavedModel:
         self.task_type = self.description.task_type
         self.class_names, self.target_names = self.description.class_names, self.description.target_names
         self.thresholds = mean_thresholds(self.descriptions)
+        self._folders = [member.path.parent for member in members]  # of each row of `Answers.values`
         self.is_untested = any(description.is_untested for description in self.descriptions)
 
     def __repr__(self) -> str:
@@ -104,6 +104,7 @@ class SavedModel:
         skip_unreadable: bool = False,
         items: Sequence[str] | None = None,
         enrolment: Sequence[bool] | None = None,
+        coverage: float | None = None,
     ) -> pd.DataFrame:
         """Predict audio.
 
@@ -126,36 +127,35 @@ class SavedModel:
             items: For a model with normalization = per_item the speaker (or other item) of each file or array, whose features
                 are scaled by all that is given of it; None: all are of one.
             enrolment: Which of them scale their speaker, where not all do (enrolment_s); they are answered, too.
+            coverage: Give sets of classes that hold the true one in this share of the clips of new speakers, and no answer
+                where that leaves several; see `xval.measures.conformal`.
 
         Returns:
             path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
             probability_<class>; predicted_<target> of a regression (numbers from 0 without names); squared_error of an
             autoencoder (in units of the normalised features); label and probability of each event, the mean over its frames.
+            With `coverage` set (the classes, joined by ``;``) and answer: the only class of the set, or ``no answer:`` and
+            why: several classes, silence, or a novelty above 1.
             novelty, where the model knows it: the distance to what it was trained on, in its own embedding; above 1 it is
             farther than 99 % of the clips of its validation items, and the answer means little.
+            ``attrs["speakers"]`` counts the validation speakers behind the sets, and those that the coverage takes;
             ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` those under -80 dBFS;
             ``attrs["seen"]`` names those whose audio trained a member or chose its epoch (None: not known).
 
         Raises:
             AudioError: Something cannot be decoded, or either axis of an array may be the channels.
-            SettingsError: `per` or `every_s` does not fit the model, or a rate is missing or named twice.
+            SettingsError: `per`, `every_s` or `coverage` does not fit the model, or a rate is missing or named twice.
             CorpusError: A folder holds no audio.
+            ResultsError: With `coverage`, the folds of the model have no readable predictions.parquet.
         """
+        sets = None if coverage is None else read_sets(self._folders, self.description, coverage, per)
         request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items, enrolment)
         of_source, sources, left_out = self._collect(request, self._predictors)
-        tables = [self._tabulate(sources[number], source_answers, per) for number, source_answers in of_source.items()]
+        tables = [self._tabulate(sources[number], answered, per, sets) for number, answered in of_source.items()]
         table = joined(tables, of_source.values(), left_out)
-        table.attrs["seen"] = self._names_of_seen([sources[number] for number in of_source])
+        table.attrs["speakers"] = None if sets is None else (sets.scores.n_items, sets.n_needed)
+        table.attrs["seen"] = names_of_seen(self._members, [sources[number] for number in of_source])
         return table
-
-    def _names_of_seen(self, sources: list[Source]) -> list[str] | None:
-        """Return the names of sources whose audio trained a member or chose its epoch; None: not known of some member."""
-        known = [read_audio_hashes(member.path.with_name(SEEN_AUDIO_NAME)) for member in self._members]
-        hashes = [heard for heard in known if heard is not None]
-        if self.description.is_custom or len(hashes) < len(known):
-            return None
-        is_seen = np.isin(short_hashes(source.audio_hash for source in sources), np.concatenate(hashes))
-        return [source.name for source, seen in zip(sources, is_seen, strict=True) if seen]
 
     def predict_proba(
         self, audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None = None, sampling_rate: int | None = None
@@ -295,6 +295,6 @@ class SavedModel:
                 raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
         return inputs
 
-    def _tabulate(self, source: Source, answers: Answers, per: Per) -> pd.DataFrame:
+    def _tabulate(self, source: Source, answers: Answers, per: Per, sets: Sets | None = None) -> pd.DataFrame:
         """Return the rows of one source."""
-        return tabulate(source, answers, per, self.description, self.thresholds)
+        return tabulate(source, answers, per, self.description, self.thresholds, sets)

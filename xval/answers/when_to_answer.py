@@ -1,0 +1,158 @@
+"""When a model should not answer: coverage and size of its sets of classes by speaker, and how many of its answers are wrong.
+
+Comes in: an instance with its predictions.parquet files. Goes out: a `WhenToAnswer`.
+
+Validation speakers of all folds say how sure is sure, as of `xval.measures.conformal`; those that are tested are answered by
+it, each without its own validation clips of other folds. Of several deals or repeats the first that is whole counts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.answers.item_words import items_word
+from xval.answers.whole_repeats import whole_repeats
+from xval.data.clip_average import Averaging
+from xval.measures.calibration import are_probabilities
+from xval.measures.conformal import RiskCurve, SpeakerScores, prediction_sets, risk_curve, score_clips, speakers_needed
+from xval.measures.statistics.intervals import Interval, figure_interval, mean_interval
+from xval.results.instance import InstanceResults
+from xval.results.tested_examples import TestedExamples, read_examples
+
+COVERAGES = (0.8, 0.9, 0.95)
+_MOST_VALUES = 20_000_000  # probabilities that are read
+
+
+class Value(NamedTuple):
+    """A mean over speakers with its 95 % interval; None: too few speakers."""
+
+    mean: float
+    interval: Interval | None
+
+
+class Worth(NamedTuple):
+    """What sets were worth on tested speakers.
+
+    Attributes:
+        covered: The share of clips whose set holds the true class.
+        size: Classes in a set.
+        answered: The share of clips whose set is one class.
+        wrong: The share of these whose class is another one; None: no clip has an answer.
+        by_item: For each tested speaker, in the order of their names, covered, size and answered, float64 (n_items, 3).
+    """
+
+    covered: Value
+    size: Value
+    answered: Value
+    wrong: Value | None
+    by_item: NDArray[np.float64]
+
+
+class SetsAt(NamedTuple):
+    """Sets of a wanted coverage; `n_needed` are the validation speakers that it takes, with fewer they are worth nothing."""
+
+    coverage: float
+    n_needed: int
+    worth: Worth | None
+
+
+class WhenToAnswer(NamedTuple):
+    """Sets of an instance at several coverages, and what is wrong over what is answered.
+
+    Attributes:
+        items: The tested speakers.
+        n_speakers: Validation speakers that say how sure is sure, without the tested one.
+        n_classes: Of the corpus.
+        sentence: The same in words.
+    """
+
+    items: tuple[str, ...]
+    n_speakers: int
+    n_classes: int
+    sets: tuple[SetsAt, ...]
+    curve: RiskCurve
+    sentence: str
+
+
+def when_to_answer(instance: InstanceResults) -> WhenToAnswer | None:
+    """Return when an instance should answer; None: it does not tell classes of clips apart, or no repeat is whole.
+
+    Raises:
+        ResultsError: A predictions.parquet is damaged.
+    """
+    repeats = whole_repeats(instance)
+    if not instance.task.deals_classes or not repeats:
+        return None
+    records = [instance.done[key] for key in repeats[0].values()]
+    class_names, paths = records[0]["class_names"], {fold: instance.predictions_file(key) for fold, key in repeats[0].items()}
+    n_examples = sum(record["n_examples"][side] for record in records for side in ("validation", "test"))
+    if n_examples * len(class_names) > _MOST_VALUES or not all(path.is_file() for path in paths.values()):
+        return None
+    averaging = Averaging(instance.settings.clip_average)
+    validation, tested = (read_examples(instance.task, paths, class_names, averaging, side) for side in ("validation", "test"))
+    if not all(are_probabilities(examples.predictions) for examples in (validation, tested)):
+        return None
+    names = np.array(validation.names)[validation.items]
+    scores = SpeakerScores(score_clips(validation.targets, validation.predictions), names, np.zeros(len(names), np.int64))
+    n_speakers = min(scores.without(item).n_items for item in tested.names)
+    needed = {coverage: speakers_needed(coverage) for coverage in COVERAGES}
+    sets = tuple(
+        SetsAt(coverage, least, _worth(coverage, scores, tested) if n_speakers >= least else None)
+        for coverage, least in needed.items()
+    )
+    curve = risk_curve(tested.targets, tested.predictions, tested.items)
+    sentence = _describe(sets, n_speakers, items_word([instance]), instance.number)
+    return WhenToAnswer(tested.names, n_speakers, len(class_names), sets, curve, sentence)
+
+
+def _worth(coverage: float, scores: SpeakerScores, tested: TestedExamples) -> Worth:
+    by_item = np.empty((len(tested.names), 4))
+    for number, (name, rows) in enumerate(zip(tested.names, tested.rows, strict=True)):
+        probabilities, targets = tested.predictions[rows], tested.targets[rows]
+        sets = prediction_sets(scores.without(name), probabilities[np.newaxis], coverage)
+        is_covered, is_one = sets[np.arange(len(rows)), targets], sets.sum(axis=1) == 1
+        by_item[number] = [is_covered.mean(), sets.sum(axis=1).mean(), is_one.mean(), (is_one & ~is_covered).mean()]
+    covered, size, answered, wrong = by_item.T
+
+    def wrong_of_answered(items: NDArray[np.intp]) -> float:
+        return float(wrong[items].sum() / answered[items].sum()) if answered[items].any() else np.nan
+
+    everyone = np.arange(len(by_item))
+    n_classes = tested.predictions.shape[1]
+    return Worth(
+        Value(float(covered.mean()), mean_interval(covered)),
+        Value(float(size.mean()), mean_interval(size, bounds=(1.0, float(n_classes)))),
+        Value(float(answered.mean()), mean_interval(answered)),
+        Value(wrong_of_answered(everyone), figure_interval(len(by_item), wrong_of_answered)) if answered.any() else None,
+        by_item[:, :3],
+    )
+
+
+def _describe(sets: tuple[SetsAt, ...], n_speakers: int, items: str, number: int) -> str:
+    """Return a sentence on the coverage that is nearest to 0.9."""
+    known = [(at.coverage, at.worth) for at in sets if at.worth]
+    if not known:
+        least = sets[0]
+        return (
+            f"Sets that hold the true class in {_percent(least.coverage)} of the clips of a new speaker take {least.n_needed} "
+            f"validation {items}; there are {n_speakers}, whose sets would hold every class."
+        )
+    coverage, worth = min(known, key=lambda entry: abs(entry[0] - 0.9))
+    wrong = f"; {_share(worth.wrong)} of these answers are wrong" if worth.wrong else ""
+    return (
+        f"At a coverage of {_percent(coverage)}, instance {number} leaves one class, and so an answer, for "
+        f"{_share(worth.answered)} of the clips of unheard {items}{wrong}. Its sets hold the true class in "
+        f"{_share(worth.covered)} of the clips and have {worth.size.mean:.1f} classes on average (limits from {n_speakers} "
+        f"validation {items})."
+    )
+
+
+def _share(value: Value) -> str:
+    """Return a share as ``71 % [60, 80]``."""
+    ends = f" [{100 * value.interval.low:.0f}, {100 * value.interval.high:.0f}]" if value.interval else ""
+    return _percent(value.mean) + ends
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,136 @@
+"""Sets of classes that hold the true one as often as is wanted, and what is wrong where a model answers only when it is sure.
+
+Comes in: probabilities and true classes of clips whose speakers the models were not fitted to. Goes out: for new clips the
+classes that cannot be left out; the share of wrong answers over the share of clips that are answered.
+
+The unit is the speaker, since clips of one speaker are alike: split conformal prediction for two layers (Dunn, Wasserman and
+Ramdas 2018, "Distribution-free prediction sets for two-layer hierarchical models"; Lee, Barber and Willett 2023,
+"Distribution-free inference with hierarchical data"). Each of K speakers weighs 1 / (K + 1), shared among its clips, and
+1 / (K + 1) is left for a new speaker, who may be worse than all of them. The score of a clip is 1 less the probability of its
+true class, which gives the smallest sets on average (Sadinle, Lei and Wasserman 2019). Clips of several models are compared
+with what the same model makes of the new clip (cross-conformal prediction, Vovk 2015).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROUNDING = 1e-9
+_N_DRAWS, _N_SHARES = 200, 50
+
+
+@dataclass(frozen=True)
+class SpeakerScores:
+    """How badly clips fit their true classes, whose speakers no model was fitted to.
+
+    Attributes:
+        scores: float64 (n_clips,), 1 less the probability of the true class.
+        items: (n_clips,), the speaker (or other item) of each clip.
+        models: int64 (n_clips,), the number of the model that answered it, from 0.
+    """
+
+    scores: NDArray[np.float64]
+    items: NDArray[Any]
+    models: NDArray[np.int64]
+
+    @property
+    def n_items(self) -> int:
+        """The number of speakers."""
+        return len(np.unique(self.items))
+
+    def without(self, item: object) -> "SpeakerScores":
+        """Return the scores of all speakers but one."""
+        others = self.items != item
+        return SpeakerScores(self.scores[others], self.items[others], self.models[others])
+
+    def p_values(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return how much of the speakers' weight fits no better than each class of new clips, float64 (n_clips, n_classes).
+
+        Args:
+            probabilities: float (n_models, n_clips, n_classes).
+        """
+        _, item_of, n_clips = np.unique(self.items, return_inverse=True, return_counts=True)
+        weights = 1 / n_clips[item_of] / (len(n_clips) + 1)
+        p_values = np.full(probabilities.shape[1:], 1 / (len(n_clips) + 1))
+        for number, of_model in enumerate(score_classes(probabilities)):
+            rows = np.flatnonzero(self.models == number)
+            rows = rows[np.argsort(self.scores[rows])]
+            at_least = np.append(np.cumsum(weights[rows][::-1])[::-1], 0.0)
+            p_values += at_least[np.searchsorted(self.scores[rows], of_model - _ROUNDING)]
+        return np.asarray(p_values, np.float64)
+
+
+class RiskCurve(NamedTuple):
+    """What is wrong where only the clips with the most probable answers are answered; every speaker counts alike.
+
+    Attributes:
+        shares: float64 (n,), of the clips that are answered, rising to 1.
+        risks: float64 (n,), of these the share that is answered wrongly.
+        low: float64 (n,), the lower end of the 95 % interval over speakers (percentile bootstrap).
+        high: float64 (n,), its upper end.
+    """
+
+    shares: NDArray[np.float64]
+    risks: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def score_classes(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return how badly each class fits, float64 of the same shape."""
+    return np.asarray(1 - probabilities.astype(np.float64), np.float64)
+
+
+def score_clips(targets: NDArray[Any], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return how badly the true class of each clip fits, float64 (n_clips,)."""
+    return np.asarray(score_classes(probabilities)[np.arange(len(targets)), targets], np.float64)
+
+
+def speakers_needed(coverage: float) -> int:
+    """Return how many speakers it takes for sets that leave out any class."""
+    return math.ceil(coverage / (1 - coverage) - _ROUNDING)
+
+
+def prediction_sets(scores: SpeakerScores, probabilities: NDArray[np.floating], coverage: float) -> NDArray[np.bool_]:
+    """Return for new clips which classes are in their sets, bool (n_clips, n_classes); the most probable one always is.
+
+    The sets hold the true class of so many of the clips of new speakers, on average over speakers, or more, where these are as
+    the speakers of the scores are. With several models whose speakers differ they do by experience; proven is 2 coverage - 1.
+
+    Args:
+        scores: Of speakers that no model was fitted to; with fewer than `speakers_needed` the sets hold all classes.
+        probabilities: float (n_models, n_clips, n_classes); one model: it is compared with all scores.
+        coverage: The share, above 0 and below 1.
+    """
+    sets = scores.p_values(probabilities) > 1 - coverage + _ROUNDING
+    best = probabilities.mean(axis=0).argmax(axis=1)
+    sets[np.arange(len(best)), best] = True
+    return np.asarray(sets, bool)
+
+
+def risk_curve(targets: NDArray[Any], probabilities: NDArray[np.floating], items: NDArray[Any]) -> RiskCurve:
+    """Return the share of wrong answers over the share of clips that are answered, the surest first.
+
+    Args:
+        targets: int64 (n_clips,), class numbers.
+        probabilities: float (n_clips, n_classes).
+        items: (n_clips,), the speaker of each clip.
+    """
+    _, item_of, n_clips = np.unique(items, return_inverse=True, return_counts=True)
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    is_wrong, item_of = (probabilities.argmax(axis=1) != targets)[order], item_of[order]
+    shares = np.arange(1, _N_SHARES + 1) / _N_SHARES
+
+    def risks(n_drawn: NDArray[Any]) -> NDArray[np.float64]:
+        weights = (n_drawn / n_clips)[item_of]
+        answered, wrong = np.cumsum(weights), np.cumsum(weights * is_wrong)
+        places = np.minimum(np.searchsorted(answered, shares * answered[-1] * (1 - _ROUNDING)), len(order) - 1)
+        return np.asarray(wrong[places] / answered[places], np.float64)
+
+    n_items, rng = len(n_clips), np.random.default_rng(0)
+    drawn = [risks(np.bincount(rng.integers(0, n_items, n_items), minlength=n_items)) for _ in range(_N_DRAWS)]
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    return RiskCurve(shares, risks(np.ones(n_items)), low, high)

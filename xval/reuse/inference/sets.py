@@ -1,0 +1,108 @@
+"""Sets of classes for new audio, and no answer where a model should not give one.
+
+Comes in: the folders of saved models, for what their validation speakers got; the answers of the models. Goes out: columns of
+`SavedModel.predict`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import ResultsError, SettingsError
+from xval.base.json_files import read_json
+from xval.data.clip_average import Averaging
+from xval.measures.conformal import SpeakerScores, prediction_sets, score_clips, speakers_needed
+from xval.models.saved.description import ModelDescription
+from xval.results.tested_examples import read_examples
+from xval.reuse.inference.request import Per
+
+_FILE = "predictions.parquet"
+_ORIGIN = ("dataset", "instance", "settings_hash", "folds_hash")
+
+
+class Sets(NamedTuple):
+    """What makes sets of classes that hold the true one in a share of the clips of new speakers.
+
+    Attributes:
+        scores: Of the validation speakers of the folds.
+        coverage: The share.
+    """
+
+    scores: SpeakerScores
+    coverage: float
+
+    @property
+    def n_needed(self) -> int:
+        """Validation speakers that the coverage takes; with fewer every set holds all classes."""
+        return speakers_needed(self.coverage)
+
+    def columns(
+        self, values: NDArray[np.float32], class_names: Sequence[str], novelty: NDArray[np.float32], *, is_silent: bool
+    ) -> dict[str, list[str]]:
+        """Return ``answer`` and ``set``.
+
+        Args:
+            values: float32 (n_models, n_rows, n_classes), probabilities.
+            class_names: The classes.
+            novelty: float32 (n_rows,), see `Novelty.of`; NaN: not known.
+            is_silent: Whether the source is silence.
+        """
+        sets, mean = prediction_sets(self.scores, values, self.coverage), values.mean(axis=0)
+        columns: dict[str, list[str]] = {"answer": [], "set": []}
+        for in_set, probabilities, distance in zip(sets, mean, novelty, strict=True):
+            kept = [class_names[number] for number in np.argsort(-probabilities, kind="stable") if in_set[number]]
+            reasons = {
+                "it is silent": is_silent,
+                "unlike all that was heard": distance > 1,
+                f"{len(kept)} classes": len(kept) > 1,
+            }
+            reason = next((reason for reason, holds in reasons.items() if holds), "")
+            columns["answer"].append(f"no answer: {reason}" if reason else kept[0])
+            columns["set"].append(";".join(kept))
+        return columns
+
+
+def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: float, per: Per) -> Sets:
+    """Return what makes sets, from the predictions.parquet of the models' folds.
+
+    With several models the clips of each are those that validated it. One model is compared with those of all folds of its
+    instance, as far as they lie beside it; a model of all items has no others.
+
+    Raises:
+        SettingsError: The coverage is no share, or the task is another one than classification.
+        ResultsError: There is no such file, or it is damaged.
+    """
+    if not 0 < coverage < 1:
+        raise SettingsError(f"coverage={coverage:g}: expected a share above 0 and below 1, such as 0.9.")
+    if not description.task.deals_classes:
+        raise SettingsError(
+            f"coverage={coverage:g}: sets are of classes of which one is right; the model is for {description.task_type}."
+        )
+    numbered = list(enumerate(folders)) if len(folders) > 1 else [(0, folder) for folder in _folds_beside(folders[0])]
+    missing = [folder for _, folder in numbered if not (folder / _FILE).is_file()]
+    if missing or not numbered:
+        raise ResultsError(
+            f"{(missing or folders)[0]}: has no {_FILE}, which says how sure the model was of its validation speakers. Name "
+            "the fold or instance folder where the experiment left it."
+        )
+    averaging = None if per == "example" else Averaging(description.clip_average)
+    parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+    for number, folder in numbered:
+        held = read_examples(description.task, {0: folder / _FILE}, description.class_names, averaging, "validation")
+        scores = score_clips(held.targets, held.predictions)
+        parts.append((scores, np.array(held.names)[held.items], np.full(len(scores), number)))
+    return Sets(SpeakerScores(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))), coverage)
+
+
+def _folds_beside(folder: Path) -> list[Path]:
+    """Return the folders of the folds of the same instance; where there are none, the folder itself."""
+    beside = [path for path in sorted(folder.parent.glob("fold_*")) if (path / _FILE).is_file()]
+    return [path for path in beside if _origin(path) == _origin(folder)] or [folder]
+
+
+def _origin(folder: Path) -> list[Any]:
+    described = read_json(folder / "model.json") or {}
+    return [described.get(name) for name in _ORIGIN]
