@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from preprocessing.clips.near_pairs import read_across_items
 from preprocessing.corpus import Corpus
 from xval.answers.groups import read_tested
+from xval.answers.item_words import item_word
 from xval.base.errors import ResultsError
+from xval.base.item_word import ITEM
 from xval.measures.calibration import are_probabilities
 from xval.results.instance import InstanceResults
 
@@ -62,6 +64,7 @@ class AnsweredClips:
         items: object (n,), whose each clip is.
         labels: int64 (n,), class numbers.
         probabilities: float64 (n, n_classes).
+        item: What an item is called, such as speaker.
     """
 
     instance: int
@@ -70,6 +73,7 @@ class AnsweredClips:
     items: NDArray[np.object_]
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]
+    item: str = ITEM
 
     @cached_property
     def usual(self) -> NDArray[np.float64]:
@@ -110,8 +114,8 @@ class AnsweredClips:
         shares = self.probabilities[row, [other, self.labels[row]]]
         usual = self.usual[row, self.labels[row]]
         why = (
-            f"Instance {self.instance} gives '{answer}' {shares[0]:.0%} and '{label}' {shares[1]:.0%}; clips of {item} with "
-            f"the label '{label}' have {usual:.0%} on average."
+            f"Instance {self.instance} gives '{answer}' {shares[0]:.0%} and '{label}' {shares[1]:.0%}; "
+            f"clips of {self.item} {item} with the label '{label}' have {usual:.0%} on average."
         )
         return Suspect(self.clips[row], item, label, kind, answer, why)
 
@@ -175,6 +179,7 @@ def read_answered(instance: InstanceResults) -> AnsweredClips:
         items[first],
         np.concatenate([tested.targets for tested in repeats])[first].astype(np.int64),
         sums / np.bincount(codes)[:, np.newaxis],
+        item_word([instance]),
     )
 
 

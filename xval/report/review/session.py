@@ -69,7 +69,7 @@ class Review:
         own = {
             self._numbers[row.clip]: visible(f"{row.verdict}: {row.new}" if row.new else row.verdict)
             for row in every
-            if row.who == self.reviewer and row.clip in self._numbers
+            if row.who == self.reviewer and self._is_shown(row)
         }
         following = next((number for number in range(len(self.suspects)) if number not in own), len(self.suspects))
         return {
@@ -113,7 +113,7 @@ class Review:
         undone = None
         with changing(self.path) as rows:
             for place in reversed(range(len(rows))):
-                if rows[place].who == self.reviewer and rows[place].clip in self._numbers:
+                if rows[place].who == self.reviewer and self._is_shown(rows[place]):
                     undone = self._numbers[rows.pop(place).clip]
                     break
         return self.state() | {"undone": undone}
@@ -127,7 +127,11 @@ class Review:
                 for clip, label in self._answered.compare_with(suspect)
             ]
             texts = {name: visible(text) for name, text in suspect._asdict().items()}
+            texts["item"] = f"{self._answered.item} {texts['item']}"
             return {"number": number, **texts, **self._sound(suspect.clip), "others": others}
+
+    def _is_shown(self, verdict: Verdict) -> bool:
+        return verdict.clip in self._numbers and verdict.index_hash == self.corpus.index_hash
 
     def _suspect(self, number: int) -> Suspect:
         if not 0 <= number < len(self.suspects):

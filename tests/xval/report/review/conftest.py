@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -14,24 +14,22 @@ from xval.report.review.session import Review
 from xval.results.folder import find_experiment
 
 
-@pytest.fixture
-def make_review(finished, tmp_path, monkeypatch):
-    """Return a function that makes the review of a reviewer; `answered` are answers in the place of those of the run."""
-    data = shutil.copytree(finished.folder / "data", tmp_path / "data")
+def _make_reviews(finished, data, *, patch=None):
+    """Return the function of `make_review`, on a copy of the corpus in a folder."""
+    shutil.copytree(finished.folder / "data", data)
     folder = find_experiment(finished.results)
     instance = choose_instance(folder, 1)
 
     def make(reviewer="ann", *, answered=None, corpus=None):
         if answered is not None:
-            monkeypatch.setattr(session, "read_answered", lambda _: answered)
+            patch.setattr(session, "read_answered", lambda _: answered)
         return Review(instance, corpus or read_corpus(folder, instance.settings, data), reviewer)
 
     return make
 
 
-@pytest.fixture
-def serve():
-    """Return a function that serves a review in a thread."""
+@contextmanager
+def _serving():
     with ExitStack() as running:
 
         def start(review):
@@ -44,3 +42,23 @@ def serve():
             return server
 
         yield start
+
+
+@pytest.fixture
+def make_review(finished, tmp_path, monkeypatch):
+    """Return a function that makes the review of a reviewer; `answered` are answers in the place of those of the run."""
+    return _make_reviews(finished, tmp_path / "data", patch=monkeypatch)
+
+
+@pytest.fixture
+def serve():
+    """Return a function that serves a review in a thread."""
+    with _serving() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_server(finished, tmp_path_factory):
+    """A server for all tests of a module, which leave no verdict behind."""
+    with _serving() as start:
+        yield start(_make_reviews(finished, tmp_path_factory.mktemp("review") / "data")())

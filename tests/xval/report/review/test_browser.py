@@ -147,6 +147,8 @@ def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, ans
     assert browser.value("document.getElementById('reason').textContent") == review.suspects[0].why
     browser.see("document.getElementById('audio').duration > 0.1 && document.getElementById('picture').naturalWidth > 10")
     assert browser.value("document.querySelectorAll('#others .clip').length") == len(review.show(0)["others"])
+    browser.press(" ")
+    browser.see("document.getElementById('audio').currentTime > 0")
     browser.press("r")
     browser.at(1)
     assert verdicts() == [("right", "")]

@@ -34,8 +34,9 @@ class Client:
 
 
 @pytest.fixture
-def client(make_review, serve):
-    return Client(serve(make_review()))
+def client(shared_server):
+    yield Client(shared_server)
+    assert shared_server.review.verdicts() == []
 
 
 def test_the_page_may_load_nothing_and_be_framed_nowhere(client):
@@ -53,13 +54,13 @@ def test_the_page_may_load_nothing_and_be_framed_nowhere(client):
     assert not re.search(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//", text)
 
 
-def test_verdicts_come_through(client, make_review):
+def test_verdicts_come_through(client, shared_server):
     suspect = json.loads(client.ask("suspect/0")[2])
     status, _, text = client.ask("verdict", {"number": 0, "verdict": "right", "label": None})
 
     assert status == 200
     assert json.loads(text)["verdicts"] == {"0": "right"}
-    assert [row.clip for row in read_verdicts(make_review().path)] == [suspect["clip"]]
+    assert [row.clip for row in read_verdicts(shared_server.review.path)] == [suspect["clip"]]
     assert json.loads(client.ask("undo", {})[2])["undone"] == 0
 
 
@@ -74,9 +75,8 @@ def test_verdicts_come_through(client, make_review):
     ],
 )
 @pytest.mark.parametrize("body", [None, {"number": 0, "verdict": "right", "label": None}])
-def test_another_name_of_this_machine_or_another_page_is_refused(client, make_review, headers, status, body):
+def test_another_name_of_this_machine_or_another_page_is_refused(client, headers, status, body):
     assert client.ask("state" if body is None else "verdict", body, **headers)[0] == status
-    assert not make_review().path.exists()
 
 
 @pytest.mark.parametrize("origin", ["127.0.0.1", "localhost"])
@@ -128,9 +128,8 @@ def test_a_number_without_a_suspect_is_told(client):
         ({"number": 0, "verdict": "nonsense", "label": None}, {}, 409),
     ],
 )
-def test_what_is_no_verdict_is_refused_and_writes_nothing(client, make_review, body, headers, status):
+def test_what_is_no_verdict_is_refused_and_writes_nothing(client, body, headers, status):
     assert client.ask("verdict", body, **headers)[0] == status
-    assert not make_review().path.exists()
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "HEAD", "TRACE"])
@@ -149,16 +148,15 @@ def test_a_request_that_is_none_is_refused_without_an_echo(client):
     assert "<script>" not in answer
 
 
-def test_a_taken_port_is_said(client, make_review):
+def test_a_taken_port_is_said(client, shared_server):
     with pytest.raises(SettingsError, match=f"--port {client.port}: Address already in use"):
-        ReviewServer(make_review(), client.port)
+        ReviewServer(shared_server.review, client.port)
     with pytest.raises(SettingsError, match="from 0 to 65535"):
-        ReviewServer(make_review(), 70000)
+        ReviewServer(shared_server.review, 70000)
 
 
-def test_each_start_has_another_token(make_review, serve):
-    review = make_review()
-    first, second = serve(review), serve(review)
+def test_each_start_has_another_token(shared_server, serve):
+    first, second = shared_server, serve(shared_server.review)
     assert first.token != second.token
     assert len(first.token) >= 43  # 256 bits
     assert first.server_address[0] == "127.0.0.1"
