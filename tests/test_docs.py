@@ -72,6 +72,7 @@ NEEDS = {
         r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
         "python benchmarks/features.py FOLDER",
         "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
+        "python benchmarks/label_suspects.py FOLDER_OF_THE_DIGITS --seed 2",
     },
     "a reviewer in front of a browser": {
         "python -m xval review results/demo/experiment_1",

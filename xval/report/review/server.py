@@ -10,12 +10,14 @@ token; bodies over `LARGEST_BODY` bytes. It serves no files: clips and labels ha
 import hmac
 import json
 import secrets
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from xval.base.errors import SettingsError, XvalError
 from xval.base.operating_system import refusal
+from xval.base.terminal import visible
 from xval.report.rendering import content_policy, make_environment, render_page
 from xval.report.review.session import Review
 
@@ -60,7 +62,9 @@ class ReviewServer(ThreadingHTTPServer):
         return f"http://{_HOST}:{self.server_port}/{self.token}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a browser that went away."""
+        """Say nothing of a browser that went away; anything else is a fault of this program."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -143,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             code, content = HTTPStatus.OK, make()
         except (XvalError, OSError) as error:
-            code, content = HTTPStatus.CONFLICT, {"error": str(error)}
+            code, content = HTTPStatus.CONFLICT, {"error": visible(str(error))}
         self._send(code, "application/json", json.dumps(content))
 
     def _send(self, code: int, kind: str, text: str) -> None:
