@@ -337,23 +337,24 @@ def test_a_page_while_folds_are_missing_and_rules_are_broken(copy, read_page, mo
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_browser_shows_the_page_and_lets_its_script_run(copy, tmp_path):
+def test_a_browser_lets_the_script_of_the_page_run_and_a_phone_shows_it_without_scrolling_sideways(copy, tmp_path):
     path = write_page(copy, PageRequest(with_audit=False))
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-
-    dumped = subprocess.run(
-        [CHROMIUM, *options, "--dump-dom", path.as_uri()],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=True,
+    phone = tmp_path / "phone.html"
+    phone.write_text(
+        f'<iframe src="{path.as_uri()}" width="390" height="800"></iframe><script>onload = () => {{'
+        "const page = document.querySelector('iframe').contentDocument;"
+        "page.querySelectorAll('details').forEach(part => part.open = true);"
+        "document.title = `width ${page.documentElement.scrollWidth}` }</script>"
     )
-    picture = tmp_path / "page.png"
-    subprocess.run([CHROMIUM, *options, f"--screenshot={picture}", path.as_uri()], capture_output=True, timeout=120, check=True)
 
-    assert '<button type="button">instance</button>' in dumped.stdout
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    def dump(uri):
+        command = [CHROMIUM, *options, "--allow-file-access-from-files", "--dump-dom", uri]
+        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True).stdout
+
+    assert '<button type="button">instance</button>' in dump(path.as_uri())
+    (width,) = re.findall("<title>width ([0-9]+)</title>", dump(phone.as_uri()))
+    assert 0 < int(width) <= 390
 
 
 def test_a_page_of_several_instances_reads_every_record_once(copy, count_reads):
