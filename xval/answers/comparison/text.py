@@ -12,6 +12,7 @@ from xval.answers.finding import capital
 from xval.answers.next_step import settings_to_retrain
 from xval.base.errors import counted, plural_of
 from xval.measures.statistics.planning import LEVEL, WANTED_POWER
+from xval.settings.resolve import describe_numbers
 
 HEADER = ("instance", "name", "mean", "difference [95 %]", "p Holm", "verdict")
 SOURCES = {
@@ -89,15 +90,18 @@ def describe_claims(comparison: Comparison) -> list[str]:
         pairs = [pair for pair in comparison.pairs if pair.claim == claim]
         for verdict, words in _CLAIMS.items():
             if names := [pair.instance for pair in pairs if pair.verdict == verdict]:
-                several = len(names) > 1
-                named = f"instance{'s' * several} {', '.join(names)}"
-                baseline = f"instance {comparison.baseline}"
-                lines.append(
-                    f"{words.format(names=named, are='are' if several else 'is', baseline=baseline, rope=comparison.rope)}."
-                )
+                are, baseline = "are" if len(names) > 1 else "is", f"instance {comparison.baseline}"
+                lines.append(f"{words.format(names=_instances(names), are=are, baseline=baseline, rope=comparison.rope)}.")
         if any(pair.verdict != "no test" for pair in pairs):
             lines.append(_describe_claim(claim, pairs, _items(comparison)))
     return lines
+
+
+def _instances(names: Sequence[str]) -> str:
+    """Return ``instance 3`` or ``instances 1, 3-7``; those of other experiments as they are named."""
+    are_numbers = all(name.isdecimal() for name in names)
+    listed = describe_numbers(map(int, names)) if are_numbers else ", ".join(names)
+    return f"instance{'s' * (len(names) > 1)} {listed}"
 
 
 def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
@@ -135,7 +139,7 @@ def describe_limits(comparison: Comparison) -> list[str]:
             of_note.setdefault(note, []).append(pair.instance)
     return [
         *comparison.notes,
-        *(f"Instance{'s' * (len(names) > 1)} {', '.join(names)}: {note}" for note, names in of_note.items()),
+        *(f"{capital(_instances(names))}: {note}" for note, names in of_note.items()),
     ]
 
 
@@ -168,7 +172,7 @@ def _describe_power(comparison: Comparison) -> list[str]:
 def describe_methods(comparison: Comparison) -> str:
     """Return the methods as a paper has them."""
     pairs = comparison.pairs
-    names = f"instance{'s' * (len(pairs) > 1)} {', '.join(pair.instance for pair in pairs)}"
+    names = _instances([pair.instance for pair in pairs])
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
     folds = _range_of_counts([pair.n_folds for pair in pairs], "fold")
     items = _range_of_counts([pair.n_items for pair in pairs], comparison.item)

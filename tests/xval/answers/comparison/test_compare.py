@@ -194,6 +194,13 @@ def test_figures_that_are_all_the_same_show_no_equality(figures):
     assert describe_claims(found) == ["Nothing can be claimed about instance 2 and instance 1: there is no test."]
 
 
+def test_many_instances_are_named_by_ranges():
+    same = numbered([0.5, 0.6, 0.7, 0.8])
+    found = compare_accuracy([competitor(name, same) for name in ("5", "2", "7", "3", "4")], competitor("1", same))
+
+    assert describe_claims(found) == ["Nothing can be claimed about instances 2-5, 7 and instance 1: there is no test."]
+
+
 def test_a_difference_beyond_what_the_metric_allows_is_not_promised():
     noisy, steady = competitor("2", numbered([1.0, 0.0, 1.0, 0.0])), competitor("3", numbered([0.5, 0.6, 0.5, 0.6]))
     baseline = competitor("1", numbered([0.0, 1.0, 0.1, 0.9]))
