@@ -5,9 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from preprocessing import store
+from preprocessing import corpus, store
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.results.folder import ExperimentFolder
+from xval.results.read import read_folds
 from xval.settings.resolve import Declaration, resolve
 
 SPLIT = """
@@ -65,3 +66,26 @@ def test_a_comment_more_in_the_source_leaves_the_hash_of_the_folds(load):
 def test_built_in_strategies_depend_on_neither(load):
     assert load(strategy="leave_one_out").settings.keys() == load("", "bbbbbb", "LeaveOneGroupOut").settings.keys()
     assert "splitter_source" not in load(strategy="leave_one_out").settings
+
+
+def test_folds_of_a_corrected_corpus_say_so_and_a_run_with_nothing_to_do_opens_no_corpus_for_it(load, tmp_path, monkeypatch):
+    folder, facts = tmp_path / "data" / "toy", {"of_index": "reviewed", "n_changed": 1}
+    made = corpus.open_corpus("toy", tmp_path / "data")
+    index = made.index.assign(label=["b", *made.index["label"][1:]])
+    kept = {"corpus": made.corpus, "audio_folder": tmp_path, "task_type": made.task_type, "class_names": made.class_names}
+    corpus.write_index(index, folder=folder, corrections=facts, **kept)
+
+    folds = load(strategy="leave_one_out")
+
+    assert read_folds(load.folder).corrections == facts
+    assert read_folds(load.folder).reviewed_hash == "reviewed"
+    monkeypatch.delattr(corpus, "open_corpus")
+    write_folds(load.folder, folds, "toy", tmp_path / "data")
+    assert read_folds(load.folder).corrections == facts
+
+
+def test_folds_of_any_other_corpus_say_nothing_of_corrections(load):
+    folds = load()
+
+    assert "corrections" not in json.loads(load.folder.folds_file.read_text())
+    assert read_folds(load.folder).reviewed_hash == folds.index_hash
