@@ -14,7 +14,7 @@ FOLDER = ROOT / "benchmarks"
 # They start several processes with a backend each, or train for a while.
 LONG = {
     "plain_keras", "backends", "memory", "overhead", "report", "systems", "checkpoints", "whole_job", "scaling",
-    "feature_store", "statistics_simulation", "near_duplicates", "gpu", "long_clips",
+    "feature_store", "statistics_simulation", "near_duplicates", "gpu", "long_clips", "sounds_recipe",
 }  # fmt: skip
 WITHOUT_RATIO = {"systems"}
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w])", re.IGNORECASE)
