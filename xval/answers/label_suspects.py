@@ -44,7 +44,7 @@ class Suspect(NamedTuple):
     Attributes:
         kind: Of its first reason.
         answer: The class that is more likely, or the label of the clip with the same audio.
-        why: The reason, in a sentence.
+        why: The reasons, a sentence each.
     """
 
     clip: str
@@ -184,10 +184,15 @@ def read_answered(instance: InstanceResults) -> AnsweredClips:
 
 
 def find_suspects(answered: AnsweredClips, corpus: Corpus) -> list[Suspect]:
-    """Return all suspects of a corpus, each clip once, in the order of `KINDS`; copies are left out, as they are not tested."""
-    suspects = [*answered.suspects, *_duplicates(corpus)]
-    suspects.sort(key=lambda suspect: KINDS.index(suspect.kind))
-    return [*{suspect.clip: suspect for suspect in reversed(suspects)}.values()][::-1]
+    """Return all suspects of a corpus, each clip once with all its reasons, in the order of `KINDS`.
+
+    Copies are left out, as they are not tested.
+    """
+    suspects: dict[str, Suspect] = {}
+    for suspect in sorted([*answered.suspects, *_duplicates(corpus)], key=lambda suspect: KINDS.index(suspect.kind)):
+        known = suspects.get(suspect.clip)
+        suspects[suspect.clip] = known._replace(why=f"{known.why} {suspect.why}") if known else suspect
+    return [*suspects.values()]
 
 
 def _duplicates(corpus: Corpus) -> list[Suspect]:

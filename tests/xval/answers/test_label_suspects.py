@@ -92,6 +92,17 @@ def test_copies_of_one_recording_with_two_labels_are_suspects(answered, tmp_path
     assert "nearly the same audio (97% alike)" in found[near].why
 
 
+def test_a_suspect_with_two_reasons_has_both(answered, tmp_path):
+    suspect = answered.clips.suspects[0]
+    labels = dict(zip(answered.clips.clips, answered.clips.labels, strict=True))
+    other = next(clip for clip in labels if labels[clip] == "abcd".index(suspect.answer))
+
+    (first, *_) = find_suspects(answered.clips, corpus_of(answered, tmp_path, {suspect.clip: "x", other: "x"}))
+
+    assert (first.clip, first.kind) == (suspect.clip, "label")
+    assert first.why == f"{suspect.why} {other} has the same audio and the label '{suspect.answer}'."
+
+
 def test_a_suspect_is_compared_with_clips_of_its_speaker(answered):
     suspect = answered.clips.suspects[0]
 
