@@ -107,7 +107,7 @@ NEEDS = {
         "python benchmarks/statistics_simulation.py --ways",
     },
     "a package of npm": {
-        "python -m xval bundle results/demo/experiment_1/instance_1/fold_1 --onnxruntime-web onnxruntime-web-1.30.0.tgz",
+        "python -m xval bundle results/demo/experiment_1/instance_1/fold_1 --to page --onnxruntime-web ort.tgz",
     },
     "a GPU": {
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",

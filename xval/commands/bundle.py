@@ -9,9 +9,13 @@ Exports need the optional part 'export': pip install -e '.[export]' in the folde
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from xval.base.errors import counted
+
+if TYPE_CHECKING:
+    from xval.report.bundle.write import Bundle
 
 SUMMARY = "hand a model over: ONNX, LiteRT, a page that runs it, card, evidence and checksums in one folder"
 
@@ -37,26 +41,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the bundle, and say what is in it."""
+    make(options)
+    return 0
+
+
+def make(options: argparse.Namespace) -> "Bundle":
+    """Write the bundle that the arguments ask for, and print what is in it."""
     from xval.report.bundle.page import HOW_TO_GET
     from xval.report.bundle.write import BundleRequest, write_bundle
 
     request = BundleRequest(options.to, options.zip, options.licence.strip(), options.onnxruntime_web, options.overwrite)
     bundle = write_bundle(options.model, request)
-    console = make_console()
-
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True, markup=False)
-
     sizes = [path.stat().st_size for path in bundle.folder.rglob("*") if path.is_file()]
-    say(f"Written: {bundle.folder} ({counted(len(sizes), 'file')}, {sum(sizes) / 1e6:.1f} MB)")
+    lines = [f"Written: {bundle.folder} ({counted(len(sizes), 'file')}, {sum(sizes) / 1e6:.1f} MB)"]
     if bundle.zip_file:
-        say(f"Written: {bundle.zip_file} ({bundle.zip_file.stat().st_size / 1e6:.1f} MB)")
-    for name, difference in bundle.differences.items():
-        say(f"{name}: answers differ by at most {difference:.1e} from those of the Keras model, on random clips")
-    for note in bundle.notes:
-        say(note)
+        lines.append(f"Written: {bundle.zip_file} ({bundle.zip_file.stat().st_size / 1e6:.1f} MB)")
+    lines += [
+        f"{name}: answers differ by at most {difference:.1e} from those of the Keras model, on random clips"
+        for name, difference in bundle.differences.items()
+    ]
+    lines += bundle.notes
     if not request.runtime:
-        say(f"index.html is left out: it needs onnxruntime-web; {HOW_TO_GET}.")
+        lines.append(f"index.html is left out: it needs onnxruntime-web; {HOW_TO_GET}.")
     if not request.licence:
-        say("The licence is said to be unknown; --licence NAME says it.")
-    return 0
+        lines.append("The licence is said to be unknown; --licence NAME says it.")
+    make_console().print("\n".join(lines), soft_wrap=True, markup=False)
+    return bundle

@@ -6,11 +6,11 @@ JSON, which is YAML, too, so that no name can be anything but text.
 
 import json
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 
 from xval.answers.pretrained import explain
 from xval.report.bundle.evidence import Evidence
+from xval.report.bundle.facts import BundleFacts
 from xval.report.escaping import in_markdown
 from xval.report.model_card import describe_model, model_figures
 from xval.report.rendering import make_environment
@@ -18,25 +18,6 @@ from xval.report.rendering import make_environment
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
 """A licence as the Hub writes it: mit, apache-2.0, cc-by-4.0."""
 _BREAKS_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-
-
-@dataclass(frozen=True)
-class BundleFacts:
-    """What the texts of a bundle say of the exports.
-
-    Attributes:
-        licence: Of the model; empty: unknown.
-        sample_rate_hz: Of the samples that it reads.
-        n_samples: Length that a clip is padded or cut to.
-        columns: Of its answers.
-        tflite_batch: The only batch size of the LiteRT model; None: any.
-    """
-
-    licence: str
-    sample_rate_hz: int
-    n_samples: int
-    columns: Sequence[str]
-    tflite_batch: int | None
 
 
 def describe_bundle(evidence: Evidence, facts: BundleFacts, files: Collection[str]) -> str:

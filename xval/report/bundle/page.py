@@ -11,10 +11,11 @@ import hashlib
 import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xval.base.errors import SettingsError, brief
+from xval.report.bundle.facts import BundleFacts
 from xval.report.rendering import make_environment
 
 VERSION = "1.30.0"
@@ -73,18 +74,18 @@ def read_runtime(path: Path) -> Runtime:
     return Runtime(version, contents)
 
 
-def make_page(title: str, facts: Mapping[str, object], onnx: bytes, runtime: Runtime) -> dict[str, bytes]:
+def make_page(title: str, facts: BundleFacts, onnx: bytes, runtime: Runtime) -> dict[str, bytes]:
     """Return the files of the page, by their paths in the bundle.
 
     Args:
         title: The name of the model.
-        facts: What the script needs to know of the model, plain values.
+        facts: What goes into the model, and what comes out.
         onnx: The model, from samples to answers.
         runtime: What runs it.
     """
     page = make_environment().get_template("bundle.html").render(title=title, facts=facts, version=runtime.version)
     script = (Path(__file__).parents[1] / "templates" / "bundle.js").read_bytes()
-    model = _script("xvalModel", {"facts": facts, "onnx": _packed(onnx)})
+    model = _script("xvalModel", {"facts": asdict(facts), "onnx": _packed(onnx)})
     web = _script("xvalRuntime", {"module": _packed(runtime.files[_MODULE]), "wasm": _packed(runtime.files[_WASM])})
     return {
         "index.html": page.encode(),

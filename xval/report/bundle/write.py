@@ -11,15 +11,17 @@ from pathlib import Path
 from xval.base.errors import ResultsError, counted
 from xval.base.json_files import json_text, part_of, part_path, remove_stale_parts
 from xval.base.operating_system import refusal
-from xval.report.bundle.card import BundleFacts, describe_bundle
+from xval.models.saved.novelty import read_novelty
+from xval.report.bundle.card import describe_bundle
 from xval.report.bundle.checksums import CHECKSUMS_NAME, file_names, write_checksums
 from xval.report.bundle.crate import CRATE_NAME, describe_crate
 from xval.report.bundle.evidence import Evidence, gather_evidence
+from xval.report.bundle.facts import BundleFacts
 from xval.report.bundle.page import Runtime, make_page, read_runtime
 from xval.results.beside import folder_beside
 from xval.reuse.export.formats import find_format
-from xval.reuse.export.samples import NOVELTY, answer_columns, check_samples, clip_length
-from xval.reuse.export.write import export_model, find_model
+from xval.reuse.export.samples import answer_columns, check_samples, clip_length
+from xval.reuse.export.write import Export, export_model, find_model
 
 CARD_NAME = "README.md"
 _EXPORTS = {"model.onnx": "onnx", "model.tflite": "tflite"}
@@ -122,31 +124,20 @@ def is_bundle(folder: Path) -> bool:
 
 def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | None) -> dict[str, float]:
     """Write all files, the checksums last; return the largest difference of each export."""
-    path, described = evidence.path, evidence.described
-    differences, tflite_batch = {}, None
-    for name, format_name in _EXPORTS.items():
-        export = export_model(path, format_name, folder / name, from_samples=True)
+    path = evidence.path
+    exports = {
+        name: export_model(path, format_name, folder / name, from_samples=True) for name, format_name in _EXPORTS.items()
+    }
+    for export in exports.values():
         export.description.unlink()  # model.json says the same of both
-        differences[name] = export.agreement.difference
-        tflite_batch = export.input_shape[0]
-    for source in sorted([path, path.with_suffix(".json"), *path.parent.glob("*.npy")]):
-        name = f"model{source.suffix}" if source.suffix != ".npy" else source.name
-        shutil.copyfile(source, folder / name)
-    columns = answer_columns(described, path)
-    settings = described.feature_settings
-    facts = BundleFacts(licence, settings.sample_rate_hz, clip_length(described), columns, tflite_batch)
+    for source in (path, path.with_suffix(".json")):
+        shutil.copyfile(source, folder / f"model{source.suffix}")
+    for source in sorted(path.parent.glob("*.npy")):
+        shutil.copyfile(source, folder / source.name)
+    facts = _facts(evidence, licence, exports["model.tflite"])
     contents = evidence.files()
     if runtime:
-        of_page = {
-            "sample_rate_hz": facts.sample_rate_hz,
-            "n_samples": facts.n_samples,
-            "channel": settings.channel_number,
-            "columns": columns,
-            "has_novelty": columns[-1:] == (NOVELTY,) and len(columns) > len(described.class_names or described.target_names),
-            "are_probabilities": bool(described.class_names),
-            "thresholds": [described.thresholds[name] for name in described.class_names] if described.thresholds else None,
-        }
-        contents |= make_page(evidence.name, of_page, (folder / "model.onnx").read_bytes(), runtime)
+        contents |= make_page(evidence.name, facts, (folder / "model.onnx").read_bytes(), runtime)
     for name, content in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -155,7 +146,22 @@ def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | Non
     crate = describe_crate(evidence, licence, [CARD_NAME, *files], folder)
     (folder / CRATE_NAME).write_text(json_text(crate), encoding="utf-8")
     write_checksums(folder)
-    return differences
+    return {name: export.agreement.difference for name, export in exports.items()}
+
+
+def _facts(evidence: Evidence, licence: str, tflite: Export) -> BundleFacts:
+    described, settings = evidence.described, evidence.described.feature_settings
+    return BundleFacts(
+        licence=licence,
+        sample_rate_hz=settings.sample_rate_hz,
+        n_samples=clip_length(described),
+        channel=settings.channel_number,
+        columns=answer_columns(described, evidence.path, tflite.n_outputs),
+        has_novelty=read_novelty(evidence.path, described.novelty) is not None,
+        are_probabilities=bool(described.class_names),
+        thresholds=[described.thresholds[name] for name in described.class_names] if described.thresholds else None,
+        tflite_batch=tflite.input_shape[0],
+    )
 
 
 def _zip(folder: Path, name: str, path: Path) -> None:

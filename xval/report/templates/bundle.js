@@ -3,6 +3,7 @@
 
 const facts = window.xvalModel.facts;
 const SILENT = 1e-4;  // -80 dB of full scale
+let recording = null;  // what the microphone heard last and was answered, a WAV file
 const byId = (name) => document.getElementById(name);
 
 async function unpack(text) {
@@ -221,7 +222,8 @@ async function start() {
       const samples = loudest(await ended());
       byId("answers").replaceChildren();
       const section = show("Microphone", samples, await answer(session, samples), "");
-      const address = URL.createObjectURL(writeWav(samples));
+      recording = writeWav(samples);
+      const address = URL.createObjectURL(recording);
       const sound = section.appendChild(document.createElement("audio"));
       sound.controls = true;
       sound.src = address;

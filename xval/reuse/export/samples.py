@@ -50,10 +50,11 @@ def check_samples(described: ModelDescription, path: Path) -> None:
         )
 
 
-def answer_columns(described: ModelDescription, path: Path) -> tuple[str, ...]:
-    """Return the names of the columns of the answers of `answering_samples`: classes or targets, then perhaps the novelty."""
-    names = described.class_names or described.target_names
-    return (*names, NOVELTY) if read_novelty(path, described.novelty) else names
+def answer_columns(described: ModelDescription, path: Path, n_columns: int) -> tuple[str, ...]:
+    """Return the names of the columns of such an export: classes or targets, or their numbers; then perhaps the novelty."""
+    last = (NOVELTY,) if read_novelty(path, described.novelty) else ()
+    names = described.class_names or described.target_names or tuple(map(str, range(n_columns - len(last))))
+    return (*names, *last)
 
 
 def clip_length(described: ModelDescription) -> int:

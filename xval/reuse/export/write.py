@@ -40,12 +40,14 @@ class Export:
         path: Of the export.
         description: The model's model.json, beside the export, or in it if it is a folder.
         input_shape: With the batch axis; None: any size.
+        n_outputs: Columns of the answers.
         agreement: With the output of the Keras model.
     """
 
     path: Path
     description: Path
     input_shape: tuple[int | None, ...]
+    n_outputs: int
     agreement: Agreement
 
 
@@ -89,7 +91,7 @@ def export_model(
 
             loaded = answering_samples(loaded, described, path)
         input_shape, agreement = _write_and_check(loaded, written, kind, described, from_samples=from_samples)
-        export = Export(target, description, input_shape, agreement)
+        export = Export(target, description, input_shape, loaded.output_shape[-1], agreement)
         _publish(written, export, content, kind)
     except ExportError as error:
         raise ExportError(f"{path}: {error}") from error

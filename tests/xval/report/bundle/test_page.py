@@ -7,6 +7,7 @@ import pytest
 
 from xval.base.errors import SettingsError
 from xval.report.bundle import page
+from xval.report.bundle.facts import BundleFacts
 from xval.report.bundle.page import make_page, read_runtime
 
 HOSTILE = "</script><script>alert(1)</script>\u2028'\"<img src=x onerror=alert(2)>"
@@ -33,7 +34,7 @@ def test_another_package_and_an_altered_one_are_refused(make_package, tmp_path):
 
 
 def test_a_page_loads_its_own_scripts_alone_and_shows_names_as_text(make_package, tmp_path):
-    facts = {"sample_rate_hz": 8000, "n_samples": 4000, "columns": ["a", HOSTILE]}
+    facts = BundleFacts("", 8000, 4000, None, ("a", HOSTILE), False, True, None, None)
     files = make_page(HOSTILE, facts, b"onnx", read_runtime(make_package(tmp_path)))
 
     html = files["index.html"].decode()

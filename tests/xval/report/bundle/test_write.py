@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +14,27 @@ import soundfile
 import yaml
 
 import xval
+from xval.__main__ import main
 from xval.base.errors import ExportError, ResultsError
 from xval.models.saved.description import read_description
 from xval.report.bundle import write
+from xval.report.bundle.card import describe_bundle
 from xval.report.bundle.checksums import find_changes
+from xval.report.bundle.evidence import gather_evidence
+from xval.report.bundle.facts import BundleFacts
 from xval.report.bundle.write import BundleRequest, write_bundle
+from xval.reuse.export.agreement import Agreement
 from xval.reuse.export.formats import FORMATS
 from xval.reuse.export.samples import check_samples
+from xval.reuse.export.write import Export
 
 LICENCE = 'mine: "<b>" & #1'
+
+
+def leave_description(path, format_name, output, **_):
+    description = output.with_name(f"{output.name}.json")
+    description.touch()
+    return Export(output, description, (None, None), 2, Agreement(0.0, 0.0, 1))
 
 
 def front_matter(folder):
@@ -104,7 +118,7 @@ def test_the_crate_names_every_file_and_what_it_refers_to(bundled):
 
 
 def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(write, "_EXPORTS", {})  # other tests write them
+    monkeypatch.setattr(write, "export_model", leave_description)  # other tests export
     for name in ("model.keras", "model.json"):
         (tmp_path / "moved").mkdir(exist_ok=True)
         shutil.copy(finished.results / "instance_1" / "fold_1" / name, tmp_path / "moved")
@@ -173,3 +187,44 @@ def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_ask
     with pytest.raises(ResultsError, match=r"cannot be written.*--to"):
         write_bundle(model, BundleRequest(tmp_path / "file" / "bundle"))
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(write, "export_model", leave_description)  # other tests export
+    monkeypatch.chdir(tmp_path)
+    model = str(finished.results / "instance_1" / "fold_1")
+
+    assert main(["publish", model, "--to", "out"]) == 2
+    assert "publish uploads nothing: add --dry-run" in capsys.readouterr().err
+    assert main(["publish", model, "--to", "out", "--dry-run", "--repository", "name"]) == 2
+    assert "--repository name: expected OWNER/NAME" in capsys.readouterr().err
+    assert main(["bundle", model, "--to", "out"]) == 0
+    printed = capsys.readouterr().out
+    assert "Written: out (" in printed
+    assert "index.html is left out: it needs onnxruntime-web; get it with npm pack onnxruntime-web@" in printed
+    assert "The licence is said to be unknown; --licence NAME says it." in printed
+    assert "The files name 6 " in printed
+    assert main(["publish", model, "--to", "other", "--dry-run"]) == 0
+    assert "Written: other (" in capsys.readouterr().out
+    folder = bundled(1)
+    assert main(["publish", str(folder), "--dry-run", "--repository", "me/my_words"]) == 0
+    printed = capsys.readouterr().out
+    assert "MB  model.onnx" in printed
+    assert "Nothing was uploaded." in printed
+    assert f"hf upload me/my_words {folder} ." in printed
+    (Path("out") / "README.md").write_text("another card")
+    assert main(["publish", "out", "--dry-run"]) == 1
+    assert "out: README.md: changed" in capsys.readouterr().out
+
+
+def test_names_are_text_in_the_front_matter_whatever_they_hold(finished):
+    hostile = "a: [b]\n---\u2028 # <b> {x} 'y' \"z\" \x85\U0001f600"
+    evidence = gather_evidence(finished.results / "instance_1" / "fold_1" / "model.keras")
+    described = evidence.described.model_copy(update={"dataset": hostile, "class_names": (hostile, "b")})
+    facts = BundleFacts(hostile, 8000, 4000, None, (hostile, "b"), False, True, None, 1)
+    text = describe_bundle(replace(evidence, described=described), facts, ["README.md"])
+
+    about = yaml.safe_load(text.split("\n---\n")[0])
+    assert about["license_name"] == hostile
+    assert about["model-index"][0]["results"][0]["dataset"]["name"] == hostile
+    assert "<b>" not in text.split("\n---\n", 1)[1].split("## Files")[0]
