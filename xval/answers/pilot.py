@@ -42,6 +42,7 @@ class Pilots(NamedTuple):
         item: What an item is called.
         value: Of the metric of one instance.
         difference: Of the difference between two instances on the same items; None: there is one instance.
+        baseline: Number of the instance that `value` is of; None: of no pilot of the user's.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Pilots(NamedTuple):
     item: str
     value: Pilot
     difference: Pilot | None
+    baseline: int | None = None
 
 
 _DIGITS, _RAVDESS = (
@@ -137,13 +139,13 @@ def read_pilots(
     value = value._replace(clip_share=_clip_share(found, examples, measured.of, value))
     source = f"{folder}, instance {first.number}: {_size(value, item)}"
     if second is None:
-        return Pilots(source, metric, item, value, None), instances
+        return Pilots(source, metric, item, value, None, first.number), instances
     (pair,) = compare_with(first, [by_number[second]], metric=metric).pairs
     difference = _pilot_of(pair, n_clips, folder, item)
     examples.append(_tested(by_number[second], metric))
     difference = difference._replace(clip_share=_clip_share(found, examples, pair.basis, difference))
     source = f"{folder}, instances {second} and {first.number}: {_size(difference, item)}"
-    return Pilots(source, metric, item, value, difference), instances
+    return Pilots(source, metric, item, value, difference, first.number), instances
 
 
 def _pilot_of(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:

@@ -6,6 +6,8 @@ RAVDESS (24 actors, emotions) and of the digits (fsdd, 6 speakers) are known; --
   value ±           half of the 95 % interval of the metric of one system
   difference ±      half of the 95 % interval of the difference between two systems on the same speakers
   least difference  the true difference that is shown (p at most 0.05) with a probability of 80 %
+  expected          the metric of a system that trains on so many speakers, with its 95 % interval: of a pilot with instances
+                    that differ in train_fraction alone
 
 The formulas are those of compare. Nothing is trained.
 
@@ -25,6 +27,7 @@ from xval.base.errors import SettingsError, counted, plural_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from xval.answers.extrapolated_curve import ItemCurve
     from xval.answers.pilot import Pilots
     from xval.measures.statistics.planning import Pilot
 
@@ -64,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan, and draw it."""
+    from xval.answers.extrapolated_curve import find_curve
     from xval.answers.pilot import find_pilots
     from xval.report.plan_picture import check_picture, write_picture
     from xval.report.text_tables import print_table
@@ -72,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError("--difference 0: expected a number above 0, such as 0.05.")
     if options.to is not None:
         check_picture(options.to)
-    pilots, _ = find_pilots(options.source, options.instance, options.baseline, options.metric)
+    pilots, instances = find_pilots(options.source, options.instance, options.baseline, options.metric)
     of_difference = pilots.difference or pilots.value
     if options.clips is not None and math.isnan(of_difference.clip_share):
         raise SettingsError(f"--clips {options.clips}: this pilot does not tell what more clips change; leave it away.")
@@ -81,18 +85,23 @@ def run(options: argparse.Namespace) -> int:
     for line in _describe_pilots(pilots, n_runs, options.runs):
         console.print(line, markup=False)
     table = _make_table(pilots, options.speakers, n_runs, options.clips)
+    curve = find_curve(instances, pilots.metric, pilots.baseline)
+    if curve:
+        table["expected"] = _expected(curve, options.speakers)
     console.print()
     print_table(table.rename(columns={"n_items": plural_of(pilots.item)}), console, nothing="")
     console.print()
     needed = _needed(of_difference, options.difference, n_runs, options.clips) if pilots.difference else None
     for line in _describe_needed(pilots, needed, options.difference, n_runs, options.clips):
         console.print(line, markup=False)
+    for line in _describe_curve(curve, pilots) if instances else ():
+        console.print(line, markup=False)
     if options.to is not None:
         numbers = range(min(options.speakers), max(options.speakers) + 1)
         drawn = _make_table(pilots, numbers[:: max(1, len(numbers) // 100)], n_runs, options.clips)
         write_picture(
             options.to, drawn, item=pilots.item, difference=options.difference, needed=needed,
-            title=f"{pilots.metric}, {_describe_size(pilots, n_runs, options.clips)}",
+            curve=curve, title=f"{pilots.metric}, {_describe_size(pilots, n_runs, options.clips)}",
         )  # fmt: skip
         console.print(f"Picture: {options.to}", markup=False)
     return 0
@@ -180,3 +189,36 @@ def _describe_needed(pilots: "Pilots", needed: int | None, difference: float, n_
     elif pilot.clip_share == 1:
         lines.append(f"Clips differ so much that {items} are not seen to differ beside them: record more clips of each first.")
     return lines
+
+
+def _expected(curve: "ItemCurve", sizes: Sequence[int]) -> list[str]:
+    """Return the value and interval of each number of items."""
+    values, low, high, *_ = curve.at([size * curve.share for size in sizes])
+    return [f"{value:.3f} [{a:.3f}, {b:.3f}]" for value, a, b in zip(values, low, high, strict=True)]
+
+
+def _describe_curve(curve: "ItemCurve | None", pilots: "Pilots") -> list[str]:
+    """Return what the learning curve is, and how far that of its smaller half is off; or what to run for one."""
+    items = plural_of(pilots.item)
+    if curve is None:
+        what_to_run = (
+            f"What more training {items} bring is not known: run the instance with three or more shares of them, such as "
+            "experiment.grid(..., train_fraction=[0.25, 0.5, 0.75, 1])."
+        )
+        return [what_to_run]
+    most = curve.sizes[-1]
+    fitted = curve.at([most])
+    law = (
+        f"Expected: a power law through {len(curve.sizes)} numbers of training {items}, {curve.sizes[0]:.3g} to {most:.3g} "
+        f"(exponent {fitted.exponent:.2f}, limit {fitted.limit:.3f}); {curve.share:.0%} of the {items} train."
+    )
+    if not curve.n_smaller:
+        return [law]
+    smaller = curve.at([most], curve.n_smaller)
+    measured, value = float(curve.values[..., -1].mean()), smaller.values[0]
+    check = (
+        f"Check: the {curve.n_smaller} numbers up to {curve.sizes[curve.n_smaller - 1]:.3g} alone give {value:.3f} "
+        f"[{smaller.low[0]:.3f}, {smaller.high[0]:.3f}] at {most:.3g}, where {measured:.3f} was measured (error "
+        f"{value - measured:+.3f})."
+    )
+    return [law, check]

@@ -7,12 +7,17 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from preprocessing.file_replacement import replace_file
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, write_title
 from xval.base.errors import SettingsError, plural_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from xval.answers.extrapolated_curve import ItemCurve
 
 FORMATS = (".png", ".svg", ".pdf")
 _DPI = 150
@@ -27,7 +32,16 @@ def check_picture(path: Path) -> None:
         raise SettingsError(f"--to {path}: there is no folder {path.parent}.")
 
 
-def write_picture(path: Path, table: "pd.DataFrame", *, item: str, difference: float, needed: int | None, title: str) -> None:
+def write_picture(
+    path: Path,
+    table: "pd.DataFrame",
+    *,
+    item: str,
+    difference: float,
+    needed: int | None,
+    title: str,
+    curve: "ItemCurve | None",
+) -> None:
     """Draw the columns of a plan over the number of items, and the difference asked for where it is shown.
 
     Args:
@@ -37,9 +51,12 @@ def write_picture(path: Path, table: "pd.DataFrame", *, item: str, difference: f
         difference: Asked for.
         needed: The number of items that shows it; None: none.
         title: Above the picture.
+        curve: Of the metric over training items, drawn beside it; None: not known.
     """
-    figure = new_figure(6.4, 4.2)
-    axes = figure.subplots()
+    figure = new_figure(11 if curve else 6.4, 4.2)
+    axes, *beside = figure.subplots(1, 2 if curve else 1, squeeze=False)[0]
+    if curve:
+        _draw_curve(beside[0], curve, table["n_items"].max() * curve.share, item)
     for column, (colour, dashes) in _LOOKS.items():
         if column in table:
             axes.plot(table["n_items"], table[column], color=colour, linestyle=dashes, label=column)
@@ -56,3 +73,15 @@ def write_picture(path: Path, table: "pd.DataFrame", *, item: str, difference: f
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # such names are drawn as boxes
         replace_file(path, lambda temporary: figure.savefig(temporary, format=kind, dpi=_DPI, metadata=undated))
+
+
+def _draw_curve(axes: "Axes", curve: "ItemCurve", most: float, item: str) -> None:
+    sizes = np.linspace(curve.sizes[0], max(most, curve.sizes[-1]), 100)
+    values, low, high, *_ = curve.at(sizes)
+    axes.fill_between(sizes, low, high, color=BLUE, alpha=0.15, linewidth=0, label="95 % interval")
+    axes.plot(sizes, values, color=BLUE, label="power law")
+    axes.plot(curve.sizes, curve.values.mean(axis=(0, 1)), "o", color=RED, label="measured")
+    axes.set_xlabel(f"Number of training {plural_of(item)}", parse_math=False)
+    axes.legend(frameon=False, fontsize="small", loc="lower right" if curve.is_rising else "upper right")
+    write_title(axes, "Value expected of a larger study")
+    plain_axes(axes)
