@@ -109,6 +109,10 @@ NEEDS = {
     "a package of npm": {
         "python -m xval bundle results/demo/experiment_1/instance_1/fold_1 --to page --onnxruntime-web ort.tgz",
     },
+    "a recorder or a microphone": {
+        "python -m xval predict results/demo/experiment_1 --follow recordings --output heard.csv",
+        "python -m xval predict results/demo/experiment_1 --microphone --seconds 30",
+    },
     "a GPU": {
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",
     },

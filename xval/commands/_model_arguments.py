@@ -41,9 +41,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_audio(parser: argparse.ArgumentParser) -> None:
+def add_audio(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
     """Declare AUDIO."""
-    parser.add_argument("audio", nargs="+", type=Path, metavar="AUDIO", help="audio files, or folders of them")
+    parser.add_argument(
+        "audio", nargs="+" if is_needed else "*", type=Path, metavar="AUDIO", help="audio files, or folders of them"
+    )
 
 
 def add_pieces(parser: argparse.ArgumentParser) -> None:

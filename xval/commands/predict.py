@@ -6,6 +6,9 @@ start_s and end_s say what of the file was heard. A file that is unlike what the
 above 1 it is farther from the training clips, in the model's own embedding, than 99 % of the validation clips are. --coverage
 0.9 adds the classes that cannot be left out, and "no answer" where they are several, or the file is silent or unlike all that
 was heard. Exit code 1: some file could not be read; the others are predicted.
+
+With --follow or --microphone, rows are written as csv as they come. A csv file that was begun goes on: its files are not
+answered again.
 """
 
 import argparse
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.base.errors import SettingsError, counted, first_of
+from xval.commands import _live_predictions as live
 from xval.commands import _model_arguments as arguments
 from xval.report.text_tables import print_table, read_output, write_table
 
@@ -30,7 +34,8 @@ _NO_ANSWER = "no answer"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     arguments.add_model(parser)
-    arguments.add_audio(parser)
+    arguments.add_audio(parser, is_needed=False)
+    live.add_arguments(parser)
     arguments.add_pieces(parser)
     arguments.add_items(parser)
     parser.add_argument(
@@ -53,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Predict, and print or write the table; return 1 when a file could not be read."""
     output = read_output(options.output)
+    if live.is_live(options, output):
+        return live.run(options, output, keep_top)
     console = make_console()
     messages = make_console(is_error=True) if output.is_printed else console
     model = arguments.load(options, messages)

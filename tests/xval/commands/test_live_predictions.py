@@ -1,0 +1,246 @@
+"""predict --follow and --microphone: what comes while the command runs."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from argparse import Namespace
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xval import load_model
+from xval.commands._live_predictions import follow
+from xval.report.growing_csv import GrowingCsv
+from xval.reuse.inference.arrivals import Arrivals
+
+RATE_HZ = 8000
+
+
+@pytest.fixture(scope="module")
+def fold(save_untrained):
+    return save_untrained.save()
+
+
+@pytest.fixture(scope="module")
+def model(fold):
+    return load_model(fold)
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    return folder
+
+
+class Recorder:
+    """The time that passes for `follow`: a step of it every second, then Ctrl-C."""
+
+    def __init__(self, *steps):
+        self.now_s, self.steps = 0.0, list(steps)
+
+    def clock(self):
+        return self.now_s
+
+    def sleep(self, _):
+        if not self.steps:
+            raise KeyboardInterrupt
+        self.steps.pop(0)()
+        self.now_s += 1.0
+
+
+def wait():
+    pass
+
+
+@pytest.fixture
+def followed(model, recordings, tmp_path, capsys):
+    """Return a function that follows while a recorder takes some steps; it gives the exit code, the rows and the messages."""
+    from preprocessing.console import make_console
+
+    path = tmp_path / "rows.csv"
+
+    def run(*steps):
+        rows, time_passes = GrowingCsv(path), Recorder(*steps)
+        options = Namespace(follow=recordings, segments=False, examples=False, every=None, coverage=None)
+        code = follow(
+            Arrivals(recordings, rows.answered), options, model, rows.append, make_console(is_error=True),
+            clock=time_passes.clock, sleep=time_passes.sleep,
+        )  # fmt: skip
+        return code, pd.read_csv(path) if path.exists() else None, " ".join(capsys.readouterr().err.split())
+
+    return run
+
+
+def test_files_are_answered_as_they_come_with_the_answers_of_predict(followed, recordings, save_untrained, model):
+    def put(name):
+        (recordings / name).parent.mkdir(exist_ok=True)
+        shutil.copy(save_untrained.audio / "0_0.wav", recordings / name)
+
+    code, rows, said = followed(lambda: put("a.wav"), wait, wait, lambda: put("night/b.wav"), wait, wait, wait)
+
+    assert code == 0
+    assert rows["path"].tolist() == [str(recordings / "a.wav"), str(recordings / "night" / "b.wav")]
+    wanted = model.predict([recordings / "a.wav", recordings / "night" / "b.wav"])
+    pd.testing.assert_frame_equal(rows, wanted, check_dtype=False, rtol=1e-5)
+    assert "Stopped: 2 files answered." in said
+
+
+def test_a_file_that_grows_is_not_read_and_one_renamed_into_place_is(followed, recordings, save_untrained):
+    content = (save_untrained.audio / "0_0.wav").read_bytes()
+
+    def grow():
+        with (recordings / "growing.wav").open("ab") as file:
+            file.write(content[: len(content) // 8])
+
+    def begin():
+        (recordings / ".whole.wav").write_bytes(content)
+        (recordings / "whole.part").write_bytes(content)
+        (recordings / "empty.wav").touch()
+
+    def rename():
+        os.utime(recordings / "whole.part", (0, 0))
+        (recordings / "whole.part").rename(recordings / "whole.wav")
+
+    code, rows, said = followed(begin, grow, rename, *[grow] * 4)
+
+    assert code == 0
+    assert rows["path"].tolist() == [str(recordings / "whole.wav")]
+    assert "Stopped: 1 file answered, 2 files not read yet." in said
+
+
+def test_a_damaged_file_costs_a_line_and_nothing_else(followed, recordings, save_untrained):
+    (recordings / "broken.wav").write_bytes(b"RIFF....")
+    shutil.copy(save_untrained.audio / "0_0.wav", recordings / "fine.wav")
+
+    code, rows, said = followed(wait, wait, wait, wait, wait)
+
+    assert code == 1
+    assert rows["path"].tolist() == [str(recordings / "fine.wav")]
+    assert said.count("broken.wav") == 1
+    assert "Stopped: 1 file answered, 1 could not be read." in said
+
+
+def test_a_second_run_goes_on_and_answers_nothing_again(followed, recordings, save_untrained, tmp_path):
+    for name in ("=a.wav", "b.wav"):
+        shutil.copy(save_untrained.audio / "0_0.wav", recordings / name)
+    _, first, _ = followed(wait, wait, wait)
+    shutil.copy(save_untrained.audio / "0_1.wav", recordings / "c.wav")
+
+    _, second, said = followed(wait, wait, wait)
+
+    pd.testing.assert_frame_equal(second.iloc[: len(first)], first)
+    assert second["path"].tolist()[len(first) :] == [str(recordings / "c.wav")]
+    assert "Stopped: 1 file answered." in said
+
+    (tmp_path / "rows.csv").write_bytes((tmp_path / "rows.csv").read_bytes()[:-7])  # the disk was full
+    _, third, _ = followed(wait, wait, wait)
+    assert sorted(third["path"]) == sorted(second["path"])
+
+
+def test_rows_of_another_model_do_not_go_into_the_same_file(tmp_path):
+    GrowingCsv(tmp_path / "rows.csv").append(pd.DataFrame({"path": ["a.wav"], "probability_low": [0.5]}))
+
+    with pytest.raises(Exception, match="its columns are path, probability_low, and the rows have path, x"):
+        GrowingCsv(tmp_path / "rows.csv").append(pd.DataFrame({"path": ["b.wav"], "x": [0.5]}))
+
+
+def test_a_file_that_is_no_table_of_predictions_is_left_alone(command, fold, recordings, tmp_path):
+    (tmp_path / "notes.csv").write_text("my notes")
+
+    ended = command("predict", fold, "--follow", recordings, "--output", tmp_path / "notes.csv")
+
+    assert ended.code == 2
+    assert "notes.csv: the file has no predictions, whose first column is path" in " ".join(ended.err.split())
+    assert (tmp_path / "notes.csv").read_text() == "my notes"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "AUDIO is missing: name audio files or folders, or give --follow FOLDER or --microphone."),
+        (("--follow", "nowhere"), "--follow nowhere: there is no such folder."),
+        (("a.wav", "--follow", "."), "--follow: goes without AUDIO"),
+        (("--follow", ".", "--microphone"), "--follow without --microphone"),
+        (("--follow", ".", "--output", "xlsx"), "--follow: writes csv rows as they come; received --output predictions.xlsx."),
+        (("--follow", ".", "--seconds", "3"), "--seconds: goes with --microphone."),
+        (("--microphone", "--segments"), "--microphone: a row is a window"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(command, fold, arguments, message):
+    ended = command("predict", fold, *arguments)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert message in " ".join(ended.err.split())
+
+
+def test_each_window_of_the_microphone_gets_a_row(command, fold, model, monkeypatch):
+    class Microphone:
+        rate_hz, n_lost = 2 * RATE_HZ, 0
+
+        def windows(self, length_s, step_s, seconds):
+            assert (length_s, step_s, seconds) == (model.description.example_s, model.description.example_s, 3)
+            yield from ((start_s, window) for start_s, window in zip((0.0, length_s), samples, strict=True))
+
+    samples = np.random.default_rng(0).normal(0, 0.1, (2, round(model.description.example_s * 2 * RATE_HZ)))
+    monkeypatch.setattr("xval.reuse.inference.microphone.Microphone", Microphone)
+
+    ended = command("predict", fold, "--microphone", "--seconds", 3)
+
+    assert ended.code == 0, ended.err
+    rows = pd.read_csv(StringIO(ended.out))
+    wanted = model.predict(list(samples), sample_rate_hz=2 * RATE_HZ)
+    assert rows["path"].tolist() == ["microphone"] * 2
+    assert rows["start_s"].tolist() == pytest.approx([0, model.description.example_s])
+    assert rows["probability_low"].to_numpy() == pytest.approx(wanted["probability_low"].to_numpy(), rel=1e-4)
+    assert "Stopped: 2 windows answered." in ended.err
+
+
+def test_less_than_a_window_is_refused(command, fold, monkeypatch):
+    monkeypatch.setattr("xval.reuse.inference.microphone.Microphone", lambda: None)
+
+    ended = command("predict", fold, "--microphone", "--seconds", 0.01)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "--seconds 0.01: shorter than a window" in ended.err
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_command_with_its_rows_and_a_count(fold, recordings, save_untrained):
+    arguments = [sys.executable, "-m", "xval", "predict", str(fold), "--follow", str(recordings)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "Following" in process.stderr.readline()
+    shutil.copy(save_untrained.audio / "0_0.wav", recordings / "a.wav")
+
+    assert process.stdout.readline().startswith("path,")
+    assert process.stdout.readline().startswith(str(recordings / "a.wav"))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (0, "")
+    assert "Stopped: 1 file answered." in err
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_ten_thousand_files(followed, recordings, save_untrained):
+    source = save_untrained.audio / "0_0.wav"
+    sizes_mb = []
+
+    def resident_mb():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def put(first):
+        sizes_mb.append(resident_mb())
+        for number in range(first, first + 1000):
+            os.link(source, recordings / f"{number:05}.wav")
+
+    steps = [step for first in range(0, 10_000, 1000) for step in (lambda first=first: put(first), wait, wait)]
+    code, rows, _ = followed(*steps, wait, wait)
+
+    assert (code, len(rows), rows["path"].nunique()) == (0, 10_000, 10_000)
+    assert resident_mb() - sizes_mb[2] < 20

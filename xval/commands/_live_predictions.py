@@ -1,0 +1,162 @@
+"""Predictions of what comes while the command runs: files in a folder, or windows of a microphone.
+
+Comes in: parsed arguments of predict. Goes out: csv rows, until Ctrl-C.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.console import EXIT_FAILED, make_console
+from preprocessing.options.argument_parser import number_reader
+from xval.base.errors import SettingsError, counted
+from xval.commands import _model_arguments as arguments
+from xval.report.growing_csv import GrowingCsv
+from xval.report.text_tables import Output
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from xval.reuse.inference import SavedModel
+    from xval.reuse.inference.arrivals import Arrivals
+    from xval.reuse.inference.microphone import Microphone
+
+Top = Callable[["pd.DataFrame", "SavedModel", int | None], "pd.DataFrame"]
+"""Leaves the most probable classes of a table."""
+
+_BATCH = 32  # files of a backlog that are answered together
+_POLL_S = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is heard in the place of AUDIO."""
+    parser.add_argument(
+        "--follow", type=Path, metavar="FOLDER", help="a csv row for each audio file that comes into FOLDER, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--microphone", action="store_true", help="a csv row for each window of what the microphone hears, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--seconds", type=number_reader("--seconds"), metavar="S", help="how long --microphone listens (default: until Ctrl-C)"
+    )
+
+
+def is_live(options: argparse.Namespace, output: Output) -> bool:
+    """Return whether audio is heard as it comes; refuse arguments that do not go together."""
+    name = "--follow" if options.follow else "--microphone"
+    if options.seconds is not None and not options.microphone:
+        raise SettingsError("--seconds: goes with --microphone.")
+    if not options.follow and not options.microphone:
+        if not options.audio:
+            raise SettingsError("AUDIO is missing: name audio files or folders, or give --follow FOLDER or --microphone.")
+        return False
+    if options.audio or (options.follow and options.microphone):
+        raise SettingsError(f"{name}: goes without AUDIO, and --follow without --microphone.")
+    if output.kind not in (None, "csv"):
+        raise SettingsError(f"{name}: writes csv rows as they come; received --output {output.path or output.kind}.")
+    if options.item_pattern != "none":
+        raise SettingsError(f"{name}: answers file by file, so --item-pattern does nothing; leave it away.")
+    if options.microphone and (options.segments or options.examples):
+        raise SettingsError("--microphone: a row is a window; --every S says when the next one begins.")
+    return True
+
+
+def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
+    """Answer until Ctrl-C; return 1 when a file could not be read."""
+    from xval.reuse.inference.arrivals import Arrivals
+    from xval.reuse.inference.microphone import Microphone
+
+    messages = make_console(is_error=True)
+    rows = GrowingCsv(output.path)
+    heard = Arrivals(options.follow, rows.answered) if options.follow else Microphone()
+    model = arguments.load(options, messages)
+    described = model.description
+    if described.scaled_by_item or described.is_custom:
+        why = (
+            "scales each speaker by all its clips (normalization = per_item)" if described.scaled_by_item else "reads no audio"
+        )
+        raise SettingsError(f"{options.model}: this model {why}, so it cannot answer what comes one after the other.")
+
+    def write(table: "pd.DataFrame") -> None:
+        rows.append(table if options.top is None else keep_top(table, model, options.top))
+
+    if isinstance(heard, Arrivals):
+        return follow(heard, options, model, write, messages)
+    return _listen(heard, options, model, write, messages)
+
+
+def follow(
+    arrivals: "Arrivals",
+    options: argparse.Namespace,
+    model: "SavedModel",
+    write: Callable[["pd.DataFrame"], None],
+    messages: "Console",
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Answer the files that come, and return the exit code after Ctrl-C; `clock` and `sleep` are the time that passes."""
+    from xval.reuse.inference.arrivals import SETTLE_S
+
+    per, n_answered, n_left_out = arguments.pieces_of(options), 0, 0
+    messages.print(
+        f"Following {options.follow}: a file is read when it has not changed for {SETTLE_S:g} s. Ctrl-C ends.", markup=False
+    )
+    try:
+        while True:
+            for batch in _batches(arrivals.ready(clock())):
+                table = model.predict(
+                    batch, per=per, every_s=options.every, skip_unreadable=True, coverage=options.coverage
+                )
+                left_out = table.attrs["left_out"]
+                n_answered, n_left_out = n_answered + len(batch) - len(left_out), n_left_out + len(left_out)
+                write(table)
+                for _, path, reason in left_out:
+                    messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}", markup=False)
+            sleep(_POLL_S)
+    except KeyboardInterrupt:
+        unread = f", {n_left_out} could not be read" if n_left_out else ""
+        waiting = f", {counted(arrivals.n_waiting, 'file')} not read yet" if arrivals.n_waiting else ""
+        messages.print(f"Stopped: {counted(n_answered, 'file')} answered{unread}{waiting}.")
+        return EXIT_FAILED if n_left_out else 0
+
+
+def _batches(paths: list[Path]) -> Iterator[list[Path]]:
+    return (paths[first : first + _BATCH] for first in range(0, len(paths), _BATCH))
+
+
+def _listen(
+    microphone: "Microphone",
+    options: argparse.Namespace,
+    model: "SavedModel",
+    write: Callable[["pd.DataFrame"], None],
+    messages: "Console",
+) -> int:
+    """Answer the windows that a microphone hears, each as long as the examples that trained the model."""
+    length_s = model.description.example_s or 0.0
+    if options.seconds is not None and options.seconds < length_s:
+        raise SettingsError(
+            f"--seconds {options.seconds:g}: shorter than a window, which the model trained on, of {length_s:.3g} s."
+        )
+    step_s = length_s if options.every is None else options.every
+    if not step_s > 0:
+        raise SettingsError(f"--every {step_s:g}: expected a time above 0 s.")
+    messages.print(f"Listening, in windows of {length_s:.3g} s. Ctrl-C ends.")
+    n_answered = 0
+    try:
+        for start_s, samples in microphone.windows(length_s, step_s, options.seconds):
+            table = model.predict([samples], sample_rate_hz=microphone.rate_hz, coverage=options.coverage)
+            table["path"] = "microphone"
+            table[["start_s", "end_s"]] += start_s
+            write(table)
+            n_answered += 1
+    except KeyboardInterrupt:
+        pass
+    lost = f" Samples were lost {counted(microphone.n_lost, 'time')}: the model is too slow for this computer." * bool(
+        microphone.n_lost
+    )
+    messages.print(f"Stopped: {counted(n_answered, 'window')} answered.{lost}")
+    return 0

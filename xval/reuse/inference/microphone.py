@@ -1,0 +1,88 @@
+"""What a microphone hears, in windows, by the package sounddevice.
+
+Comes in: lengths. Goes out: samples, as they come.
+"""
+
+import queue
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import SettingsError
+from xval.reuse.inference.inputs import cut_stream
+
+_PATIENCE_S = 10.0  # until a microphone that gives nothing is given up
+_WAIT_S = 0.2  # so that Ctrl-C is heard, also where a queue waits without it
+
+
+class Microphone:
+    """The default input device.
+
+    Attributes:
+        rate_hz: Its own rate; the model takes the samples from there.
+        n_lost: How often samples were lost, since the computer was too slow.
+
+    Raises:
+        SettingsError: The package or its library is not installed, or there is no input device.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import sounddevice
+        except ImportError as error:
+            raise SettingsError("--microphone: needs the package sounddevice: pip install sounddevice") from error
+        except OSError as error:  # as it says it on Linux, where the library is not in the package
+            raise SettingsError(f"--microphone: sounddevice lacks its library ({error}): apt install libportaudio2") from error
+        self._package: Any = sounddevice
+        try:
+            device = sounddevice.query_devices(kind="input")
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise SettingsError(
+                f"--microphone: there is no input device ({error}). python -m sounddevice lists the devices of this machine."
+            ) from error
+        self.rate_hz, self.n_lost = round(device["default_samplerate"]), 0
+
+    def windows(self, length_s: float, step_s: float, seconds: float | None) -> Iterator[tuple[float, NDArray[np.float32]]]:
+        """Yield the begin (s) and the samples, float32 (n_samples,), of each window, all of one length.
+
+        Args:
+            length_s: Of a window.
+            step_s: From the begin of a window to that of the next.
+            seconds: How long to listen; None: without end.
+
+        Raises:
+            SettingsError: The device refuses, or gives nothing any more.
+        """
+        length, step = max(1, round(length_s * self.rate_hz)), max(1, round(step_s * self.rate_hz))
+        n_samples = None if seconds is None else round(seconds * self.rate_hz)
+        for first, samples in cut_stream(self._blocks(n_samples), length, step, moved_back=False):
+            if samples.size == length:
+                yield first / self.rate_hz, samples
+
+    def _blocks(self, n_samples: int | None) -> Iterator[NDArray[np.float32]]:
+        blocks: queue.SimpleQueue[NDArray[np.float32]] = queue.SimpleQueue()
+
+        def take(samples: NDArray[np.float32], _n_frames: int, _time: object, status: Any) -> None:
+            self.n_lost += bool(status and status.input_overflow)
+            blocks.put(samples[:, 0].copy())
+
+        try:
+            with self._package.InputStream(samplerate=self.rate_hz, channels=1, dtype="float32", callback=take):
+                heard, since_s = 0, time.monotonic()
+                while n_samples is None or heard < n_samples:
+                    try:
+                        block = blocks.get(timeout=_WAIT_S)
+                    except queue.Empty:
+                        if time.monotonic() - since_s > _PATIENCE_S:
+                            raise SettingsError(
+                                f"--microphone: the device has given nothing for {_PATIENCE_S:g} s. Is it still connected?"
+                            ) from None
+                        continue
+                    block = block if n_samples is None else block[: n_samples - heard]
+                    heard, since_s = heard + block.size, time.monotonic()
+                    yield block
+        except self._package.PortAudioError as error:
+            raise SettingsError(f"--microphone: the input device refuses ({error}).") from error
