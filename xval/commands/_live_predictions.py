@@ -108,9 +108,7 @@ def follow(
     try:
         while True:
             for batch in _batches(arrivals.ready(clock())):
-                table = model.predict(
-                    batch, per=per, every_s=options.every, skip_unreadable=True, coverage=options.coverage
-                )
+                table = model.predict(batch, per=per, every_s=options.every, skip_unreadable=True, coverage=options.coverage)
                 left_out = table.attrs["left_out"]
                 n_answered, n_left_out = n_answered + len(batch) - len(left_out), n_left_out + len(left_out)
                 write(table)
