@@ -216,13 +216,13 @@ def test_the_same_figures_on_any_executor_streamed_or_not_and_in_any_folder(proj
 CNN = {"architecture": "cnn_small", "n_filters": (4, 8)}
 
 
-# TensorFlow goes this way in most tests; JAX compiles convolutions for seconds, which architectures/test_contract.py has.
+# TensorFlow goes this way in most tests, JAX in those of test_resilience.py; what JAX saves is loaded in architectures/.
 @pytest.mark.parametrize(
     ("backend", "network"),
     [
         pytest.param("tensorflow", CNN, marks=pytest.mark.slow),
         ("torch", CNN),
-        ("jax", {"architecture": "mlp"}),
+        pytest.param("jax", {"architecture": "mlp"}, marks=pytest.mark.slow),
         pytest.param("jax", CNN, marks=pytest.mark.slow),
     ],
 )

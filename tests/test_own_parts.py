@@ -60,11 +60,11 @@ def upside_down(targets, predictions):
 """
 
 
-def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own_package):
+def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own_package, in_process):
     loaded = {"architecture": "own_package.network.loaded"}
-    project.write_script(OWN, OBJECTS, loaded, num_epochs=3, num_folds=2, learning_rate=0.04, backend="jax")
+    project.write_script(OWN, OBJECTS, loaded, num_epochs=3, num_folds=2, learning_rate=0.04)
 
-    ended = project.run("--workers", "1", "--folds", "1", "--details")
+    ended = project.run("--folds", "1", "--details")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     record = project.records()[1, 1]
@@ -104,7 +104,7 @@ def test_a_network_that_ends_in_softmax_is_trained_as_the_one_that_does_not(proj
     assert pd.read_parquet(predictions[0]).equals(pd.read_parquet(predictions[1]))
 
 
-def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(project, own_package):
+def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(project, own_package, in_process):
     (own_package / "ends.py").write_text(ENDS)
     (own_package / "unready.py").write_text("raise RuntimeError('not ready')\n\ndef loss(y_true, y_pred): pass\n")
     wrong = {
@@ -121,7 +121,7 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
         },
         "monitor 'val_top_5_accuracy' needs 6 classes or more; the corpus has 3": {"monitor": "val_top_5_accuracy"},
     }
-    project.write_script(*wrong.values(), architecture="mlp", workers=1, backend="jax")
+    project.write_script(*wrong.values(), architecture="mlp")
 
     ended = project.run()
 

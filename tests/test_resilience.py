@@ -65,7 +65,7 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     networks = ({"architecture": "mlp", "seed": seed} for seed in (1, 2))
-    project.write_script(*networks, num_folds=2, num_epochs=25, early_stopping=False, workers=2, backend="jax")
+    project.write_script(*networks, num_folds=2, num_epochs=25, early_stopping=False, backend="jax")
     running = project.start()
     printed = ""
     for line in running.stdout:
@@ -80,7 +80,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
     assert not project.leftovers()
     stamps = {job: project.stamp(job) for job in project.records()}
     assert 1 <= len(stamps) < 4
-    ended = project.run("--workers", "1")
+    ended = project.run("--executor", "inline")
     assert ended.returncode == 0, ended.stderr
     assert len(project.records()) == 4
     assert {job: project.stamp(job) for job in stamps} == stamps

@@ -21,6 +21,7 @@ KINDS = {
     "front end, windows": {**CNN, **FRONT_END, "example_length_s": 0.1, "clip_average": "logits"},
     "front end, clips of any length": {**CNN, **FRONT_END, "crop_s": 0.15},
 }
+IN_EVERY_RUN = ("trimmed and padded", "front end, windows", "front end, clips of any length")
 OTHER_BACKENDS = ("torch", "jax")  # TensorFlow, in this process, has all kinds
 
 
@@ -37,10 +38,11 @@ def assert_no_difference(found):
 
 
 @pytest.mark.usefixtures("in_process", "eagerly")
-def test_a_moved_model_says_what_was_stored(tones, differences):
+@pytest.mark.parametrize("kinds", [IN_EVERY_RUN, pytest.param(tuple(KINDS), marks=pytest.mark.slow)], ids=len)
+def test_a_moved_model_says_what_was_stored(kinds, tones, differences):
     tones.prepare("toy.csv")
 
-    for fold in train(tones, *KINDS.values()):
+    for fold in train(tones, *(KINDS[kind] for kind in kinds)):
         assert_no_difference(differences(fold, tones.folder / "data"))
 
 

@@ -1,8 +1,6 @@
 """One compiled model for all folds of an instance: results as from a fresh process, and no reuse where that is not sure."""
 
-import json
 import sys
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import keras
@@ -25,18 +23,6 @@ class OwnLayer(keras.layers.Layer):
         return inputs
 
 
-@pytest.fixture
-def run_jobs(run_on):
-    """Return a function that runs jobs one after the other in a process of their own, and returns what each left."""
-    probe, root = Path(__file__).with_name("warm_model_probe.py"), Path(__file__).parents[3]
-
-    def run_jobs(backend, folder, *jobs):
-        folder.mkdir(exist_ok=True)
-        return json.loads(run_on(backend, probe, folder, *jobs, path=[root]).splitlines()[-1])
-
-    return run_jobs
-
-
 @pytest.mark.parametrize(
     ("backend", "instances"),
     [
@@ -47,11 +33,11 @@ def run_jobs(run_on):
         pytest.param("jax", (1, 2), marks=pytest.mark.slow),
     ],
 )
-def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_another(backend, instances, tmp_path, run_jobs):
-    warm = run_jobs(backend, tmp_path / "warm", *(f"{number}:{fold}" for number in instances for fold in (1, 2)))
+def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_another(backend, instances, run_jobs):
+    warm = run_jobs(backend, *(f"{number}:{fold}" for number in instances for fold in (1, 2)))
 
     for number in instances:
-        fresh = run_jobs(backend, tmp_path / f"fresh_{number}", f"{number}:2")
+        fresh = run_jobs(backend, f"{number}:2")
         found, wanted = warm[f"{number}:2"], fresh[f"{number}:2"]
         assert (found.pop("warm"), wanted.pop("warm")) == (True, False)
         assert found["status"] == "done", found["error"]
@@ -61,8 +47,8 @@ def test_a_fold_has_the_same_result_bit_for_bit_in_a_process_that_has_trained_an
         assert found["moved"] == ([False, False, True] if number == 1 else [True] * len(found["moved"]))
 
 
-def test_a_job_that_fails_leaves_no_model_behind(tmp_path, run_jobs):
-    left = run_jobs("tensorflow", tmp_path, "5:1", "5:2", "1:1", "1:3")
+def test_a_job_that_fails_leaves_no_model_behind(run_jobs):
+    left = run_jobs("tensorflow", "5:1", "5:2", "1:1", "1:3")
 
     assert [(found["status"], found["warm"]) for found in left.values()] == [
         ("failed", False), ("failed", False), ("done", False), ("done", True),

@@ -1,27 +1,11 @@
 """Whole epochs from examples that a device holds, with a CPU in the place of the GPU: the figures of the host's batches."""
 
 import csv
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 SLOW = pytest.mark.slow
-
-
-@pytest.fixture
-def run_jobs(run_on, tmp_path):
-    """Return a function that runs jobs of warm_model_probe.py, on a device or not, and returns what they left."""
-    probe, root = Path(__file__).with_name("warm_model_probe.py"), Path(__file__).parents[3]
-
-    def run_jobs(backend, jobs, *where):
-        folder = tmp_path / "-".join(["left", *where])
-        folder.mkdir()
-        printed = run_on(backend, probe, folder, *where, *jobs, path=[root])
-        return json.loads(printed.splitlines()[-1])
-
-    return run_jobs
 
 
 # 2: two folds, which share a compiled model; 3: mixed, masked, with noise; 4: weighted; 6: crops of waveforms, mixed
@@ -36,7 +20,7 @@ def run_jobs(run_on, tmp_path):
     ],
 )
 def test_epochs_on_the_device_have_the_figures_of_the_hosts_batches(backend, jobs, run_jobs):
-    on_device, on_host = run_jobs(backend, jobs, "on_device"), run_jobs(backend, jobs)
+    on_device, on_host = run_jobs(backend, "on_device", *jobs), run_jobs(backend, *jobs)
 
     for name, wanted in on_host.items():
         found = on_device[name]

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.embeddings.examples import Pieces, cut_pieces
 from xval.base.errors import SettingsError
 
+PROJECT_ROOT = Path(__file__).parents[4]
 FAMILIES = ("wav2vec2", "wav2vec2 with stable norm", "hubert", "wavlm", "data2vec", "whisper", "ast", "clap")
 LENGTHS = (9000, 12000, 9000, 4500)
 
@@ -275,7 +274,9 @@ def test_the_layout_of_the_hubs_cache_is_the_folder_itself(
         identify(settings(f"transformers:{snapshot}"))
 
 
-def test_the_library_opens_no_file_of_the_folder_that_does_not_count(saved: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_library_opens_no_file_of_the_folder_that_does_not_count(
+    saved: Callable[..., Any], tmp_path: Path, run_on: Callable[..., str]
+) -> None:
     folder = tmp_path / "model"
     shutil.copytree(saved("wav2vec2")[0], folder)
     for name in ("chat_template.jinja", "vocab.txt", "modeling_own.py", "pytorch_model.bin", "README.md"):
@@ -283,7 +284,7 @@ def test_the_library_opens_no_file_of_the_folder_that_does_not_count(saved: Call
     config = json.loads((folder / "config.json").read_text())
     own = {"AutoModel": "modeling_own.Own", "AutoConfig": "modeling_own.Own"}
     (folder / "config.json").write_text(json.dumps(config | {"auto_map": own}))
-    code = (
+    (tmp_path / "note.py").write_text(
         "import os, sys\n"
         "folder, opened = sys.argv[1], set()\n"
         "def note(event, arguments):\n"
@@ -294,7 +295,6 @@ def test_the_library_opens_no_file_of_the_folder_that_does_not_count(saved: Call
         "load(folder, is_pooled=True)\n"
         "print(*sorted(opened))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=300, check=True)
-    opened = done.stdout.split()
+    opened = run_on("torch", tmp_path / "note.py", folder, path=[PROJECT_ROOT]).split()
     assert "config.json" in opened
     assert {Path(name).suffix for name in opened} <= {".json", ".safetensors"}

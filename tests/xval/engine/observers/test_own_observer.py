@@ -41,10 +41,15 @@ class Lacking:
 
 
 @pytest.mark.parametrize("executor", ["inline", pytest.param("processes", marks=pytest.mark.slow)])
-def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job_by_name(project, executor):
+def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job_by_name(
+    project, executor, request, monkeypatch
+):
+    if executor == "inline":
+        request.getfixturevalue("in_process")
+        monkeypatch.syspath_prepend(project.folder)
     (project.folder / "own_watch.py").write_text(WATCH.format(folder=project.folder))
     own = {"architecture": "mlp", "n_units": (4,), "callbacks": "own_watch.Watch"}
-    project.write_script(own, num_folds=2, num_epochs=4, early_stopping=False, checkpoint_minutes=1e-9, backend="jax")
+    project.write_script(own, num_folds=2, num_epochs=4, early_stopping=False, checkpoint_minutes=1e-9)
 
     failed = project.run("--folds", "1", "--executor", executor)
     went_on = project.run("--folds", "1", "--executor", executor)
@@ -58,7 +63,7 @@ def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job
     assert place in failed.stdout
     assert went_on.returncode == 0, went_on.stdout + went_on.stderr
     lines = [json.loads(line) for line in (project.folder / "seen").read_text().splitlines()]
-    assert len({process for process, *_ in lines}) == 2
+    assert len({process for process, *_ in lines}) == {"inline": 1, "processes": 2}[executor]
     epochs = [["epoch", number, True] for number in range(1, 5)]
     note = ["note", "fold 1 goes on at epoch 3 of 4"]
     assert [what for _, *what in lines] == [
