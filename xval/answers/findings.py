@@ -14,7 +14,7 @@ from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import describe_nested
-from xval.answers.next_step import Margin, describe_next_step
+from xval.answers.next_step import Margin, describe_next_step, simplest_of
 from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
@@ -276,7 +276,7 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
         Margin(str(tie), margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items), figure)
         for tie, (low_end, margin, high_end) in ties.items()
     ]
-    simplest = f"the simplest of instances {name_numbers([best.number, *ties])}"
+    simplest = simplest_of(map(str, (best.number, *ties)))
     return Finding(
         Code.TIE,
         f"{name_instances([best.number], done)} has the {best_of}, but not by a margin that these {items_word(done)} can "

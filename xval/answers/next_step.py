@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from xval.answers.figure_text import decimals
 from xval.answers.item_words import items_word
+from xval.answers.names import name_numbers
 from xval.measures.statistics.planning import items_needed
 from xval.results.instance import InstanceResults
 from xval.settings.randomness import has_randomness
@@ -52,13 +53,24 @@ def settings_to_retrain(ways: Iterable[str]) -> str:
     return " or ".join(f"{way} = {_REPETITIONS}" for way in ways)
 
 
+def simplest_of(names: Iterable[str]) -> str:
+    """Return ``the simplest of instances 1-4``, of two ``the simpler of instances 1 and 3``."""
+    listed = list(names)
+    if not all(name.isdecimal() for name in listed):
+        return "the simplest instance"
+    numbers = sorted(map(int, listed))
+    if len(numbers) == 2:
+        return f"the simpler of instances {numbers[0]} and {numbers[1]}"
+    return f"the simplest of instances {name_numbers(numbers)}"
+
+
 def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceResults], simplest: str) -> str:
     """Return what would tell instances apart, in a sentence.
 
     Args:
         margins: At least one.
         instances: All that are compared, with finished folds.
-        simplest: What to take where nothing helps: ``the simplest instance``.
+        simplest: What to take where nothing helps; see `simplest_of`.
     """
     is_trained_once = all(instance.n_deals == instance.n_repeats == 1 for instance in instances)
     ways = ways_to_retrain(instances)

@@ -114,7 +114,7 @@ def test_the_next_step_of_a_tie_is_repetitions_where_they_are_cheap_and_else_mor
     assert lines_of(instances).next.startswith("Run three repetitions (fold_repeats = 3)")
     slow = [replace(one, jobs={key: {**record, "seconds": 1000.0} for key, record in one.jobs.items()}) for one in instances]
     assert lines_of(slow).next == (
-        "Take the simplest instance: even 18 more items would hardly show differences as small as these."
+        "Take the simpler of instances 1 and 2: even 18 more items would hardly show differences as small as these."
     )
     assert lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1)]).next.startswith("Report it: python -m xval report")
 
@@ -139,7 +139,9 @@ def test_what_draws_nothing_is_not_advised_to_train_with_other_seeds(make):
 
     assert step(architecture="svm").startswith("Run three repetitions (fold_repeats = 3)")
     assert step(fold_strategy="leave_one_out").startswith("Run three repetitions (repeats = 3)")
-    assert step(architecture="svm", fold_strategy="leave_one_out").startswith("Take the simplest instance: even 18 more items")
+    assert step(architecture="svm", fold_strategy="leave_one_out").startswith(
+        "Take the simpler of instances 1 and 2: even 18 more items"
+    )
 
 
 def test_estimators_at_chance_are_not_advised_to_train_longer(make):

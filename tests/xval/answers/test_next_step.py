@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from xval.answers.next_step import Margin, describe_next_step, ways_to_retrain
+from xval.answers.next_step import Margin, describe_next_step, simplest_of, ways_to_retrain
 
 SVM = {"architecture": "svm"}
 LEAVE_ONE_OUT = {"fold_strategy": "leave_one_out"}
@@ -63,3 +63,9 @@ def test_three_repetitions_come_first_where_they_are_cheap(make_instance, make_r
 
     assert step(10) == "Run three repetitions (fold_repeats = 3): what training again would change is unknown."
     assert step(10_000).startswith("Take the simplest instance")
+
+
+def test_what_to_take_is_named():
+    assert simplest_of(["4", "1", "2", "3"]) == "the simplest of instances 1-4"
+    assert simplest_of(["3", "1"]) == "the simpler of instances 1 and 3"
+    assert simplest_of(["1", "results/demo/experiment_2:1"]) == "the simplest instance"

@@ -22,7 +22,7 @@ from xval.answers.finding import capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
-from xval.answers.next_step import Margin, describe_next_step
+from xval.answers.next_step import Margin, describe_next_step, simplest_of
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
@@ -172,8 +172,8 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
         Margin(pair.instance, pair.difference, pair.n_items, partial(pair.planned, n_repeats=max(pair.n_repeats)))
         for pair in pairs
     ]
-    concerned = [chosen[name] for name in (comparison.baseline, *(pair.instance for pair in pairs))]
-    return describe_next_step(margins, concerned, "the simplest instance")
+    names = (comparison.baseline, *(pair.instance for pair in pairs))
+    return describe_next_step(margins, [chosen[name] for name in names], simplest_of(names))
 
 
 def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:
