@@ -60,7 +60,7 @@ class GrowingCsv:
             sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
             sys.stdout.flush()
         else:
-            with self._path.open("ab", buffering=0) as file:  # at once, so that a process that is killed leaves whole rows
+            with self._path.open("ab") as file:  # closed at once, so that a process that is killed leaves whole rows
                 file.write(text.encode(errors="surrogateescape"))
 
     def _go_on(self, path: Path) -> None:
