@@ -137,7 +137,8 @@ def _compare(
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(task, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
-    notes = [*describe_corrections(chosen), *(f"Instance {name}: {origin}." for name, origin in origins.items() if origin)]
+    notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
+    corrections = tuple(describe_corrections(chosen))
     comparisons = []
     for baseline in baselines:
         name, reason = (baseline, "as chosen") if baseline else _select(chosen, numbered, of_these=of_these)
@@ -156,10 +157,8 @@ def _compare(
             unsuited = [
                 f"±{ROPE:g} suits shares, which this metric is not: give the difference that you would ignore (--rope)."
             ]
-        step = _next_step(comparison, chosen)
-        comparisons.append(
-            replace(comparison, notes=(*notes, *comparison.notes, *unsuited), with_posterior=posterior, next_step=step)
-        )
+        step, limits = _next_step(comparison, chosen), (*notes, *comparison.notes, *unsuited)
+        comparisons.append(replace(comparison, notes=limits, corrections=corrections, with_posterior=posterior, next_step=step))
     return comparisons
 
 

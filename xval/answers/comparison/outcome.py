@@ -122,6 +122,7 @@ class Comparison:
         largest_difference: Between two values, by the bounds of the metric.
         next_step: What would tell apart those that are undecided; empty: all are decided.
         nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
+        corrections: How the labels that they were tested by differ, and what that does not show; empty: they do not.
         with_posterior: The probabilities of the Bayesian correlated t test were asked for.
     """
 
@@ -137,6 +138,7 @@ class Comparison:
     largest_difference: float = math.inf
     next_step: str = ""
     nested: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
     with_posterior: bool = False
 
     @property
@@ -163,7 +165,7 @@ class Comparison:
         shown = ["instance", "comment", "mean", "difference", "low", "high", "p_holm", "verdict"]
         table = self.table[shown].to_string(index=False, float_format="{:.3f}".format)
         first = f"{self.figure}, against instance {self.baseline} ({self.baseline_reason}):"
-        return "\n".join([first, table, *self.notes])
+        return "\n".join([first, table, *self.corrections, *self.notes])
 
     def _row(self, pair: Pair) -> dict[str, object]:
         (low, high), (low_alone, high_alone) = pair.interval, pair.test.interval()

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from xval.answers.comparison.outcome import THESE_MODELS, Comparison, Pair
+from xval.answers.comparison.sources import SOURCES
 from xval.answers.figure_text import ROUNDING, decimals
 from xval.answers.finding import capital
 from xval.answers.next_step import settings_to_retrain
@@ -15,25 +16,6 @@ from xval.measures.statistics.planning import LEVEL, WANTED_POWER
 from xval.settings.resolve import describe_numbers
 
 HEADER = ("instance", "name", "mean", "difference [95 %]", "p Holm", "verdict")
-SOURCES = {
-    "Benavoli et al., 2017": "Benavoli, A., Corani, G., Demsar, J. & Zaffalon, M. (2017). Time for a change: a tutorial for "
-    "comparing multiple classifiers through Bayesian analysis. Journal of Machine Learning Research 18(77).",
-    "Efron & Stein, 1981": "Efron, B. & Stein, C. (1981). The jackknife estimate of variance. The Annals of Statistics 9(3), "
-    "586-596.",
-    "Holm, 1979": "Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
-    "Statistics 6, 65-70.",
-    "Nadeau & Bengio, 2003": "Nadeau, C. & Bengio, Y. (2003). Inference for the generalization error. Machine Learning 52, "
-    "239-281.",
-    "Satterthwaite, 1946": "Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance "
-    "components. Biometrics Bulletin 2(6), 110-114.",
-    "Schuirmann, 1987": "Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power "
-    "approach for assessing the equivalence of average bioavailability. Journal of Pharmacokinetics and "
-    "Biopharmaceutics 15, 657-680.",
-    "Strassburger & Bretz, 2008": "Strassburger, K. & Bretz, F. (2008). Compatible simultaneous lower confidence bounds for "
-    "the Holm procedure and other Bonferroni-based closed tests. Statistics in Medicine 27, 4914-4927.",
-    "Varma & Simon, 2006": "Varma, S. & Simon, R. (2006). Bias in error estimation when using cross-validation for model "
-    "selection. BMC Bioinformatics 7, 91.",
-}
 _POSTERIOR = "better / equal / worse"
 _PLANNED_REPEATS = 5
 _CLAIMS = {
@@ -85,6 +67,8 @@ def describe_baseline(comparison: Comparison) -> str:
 
 def describe_claims(comparison: Comparison) -> list[str]:
     """Return what may be said of the instances, a sentence for each verdict, and what it is of."""
+    if comparison.corrections:  # another truth is no merit of an instance
+        return ["You cannot claim that one is better: they were tested by different labels.", *comparison.corrections]
     lines = []
     for claim in dict.fromkeys(pair.claim for pair in comparison.pairs):
         pairs = [pair for pair in comparison.pairs if pair.claim == claim]
@@ -242,6 +226,7 @@ def describe_to_publish(comparison: Comparison) -> str:
     methods = describe_methods(comparison)
     results = [
         *comparison.nested,
+        *comparison.corrections,
         *(describe_result(comparison, pair) for pair in comparison.pairs),
         *describe_limits(comparison),
     ]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from xval.answers.comparison.choose import compare_instances
+from xval.answers.comparison.text import describe_claims, describe_to_publish
 from xval.base.errors import ResultsError
 from xval.results.folder import find_experiment
 from xval.results.open import open_results
@@ -36,18 +37,22 @@ def corrected(finished, tmp_path):
 def test_what_corrections_changed_is_said_with_a_warning(finished, corrected):
     comparison = compare_instances(finished.results, ["1", f"{corrected}:1"], baseline="1")
 
-    said = " ".join(comparison.notes)
+    said = " ".join([*comparison.corrections, *comparison.notes])
     assert f"{corrected} has the labels of /data/corrections.csv (SHA-256 abababababab) by ann: 2 labels changed" in said
     assert "Accuracy on 24 clips of both, 2 of them with another label, mean over items: instance 1 " in said
     assert "That favours this model and those like it" in said
     assert "different folds" not in said
+    assert describe_claims(comparison)[0].startswith(
+        "You cannot claim that one is better: they were tested by different labels"
+    )
+    assert comparison.corrections[-1] in describe_to_publish(comparison)
 
 
 def test_the_answers_are_the_same_and_the_labels_make_the_difference(finished, corrected):
     """The two instances are copies of one, so that both have the same two accuracies, which differ by two clips of 24."""
     comparison = compare_instances(finished.results, ["1", f"{corrected}:1"], baseline="1")
 
-    (told,) = [note for note in comparison.notes if note.startswith("Accuracy on")]
+    (told,) = [note for note in comparison.corrections if note.startswith("Accuracy on")]
     of_first, of_second = told.split("; instance ")
     before, after = (part.split(" by ")[0].split()[-1] for part in of_first.split(" and ", 1))
     assert of_second.split()[-3] == before
@@ -67,4 +72,4 @@ def test_another_corpus_is_refused_as_before(finished, corrected):
 def test_one_corpus_needs_no_word_of_corrections(finished):
     comparison = compare_instances(finished.results, ["1", "2"], baseline="1")
 
-    assert not [note for note in comparison.notes if "label" in note]
+    assert comparison.corrections == ()
