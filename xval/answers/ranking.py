@@ -207,6 +207,7 @@ def _shared_metric(instances: Sequence[InstanceResults]) -> str:
     task = instances[0].task
     names = names_of_loss(task)
     same_loss = all(instance.parameters.get(name) == first.get(name) for instance in instances for name in names)
+    same_loss &= len({instance.settings.calibration for instance in instances}) == 1  # it is fitted to the validation loss
     needs_same = metric in task.loss_metrics
     shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
     return metric if shared and direction(instances, metric) is not None else task.main_metrics[0]

@@ -153,6 +153,7 @@ def test_a_validation_loss_ranks_instances_with_one_loss(make_instance):
     [
         {"monitor": "val_accuracy"},
         {"monitor": "val_loss", "loss": "kl_divergence"},
+        {"monitor": "val_loss", "calibration": "temperature"},
         {"monitor": "val_loss", "example_length_s": 2.0},
     ],
 )
