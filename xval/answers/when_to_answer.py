@@ -2,10 +2,11 @@
 
 Comes in: an instance with its predictions.parquet files. Goes out: a `WhenToAnswer`.
 
-Validation speakers of all folds say how sure is sure, as of `xval.measures.conformal`; those that are tested are answered by
-it, each without its own validation clips of other folds. Of several deals or repeats the first that is whole counts.
+Validation speakers of all folds set the limits of the sets (`xval.measures.conformal`) of those that are tested, each without
+its own validation clips of other folds. Of several deals or repeats the first that is whole counts.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -62,7 +63,7 @@ class WhenToAnswer(NamedTuple):
 
     Attributes:
         items: The tested speakers.
-        n_speakers: Validation speakers that say how sure is sure, without the tested one.
+        n_speakers: Validation speakers that set the limits, without the tested one.
         n_classes: Of the corpus.
         sentence: The same in words.
     """
@@ -93,12 +94,14 @@ def when_to_answer(instance: InstanceResults) -> WhenToAnswer | None:
     validation, tested = (read_examples(instance.task, paths, class_names, averaging, side) for side in ("validation", "test"))
     if not all(are_probabilities(examples.predictions) for examples in (validation, tested)):
         return None
-    names = np.array(validation.names)[validation.items]
-    scores = SpeakerScores(score_clips(validation.targets, validation.predictions), names, np.zeros(len(names), np.int64))
-    n_speakers = min(scores.without(item).n_items for item in tested.names)
+    of_clips = score_clips(validation.targets, validation.predictions)
+    scores = SpeakerScores(of_clips, validation.items, np.zeros(len(of_clips), np.int64))
+    number_of = {name: number for number, name in enumerate(validation.names)}
+    others = [scores.without(number_of.get(name, -1)) for name in tested.names]
+    n_speakers = min(of_others.n_items for of_others in others)
     needed = {coverage: speakers_needed(coverage) for coverage in COVERAGES}
     sets = tuple(
-        SetsAt(coverage, least, _worth(coverage, scores, tested) if n_speakers >= least else None)
+        SetsAt(coverage, least, _worth(coverage, others, tested) if n_speakers >= least else None)
         for coverage, least in needed.items()
     )
     curve = risk_curve(tested.targets, tested.predictions, tested.items)
@@ -106,11 +109,11 @@ def when_to_answer(instance: InstanceResults) -> WhenToAnswer | None:
     return WhenToAnswer(tested.names, n_speakers, len(class_names), sets, curve, sentence)
 
 
-def _worth(coverage: float, scores: SpeakerScores, tested: TestedExamples) -> Worth:
+def _worth(coverage: float, others: Sequence[SpeakerScores], tested: TestedExamples) -> Worth:
     by_item = np.empty((len(tested.names), 4))
-    for number, (name, rows) in enumerate(zip(tested.names, tested.rows, strict=True)):
+    for number, (of_others, rows) in enumerate(zip(others, tested.rows, strict=True)):
         probabilities, targets = tested.predictions[rows], tested.targets[rows]
-        sets = prediction_sets(scores.without(name), probabilities[np.newaxis], coverage)
+        sets = prediction_sets(of_others, probabilities[np.newaxis], coverage)
         is_covered, is_one = sets[np.arange(len(rows)), targets], sets.sum(axis=1) == 1
         by_item[number] = [is_covered.mean(), sets.sum(axis=1).mean(), is_one.mean(), (is_one & ~is_covered).mean()]
     covered, size, answered, wrong = by_item.T

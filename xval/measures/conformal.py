@@ -98,7 +98,8 @@ def prediction_sets(scores: SpeakerScores, probabilities: NDArray[np.floating], 
     """Return for new clips which classes are in their sets, bool (n_clips, n_classes); the most probable one always is.
 
     The sets hold the true class of so many of the clips of new speakers, on average over speakers, or more, where these are as
-    the speakers of the scores are. With several models whose speakers differ they do by experience; proven is 2 coverage - 1.
+    the speakers of the scores are. With several models they do by experience; what is proven is weaker, about 2 coverage - 1
+    where each speaker has scores of one model (Barber et al. 2021).
 
     Args:
         scores: Of speakers that no model was fitted to; with fewer than `speakers_needed` the sets hold all classes.
