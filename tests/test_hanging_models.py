@@ -62,7 +62,7 @@ def test_a_signal_ends_a_program_whose_model_does_not_return(tmp_path, write_end
         children = psutil.Process(running.pid).children(recursive=True)
         assert len(children) >= n_processes - 1
         running.send_signal(number)
-        _, errors = running.communicate(timeout=60)
+        _, errors = running.communicate(timeout=200)
     finally:
         running.kill()
     assert running.returncode == 128 + number

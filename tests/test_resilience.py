@@ -73,7 +73,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
         if line.startswith("1/4"):
             break
     os.killpg(running.pid, signal.SIGINT)
-    printed += running.communicate(timeout=60)[0]
+    printed += running.communicate(timeout=200)[0]
 
     assert running.returncode == 130, printed
     assert "Interrupted" in printed
@@ -95,7 +95,7 @@ def test_a_signal_ends_a_run_as_ctrl_c_does(project, number, tell):
     running.stdout.readline()
     time.sleep(1)
     tell(running.pid, number)
-    printed = running.communicate(timeout=60)[0]
+    printed = running.communicate(timeout=200)[0]
 
     assert running.returncode == 128 + number, printed
     assert printed.splitlines()[-1] == "Interrupted. Finished work is kept; the same command continues from there."
@@ -119,7 +119,7 @@ def test_a_worker_and_a_run_that_are_ended_go_on_inside_the_fold(project):
     wait_for(lambda: set(project.workers_of(running.pid)) - {worker})
     wait_for_epoch(project, 100)
     running.send_signal(signal.SIGTERM)
-    printed = running.communicate(timeout=60)[0]
+    printed = running.communicate(timeout=200)[0]
     assert running.returncode == 128 + signal.SIGTERM, printed
     status = project.run_module("xval", "status", str(project.results)).stdout
     again = project.run("--folds", "1", "--workers", "1")
@@ -313,13 +313,8 @@ def test_killed_at_random_moments_nothing_finished_runs_again_and_the_figures_ar
 def test_a_worker_ends_when_its_executor_is_killed(project):
     project.write_script({"architecture": "mlp"}, num_epochs=5000, early_stopping=False, backend="jax")
     running = project.start("--workers", "1")
-    deadline = time.monotonic() + 60
-    while not project.workers_of(running.pid) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    (worker,) = project.workers_of(running.pid)
+    (worker,) = wait_for(lambda: project.workers_of(running.pid))
     os.kill(running.pid, signal.SIGKILL)
     running.communicate()
 
-    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not Path(f"/proc/{worker}").exists()
+    wait_for(lambda: not Path(f"/proc/{worker}").exists())

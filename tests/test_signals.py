@@ -59,11 +59,11 @@ def test_a_signal_ends_the_reading_of_audio_as_ctrl_c_does(audio, arguments, beg
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     request.addfinalizer(running.kill)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 200
     while not list(folder.glob(begun)) and running.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
     tell(running.pid, number)
-    _, errors = running.communicate(timeout=60)  # which every process that inherited the stream has closed then
+    _, errors = running.communicate(timeout=200)  # which every process that inherited the stream has closed then
 
     assert errors == "Interrupted. Nothing incomplete is left; run the same command again.\n"
     assert running.returncode == 128 + number

@@ -330,7 +330,7 @@ def command(hub: Hub, cache: Path, *words: str) -> "subprocess.Popen[str]":
 
 def test_the_command_asks_first_and_fetches_nothing_without_an_answer(hub: Hub, cache: Path) -> None:
     with command(hub, cache) as refused:
-        printed, errors = refused.communicate("n\n", timeout=60)
+        printed, errors = refused.communicate("n\n", timeout=200)
     assert "Apache-2.0" in printed
     assert "somebody/tiny" in printed
     assert "380 MB" in printed
@@ -339,7 +339,7 @@ def test_the_command_asks_first_and_fetches_nothing_without_an_answer(hub: Hub, 
     assert hub.requests == []
     assert left_in(cache) == []
     with command(hub, cache) as agreed:
-        printed, _ = agreed.communicate("y\n", timeout=60)
+        printed, _ = agreed.communicate("y\n", timeout=200)
     assert agreed.returncode == 0
     assert f"SHA-256    {hub.sha256} (as expected)" in printed
     assert (cache / "models--somebody--tiny" / "snapshots" / COMMIT / WEIGHTS).is_file()
@@ -348,9 +348,9 @@ def test_the_command_asks_first_and_fetches_nothing_without_an_answer(hub: Hub, 
 def test_ctrl_c_leaves_nothing(hub: Hub, cache: Path) -> None:
     hub.pause_s = 20.0
     with command(hub, cache, "--yes") as process:
-        assert hub.is_sending.wait(60)
+        assert hub.is_sending.wait(200)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=200)
     assert process.returncode == 130, errors
     assert left_in(cache) == []

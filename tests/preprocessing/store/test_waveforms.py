@@ -344,7 +344,7 @@ def test_two_runs_at_once_leave_whole_moments(store: FeatureStore) -> None:
     for run in runs:
         assert run.stdout is not None
         assert run.stdout.readline() == "ready\n"
-    answers = [run.communicate("\n", timeout=60)[0] for run in runs]
+    answers = [run.communicate("\n", timeout=200)[0] for run in runs]
 
     assert answers[0] == answers[1] != ""
     assert len(files_of(store)) == 1

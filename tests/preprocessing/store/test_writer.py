@@ -109,8 +109,8 @@ def test_two_processes_build_one_store_once(tmp_path: Path) -> None:
     assert first.stdout is not None
     assert first.stdout.readline() == "building\n"
     second = start_builder(tmp_path / "store", 2.0, 0.0)
-    assert first.communicate(timeout=60)[0] == "built\n"
-    assert second.communicate(timeout=60)[0] == "found\n"
+    assert first.communicate(timeout=200)[0] == "built\n"
+    assert second.communicate(timeout=200)[0] == "found\n"
     assert (open_store(tmp_path / "store").predictors("item") == 1.0).all()
     assert visible(tmp_path) == ["store"]
 

@@ -220,7 +220,7 @@ def test_ctrl_c_ends_the_command_with_its_rows_and_a_count(fold, recordings, sav
     assert process.stdout.readline().startswith("path,")
     assert process.stdout.readline().startswith(str(recordings / "a.wav"))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=200)
 
     assert (process.returncode, out) == (0, "")
     assert "Stopped: 1 file answered." in err

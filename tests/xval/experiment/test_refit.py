@@ -401,12 +401,12 @@ def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experime
     command = [sys.executable, "-m", "xval", "refit", str(experiment.path), "1", "--epochs", "50", "--gpu", "cpu"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
     request.addfinalizer(running.kill)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not leftovers(experiment) and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
 
     os.killpg(running.pid, signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    _, errors = running.communicate(timeout=200)
 
     assert running.returncode == 130, errors
     assert errors == "Interrupted. Finished work is kept; the same command continues from there.\n"

@@ -15,7 +15,7 @@ from xval.report.background_rebuild import BackgroundRebuild
 from xval.report.rebuild import is_page_stale, is_stale, rebuild, rebuild_if_stale
 from xval.results import folder as folder_module
 
-WAIT_S = 20
+WAIT_S = 120
 
 
 @pytest.fixture
