@@ -72,6 +72,25 @@ def test_new_clips_are_scaled_as_the_tested_speakers_were(run):
     assert SENTENCE in " ".join(said.stdout.split())
 
 
+@pytest.mark.usefixtures("in_process")
+def test_an_ensemble_hears_speakers_as_each_of_its_members_does(tones):
+    tones.prepare("toy.csv")
+    neighbours = {"architecture": "knn", "n_neighbors": (3,)}
+    tones.write_script({**neighbours, **SCALED}, {**neighbours, **SCALED, "time_parts": 2}, neighbours, **tones.settings)
+    for command in (tones.run(), tones.run_module("xval", "ensemble", str(tones.results), "1,2,3")):
+        assert command.returncode == 0, command.stdout + command.stderr
+
+    fold, clips, items, wanted = answers_of(tones, 901)
+    files = [tones.folder / "audio" / clip for clip in clips]
+    answers = load_model(fold).predict(files, items=items)["probability_low"]
+    assert answers.to_numpy() == pytest.approx(wanted, abs=1e-5)
+    said = tones.run_module("xval", "evaluate", str(fold), "toy", "--items", ",".join(sorted(set(items))))
+    assert said.returncode == 0, said.stderr
+    record = json.loads((fold / "record.json").read_text())
+    assert f"{record['metrics']['test']['balanced_accuracy']:.3f}" in said.stdout
+    assert SENTENCE in " ".join(said.stdout.split())
+
+
 @pytest.mark.usefixtures("in_process", "eagerly")
 def test_the_first_seconds_of_a_speaker_scale_its_other_clips_which_alone_are_tested(tones):
     tones.prepare("toy.csv")

@@ -165,6 +165,12 @@ class ModelDescription(BaseModel):
         return content
 
     @property
+    def scaled_vectors(self) -> tuple[tuple[str, ...], int] | None:
+        """Statistics and parts of the time of the vectors that are scaled by item behind its frames; None: frames alone are."""
+        about = self.combination
+        return (about.pooling, about.time_parts) if about and about.scales_pooled else None
+
+    @property
     def task(self) -> Task:
         """What the engine knows of its task."""
         return find_task(self.task_type, self.frames.label_form if self.frames else "multi_class")

@@ -34,6 +34,7 @@ _SHARED = (
     "clip_samples",
     "clip_average",
     "scaled_by_item",
+    "scaled_vectors",
     "enrolment_s",
     "is_custom",
     "frames",

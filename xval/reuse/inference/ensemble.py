@@ -58,6 +58,9 @@ class EnsembleModel(SavedModel):
         members = {place: member for group in groups for place, member in zip(group.places, group.model._members, strict=True)}
         super().__init__(path, note, tuple(members[place] for place in sorted(members)))
         self.description = descriptions[0]
+        if of_items := [member.description for member in self._members if member.description.scaled_by_item]:
+            scaled = {"scaled_by_item": True, "enrolment_s": of_items[0].enrolment_s}  # as their members hear speakers
+            self.description = descriptions[0].model_copy(update=scaled)
         self.thresholds = mean_thresholds(descriptions)
         self._groups, self._folds, self._of_clips = groups, folds, of_clips
         self._folders = [fold.folder for fold in folds]
@@ -129,7 +132,16 @@ def load_ensemble(path: Path, note: str, members: Sequence[Path]) -> EnsembleMod
 
 
 def _reads_same(one: ModelDescription, other: ModelDescription) -> bool:
-    names = ("feature_settings", "clip_samples", "example_s", "clip_average", "is_custom", "frames")
+    names = (
+        "feature_settings",
+        "clip_samples",
+        "example_s",
+        "clip_average",
+        "is_custom",
+        "frames",
+        "scaled_by_item",
+        "scaled_vectors",
+    )
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
