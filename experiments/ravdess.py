@@ -6,7 +6,7 @@ python -m xval ensemble results/ravdess/experiment_1 8,9,11
 
 The five folds are those of ResLSTM-SA (arXiv 2606.03359), whose figure, 0.623 balanced accuracy, had its settings chosen by the
 tested actors and its features scaled over all of them. Here tested actors choose nothing. docs/ravdess.md has what was
-measured. Instances 1 to 11 take seconds a fold, networks over frames (13 to 15) some seconds or more for each epoch.
+measured. Instances 1 to 12 take seconds a fold, networks over frames (13 to 16, 18) some seconds or more for each epoch.
 """
 
 from xval import Experiment
