@@ -5,14 +5,14 @@ Comes in: instances. Goes out: a `Headline`, three sentences of at most 25 words
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from xval.answers.chance_findings import item_known, not_above_chance, what_to_try
 from xval.answers.figure_text import Estimate, decimals, estimate, fixed
 from xval.answers.finding import capital
 from xval.answers.item_words import item_word, items_word
-from xval.answers.names import name_instances, names_of
+from xval.answers.names import name_instances
 from xval.answers.nested_selection import NestedInstance, bias_text, choose_nested, selection_bias
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
@@ -135,12 +135,7 @@ class _Answer:
         listed = sorted(numbers)
         if short:
             return f"instance{'s' * (len(listed) > 1)} {describe_numbers(listed)}"
-        if _MOST_NAMED < len(listed) <= _MOST_LISTED:
-            names = names_of(self.instances)
-            if not any("," in names[number] for number in listed):
-                *first, last = [names[number] for number in listed]
-                return f"{', '.join(first)} and {last} (instances {describe_numbers(listed)})"
-        return name_instances(listed, self.instances)
+        return name_instances(listed, self.instances, most=_MOST_LISTED)
 
     def name_others(self, numbers: Sequence[int], *, short: bool) -> str:
         """Return the same, of more than two ``any of the other 3 instances`` where these are all."""
@@ -151,11 +146,9 @@ class _Answer:
 def _found(answer: _Answer) -> str:
     selected, nested = answer.selected, answer.nested
     metric, where = answer.metric.replace("_", " "), f"new {'clips' if answer.is_random_split else items_word(answer.done)}"
-    own = estimate(selected, answer.side, answer.metric)
+    own, name = estimate(selected, answer.side, answer.metric), partial(answer.name, [selected.number])
     if own.value is None:
-        return _fitting(
-            lambda short: f"{answer.name([selected.number], short=short)} has no {metric} on {where}: it is undefined."
-        )
+        return _fitting(lambda short: f"{name(short=short)} has no {metric} on {where}: it is undefined.")
     chance = "" if own.chance is None else f"; chance {decimals(own.chance)}"
     if nested is not None:
         reached = estimate(nested, answer.side, answer.metric)
@@ -163,15 +156,11 @@ def _found(answer: _Answer) -> str:
         if bias is not None:
             alone = f"{fixed(own.value)} (bias {bias_text(bias)})"
             reached_by = f"{fixed(reached.value)} {metric} on {where}{_interval(reached)}"
-            choice = f"hoice among {nested.n_competing} instances"
-            first = f"Report {reached_by} (c{choice})" if answer.is_complete else f"C{choice}: {reached_by}"
-            return _fitting(lambda short: f"{first}{chance}; chosen: {answer.name([selected.number], short=short)}, {alone}.")
-    return _fitting(
-        lambda short: (
-            f"{answer.name([selected.number], short=short)} reaches {fixed(own.value)} {metric} on {where}"
-            f"{_interval(own)}{chance}."
-        )
-    )
+            choice = f"choice among {nested.n_competing} instances"
+            first = f"Report {reached_by} ({choice})" if answer.is_complete else f"{capital(choice)}: {reached_by}"
+            return _fitting(lambda short: f"{first}{chance}; chosen: {name(short=short)}, {alone}.")
+    value = f"{fixed(own.value)} {metric} on {where}{_interval(own)}{chance}"
+    return _fitting(lambda short: f"{name(short=short)} reaches {value}.")
 
 
 def _claim(answer: _Answer) -> str:

@@ -61,15 +61,19 @@ def names_of(instances: Iterable[_HasParameters]) -> dict[int, str]:
     return find_names({instance.number: instance.parameters for instance in instances})
 
 
-def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters]) -> str:
+def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters], *, most: int = 2) -> str:
     """Return ``SVM (instance 3)``, ``SVM (instance 3) and CNN (instance 4)``, or of more ``instances 3-5, 7``.
 
-    `instances` are all of the set, by which they are named.
+    `instances` are all of the set, by which they are named. Up to `most` are named, ``SVM, kNN and MLP (instances 3-5)``, where
+    no name has a comma.
     """
     listed = list(numbers)
+    names = names_of(instances) if len(listed) <= most else {}
     if len(listed) > 2:
-        return f"instances {name_numbers(listed)}"
-    names = names_of(instances)
+        if not names or any("," in names[number] for number in listed):
+            return f"instances {name_numbers(listed)}"
+        *first, last = [names[number] for number in listed]
+        return f"{', '.join(first)} and {last} (instances {name_numbers(listed)})"
     return " and ".join(f"{_short(names[number].removesuffix(f' #{number}'))} (instance {number})" for number in listed)
 
 
