@@ -150,8 +150,10 @@ def read_pilots(
 
 def _pilot_of(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:
     if not pair.test.components or pair.basis == "folds":
-        why = " ".join(pair.notes) or "Name another --metric."
-        raise ResultsError(f"{folder}: the variance over {plural_of(item)} of the difference is not known. {why}")
+        raise ResultsError(
+            f"{folder}: the variance over {plural_of(item)} of the difference is not known. {' '.join(pair.notes)} Name other "
+            "instances (--instance, --baseline) or another --metric."
+        )
     return Pilot(pair.test.components, pair.n_items, pair.n_runs, n_clips)
 
 

@@ -85,6 +85,15 @@ def test_one_instance_has_no_difference(make_results, tmp_path):
     assert pilots.metric == "accuracy"
 
 
+def test_instances_that_give_the_same_answers_tell_no_difference(experiment):
+    experiment.add_instance(3, batch_size=3)
+    for fold, right in enumerate(is_right(1), start=1):
+        add_fold(experiment, 3, fold, right)
+
+    with pytest.raises(ResultsError, match=r"All differ by the same amount.* Name other instances \(--instance, --baseline\)"):
+        read_pilots(experiment.folder.path, 3, 1, "accuracy")
+
+
 def test_without_predictions_the_share_of_the_clips_is_unknown(experiment):
     for path in experiment.folder.path.glob("instance_*/fold_*/predictions.parquet"):
         path.unlink()
