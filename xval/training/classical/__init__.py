@@ -11,10 +11,12 @@ svr                numbers: support vector regression
 
 It reads the stored features of an example, pooled over the frames that are no padding: the statistics that ``pooling`` names
 (mean, deviation, minimum, maximum, median, delta_mean, delta_deviation) of each bin, in each of ``time_parts`` equal parts of
-the time; an example that is one vector is read as it is. They are scaled by the training examples, and ``pca_components``
-above 0 keeps that many principal components. The options with several values (``C``, ``gamma``, ...) are a grid, which is
-searched inside the training items: each setting is fitted without some of the items and scored on those (macro F1; mean squared
-error). One value is no search. Probabilities are calibrated on the validation items (calibration.py).
+the time; an example that is one vector is read as it is. They are scaled by the training examples (before that, with
+``normalization = per_item``, by the clips of their item), and ``pca_components`` above 0 keeps that many principal components.
+
+The options with several values (``C``, ``gamma``, ...) are a grid, which is searched inside the training items: each setting is
+fitted without some of the items and scored on those (macro F1; mean squared error). One value is no search. Probabilities are
+calibrated on the validation items (calibration.py).
 
 ``feature_combination`` (xval/training/combination) reads what networks make of an example, and hand-made features, with one of
 these.
