@@ -13,8 +13,8 @@ from xval.models.network_end import answers_of, linear_end
 
 PROJECT_ROOT = Path(__file__).parents[3]
 BACKENDS = [
-    pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
-    for name in ("tensorflow", "torch", "jax")
+    pytest.param(name, marks=[pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"), *marks])
+    for name, *marks in (("tensorflow",), ("torch",), ("jax", pytest.mark.slow))
 ]
 ANSWERS = {
     **dict.fromkeys(["ops", "lambda", "function", "subclass", "dropped out", "linear behind it"], "probabilities"),
