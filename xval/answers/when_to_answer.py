@@ -65,6 +65,7 @@ class WhenToAnswer(NamedTuple):
         items: The tested speakers.
         n_speakers: Validation speakers that set the limits, without the tested one.
         n_classes: Of the corpus.
+        shown: Of the sets that are worth something those whose coverage is nearest to 0.9; None: there are none.
         sentence: The same in words.
     """
 
@@ -72,6 +73,7 @@ class WhenToAnswer(NamedTuple):
     n_speakers: int
     n_classes: int
     sets: tuple[SetsAt, ...]
+    shown: SetsAt | None
     curve: RiskCurve
     sentence: str
 
@@ -105,8 +107,9 @@ def when_to_answer(instance: InstanceResults) -> WhenToAnswer | None:
         for coverage, least in needed.items()
     )
     curve = risk_curve(tested.targets, tested.predictions, tested.items)
-    sentence = _describe(sets, n_speakers, items_word([instance]), instance.number)
-    return WhenToAnswer(tested.names, n_speakers, len(class_names), sets, curve, sentence)
+    shown = min((at for at in sets if at.worth), key=lambda at: abs(at.coverage - 0.9), default=None)
+    sentence = _describe(shown or sets[0], n_speakers, items_word([instance]), instance.number)
+    return WhenToAnswer(tested.names, n_speakers, len(class_names), sets, shown, curve, sentence)
 
 
 def _worth(coverage: float, others: Sequence[SpeakerScores], tested: TestedExamples) -> Worth:
@@ -132,16 +135,14 @@ def _worth(coverage: float, others: Sequence[SpeakerScores], tested: TestedExamp
     )
 
 
-def _describe(sets: tuple[SetsAt, ...], n_speakers: int, items: str, number: int) -> str:
-    """Return a sentence on the coverage that is nearest to 0.9."""
-    known = [(at.coverage, at.worth) for at in sets if at.worth]
-    if not known:
-        least = sets[0]
+def _describe(shown: SetsAt, n_speakers: int, items: str, number: int) -> str:
+    """Return what sets of a coverage are worth in words."""
+    coverage, n_needed, worth = shown
+    if worth is None:
         return (
-            f"Sets that hold the true class in {_percent(least.coverage)} of the clips of a new speaker take {least.n_needed} "
-            f"validation {items}; there are {n_speakers}, whose sets would hold every class."
+            f"Sets that hold the true class in {_percent(coverage)} of the clips of a new speaker take {n_needed} validation "
+            f"{items}; there are {n_speakers}, whose sets would hold every class."
         )
-    coverage, worth = min(known, key=lambda entry: abs(entry[0] - 0.9))
     wrong = f"; {_share(worth.wrong)} of these answers are wrong" if worth.wrong else ""
     return (
         f"At a coverage of {_percent(coverage)}, instance {number} leaves one class, and so an answer, for "

@@ -35,6 +35,7 @@ def test_sets_are_as_good_as_five_speakers_allow_and_the_page_says_so(folder):
     assert [(at.coverage, at.n_needed, at.worth is None) for at in found.sets] == [
         (0.8, 4, False), (0.9, 9, True), (0.95, 19, True),
     ]  # fmt: skip
+    assert found.shown is found.sets[0]
     worth = found.sets[0].worth
     assert worth.covered.mean >= 0.8
     assert 1 < worth.size.mean < 3
@@ -46,3 +47,4 @@ def test_sets_are_as_good_as_five_speakers_allow_and_the_page_says_so(folder):
     page = (folder.path / "report.html").read_text()
     assert "When not to answer" in page
     assert "takes 9 validation items: sets hold all 3 classes" in page
+    assert "At a coverage of 0.8:" in page
