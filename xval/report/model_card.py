@@ -64,7 +64,7 @@ def model_figures(record: Mapping[str, Any], settings: Settings, item_word: str 
     """
     side = record_side(record, settings, item_word)
     if "expected" not in record:
-        own = record["clip_metrics"]["test"]
+        own = (record.get("clip_metrics") or record["metrics"])["test"]
         return [(f"{side} {name}", value, fixed(value)) for name, value in own.items() if value is not None]
     n_folds, intervals = len(record["best_epochs_of_folds"]), record.get("expected_intervals", {})  # of earlier versions: none
     return [

@@ -16,12 +16,15 @@ from xval.answers.read import read_instance
 from xval.base.item_word import ITEM
 from xval.base.json_files import read_json
 from xval.models.saved.description import ModelDescription, read_description
+from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
+from xval.models.saved.novelty import NOVELTY_NAME
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
-from xval.results.job_key import JobKey
 from xval.results.read import Record
+from xval.reuse.export.write import name_of_export
 
 FOLDER = "evidence"
+_BESIDE = (NOVELTY_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, FINGERPRINTS_NAME)
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that the same code makes the same file
 
 
@@ -46,11 +49,16 @@ class Evidence:
     parts: tuple[str, ...]
 
     @property
+    def files_of_model(self) -> dict[str, Path]:
+        """The files that predict, evaluate and a later training need, by their names in the bundle."""
+        files = {f"model{path.suffix}": path for path in (self.path, self.path.with_suffix(".json"))}
+        beside = {name: self.path.with_name(name) for name in _BESIDE}
+        return files | {name: path for name, path in beside.items() if path.is_file()}
+
+    @property
     def name(self) -> str:
-        """What a bundle of it is called: <dataset>_instance_<i>_fold_<k>, or ..._refit."""
-        key = JobKey(self.described.instance, self.described.fold, self.described.repeat)
-        part = "refit" if self.described.is_untested else key.folder_name
-        return f"{self.described.dataset}_instance_{self.described.instance}_{part}"
+        """What its exports are called."""
+        return name_of_export(self.described)
 
     @property
     def item_word(self) -> str:
@@ -84,13 +92,13 @@ def gather_evidence(path: Path) -> Evidence:
     """
     described = read_description(path)
     record = read_json(path.with_name("record.json"))
-    experiment = ExperimentFolder(path.resolve().parents[2])
-    if record is None or not experiment.folds_file.is_file():
+    experiment = ExperimentFolder(path.resolve().parent.parent.parent)
+    instance = read_instance(experiment, described.instance) if record and experiment.folds_file.is_file() else None
+    if record is None or instance is None:
         reason = "no record.json of an experiment lies beside it"
         return Evidence(path, described, None, None, Origin("unknown", ("the model itself",), (reason,)), ())
-    instance = read_instance(experiment, described.instance)
-    parameters = instance.parameters if instance else {}
-    return Evidence(path, described, record, instance, judge_record(record, parameters), _pretrained_parts(parameters))
+    origin, parts = judge_record(record, instance.parameters), _pretrained_parts(instance.parameters)
+    return Evidence(path, described, record, instance, origin, parts)
 
 
 def _pretrained_parts(parameters: Mapping[str, object]) -> tuple[str, ...]:

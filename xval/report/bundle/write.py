@@ -130,10 +130,8 @@ def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | Non
     }
     for export in exports.values():
         export.description.unlink()  # model.json says the same of both
-    for source in (path, path.with_suffix(".json")):
-        shutil.copyfile(source, folder / f"model{source.suffix}")
-    for source in sorted(path.parent.glob("*.npy")):
-        shutil.copyfile(source, folder / source.name)
+    for name, source in evidence.files_of_model.items():
+        shutil.copyfile(source, folder / name)
     facts = _facts(evidence, licence, exports["model.tflite"])
     contents = evidence.files()
     if runtime:

@@ -71,9 +71,7 @@ def export_model(
             f"{path}: trained with normalization=per_item, which scales a speaker's features by all of its clips ahead of the "
             "model; an export has no place for that. Train with normalization=per_bin, or use python -m xval predict."
         )
-    key = JobKey(described.instance, described.fold, described.repeat)
-    part = "refit" if described.is_untested else key.folder_name
-    target = output or folder_beside(path) / f"{described.dataset}_instance_{described.instance}_{part}{kind.ending}"
+    target = output or folder_beside(path) / f"{name_of_export(described)}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
     content = read_regular(path.with_suffix(".json"))
     _check_target(target, description, content, kind, overwrite=overwrite)
@@ -100,6 +98,13 @@ def export_model(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return export
+
+
+def name_of_export(described: ModelDescription) -> str:
+    """Return <dataset>_instance_<i>_fold_<k> or ..._refit, which is one name of a file whatever a corpus is called."""
+    key = JobKey(described.instance, described.fold, described.repeat)
+    part = "refit" if described.is_untested else key.folder_name
+    return re.sub(r"[/\\\0]", "_", f"{described.dataset}_instance_{described.instance}_{part}")
 
 
 def find_model(path: Path) -> Path:

@@ -122,6 +122,7 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
     for name in ("model.keras", "model.json"):
         (tmp_path / "moved").mkdir(exist_ok=True)
         shutil.copy(finished.results / "instance_1" / "fold_1" / name, tmp_path / "moved")
+    (tmp_path / "moved" / "of_mine.npy").touch()
     bundle = write_bundle(tmp_path / "moved" / "model.keras", BundleRequest(tmp_path / "bundle"))
 
     card = (bundle.folder / "README.md").read_text(encoding="utf-8")
@@ -136,6 +137,7 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
     assert "model-index" not in about
     assert "How well it does is unknown." in card
     assert "Unknown: whoever made this bundle has not said" in card
+    assert not (bundle.folder / "of_mine.npy").exists()
     assert not (bundle.folder / "evidence").exists()
     assert not (bundle.folder / "index.html").exists()
 

@@ -14,16 +14,20 @@ import pytest
 import xval
 from architectures import cnn_small, rnn_small
 from preprocessing import store
+from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import count_frames
 from xval.__main__ import main
 from xval.base.config_file import read_section
 from xval.base.errors import ExportError, ResultsError, SettingsError
 from xval.base.json_files import read_json, write_json
 from xval.models.build import build_model
 from xval.models.frontend import build_frontend
+from xval.models.saved.description import read_description
 from xval.reuse.export import formats
 from xval.reuse.export.formats import FORMATS
-from xval.reuse.export.write import export_model
+from xval.reuse.export.samples import answer_columns
+from xval.reuse.export.write import export_model, name_of_export
 
 PROJECT_ROOT = Path(xval.__file__).parents[1]
 RATE_HZ = 8000
@@ -125,6 +129,34 @@ def test_a_network_that_reads_samples_takes_clips_of_any_length(tmp_path, name, 
     for n_samples in (1700, 5003):
         inputs = RNG.normal(0, 0.1, size=(2, n_samples)).astype(np.float32)
         assert predict(inputs) == pytest.approx(np.asarray(model(inputs)), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["onnx", "tflite"])
+def test_features_that_were_stored_are_made_inside_of_clips_shorter_and_longer_than_those_of_training(tmp_path, name, save):
+    skip_without(name)
+    stored = {**LOGMEL, "features": "logmel", "frontend": "none", "n_fft": 100, "win_length": 100, "pre_emphasis": 0.9}
+    settings = FeatureSettings.model_validate({**read_section("features"), **stored})
+    inputs = keras.Input((count_frames(2000, settings), 12))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(inputs)))
+    about = {"task_type": "regression", "class_names": [], "clip_samples": 2000}
+    save(tmp_path, model, **stored)
+    write_json(tmp_path / "model.json", read_json(tmp_path / "model.json") | about)
+
+    export = export_model(tmp_path, name, tmp_path / f"out{FORMATS[name].ending}", from_samples=True)
+
+    assert export.input_shape == (None, None)
+    described = read_description(tmp_path / "model.keras")
+    assert answer_columns(described, tmp_path / "model.keras", export.n_outputs) == ("0", "1")
+    for n_samples in (700, 2000, 3001):
+        samples = RNG.normal(0, 0.1, n_samples).astype(np.float32)
+        wanted = np.asarray(model(extract(samples, settings, n_samples=2000)[np.newaxis]))
+        assert FORMATS[name].read(export.path, model)(samples[np.newaxis]) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_name_of_a_corpus_is_no_path(tmp_path, make_description):
+    write_json(tmp_path / "model.json", make_description(dataset="../../x", is_custom=True))
+
+    assert name_of_export(read_description(tmp_path / "model.keras")) == ".._.._x_instance_1_fold_1"
 
 
 @pytest.mark.parametrize("name", ["onnx", "tflite"])
