@@ -3,6 +3,7 @@
 
 const facts = window.xvalModel.facts;
 const SILENT = 1e-4;  // -80 dB of full scale
+const NEARLY = 0.99;
 let recording = null;  // what the microphone heard last and was answered, a WAV file
 const byId = (name) => document.getElementById(name);
 
@@ -177,17 +178,18 @@ async function record() {
   };
 }
 
-// The stretch of the length of a clip that has the most energy.
+// The stretch of the length of a clip that has the most energy; of those that have nearly the most the last one, so that what
+// was said stands at its beginning, as in clips that are followed by silence.
 function loudest(samples) {
   const length = Math.min(facts.n_samples, samples.length);
-  let energy = 0, most = -1, begin = 0;
+  const energies = new Float64Array(samples.length - length + 1);
+  let energy = 0;
   samples.forEach((sample, number) => {
     energy += sample * sample - (number >= length ? samples[number - length] ** 2 : 0);
-    if (number >= length - 1 && energy > most) {
-      most = energy;
-      begin = number - length + 1;
-    }
+    if (number >= length - 1) energies[number - length + 1] = energy;
   });
+  const most = energies.reduce((one, other) => Math.max(one, other));
+  const begin = energies.findLastIndex((value) => value >= NEARLY * most);
   return samples.slice(begin, begin + length);
 }
 
