@@ -59,12 +59,13 @@ def test_ctrl_c_ends_the_page_and_says_what_was_judged_and_what_to_do(results, c
     [
         ((9,), "no instance 9 with a finished fold. Available: 1, 2, 3"),
         (("--reviewer", ""), "--reviewer '': expected a name"),
-        (("--audio-folder", "/nowhere"), "--audio-folder /nowhere: no such folder"),
+        (("--audio-folder", "no/folder"), "--audio-folder no/folder: no such folder"),
         (("--port", "99999"), "--port 99999: expected a number from 0 to 65535"),
         (("--revewer", "ann"), "Did you mean '--reviewer'?"),
     ],
 )
-def test_what_is_typed_wrong_is_said(results, command, data, arguments, message):
+def test_what_is_typed_wrong_is_said(results, command, data, interrupted, arguments, message):
+    interrupted(lambda review: None)
     ended = command("review", results, *arguments, "--data-folder", data)
 
     assert ended.code == 2
