@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.spectrogram import count_frames
 from xval.models.cut import predict_and_embed
 from xval.models.frontend import build_frontend
 from xval.models.saved.description import ModelDescription
@@ -32,14 +35,29 @@ def answering_samples(model: keras.Model, described: ModelDescription, path: Pat
     """
     length, settings = clip_length(described), described.feature_settings
     inputs = keras.Input((None,), name="samples")
-    hidden = ops.pad(inputs, [[0, 0], [0, length]])[:, :length]
+    hidden = _fitted(inputs, length)
     if settings.features != "waveform":
         hidden = build_frontend(length, settings)(hidden)
+        if settings.padding == "masked":
+            hidden = _marked(hidden, _fitted(ops.ones_like(inputs), length), length, settings)
     novelty = read_novelty(path, described.novelty)
     if novelty is None:
         return keras.Model(inputs, model(hidden), name="from_samples")
     answers, embedding = predict_and_embed(model, where=str(path))(hidden)
     return keras.Model(inputs, ops.concatenate([answers, _Distance(novelty)(embedding)], axis=1), name="from_samples")
+
+
+def _marked(features: Any, is_sample: Any, length: int, settings: FeatureSettings) -> Any:
+    """Return features with NaN behind the end of the clips, as `mark_padding` puts it there."""
+    # A frame counts where the last sample that `count_frames` asks for is one of the clip; the first frame always does.
+    last = np.arange(count_frames(length, settings)) * settings.hop_length + settings.n_fft % 2 - 1
+    is_frame = ops.take(is_sample, np.maximum(last, 0), axis=1)
+    return ops.where(is_frame[:, :, None] > 0, features, np.nan)
+
+
+def _fitted(samples: Any, length: int) -> Any:
+    """Return clips that are followed by zeros or cut to a length."""
+    return ops.pad(samples, [[0, 0], [0, length]])[:, :length]
 
 
 class _Distance(keras.Operation):  # type: ignore[misc]

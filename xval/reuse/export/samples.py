@@ -40,8 +40,8 @@ def check_samples(described: ModelDescription, path: Path) -> None:
             settings.example_length_s is not None,
             f"example_length_s={settings.example_length_s} cuts windows of a clip",
         ),
+        (is_waveform and settings.padding == "masked", "padding=masked marks the ends of samples ahead of it"),
         (settings.crop_s is not None, f"crop_s={settings.crop_s} continues short clips by themselves ahead of it"),
-        (settings.padding == "masked", "padding=masked tells it where a clip ends, and a graph of samples does not"),
     )
     if reasons := [reason for is_there, reason in obstacles if is_there]:
         raise ExportError(

@@ -151,7 +151,7 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
         ({"features": "logmel", "stretch_frames": 20}, r"stretch_frames=20 .*set none"),
         ({"features": "logmel", "example_length_s": 1}, r"example_length_s=1\.0 cuts windows of a clip"),
         ({"features": "waveform", "crop_s": 1}, r"crop_s=1\.0 continues short clips"),
-        ({"features": "logmel", "padding": "masked"}, r"padding=masked tells it where a clip ends"),
+        ({"features": "waveform", "padding": "masked"}, r"padding=masked marks the ends of samples"),
     ],
 )
 def test_what_a_graph_of_samples_cannot_do_is_refused_with_the_reason(make_description, tmp_path, changes, reason):

@@ -17,6 +17,7 @@ from preprocessing import store
 from preprocessing.features.extract import extract
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
+from preprocessing.features.windows import mark_padding
 from xval.__main__ import main
 from xval.base.config_file import read_section
 from xval.base.errors import ExportError, ResultsError, SettingsError
@@ -131,13 +132,24 @@ def test_a_network_that_reads_samples_takes_clips_of_any_length(tmp_path, name, 
         assert predict(inputs) == pytest.approx(np.asarray(model(inputs)), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["onnx", "tflite"])
-def test_features_that_were_stored_are_made_inside_of_clips_shorter_and_longer_than_those_of_training(tmp_path, name, save):
+@pytest.mark.parametrize(("name", "padding"), [("onnx", "auto"), ("tflite", "auto"), ("onnx", "masked"), ("tflite", "masked")])
+def test_features_that_were_stored_are_made_inside_of_clips_shorter_and_longer_than_those_of_training(
+    tmp_path, name, padding, save
+):
     skip_without(name)
-    stored = {**LOGMEL, "features": "logmel", "frontend": "none", "n_fft": 100, "win_length": 100, "pre_emphasis": 0.9}
+    stored = {
+        **LOGMEL,
+        "features": "logmel",
+        "frontend": "none",
+        "n_fft": 100,
+        "win_length": 100,
+        "pre_emphasis": 0.9,
+        "padding": padding,
+    }
     settings = FeatureSettings.model_validate({**read_section("features"), **stored})
     inputs = keras.Input((count_frames(2000, settings), 12))
-    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(inputs)))
+    seen = keras.ops.where(keras.ops.isnan(inputs), 100.0, inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(seen)))
     about = {"task_type": "regression", "class_names": [], "clip_samples": 2000}
     save(tmp_path, model, **stored)
     write_json(tmp_path / "model.json", read_json(tmp_path / "model.json") | about)
@@ -149,8 +161,10 @@ def test_features_that_were_stored_are_made_inside_of_clips_shorter_and_longer_t
     assert answer_columns(described, tmp_path / "model.keras", export.n_outputs) == ("0", "1")
     for n_samples in (700, 2000, 3001):
         samples = RNG.normal(0, 0.1, n_samples).astype(np.float32)
-        wanted = np.asarray(model(extract(samples, settings, n_samples=2000)[np.newaxis]))
-        assert FORMATS[name].read(export.path, model)(samples[np.newaxis]) == pytest.approx(wanted, rel=1e-4)
+        features = extract(samples, settings, n_samples=2000)[np.newaxis]
+        mark_padding(features, np.zeros(1), np.full(1, min(n_samples, 2000) / RATE_HZ), settings)
+        wanted = np.asarray(model(features))
+        assert FORMATS[name].read(export.path, model)(samples[np.newaxis]) == pytest.approx(wanted, rel=1e-4, abs=1e-4)
 
 
 def test_a_name_of_a_corpus_is_no_path(tmp_path, make_description):
