@@ -85,7 +85,9 @@ def find_pilots(
         if not Path(source).exists():
             raise ResultsError(f"--from {source}: no such folder. {suggestion(source, PUBLISHED)} Or an experiment's folder.")
         return read_pilots(Path(source), number, baseline, metric)
-    if given := [name for name, value in {"--instance": number, "--baseline": baseline, "--metric": metric}.items() if value]:
+    if given := [
+        name for name, value in {"--instance": number, "--baseline": baseline, "--metric": metric}.items() if value is not None
+    ]:
         raise SettingsError(
             f"{given[0]}: goes with a pilot of your own (--from EXPERIMENT); of {source} {published.metric} is known."
         )
@@ -111,8 +113,8 @@ def read_pilots(
     by_number = {instance.number: instance for instance in instances}
     whole = [instance for instance in instances if instance.settings.train_fraction == 1] or instances
     ranked = list(rank_instances(whole).instances) or [instance.number for instance in whole]
-    for asked in filter(None, (number, baseline)):
-        if asked not in by_number:
+    for asked in (number, baseline):
+        if asked is not None and asked not in by_number:
             listed = ", ".join(map(str, by_number))
             raise ResultsError(f"{folder}: no instance {asked} with a finished fold. Available: {listed}.")
     if number is not None and number == baseline:

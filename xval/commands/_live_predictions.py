@@ -29,6 +29,7 @@ Top = Callable[["pd.DataFrame", "SavedModel", int | None], "pd.DataFrame"]
 
 _BATCH = 32  # files of a backlog that are answered together
 _POLL_S = 0.5
+_TRIAL_HZ = 16000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +67,8 @@ def is_live(options: argparse.Namespace, output: Output) -> bool:
 
 def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
     """Answer until Ctrl-C; return 1 when a file could not be read."""
+    import numpy as np
+
     from xval.reuse.inference.arrivals import Arrivals
     from xval.reuse.inference.microphone import Microphone
 
@@ -80,9 +83,25 @@ def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
         )
         raise SettingsError(f"{options.model}: this model {why}, so it cannot answer what comes one after the other.")
 
-    def write(table: "pd.DataFrame") -> None:
-        rows.append(table if options.top is None else keep_top(table, model, options.top))
+    def shown(table: "pd.DataFrame") -> "pd.DataFrame":
+        return table if options.top is None else keep_top(table, model, options.top)
 
+    def write(table: "pd.DataFrame") -> None:
+        rows.append(shown(table))
+
+    # Silence is answered first, so that what is asked for is checked, and the model is ready, before anything comes.
+    trial = model.predict(
+        [np.zeros(_TRIAL_HZ, np.float32)],
+        sample_rate_hz=_TRIAL_HZ,
+        per="file" if options.microphone else arguments.pieces_of(options),
+        every_s=None if options.microphone else options.every,
+        coverage=options.coverage,
+    )
+    shown(trial)
+    if options.coverage is not None:
+        n_speakers, n_needed = trial.attrs["speakers"]
+        if n_speakers < n_needed:
+            messages.print(arguments.describe_too_few(n_speakers, n_needed, options.coverage), markup=False)
     if isinstance(heard, Arrivals):
         return follow(heard, options, model, write, messages)
     return _listen(heard, options, model, write, messages)
@@ -101,13 +120,15 @@ def follow(
     """Answer the files that come, and return the exit code after Ctrl-C; `clock` and `sleep` are the time that passes."""
     from xval.reuse.inference.arrivals import SETTLE_S
 
-    per, n_answered, n_left_out = arguments.pieces_of(options), 0, 0
+    per, n_ready, n_answered, n_left_out = arguments.pieces_of(options), 0, 0, 0
     messages.print(
         f"Following {options.follow}: a file is read when it has not changed for {SETTLE_S:g} s. Ctrl-C ends.", markup=False
     )
     try:
         while True:
-            for batch in _batches(arrivals.ready(clock())):
+            ready = arrivals.ready(clock())
+            n_ready += len(ready)
+            for batch in _batches(ready):
                 table = model.predict(batch, per=per, every_s=options.every, skip_unreadable=True, coverage=options.coverage)
                 left_out = table.attrs["left_out"]
                 n_answered, n_left_out = n_answered + len(batch) - len(left_out), n_left_out + len(left_out)
@@ -117,7 +138,8 @@ def follow(
             sleep(_POLL_S)
     except KeyboardInterrupt:
         unread = f", {n_left_out} could not be read" if n_left_out else ""
-        waiting = f", {counted(arrivals.n_waiting, 'file')} not read yet" if arrivals.n_waiting else ""
+        n_waiting = arrivals.n_waiting + n_ready - n_answered - n_left_out
+        waiting = f", {counted(n_waiting, 'file')} not read yet" if n_waiting else ""
         messages.print(f"Stopped: {counted(n_answered, 'file')} answered{unread}{waiting}.")
         return EXIT_FAILED if n_left_out else 0
 

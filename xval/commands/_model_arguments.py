@@ -117,3 +117,13 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
     if model.is_untested:
         console.print(f"{options.model}: trained on all items, so nothing was left to test it; its folds were tested.")
     return model
+
+
+def describe_too_few(n_speakers: int, n_needed: int, coverage: float) -> str:
+    """Return why no set leaves out a class."""
+    from xval.measures.conformal import largest_coverage
+
+    return (
+        f"--coverage {coverage:g} takes {n_needed} validation speakers, and the folds have {n_speakers}: every set holds all "
+        f"classes, and nothing is answered. They allow up to {largest_coverage(n_speakers):g}."
+    )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SUMMARY = "how many speakers to record to show a difference, before it is done"
 
 _FEWEST, _MOST = 3, 100_000
+_ENDLESS = 1e15  # items, whose error is nothing beside that of training runs
 _MOST_ROWS = 11
 _WIDTH_OF_FILES = 200
 
@@ -91,14 +92,14 @@ def run(options: argparse.Namespace) -> int:
     console.print()
     print_table(table.rename(columns={"n_items": plural_of(pilots.item)}), console, nothing="")
     console.print()
-    needed = _needed(of_difference, options.difference, n_runs, options.clips) if pilots.difference else None
-    for line in _describe_needed(pilots, needed, options.difference, n_runs, options.clips):
+    for line in describe_needed(pilots, options.difference, n_runs, options.clips):
         console.print(line, markup=False)
     for line in _describe_curve(curve, pilots) if instances else ():
         console.print(line, markup=False)
     if options.to is not None:
         numbers = range(min(options.speakers), max(options.speakers) + 1)
         drawn = _make_table(pilots, numbers[:: max(1, len(numbers) // 100)], n_runs, options.clips)
+        needed = _needed(pilots.difference, options.difference, n_runs, options.clips) if pilots.difference else None
         write_picture(
             options.to, drawn, item=pilots.item, difference=options.difference, needed=needed,
             curve=curve, title=f"{pilots.metric}, {_describe_size(pilots, n_runs, options.clips)}",
@@ -163,12 +164,15 @@ def _describe_pilots(pilots: "Pilots", n_runs: int, asked: int | None) -> list[s
     return lines
 
 
-def _describe_needed(pilots: "Pilots", needed: int | None, difference: float, n_runs: int, n_clips: int | None) -> list[str]:
+def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: int | None) -> list[str]:
     """Return how many items show a difference, and what would take fewer."""
     items = plural_of(pilots.item)
     if pilots.difference is None:
         return [f"The pilot has one instance, so differences are not known. Train a second one on the same {items}."]
     pilot, size = pilots.difference, _describe_size(pilots, n_runs, n_clips)
+    needed = _needed(pilot, difference, n_runs, n_clips)
+    if needed is None and not pilot.detectable(_ENDLESS, n_runs, n_clips) > abs(difference):
+        return [f"More than {_MOST:,} {items} are needed to show a difference of {difference:g} with {size}."]
     if needed is None:
         line = (
             f"No number of {items} shows a difference of {difference:g} with {size}: what training anew changes is more. Train "
@@ -185,7 +189,8 @@ def _describe_needed(pilots: "Pilots", needed: int | None, difference: float, n_
     )
     if pilot.clip_share < 1:
         fewer = _needed(pilot, difference, n_runs, math.inf)
-        lines.append(f"However many clips each {pilots.item} has, {fewer} are needed.")
+        if fewer is not None and fewer <= needed:
+            lines.append(f"However many clips each {pilots.item} has, {fewer} are needed.")
     elif pilot.clip_share == 1:
         lines.append(f"Clips differ so much that {items} are not seen to differ beside them: record more clips of each first.")
     return lines

@@ -100,10 +100,7 @@ def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
     """Return what the sets are worth, and how many rows have an answer."""
     n_speakers, n_needed = table.attrs["speakers"]
     if n_speakers < n_needed:
-        return (
-            f"--coverage {coverage:g} takes {n_needed} validation speakers, and the folds have {n_speakers}: every set holds "
-            f"all classes, and nothing is answered. They allow up to {n_speakers / (n_speakers + 1):.2g}."
-        )
+        return arguments.describe_too_few(n_speakers, n_needed, coverage)
     n_answered = int((~table["answer"].str.startswith(_NO_ANSWER)).sum()) if len(table) else 0
     return (
         f"{n_answered} of {counted(len(table), 'row')} answered. Sets hold the true class in at least {100 * coverage:g} % of "

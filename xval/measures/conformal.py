@@ -94,6 +94,11 @@ def speakers_needed(coverage: float) -> int:
     return math.ceil(coverage / (1 - coverage) - _ROUNDING)
 
 
+def largest_coverage(n_speakers: int) -> float:
+    """Return the largest coverage, of two digits, for which so many speakers are enough."""
+    return n_speakers * 100 // (n_speakers + 1) / 100
+
+
 def prediction_sets(scores: SpeakerScores, probabilities: NDArray[np.floating], coverage: float) -> NDArray[np.bool_]:
     """Return for new clips which classes are in their sets, bool (n_clips, n_classes); the most probable one always is.
 

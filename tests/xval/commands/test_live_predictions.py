@@ -201,6 +201,46 @@ def test_each_window_of_the_microphone_gets_a_row(command, fold, model, monkeypa
     assert "Stopped: 2 windows answered." in ended.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--coverage", "90"), "coverage=90: expected a share above 0 and below 1"),
+        (("--top", "0"), "--top 0: expected a whole number from 1."),
+    ],
+)
+def test_what_is_asked_for_is_checked_before_anything_comes(command, fold, recordings, monkeypatch, arguments, message):
+    monkeypatch.setattr("xval.commands._live_predictions.follow", lambda *_: pytest.fail("it follows"))
+
+    ended = command("predict", fold, "--follow", recordings, *arguments)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert message in " ".join(ended.err.split())
+
+
+def test_that_there_are_too_few_speakers_for_answers_is_said(monkeypatch, command, fold, model, recordings):
+    table = model.predict([np.zeros(RATE_HZ)], sample_rate_hz=RATE_HZ)
+    table.attrs["speakers"] = (2, 9)
+    monkeypatch.setattr("xval.reuse.inference.model.SavedModel.predict", lambda *_, **__: table)
+    monkeypatch.setattr("xval.commands._live_predictions.follow", lambda *_: 0)
+
+    said = " ".join(command("predict", fold, "--follow", recordings, "--coverage", 0.9).err.split())
+
+    assert "takes 9 validation speakers, and the folds have 2: every set holds all classes" in said
+
+
+def test_ctrl_c_counts_the_files_that_were_about_to_be_read(followed, recordings, save_untrained, model, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model, "predict", stop)
+    for name in "abc":
+        shutil.copy(save_untrained.audio / "0_0.wav", recordings / f"{name}.wav")
+
+    code, _, said = followed(wait, wait, wait)
+
+    assert (code, said.rpartition("Stopped: ")[2]) == (0, "0 files answered, 3 files not read yet.")
+
+
 def test_less_than_a_window_is_refused(command, fold, monkeypatch):
     monkeypatch.setattr("xval.reuse.inference.microphone.Microphone", lambda: None)
 

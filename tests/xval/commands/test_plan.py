@@ -2,6 +2,10 @@
 
 import pytest
 
+from xval.answers.pilot import Pilots
+from xval.commands.plan import describe_needed
+from xval.measures.statistics.planning import Pilot
+
 
 def test_the_number_to_record_stands_below_the_table(command, tmp_path):
     ended = command("plan", "--speakers", "10..60", "--clips", 20, "--difference", 0.05, "--to", tmp_path / "plan.svg")
@@ -31,6 +35,25 @@ def test_what_no_number_of_speakers_shows_is_said(command):
 
     assert ended.code == 0
     assert "No number of actors shows a difference of 0.001" in ended.out
+    assert "what training anew changes is more" in ended.out
+
+
+def test_more_speakers_than_are_tried_is_no_fault_of_training(command, results):
+    ended = command("plan", "--from", results, "--instance", 1, "--baseline", 3, "--difference", 0.0001)
+
+    assert ended.code == 0
+    assert "More than 100,000 items are needed to show a difference of 0.0001" in " ".join(ended.out.split())
+    assert "what training anew changes is more" not in ended.out
+
+
+def test_more_clips_are_not_advised_where_they_do_not_help():
+    # With endless clips the error is that of two trainings, which have one degree of freedom.
+    pilot = Pilot.of_deviations(0.02, 0.4, 0.03, n_items=12, n_clips=20, n_runs=2)
+
+    lines = describe_needed(Pilots("a pilot", "accuracy", "speaker", pilot, pilot), 0.15, 2, None)
+
+    assert lines[0].startswith("Record 6 speakers")
+    assert not any("However many clips" in line for line in lines)
 
 
 def test_a_pilot_of_ones_own_is_read(command, results):
@@ -53,6 +76,7 @@ def test_a_pilot_of_ones_own_is_read(command, results):
         (["--difference", "0"], "--difference 0: expected a number above 0"),
         (["--to", "plan.doc"], "--to plan.doc: expected a file whose name ends in .png, .svg, .pdf."),
         (["--to", "nowhere/plan.png"], "--to nowhere/plan.png: there is no folder nowhere."),
+        (["--instance", "0"], "--instance: goes with a pilot of your own"),
         (["--from", "results/nowhere"], "--from results/nowhere: no such folder."),
         (["--speaker", "10..20"], "Did you mean '--speakers'?"),
     ],

@@ -301,6 +301,7 @@ def test_a_coverage_gives_sets_and_no_answer_where_several_classes_are_left(comm
     rows = command("predict", instance, file, "--coverage", "0.3", "--output", "json").rows()
 
     assert "takes 9 validation speakers, and the folds have 2: every set holds all classes" in " ".join(too_few.out.split())
+    assert "They allow up to 0.66." in " ".join(too_few.out.split())
     assert "no answer: 2 classes" in too_few.out
     assert rows[0]["set"].split(";")[0] == max(PROBABILITIES, key=rows[0].get).removeprefix("probability_")
     assert load_model(fold).predict(file, coverage=0.3).attrs["speakers"] == (2, 1)  # the other fold lies beside it

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from xval.measures.conformal import SpeakerScores, prediction_sets, risk_curve, score_clips, speakers_needed
+from xval.measures.conformal import (
+    SpeakerScores,
+    largest_coverage,
+    prediction_sets,
+    risk_curve,
+    score_clips,
+    speakers_needed,
+)
 
 
 def of_one_model(scores, items):
@@ -28,6 +35,11 @@ def test_with_too_few_speakers_sets_hold_all_classes(coverage, needed):
     assert prediction_sets(enough, probabilities, coverage).tolist() == [[True, False, False]]
     if needed > 1:
         assert prediction_sets(too_few, probabilities, coverage).all()
+
+
+def test_speakers_are_enough_for_the_coverage_that_they_are_said_to_allow():
+    assert [largest_coverage(n) for n in (1, 2, 4, 9, 23)] == [0.5, 0.66, 0.8, 0.9, 0.95]
+    assert all(speakers_needed(largest_coverage(n)) <= n for n in range(1, 300))
 
 
 def test_the_most_probable_class_is_always_in_the_set():
