@@ -85,7 +85,7 @@ def when_to_answer(instance: InstanceResults) -> WhenToAnswer | None:
         ResultsError: A predictions.parquet is damaged.
     """
     repeats = whole_repeats(instance)
-    if not instance.task.deals_classes or not repeats:
+    if not instance.task.deals_classes or instance.task.has_thresholds or not repeats:
         return None
     records = [instance.done[key] for key in repeats[0].values()]
     class_names, paths = records[0]["class_names"], {fold: instance.predictions_file(key) for fold, key in repeats[0].items()}

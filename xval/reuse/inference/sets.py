@@ -77,7 +77,7 @@ def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: 
     """
     if not 0 < coverage < 1:
         raise SettingsError(f"coverage={coverage:g}: expected a share above 0 and below 1, such as 0.9.")
-    if not description.task.deals_classes:
+    if not description.task.deals_classes or description.task.has_thresholds:
         raise SettingsError(
             f"coverage={coverage:g}: sets are of classes of which one is right; the model is for {description.task_type}."
         )

@@ -88,7 +88,7 @@ def test_unknown_labels_do_not_count_and_lacking_classes_are_named(animals, make
 
     renamed = evaluate_on(make_model(answers_of()), clips, Choices({"B": "b", "x": "c"}), watch)
     assert len(renamed.warnings) == 1
-    assert "18 of 18 clips count as items of their own" in renamed.warnings[0]
+    assert "18 of 18 clips count as files of their own" in renamed.warnings[0]
     assert len(renamed.clips) == 18
 
 
