@@ -178,7 +178,7 @@ def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make
     assert "left out: folds 3-4 (missing)" in " ".join(describe_limits(found))
     content = read_json(other.folds_file)
     write_json(other.folds_file, content | {"hash": "h"})
-    with pytest.raises(ResultsError, match=r"shares no fold with the baseline: folds 1-4 \(missing\)"):  # nothing of these folds is finished
+    with pytest.raises(ResultsError, match=r"shares no fold with the baseline: folds 1-4 \(missing\)"):
         compare_instances(folder.path, [1, f"{other.path}:1"], baseline=1, metric="accuracy")
 
 
