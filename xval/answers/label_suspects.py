@@ -23,7 +23,7 @@ from preprocessing.clips.near_pairs import read_across_items
 from preprocessing.corpus import Corpus
 from xval.answers.groups import read_tested
 from xval.answers.item_words import item_word
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, counted
 from xval.base.item_word import ITEM
 from xval.measures.calibration import are_probabilities
 from xval.results.instance import InstanceResults
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["label", "duplicate", "answer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_MOST_REASONS = 3  # of a suspect in words: a recording may lie in a corpus a thousand times
 
 _N_SHRUNK = 10.0  # clips of a speaker and class that weigh as much as the mean of the class
 _LEAST = 0.01  # added to probabilities: models do not tell smaller ones apart
@@ -189,10 +190,16 @@ def find_suspects(answered: AnsweredClips, corpus: Corpus) -> list[Suspect]:
     Copies are left out, as they are not tested.
     """
     suspects: dict[str, Suspect] = {}
+    reasons: dict[str, list[str]] = {}
     for suspect in sorted([*answered.suspects, *_duplicates(corpus)], key=lambda suspect: KINDS.index(suspect.kind)):
-        known = suspects.get(suspect.clip)
-        suspects[suspect.clip] = known._replace(why=f"{known.why} {suspect.why}") if known else suspect
-    return [*suspects.values()]
+        suspects.setdefault(suspect.clip, suspect)
+        reasons.setdefault(suspect.clip, []).append(suspect.why)
+    return [suspect._replace(why=_describe(reasons[clip])) for clip, suspect in suspects.items()]
+
+
+def _describe(reasons: Sequence[str]) -> str:
+    n_more = len(reasons) - _MOST_REASONS
+    return " ".join([*reasons[:_MOST_REASONS], *([f"And {counted(n_more, 'reason')} more."] if n_more > 0 else [])])
 
 
 def _duplicates(corpus: Corpus) -> list[Suspect]:

@@ -1,6 +1,7 @@
 """Clips whose labels may be wrong: swapped labels come first, and a speaker who is hard to understand is not all of them."""
 
 import dataclasses
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -101,6 +102,18 @@ def test_a_suspect_with_two_reasons_has_both(answered, tmp_path):
 
     assert (first.clip, first.kind) == (suspect.clip, "label")
     assert first.why == f"{suspect.why} {other} has the same audio and the label '{suspect.answer}'."
+
+
+def test_of_many_reasons_some_are_given_and_the_others_counted(answered, tmp_path):
+    labels = dict(zip(answered.clips.clips, answered.clips.labels, strict=True))
+    clip, *others = [next(clip for clip in labels if labels[clip] == 0), *(clip for clip in labels if labels[clip] == 1)][:8]
+    write_pairs(tmp_path, "h", [(clip, "s1", other, "s2", 0.97) for other in others])
+
+    suspects = find_suspects(answered.clips, corpus_of(answered, tmp_path, {}))
+
+    (why,) = [suspect.why for suspect in suspects if suspect.clip == clip]
+    assert why.count("nearly the same audio") <= 3
+    assert re.search(r"And \d reasons more\.$", why)
 
 
 def test_a_suspect_is_compared_with_clips_of_its_speaker(answered):

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def read_runtime(path: Path) -> Runtime:
         contents = _in_folder(path, names) if path.is_dir() else _in_archive(path, names)
         about = json.loads(contents.pop(_ABOUT))
         name, version = str(about["name"]), str(about["version"])
-    except (OSError, EOFError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, RecursionError, tarfile.TarError, zlib.error) as error:
         raise SettingsError(
             f"--onnxruntime-web {path}: no package onnxruntime-web with {', '.join(names)} ({brief(error)}); {HOW_TO_GET}."
         ) from error
@@ -114,7 +115,7 @@ def _in_archive(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     with tarfile.open(path, "r:gz") as archive:
         for name in names:
             member = archive.getmember(f"package/{name}")
-            file = archive.extractfile(member)
+            file = archive.extractfile(member) if member.isreg() else None  # a link has the size 0 and leads to any file
             if file is None or member.size > _LARGEST_BYTES:
                 raise ValueError(f"{member.name} is no file of a plausible size")
             contents[name] = file.read()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tarfile
 
 import pytest
 
@@ -31,6 +32,29 @@ def test_another_package_and_an_altered_one_are_refused(make_package, tmp_path):
     for path in ("no.tgz", "nowhere.tgz", "."):
         with pytest.raises(SettingsError, match=r"no package onnxruntime-web with package\.json, dist.*npm pack"):
             read_runtime(tmp_path / path)
+
+
+@pytest.mark.parametrize("target", ["package/large", "package/package.json"])
+def test_a_link_of_an_archive_is_no_file_wherever_it_leads(tmp_path, target):
+    archive = tmp_path / "links.tgz"
+    with tarfile.open(archive, "w:gz") as packed:
+        link = tarfile.TarInfo("package/package.json")
+        link.type, link.linkname = tarfile.LNKTYPE, target
+        packed.addfile(tarfile.TarInfo("package/large"))
+        packed.addfile(link)
+
+    with pytest.raises(SettingsError, match=r"package/package\.json is no file of a plausible size"):
+        read_runtime(archive)
+
+
+def test_a_damaged_archive_is_refused(make_package, tmp_path):
+    archive = make_package(tmp_path)
+    content = bytearray(archive.read_bytes())
+    content[40:60] = bytes(20)
+    archive.write_bytes(content)
+
+    with pytest.raises(SettingsError, match="no package onnxruntime-web with"):
+        read_runtime(archive)
 
 
 def test_a_page_loads_its_own_scripts_alone_and_shows_names_as_text(make_package, tmp_path):
