@@ -72,6 +72,12 @@ def run(options: argparse.Namespace) -> int:
 
         write_table(pd.DataFrame(review.suspects), Output("csv", options.csv), console)
         return 0
+    if corpus.corrections:
+        raise CorpusError(
+            f"{corpus.folder}: its labels were corrected by {corpus.corrections['file']}, and verdicts of two rounds are not "
+            "put together. Review an experiment of the corpus that was corrected, whose verdicts go on; --csv lists what is "
+            "suspect here."
+        )
     if not any((corpus.audio_folder / path).is_file() for path in corpus.index["path"][:10]):
         console.print(f"The audio is no longer in {corpus.audio_folder}; name its folder with --audio-folder to hear it.")
     server = ReviewServer(review, options.port)

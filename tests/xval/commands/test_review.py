@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from preprocessing.clips.corrections import FILE_NAME, read_verdicts
+from xval.answers.read_corpus import read_corpus
 from xval.report.review.server import ReviewServer
 
 
@@ -70,6 +72,21 @@ def test_what_is_typed_wrong_is_said(results, command, data, interrupted, argume
 
     assert ended.code == 2
     assert message in " ".join(ended.err.split())
+
+
+def test_a_corrected_corpus_is_looked_at_and_not_judged_again(results, command, data, interrupted, monkeypatch, tmp_path):
+    def read_corrected(*where):
+        return replace(read_corpus(*where), corrections={"file": "a/corrections.csv"})
+
+    interrupted(lambda review: review.judge(0, "right"))
+    monkeypatch.setattr("xval.answers.read_corpus.read_corpus", read_corrected)
+
+    listed = command("review", results, 1, "--data-folder", data, "--csv", tmp_path / "suspects.csv")
+    judged = command("review", results, 1, "--data-folder", data)
+
+    assert (listed.code, judged.code) == (0, 2)
+    assert "its labels were corrected by a/corrections.csv" in " ".join(judged.err.split())
+    assert not (data / "tones" / FILE_NAME).exists()
 
 
 def test_another_corpus_or_task_is_not_reviewed(results, command, data, tmp_path):
