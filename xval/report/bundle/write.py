@@ -85,6 +85,7 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     zip_file = target.with_name(f"{target.name}.zip") if request.is_zipped else None
     _check_target(target, zip_file, overwrite=request.overwrite)
     temporary = part_path(target)
+    replaced = temporary.with_name(f"{temporary.name}.replaced")
     try:
         remove_stale_parts(target.parent, target.name)
         temporary.mkdir(parents=True)
@@ -94,13 +95,18 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
                 _zip(temporary, target.name, part)
                 part.replace(zip_file)
         if target.exists():
-            target.rename(temporary.with_name(f"{temporary.name}.replaced"))
-        temporary.rename(target)
+            target.rename(replaced)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if replaced.exists():
+                replaced.rename(target)
+            raise
     except OSError as error:
         raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --to.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(temporary.with_name(f"{temporary.name}.replaced"), ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
     notes = [runtime.note] if runtime and runtime.note else []
     if names := evidence.item_names:
         items = f"{counted(len(names), evidence.item_word)}, such as {names[0]}"
@@ -119,7 +125,7 @@ def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> No
 
 def is_bundle(folder: Path) -> bool:
     """Return whether a folder holds what `write_bundle` leaves."""
-    return all((folder / name).is_file() for name in (CHECKSUMS_NAME, CARD_NAME, CRATE_NAME))
+    return all((folder / name).is_file() for name in (CHECKSUMS_NAME, CARD_NAME, CRATE_NAME, "model.json"))
 
 
 def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | None) -> dict[str, float]:

@@ -12,6 +12,7 @@ from threading import RLock
 from typing import Any
 
 from preprocessing.clips.corrections import FILE_NAME, VERDICTS, WRONG, Verdict, changing, describe_agreement, read_verdicts
+from preprocessing.clips.label_sets import plain_name
 from preprocessing.clips.table import refuse_unwritable
 from preprocessing.corpus import Corpus
 from preprocessing.store import FeatureStore, open_store
@@ -41,7 +42,7 @@ class Review:
         refuse_unwritable([reviewer], "reviewers")
         if not reviewer.strip() or len(reviewer) > _LONGEST_NAME:
             raise SettingsError(f"--reviewer {reviewer!r:.120}: expected a name of 1 to {_LONGEST_NAME} characters.")
-        self.path, self.reviewer, self.corpus = corpus.folder / FILE_NAME, reviewer.strip(), corpus
+        self.path, self.reviewer, self.corpus = corpus.folder / FILE_NAME, plain_name(reviewer), corpus
         self._answered: AnsweredClips = read_answered(instance)
         self.suspects: list[Suspect] = find_suspects(self._answered, corpus)
         if not self.suspects:

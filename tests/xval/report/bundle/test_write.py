@@ -191,6 +191,24 @@ def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_ask
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
+def test_the_old_bundle_stays_where_the_new_one_cannot_take_its_place(bundled, finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "export_model", leave_description)
+    target, rename = tmp_path / "bundle", Path.rename
+    shutil.copytree(bundled(1), target)
+    (target / "of_the_old_one").touch()
+
+    def refuse_the_new_one(path, to):
+        if to == target and not path.name.endswith(".replaced"):
+            raise PermissionError("in use")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new_one)
+    with pytest.raises(ResultsError, match=r"bundle: cannot be written"):
+        write_bundle(finished.results / "instance_1" / "fold_1", BundleRequest(target, overwrite=True))
+    assert (target / "of_the_old_one").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
 def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(write, "export_model", leave_description)  # other tests export
     monkeypatch.chdir(tmp_path)

@@ -53,6 +53,14 @@ def test_a_second_verdict_replaces_the_first_and_is_the_last(make_review):
     assert review.undo()["undone"] == 0
 
 
+def test_one_name_in_two_forms_of_unicode_is_one_reviewer(make_review):
+    make_review("Zoe\u0301").judge(0, "right")
+    again = make_review(" Zo\u00e9 ")
+    again.judge(0, "bad recording")
+
+    assert [verdict.verdict for verdict in read_verdicts(again.path)] == ["bad recording"]
+
+
 def test_two_reviewers_see_no_verdict_of_the_other_but_how_far_they_agree(make_review):
     ann, bo = make_review("ann"), make_review("bo")
     for number in range(4):
