@@ -103,8 +103,8 @@ def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
         return arguments.describe_too_few(n_speakers, n_needed, coverage)
     n_answered = int((~table["answer"].str.startswith(_NO_ANSWER)).sum()) if len(table) else 0
     return (
-        f"{n_answered} of {counted(len(table), 'row')} answered. Sets hold the true class in at least {100 * coverage:g} % of "
-        f"the clips of new speakers, if these are as the {n_speakers} validation speakers are."
+        f"{n_answered} of {counted(len(table), 'row')} answered. Sets are made to hold the true class in {100 * coverage:g} % "
+        f"of the clips of new speakers, if these are as the {n_speakers} validation speakers are."
     )
 
 
