@@ -69,15 +69,15 @@ def find_curve(instances: Sequence[InstanceResults], metric: str, number: int | 
         if len({point.across for point in alike}) < FEWEST_POINTS:
             continue
         last = max(alike, key=lambda point: point.setting)
-        found = find(by_number[last.instance].task.name, metric)
+        described = find(by_number[last.instance].task.name, metric)
         curves.append(
             ItemCurve(
                 tuple(point.instance for point in alike),
                 tuple(point.across for point in alike),
                 np.stack([one.values for one in alike.values()], axis=-1),
                 last.across / last.setting / len(largest.items),
-                found.bounds,
-                found.higher_is_better,
+                described.bounds,
+                described.higher_is_better,
             )
         )
     return max(curves, key=lambda curve: (number in curve.instances, len(curve.sizes)), default=None)

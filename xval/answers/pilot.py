@@ -134,18 +134,18 @@ def read_pilots(
     if not own.components:
         few = f"{counted(len(measured.items), item)} tested; wanted are {FEWEST_ITEMS} or more that differ"
         raise ResultsError(f"{folder}: the variance between {plural_of(item)} is not known: {few}.")
-    found = find(task.name, metric)
+    function = find(task.name, metric)
     examples = [_tested(first, metric)]
     n_clips = fmean(first.n_clips.values())
     value = Pilot(own.components, len(measured.items), len(measured.runs), n_clips)
-    value = value._replace(clip_share=_clip_share(found, examples, measured.of, value))
+    value = value._replace(clip_share=_clip_share(function, examples, measured.of, value))
     source = f"{folder}, instance {first.number}: {_size(value, item)}"
     if second is None:
         return Pilots(source, metric, item, value, None, first.number), instances
     (pair,) = compare_with(first, [by_number[second]], metric=metric).pairs
     difference = _pilot_of(pair, n_clips, folder, item)
     examples.append(_tested(by_number[second], metric))
-    difference = difference._replace(clip_share=_clip_share(found, examples, pair.basis, difference))
+    difference = difference._replace(clip_share=_clip_share(function, examples, pair.basis, difference))
     source = f"{folder}, instances {second} and {first.number}: {_size(difference, item)}"
     return Pilots(source, metric, item, value, difference, first.number), instances
 

@@ -183,7 +183,7 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
         f"Record {counted(needed, pilots.item)} to show a difference of {difference:g} with a probability of 80 % ({size})."
     ]
     cautious = _needed(pilot.cautious(), difference, n_runs, n_clips)
-    number = "no number is enough" if cautious is None else f"{cautious} are enough"
+    number = f"more than {_MOST:,} are needed" if cautious is None else f"{cautious} are enough"
     lines.append(
         f"{counted(round(pilot.n_items), pilots.item)} tell their variance roughly: were it at its upper 80 % limit, {number}."
     )

@@ -5,7 +5,7 @@ Comes in: members, and audio. Goes out: tables of predictions, events or embeddi
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class SavedModel:
         self.task_type = self.description.task_type
         self.class_names, self.target_names = self.description.class_names, self.description.target_names
         self.thresholds = mean_thresholds(self.descriptions)
-        self._folders = [member.path.parent for member in members]  # of each row of `Answers.values`
+        self._sets = cache(partial(read_sets, [member.path.parent for member in members], self.description))  # files read once
         self.is_untested = any(description.is_untested for description in self.descriptions)
 
     def __repr__(self) -> str:
@@ -148,7 +148,7 @@ class SavedModel:
             CorpusError: A folder holds no audio.
             ResultsError: With `coverage`, the folds of the model have no readable predictions.parquet.
         """
-        sets = None if coverage is None else read_sets(self._folders, self.description, coverage, per)
+        sets = None if coverage is None else self._sets(coverage, per)
         request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items, enrolment)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], answered, per, sets) for number, answered in of_source.items()]
