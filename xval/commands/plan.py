@@ -92,6 +92,12 @@ def run(options: argparse.Namespace) -> int:
     console.print()
     print_table(table.rename(columns={"n_items": plural_of(pilots.item)}), console, nothing="")
     console.print()
+    columns = table.drop(columns=["n_items", "expected"], errors="ignore")
+    if (columns.iloc[-1] > columns.min()).any():
+        console.print(
+            f"With more {plural_of(pilots.item)} the interval widens again: the error of training anew is then all that is "
+            f"left, and {counted(n_runs, 'training')} tell it badly. More of them (--runs) narrow it."
+        )
     for line in describe_needed(pilots, options.difference, n_runs, options.clips):
         console.print(line, markup=False)
     for line in _describe_curve(curve, pilots) if instances else ():

@@ -30,6 +30,14 @@ def test_more_trainings_and_more_clips_need_fewer_speakers(command):
     assert needed("--runs", 10) < needed("--runs", 3)
 
 
+def test_an_interval_that_more_speakers_widen_is_explained(command):
+    few, many = (command("plan", "--from", "fsdd", "--speakers", sizes).out for sizes in ("10,20", "10,100,1000"))
+
+    assert "widens again" not in few
+    assert "With more speakers the interval widens again" in many
+    assert "3 trainings tell it badly. More of them (--runs) narrow it." in " ".join(many.split())
+
+
 def test_what_no_number_of_speakers_shows_is_said(command):
     ended = command("plan", "--difference", 0.001)
 
