@@ -1,5 +1,6 @@
 """The page and a run: it is written beside the results, and never stops them."""
 
+import shutil
 import sys
 
 import pytest
@@ -52,6 +53,17 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run_and_the_next_one_wr
 def test_an_instance_without_a_finished_fold_has_no_errors_to_show(copy):
     with pytest.raises(ResultsError, match=r"instance 9 has no finished fold. Instances that have one: 1, 2, 3"):
         write_page(copy, PageRequest(instance=9))
+
+
+def test_a_page_before_any_fold_is_done_says_so(copy, read_page):
+    for folder in copy.path.glob("instance_*/fold_*"):
+        shutil.rmtree(folder)
+
+    write_page(copy, PageRequest())
+
+    page = read_page(copy.page)
+    assert "0 of 6 folds done" in " ".join(page.text["header"].split())
+    assert "0 instances to compare" in page.text["comparison"]
 
 
 def test_gradients_of_an_estimator_are_refused_before_the_page_is_written(copy, monkeypatch):

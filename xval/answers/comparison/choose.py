@@ -27,7 +27,7 @@ from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.summary import has_windows, side_name
-from xval.base.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError, SettingsError, counted
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
@@ -121,7 +121,8 @@ def _compare(
 ) -> list[Comparison]:
     """Return a comparison with each baseline; None: the instance that validation selects."""
     if len(chosen) < 2:
-        raise SettingsError(f"{next(iter(chosen.values())).experiment.path}: 1 instance to compare; wanted are two or more.")
+        place = "".join(f"{instance.experiment.path}: " for instance in chosen.values())
+        raise SettingsError(f"{place}{counted(len(chosen), 'instance')} to compare; wanted are two or more.")
     refuse_incomparable(chosen)
     numbered = _numbered(chosen)
     task = numbered[0].task
