@@ -21,6 +21,7 @@ from xval.models.saved.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve
 
 LABELS = ["x", "y"] * 4
+BATCH_SIZE = 4  # other sizes are multiplied in another order on some processors
 
 
 def main(folder: Path, names: list[str]) -> None:
@@ -34,7 +35,7 @@ def main(folder: Path, names: list[str]) -> None:
     (folder / "results").mkdir()
 
     def run(number, name, **own):
-        given = {"dataset": "toy", "num_epochs": 3, "batch_size": 4, "backend": "torch", "learning_rate": 0.01}
+        given = {"dataset": "toy", "num_epochs": 3, "batch_size": BATCH_SIZE, "backend": "torch", "learning_rate": 0.01}
         given |= {"normalization": "global", "data_folder": str(folder / "data")}
         own = {"architecture": f"torch_nets.{name}", **own}
         (instance,) = resolve(Declaration("exp.py", "exp.py", "a test", given, {number: own}))
@@ -49,7 +50,7 @@ def main(folder: Path, names: list[str]) -> None:
             return found, None
         model = read_keras_model(place / "model.keras")
         stored = pd.read_parquet(place / "predictions.parquet").query("side == 'test'").sort_values("row")
-        answers = model.predict(predictors["d"], verbose=0)
+        answers = model.predict(predictors["d"], batch_size=BATCH_SIZE, verbose=0)
         found["difference"] = float(np.abs(stored[["probability_x", "probability_y"]].to_numpy() - answers).max())
         found["spread"] = float(np.ptp(answers, axis=0).min())
         weights = model.get_weights()
