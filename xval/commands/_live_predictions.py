@@ -67,13 +67,17 @@ def is_live(options: argparse.Namespace, output: Output) -> bool:
 
 def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
     """Answer until Ctrl-C; return 1 when a file could not be read."""
+    with GrowingCsv(output.path) as rows:
+        return _run(options, rows, keep_top)
+
+
+def _run(options: argparse.Namespace, rows: GrowingCsv, keep_top: Top) -> int:
     import numpy as np
 
     from xval.reuse.inference.arrivals import Arrivals
     from xval.reuse.inference.microphone import Microphone
 
     messages = make_console(is_error=True)
-    rows = GrowingCsv(output.path)
     heard = Arrivals(options.follow, rows.answered) if options.follow else Microphone()
     model = arguments.load(options, messages)
     described = model.description

@@ -67,7 +67,8 @@ class RiskCurve(NamedTuple):
     """What is wrong where only the clips with the most probable answers are answered; every speaker counts alike.
 
     Attributes:
-        shares: float64 (n,), of the clips that are answered, rising to 1.
+        shares: float64 (n,), of the clips that are answered at least, rising to 1: clips that are equally sure are answered
+            together, as from a threshold on.
         risks: float64 (n,), of these the share that is answered wrongly.
         low: float64 (n,), the lower end of the 95 % interval over speakers (percentile bootstrap).
         high: float64 (n,), its upper end.
@@ -126,7 +127,9 @@ def risk_curve(targets: NDArray[Any], probabilities: NDArray[np.floating], items
         items: (n_clips,), the speaker of each clip.
     """
     _, item_of, n_clips = np.unique(items, return_inverse=True, return_counts=True)
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    sure = probabilities.max(axis=1)
+    order = np.argsort(-sure, kind="stable")
+    last_alike = np.searchsorted(-sure[order], -sure[order], side="right") - 1
     is_wrong, item_of = (probabilities.argmax(axis=1) != targets)[order], item_of[order]
     shares = np.arange(1, _N_SHARES + 1) / _N_SHARES
 
@@ -134,6 +137,7 @@ def risk_curve(targets: NDArray[Any], probabilities: NDArray[np.floating], items
         weights = (n_drawn / n_clips)[item_of]
         answered, wrong = np.cumsum(weights), np.cumsum(weights * is_wrong)
         places = np.minimum(np.searchsorted(answered, shares * answered[-1] * (1 - _ROUNDING)), len(order) - 1)
+        places = last_alike[places]
         return np.asarray(wrong[places] / answered[places], np.float64)
 
     n_items, rng = len(n_clips), np.random.default_rng(0)

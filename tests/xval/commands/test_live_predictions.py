@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 
 from xval import load_model
+from xval.base.csv_text import unguard
+from xval.base.errors import SettingsError
 from xval.commands._live_predictions import follow
 from xval.report.growing_csv import GrowingCsv
 from xval.reuse.inference.arrivals import Arrivals
@@ -66,12 +68,13 @@ def followed(model, recordings, tmp_path, capsys):
     path = tmp_path / "rows.csv"
 
     def run(*steps):
-        rows, time_passes = GrowingCsv(path), Recorder(*steps)
+        time_passes = Recorder(*steps)
         options = Namespace(follow=recordings, segments=False, examples=False, every=None, coverage=None)
-        code = follow(
-            Arrivals(recordings, rows.answered), options, model, rows.append, make_console(is_error=True),
-            clock=time_passes.clock, sleep=time_passes.sleep,
-        )  # fmt: skip
+        with GrowingCsv(path) as rows:
+            code = follow(
+                Arrivals(recordings, rows.answered), options, model, rows.append, make_console(is_error=True),
+                clock=time_passes.clock, sleep=time_passes.sleep,
+            )  # fmt: skip
         return code, pd.read_csv(path) if path.exists() else None, " ".join(capsys.readouterr().err.split())
 
     return run
@@ -144,10 +147,45 @@ def test_a_second_run_goes_on_and_answers_nothing_again(followed, recordings, sa
 
 
 def test_rows_of_another_model_do_not_go_into_the_same_file(tmp_path):
-    GrowingCsv(tmp_path / "rows.csv").append(pd.DataFrame({"path": ["a.wav"], "probability_low": [0.5]}))
+    with GrowingCsv(tmp_path / "rows.csv") as rows:
+        rows.append(pd.DataFrame({"path": ["a.wav"], "probability_low": [0.5]}))
 
-    with pytest.raises(Exception, match="its columns are path, probability_low, and the rows have path, x"):
-        GrowingCsv(tmp_path / "rows.csv").append(pd.DataFrame({"path": ["b.wav"], "x": [0.5]}))
+    with (
+        GrowingCsv(tmp_path / "rows.csv") as rows,
+        pytest.raises(SettingsError, match="its columns are path, probability_low, and the rows have path, x"),
+    ):
+        rows.append(pd.DataFrame({"path": ["b.wav"], "x": [0.5]}))
+
+
+def test_one_process_at_a_time_appends_to_a_file(command, fold, recordings, tmp_path):
+    with GrowingCsv(tmp_path / "rows.csv"):
+        ended = command("predict", fold, "--follow", recordings, "--output", tmp_path / "rows.csv")
+
+    assert ended.code == 2
+    assert "rows.csv: another process appends its predictions to this file" in " ".join(ended.err.split())
+    with GrowingCsv(tmp_path / "rows.csv") as rows:  # it is free again
+        assert rows.answered == set()
+
+
+@pytest.mark.parametrize("name", ["two\nlines.wav", 'a "quoted"\r\nname.wav', "=one\n\n.wav", "umläut\n.wav"])
+def test_paths_with_line_breaks_are_read_again_as_they_are(tmp_path, name):
+    path = tmp_path / "rows.csv"
+    written = pd.DataFrame({"path": ["a.wav", name, name], "x": [0.25, 0.5, 0.75]})
+    with GrowingCsv(path) as rows:
+        rows.append(written)
+        rows.append(written.iloc[:1].assign(path="b.wav"))
+
+    with GrowingCsv(path) as rows:
+        assert rows.answered == {"a.wav", name, "b.wav"}
+    whole = path.read_bytes()
+    for size in range(whole.index(b"0.25\n") + 6, len(whole)):  # wherever the disk was full
+        path.write_bytes(whole[:size])
+        with GrowingCsv(path) as rows:
+            kept = path.read_bytes()
+            assert (whole[: len(kept)], kept[-1:]) == (kept, b"\n")
+            left = pd.read_csv(path, lineterminator="\n")
+            assert rows.answered == {unguard(text) for text in left["path"]} <= {"a.wav", name}
+            assert left["x"].tolist() == [0.25, 0.5, 0.75][: len(left)]
 
 
 def test_a_file_that_is_no_table_of_predictions_is_left_alone(command, fold, recordings, tmp_path):

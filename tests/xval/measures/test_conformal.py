@@ -95,3 +95,13 @@ def test_the_risk_is_that_of_the_surest_clips_and_every_speaker_counts_alike():
 
     assert [risk_at(share) for share in (0.1, 0.3, 0.5, 1)] == pytest.approx([0, 0, 1 / 3, 2 / 3])  # 1/6 each, and 1/2
     assert ((curve.low <= curve.risks + 1e-9) & (curve.risks <= curve.high + 1e-9)).all()
+
+
+def test_clips_that_are_equally_sure_are_answered_together_in_whatever_order_they_stand():
+    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.7, 0.3], [0.7, 0.3]])
+    targets, items = np.array([0, 0, 1, 1]), np.array(["a", "b", "c", "d"])
+
+    curve, backwards = risk_curve(targets, probabilities, items), risk_curve(targets[::-1], probabilities[::-1], items)
+
+    assert curve.risks == pytest.approx(backwards.risks)
+    assert curve.risks[[0, 20, -1]] == pytest.approx([0, 1 / 2, 1 / 2])  # the surest; then all, of which two are wrong

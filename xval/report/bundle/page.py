@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xval.base.errors import SettingsError, brief
+from xval.base.operating_system import read_regular
 from xval.report.bundle.facts import BundleFacts
 from xval.report.rendering import make_environment
 
@@ -107,7 +108,7 @@ def _packed(content: bytes) -> str:
 
 def _in_folder(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     folder = next((folder for folder in (path, path / "package") if (folder / _ABOUT).is_file()), path)
-    return {name: (folder / name).read_bytes() for name in names}
+    return {name: read_regular(folder / name, _LARGEST_BYTES) for name in names}
 
 
 def _in_archive(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:

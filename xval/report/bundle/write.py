@@ -5,6 +5,7 @@ Comes in: the path of a model. Goes out: the folder, which gets its name when it
 
 import shutil
 import zipfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,18 +91,10 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
         remove_stale_parts(target.parent, target.name)
         temporary.mkdir(parents=True)
         differences = _fill(temporary, evidence, request.licence, runtime)
-        if zip_file:
-            with part_of(zip_file) as part:
+        with nullcontext() if zip_file is None else part_of(zip_file) as part:
+            if part:
                 _zip(temporary, target.name, part)
-                part.replace(zip_file)
-        if target.exists():
-            target.rename(replaced)
-        try:
-            temporary.rename(target)
-        except OSError:
-            if replaced.exists():
-                replaced.rename(target)
-            raise
+            _put_in_place(temporary, target, replaced, part, zip_file)
     except OSError as error:
         raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --to.") from error
     finally:
@@ -112,6 +105,22 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
         items = f"{counted(len(names), evidence.item_word)}, such as {names[0]}"
         notes.append(f"The files name {items}; see that they may be handed on.")
     return Bundle(target, zip_file, differences, tuple(notes))
+
+
+def _put_in_place(temporary: Path, target: Path, replaced: Path, part: Path | None, zip_file: Path | None) -> None:
+    """Give the folder and the zip file their names; where either cannot have it, the folder of before comes back."""
+    try:
+        if target.exists():
+            target.rename(replaced)
+        temporary.rename(target)
+        if part and zip_file:
+            part.replace(zip_file)
+    except BaseException:  # Ctrl-C, too
+        if not temporary.exists():
+            target.rename(temporary)
+        if replaced.exists():
+            replaced.rename(target)
+        raise
 
 
 def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> None:

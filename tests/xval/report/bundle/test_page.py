@@ -23,6 +23,15 @@ def test_the_package_is_read_as_an_archive_or_a_folder_and_another_version_is_sa
         assert runtime.note == f"onnxruntime-web 1.0.0 is untested here; tested is {page.VERSION}."
 
 
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_a_file_of_an_implausible_size_is_not_read(make_package, tmp_path, monkeypatch, is_archive):
+    archive = make_package(tmp_path)
+    monkeypatch.setattr(page, "_LARGEST_BYTES", 10)
+
+    with pytest.raises(SettingsError, match=r"no package onnxruntime-web with .*(plausible size|larger than 10 bytes)"):
+        read_runtime(archive if is_archive else tmp_path / "package")
+
+
 def test_another_package_and_an_altered_one_are_refused(make_package, tmp_path):
     with pytest.raises(SettingsError, match=rf"the package of 'other'; get it with npm pack onnxruntime-web@{page.VERSION}"):
         read_runtime(make_package(tmp_path / "one", name="other"))

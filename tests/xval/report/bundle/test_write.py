@@ -191,22 +191,33 @@ def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_ask
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
-def test_the_old_bundle_stays_where_the_new_one_cannot_take_its_place(bundled, finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(write, "export_model", leave_description)
-    target, rename = tmp_path / "bundle", Path.rename
+@pytest.mark.parametrize("refused", ["bundle", "bundle.zip"])
+@pytest.mark.parametrize("reason", [PermissionError("in use"), KeyboardInterrupt()])
+def test_folder_and_zip_file_of_before_stay_where_the_new_ones_cannot_take_their_place(
+    bundled, finished, tmp_path, monkeypatch, refused, reason
+):
+    target = tmp_path / "bundle"
     shutil.copytree(bundled(1), target)
+    monkeypatch.setattr(write, "export_model", leave_description)
     (target / "of_the_old_one").touch()
+    (tmp_path / "bundle.zip").write_bytes(b"of the old one")
 
-    def refuse_the_new_one(path, to):
-        if to == target and not path.name.endswith(".replaced"):
-            raise PermissionError("in use")
-        return rename(path, to)
+    def refusing(move):
+        def refuse_the_new_one(path, to):
+            if to == tmp_path / refused and not path.name.endswith(".replaced"):
+                raise reason
+            return move(path, to)
 
-    monkeypatch.setattr(Path, "rename", refuse_the_new_one)
-    with pytest.raises(ResultsError, match=r"bundle: cannot be written"):
-        write_bundle(finished.results / "instance_1" / "fold_1", BundleRequest(target, overwrite=True))
+        return refuse_the_new_one
+
+    monkeypatch.setattr(Path, "rename", refusing(Path.rename))
+    monkeypatch.setattr(Path, "replace", refusing(Path.replace))
+    expected = KeyboardInterrupt if isinstance(reason, KeyboardInterrupt) else ResultsError
+    with pytest.raises(expected):
+        write_bundle(finished.results / "instance_1" / "fold_1", BundleRequest(target, is_zipped=True, overwrite=True))
     assert (target / "of_the_old_one").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert (tmp_path / "bundle.zip").read_bytes() == b"of the old one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "bundle.zip"]
 
 
 def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished, tmp_path, monkeypatch, capsys):
