@@ -5,10 +5,14 @@ first; and later what that script declares.
 """
 
 import json
+import math
 import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import Corpus
@@ -35,6 +39,7 @@ _FINE_TUNING = {  # docs/finetuning.md
     "crop_s": 5,
     "sample_rate_hz": 16000,
 }
+_LONG_TAIL = 1.5  # from this ratio of the longest clip to the length that 99 % do not exceed on, the network reads that length
 _RATE_HZ = 16000  # of config.ini; recordings of a lower rate are not resampled to it
 _TASKS = ("classification", "regression")
 
@@ -80,7 +85,10 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         **({} if corpus.is_custom else windows_of_rate(int(corpus.index["sample_rate_hz"].max()))),
     }
     has_classes = corpus.task_type == "classification"
-    steps = _of_arrays(has_classes=has_classes) if corpus.is_custom else _steps(has_classes=has_classes)
+    if corpus.is_custom:
+        steps = _of_arrays(has_classes=has_classes)
+    else:
+        steps = _steps(has_classes=has_classes, length=length_of_most(corpus.index["duration_s"].dropna().to_numpy()))
     text = _SCRIPT.format(
         description=f"What does a model reach on unseen {corpus.item_name or 'item'}s of {corpus.dataset}?",
         path=path.as_posix(),
@@ -105,6 +113,17 @@ def windows_of_rate(rate_hz: int) -> dict[str, object]:
     }
 
 
+def length_of_most(durations_s: NDArray[np.float64]) -> dict[str, object]:
+    """Return the length (s) that 99 % of the clips do not exceed, as a setting, where a few clips are much longer.
+
+    A network would otherwise read the silence that pads all clips to the longest one.
+    """
+    of_most_s = float(np.quantile(durations_s, 0.99)) if len(durations_s) else 0.0
+    if not of_most_s or durations_s.max() < _LONG_TAIL * of_most_s:
+        return {}
+    return {"clip_length_s": math.ceil(10 * of_most_s) / 10}
+
+
 def read_ladder(path: Path) -> Declaration:
     """Return what a script of `write_ladder` declares, as it is now."""
     sys.path.insert(0, str(path.resolve().parent))  # as Python does where it is run by itself
@@ -119,8 +138,8 @@ def read_ladder(path: Path) -> Declaration:
     return experiment.declaration
 
 
-def _steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
-    """Return the parameters of each step."""
+def _steps(*, has_classes: bool, length: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    """Return the parameters of each step; `length` is of the clips that the network reads."""
     simple, strong = ("svm", "svm") if has_classes else ("ridge", "svr")
     linear = "logistic" if has_classes else "ridge"
     hand_made = [name for name in _HAND_MADE if _is_here(name)]
@@ -131,7 +150,7 @@ def _steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
         {"architecture": simple, **_embedding("duration_level"), "comment_1": f"{simple} on duration and level"},
         {"architecture": strong, **MFCC, "time_parts": 3, "comment_1": f"{strong} on MFCC"},
         *({"architecture": strong, **_embedding(name), "comment_1": f"{strong} on {name}"} for name in hand_made),
-        {"architecture": "cnn_small", "recipe": "speech", "comment_1": "a small network by the recipe for speech"},
+        {"architecture": "cnn_small", "recipe": "speech", **length, "comment_1": "a small network by the recipe for speech"},
         *(
             {"architecture": head, **_embedding(name), "comment_1": f"{head} on {name}"}
             for name in pretrained

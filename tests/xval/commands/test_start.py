@@ -47,7 +47,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "python -m xval", raising=False)
     (tmp_path / "experiments").mkdir()
-    monkeypatch.setattr(ladder, "_steps", lambda *, has_classes: STEPS)
+    monkeypatch.setattr(ladder, "_steps", lambda **_: STEPS)
     return tmp_path
 
 
@@ -125,7 +125,7 @@ def test_no_time_prepares_and_writes_the_script_and_trains_nothing(study, capfd)
 
 def test_a_step_whose_folds_fail_is_run_once_and_the_others_are_answered(study, in_process, monkeypatch, capfd):
     starved = {**STEPS[1], "n_neighbors": (1000,)}
-    monkeypatch.setattr(ladder, "_steps", lambda *, has_classes: [STEPS[0], starved])
+    monkeypatch.setattr(ladder, "_steps", lambda **_: [STEPS[0], starved])
 
     assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 1
 
@@ -263,7 +263,7 @@ def test_a_corpus_of_a_low_rate_is_prepared_as_its_script_reads_it(study, capfd)
 
 def test_a_step_that_cannot_run_is_left_out_and_the_others_are_answered(study, in_process, monkeypatch, capfd):
     wrong = {"architecture": "knn", "features": "embedding", "embedding_model": "onnx:gone.onnx"}
-    monkeypatch.setattr(ladder, "_steps", lambda *, has_classes: [wrong, STEPS[0]])
+    monkeypatch.setattr(ladder, "_steps", lambda **_: [wrong, STEPS[0]])
 
     assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 1
 
@@ -313,13 +313,27 @@ def test_the_steps_of_a_corpus_are_declared_as_a_script_with_its_rate_and_folds(
     assert [own["architecture"] for own in declared.instances.values()] == ["constant", "svm", "svm", "cnn_small"]
 
 
+@pytest.mark.parametrize(
+    ("durations_s", "wanted"),
+    [([0.5] * 199 + [0.91, 2.3], {"clip_length_s": 0.5}), ([3.0] * 150 + [4.31] * 50 + [5.3], {}), ([], {})],
+)
+def test_the_network_does_not_read_the_silence_that_a_few_long_clips_bring(durations_s, wanted):
+    length = ladder.length_of_most(np.array(durations_s))
+
+    steps = ladder._steps(has_classes=True, length=length)
+
+    assert length == wanted
+    (network,) = (step for step in steps if step["architecture"] == "cnn_small")
+    assert {name: network[name] for name in network if name == "clip_length_s"} == wanted
+
+
 @pytest.mark.parametrize("has_gpu", [False, True])
 def test_encoders_on_this_machine_are_steps_behind_the_network_and_are_fine_tuned_on_a_gpu(has_gpu, monkeypatch):
     here = {"praat", "wav2vec2-base"}
     monkeypatch.setattr(ladder, "_is_here", here.__contains__)
     monkeypatch.setattr(ladder, "find_gpus", lambda: ("a GPU",) * has_gpu)
 
-    steps = ladder._steps(has_classes=True)
+    steps = ladder._steps(has_classes=True, length={})
 
     models = [(step["architecture"], step.get("embedding_model", step.get("encoder"))) for step in steps]
     encoded = [("logistic", "wav2vec2-base"), ("svm", "wav2vec2-base")]
