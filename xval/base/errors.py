@@ -8,6 +8,7 @@ XvalError                     anything below; the command line prints it without
 │   └── ResultsError          the results folder: not writable, or it holds results of other settings
 │       └── UnsafeModelError  a saved model that is damaged, or holds what no model of xval holds
 ├── AudioError                one clip cannot be used; it is reported and left out
+├── UndefinedAnswerError      a model answers a clip with NaN or infinite values, which is no answer
 ├── ExportError               a model cannot be written in a format, or its export gives other output
 └── JobError                  one job failed; it is recorded and the others go on
     ├── FirstJobError         in debug mode: the first error of a job, with that error as its cause
@@ -54,6 +55,10 @@ class UnsafeModelError(ResultsError):
 
 class AudioError(XvalError):
     """One clip cannot be decoded or used."""
+
+
+class UndefinedAnswerError(XvalError):
+    """A model answers a clip with NaN or infinite values, which is no answer."""
 
 
 class ExportError(XvalError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.options.argument_parser import number_reader
-from xval.base.errors import SettingsError, counted
+from xval.base.errors import SettingsError, UndefinedAnswerError, counted
 from xval.commands import _model_arguments as arguments
 from xval.report.growing_csv import GrowingCsv
 from xval.report.text_tables import Output
@@ -66,7 +66,7 @@ def is_live(options: argparse.Namespace, output: Output) -> bool:
 
 
 def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
-    """Answer until Ctrl-C; return 1 when a file could not be read."""
+    """Answer until Ctrl-C; return 1 when a file was left out, or a window has no answer."""
     with GrowingCsv(output.path) as rows:
         return _run(options, rows, keep_top)
 
@@ -99,6 +99,7 @@ def _run(options: argparse.Namespace, rows: GrowingCsv, keep_top: Top) -> int:
         sample_rate_hz=_TRIAL_HZ,
         per="file" if options.microphone else arguments.pieces_of(options),
         every_s=None if options.microphone else options.every,
+        skip_unreadable=True,  # a model may have no answer to silence alone
         coverage=options.coverage,
     )
     shown(trial)
@@ -137,14 +138,14 @@ def follow(
                 left_out = table.attrs["left_out"]
                 n_answered, n_left_out = n_answered + len(batch) - len(left_out), n_left_out + len(left_out)
                 write(table)
-                for _, path, reason in left_out:
-                    messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}", markup=False)
+                for unread in left_out:
+                    messages.print(unread.line, markup=False)
             sleep(_POLL_S)
     except KeyboardInterrupt:
-        unread = f", {n_left_out} could not be read" if n_left_out else ""
+        left_out = f", {n_left_out} left out" if n_left_out else ""
         n_waiting = arrivals.n_waiting + n_ready - n_answered - n_left_out
         waiting = f", {counted(n_waiting, 'file')} not read yet" if n_waiting else ""
-        messages.print(f"Stopped: {counted(n_answered, 'file')} answered{unread}{waiting}.")
+        messages.print(f"Stopped: {counted(n_answered, 'file')} answered{left_out}{waiting}.")
         return EXIT_FAILED if n_left_out else 0
 
 
@@ -169,18 +170,24 @@ def _listen(
     if not step_s > 0:
         raise SettingsError(f"--every {step_s:g}: expected a time above 0 s.")
     messages.print(f"Listening, in windows of {length_s:.3g} s. Ctrl-C ends.")
-    n_answered = 0
+    n_answered, n_undefined = 0, 0
     try:
         for start_s, samples in microphone.windows(length_s, step_s, options.seconds):
-            table = model.predict([samples], sample_rate_hz=microphone.rate_hz, coverage=options.coverage)
+            try:
+                table = model.predict([samples], sample_rate_hz=microphone.rate_hz, coverage=options.coverage)
+            except UndefinedAnswerError:
+                n_undefined += 1
+                messages.print(f"no answer at {start_s:.3g} s: the model gives NaN or infinite values")
+                continue
             table["path"] = "microphone"
             table[["start_s", "end_s"]] += start_s
             write(table)
             n_answered += 1
     except KeyboardInterrupt:
         pass
+    undefined = f", {n_undefined} without an answer" if n_undefined else ""
     lost = f" Samples were lost {counted(microphone.n_lost, 'time')}: the model is too slow for this computer." * bool(
         microphone.n_lost
     )
-    messages.print(f"Stopped: {counted(n_answered, 'window')} answered.{lost}")
-    return 0
+    messages.print(f"Stopped: {counted(n_answered, 'window')} answered{undefined}.{lost}")
+    return EXIT_FAILED if n_undefined else 0

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Embed, and write the table; return 1 when a file could not be read."""
+    """Embed, and write the table; return 1 when a file is left out."""
     output: Path = options.output
     if output.suffix not in _FORMATS or not output.absolute().parent.is_dir():
         raise SettingsError(
@@ -76,8 +76,8 @@ def run(options: argparse.Namespace) -> int:
         replace_file(output, lambda temporary: _save(temporary, values))
         where = f"{output}, its rows: {beside}"
     console.print(f"{len(table)} embeddings of {len(names)} numbers: {where}")
-    for _, path, reason in left_out:
-        console.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
+    for unread in left_out:
+        console.print(unread.line, markup=False)
     return EXIT_FAILED if left_out else 0
 
 

@@ -5,7 +5,8 @@ with its probability, or the numbers of a regression, or the error of an autoenc
 start_s and end_s say what of the file was heard. A file that is unlike what the model was trained on is named with its novelty:
 above 1 it is farther from the training clips, in the model's own embedding, than 99 % of the validation clips are. --coverage
 0.9 adds the classes that cannot be left out, and "no answer" where they are several, or the file is silent or unlike all that
-was heard. Exit code 1: some file could not be read; the others are predicted.
+was heard. Exit code 1: some file could not be read, or
+the model answers it with NaN or infinite values; the others are predicted.
 
 With --follow or --microphone, rows are written as csv as they come. A csv file that was begun goes on: its files are not
 answered again.
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Predict, and print or write the table; return 1 when a file could not be read."""
+    """Predict, and print or write the table; return 1 when a file is left out."""
     output = read_output(options.output)
     if live.is_live(options, output):
         return live.run(options, output, keep_top)
@@ -91,8 +92,8 @@ def run(options: argparse.Namespace) -> int:
         messages.print(said)
     if said := _describe_novel(table, model):
         messages.print(said)
-    for _, path, reason in left_out:
-        messages.print(f"left out: {reason if path in reason else f'{path}: {reason}'}")
+    for unread in left_out:
+        messages.print(unread.line, markup=False)
     return EXIT_FAILED if left_out else 0
 
 

@@ -126,7 +126,36 @@ def test_a_damaged_file_costs_a_line_and_nothing_else(followed, recordings, save
     assert code == 1
     assert rows["path"].tolist() == [str(recordings / "fine.wav")]
     assert said.count("broken.wav") == 1
-    assert "Stopped: 1 file answered, 1 could not be read." in said
+    assert "Stopped: 1 file answered, 1 left out." in said
+
+
+def undefined_for(model, is_undefined):
+    """Return what answers as a model does, but with NaN the examples (float32, one each) of which a function is true."""
+    (answer,) = model._predictors
+
+    def with_nan(predictors, *others):
+        values, novelty = answer(predictors, *others)
+        return np.where(is_undefined(predictors)[:, np.newaxis], np.float32(np.nan), values), novelty
+
+    return [with_nan]
+
+
+def first_and_last_differ(predictors):
+    return np.array([not np.array_equal(example, predictors[0]) for example in predictors])
+
+
+def test_a_file_that_the_model_has_no_answer_to_is_named_and_gets_no_class(
+    followed, recordings, save_untrained, model, monkeypatch
+):
+    monkeypatch.setitem(model.__dict__, "_predictors", undefined_for(model, first_and_last_differ))
+    for name, source in (("a.wav", "0_0.wav"), ("b.wav", "0_1.wav")):
+        shutil.copy(save_untrained.audio / source, recordings / name)
+
+    code, rows, said = followed(wait, wait, wait)
+
+    assert (code, rows["path"].tolist()) == (1, [str(recordings / "a.wav")])
+    assert f"left out: {recordings / 'b.wav'}: {model.members[0]} answers with NaN or infinite values" in said
+    assert "Stopped: 1 file answered, 1 left out." in said
 
 
 def test_a_second_run_goes_on_and_answers_nothing_again(followed, recordings, save_untrained, tmp_path):
@@ -237,6 +266,31 @@ def test_each_window_of_the_microphone_gets_a_row(command, fold, model, monkeypa
     assert rows["start_s"].tolist() == pytest.approx([0, model.description.example_s])
     assert rows["probability_low"].to_numpy() == pytest.approx(wanted["probability_low"].to_numpy(), rel=1e-4)
     assert "Stopped: 2 windows answered." in ended.err
+
+
+def test_a_window_without_an_answer_is_said_and_the_next_one_is_answered(command, fold, model, monkeypatch):
+    class Microphone:
+        rate_hz, n_lost = RATE_HZ, 0
+
+        def windows(self, length_s, *_):
+            yield from ((start_s, window) for start_s, window in zip((0.0, length_s), samples, strict=True))
+
+    samples = np.random.default_rng(0).normal(0, 0.1, (2, round(model.description.example_s * RATE_HZ)))
+    monkeypatch.setattr("xval.reuse.inference.microphone.Microphone", Microphone)
+    calls = []
+
+    def is_undefined(predictors):
+        calls.append(predictors)
+        return np.full(len(predictors), len(calls) <= 2)  # silence, with which it begins, and the first window
+
+    monkeypatch.setattr("xval.reuse.inference.model.SavedModel._predictors", undefined_for(model, is_undefined))
+
+    ended = command("predict", fold, "--microphone")
+
+    assert ended.code == 1, ended.err
+    assert pd.read_csv(StringIO(ended.out))["start_s"].tolist() == pytest.approx([model.description.example_s])
+    assert "no answer at 0 s: the model gives NaN or infinite values" in ended.err
+    assert "Stopped: 1 window answered, 1 without an answer." in ended.err
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ async function decode(buffer) {
 
 async function answer(session, samples) {
   const results = await session.run({ samples: new ort.Tensor("float32", samples, [1, samples.length]) });
-  return Array.from(results[session.outputNames[0]].data);
+  const values = Array.from(results[session.outputNames[0]].data);
+  if (!values.every(Number.isFinite)) throw new Error("the model gives NaN or infinite values, which is no answer");
+  return values;
 }
 
 function element(tag, text, kind) {
@@ -234,7 +236,7 @@ async function start() {
       link.download = "microphone.wav";
       byId("state").textContent = "Ready.";
     } catch (error) {
-      byId("state").textContent = `The microphone cannot be used: ${error.message}`;
+      byId("state").textContent = `No answer by the microphone: ${error.message}`;
     }
   });
   files.disabled = button.disabled = false;

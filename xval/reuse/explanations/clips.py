@@ -19,6 +19,7 @@ from xval.models.cut import compile_for_prediction
 from xval.models.saved.description import ModelDescription
 from xval.reuse.explanations.attribution import Attribution, integrate_gradients, occlude
 from xval.reuse.explanations.gradients import input_gradients
+from xval.reuse.inference.batches import undefined_answer
 from xval.reuse.inference.members import EstimatorMember, Member
 from xval.reuse.inference.model import SavedModel
 from xval.reuse.inference.network import Network
@@ -79,6 +80,7 @@ def explain(
         SettingsError: The model is an ensemble, labels frames or rebuilds its input; the method does not fit; there is no such
             class.
         AudioError: A file cannot be read.
+        UndefinedAnswerError: The model answers with NaN or infinite values.
     """
     member = _single(model)
     names = model.class_names or model.target_names or tuple(map(str, range(_n_outputs(member))))
@@ -91,7 +93,7 @@ def explain(
             model._checked(inputs, source)
             for row in range(len(inputs.predictors)):
                 chosen = names.index(of) if of else None
-                output, features, attribution = _explain_example(member, inputs, row, chosen, method, steps)
+                output, features, attribution = _explain_example(source.name, member, inputs, row, chosen, method, steps)
                 bounds = float(inputs.start_s[row]), float(inputs.end_s[row])
                 frame_s = _frame_s(model.description, bounds[1] - bounds[0], features)
                 yield Explanation(source.name, *bounds, names[output], method, attribution, features, frame_s)
@@ -131,7 +133,7 @@ def _n_outputs(member: Member) -> int:
 
 
 def _explain_example(
-    member: Member, inputs: "Inputs", row: int, chosen: int | None, method: Method, steps: int
+    name: str, member: Member, inputs: "Inputs", row: int, chosen: int | None, method: Method, steps: int
 ) -> tuple[int, NDArray[np.float32], Attribution]:
     """Return the output that is explained, the features, and what each of them adds to it."""
     example = inputs.predictors[row]
@@ -149,9 +151,12 @@ def _explain_example(
             durations_s = np.full(len(batch), inputs.end_s[row] - inputs.start_s[row])
             return member.predictor()(batch, repeated, durations_s)[0]
 
+    answered = answer(features[np.newaxis])[0]
+    if not np.isfinite(answered).all():
+        raise undefined_answer(name, member.path)
     output = chosen
     if output is None:
-        output = int(answer(features[np.newaxis])[0].argmax()) if member.description.task.has_classes else 0
+        output = int(answered.argmax()) if member.description.task.has_classes else 0
     silence = np.zeros_like(features) if features.ndim == 1 else np.full_like(features, np.nanmin(features))
     silence[np.isnan(features)] = np.nan  # as long as the clip, where padding is masked
     if method == "occlusion":

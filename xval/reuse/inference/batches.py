@@ -3,14 +3,16 @@
 Comes in: inputs, piece by piece, and the members' functions. Goes out: the answers of all members, source by source.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.features.windows import few_lengths
+from xval.base.errors import UndefinedAnswerError
 from xval.reuse.inference.inputs import Inputs
 
 Answered: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32] | None]
@@ -86,6 +88,22 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterato
         inputs = replace(piece, predictors=np.empty(0, np.float32), basic=None)
         yield number, Answers(inputs, of_source, novelty[:, first:stop])
         first = stop
+
+
+def find_undefined(answers: Answers, name: str, members: Sequence[Path]) -> UndefinedAnswerError | None:
+    """Return an error that names the member whose answers for a source are NaN or infinite; None: all are numbers."""
+    for member, values in zip(members, answers.values, strict=True):
+        if not np.isfinite(values).all():
+            return undefined_answer(name, member)
+    return None
+
+
+def undefined_answer(name: str, member: Path) -> UndefinedAnswerError:
+    """Return an error that names a source and the model whose answer to it is NaN or infinite."""
+    return UndefinedAnswerError(
+        f"{name}: {member} answers with NaN or infinite values, which is no answer. Name another fold, or train it again with "
+        "a smaller learning_rate or clip_norm."
+    )
 
 
 def _cut_padding(batch: NDArray[np.float32]) -> NDArray[np.float32]:

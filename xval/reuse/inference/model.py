@@ -18,13 +18,13 @@ from xval.base.errors import AudioError, SettingsError, counted
 from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.reuse.inference.answer_tables import joined, table_of, tabulate
-from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, join_answers
+from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, find_undefined, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.reuse.inference.item_scaling import group_by_item, scaled
 from xval.reuse.inference.members import Member, names_of_seen
 from xval.reuse.inference.request import Per, Request
 from xval.reuse.inference.sets import Sets, read_sets
-from xval.reuse.inference.sources import Audio, LeftOut, Source, list_sources, one_rate
+from xval.reuse.inference.sources import Audio, Failures, LeftOut, Source, list_sources, one_rate
 
 
 class SavedModel:
@@ -123,7 +123,7 @@ class SavedModel:
             every_s: Time from the begin of a segment to that of the next; None: its length.
             sample_rate_hz: Rate of arrays of samples.
             sampling_rate: The same, by its name in transformers and datasets.
-            skip_unreadable: Leave out what cannot be decoded and list it in ``attrs["left_out"]``, as `LeftOut`.
+            skip_unreadable: Leave out what cannot be decoded or is answered by NaN; ``attrs["left_out"]`` has it as `LeftOut`.
             items: For a model with normalization = per_item the speaker (or other item) of each file or array, whose features
                 are scaled by all that is given of it; None: all are of one.
             enrolment: Which of them scale their speaker, where not all do (enrolment_s); they are answered, too.
@@ -147,6 +147,7 @@ class SavedModel:
             SettingsError: `per`, `every_s` or `coverage` does not fit the model, or a rate is missing or named twice.
             CorpusError: A folder holds no audio.
             ResultsError: With `coverage`, the folds of the model have no readable predictions.parquet.
+            UndefinedAnswerError: The model answers with NaN or infinite values.
         """
         sets = None if coverage is None else self._sets(coverage, per)
         request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items, enrolment)
@@ -251,7 +252,7 @@ class SavedModel:
         audio, per, every_s, sample_rate_hz, skip_unreadable, *_ = request
         request.check(self.description)
         sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
-        failed: dict[int, AudioError] = {}
+        failures = Failures(are_skipped=skip_unreadable)
 
         def inputs(numbers: Iterable[int]) -> Iterator[tuple[int, Inputs]]:
             for number in numbers:
@@ -260,9 +261,7 @@ class SavedModel:
                     for examples in self._inputs(source, per, every_s):
                         yield number, self._checked(examples, source)
                 except AudioError as error:
-                    if not skip_unreadable:
-                        raise
-                    failed[number] = error
+                    failures.add(number, error)
 
         pieces: dict[int, list[Answers]] = defaultdict(list)
         if self.description.scaled_by_item:
@@ -273,9 +272,10 @@ class SavedModel:
         else:
             given = inputs(range(len(sources)))
         for number, piece in answer_in_batches(given, answers):
+            failures.add(number, find_undefined(piece, sources[number].name, self.members))
             pieces[number].append(piece)
-        left_out = [LeftOut(number, sources[number].name, str(error)) for number, error in sorted(failed.items())]
-        return {number: join_answers(pieces[number]) for number in sorted(pieces) if number not in failed}, sources, left_out
+        answered = {number: join_answers(pieces[number]) for number in sorted(pieces.keys() - failures.numbers)}
+        return answered, sources, failures.listed(sources)
 
     def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
         with_basic = any(member.needs_basic for member in self._members)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.open import check_channel
 from preprocessing.audio.read import hash_samples, mix, read_audio, read_blocks, resample
 from preprocessing.clips.listing import list_audio
-from xval.base.errors import AudioError, SettingsError
+from xval.base.errors import AudioError, SettingsError, UndefinedAnswerError
 
 
 class Stretch(NamedTuple):
@@ -33,17 +33,56 @@ class Stretch(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A source that could not be read.
+    """A source that could not be read, or that the model has no answer to.
 
     Attributes:
         number: Its number among the sources, from 0; each file of a folder counts.
         path: As in the tables.
-        reason: Why it could not be read.
+        reason: Why it is left out.
+        is_undefined: It was read, and the answer is NaN or infinite.
     """
 
     number: int
     path: str
     reason: str
+    is_undefined: bool = False
+
+    @property
+    def line(self) -> str:
+        """The path and the reason, as they are printed."""
+        return f"left out: {self.reason if self.path in self.reason else f'{self.path}: {self.reason}'}"
+
+
+class Failures:
+    """Why sources could not be read or answered.
+
+    Args:
+        are_skipped: Whether they are left out; otherwise the first of them ends everything.
+    """
+
+    def __init__(self, *, are_skipped: bool) -> None:
+        self._are_skipped = are_skipped
+        self._errors: dict[int, AudioError | UndefinedAnswerError] = {}
+
+    def add(self, number: int, error: AudioError | UndefinedAnswerError | None) -> None:
+        """Keep the first error of a source, or raise it; None: there is none."""
+        if error is None:
+            return
+        if not self._are_skipped:
+            raise error
+        self._errors.setdefault(number, error)
+
+    @property
+    def numbers(self) -> set[int]:
+        """The numbers of the sources."""
+        return set(self._errors)
+
+    def listed(self, sources: Sequence["Source"]) -> list[LeftOut]:
+        """Return what is left out, in the order of the sources."""
+        return [
+            LeftOut(number, sources[number].name, str(error), isinstance(error, UndefinedAnswerError))
+            for number, error in sorted(self._errors.items())
+        ]
 
 
 _LARGEST_SAMPLE = 100.0

@@ -16,7 +16,7 @@ from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
 from xval.answers.item_sentences import describe_item_decision, describe_item_scaling
-from xval.base.errors import AudioError, CorpusError, SettingsError
+from xval.base.errors import AudioError, CorpusError, SettingsError, UndefinedAnswerError
 from xval.base.item_word import call_items
 from xval.data.clip_average import Averaging
 from xval.folds.random_split import is_random_split
@@ -178,6 +178,8 @@ def _measure(
             enrolment=None if enrolled is None else enrolled.tolist(),
         )
         for left_out in table.attrs["left_out"]:
+            if left_out.is_undefined:
+                raise UndefinedAnswerError(left_out.reason)
             reasons[first + left_out.number] = left_out.reason
         if len(table):
             tables.append(table)

@@ -3,14 +3,18 @@
 import json
 import re
 import tarfile
+from dataclasses import replace
 
+import numpy as np
 import pytest
+import soundfile
 
 from xval.base.errors import SettingsError
 from xval.report.bundle import page
 from xval.report.bundle.facts import BundleFacts
 from xval.report.bundle.page import make_page, read_runtime
 
+READY = "document.getElementById('state')?.textContent === 'Ready.'"
 HOSTILE = "</script><script>alert(1)</script>\u2028'\"<img src=x onerror=alert(2)>"
 
 
@@ -80,3 +84,29 @@ def test_a_page_loads_its_own_scripts_alone_and_shows_names_as_text(make_package
     assert not re.search(rb"https?://", files["index.html"] + files["web/page.js"])
     model = files["web/model.js"].decode().partition(" = ")[2].rstrip(";\n")
     assert json.loads(model)["facts"]["columns"][1] == HOSTILE
+
+
+def test_an_answer_that_is_not_a_number_is_said_and_no_class_is_shown(make_package, tmp_path, browser):
+    runtime = read_runtime(make_package(tmp_path))
+    answers = """
+        class Tensor { constructor(type, samples) { this.samples = samples; } }
+        const run = async ({ samples }) => ({ y: { data: samples.samples[0] > 0.2 ? [NaN, NaN] : [0.25, 0.75] } });
+        window.ort = { env: { wasm: {} }, Tensor, InferenceSession: { create: async () => ({ outputNames: ["y"], run }) } };
+    """
+    runtime = replace(runtime, files={**runtime.files, page._SCRIPT: answers.encode()})
+    facts = BundleFacts("", 8000, 4000, None, ("a", "b"), False, True, None, None)
+    for name, content in make_page("model", facts, b"onnx", runtime).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    for name, level in (("quiet", 0.1), ("loud", 0.5)):
+        soundfile.write(tmp_path / f"{name}.wav", np.full(4000, level), 8000)
+
+    browser.open((tmp_path / "index.html").as_uri(), 1300, READY)
+    field = browser.tell("DOM.querySelector", nodeId=browser.tell("DOM.getDocument")["root"]["nodeId"], selector="#files")
+    files = [str(tmp_path / f"{name}.wav") for name in ("quiet", "loud")]
+    browser.tell("DOM.setFileInputFiles", nodeId=field["nodeId"], files=files)
+    browser.see(f"document.querySelectorAll('#answers section').length === 2 && {READY}")
+    quiet, loud = browser.value("[...document.querySelectorAll('#answers section')].map((section) => section.textContent)")
+
+    assert quiet.startswith("quiet.wavb0.750a0.250")
+    assert loud == "loud.wavCannot be answered: the model gives NaN or infinite values, which is no answer"

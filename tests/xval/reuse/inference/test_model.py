@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 import xval
-from xval.base.errors import AudioError, ResultsError, SettingsError
+from xval.base.errors import AudioError, ResultsError, SettingsError, UndefinedAnswerError
 from xval.reuse.inference import Stretch
 from xval.reuse.inference.inputs import clip_inputs, segment_inputs
 from xval.reuse.inference.sources import list_sources
@@ -311,3 +311,51 @@ def test_a_description_of_another_model_is_refused(save_untrained, tmp_path):
 
     with pytest.raises(ResultsError, match=r"model\.json: names 3 outputs, and model\.keras has 2"):
         xval.load_model(folder)
+
+
+@pytest.fixture(scope="module")
+def overflowing(save_untrained):
+    """A fold whose weights are numbers, and whose answers are none: the last layer overflows to inf - inf."""
+    from xval.models.saved.load import read_keras_model
+
+    fold = save_untrained.save()
+    network = read_keras_model(fold / "model.keras")
+    layer = network.get_layer("cnn_small").layers[-1]
+    kernel, bias = layer.get_weights()
+    layer.set_weights([np.full_like(kernel, 3e38), np.full_like(bias, 3e38)])
+    network.save(fold / "model.keras")
+    return fold
+
+
+@pytest.mark.parametrize("per", ["file", "segment", "example"])
+def test_what_is_answered_by_nan_is_refused_or_left_out_and_never_gets_a_class(overflowing, noise, tmp_path, per):
+    undefined, (_, path) = xval.load_model(overflowing), noise
+    (tmp_path / "broken.wav").write_bytes(b"RIFF....")
+    message = rf"noise\.wav: .*{overflowing.name}.model\.keras answers with NaN or infinite values, which is no answer"
+
+    with pytest.raises(UndefinedAnswerError, match=message):
+        undefined.predict(path, per=per)
+    found = undefined.predict([path, tmp_path / "broken.wav"], per=per, skip_unreadable=True)
+
+    assert len(found) == 0
+    assert [(each.number, each.is_undefined) for each in found.attrs["left_out"]] == [(0, True), (1, False)]
+    assert re.match(message, found.attrs["left_out"][0].reason.removeprefix(f"{tmp_path}/"))
+
+
+def test_one_member_without_an_answer_is_named_among_others(overflowing, save_untrained, noise):
+    from xval.reuse.inference.model import SavedModel
+
+    sound, undefined = xval.load_model(save_untrained.save()), xval.load_model(overflowing)
+    both = SavedModel(overflowing, "", (*sound._members, *undefined._members))
+
+    with pytest.raises(UndefinedAnswerError, match=re.escape(f"{overflowing / 'model.keras'} answers with NaN")):
+        both.predict(noise[1])
+    with pytest.raises(UndefinedAnswerError, match="answers with NaN"):
+        undefined.predict_proba(noise[1])
+
+
+def test_an_answer_of_nan_is_not_explained(overflowing, noise):
+    from xval.reuse.explanations.clips import explain
+
+    with pytest.raises(UndefinedAnswerError, match=r"noise\.wav: .*answers with NaN"):
+        list(explain(xval.load_model(overflowing), noise[1]))

@@ -45,6 +45,9 @@ class ModelOfTables:
                 left_out.append(LeftOut(number, str(name), f"{each}: no audio."))
                 continue
             values = np.atleast_2d(np.asarray(self.answers(name) if callable(self.answers) else self.answers[name], np.float32))
+            if not np.isfinite(values).all():
+                left_out.append(LeftOut(number, str(name), f"{each}: the model answers with NaN.", is_undefined=True))
+                continue
             if self.task_type == "representation":
                 columns = {"squared_error": values[:, 0]}
             elif self.task_type == "regression":

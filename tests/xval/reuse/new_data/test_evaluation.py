@@ -7,7 +7,7 @@ import pytest
 from preprocessing.clips.fingerprints import short_hashes
 from preprocessing.corpus import make_corpus
 from preprocessing.store import write
-from xval.base.errors import AudioError, CorpusError, SettingsError
+from xval.base.errors import AudioError, CorpusError, SettingsError, UndefinedAnswerError
 from xval.measures import metrics
 from xval.measures.confusion import class_metrics, confusion_matrix
 from xval.measures.statistics.intervals import figure_interval
@@ -68,6 +68,13 @@ def test_the_figures_are_those_of_an_experiment_on_the_same_clips(animals, make_
         assert figures.intervals[name][:3] == pytest.approx(figure_interval(3, over)[:3])
     assert found.warnings == ()
     assert found.left_out.empty
+
+
+def test_clips_that_the_model_has_no_answer_to_are_refused_and_not_left_out_of_the_figures(animals, make_model, watch):
+    model = make_model(answers_of() | {"b_s1_1.wav": [np.nan] * 3})
+
+    with pytest.raises(UndefinedAnswerError, match=r"b_s1_1\.wav: the model answers with NaN"):
+        evaluate_on(model, read(animals), NONE, watch)
 
 
 def test_unknown_labels_do_not_count_and_lacking_classes_are_named(animals, make_model, watch):
