@@ -13,7 +13,7 @@ from xval.answers.figure_text import Estimate, decimals, estimate, fixed
 from xval.answers.finding import capital
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
-from xval.answers.nested_selection import NestedInstance, bias_text, choose_nested, selection_bias
+from xval.answers.nested_selection import NestedInstance, bias_words, choose_nested, selection_bias
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
@@ -154,7 +154,7 @@ def _found(answer: _Answer) -> str:
         reached = estimate(nested, answer.side, answer.metric)
         bias = selection_bias(selected, nested, answer.side, answer.metric)
         if bias is not None:
-            alone = f"{fixed(own.value)} (bias {bias_text(bias)})"
+            alone = f"alone {fixed(own.value)} ({bias_words(bias)})"
             reached_by = f"{fixed(reached.value)} {metric} on {where}{_interval(reached)}"
             choice = f"choice among {nested.n_competing} instances"
             first = f"Report {reached_by} ({choice})" if answer.is_complete else f"{capital(choice)}: {reached_by}"

@@ -160,6 +160,12 @@ def bias_text(bias: float) -> str:
     return f"{'-' if bias < 0 else '+'}{decimals(abs(bias))}"
 
 
+def bias_words(bias: float) -> str:
+    """Return how the selected instance compares with the choice, ``0.013 better``, as of `selection_bias`."""
+    size = decimals(abs(bias))
+    return "no better" if size == decimals(0.0) else f"{size} {'better' if bias > 0 else 'worse'}"
+
+
 def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: str | None = None) -> tuple[str, str] | None:
     """Return what choosing in each fold by its own validation reaches, and what the chosen instance; None: nothing to choose.
 
@@ -172,7 +178,7 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: s
     side = next((side for side in (test_side(done), "test") if metric in nested.metrics(side)), "test")
     selected = next(instance for instance in done if instance.number == ranking.selected)
     bias = selection_bias(selected, nested, side, metric)
-    said = "" if bias is None else f", with a selection bias of {bias_text(bias)}"
+    said = "" if bias is None else f", which is {bias_words(bias)}"
     left_out = f" (without {name_numbers(nested.left_out)}: folds missing)" if nested.left_out else ""
     text = (
         f"Choosing among {nested.n_competing} instances{left_out} in each fold by its own validation reaches test {metric} "

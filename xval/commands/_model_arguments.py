@@ -115,7 +115,7 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
     if model.note:
         console.print(model.note)
     if model.is_untested:
-        console.print(f"{options.model}: trained on all items, so nothing was left to test it; its folds were tested.")
+        console.print(f"{options.model}: trained on the whole corpus, so nothing was left to test it; its folds were tested.")
     return model
 
 

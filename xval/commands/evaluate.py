@@ -98,5 +98,5 @@ def _describe_model(model: "SavedModel") -> str:
     n_members, first = len(model.descriptions), model.description
     n_folds = len({description.fold for description in model.descriptions})
     repeats = f", {n_members} models" if n_members > n_folds else ""
-    which = f"ensemble of {n_folds} folds{repeats}" if n_members > 1 else f"fold {first.fold}" if first.fold else "all items"
+    which = f"ensemble of {n_folds} folds{repeats}" if n_members > 1 else f"fold {first.fold}" if first.fold else "all of it"
     return f"{model.path} ({first.architecture}, trained on {first.dataset}, {which})"

@@ -1,6 +1,7 @@
 """List the experiments below a folder: of each its main figure, with the 95 % interval, and its state.
 
-The figure is that of the instance that validation selects. It is read from summary.json, which runs and rebuild write; an
+The figure is that of the instance that validation selects, alone: where several compete, the page of the experiment begins with
+the value of choosing and training together. It is read from summary.json, which runs and rebuild write; an
 experiment whose folds have changed since, or that an earlier version wrote, is listed with what is known, and with the command
 that makes the rest known. Nothing is written. A run keeps the same list as a page: index.html in the results folder.
 
@@ -26,7 +27,7 @@ from rich.text import Text
 
 from preprocessing.console import make_console
 from xval.base.errors import ResultsError, counted, first_of
-from xval.report.experiment_list import HEADER, Order, as_values, in_order, text_row, what_to_type
+from xval.report.experiment_list import HEADER, Order, as_values, explain_values, in_order, text_row, what_to_type
 from xval.report.terminal import make_table
 from xval.results.find_experiments import find_experiments
 from xval.results.summaries import list_experiments
@@ -73,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
     console = make_console(least_width=_WIDTH_OF_FILES)
     console.print(make_table(HEADER, [text_row(listed, root) for listed in ordered]))
     console.print(f"{counted(len(ordered), 'experiment')}.")
+    if about_values := explain_values(ordered):
+        console.print(about_values, markup=False)
     if to_type := what_to_type(ordered):
         console.print(Text(f"unknown: there is no summary of the files as they are now. This writes one:\n  {to_type}"))
     if options.csv is not None:

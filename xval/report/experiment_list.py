@@ -15,7 +15,8 @@ from xval.results.summaries import UNKNOWN, Listed
 
 Order = Literal["date", "metric"]
 
-HEADER = ("experiment", "description", "corpus", "date", "instances", "selected", "metric", "value [95 %]", "chance", "state")
+VALUE = "value of selected [95 %]"
+HEADER = ("experiment", "description", "corpus", "date", "instances", "selected", "metric", VALUE, "chance", "state")
 """The columns of `text_row`."""
 
 _MOST_NAMED = 5
@@ -71,6 +72,16 @@ def text_row(listed: Listed, root: Path) -> tuple[str, ...]:
         value += f" [{fixed(main.low)}, {fixed(main.high)}]"
     selected = f"{summary.name} ({summary.selected})" if summary.selected is not None else "–"
     return (*facts, selected, main.metric if main else "–", value, chance, _state(listed.state, summary.jobs))
+
+
+def explain_values(experiments: Iterable[Listed]) -> str:
+    """Return which value is listed where instances compete; empty: none do."""
+    if not any(listed.n_instances > 1 and listed.summary and listed.summary.main for listed in experiments):
+        return ""
+    return (
+        "The value is that of the selected instance alone. Where several compete it is too good on average: the page of the "
+        "experiment begins with the one to report, of choosing and training together."
+    )
 
 
 def what_to_type(experiments: Sequence[Listed]) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from xval.base.json_files import write_atomically
-from xval.report.experiment_list import HEADER, in_order, text_row, what_to_type
+from xval.report.experiment_list import HEADER, VALUE, explain_values, in_order, text_row, what_to_type
 from xval.report.rendering import make_environment, render_page
 from xval.results.find_experiments import find_experiments
 from xval.results.folder import ExperimentFolder, file_state
@@ -66,13 +66,14 @@ def make_index(experiments: list[Listed], root: Path) -> str:
         name=root.name or str(root),
         header=HEADER,
         rows=[_row(listed, root) for listed in ordered],
+        about_values=explain_values(ordered),
         to_type=what_to_type(ordered),
     )
 
 
 def _row(listed: Listed, root: Path) -> Row:
     main = listed.summary.main if listed.summary else None
-    values: dict[str, object] = {"date": listed.changed, "value [95 %]": main and main.value, "chance": main and main.chance}
+    values: dict[str, object] = {"date": listed.changed, VALUE: main and main.value, "chance": main and main.chance}
     page = listed.path / "report.html"
     link = quote(page.relative_to(root).as_posix()) if page.is_file() else ""
     return Row(text_row(listed, root), tuple(values.get(name) for name in HEADER), link)

@@ -54,9 +54,7 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
     assert text.startswith(
         "Choosing among 2 instances in each fold by its own validation reaches test balanced_accuracy 0.500 ± 0.100"
     )
-    assert text.endswith(
-        "; the chosen cnn_small, learning_rate 1 (instance 1) reaches 0.667 ± 0.208, with a selection bias of +0.167."
-    )
+    assert text.endswith("; the chosen cnn_small, learning_rate 1 (instance 1) reaches 0.667 ± 0.208, which is 0.167 better.")
     assert Code.NESTED not in texts(instances[:1])
 
 
@@ -70,7 +68,7 @@ def test_a_bias_may_be_below_zero(make_instance, make_record):
     ]
     text = texts(instances)[Code.NESTED]
     assert "reaches test balanced_accuracy 0.633" in text
-    assert text.endswith("reaches 0.500 ± 0.000, with a selection bias of -0.133.")
+    assert text.endswith("reaches 0.500 ± 0.000, which is 0.133 worse.")
 
 
 def test_where_nothing_is_above_chance_no_choice_is_advised(make_instance, make_record):

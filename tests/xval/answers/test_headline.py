@@ -64,11 +64,11 @@ def test_what_is_not_above_chance_is_not_claimed(make):
     assert step.startswith("Look at the labels and the curves")
 
 
-def test_where_instances_compete_the_nested_value_stands_first_and_the_own_one_with_its_bias(make):
+def test_where_instances_compete_the_nested_value_stands_first_and_the_own_one_with_how_much_better_it_is(make):
     found, *_ = lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1, high=0.3)])
     assert found.startswith("Report 0.542 balanced accuracy on new items")
     assert "(choice among 2 instances); chance" in found
-    assert found.endswith("; chance 0.500; chosen: net 1 (instance 1), 0.542 (bias +0.000).")
+    assert found.endswith("; chance 0.500; chosen: net 1 (instance 1), alone 0.542 (no better).")
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,14 @@ def test_a_coverage_that_is_no_share_or_without_the_predictions_of_the_folds_is_
     file = save_untrained.audio / "0_0.wav"
 
     assert "coverage=90: expected a share above 0 and below 1" in command("predict", fold, file, "--coverage", "90").err
+    refit = shutil.copytree(fold, fold.parent / "refit", ignore=shutil.ignore_patterns("predictions.parquet"))
+    described = json.loads((refit / "model.json").read_text())
+    (refit / "model.json").write_text(json.dumps(described | {"is_untested": True, "fold": 0}))
+    refused = command("predict", refit, file, "--coverage", "0.5")
+    said = " ".join(refused.err.split())
+    assert (refused.code, refused.out.count("whole corpus, so nothing was left to test it")) == (2, 1)
+    assert f"coverage=0.5: {refit} has a final model" in said
+    assert "no validation speakers are left to make sets by. Name its instance folder" in said
     for path in fold.parent.glob("fold_*/predictions.parquet"):
         path.unlink()
     assert "has no predictions.parquet" in command("predict", fold, file, "--coverage", "0.5").err

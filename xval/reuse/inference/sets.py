@@ -69,10 +69,10 @@ def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: 
     """Return what makes sets, from the predictions.parquet of the models' folds.
 
     With several models the clips of each are those that validated it. One model is compared with those of all folds of its
-    instance, as far as they lie beside it; a model of all items has no others.
+    instance, as far as they lie beside it.
 
     Raises:
-        SettingsError: The coverage is no share, or the task is another one than classification.
+        SettingsError: The coverage is no share, the task is another one than classification, or the model is a final one.
         ResultsError: There is no such file, or it is damaged.
     """
     if not 0 < coverage < 1:
@@ -82,11 +82,16 @@ def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: 
             f"coverage={coverage:g}: sets are of classes of which one is right; the model is for {description.task_type}."
         )
     numbered = list(enumerate(folders)) if len(folders) > 1 else [(0, folder) for folder in _folds_beside(folders[0])]
+    if description.is_untested:
+        raise SettingsError(
+            f"coverage={coverage:g}: {folders[0]} has a final model, which was trained on the whole corpus, so no validation "
+            "speakers are left to make sets by. Name its instance folder, whose folds have some, or one of these folds."
+        )
     missing = [folder for _, folder in numbered if not (folder / _FILE).is_file()]
     if missing or not numbered:
         raise ResultsError(
-            f"{(missing or folders)[0]}: has no {_FILE}, which says how sure the model was of its validation speakers. Name "
-            "the fold or instance folder where the experiment left it."
+            f"coverage={coverage:g}: {(missing or folders)[0]} has no {_FILE}, which says how sure the model was of its "
+            "validation speakers. Name the fold or instance folder where the experiment left it."
         )
     averaging = None if per == "example" else Averaging(description.clip_average)
     parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
