@@ -240,7 +240,7 @@ def _check(verdicts: Sequence[Verdict]) -> None:
             raise ValueError(f"{about}: a wrong label needs another one as new, and no other verdict has one")
         if plain_name(verdict.new) != verdict.new:
             raise ValueError(f"{about}: the new label {verdict.new!a} has outer blanks or is not in NFC")
-    if len(set(pairs)) < len(pairs):
+    if len({(*pair, verdict.index_hash) for verdict, pair in zip(verdicts, pairs, strict=True)}) < len(pairs):
         raise ValueError("a reviewer has judged a clip twice; keep the later row")
 
 

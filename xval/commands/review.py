@@ -83,6 +83,12 @@ def run(options: argparse.Namespace) -> int:
     server = ReviewServer(review, options.port)
     console.print(f"{review.title}: {counted(len(review.suspects), 'suspect')}, reviewer {review.reviewer}")
     console.print(f"Verdicts  {review.path}")
+    if n_others := review.of_other_versions():
+        console.print(
+            f"{counted(n_others, 'verdict')} in it on another version of this corpus (index_hash): kept, not shown here. To "
+            "apply verdicts, leave those of one version in a copy of the file.",
+            soft_wrap=True,
+        )
     console.print(f"Open      {server.address}", soft_wrap=True)
     console.print("Ctrl-C ends it; verdicts are written one by one.")
     try:

@@ -64,6 +64,10 @@ class Review:
         """Return the verdicts of all reviewers on this corpus."""
         return [verdict for verdict in read_verdicts(self.path) if verdict.index_hash == self.corpus.index_hash]
 
+    def of_other_versions(self) -> int:
+        """Return how many verdicts of the file are on another version of this corpus; they stay, and are not shown."""
+        return sum(verdict.index_hash != self.corpus.index_hash for verdict in read_verdicts(self.path))
+
     def state(self) -> dict[str, Any]:
         """Return what is judged: the verdicts of this reviewer by the number of the suspect, and the first without one."""
         every = self.verdicts()
@@ -105,7 +109,8 @@ class Review:
         new = "" if label is None else names[label]
         said = Verdict(suspect.clip, verdict, suspect.label, new, self.reviewer, when, suspect.why, self.corpus.index_hash)
         with changing(self.path) as rows:
-            rows[:] = [row for row in rows if (row.clip, row.who) != (said.clip, said.who)]
+            judged = (said.clip, said.who, said.index_hash)
+            rows[:] = [row for row in rows if (row.clip, row.who, row.index_hash) != judged]
             rows.append(said)
         return self.state()
 

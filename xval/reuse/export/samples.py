@@ -38,15 +38,19 @@ def check_samples(described: ModelDescription, path: Path) -> None:
         (settings.stretch_frames is not None, f"stretch_frames={settings.stretch_frames} is not computed by layers; set none"),
         (
             settings.example_length_s is not None,
-            f"example_length_s={settings.example_length_s} cuts windows of a clip",
+            f"example_length_s={settings.example_length_s} cuts windows of a clip; set none",
         ),
-        (is_waveform and settings.padding == "masked", "padding=masked marks the ends of samples ahead of it"),
-        (settings.crop_s is not None, f"crop_s={settings.crop_s} continues short clips by themselves ahead of it"),
+        (
+            is_waveform and settings.padding == "masked",
+            "padding=masked marks the ends of samples ahead of it; set another padding",
+        ),
+        (settings.crop_s is not None, f"crop_s={settings.crop_s} continues short clips by themselves ahead of it; set none"),
     )
     if reasons := [reason for is_there, reason in obstacles if is_there]:
         raise ExportError(
-            f"{path}: cannot be exported from samples to answer: {'; '.join(reasons)}. python -m xval export without "
-            "--from-samples writes the network alone; python -m xval predict applies it to audio."
+            f"{path}: cannot be exported from samples to answer: {'; '.join(reasons)}. Train one without that; or hand it "
+            "over as it is: python -m xval export without --from-samples writes the network alone, and python -m xval predict "
+            "reads its fold folder."
         )
 
 

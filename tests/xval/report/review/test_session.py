@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from preprocessing.clips.corrections import BAD, RIGHT, UNSURE, WRONG, read_verdicts
+from preprocessing.clips.corrections import BAD, RIGHT, UNSURE, WRONG, changing, read_verdicts
 from xval.base.errors import CorpusError, SettingsError
 
 
@@ -51,6 +51,23 @@ def test_a_second_verdict_replaces_the_first_and_is_the_last(make_review):
         (review.suspects[0].clip, BAD),
     ]
     assert review.undo()["undone"] == 0
+
+
+def test_a_verdict_on_another_version_of_the_corpus_stays_and_is_counted(make_review):
+    review = make_review()
+    review.judge(0, BAD)
+    with changing(review.path) as rows:
+        rows[:] = [replace(row, index_hash="0" * 32) for row in rows]
+    (earlier,) = read_verdicts(review.path)
+
+    state = review.judge(0, UNSURE)
+
+    assert state["verdicts"] == {0: UNSURE}
+    assert [row.verdict for row in read_verdicts(review.path)] == [BAD, UNSURE]
+    assert review.of_other_versions() == 1
+    review.undo()
+    review.undo()
+    assert read_verdicts(review.path) == [earlier]
 
 
 def test_one_name_in_two_forms_of_unicode_is_one_reviewer(make_review):
