@@ -128,5 +128,21 @@ experiment[16] = {**coarse, **per_speaker, "comment_1": "a residual LSTM in coar
 experiment[17] = {**mlp, "comment_1": "MLP on ComParE"}
 experiment[18] = {**coarse, "comment_1": "a residual LSTM in coarse frames"}
 
+# Further kinds of features, for the ensembles that docs/ravdess.md chooses by validation.
+egemaps = {"features": "embedding", "embedding_model": "opensmile-egemaps"}
+praat = {"features": "embedding", "embedding_model": "praat"}
+speaker_encoder = {"features": "embedding", "embedding_model": "resemblyzer"}
+experiment[19] = {"architecture": "logistic", **egemaps, "comment_1": "logistic on eGeMAPS"}
+experiment[20] = {"architecture": "logistic", **praat, "comment_1": "logistic on Praat"}
+experiment[21] = {"architecture": "logistic", **speaker_encoder, "comment_1": "logistic on a speaker encoder"}
+experiment[22] = {"architecture": "logistic", **egemaps, **per_speaker, "comment_1": "logistic on eGeMAPS, per speaker"}
+experiment[23] = {"architecture": "logistic", **praat, **per_speaker, "comment_1": "logistic on Praat, per speaker"}
+experiment[24] = {
+    "architecture": "logistic",
+    **speaker_encoder,
+    **per_speaker,
+    "comment_1": "logistic on a speaker encoder, per speaker",
+}
+
 if __name__ == "__main__":
     experiment.main()

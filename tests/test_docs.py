@@ -68,7 +68,7 @@ NEEDS = {
         "python -m xval ensemble results/ravdess/experiment_1 8,9,11",
         "python -m xval ensemble results/ravdess/experiment_1 4,5,6,17,18",
         "python -m xval ensemble results/ravdess/experiment_1 8,9,11,12,16",
-        "python -m xval compare results/ravdess/experiment_1 nested --baseline 902",
+        "python -m xval compare results/ravdess/experiment_1 nested --baseline 906",
         "python experiments/fma.py",
         "python experiments/bats.py",
         "python -m preprocessing my_corpus FOLDER",
