@@ -13,7 +13,7 @@ from preprocessing.clips.table import label_columns, natural_key
 from preprocessing.quality.cautions import one_label_per_row
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
 from preprocessing.quality.rules import TASKS_WITH_CLASSES
-from xval.base.errors import counted
+from xval.base.errors import counted, shortened
 from xval.base.item_word import ITEM, call_items
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _classes(labels: "pd.Series[str]") -> bytes:
     figure, axes = _chart(title, "Class", height=max(_SIZE_INCHES[1], 0.16 * len(shown) + 0.8))
     positions = np.arange(len(shown))
     axes.barh(positions, shown.tolist(), color=BLUE)
-    axes.set_yticks(positions, [_shorten(name) for name in shown.index], parse_math=False)
+    axes.set_yticks(positions, [shortened(name, 24) for name in shown.index], parse_math=False)
     axes.invert_yaxis()
     axes.set_ylabel("Class", fontsize="small")
     axes.set_xlabel("Clips", fontsize="small")
@@ -165,10 +165,6 @@ def _bins(lowest: float, highest: float) -> "np.ndarray[tuple[int], np.dtype[np.
         half = 0.5 * max(abs(lowest), 1e-3)
         return np.linspace(lowest - half, lowest + half, _N_BINS + 2)
     return np.linspace(lowest, highest, _N_BINS + 1)
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:23]}…"
 
 
 def _range(lowest: int, highest: int) -> str:

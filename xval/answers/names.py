@@ -8,7 +8,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from xval.answers.summary import differing_parameters, parameter_value
-from xval.base.errors import counted
+from xval.base.errors import counted, shortened
 from xval.settings.resolve import describe_numbers
 
 _LONGEST = 60  # characters, of names that are made and of those in sentences
@@ -74,7 +74,9 @@ def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters]
             return f"instances {name_numbers(listed)}"
         *first, last = [names[number] for number in listed]
         return f"{', '.join(first)} and {last} (instances {name_numbers(listed)})"
-    return " and ".join(f"{_short(names[number].removesuffix(f' #{number}'))} (instance {number})" for number in listed)
+    return " and ".join(
+        f"{shortened(names[number].removesuffix(f' #{number}'), _LONGEST)} (instance {number})" for number in listed
+    )
 
 
 def name_numbers(numbers: Iterable[int]) -> str:
@@ -102,7 +104,3 @@ def _texts(parameters: Mapping[str, object]) -> list[str]:
 def _first_part(parameters: Mapping[str, object]) -> str:
     comments = (str(parameters.get(name) or "").strip() for name in ("comment_1", "comment_2"))
     return ", ".join(filter(None, comments)) or str(parameters.get("architecture", ""))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

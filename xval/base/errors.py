@@ -99,6 +99,11 @@ def first_of(names: Iterable[object], most: int = 10, separator: str = ", ") -> 
     return separator.join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
+def shortened(name: str, most: int) -> str:
+    """Return a name of at most so many characters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 fold``, ``3 folds``, ``2 classes``."""
     return f"{number} {plural if plural and number != 1 else plural_of(noun, number)}"

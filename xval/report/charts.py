@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from xval.answers.figure_text import Estimate
+from xval.base.errors import shortened
 from xval.measures.conformal import RiskCurve
 from xval.report import svg
 from xval.results.job_key import JobKey
@@ -54,7 +55,7 @@ def draw_instances(rows: Sequence[Row], title: str, *, is_narrow: bool = False) 
         y = 26 + height * place + above + _ROW / 2
         estimate = row.estimate
         mark = " selected" if row.is_selected else ""
-        name = svg.shortened(f"{row.number}  {row.name}", 48 if is_narrow else 36)
+        name = shortened(f"{row.number}  {row.name}", 48 if is_narrow else 36)
         where = (left, y - above, f"begin{mark}") if is_narrow else (left - 12, y + 4, f"end{mark}")
         parts.append(svg.text(*where[:2], name, where[2]))
         if estimate.chance is not None:
@@ -165,7 +166,7 @@ def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], durati
     parts = [_grid(across, 4, bottom)]
     for place, (lane, events) in enumerate(lanes.items()):
         y = 8 + height * place + _NAME_ROW
-        parts.append(svg.text(left, y - 4, svg.shortened(lane, 40), "axis"))
+        parts.append(svg.text(left, y - 4, shortened(lane, 40), "axis"))
         for start_s, end_s, label in zip(events["start_s"], events["end_s"], events["label"], strict=True):
             hint = svg.element("title", f"{label}, {start_s:.2f} to {end_s:.2f} s")
             shape = {"x": across(start_s), "y": y, "width": max(across(end_s) - across(start_s), 1.0), "height": _LANE}

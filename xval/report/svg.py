@@ -95,11 +95,6 @@ def dots(points: Iterable[tuple[float, float]], class_: str) -> Markup:
     return element("path", d="".join(f"M{_value(x)} {_value(y)}h0" for x, y in points), class_=class_)
 
 
-def shortened(name: str, most: int) -> str:
-    """Return a name of at most so many letters."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
-
-
 def _value(value: object) -> str:
     if isinstance(value, int | float):
         return f"{value:.1f}".removesuffix(".0")

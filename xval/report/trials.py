@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from xval.answers.trials import FoldTrials, value_text
+from xval.base.errors import shortened
 from xval.report import svg
 
 MOST_PICTURED = 6
@@ -32,8 +33,8 @@ def draw_trials(search: FoldTrials) -> Markup:
     parts = []
     for place, (name, axis) in enumerate(zip([*names, search.monitor], [*axes, scores], strict=True)):
         x = places[place]
-        parts += [svg.line(x, _TOP, x, _HEIGHT - 12, "grid"), svg.text(x, 14, svg.shortened(name, 20), "middle")]
-        parts += [svg.text(x - 5, y + 4, svg.shortened(text, 9), "end axis") for y, text in axis.marks()]
+        parts += [svg.line(x, _TOP, x, _HEIGHT - 12, "grid"), svg.text(x, 14, shortened(name, 20), "middle")]
+        parts += [svg.text(x - 5, y + 4, shortened(text, 9), "end axis") for y, text in axis.marks()]
     ranked = sorted(
         (trial for trial in search.trials if trial["score"] is not None),
         key=lambda trial: trial["score"] * (search.maximised or -1),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
+from xval.base.errors import shortened
 from xval.measures.calibration import Calibration
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
     image = axes.imshow(np.ma.masked_invalid(shares), cmap="Blues", norm=scale, aspect="equal")
     font_size = min(9.0, max(5.5, 36 * cell_inches))
     named = range(0, n_classes, math.ceil(_SMALLEST_ROW_INCHES / cell_inches))  # all of them, while there is room
-    names = [_shorten(class_names[number]) for number in named]
+    names = [shortened(class_names[number], _LONGEST_NAME) for number in named]
     axes.set_xticks(named, names, rotation=90, fontsize=font_size, parse_math=False)
     axes.set_yticks(named, names, fontsize=font_size, parse_math=False)
     axes.set_xlabel("Predicted class", fontsize="small")
@@ -110,7 +111,3 @@ def _write_counts(axes: "Axes", counts: "np.ndarray", shares: "np.ndarray", font
     for true, predicted in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[true, predicted] > 0.45 else "black"
         axes.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", fontsize=size, color=colour)
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."

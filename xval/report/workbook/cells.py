@@ -7,6 +7,8 @@ XlsxWriter.
 import re
 from collections.abc import Sequence
 
+from xval.base.errors import shortened
+
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 LONGEST_TITLE = 80
 CUT = " … [cut]"
@@ -100,4 +102,4 @@ def title_of(number: int, name: str) -> str:
     """Return ``reg 0.01, vgg_mini (instance 3)``; long names are cut."""
     whose = f" (instance {number})"
     shown, room = plain_text(name), LONGEST_TITLE - len(whose)
-    return (shown if len(shown) <= room else f"{shown[: room - 1]}…") + whose
+    return shortened(shown, room) + whose

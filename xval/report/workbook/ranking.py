@@ -9,6 +9,7 @@ from xlsxwriter.utility import xl_range_abs
 
 from xval.answers.figure_text import estimate
 from xval.answers.summary import direction, side_name, test_side
+from xval.base.errors import shortened
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits
 from xval.report.workbook.contents import Contents
@@ -46,7 +47,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         value, low, high, of, chance, _ = estimate(instance, side, metric)
         values = (
             *identity, instance.over_folds(ranking.side, ranking.metric)["mean"], value, low, high, chance,
-            of, label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…",
+            of, shortened(label, _LONGEST_NAME),
             None if value is None or low is None else value - low, None if value is None or high is None else high - value,
         )  # fmt: skip
         for column, cell in enumerate(values, start=1):
