@@ -77,7 +77,6 @@ def check_input(
     architecture: str,
     input_shape: tuple[int | None, ...],
     axes: tuple[str, ...] = (),
-    smallest: tuple[int, ...] | None = None,
     *,
     any_length: bool = False,
 ) -> None:
@@ -87,7 +86,6 @@ def check_input(
         architecture: ``__name__`` of the architecture's module.
         input_shape: Shape of one example, without the batch axis.
         axes: Names of the axes that the architecture reads, e.g. ``("frames", "bins")``; empty: any.
-        smallest: Smallest size allowed of the leading axes; None: 1 each.
         any_length: Whether the number of frames may be unknown (None), as where whole clips are tested at their own length.
 
     Raises:
@@ -104,11 +102,10 @@ def check_input(
             f"architecture {_short(architecture)!r}: received examples of shape {input_shape}; it reads "
             f"({', '.join(axes)}). Leave reshaping_type at auto, or choose another architecture."
         )
-    smallest = smallest or (1,) * len(axes)
-    if any(size is not None and size < least for size, least in zip(input_shape, smallest, strict=False)):
+    if axes and any(size is not None and size < 1 for size in input_shape):
         raise SettingsError(
             f"architecture {_short(architecture)!r}: received examples of shape {input_shape} ({', '.join(axes)}); "
-            f"the smallest allowed size is {' x '.join(map(str, smallest))} ({', '.join(axes[: len(smallest)])}). "
+            f"the smallest allowed size is {' x '.join('1' * len(axes))} ({', '.join(axes)}). "
             "Longer clips, a shorter hop_length or more bins make examples larger."
         )
 

@@ -94,8 +94,8 @@ class AnsweredClips:
             self._suspect(row, "answer", answers[row]) for row in np.argsort(-sure, kind="stable") if is_wrong[row]
         ]
 
-    def compare_with(self, suspect: Suspect, most: int = 2) -> list[tuple[str, str]]:
-        """Return clips of the same item with the label, then with the answer, of a suspect: (clip, label).
+    def compare_with(self, suspect: Suspect) -> list[tuple[str, str]]:
+        """Return two clips of the same item with the label, then two with the answer, of a suspect: (clip, label).
 
         They are those that the models are surest of; of other items where the item has none.
         """
@@ -107,7 +107,7 @@ class AnsweredClips:
             of_class = [row for row in np.flatnonzero(self.labels == number) if self.clips[row] != suspect.clip]
             own = [row for row in of_class if self.items[row] == suspect.item] or of_class
             own.sort(key=lambda row: -self.probabilities[row, number])
-            chosen += [(self.clips[row], name) for row in own[:most]]
+            chosen += [(self.clips[row], name) for row in own[:2]]
         return chosen
 
     def _suspect(self, row: int, kind: Kind, other: int) -> Suspect:

@@ -3,7 +3,7 @@
 Comes in: instances. Goes out: the figures of their items; an `ItemRow` per item, the hardest first.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite, nan
 from statistics import fmean
 from typing import NamedTuple
@@ -30,15 +30,10 @@ class ItemRow(NamedTuple):
     values: list[float | None]
 
 
-def item_means(instance: InstanceResults, folds: Collection[int] | None = None) -> dict[str, dict[str, float]]:
-    """Return n_clips and the metrics of each item that some folds test, averaged over repeats, then over deals.
-
-    `folds` are their numbers; None: all that are finished. NaN: undefined.
-    """
+def item_means(instance: InstanceResults) -> dict[str, dict[str, float]]:
+    """Return n_clips and the metrics of each tested item, averaged over repeats, then over deals; NaN: undefined."""
     of_items: dict[str, dict[int, list[Mapping[str, object]]]] = {}
     for key, record in instance.done.items():
-        if folds is not None and key.fold not in folds:
-            continue
         for item, figures in record["item_metrics"]["test"].items():
             of_items.setdefault(item, {}).setdefault(key.fold, []).append(figures)
     return {item: _means([_means(of_repeats) for of_repeats in of_folds.values()]) for item, of_folds in of_items.items()}

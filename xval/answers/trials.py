@@ -26,7 +26,6 @@ class FoldTrials:
         maximised: Whether more of it is better.
         importance: Share of the variance of the scores by setting (fANOVA); empty: too few trials.
         trials: number, values, state, score, epochs and seconds of each.
-        seconds: Of all trials together.
     """
 
     fold: int
@@ -37,11 +36,6 @@ class FoldTrials:
     maximised: bool
     importance: Mapping[str, float]
     trials: Sequence[Mapping[str, Any]]
-    seconds: float
-
-    def count(self, state: str) -> int:
-        """Return how many trials ended so: complete, pruned, diverged or failed."""
-        return sum(trial["state"] == state for trial in self.trials)
 
 
 def fold_trials(instance: InstanceResults) -> list[FoldTrials]:
@@ -56,7 +50,6 @@ def fold_trials(instance: InstanceResults) -> list[FoldTrials]:
             bool(search["maximised"]),
             search["importance"],
             search["trials"],
-            float(search["seconds"]),
         )
         for record in instance.folds.values()
         if (search := record.get("search"))

@@ -1,7 +1,7 @@
 """What the files of architectures/ are as xval ships them, by which an edited one and one of the user's own are known."""
 
 HASHES: dict[str, str] = {
-    "_checks": "e7015cecc20c8643",
+    "_checks": "18a8ef68e892a3e2",
     "_de_layer": "666532ff14165d75",
     "_frames": "b1729e9a5dbafca3",
     "_layer_weights": "69e072a9d33e7729",

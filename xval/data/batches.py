@@ -59,7 +59,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._examples = examples
         self._balanced = balanced
         self._ahead = ReadAhead(examples.predictors, enabled=examples.is_streamed)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._targets = targets
         self._weights = weights
         self._scale = _mean_of_frames(weights)
@@ -72,11 +72,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._batches = self._in_batches(np.arange(len(examples)), None)
 
     @property
-    def batch_size(self) -> int:
-        """Examples of a batch; the last one may have fewer."""
-        return self._batch_size
-
-    @property
     def num_batches(self) -> int:
         """Number of batches of an epoch."""
         return len(self._batches)
@@ -87,7 +82,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def count(self, index: int) -> int:
         """Return how many examples Keras counts in a batch: `batch_size`, where batches are filled up."""
-        return self._batch_size if self._constant else len(self._batches[index])
+        return self.batch_size if self._constant else len(self._batches[index])
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch, from 0, is read next; Keras itself may begin to read the first one more than once."""
@@ -119,8 +114,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _in_batches(self, order: NDArray[np.int64], rng: np.random.Generator | None) -> list[NDArray[np.int64]]:
         if self._masked_lengths is None:
-            return in_batches(order, self._examples.lengths, self._batch_size)
-        return of_like_length(order, self._masked_lengths, self._batch_size, rng)
+            return in_batches(order, self._examples.lengths, self.batch_size)
+        return of_like_length(order, self._masked_lengths, self.batch_size, rng)
 
     def _batch(self, index: int) -> tuple[NDArray[Any], ...]:
         positions = self._batches[index]
@@ -131,7 +126,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if self._mixup is not None and targets is not None:
             predictors, targets, weights = mixup_batch(predictors, targets, weights, self._draws(index), self._mixup)
         if self._constant:
-            (predictors,), targets, weights = _filled((predictors,), targets, weights, self._batch_size)
+            (predictors,), targets, weights = _filled((predictors,), targets, weights, self.batch_size)
         return tuple(part for part in (predictors, targets, weights) if part is not None)
 
     def by_places(self, index: int, indexed: Indexed) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
@@ -148,7 +143,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             partners, shares = draw_pairs(len(positions), self._draws(index), self._mixup)
             given = *given, indexed.places(positions[partners]), shares
             targets, weights = mixed_labels(targets, weights, partners, shares)
-        return _filled(given, targets, weights, self._batch_size) if self._constant else (given, targets, weights)
+        return _filled(given, targets, weights, self.batch_size) if self._constant else (given, targets, weights)
 
     def _draws(self, index: int) -> np.random.Generator:
         """Return what mixes a batch."""

@@ -69,7 +69,6 @@ class PageContents:
         explanations: Of the worst answers; None: they are not explained.
     """
 
-    folder: ExperimentFolder
     folds: WrittenFolds
     instances: list[InstanceResults]
     ranking: Ranking
@@ -137,7 +136,6 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
     measured = next((instance for instance in instances if instance.number == errors_of), None)
     groups, group_note = _measure_groups(measured, corpus)
     return PageContents(
-        folder=folder,
         folds=folds,
         instances=instances,
         ranking=ranking,
@@ -215,10 +213,6 @@ def _measure_groups(instance: InstanceResults | None, corpus: Corpus | None) -> 
     return [measure_groups(answers, find_groups(clips, name)) for name in columns] if answers else [], ""
 
 
-def _done_folders(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Path]:
-    return {key: folder.fold_folder(*key) for key in instance.done}
-
-
 def _read_histories(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Curves]:
     """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is left out."""
     histories: dict[JobKey, Curves] = {}
@@ -239,7 +233,7 @@ def _read_answers(
         task = settings.task
         if place >= (_MOST_PREDICTED if task.draws_numbers else _MOST_SIDE_BY_SIDE):
             break
-        folders = _done_folders(folder, by_number[number])
+        folders = {key: folder.fold_folder(*key) for key in by_number[number].done}
         class_names = by_number[number].jobs[next(iter(folders))].get("class_names", [])
         answers[number] = read_answers(task, settings, class_names, folders)
         if settings.frames:

@@ -157,11 +157,6 @@ class SearchPlan:
         """Return the plan as JSON, the same text for the same plan."""
         return json.dumps(asdict(self))
 
-    def describe(self) -> str:
-        """Return the plan in a few words."""
-        scored = f"{self.inner_folds} inner folds" if self.inner_folds else "the validation items"
-        return f"search over {', '.join(self.space)} ({self.n_trials} trials in each fold, scored by {scored})"
-
     def feature_choices(self) -> Iterator[dict[str, object]]:
         """Yield each combination of settings of features; it has a store of its own. Nothing where none is tried."""
         searched = {name: drawn.corners for name, drawn in self.space.items() if name in FeatureSettings.model_fields}

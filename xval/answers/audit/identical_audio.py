@@ -44,17 +44,13 @@ def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
         if (what == COPIES) is not copies:
             continue
         for fold in folds:
-            sides = _sides(fold)
+            sides = {item: side for side in SIDES for item in getattr(fold, side)}
             placed = group[group["item"].isin(sides)]
             by_side = placed.groupby(placed["item"].map(sides))["clip"].agg(sorted)
             if len(by_side) > 1:
                 where = "; ".join(f"{side}: {quoted(set(clips))}" for side, clips in by_side.items())
                 faults.append(f"fold {fold.number}: {what}: {where}")
     return faults
-
-
-def _sides(fold: Fold) -> dict[str, str]:
-    return {item: side for side in SIDES for item in getattr(fold, side)}
 
 
 def _check_corpus(evidence: Evidence, findings: Findings) -> None:

@@ -102,7 +102,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     common = sorted(folds & instance.by_fold.keys() & baseline.by_fold.keys()) if is_dealt_alike else []
     means, baseline_means = ([fmean(of.by_fold[fold].values()) for fold in common] for of in (instance, baseline))
     of_folds = {fold: own - other for fold, own, other in zip(common, means, baseline_means, strict=True)}
-    tested = [item for fold in folds for item in instance.tested(fold)]
+    tested = [item for fold in folds for item in instance.instance.folds[fold]["items"]["test"]]
     n_items, n_repeats = len(set(tested)), tuple(sorted(instance.n_repeats(folds) | baseline.n_repeats(folds)))
     both = [instance.instance, baseline.instance]
     item, notes = item_word(both), []

@@ -83,10 +83,6 @@ class Competitor:
         """The folds of each deal."""
         return open_results(self.instance.experiment).folds.plan.deals
 
-    def tested(self, fold: int) -> list[str]:
-        """Return the items that a fold tests."""
-        return list(self.instance.folds[fold]["items"]["test"])
-
     def item_values(self, folds: frozenset[int]) -> ItemValues | None:
         """Return the figures of the items that some folds test; None: they are not known, as of a loss."""
         if folds not in self._item_values:

@@ -37,7 +37,6 @@ class Export:
     """A checked export.
 
     Attributes:
-        path: Of the export.
         description: The model's model.json, beside the export, or in it if it is a folder.
         input_shape: With the batch axis; None: any size.
         n_outputs: Columns of the answers.
@@ -122,14 +121,11 @@ def find_model(path: Path) -> Path:
         )
     if (path / ENSEMBLE_NAME).is_file():
         raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")
-    below = [model for part in ("refit", "fold_*") for at in (part, f"instance_*/{part}") for model in _models(path, at)]
+    places = ("refit", "instance_*/refit", "fold_*", "instance_*/fold_*")
+    below = [model for place in places for model in sorted(path.glob(f"{place}/{KERAS_NAME}"))]
     if below:
         raise ResultsError(f"{path}: one model is exported at a time; name one of {first_of(below, 4)}.")
     raise ResultsError(f"{path}: no Keras model. Expected a .keras file, or the fold folder that it lies in.")
-
-
-def _models(path: Path, part: str) -> list[Path]:
-    return sorted(path.glob(f"{part}/{KERAS_NAME}"))
 
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:
