@@ -35,7 +35,6 @@ class CopyTask:
         files: Its unchanged copy and its augmented ones, as `output_paths` gives them.
         input_folder: Where it lies.
         output_folder: Where its copies go.
-        seed: Of the run.
         settings: How they are made.
         recordings: What is mixed into copies, by the hash of its audio.
     """

@@ -82,8 +82,6 @@ class Mixture:
         item: Of all its events and of its background.
         background: The excerpt that it is laid on.
         events: In the order of time; they do not overlap.
-        n_samples: Its length.
-        sample_rate_hz: Its rate.
     """
 
     path: str

@@ -30,8 +30,6 @@ class OpenAudio(Protocol):
     """An open file, by whichever library: `SoundfileAudio` or `PyavAudio`.
 
     Attributes:
-        sample_rate_hz: Its rate.
-        n_channels: Its channels.
         duration_s: Its length as the file says, in its header or its last packet; NaN where it does not.
         subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``VORBIS``, ``AAC``.
     """

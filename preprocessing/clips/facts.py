@@ -26,7 +26,6 @@ class Stretch(NamedTuple):
     """What is decoded: a file, or a stretch of it.
 
     Attributes:
-        path: The file.
         start_s: Where the stretch begins; None: with the file.
         end_s: Where it ends; None: with the file.
     """

@@ -27,11 +27,9 @@ class CorpusChoice:
     """Which corpus a user means, and where it lies.
 
     Attributes:
-        reader: The corpus.
         options: The corpus's own options.
         audio_folder: What the paths of its clips are relative to.
         dataset: Name of the corpus in experiments.
-        data_folder: Folder of all corpora.
         task_type: What its labels are for.
         speech_table: A table of words or phonemes to which its clips are cut; None: they stay whole.
         corrections: A corrections.csv that is applied to its labels; None: they stay as they are.

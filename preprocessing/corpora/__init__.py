@@ -99,9 +99,7 @@ class CorpusReader:
     """A file of corpora/, loaded.
 
     Attributes:
-        name: The file's name.
         description: Its docstring.
-        list_clips: Its function.
         options: The keyword-only arguments of the function.
         audio_folder_help: What the function's docstring says about its audio folder.
     """

@@ -38,9 +38,7 @@ class Work:
     """What has been embedded so far, without what an earlier run had done.
 
     Attributes:
-        audio_s: Audio of it (s).
         seconds: Time that it took (s).
-        n_layers: Layers that are stored.
         device: Where it ran.
     """
 

@@ -98,7 +98,6 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
         n_layers: Layer 0 is what enters the first block, the last one what the model gives.
         shortest: Samples of a stretch at least; a shorter one is followed by zeros.
         longest: Samples that it reads at once; longer clips are read in stretches.
-        n_values: Of a frame.
     """
 
     def __init__(self, model: Any, extractor: Any) -> None:

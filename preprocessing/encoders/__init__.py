@@ -40,7 +40,6 @@ class Preset(BaseModel):
         trained_on: Corpora that it heard, by the names that their authors give them.
         list_source: Where its authors say that `trained_on` is all that it heard, or ``made by hand``; empty: it may have heard
             what is not named.
-        purpose: What it is for.
         card: Where all this is written.
         obstacle: Why it cannot be loaded, and what to do instead.
     """

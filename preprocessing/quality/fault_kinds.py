@@ -34,7 +34,6 @@ class Fault:
         name: What it is called in quality.csv.
         level: What becomes of a corpus or clip with it.
         meaning: When it is found; ``{...}`` are `Criteria`.
-        advice: What to do.
         find: Finds it.
         subject: What has it: a clip, class, item or sample rate.
     """

@@ -19,7 +19,6 @@ class Finding:
     """A kind of fault that was found.
 
     Attributes:
-        fault: Which.
         meaning: When it is found, with the criteria in force.
         reasons: Who has it and why.
     """

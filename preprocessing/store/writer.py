@@ -45,7 +45,6 @@ class Example(NamedTuple):
     Attributes:
         clip: The clip it is, or is a window of.
         start_s: Where it begins in the clip's file.
-        end_s: Where it ends.
         augmented: Whether it may only train.
     """
 

@@ -26,7 +26,6 @@ class ItemCurve(NamedTuple):
         sizes: Mean number of training items of each.
         values: float64 (n_items, n_runs, n_points), of each tested item.
         share: Training items of a whole training side over all items.
-        bounds: Of the metric.
         is_rising: Whether more of the metric is better.
     """
 

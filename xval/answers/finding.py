@@ -9,7 +9,6 @@ class Finding(NamedTuple):
     """Something that has to be known to read the results.
 
     Attributes:
-        code: What it is about.
         text: What is, a sentence of at most 25 words.
         advice: What to do, likewise.
         instances: Those that it is about; empty: all.

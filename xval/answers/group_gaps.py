@@ -60,7 +60,6 @@ class Standardised:
     """The metric of groups over the same classes.
 
     Args:
-        metric: The metric.
         repeats: All that were tested, in each repeat of each deal.
         groups: The group of each example, in each repeat.
         all_classes: The metric of each group over all of its classes.

@@ -28,7 +28,6 @@ class MetricOverItems:
     """A metric of test examples, averaged over items or pooled over their examples; over repeats it is averaged.
 
     Args:
-        metric: The metric.
         repeats: All that were tested, in each repeat of each deal; they have the same items.
         keep: bool (n_examples,) of each repeat, which of its examples count; None: all.
         is_mean: Average it over items; None: where it is a mean of a value of each example.

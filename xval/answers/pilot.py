@@ -38,7 +38,6 @@ class Pilots(NamedTuple):
 
     Attributes:
         source: What they were measured on, in words.
-        metric: Its name.
         item: What an item is called.
         value: Of the metric of one instance.
         difference: Of the difference between two instances on the same items; None: there is one instance.

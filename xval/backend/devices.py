@@ -63,7 +63,6 @@ class Gpu:
     Attributes:
         name: What its maker calls it.
         memory_mb: Its memory (MB of 2**20 bytes); 0: the driver does not say.
-        driver: The version of its driver.
     """
 
     name: str

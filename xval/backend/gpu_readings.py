@@ -35,7 +35,6 @@ class Reading:
     Attributes:
         utilisation: Share of the last moments in which some kernel ran (percent).
         used_mb: Memory in use by all processes (MB of 2**20 bytes).
-        memory_mb: Its memory (MB).
     """
 
     utilisation: float
@@ -48,7 +47,6 @@ class Readings:
     """All readings of a GPU since a run began.
 
     Attributes:
-        last: The last one.
         n: How many there are.
         sum_of_utilisation: Over all (percent).
     """

@@ -27,8 +27,6 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
     blocks, each of which can be frozen and learn at a rate of its own.
 
     Args:
-        name: Of the layer.
-        trainable: Whether it is trained.
         dtype: As of every layer of Keras, whatever the precision of the rest.
         output_shape: Of the output of one example, as it was saved; None: found by the module.
         **options: Of `make_module`, values that JSON can hold; they are saved with the model.
@@ -135,7 +133,6 @@ class TorchBlock(keras.layers.Layer):  # type: ignore[misc]
 
     Args:
         parts: The modules; of those within them, which are named too, it does not look for others.
-        name: Of the layer.
 
     Attributes:
         is_convolution: Whether it has convolutions, and nothing dense.

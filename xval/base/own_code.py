@@ -72,7 +72,6 @@ class _Source:
     """What stands at the top level of a module.
 
     Attributes:
-        tree: All of it.
         bindings: What gives a name its meaning: statements, and what it is imported from.
         variables: The names that are assigned alone.
         statements: Those that do more than to define or to assign.

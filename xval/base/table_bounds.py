@@ -64,7 +64,6 @@ class Content:
     """What was read of a table, counted row by row, whatever its file announces.
 
     Attributes:
-        path: The table.
         n_cells: Cells so far, empty ones included.
         n_characters: Characters so far.
     """

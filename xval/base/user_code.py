@@ -54,7 +54,6 @@ class Definition:
     """What stands behind a dotted path.
 
     Attributes:
-        path: The dotted path.
         module: The module that it is looked up in.
         node: The function or class; None where the module has the name from elsewhere (an import, an assignment), so that only
             running it tells what it is.

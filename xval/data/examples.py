@@ -27,7 +27,6 @@ class StoredExamples:
     """The examples of one side, in the order of items and rows.
 
     Args:
-        items: The items of the side.
         augmented: Whether augmented examples belong to it.
         held: The store in memory, of which examples are rows; None: read them from its files.
         clips: Only the examples of these clips belong to it; None: those of all.
@@ -130,7 +129,6 @@ class WaveformExamples:
 
     Args:
         store: A store of waveforms.
-        items: The items of the side.
         settings: The feature settings of the instance.
         augmented: Whether augmented clips belong to it.
         held: The store in memory, of which examples are stretches; None: read them from its files.

@@ -34,8 +34,6 @@ class Recording:
     """The frames of one recording.
 
     Attributes:
-        item: Whose it is.
-        clip: Its name.
         first: Where its samples begin among those of its item.
         targets: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes).
         weights: float32 (n_frames,), 0 where annotators disagree and the policy says so.
@@ -62,9 +60,7 @@ class FrameExamples:
 
     Args:
         store: A store for frame classification.
-        items: The items of the side.
         settings: How recordings are cut into frames.
-        sample_rate_hz: Of the recordings.
         held: The store in memory, of which sequences are stretches; None: read them from its files.
         random: Let `begin_epoch` draw where the sequences begin.
         clips: Only these recordings belong to it; None: all of the items.

@@ -34,7 +34,6 @@ class Entry:
         kind: ``fold``, ``instance`` or ``experiment``.
         instance: The number of the instance; 0: of none.
         settings_hash: Of the parameters of the instance.
-        parameters: All of them.
         figures: By name, as ``test_accuracy``; of an instance their means and standard deviations over folds.
         history: The epochs, a list per value.
         pictures: PNG files by name.

@@ -64,8 +64,6 @@ class Job:
         experiment_folder: Where its results go.
         code_folder: The snapshot of the code that it belongs to.
         store_folder: The feature store that it reads.
-        instance: The number of the instance.
-        fold: Its items.
         settings: Every setting of its instance.
         options: Every option of the architecture.
         settings_hash: Of the parameters that can change a result.

@@ -26,7 +26,6 @@ class Chance(NamedTuple):
     """What the best strategy reaches that does not listen.
 
     Attributes:
-        value: Of the metric.
         strategy: In words.
         answer: float (n_outputs,), the one answer that it gives to every example. None: the level is that of no certain answer.
     """
@@ -45,7 +44,6 @@ class Metric(NamedTuple):
 
     Attributes:
         function: From targets and predictions to a number.
-        higher_is_better: Whether more of it is better.
         least_outputs: From how many classes (or outputs) on it is computed.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
         is_mean: Whether it is the mean of a value of each example, so that an item or a fold without some class has it too.

@@ -19,7 +19,6 @@ class BackgroundRebuild:
     """Rebuilds the derived files of one run.
 
     Args:
-        folder: The results folder.
         seconds_between: Least time between two rebuilds (s); more where a rebuild takes over a twentieth of it.
         write_page: Called after each rebuild, to write what is made of the derived files.
     """

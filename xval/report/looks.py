@@ -26,7 +26,6 @@ class Looks:
     """What has tested some items, or some of them.
 
     Attributes:
-        n_items: The items.
         n_experiments: Experiments, this one among them.
         n_instances: Instances with a finished fold.
         n_deals: Different folds that items were dealt to.

@@ -16,7 +16,6 @@ class JobKey(NamedTuple):
     """One training of one fold of one instance; as text, what messages call it.
 
     Attributes:
-        instance: Number of the instance.
         fold: Number of the fold; 0: of all items.
         repeat: From 1; each trains the fold with another seed. The first has the names that a job without repeats has.
     """

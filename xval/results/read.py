@@ -87,7 +87,6 @@ class WrittenInstance(BaseModel):
     """The content of settings.json.
 
     Attributes:
-        settings_hash: Of the parameters.
         parameters: Every setting and every option of the architecture, by name.
         sources: Where each of them came from.
         cautions: What is to be known about its corpus with its features; see preprocessing/quality/cautions.py.

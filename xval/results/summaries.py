@@ -47,7 +47,6 @@ class Main(BaseModel):
     """The main figure of the instance that validation selects.
 
     Attributes:
-        metric: Its name.
         side: ``test`` or ``clip_test``.
         value: None: it has none.
         low: Lower end of its 95 % interval; None: there is none.
@@ -72,7 +71,6 @@ class Summary(BaseModel):
     Attributes:
         version: `SUMMARY_VERSION`.
         made_of: See `state_of_files`.
-        corpus: Name of the corpus.
         n_instances: Those that have settings.
         jobs: How many are in each state, as of `xval.results.status`.
         selected: The instance that validation selects; None: none has a figure yet.
@@ -101,7 +99,6 @@ class Listed:
     """An experiment in a list.
 
     Attributes:
-        path: Its folder.
         changed: When its last job ended (Unix time, s); None: none has.
         state: That of its jobs which says most, as of `overall_state`; ``unknown``: nothing current says it.
         summary: None: there is none, or it is of other files or of another version.

@@ -67,7 +67,6 @@ class Architecture:
         name: The name of its file in architectures/, or its dotted path.
         options: Keyword-only options of its `build`.
         reshaping_type: The form of input that it wants.
-        task_types: The tasks that it can do.
         build_path: The dotted path of its `build`.
         features: The features that it reads, without a front end; None: any.
         backends: That it runs on; none named: every one.

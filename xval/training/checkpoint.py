@@ -30,7 +30,6 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells each epoch to observers, and begins with the state of a checkpoint; the last one of the callbacks.
 
     Args:
-        observers: Of the job.
         checkpoints: Of the job; None: none are written.
         compiled: What is trained.
         others: The callbacks of the training before this one.

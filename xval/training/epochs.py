@@ -51,7 +51,6 @@ class BetweenEpochs:
     Args:
         validation: How epochs are validated; None: not at all, or by `fit` itself.
         refit: Learning rates and number of epochs where no items validate.
-        n_batches: Of an epoch.
 
     Attributes:
         callbacks: For `fit`.

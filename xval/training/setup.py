@@ -32,12 +32,9 @@ class FoldSetup:
     """A fold that is ready to be trained.
 
     Attributes:
-        store: Its feature store.
-        data: Its examples.
         compiled: Its model, with the values that the seed of the job gives.
         initial: The saved model that it starts from, if any.
         facts: What the record says of that, and of weights that its build() has from elsewhere.
-        checkpoints: Of its training.
     """
 
     store: FeatureStore

@@ -24,8 +24,6 @@ class Pair:
     """An instance and the baseline, on the folds that both have.
 
     Attributes:
-        instance: Name of the instance.
-        comment: Of the instance.
         mean: Its figure over these folds.
         baseline_mean: That of the baseline over the same folds.
         basis: What both are: a mean over ``items``; ``pooled``, of all test examples together; a mean over ``folds``.
@@ -110,12 +108,8 @@ class Comparison:
     """Instances compared with a baseline in one metric.
 
     Attributes:
-        metric: Name of the metric.
         figure: What is compared, in words, such as ``test balanced accuracy of clips``.
-        higher_is_better: Its direction.
         rope: Half of the region of practical equivalence, in the unit of the metric.
-        baseline: Name of the baseline.
-        baseline_reason: Why it is the baseline.
         pairs: One for each other instance.
         notes: Which instances are left out, and what limits all pairs, in sentences.
         item: What an item is called.

@@ -43,7 +43,6 @@ class FoldSearch:
 
     Args:
         job: The job of the fold, with the settings of its instance.
-        plan: What is searched.
         folds: Those over which a trial is scored, without test items: the fold itself, or its inner folds.
         resolve: Resolves the instance with values of the space.
         find_store: Returns where the features of a resolved instance are; None: all trials read those of the job.

@@ -51,7 +51,6 @@ class Counts:
     """The counts of segments or events over all recordings.
 
     Attributes:
-        labels: The classes.
         n_reference: int64 (n_classes,), how often each was annotated.
         n_estimated: int64 (n_classes,), how often it was found.
         n_correct: int64 (n_classes,), how often it was annotated and found at the same place.

@@ -58,7 +58,6 @@ class ScoredRecording(NamedTuple):
     Attributes:
         reference: What was annotated: start_s, end_s, label.
         scores: float (n_frames, n_labels), of consecutive frames from the begin, the higher the surer.
-        frame_s: Length of a frame.
         ignored: Stretches that do not count for a label: start_s, end_s, label; None: there are none.
         min_duration_s: What is shorter is not found.
         median_frames: Odd length of the median filter over the scores of each label, as over active frames in `find_events`.
@@ -83,7 +82,6 @@ class Runs(NamedTuple):
         events_ns: int64 (n_events,): lengths of the annotated events of the class.
         pairs: int64 (n_pairs, 3): number of the event, number of the run, ns that they share.
         label_ns: int64 (n_labels,): length of all annotated events of each label.
-        duration_ns: Of the recording.
     """
 
     highest: _Numbers

@@ -36,7 +36,6 @@ class AnsweredRecordings:
         runs: Of each recording what any threshold finds of each label.
         labels: The classes of events.
         settings: How events are found.
-        frame_s: Length of a frame.
     """
 
     recordings: Sequence[Recording]

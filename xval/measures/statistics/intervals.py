@@ -41,7 +41,6 @@ class Interval(NamedTuple):
     Attributes:
         low: Its lower end.
         high: Its upper end.
-        n_items: Number of items.
         method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``t corrected for skewness``, ``Welch t``, ``Wilson``
             or ``exact limit``.
         n_undefined: Number of sets with one item left out in which the figure is NaN; they are left out.

@@ -24,7 +24,6 @@ class Pilot(NamedTuple):
 
     Attributes:
         components: The squared error over items and, where that is known, over training runs.
-        n_items: Its number of items.
         n_runs: Its number of training runs.
         n_clips: Mean number of clips of an item.
         clip_share: Which share of the variance over items comes from the choice of their clips, so that more clips lower it;

@@ -86,7 +86,6 @@ class ModelDescription(BaseModel):
     """The content of model.json.
 
     Attributes:
-        task_type: Of the experiment.
         architecture: Its name, or the dotted path of one of the user's own.
         class_names: Of the outputs, in their order; empty without classes. With one class per frame, background is first.
         target_names: Of the targets of a regression; empty without names.
@@ -100,8 +99,6 @@ class ModelDescription(BaseModel):
         scaled_by_item: Whether it reads features that are scaled by clips of their item, as a speaker.
         enrolment_s: Seconds of the first clips of an item that scaled the others, which alone were tested; None: all clips did.
         backend: The Keras backend that trained it.
-        dataset: The corpus.
-        instance: Number of the instance.
         fold: Number of the fold; 0: trained on all items.
         repeat: Which training of the fold, from 1.
         is_untested: Whether no item was left to test it.

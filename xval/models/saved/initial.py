@@ -37,7 +37,6 @@ class InitialModel:
         path: The .keras file.
         hash: Sixteen hex digits of its architecture and weights; saving the same model again does not change them.
         description: The content of the .json file beside it, which has its name otherwise; empty where there is none.
-        seen: What it has heard.
         leakage: Whether it has heard what the fold tests or validates with: clean or unknown.
     """
 

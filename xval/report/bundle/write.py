@@ -52,10 +52,8 @@ class Bundle:
     """A written bundle.
 
     Attributes:
-        folder: Of its files.
-        zip_file: The same as one file; None: not asked for.
+        zip_file: The folder as one file; None: not asked for.
         differences: The largest difference of each export from the Keras model, by the name of its file.
-        notes: What is to be said of it.
     """
 
     folder: Path

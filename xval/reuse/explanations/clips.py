@@ -40,7 +40,6 @@ class Explanation:
     """What an answer for one example rests on.
 
     Attributes:
-        name: Of the clip.
         start_s: Begin of the example in the file.
         end_s: Its end, without padding.
         explained: The class or number that is explained.

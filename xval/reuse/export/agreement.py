@@ -32,7 +32,6 @@ class Agreement:
     Attributes:
         difference: The largest difference of an output; NaN if an output of the export is NaN.
         tolerance: The largest allowed difference.
-        n_batches: Of inputs.
     """
 
     difference: float

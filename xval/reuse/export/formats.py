@@ -30,7 +30,6 @@ class Format:
     Attributes:
         name: On the command line.
         ending: Of the name of an export.
-        is_folder: Whether an export is a folder.
         packages: That write and run it, besides Keras and TensorFlow.
         write: Writes a model to a path; the last argument is the batch size, None: any.
         read: Returns the function of an export, from a batch of examples to the outputs; it is also given the model.

@@ -22,7 +22,6 @@ class Stretch(NamedTuple):
     """A stretch of an audio file.
 
     Attributes:
-        path: The file.
         start_s: Its begin; None or NaN: that of the file.
         end_s: Its end; None or NaN: that of the file.
     """

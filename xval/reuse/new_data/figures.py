@@ -35,7 +35,6 @@ class Figures:
         predictions: A row per clip or frame.
         class_metrics: A row per class; the index is its name.
         confusion_matrix: A row of counts per true class, a column per predicted class.
-        calibration: Of the probabilities.
         events: A row per event, annotated and found.
     """
 
