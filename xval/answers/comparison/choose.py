@@ -158,7 +158,8 @@ def _compare(
             unsuited = [
                 f"±{ROPE:g} suits shares, which this metric is not: give the difference that you would ignore (--rope)."
             ]
-        step, limits = _next_step(comparison, chosen), (*notes, *comparison.notes, *unsuited)
+        step = "" if corrections else _next_step(comparison, chosen)  # by other labels, nothing tells them apart
+        limits = (*notes, *comparison.notes, *unsuited)
         comparisons.append(replace(comparison, notes=limits, corrections=corrections, with_posterior=posterior, next_step=step))
     return comparisons
 

@@ -143,6 +143,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         of_items=of_items,
         n_items=n_items,
         n_folds=len(folds),
+        has_same_folds=is_dealt_alike,
         n_repeats=n_repeats,
         n_deals=len(tested) / n_items,
         n_runs=len(values[0].runs) if values else 1,

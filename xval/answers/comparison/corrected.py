@@ -17,6 +17,10 @@ from xval.results.open import open_results
 from xval.results.read import WrittenFolds
 
 _MOST_PAIRS = 3
+_OTHER_FOLDS = (
+    "Balanced folds depend on the labels, so the corrected corpus has other folds: part of the difference between two instances "
+    "may be of those."
+)
 _WARNING = (
     "Labels of tested clips were corrected by reviewers who saw the answers of a model. That favours this model and those like "
     "it: report the values with the labels of before, too."
@@ -38,6 +42,9 @@ def describe_corrections(chosen: Chosen) -> list[str]:
     before, after = ([name for name in readable if bool(folds[name].corrections) == is_after] for is_after in (False, True))
     for old, new in islice(product(before, after), _MOST_PAIRS):
         texts.append(_describe_change(old, readable[old], new, readable[new]))
+    first, *others = (of.plan.deals for of in folds.values())
+    if any(deals != first for deals in others):
+        texts.append(_OTHER_FOLDS)
     return [*dict.fromkeys(texts), _WARNING]
 
 

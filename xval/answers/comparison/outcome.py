@@ -31,6 +31,7 @@ class Pair:
         of_items: Instance minus baseline for each item; of pooled figures its pseudo-values; empty where they are not known.
         n_items: Number of items that these folds test.
         n_folds: Number of these folds.
+        has_same_folds: Whether the baseline was tested in the same folds; otherwise they share items alone.
         n_repeats: Numbers of repeats that a fold of one of the two has, sorted: (3,), or (1, 3).
         n_deals: How often an item is tested: the number of deals, if no fold is left out.
         n_runs: Number of training runs that are told apart: deals times seeds.
@@ -52,6 +53,7 @@ class Pair:
     of_items: Mapping[str, float]
     n_items: int
     n_folds: int
+    has_same_folds: bool
     n_repeats: tuple[int, ...]
     n_deals: float
     n_runs: int

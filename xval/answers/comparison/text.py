@@ -158,14 +158,16 @@ def describe_methods(comparison: Comparison) -> str:
     pairs = comparison.pairs
     names = _instances([pair.instance for pair in pairs])
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
-    folds = _range_of_counts([pair.n_folds for pair in pairs], "fold")
     items = _range_of_counts([pair.n_items for pair in pairs], comparison.item)
+    tested_on = f"the {items} that both have tested, in different folds"
+    if all(pair.has_same_folds for pair in pairs):
+        tested_on = f"the same {_range_of_counts([pair.n_folds for pair in pairs], 'fold')} of {items}"
     seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     n_deals = max(round(pair.n_deals) for pair in pairs)
     dealt = f", in {n_deals} repetitions of the cross-validation" if n_deals > 1 else ""
     text = (
         f"{capital(comparison.figure)}, {_bases(comparison)}, was compared between {names} and the baseline, instance "
-        f"{comparison.baseline} ({comparison.baseline_reason}), on the same {folds} of {items}{dealt}, {seeds}."
+        f"{comparison.baseline} ({comparison.baseline_reason}), on {tested_on}{dealt}, {seeds}."
     )
     if comparison.nested:
         text += (
@@ -181,7 +183,7 @@ def describe_methods(comparison: Comparison) -> str:
         text += (
             ", with the variance between training runs added (degrees of freedom: Satterthwaite, 1946)."
             if any(len(pair.test.components) > 1 for pair in tested)
-            else ". With one training run, the results are about these trained models."
+            else ", without the variance between training runs: the results are about these trained models."
         )
     if any(pair.basis == "folds" for pair in tested):
         text += " Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003)."

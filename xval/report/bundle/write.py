@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from xval.base.errors import ResultsError, counted
+from xval.base.errors import ExportError, ResultsError, counted
 from xval.base.json_files import json_text, part_of, part_path, remove_stale_parts
 from xval.base.operating_system import refusal
 from xval.models.saved.novelty import read_novelty
@@ -138,9 +138,13 @@ def is_bundle(folder: Path) -> bool:
 def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | None) -> dict[str, float]:
     """Write all files, the checksums last; return the largest difference of each export."""
     path = evidence.path
-    exports = {
-        name: export_model(path, format_name, folder / name, from_samples=True) for name, format_name in _EXPORTS.items()
-    }
+    try:
+        exports = {name: export_model(path, kind, folder / name, from_samples=True) for name, kind in _EXPORTS.items()}
+    except ExportError as error:
+        raise ExportError(
+            f"{error} A bundle has both formats, onnx and tflite; python -m xval export {path} --from-samples --format NAME "
+            "writes one alone."
+        ) from error
     for export in exports.values():
         export.description.unlink()  # model.json says the same of both
     for name, source in evidence.files_of_model.items():

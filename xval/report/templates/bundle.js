@@ -3,6 +3,7 @@
 
 const facts = window.xvalModel.facts;
 const SILENT = 1e-4;  // -80 dB of full scale
+const LOUDEST = 2 ** 32;  // as where xval reads audio
 const NEARLY = 0.99;
 let recording = null;  // what the microphone heard last and was answered, a WAV file
 const byId = (name) => document.getElementById(name);
@@ -77,6 +78,9 @@ async function decode(buffer) {
 }
 
 async function answer(session, samples) {
+  if (!samples.length) throw new Error("contains no samples");
+  if (!samples.every(Number.isFinite)) throw new Error("holds samples that are NaN or infinite");
+  if (samples.some((sample) => Math.abs(sample) > LOUDEST)) throw new Error("is damaged: its samples are far beyond full scale");
   const results = await session.run({ samples: new ort.Tensor("float32", samples, [1, samples.length]) });
   const values = Array.from(results[session.outputNames[0]].data);
   if (!values.every(Number.isFinite)) throw new Error("the model gives NaN or infinite values, which is no answer");
@@ -134,7 +138,6 @@ async function answerFiles(session, files) {
     byId("state").textContent = `Listening to ${file.name} ...`;
     try {
       const { samples, note } = await decode(await file.arrayBuffer());
-      if (!samples.length) throw new Error("contains no samples");
       show(file.name, samples, await answer(session, samples), note);
     } catch (error) {
       const section = element("section", "");

@@ -23,6 +23,7 @@ BATCH_SIZES = (1, 2, 5)
 _LENGTHENED = 1.5
 _UNKNOWN_LENGTH = 100
 _SAMPLES_DEVIATION = 0.1
+_FAINT = np.float32(1e-3)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,19 @@ def precisions(layer: Any) -> set[str]:
     return {layer.compute_dtype} if inner is None else {name for sublayer in inner for name in precisions(sublayer)}
 
 
+def scales_each_clip(layer: Any) -> bool:
+    """Return whether a model scales each clip by itself (normalization = per_clip).
+
+    The features of a silent clip are all alike; divided by their deviation, which is 0, they are rounding errors made large, so
+    that no two formats agree on the answer.
+    """
+    import keras
+
+    if layer.name == "normalization":
+        return not isinstance(layer, keras.layers.BatchNormalization | keras.layers.Activation)
+    return any(map(scales_each_clip, getattr(layer, "layers", ())))
+
+
 def random_batches(
     model: "keras.Model", input_shape: tuple[int | None, ...], described: ModelDescription, *, are_samples: bool
 ) -> list[NDArray[np.float32]]:
@@ -88,7 +102,7 @@ def random_batches(
 
     Returns:
         float32. A batch for each of `BATCH_SIZES` (or as many batches of the only batch size), for each of two lengths if any
-        length fits; then a batch of zeros.
+        length fits; then a batch of zeros, or of faint noise where `scales_each_clip`.
     """
     rng = np.random.default_rng(0)
     mean, deviation = _statistics(model, are_samples=are_samples)
@@ -100,7 +114,8 @@ def random_batches(
         for batch_size in BATCH_SIZES
     ]
     batches = [(mean + deviation * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
-    return [*batches, np.zeros(shapes[0], np.float32)]
+    last = _FAINT * batches[0] if scales_each_clip(model) else np.zeros(shapes[0], np.float32)
+    return [*batches, last]
 
 
 def _trained_length(described: ModelDescription, *, are_samples: bool) -> int:

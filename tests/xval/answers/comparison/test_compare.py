@@ -383,7 +383,7 @@ def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
     assert ("Schuirmann, 1987" in methods, sources.count("- ")) == (True, 1)
     assert "Holm" not in text  # one comparison needs no adjustment
     assert "on the same 6 folds of 6 items, one seed per fold." in text
-    assert "With one training run, the results are about these trained models" in text
+    assert "without the variance between training runs: the results are about these trained models" in text
     assert "showed a difference within ±0.01" in text
     assert "comment 2 (instance 2) reached 0.750, the baseline 0.683 (difference +0.067, 95 % interval [" in text
 

@@ -42,6 +42,7 @@ def test_what_corrections_changed_is_said_with_a_warning(finished, corrected):
     assert "Accuracy on 24 clips of both, 2 of them with another label, mean over items: instance 1 " in said
     assert "That favours this model and those like it" in said
     assert "different folds" not in said
+    assert "other folds" not in said
     assert describe_claims(comparison)[0].startswith(
         "You cannot claim that one is better: they were tested by different labels"
     )
@@ -58,6 +59,20 @@ def test_the_answers_are_the_same_and_the_labels_make_the_difference(finished, c
     assert of_second.split()[-3] == before
     assert of_second.split()[-1].rstrip(".") == after
     assert abs(float(after) - float(before)) in (pytest.approx(2 / 24, abs=0.002), 0)
+
+
+def test_other_folds_of_a_corrected_corpus_are_said_and_nothing_is_advised(finished, corrected):
+    folds = json.loads((corrected / "folds.json").read_text())
+    first = folds["folds"][0]
+    first["training"], first["validation"] = first["validation"], first["training"]
+    (corrected / "folds.json").write_text(json.dumps(folds))
+
+    comparison = compare_instances(finished.results, ["1", f"{corrected}:1"], baseline="1")
+
+    assert "the corrected corpus has other folds" in " ".join(comparison.corrections)
+    assert ("different folds" in " ".join(comparison.pairs[0].notes), comparison.next_step) == (True, "")
+    assert "that both have tested, in different folds" in describe_to_publish(comparison)
+    assert "on the same" not in describe_to_publish(comparison)
 
 
 def test_another_corpus_is_refused_as_before(finished, corrected):

@@ -91,6 +91,22 @@ def test_every_kind_of_wav_is_read_as_xval_reads_it_and_others_are_decoded_or_na
     assert browser.value("window.hacked === undefined")
 
 
+def test_samples_that_are_no_numbers_get_no_answer(bundle, browser, tmp_path):
+    files = [tmp_path / f"{name}.wav" for name in ("nan", "infinite", "huge", "empty")]
+    for file, wrong in zip(files, (np.nan, np.inf, 1e12), strict=False):
+        samples = np.random.default_rng(0).normal(0, 0.1, 2000)
+        samples[1000] = wrong
+        soundfile.write(file, samples, rate_of(bundle), subtype="FLOAT")
+    soundfile.write(files[-1], np.zeros(0), rate_of(bundle))
+    browser.open((bundle / "index.html").as_uri(), 390, READY)
+
+    texts = [answer["text"] for answer in choose(browser, files)]
+
+    reasons = ("NaN or infinite", "NaN or infinite", "far beyond full scale", "no samples")
+    assert all("Cannot be answered" in text and reason in text for text, reason in zip(texts, reasons, strict=True))
+    assert browser.value("document.querySelector('#answers table')") is None
+
+
 def test_what_the_microphone_hears_is_answered_and_saved_as_predict_answers_it(finished, bundle, start_browser, tmp_path):
     file = sorted((finished.folder / "audio").glob("*.wav"))[0]
     options = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")

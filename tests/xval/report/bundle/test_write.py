@@ -177,6 +177,20 @@ def test_other_tasks_and_ready_features_are_refused(make_description, tmp_path):
             check_samples(read_description(path), path)
 
 
+def test_a_model_that_one_of_the_formats_cannot_express_is_refused_with_the_way_to_the_other(finished, tmp_path, monkeypatch):
+    def refuse_tflite(path, format_name, output, **options):
+        if format_name == "tflite":
+            raise ExportError("its output differs.")
+        return leave_description(path, format_name, output, **options)
+
+    monkeypatch.setattr(write, "export_model", refuse_tflite)
+    fold = finished.results / "instance_1" / "fold_1"
+
+    with pytest.raises(ExportError, match=r"differs\. A bundle has both .*xval export .*model\.keras --from-samples --format NAME"):
+        write_bundle(fold, BundleRequest(tmp_path / "bundle"))
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_asked_for(finished, bundled, tmp_path):
     model = finished.results / "instance_1" / "fold_1"
     (tmp_path / "mine").mkdir()

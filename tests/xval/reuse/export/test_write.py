@@ -167,6 +167,28 @@ def test_features_that_were_stored_are_made_inside_of_clips_shorter_and_longer_t
         assert FORMATS[name].read(export.path, model)(samples[np.newaxis]) == pytest.approx(wanted, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["onnx", "tflite"])
+def test_a_network_that_scales_each_clip_by_itself_is_exported_though_silence_is_rounding_to_it(tmp_path, name, save):
+    skip_without(name)
+    stored = {**LOGMEL, "features": "logmel", "frontend": "none", "n_mels": 40}
+    settings = FeatureSettings.model_validate({**read_section("features"), **stored})
+    inputs = keras.Input((count_frames(9000, settings), 40))
+    scaling = keras.layers.LayerNormalization(axis=[1, 2], center=False, scale=False, epsilon=1e-8, name="normalization")
+    steep = keras.layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=1))
+    model = keras.Model(inputs, steep(keras.layers.GlobalAveragePooling1D()(scaling(inputs))))
+    about = {"task_type": "regression", "class_names": [], "clip_samples": 9000}
+    save(tmp_path, model, **stored)
+    write_json(tmp_path / "model.json", read_json(tmp_path / "model.json") | about)
+
+    export = export_model(tmp_path, name, tmp_path / f"out{FORMATS[name].ending}", from_samples=True)
+
+    samples = RNG.normal(0, 0.1, (1, 9000)).astype(np.float32)
+    wanted = np.asarray(model(extract(samples[0], settings, n_samples=9000)[np.newaxis]))
+    assert FORMATS[name].read(export.path, model)(samples) == pytest.approx(wanted, rel=1e-4, abs=1e-3)
+    silence = np.zeros((1, 9000), np.float32)
+    assert np.isfinite(FORMATS[name].read(export.path, model)(silence)).all()
+
+
 def test_a_name_of_a_corpus_is_no_path(tmp_path, make_description):
     write_json(tmp_path / "model.json", make_description(dataset="../../x", is_custom=True))
 
