@@ -100,17 +100,20 @@ def whole_number(name: str, text: str, *, smallest: int) -> int:
     return int(text)
 
 
-def number_reader(flag: str, what: str = "a number", largest: float = math.inf) -> Callable[[str], float]:
-    """Return a function that reads a number from 0 to the largest; it raises a `SettingsError` that names the flag."""
+def number_reader(
+    flag: str, what: str = "a number", largest: float = math.inf, *, is_positive: bool = False
+) -> Callable[[str], float]:
+    """Return a function that reads a number from 0, or above it, to the largest; it raises a `SettingsError` with the flag."""
 
     def read(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
             number = math.nan
-        if not 0 <= number <= largest or math.isinf(number):
+        if not 0 <= number <= largest or math.isinf(number) or (is_positive and not number):
+            least = "above" if is_positive else "from"
             limit = "" if math.isinf(largest) else f" to {largest:g}"
-            raise SettingsError(f"{flag} {text}: expected {what} from 0{limit}.")
+            raise SettingsError(f"{flag} {text}: expected {what} {least} 0{limit}.")
         return number
 
     return read

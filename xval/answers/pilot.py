@@ -4,6 +4,7 @@ Comes in: an experiment, or the name of one that was measured for this. Goes out
 `compare`.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -42,6 +43,7 @@ class Pilots(NamedTuple):
         value: Of the metric of one instance.
         difference: Of the difference between two instances on the same items; None: there is one instance.
         baseline: Number of the instance that `value` is of; None: of no pilot of the user's.
+        largest_difference: Between two values, by the bounds of the metric.
     """
 
     source: str
@@ -50,6 +52,7 @@ class Pilots(NamedTuple):
     value: Pilot
     difference: Pilot | None
     baseline: int | None = None
+    largest_difference: float = math.inf
 
 
 _DIGITS, _RAVDESS = (
@@ -63,6 +66,7 @@ PUBLISHED = {
         "actor",
         Pilot.of_deviations(0.079, 0.386, 0.003, **_RAVDESS),
         Pilot.of_deviations(0.045, 0.385, 0.012, **_RAVDESS),
+        largest_difference=1.0,
     ),
     "fsdd": Pilots(
         "the digits (fsdd), a logistic regression and an SVM on MFCC: 6 speakers with 500 clips, trained 3 times",
@@ -70,6 +74,7 @@ PUBLISHED = {
         "speaker",
         Pilot.of_deviations(0.126, 0.368, 0.028, **_DIGITS),
         Pilot.of_deviations(0.063, 0.263, 0.011, **_DIGITS),
+        largest_difference=1.0,
     ),
 }
 """As `python -m xval plan --from` measured them; docs/plan.md has the experiments."""
@@ -141,12 +146,13 @@ def read_pilots(
     source = f"{folder}, instance {first.number}: {_size(value, item)}"
     if second is None:
         return Pilots(source, metric, item, value, None, first.number), instances
-    (pair,) = compare_with(first, [by_number[second]], metric=metric).pairs
+    comparison = compare_with(first, [by_number[second]], metric=metric)
+    (pair,) = comparison.pairs
     difference = _pilot_of(pair, n_clips, folder, item)
     examples.append(_tested(by_number[second], metric))
     difference = difference._replace(clip_share=_clip_share(function, examples, pair.basis, difference))
     source = f"{folder}, instances {second} and {first.number}: {_size(difference, item)}"
-    return Pilots(source, metric, item, value, difference, first.number), instances
+    return Pilots(source, metric, item, value, difference, first.number, comparison.largest_difference), instances
 
 
 def _pilot_of(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="trainings, each with another deal of the folds or another seed (default: as in the pilot)",
     )  # fmt: skip
     parser.add_argument(
-        "--difference", type=number_reader("--difference"), default=0.05, metavar="X",
+        "--difference", type=number_reader("--difference", is_positive=True), default=0.05, metavar="X",
         help="the difference to show, in the unit of the metric (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
@@ -73,11 +73,13 @@ def run(options: argparse.Namespace) -> int:
     from xval.report.plan_picture import check_picture, write_picture
     from xval.report.text_tables import print_table
 
-    if not options.difference:
-        raise SettingsError("--difference 0: expected a number above 0, such as 0.05.")
     if options.to is not None:
         check_picture(options.to)
     pilots, instances = find_pilots(options.source, options.instance, options.baseline, options.metric)
+    if options.difference > pilots.largest_difference:
+        raise SettingsError(
+            f"--difference {options.difference:g}: two values of {pilots.metric} differ by at most {pilots.largest_difference:g}."
+        )
     of_difference = pilots.difference or pilots.value
     if options.clips is not None and math.isnan(of_difference.clip_share):
         raise SettingsError(f"--clips {options.clips}: this pilot does not tell what more clips change; leave it away.")
@@ -172,12 +174,15 @@ def _describe_pilots(pilots: "Pilots", n_runs: int, asked: int | None) -> list[s
 
 def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: int | None) -> list[str]:
     """Return how many items show a difference, and what would take fewer."""
+    from xval.measures.statistics.planning import first_number
+
     items = plural_of(pilots.item)
     if pilots.difference is None:
         return [f"The pilot has one instance, so differences are not known. Train a second one on the same {items}."]
     pilot, size = pilots.difference, _describe_size(pilots, n_runs, n_clips)
     needed = _needed(pilot, difference, n_runs, n_clips)
-    if needed is None and not pilot.detectable(_ENDLESS, n_runs, n_clips) > abs(difference):
+    is_shown_by_many = not pilot.detectable(_ENDLESS, n_runs, n_clips) > difference
+    if needed is None and is_shown_by_many:
         return [f"More than {_MOST:,} {items} are needed to show a difference of {difference:g} with {size}."]
     if needed is None:
         line = (
@@ -188,8 +193,18 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
     lines = [
         f"Record {counted(needed, pilots.item)} to show a difference of {difference:g} with a probability of 80 % ({size})."
     ]
-    cautious = _needed(pilot.cautious(), difference, n_runs, n_clips)
-    number = f"more than {_MOST:,} are needed" if cautious is None else f"{cautious} are enough"
+    if not is_shown_by_many:
+        too_many = first_number(lambda n_items: pilot.detectable(n_items, n_runs, n_clips) > difference, needed, _MOST)
+        lines.append(
+            f"{too_many} and more do not show it, since {counted(n_runs, 'training')} tell too little of what training anew "
+            "changes. Train more often (--runs)."
+        )
+    cautious = pilot.cautious()
+    enough = _needed(cautious, difference, n_runs, n_clips)
+    number = f"{enough} are enough"
+    if enough is None:
+        is_any = not cautious.detectable(_ENDLESS, n_runs, n_clips) > difference
+        number = f"more than {_MOST:,} are needed" if is_any else "no number of them shows it"
     lines.append(
         f"{counted(round(pilot.n_items), pilots.item)} tell their variance roughly: were it at its upper 80 % limit, {number}."
     )

@@ -61,6 +61,10 @@ def test_more_clips_are_not_advised_where_they_do_not_help():
     lines = describe_needed(Pilots("a pilot", "accuracy", "speaker", pilot, pilot), 0.15, 2, None)
 
     assert lines[0].startswith("Record 6 speakers")
+    assert " and more do not show it, since 2 trainings tell too little" in lines[1]
+    too_many = int(lines[1].split()[0])
+    assert pilot.detectable(too_many - 1, 2) <= 0.15 < pilot.detectable(too_many, 2)
+    assert "were it at its upper 80 % limit, no number of them shows it" in lines[2]
     assert not any("However many clips" in line for line in lines)
 
 
@@ -82,6 +86,8 @@ def test_a_pilot_of_ones_own_is_read(command, results):
         (["--speakers", "ten"], "expected numbers from 3"),
         (["--clips", "0"], "--clips 0: expected a whole number from 1"),
         (["--difference", "0"], "--difference 0: expected a number above 0"),
+        (["--difference", "-0.1"], "--difference -0.1: expected a number above 0"),
+        (["--difference", "5"], "--difference 5: two values of balanced_accuracy differ by at most 1."),
         (["--to", "plan.doc"], "--to plan.doc: expected a file whose name ends in .png, .svg, .pdf."),
         (["--to", "nowhere/plan.png"], "--to nowhere/plan.png: there is no folder nowhere."),
         (["--instance", "0"], "--instance: goes with a pilot of your own"),

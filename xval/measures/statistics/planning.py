@@ -101,14 +101,19 @@ def items_needed(shown: Callable[[int], float], difference: float, fewest: int, 
         fewest: The smallest number.
         most: The largest number.
     """
+    return first_number(lambda n_items: shown(n_items) <= abs(difference), fewest, most)
+
+
+def first_number(holds: Callable[[int], bool], fewest: int, most: int) -> int | None:
+    """Return the least number of items at which something begins to hold; None: it does not up to `most`."""
     low, high = fewest - 1, fewest
-    while not shown(high) <= abs(difference):
+    while not holds(high):
         if high >= most:
             return None
         low, high = high, min(most, max(high + 1, round(_STEP * high)))
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if shown(middle) <= abs(difference) else (middle, high)
+        low, high = (low, middle) if holds(middle) else (middle, high)
     return high
 
 
