@@ -22,7 +22,7 @@ from preprocessing.clips.label_sets import plain_name
 from preprocessing.clips.table import check_names, refuse_unwritable
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded, unguard
-from xval.base.errors import CorpusError, brief, first_of, suggestion
+from xval.base.errors import CorpusError, brief, counted, first_of, suggestion
 from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ FILE_NAME = "corrections.csv"
 RIGHT, WRONG, UNSURE, BAD = "right", "wrong", "unsure", "bad recording"
 VERDICTS = (RIGHT, WRONG, UNSURE, BAD)
 
+_FEWEST_FOR_KAPPA = 10
 _LOCKED_FOR_S = 10  # a writer takes milliseconds
 
 
@@ -193,16 +194,21 @@ def correct(clips: "pd.DataFrame", corrections: Corrections) -> "tuple[pd.DataFr
     return corrected, corrections.facts | counts
 
 
-def describe_agreement(verdicts: Iterable[Verdict]) -> list[str]:
+def describe_agreement(verdicts: Iterable[Verdict], reviewer: str | None = None) -> list[str]:
     """Return a sentence for each two reviewers who judged the same clips: Cohen's kappa of their verdicts (Cohen 1960).
 
     A verdict is one of the four; whether both name the same right label is said beside it.
+
+    Args:
+        verdicts: Of all reviewers.
+        reviewer: One of the two; None: any two.
     """
     by_reviewer: dict[str, dict[str, Verdict]] = {}
     for verdict in verdicts:
         by_reviewer.setdefault(verdict.who, {})[verdict.clip] = verdict
     names = sorted(by_reviewer)
     pairs = [(first, second) for place, first in enumerate(names) for second in names[place + 1 :]]
+    pairs = [pair for pair in pairs if reviewer is None or reviewer in pair]
     return [text for pair in pairs if (text := _describe_pair(pair, *(by_reviewer[name] for name in pair)))]
 
 
@@ -212,13 +218,15 @@ def _describe_pair(names: tuple[str, str], first: dict[str, Verdict], second: di
         return ""
     own, other = ([of[clip].verdict for clip in common] for of in (first, second))
     n_equal = sum(map(str.__eq__, own, other))
-    if len({*own, *other}) == 1:
+    if len(common) < _FEWEST_FOR_KAPPA:
+        kappa = f"Cohen's kappa is given from {_FEWEST_FOR_KAPPA} clips on"
+    elif len({*own, *other}) == 1:
         kappa = "Cohen's kappa is not defined: one verdict throughout"
     else:
         from sklearn.metrics import cohen_kappa_score
 
         kappa = f"Cohen's kappa {cohen_kappa_score(own, other):.2f}"
-    text = f"{names[0]} and {names[1]}: {len(common)} clips by both, {n_equal} alike, {kappa}."
+    text = f"{names[0]} and {names[1]}: {counted(len(common), 'clip')} judged by both, {n_equal} alike, {kappa}."
     both_wrong = [clip for clip in common if first[clip].verdict == second[clip].verdict == WRONG]
     n_same = sum(first[clip].new == second[clip].new for clip in both_wrong)
     return text + (f" Of {len(both_wrong)} that both call wrong, {n_same} got the same label." if both_wrong else "")

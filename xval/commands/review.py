@@ -17,6 +17,7 @@ exit code: 0; 2 when there is nothing to review
 import argparse
 import getpass
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from xval.base.errors import CorpusError, SettingsError, counted
-from xval.base.operating_system import quote
+from xval.base.operating_system import quote, refusal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
             "put together. Review an experiment of the corpus that was corrected, whose verdicts go on; --csv lists what is "
             "suspect here."
         )
+    _check_place(review.path)
     if not any((corpus.audio_folder / path).is_file() for path in corpus.index["path"][:10]):
         console.print(f"The audio is no longer in {corpus.audio_folder}; name its folder with --audio-folder to hear it.")
     server = ReviewServer(review, options.port)
@@ -99,6 +101,18 @@ def run(options: argparse.Namespace) -> int:
         server.server_close()
     _summarise(review, review.verdicts(), console)
     return 0
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a folder in which no verdict can be written, before any is given."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise CorpusError(
+            f"{path}: verdicts cannot be written there ({refusal(error)}). Review a copy of the corpus that can be written to "
+            "(--data-folder)."
+        ) from error
 
 
 def _account() -> str:

@@ -187,7 +187,7 @@ def test_the_agreement_of_two_is_cohens_kappa():
     said = [(RIGHT, RIGHT)] * 20 + [(RIGHT, BAD)] * 5 + [(BAD, RIGHT)] * 10 + [(BAD, BAD)] * 15
     verdicts = [verdict(f"{n}", own, who=who) for n, pair in enumerate(said) for who, own in zip("ab", pair, strict=True)]
 
-    assert describe_agreement(verdicts) == ["a and b: 50 clips by both, 35 alike, Cohen's kappa 0.40."]
+    assert describe_agreement(verdicts) == ["a and b: 50 clips judged by both, 35 alike, Cohen's kappa 0.40."]
     assert "not defined: one verdict throughout" in describe_agreement(verdicts[:40])[0]
     assert describe_agreement(verdicts[::2]) == []
     named = [verdict("1", WRONG, "x", new, who=who) for who, new in (("a", "y"), ("b", "z"))]

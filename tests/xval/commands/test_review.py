@@ -1,6 +1,8 @@
 """python -m xval review, as typed: suspects as a table, what ends it, what cannot be reviewed."""
 
+import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -51,9 +53,22 @@ def test_ctrl_c_ends_the_page_and_says_what_was_judged_and_what_to_do(results, c
     path = data / "tones" / FILE_NAME
     assert "Open      http://127.0.0.1:" in ended.out
     assert f"1 verdict of bo: 1 bad recording. {path}" in ended.out
-    assert "ann and bo: 1 clips by both, 0 alike" in ended.out
+    assert "ann and bo: 1 clip judged by both, 0 alike" in ended.out
     assert f"--corrections {path} --dataset tones_corrected" in ended.out
     assert len(read_verdicts(path)) == 4
+
+
+def test_a_corpus_that_cannot_be_written_to_is_said_before_anything_is_judged(results, command, data, interrupted, monkeypatch):
+    def refuse(dir):  # noqa: A002 - as tempfile calls it
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    interrupted(lambda review: pytest.fail("the page was served"))
+
+    ended = command("review", results, 1, "--data-folder", data)
+
+    assert ended.code == 2
+    assert f"{FILE_NAME}: verdicts cannot be written there (Read-only file system)" in " ".join(ended.err.split())
 
 
 @pytest.mark.parametrize(

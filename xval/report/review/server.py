@@ -97,8 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         review = self.server.review
         match place, body:
-            case "undo", {**rest} if not rest:
-                self._answer(review.undo)
+            case "undo", {"number": int() | None as number, **rest} if not rest:
+                self._answer(lambda: review.undo(number))
             case "verdict", {"number": int(number), "verdict": str(verdict), "label": int() | None as label, **rest} if (
                 not rest
             ):

@@ -83,7 +83,7 @@ class Review:
             "labels": [{"name": visible(name), "key": key} for name, key in self._keys.items()],
             "verdicts": own,
             "next": following,
-            "agreement": [visible(text) for text in describe_agreement(every)],
+            "agreement": [visible(text) for text in describe_agreement(every, self.reviewer)],
         }
 
     def judge(self, number: int, verdict: str, label: int | None = None) -> dict[str, Any]:
@@ -114,12 +114,18 @@ class Review:
             rows.append(said)
         return self.state()
 
-    def undo(self) -> dict[str, Any]:
-        """Take the last verdict of this reviewer back, and return the state, with the suspect that it was on as ``undone``."""
+    def undo(self, number: int | None = None) -> dict[str, Any]:
+        """Take a verdict of this reviewer back, and return the state, with the suspect that it was on as ``undone``.
+
+        Args:
+            number: Of the suspect, as a page knows on which it judged last; None: the last verdict of the file.
+        """
+        clip = None if number is None else self._suspect(number).clip
         undone = None
         with changing(self.path) as rows:
             for place in reversed(range(len(rows))):
-                if rows[place].who == self.reviewer and self._is_shown(rows[place]):
+                is_meant = clip in (None, rows[place].clip)
+                if is_meant and rows[place].who == self.reviewer and self._is_shown(rows[place]):
                     undone = self._numbers[rows.pop(place).clip]
                     break
         return self.state() | {"undone": undone}

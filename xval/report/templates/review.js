@@ -1,6 +1,7 @@
 "use strict";
 const at = (id) => document.getElementById(id);
 const fetched = new Map();
+const judged = [];  // the suspects on which this page has judged, the last at the end
 let state = null, number = 0, busy = false;
 const ask = async (place, body) => {
   const sent = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -46,13 +47,13 @@ const button = (label, place) => {
   return made;
 };
 const count = () => {
-  const judged = Object.keys(state.verdicts).length;
+  const done = Object.keys(state.verdicts).length;
   at("progress").max = state.n_suspects;
-  at("progress").value = judged;
-  put("who", `Reviewer ${state.reviewer}: ${judged} of ${state.n_suspects} suspects judged.`);
+  at("progress").value = done;
+  put("who", `Reviewer ${state.reviewer}: ${done} of ${state.n_suspects} suspects judged.`);
   put("agreement", state.agreement.join(" "));
-  at("end").hidden = judged < state.n_suspects;
-  at("undo").disabled = judged === 0;
+  at("end").hidden = done < state.n_suspects;
+  at("undo").disabled = done === 0;
 };
 const show = async (wanted) => {
   number = Math.max(0, Math.min(wanted, state.n_suspects - 1));
@@ -81,18 +82,20 @@ const show = async (wanted) => {
   if (number + 1 < state.n_suspects) suspect(number + 1).catch(() => {});
 };
 const carryOut = async (task) => {
-  if (busy) return;
+  if (busy) { put("error", "Not taken, since the page was busy with the one before: once more, please."); return; }
   busy = true;
   try { put("error", ""); await task(); } catch (error) { put("error", error.message); } finally { busy = false; document.body.dataset.ready = String(number); }
 };
 const judge = (verdict, label = null) => carryOut(async () => {
-  if (label !== null && at("labels").children[label].disabled) return;
+  if (label !== null && at("labels").children[label].disabled) throw new Error(`It has the label ${state.labels[label].name}; press r if that is right.`);
   state = await ask("verdict", { number, verdict, label });
+  judged.push(number);
   count();
   await show(number + 1);
 });
 const undo = () => carryOut(async () => {
-  state = await ask("undo", {});
+  state = await ask("undo", { number: judged.at(-1) ?? null });
+  judged.pop();
   count();
   if (state.undone !== null) await show(state.undone);
 });
@@ -112,7 +115,7 @@ at("filter").addEventListener("keydown", (event) => {
   const left = [...at("labels").children].filter((made) => !made.hidden && !made.disabled);
   const exact = left.filter((made) => made.firstChild.textContent.toLowerCase() === at("filter").value.trim().toLowerCase());
   const chosen = exact.length === 1 ? exact[0] : left.length === 1 ? left[0] : null;
-  if (chosen) { at("filter").blur(); chosen.click(); } else put("error", `${left.length} labels fit; type more of one.`);
+  if (chosen) { at("filter").blur(); chosen.click(); } else put("error", left.length ? `${left.length} labels fit; type more of one.` : `No other label has "${at("filter").value.trim()}" in it.`);
 });
 const keys = { r: () => judge("right"), u: () => judge("unsure"), b: () => judge("bad recording"), z: undo, w: () => at("filter").focus(),
   ArrowLeft: () => carryOut(() => show(number - 1)), ArrowRight: () => carryOut(() => show(number + 1)) };

@@ -62,6 +62,7 @@ def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, ans
     be_at(browser, 3)
     assert len(verdicts()) == 3
     browser.press("1")  # the label that it has
+    browser.see("document.getElementById('error').textContent.startsWith('It has the label low; press r')")
     browser.press("ArrowLeft")
     be_at(browser, 2)
     assert re.fullmatch(
@@ -74,6 +75,24 @@ def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, ans
     browser.open(serve(review).address, width, READY)
     be_at(browser, 3)
     assert browser.value("document.getElementById('who').textContent").startswith("Reviewer ann: 3 of ")
+
+
+def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_review, serve, browser, answered):
+    review = make_review(answered=answered)
+    browser.open(serve(review).address, 1300, READY)
+    browser.value("['r', 'r'].forEach((key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))")
+    be_at(browser, 1)
+    assert browser.value("document.getElementById('error').textContent").startswith("Not taken")
+    assert len(read_verdicts(review.path)) == 1
+
+    make_review(answered=answered).judge(4, "unsure")  # in another window
+    browser.press("z")
+    be_at(browser, 0)
+    assert [row.clip for row in read_verdicts(review.path)] == [review.suspects[4].clip]
+    browser.press("w")
+    browser.press("q")
+    browser.press("Enter")
+    browser.see("document.getElementById('error').textContent === 'No other label has \"q\" in it.'")
 
 
 def test_names_are_shown_as_text_and_an_ended_program_is_said(make_review, serve, browser, answered):

@@ -61,7 +61,8 @@ def test_verdicts_come_through(client, shared_server):
     assert status == 200
     assert json.loads(text)["verdicts"] == {"0": "right"}
     assert [row.clip for row in read_verdicts(shared_server.review.path)] == [suspect["clip"]]
-    assert json.loads(client.ask("undo", {})[2])["undone"] == 0
+    assert json.loads(client.ask("undo", {"number": None})[2])["undone"] == 0
+    assert client.ask("undo", {})[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_another_name_of_this_machine_or_another_page_is_refused(client, headers
 @pytest.mark.parametrize("origin", ["127.0.0.1", "localhost"])
 def test_its_own_page_is_not(client, origin):
     own = f"{origin}:{client.port}"
-    assert client.ask("undo", {}, Host=own, Origin=f"http://{own}")[0] == 200
+    assert client.ask("undo", {"number": None}, Host=own, Origin=f"http://{own}")[0] == 200
 
 
 def test_nothing_is_answered_without_the_token(client):

@@ -85,9 +85,21 @@ def test_two_reviewers_see_no_verdict_of_the_other_but_how_far_they_agree(make_r
         assert number not in bo.state()["verdicts"]
         bo.judge(number, RIGHT if number in (1, 2, 3) else BAD)
 
-    assert bo.state()["agreement"] == ["ann and bo: 4 clips by both, 3 alike, Cohen's kappa 0.50."]
+    told = "ann and bo: 4 clips judged by both, 3 alike, Cohen's kappa is given from 10 clips on."
+    assert bo.state()["agreement"] == [told]
+    assert make_review("cy").state()["agreement"] == []
     assert bo.undo()["undone"] == 3
     assert len(ann.state()["verdicts"]) == 4
+
+
+def test_undo_in_one_of_two_windows_leaves_the_verdict_of_the_other(make_review):
+    review = make_review()
+    review.judge(0, RIGHT)
+    review.judge(5, BAD)  # in the other window
+
+    assert review.undo(0)["undone"] == 0
+    assert [row.clip for row in read_verdicts(review.path)] == [review.suspects[5].clip]
+    assert review.undo(0)["undone"] is None
 
 
 @pytest.mark.parametrize(
