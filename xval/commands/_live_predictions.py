@@ -5,13 +5,13 @@ Comes in: parsed arguments of predict. Goes out: csv rows, until Ctrl-C.
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.options.argument_parser import number_reader
-from xval.base.errors import SettingsError, UndefinedAnswerError, counted
+from xval.base.errors import SettingsError, UndefinedAnswerError, counted, first_of
 from xval.commands import _model_arguments as arguments
 from xval.report.growing_csv import GrowingCsv
 from xval.report.text_tables import Output
@@ -68,10 +68,10 @@ def is_live(options: argparse.Namespace, output: Output) -> bool:
 def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
     """Answer until Ctrl-C; return 1 when a file was left out, or a window has no answer."""
     with GrowingCsv(output.path) as rows:
-        return _run(options, rows, keep_top)
+        return _run(options, output, rows, keep_top)
 
 
-def _run(options: argparse.Namespace, rows: GrowingCsv, keep_top: Top) -> int:
+def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top: Top) -> int:
     import numpy as np
 
     from xval.reuse.inference.arrivals import Arrivals
@@ -102,13 +102,15 @@ def _run(options: argparse.Namespace, rows: GrowingCsv, keep_top: Top) -> int:
         skip_unreadable=True,  # a model may have no answer to silence alone
         coverage=options.coverage,
     )
-    shown(trial)
+    rows.check(shown(trial))
+    for line in arguments.describe_unknown(trial, model):
+        messages.print(line, markup=False)
     if options.coverage is not None:
         n_speakers, n_needed = trial.attrs["speakers"]
         if n_speakers < n_needed:
             messages.print(arguments.describe_too_few(n_speakers, n_needed, options.coverage), markup=False)
     if isinstance(heard, Arrivals):
-        return follow(heard, options, model, write, messages)
+        return follow(heard, options, model, write, messages, is_written=output.path is not None)
     return _listen(heard, options, model, write, messages)
 
 
@@ -119,38 +121,43 @@ def follow(
     write: Callable[["pd.DataFrame"], None],
     messages: "Console",
     *,
+    is_written: bool = False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Answer the files that come, and return the exit code after Ctrl-C; `clock` and `sleep` are the time that passes."""
+    """Answer the files that come, and return the exit code after Ctrl-C; `clock` and `sleep` are the time that passes.
+
+    Where rows go to a file (`is_written`), the screen says how many there are.
+    """
     from xval.reuse.inference.arrivals import SETTLE_S
 
-    per, n_ready, n_answered, n_left_out = arguments.pieces_of(options), 0, 0, 0
+    per, n_answered, n_left_out = arguments.pieces_of(options), 0, 0
+    unread: list[Path] = []
     messages.print(
         f"Following {options.follow}: a file is read when it has not changed for {SETTLE_S:g} s. Ctrl-C ends.", markup=False
     )
     try:
         while True:
-            ready = arrivals.ready(clock())
-            n_ready += len(ready)
-            for batch in _batches(ready):
+            unread = arrivals.ready(clock())
+            while unread:
+                batch = unread[:_BATCH]  # they stay unread until their rows are written
                 table = model.predict(batch, per=per, every_s=options.every, skip_unreadable=True, coverage=options.coverage)
                 left_out = table.attrs["left_out"]
                 n_answered, n_left_out = n_answered + len(batch) - len(left_out), n_left_out + len(left_out)
                 write(table)
-                for unread in left_out:
-                    messages.print(unread.line, markup=False)
+                unread = unread[_BATCH:]
+                for line in [*arguments.describe_doubts(table), *(file.line for file in left_out)]:
+                    messages.print(line, markup=False)
+                if is_written:
+                    messages.print(f"{counted(n_answered, 'file')} answered, the last {batch[-1]}", markup=False)
             sleep(_POLL_S)
     except KeyboardInterrupt:
-        left_out = f", {n_left_out} left out" if n_left_out else ""
-        n_waiting = arrivals.n_waiting + n_ready - n_answered - n_left_out
-        waiting = f", {counted(n_waiting, 'file')} not read yet" if n_waiting else ""
-        messages.print(f"Stopped: {counted(n_answered, 'file')} answered{left_out}{waiting}.")
         return EXIT_FAILED if n_left_out else 0
-
-
-def _batches(paths: list[Path]) -> Iterator[list[Path]]:
-    return (paths[first : first + _BATCH] for first in range(0, len(paths), _BATCH))
+    finally:
+        without = f", {n_left_out} left out" if n_left_out else ""
+        names = [*map(str, unread), *arrivals.waiting]
+        waiting = f", {counted(len(names), 'file')} not read yet: {first_of(names, arguments.N_NAMED)}" if names else ""
+        messages.print(f"Stopped: {counted(n_answered, 'file')} answered{without}{waiting}.", markup=False)
 
 
 def _listen(
@@ -170,7 +177,7 @@ def _listen(
     if not step_s > 0:
         raise SettingsError(f"--every {step_s:g}: expected a time above 0 s.")
     messages.print(f"Listening, in windows of {length_s:.3g} s. Ctrl-C ends.")
-    n_answered, n_undefined = 0, 0
+    n_answered, n_undefined, n_silent, n_novel = 0, 0, 0, 0
     try:
         for start_s, samples in microphone.windows(length_s, step_s, options.seconds):
             try:
@@ -183,11 +190,14 @@ def _listen(
             table[["start_s", "end_s"]] += start_s
             write(table)
             n_answered += 1
+            n_silent += len(table.attrs["silent"])
+            n_novel += "novelty" in table and bool((table["novelty"] > 1).any())
     except KeyboardInterrupt:
         pass
     undefined = f", {n_undefined} without an answer" if n_undefined else ""
     lost = f" Samples were lost {counted(microphone.n_lost, 'time')}: the model is too slow for this computer." * bool(
         microphone.n_lost
     )
-    messages.print(f"Stopped: {counted(n_answered, 'window')} answered{undefined}.{lost}")
+    doubts = f" Silent: {n_silent}, unlike what the model was trained on (novelty above 1): {n_novel}." if n_answered else ""
+    messages.print(f"Stopped: {counted(n_answered, 'window')} answered{undefined}.{doubts}{lost}")
     return EXIT_FAILED if n_undefined else 0

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from xval.base.config_file import read_default
-from xval.base.errors import SettingsError, counted
+from xval.base.errors import SettingsError, counted, first_of
 from xval.base.keras_backends import installed_backends
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
     from xval.reuse.inference import SavedModel
+
+N_NAMED = 3  # files in a line
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -117,6 +120,32 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
     if model.is_untested:
         console.print(f"{options.model}: trained on the whole corpus, so nothing was left to test it; its folds were tested.")
     return model
+
+
+def describe_doubts(table: "pd.DataFrame") -> list[str]:
+    """Return a line on silent files, and one on those unlike what the model heard."""
+    lines = []
+    if silent := table.attrs["silent"]:
+        listed = first_of(silent, N_NAMED)
+        lines.append(f"{counted(len(silent), 'silent file')} (all below -80 dBFS), whose answer means nothing: {listed}.")
+    if "novelty" not in table:
+        return lines
+    farthest = table.groupby("path", sort=False)["novelty"].max()
+    novel = farthest[farthest > 1]
+    if len(novel):
+        listed = first_of([f"{path} ({novelty:.2f})" for path, novelty in novel.items()], N_NAMED)
+        lines.append(
+            f"{counted(len(novel), 'file')} unlike what the model was trained on, so its answer there means little (novelty "
+            f"above 1): {listed}."
+        )
+    return lines
+
+
+def describe_unknown(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
+    """Return a line on that a model does not know what is unlike its training; empty: it does, or gives no clip an answer."""
+    if "novelty" in table or not len(table) or model.description.frames or model.description.task.target == "input":
+        return []
+    return ["Whether a file is unlike what the model was trained on is not known: it has no novelty.npy beside it."]
 
 
 def describe_too_few(n_speakers: int, n_needed: int, coverage: float) -> str:

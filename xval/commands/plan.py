@@ -77,9 +77,8 @@ def run(options: argparse.Namespace) -> int:
         check_picture(options.to)
     pilots, instances = find_pilots(options.source, options.instance, options.baseline, options.metric)
     if options.difference > pilots.largest_difference:
-        raise SettingsError(
-            f"--difference {options.difference:g}: two values of {pilots.metric} differ by at most {pilots.largest_difference:g}."
-        )
+        most = f"two values of {pilots.metric} differ by at most {pilots.largest_difference:g}"
+        raise SettingsError(f"--difference {options.difference:g}: {most}.")
     of_difference = pilots.difference or pilots.value
     if options.clips is not None and math.isnan(of_difference.clip_share):
         raise SettingsError(f"--clips {options.clips}: this pilot does not tell what more clips change; leave it away.")

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "predict audio files with a saved model"
 _TOP_ON_SCREEN = 3
-_N_NAMED = 3
 _NO_ANSWER = "no answer"
 
 
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         items=items,
         coverage=options.coverage,
     )
-    left_out, n_cut, n_silent = (table.attrs[name] for name in ("left_out", "cut", "silent"))
+    left_out, n_cut = table.attrs["left_out"], table.attrs["cut"]
     if output.kind is None:
         top = keep_top(table, model, options.top)
         print_table(_as_sentences(top), console, nothing=f"no {model.description.task.answer_word}s")
@@ -84,14 +83,12 @@ def run(options: argparse.Namespace) -> int:
             f"{counted(n_cut, 'file')} longer than the {model.description.example_s:.3g} s that the model was trained on: it "
             "heard only the beginning of each (end_s says how much). --segments covers all of it."
         )
-    if n_silent:
-        messages.print(f"{counted(n_silent, 'silent file')} (all below -80 dBFS): its answers there mean nothing.")
     if options.coverage is not None:
         messages.print(_describe_sets(table, options.coverage))
     if said := _describe_seen(table.attrs["seen"], model):
         messages.print(said)
-    if said := _describe_novel(table, model):
-        messages.print(said)
+    for line in [*arguments.describe_doubts(table), *arguments.describe_unknown(table, model)]:
+        messages.print(line, markup=False)
     for unread in left_out:
         messages.print(unread.line, markup=False)
     return EXIT_FAILED if left_out else 0
@@ -120,24 +117,7 @@ def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
     verb = "is" if len(seen) == 1 else "are"
     return (
         f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}; the answer there is not a test: "
-        f"{first_of(seen, _N_NAMED)}"
-    )
-
-
-def _describe_novel(table: "pd.DataFrame", model: "SavedModel") -> str:
-    """Return a line on files unlike what the model heard, or on that this is not known; empty: nothing is to be said."""
-    if "novelty" not in table:
-        answers_clips = model.description.frames is None and model.description.task.target != "input"
-        unknown = "Whether a file is unlike what the model was trained on is not known: it has no novelty.npy beside it."
-        return unknown if answers_clips and len(table) else ""
-    farthest = table.groupby("path", sort=False)["novelty"].max()
-    novel = farthest[farthest > 1]
-    if not len(novel):
-        return ""
-    named = first_of([f"{path} ({novelty:.2f})" for path, novelty in novel.items()], _N_NAMED)
-    return (
-        f"{counted(len(novel), 'file')} unlike what the model was trained on, so its answer there means little (novelty "
-        f"above 1): {named}."
+        f"{first_of(seen, arguments.N_NAMED)}"
     )
 
 

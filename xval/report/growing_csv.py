@@ -69,14 +69,9 @@ class GrowingCsv:
         """
         if table.empty:
             return
-        names = [guard(str(name)) for name in table.columns]
+        self.check(table)
         is_first = self._columns is None
-        self._columns = self._columns or names
-        if names != self._columns:
-            raise SettingsError(
-                f"--output {self._path or 'csv'}: its columns are {', '.join(self._columns)}, and the rows have "
-                f"{', '.join(names)}: of another model, or with other options. Give another file."
-            )
+        self._columns = self._columns or _names(table)
         text = guarded(table).to_csv(index=False, header=is_first, lineterminator="\n")
         if self._path is None:
             sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
@@ -84,6 +79,14 @@ class GrowingCsv:
         else:
             with self._path.open("ab") as file:  # closed at once, so that a process that is killed leaves whole rows
                 file.write(text.encode(errors="surrogateescape"))
+
+    def check(self, table: "pd.DataFrame") -> None:
+        """Refuse a table with rows that could not be appended, since the file has other columns."""
+        if self._columns and len(table) and _names(table) != self._columns:
+            raise SettingsError(
+                f"--output {self._path or 'csv'}: its columns are {', '.join(self._columns)}, and the rows have "
+                f"{', '.join(_names(table))}: of another model, or with other options. Give another file."
+            )
 
     def _go_on(self, path: Path) -> None:
         """Read what a file has; of a row that ends within itself, as of a full disk, all rows of its clip are removed."""
@@ -107,6 +110,10 @@ class GrowingCsv:
         if place < size:
             os.truncate(path, first_of_clip or place)
             self.answered.discard(unguard(last))
+
+
+def _names(table: "pd.DataFrame") -> list[str]:
+    return [guard(str(name)) for name in table.columns]
 
 
 def _whole_rows(path: Path) -> Iterator[tuple[list[str], int]]:

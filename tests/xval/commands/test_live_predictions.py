@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from xval import load_model
 from xval.base.csv_text import unguard
@@ -114,7 +115,8 @@ def test_a_file_that_grows_is_not_read_and_one_renamed_into_place_is(followed, r
 
     assert code == 0
     assert rows["path"].tolist() == [str(recordings / "whole.wav")]
-    assert "Stopped: 1 file answered, 2 files not read yet." in said
+    assert "Stopped: 1 file answered, 2 files not read yet: " in said
+    assert said.endswith(f"{recordings / 'empty.wav'}, {recordings / 'growing.wav'}.")
 
 
 def test_a_damaged_file_costs_a_line_and_nothing_else(followed, recordings, save_untrained):
@@ -173,6 +175,45 @@ def test_a_second_run_goes_on_and_answers_nothing_again(followed, recordings, sa
     (tmp_path / "rows.csv").write_bytes((tmp_path / "rows.csv").read_bytes()[:-7])  # the disk was full
     _, third, _ = followed(wait, wait, wait)
     assert sorted(third["path"]) == sorted(second["path"])
+
+
+def test_silence_and_what_is_unlike_the_training_are_named(followed, recordings, model, monkeypatch):
+    predict = model.predict
+
+    def novel(*arguments, **options):
+        table = predict(*arguments, **options)
+        return table.assign(novelty=np.where(table["path"].str.endswith("bark.wav"), 1.7, 0.5))
+
+    monkeypatch.setattr(model, "predict", novel)
+    for name, level in (("bark", 0.1), ("night", 0.0)):
+        soundfile.write(recordings / f"{name}.wav", level * np.random.default_rng(0).normal(size=RATE_HZ), RATE_HZ)
+
+    code, rows, said = followed(wait, wait, wait, wait)
+
+    assert (code, len(rows)) == (0, 2)
+    assert f"1 silent file (all below -80 dBFS), whose answer means nothing: {recordings / 'night.wav'}." in said
+    assert (
+        f"1 file unlike what the model was trained on, so its answer there means little (novelty above 1): {recordings}" in said
+    )
+
+
+def test_a_followed_folder_that_is_removed_ends_it_with_the_count(followed, recordings, save_untrained, capsys):
+    shutil.copy(save_untrained.audio / "0_0.wav", recordings / "a.wav")
+
+    with pytest.raises(SettingsError, match=r"recordings: cannot be read any more \(No such file or directory\)"):
+        followed(wait, wait, wait, lambda: shutil.rmtree(recordings), wait)
+
+    assert "Stopped: 1 file answered." in capsys.readouterr().err
+
+
+def test_a_file_of_another_model_is_refused_before_anything_comes(command, fold, recordings, tmp_path, monkeypatch):
+    monkeypatch.setattr("xval.commands._live_predictions.follow", lambda *_, **__: pytest.fail("it follows"))
+    (tmp_path / "rows.csv").write_text("path,probability_dog\na.wav,0.5\n")
+
+    ended = command("predict", fold, "--follow", recordings, "--output", tmp_path / "rows.csv")
+
+    assert ended.code == 2
+    assert "rows.csv: its columns are path, probability_dog, and the rows have path, start_s" in " ".join(ended.err.split())
 
 
 def test_rows_of_another_model_do_not_go_into_the_same_file(tmp_path):
@@ -301,7 +342,7 @@ def test_a_window_without_an_answer_is_said_and_the_next_one_is_answered(command
     ],
 )
 def test_what_is_asked_for_is_checked_before_anything_comes(command, fold, recordings, monkeypatch, arguments, message):
-    monkeypatch.setattr("xval.commands._live_predictions.follow", lambda *_: pytest.fail("it follows"))
+    monkeypatch.setattr("xval.commands._live_predictions.follow", lambda *_, **__: pytest.fail("it follows"))
 
     ended = command("predict", fold, "--follow", recordings, *arguments)
 
@@ -313,7 +354,7 @@ def test_that_there_are_too_few_speakers_for_answers_is_said(monkeypatch, comman
     table = model.predict([np.zeros(RATE_HZ)], sample_rate_hz=RATE_HZ)
     table.attrs["speakers"] = (2, 9)
     monkeypatch.setattr("xval.reuse.inference.model.SavedModel.predict", lambda *_, **__: table)
-    monkeypatch.setattr("xval.commands._live_predictions.follow", lambda *_: 0)
+    monkeypatch.setattr("xval.commands._live_predictions.follow", lambda *_, **__: 0)
 
     said = " ".join(command("predict", fold, "--follow", recordings, "--coverage", 0.9).err.split())
 
@@ -330,7 +371,8 @@ def test_ctrl_c_counts_the_files_that_were_about_to_be_read(followed, recordings
 
     code, _, said = followed(wait, wait, wait)
 
-    assert (code, said.rpartition("Stopped: ")[2]) == (0, "0 files answered, 3 files not read yet.")
+    listed = ", ".join(str(recordings / f"{name}.wav") for name in "abc")
+    assert (code, said.rpartition("Stopped: ")[2]) == (0, f"0 files answered, 3 files not read yet: {listed}.")
 
 
 def test_less_than_a_window_is_refused(command, fold, monkeypatch):

@@ -18,8 +18,8 @@ from xval.results.read import WrittenFolds
 
 _MOST_PAIRS = 3
 _OTHER_FOLDS = (
-    "Balanced folds depend on the labels, so the corrected corpus has other folds: part of the difference between two instances "
-    "may be of those."
+    "Balanced folds depend on the labels, so the corrected corpus has other folds: part of the difference between two "
+    "instances may be of those."
 )
 _WARNING = (
     "Labels of tested clips were corrected by reviewers who saw the answers of a model. That favours this model and those like "

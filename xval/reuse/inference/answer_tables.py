@@ -3,7 +3,7 @@
 Comes in: the answers of all members for a source. Goes out: the columns that `SavedModel.predict` documents.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,15 +83,17 @@ def _tabulate_frames(
     return events
 
 
-def joined(tables: Sequence[pd.DataFrame], answers: Collection[Answers], left_out: list[LeftOut]) -> pd.DataFrame:
-    """Return the tables of all sources as one, with what is said beside it."""
+def joined(
+    tables: Sequence[pd.DataFrame], answers: Mapping[int, Answers], sources: Sequence[Source], left_out: list[LeftOut]
+) -> pd.DataFrame:
+    """Return the tables of all answered sources, which have their numbers, as one, with what is said beside it."""
     nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
     table = pd.concat(
         [source_table for source_table in tables if len(source_table)] or tables[:1] or [nothing], ignore_index=True
     )
     table.attrs["left_out"] = left_out
-    table.attrs["silent"] = sum(of_source.inputs.is_silent for of_source in answers)
-    table.attrs["cut"] = sum(of_source.inputs.is_cut for of_source in answers)
+    table.attrs["silent"] = [sources[number].name for number, of_source in answers.items() if of_source.inputs.is_silent]
+    table.attrs["cut"] = sum(of_source.inputs.is_cut for of_source in answers.values())
     return table
 
 

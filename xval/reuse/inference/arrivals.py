@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from preprocessing.clips.listing import AUDIO_SUFFIXES
 from xval.base.errors import SettingsError
+from xval.base.operating_system import refusal
 
 SETTLE_S = 2.0
 """How long a file stays unchanged before it is read: a recorder writes some times in a second."""
@@ -45,19 +46,19 @@ class Arrivals:
         self._waiting: dict[str, _Waiting] = {}
 
     @property
-    def n_waiting(self) -> int:
-        """How many files are empty, or may still grow."""
-        return len(self._waiting)
+    def waiting(self) -> list[str]:
+        """The files that are empty, or may still grow."""
+        return sorted(self._waiting)
 
     def ready(self, now_s: float) -> list[Path]:
         """Return the files that are ready at a time (s), sorted by name; each is given once.
 
         Raises:
-            OSError: The folder cannot be read.
+            SettingsError: The folder cannot be read any more.
         """
         before, self._waiting = self._waiting, {}
         root, ready = self._folder.absolute(), []
-        for entry in self._entries(root):
+        for entry in self._all_entries(root):
             name = entry.path
             if name in self._answered:
                 continue
@@ -74,6 +75,12 @@ class Arrivals:
             else:
                 self._waiting[name] = waiting
         return sorted(ready)
+
+    def _all_entries(self, root: Path) -> Iterable["os.DirEntry[str]"]:
+        try:
+            yield from self._entries(root)
+        except OSError as error:
+            raise SettingsError(f"--follow {self._folder}: cannot be read any more ({refusal(error)}).") from error
 
     def _entries(self, folder: Path | str) -> Iterable["os.DirEntry[str]"]:
         with os.scandir(folder) as entries:

@@ -139,8 +139,8 @@ class SavedModel:
             novelty, where the model knows it: the distance to what it was trained on, in its own embedding; above 1 it is
             farther than 99 % of the clips of its validation items, and the answer means little.
             ``attrs["speakers"]`` counts the validation speakers behind the sets, and those that the coverage takes;
-            ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` those under -80 dBFS;
-            ``attrs["seen"]`` names those whose audio trained a member or chose its epoch (None: not known).
+            ``attrs["cut"]`` counts files going on after end_s, where the input ends; ``attrs["silent"]`` names files below
+            -80 dBFS, ``attrs["seen"]`` those whose audio trained a member or chose its epoch (None: not known).
 
         Raises:
             AudioError: Something cannot be decoded, or either axis of an array may be the channels.
@@ -153,7 +153,7 @@ class SavedModel:
         request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items, enrolment)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], answered, per, sets) for number, answered in of_source.items()]
-        table = joined(tables, of_source.values(), left_out)
+        table = joined(tables, of_source, sources, left_out)
         table.attrs["speakers"] = None if sets is None else (sets.scores.n_items, sets.n_needed)
         table.attrs["seen"] = names_of_seen(self._members, [sources[number] for number in of_source])
         return table
@@ -245,7 +245,7 @@ class SavedModel:
                 values, start_s, end_s = values.mean(axis=0, keepdims=True), start_s[:1], end_s[-1:]
             columns = {f"embedding_{column}": values[:, column] for column in range(values.shape[1])}
             tables.append(table_of(sources[number], start_s, end_s, columns))
-        return joined(tables, of_source.values(), left_out)
+        return joined(tables, of_source, sources, left_out)
 
     def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return the answers for each readable source by its number, all sources, and what is left out."""

@@ -186,7 +186,9 @@ def test_a_model_that_one_of_the_formats_cannot_express_is_refused_with_the_way_
     monkeypatch.setattr(write, "export_model", refuse_tflite)
     fold = finished.results / "instance_1" / "fold_1"
 
-    with pytest.raises(ExportError, match=r"differs\. A bundle has both .*xval export .*model\.keras --from-samples --format NAME"):
+    with pytest.raises(
+        ExportError, match=r"differs\. A bundle has both .*xval export .*model\.keras --from-samples --format NAME"
+    ):
         write_bundle(fold, BundleRequest(tmp_path / "bundle"))
     assert not (tmp_path / "bundle").exists()
 

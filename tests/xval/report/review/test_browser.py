@@ -80,7 +80,9 @@ def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, ans
 def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_review, serve, browser, answered):
     review = make_review(answered=answered)
     browser.open(serve(review).address, 1300, READY)
-    browser.value("['r', 'r'].forEach((key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))")
+    browser.value(
+        "['r', 'r'].forEach((key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))"
+    )
     be_at(browser, 1)
     assert browser.value("document.getElementById('error').textContent").startswith("Not taken")
     assert len(read_verdicts(review.path)) == 1
