@@ -204,7 +204,8 @@ def _report(
     console.print(f"Audio      {corpus.index['duration_s'].sum():.1f} s in {corpus.audio_folder}")
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):
-            console.print(f"Left out   {counted(len(clips), 'clip')} without usable audio; why: {folder / 'left_out.csv'}")
+            what = "" if corpus.corrections else " without usable audio"  # by reviewers, too
+            console.print(f"Left out   {counted(len(clips), 'clip')}{what}; why: {folder / 'left_out.csv'}")
     for noun, lost in (
         (_item_word(corpus), sorted(set(left_out["item"]) - set(items))),
         ("class", left_out.attrs["lost_classes"]),
@@ -257,8 +258,12 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
     experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
     settings = [] if is_framewise else list(overrides)
-    if (experiments / f"{corpus.dataset}.py").is_file():
-        return _with_settings(experiments / f"{corpus.dataset}.py", settings)
+    own = experiments / f"{corpus.dataset}.py"
+    if corpus.corrections:  # that of the corpus that was reviewed
+        own = experiments / f"{Path(corpus.corrections['file']).parent.name}.py"
+        settings = [f"dataset={corpus.dataset}", *settings]
+    if own.is_file():
+        return _with_settings(own, settings)
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
     script = next((name for name in general if (experiments / name).is_file()), None)
     if script is None:

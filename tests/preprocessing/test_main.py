@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from preprocessing.__main__ import main
+from preprocessing.clips.corrections import FILE_NAME, WRONG, Verdict, changing
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import open_corpus
 from preprocessing.store.make import store_folder
@@ -310,6 +311,17 @@ def test_the_next_command_is_the_experiment_of_the_corpus_with_the_features_that
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abcde" for number in (0, 1)])
     assert main(["table", "words/words.csv", "--dataset", dataset, "--set", "features=waveform"]) == 0
     assert f"Next       python experiments/{script} --set features=waveform\n" in said(capsys)
+
+
+@pytest.mark.usefixtures("scripts")
+def test_the_next_command_of_a_corrected_corpus_is_the_experiment_of_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abcde" for number in (0, 1)])
+    assert main(["table", "words/words.csv", "--dataset", "voxceleb"]) == 0
+    path = Path("data/voxceleb") / FILE_NAME
+    with changing(path) as verdicts:
+        verdicts.append(Verdict("a0.wav", WRONG, "0", "1", "ann", "2026-01-02T03:04:05+01:00", "", "0" * 32))
+    assert main(["table", "words/words.csv", "--dataset", "mine", "--corrections", str(path)]) == 0
+    assert "Next       python experiments/voxceleb.py --set dataset=mine\n" in said(capsys)
 
 
 def test_the_next_command_names_the_script_of_a_study_as_it_is_called_from_here(

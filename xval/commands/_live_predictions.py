@@ -52,10 +52,15 @@ def is_live(options: argparse.Namespace, output: Output) -> bool:
         raise SettingsError("--seconds: goes with --microphone.")
     if not options.follow and not options.microphone:
         if not options.audio:
-            raise SettingsError("AUDIO is missing: name audio files or folders, or give --follow FOLDER or --microphone.")
+            raise SettingsError(
+                f"AUDIO is missing behind MODEL, which is {options.model}: name audio files or folders, or give "
+                "--follow FOLDER or --microphone."
+            )
         return False
-    if options.audio or (options.follow and options.microphone):
-        raise SettingsError(f"{name}: goes without AUDIO, and --follow without --microphone.")
+    if options.follow and options.microphone:
+        raise SettingsError("--follow and --microphone exclude each other.")
+    if options.audio:
+        raise SettingsError(f"{name}: goes without AUDIO; received {options.audio[0]}.")
     if output.kind not in (None, "csv"):
         raise SettingsError(f"{name}: writes csv rows as they come; received --output {output.path or output.kind}.")
     if options.item_pattern != "none":
@@ -140,12 +145,12 @@ def follow(
         while True:
             unread = arrivals.ready(clock())
             while unread:
-                batch = unread[:_BATCH]  # they stay unread until their rows are written
+                batch = unread[:_BATCH]
                 table = model.predict(batch, per=per, every_s=options.every, skip_unreadable=True, coverage=options.coverage)
                 left_out = table.attrs["left_out"]
                 n_answered, n_left_out = n_answered + len(batch) - len(left_out), n_left_out + len(left_out)
-                write(table)
                 unread = unread[_BATCH:]
+                write(table)
                 for line in [*arguments.describe_doubts(table), *(file.line for file in left_out)]:
                     messages.print(line, markup=False)
                 if is_written:

@@ -210,7 +210,7 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
     if pilot.clip_share < 1:
         fewer = _needed(pilot, difference, n_runs, math.inf)
         if fewer is not None and fewer <= needed:
-            lines.append(f"However many clips each {pilots.item} has, {fewer} are needed.")
+            lines.append(f"Even with any number of clips of each, {counted(fewer, pilots.item)} are needed.")
     elif pilot.clip_share == 1:
         lines.append(f"Clips differ so much that {items} are not seen to differ beside them: record more clips of each first.")
     return lines

@@ -132,6 +132,7 @@ def test_corrections_make_a_corpus_of_its_own_name_that_says_where_they_are_from
     printed = capsys.readouterr().out
     assert "Corrected  1 label; left out 1 bad recording; as it was, since its reviewers disagree: 0 clips" in printed
     assert "favours the model whose answers were reviewed" in printed
+    assert "Left out   1 clip; why: " in printed
     corrected = open_corpus("tones_corrected", table.parent / "data")
     labels = dict(zip(corrected.index["clip"], corrected.index["label"], strict=True))
     assert labels == {"0.wav": "low", "1.wav": "low", "3.wav": "high", "4.wav": "low", "5.wav": "high"}

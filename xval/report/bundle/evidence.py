@@ -68,8 +68,8 @@ class Evidence:
     @property
     def item_names(self) -> list[str]:
         """The items, such as speakers, that the files of the bundle name."""
-        seen = (f"{corpus}: {item}" for corpus, items in self.described.seen_items.items() for item in items)
-        tested = (f"{self.described.dataset}: {item}" for item in (self.record or {}).get("items", {}).get("test", ()))
+        seen = (f"{item} of {corpus}" for corpus, items in self.described.seen_items.items() for item in items)
+        tested = (f"{item} of {self.described.dataset}" for item in (self.record or {}).get("items", {}).get("test", ()))
         return sorted({*seen, *tested})
 
     def files(self) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from xval.base.errors import ExportError, ResultsError, counted
+from xval.base.errors import ExportError, ResultsError, counted, first_of
 from xval.base.json_files import json_text, part_of, part_path, remove_stale_parts
 from xval.base.operating_system import refusal
 from xval.models.saved.novelty import read_novelty
@@ -25,6 +25,7 @@ from xval.reuse.export.samples import answer_columns, check_samples, clip_length
 from xval.reuse.export.write import Export, export_model, find_model
 
 CARD_NAME = "README.md"
+_N_NAMED = 3
 _EXPORTS = {"model.onnx": "onnx", "model.tflite": "tflite"}
 
 
@@ -100,8 +101,10 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
         shutil.rmtree(replaced, ignore_errors=True)
     notes = [runtime.note] if runtime and runtime.note else []
     if names := evidence.item_names:
-        items = f"{counted(len(names), evidence.item_word)}, such as {names[0]}"
-        notes.append(f"The files name {items}; see that they may be handed on.")
+        notes.append(
+            f"The files name {counted(len(names), evidence.item_word)} ({first_of(names, _N_NAMED)}); see that these names "
+            "may be handed on."
+        )
     return Bundle(target, zip_file, differences, tuple(notes))
 
 

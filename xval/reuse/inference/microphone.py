@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, how_to_install
 from xval.reuse.inference.inputs import cut_stream
 
 _PATIENCE_S = 10.0  # until a microphone that gives nothing is given up
@@ -33,7 +33,7 @@ class Microphone:
         try:
             import sounddevice
         except ImportError as error:
-            raise SettingsError("--microphone: needs the package sounddevice: pip install sounddevice") from error
+            raise SettingsError(f"--microphone: needs the package sounddevice: {how_to_install('microphone')}.") from error
         except OSError as error:  # as it says it on Linux, where the library is not in the package
             raise SettingsError(f"--microphone: sounddevice lacks its library ({error}): apt install libportaudio2") from error
         self._package: Any = sounddevice

@@ -80,7 +80,7 @@ def test_what_is_missing_is_said_with_what_to_do(device, monkeypatch):
     with pytest.raises(SettingsError, match=r"there is no input device \(Error querying device -1\)"):
         Microphone()
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(SettingsError, match="needs the package sounddevice: pip install sounddevice"):
+    with pytest.raises(SettingsError, match=r"needs the package sounddevice: pip install -e .*microphone"):
         Microphone()
 
 
