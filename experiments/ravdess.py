@@ -6,7 +6,8 @@ python -m xval ensemble results/ravdess/experiment_1 8,9,11
 
 The five folds are those of ResLSTM-SA (arXiv 2606.03359), whose figure, 0.623 balanced accuracy, had its settings chosen by the
 tested actors and its features scaled over all of them. Here tested actors choose nothing. docs/ravdess.md has what was
-measured. Instances 1 to 12 take seconds a fold, networks over frames (13 to 16, 18) some seconds or more for each epoch.
+measured. Estimators and networks on ComParE (1 to 12, 17, 19 to 24) take seconds a fold, networks over frames (13 to 16, 18,
+25, 26) some seconds or more for each epoch.
 """
 
 from xval import Experiment
@@ -142,6 +143,21 @@ experiment[24] = {
     **speaker_encoder,
     **per_speaker,
     "comment_1": "logistic on a speaker encoder, per speaker",
+}
+
+# The plain networks over frames, beside which the others are timed.
+experiment[25] = {"architecture": "cnn_small", "comment_1": "plain CNN, as config.ini has it"}
+experiment[26] = {
+    **coarse,
+    "features": "logmel",
+    "n_mels": 64,
+    "hop_length": 1024,
+    "n_fft": 2048,
+    "win_length": 2048,
+    "architecture": "crnn_attention",
+    "augment_time_masks": 1,
+    "num_epochs": 25,
+    "comment_1": "convolutions, a GRU and attention",
 }
 
 if __name__ == "__main__":
