@@ -83,11 +83,12 @@ class RunRequest:
 
 
 class EndedRun(NamedTuple):
-    """The folder of some results, the instances that were run, and what became of their jobs."""
+    """The folder of some results, the instances that were run, what became of their jobs, and where all is printed."""
 
     folder: ExperimentFolder
     numbers: list[int]
     outcomes: list[JobOutcome]
+    console: Console
 
 
 def run_experiment(declaration: Declaration, command: RunRequest, console: Console) -> int:
@@ -101,7 +102,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
         JobError: Likewise.
     """
     ended = run_jobs(declaration, command, console)
-    return 0 if ended is None else tables.print_close(*ended, console, details=command.details)
+    return 0 if ended is None else tables.print_close(*ended, details=command.details)
 
 
 def run_jobs(declaration: Declaration, command: RunRequest, console: Console) -> EndedRun | None:
@@ -165,7 +166,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
             update_page(planned, console, is_final=True)
     _end_replacing(planned)
     remove_finished_checkpoints(folder)
-    return EndedRun(folder, [instance.number for instance in instances], outcomes)
+    return EndedRun(folder, [instance.number for instance in instances], outcomes, console)
 
 
 def print_fitted_once(instances: Sequence[Instance], console: Console) -> None:

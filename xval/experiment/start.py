@@ -90,7 +90,7 @@ def start(request: StartRequest, console: Console) -> int:
         console.print(f"\nThe time is up. Not finished: {named}. The same command continues.", soft_wrap=True, markup=False)
     if not runs:
         return int(request.minutes > 0)
-    folders, numbers, outcomes = zip(*runs, strict=True)
+    folders, numbers, outcomes, _ = zip(*runs, strict=True)
     is_any_refused = len(runs) + len(left) < len(declaration.instances)
     return print_close(folders[0], [*chain(*numbers)], [*chain(*outcomes)], console) or int(is_any_refused)
 

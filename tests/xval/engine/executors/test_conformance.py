@@ -61,6 +61,17 @@ def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(proje
     assert not project.leftovers()
 
 
+def test_commands_alone_go_to_the_standard_output(project, engines):
+    engines.write_experiment(project, None)
+    assert project.run("--folds", "1", "--executor", "inline").returncode == 0
+
+    ended = project.run("--executor", "command")
+
+    (line,) = ended.stdout.splitlines()  # of fold 2, as the first is done
+    assert "xval run-job" in line
+    assert "balanced accuracy" in ended.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_an_interrupt_ends_what_runs_and_the_same_command_goes_on(project, engines, executor):
