@@ -72,14 +72,15 @@ def make_jobs(folder: Path, of_store: store.FeatureStore, n_folds: int, **parame
     dataset = of_store.folder.parents[1].name
     shared = {"dataset": dataset, "num_epochs": 1, "max_worker_memory_mb": 10**6, **parameters}  # no worker is replaced
     (instance,) = resolve(Declaration("memory.py", "memory.py", "memory", shared, {1: {}}))
-    code = str(folder / "code")
+    code, results = str(folder / "code"), folder / "results" / dataset
+    results.mkdir(parents=True)
     fold = Fold(1, (), (), ())
     first = Job("", code, str(of_store.folder), 1, fold, instance.settings, instance.options, "s", "f", seed=1)
     jobs = []
     for number in range(1, n_folds + 1):
         test, validation, *training = (ITEMS[(number + place) % len(ITEMS)] for place in range(len(ITEMS)))
         fold = Fold(number, tuple(training), (validation,), (test,))
-        jobs.append(replace(first, experiment_folder=str(folder / "results" / dataset), fold=fold, seed=number))
+        jobs.append(replace(first, experiment_folder=str(results), fold=fold, seed=number))
     return jobs
 
 

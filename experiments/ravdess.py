@@ -155,7 +155,6 @@ experiment[26] = {
     "n_fft": 2048,
     "win_length": 2048,
     "architecture": "crnn_attention",
-    "augment_time_masks": 1,
     "num_epochs": 25,
     "comment_1": "convolutions, a GRU and attention",
 }

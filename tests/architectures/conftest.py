@@ -42,10 +42,10 @@ def ask_backend(make_once, run_on):
                     shutil.copy(path, folder)
 
         def run(folder):
-            models = make_once(f"models_of_{script}_{len(asked)}", save)
+            models = make_once(f"models_of_{script}_{len(asked)}_{is_apart}", save)
             probe, here = Path(__file__).with_name(script), keras.backend.backend()
             (folder / "printed").write_text(run_on(backend, probe, models, PROJECT_ROOT, here))
 
-        return json.loads((make_once(f"{script}_on_{backend}_{len(asked)}", run) / "printed").read_text().splitlines()[-1])
+        return json.loads((make_once(f"{script}_on_{backend}_{is_apart}", run) / "printed").read_text().splitlines()[-1])
 
     return ask

@@ -99,7 +99,7 @@ def save(tmp_path_factory) -> Callable[[str], Saved]:
 @pytest.fixture(scope="module")
 def probe(save, ask_backend) -> Callable[[str], dict]:
     """Return a function that gives what waveform_probe.py printed for a backend."""
-    return lambda backend: ask_backend("waveform_probe.py", backend, save, NAMES)
+    return lambda backend, name="": ask_backend("waveform_probe.py", backend, save, NAMES, name)
 
 
 def test_the_networks_for_waveforms_are_found():
@@ -197,6 +197,6 @@ def test_the_layers_are_true_on_any_backend(backend, probe):
 @every_network
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_saved_model_predicts_the_same_on_any_backend_and_nearly_so_in_mixed_precision(name, backend, probe):
-    difference, mixed_difference = probe(backend)["loaded"][name]
+    difference, mixed_difference = probe(backend, name)["loaded"][name]
     assert difference < 1e-3
     assert mixed_difference < 0.1
