@@ -25,9 +25,9 @@ DIGITS = {
     "n_mels": 40,
     "clip_length_s": 0.64,
 }
-DEMO = {"dataset": "demo", "fold_strategy": "balanced", "num_folds": 6}
+DEMO = {"dataset": "demo", "fold_strategy": "balanced", "num_folds": 6, "fold_repeats": 1}
 QUICK_DEMO = DEMO | {"num_folds": 2, "sample_rate_hz": 8000, "n_fft": 256, "win_length": 200, "hop_length": 160, "n_mels": 16}
-_SETTINGS_OF_FOLDS = ("dataset", "fold_strategy", "num_folds")
+_SETTINGS_OF_FOLDS = ("dataset", "fold_strategy", "num_folds", "fold_repeats")
 
 
 @dataclass(frozen=True)

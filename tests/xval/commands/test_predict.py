@@ -98,6 +98,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(command, fold, s
     assert "no.wav: no such file" in ended.err
 
 
+@pytest.mark.skipif(sys.getfilesystemencoding() == "ascii", reason="such a name cannot be given to a file here")
 @pytest.mark.parametrize("form", ["csv", pytest.param("json", marks=pytest.mark.slow)])
 def test_a_terminal_obeys_no_name_in_a_printed_table_and_a_pipe_gets_it_as_it_is(command, fold, save_untrained, tmp_path, form):
     name = "a\x9b31m\u202eb.wav"
