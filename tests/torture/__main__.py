@@ -79,6 +79,9 @@ def _load(kinds: Sequence[str], *, light: bool) -> dict[str, ModuleType]:
     errors = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what TensorFlow says of the machine
     sys.meta_path.insert(0, _WithoutTorch())
+    backends = importlib.import_module("xval.base.keras_backends")
+    find_spec = backends.find_spec
+    backends.find_spec = lambda name: None if name == "torch" else find_spec(name)
     for name in (*_LIGHT, *(_HEAVY if needs_keras else ())):
         importlib.import_module(name)
     os.dup2(errors, 2)
