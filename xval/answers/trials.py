@@ -37,6 +37,10 @@ class FoldTrials:
     importance: Mapping[str, float]
     trials: Sequence[Mapping[str, Any]]
 
+    def count(self, state: str) -> int:
+        """Return how many trials ended so: complete, pruned, diverged or failed."""
+        return sum(trial["state"] == state for trial in self.trials)
+
 
 def fold_trials(instance: InstanceResults) -> list[FoldTrials]:
     """Return the searches of the finished folds of an instance, by fold; none where nothing was searched."""

@@ -81,7 +81,7 @@ def test_the_time_ends_a_step_as_ctrl_c_does_and_what_is_finished_is_answered(st
     def run(declaration, request, console):
         if request.numbers == [2]:
             time.sleep(60)
-        return EndedRun(ExperimentFolder(study), request.numbers, [])
+        return EndedRun(ExperimentFolder(study), request.numbers, [], console)
 
     monkeypatch.setattr(start, "run_jobs", run)
     monkeypatch.setattr(start, "print_close", lambda _, numbers, *__: reached.append(numbers) or 0)
