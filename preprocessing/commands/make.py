@@ -259,7 +259,7 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
     settings = [] if is_framewise else list(overrides)
     own = experiments / f"{corpus.dataset}.py"
-    if corpus.corrections:  # that of the corpus that was reviewed
+    if corpus.corrections and not own.is_file():  # that of the corpus that was reviewed
         own = experiments / f"{Path(corpus.corrections['file']).parent.name}.py"
         settings = [f"dataset={corpus.dataset}", *settings]
     if own.is_file():

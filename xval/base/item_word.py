@@ -15,10 +15,10 @@ def call_items(text: str, word: str) -> str:
     """Return a text in which an item is called by a word; names such as ``--item`` stay, as does all for an empty word."""
 
     def called(item: re.Match[str]) -> str:
-        article, first, plural = item.groups(default="")
+        article, blank, first, plural = item.groups(default="")
         name = plural_of(word or ITEM, 1 + len(plural))
-        if article and name[0].lower() not in "aeio":
-            article = f"{article[0]} "
-        return article + (name.capitalize() if first == "I" else name)
+        if not re.match(r"[aeio]|u(?!ni|s[aeu])", name, re.IGNORECASE):  # a user, a unit, an utterance
+            article = article[:1]
+        return article + blank + (name.capitalize() if first == "I" else name)
 
-    return re.sub(r"(?<![-\w])(?<!column )([aA]n )?([iI])tem(s?)(?![-\w])", called, text)
+    return re.sub(r"(?<![-\w])(?<!column )(?:([aA]n)(\s+))?([iI])tem(s?)(?![-\w])", called, text)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.options.argument_parser import number_reader
-from xval.base.errors import SettingsError, UndefinedAnswerError, counted, first_of
+from xval.base.errors import SettingsError, UndefinedAnswerError, XvalError, counted, first_of
 from xval.commands import _model_arguments as arguments
 from xval.report.growing_csv import GrowingCsv
 from xval.report.text_tables import Output
@@ -148,13 +148,19 @@ def follow(
                 batch = unread[:_BATCH]
                 table = model.predict(batch, per=per, every_s=options.every, skip_unreadable=True, coverage=options.coverage)
                 left_out = table.attrs["left_out"]
+                before = n_answered, n_left_out, unread
+                # Counted first, so that Ctrl-C between the two makes no written row one that is not read yet.
                 n_answered, n_left_out = n_answered + len(batch) - len(left_out), n_left_out + len(left_out)
                 unread = unread[_BATCH:]
-                write(table)
+                try:
+                    write(table)
+                except (OSError, XvalError):
+                    n_answered, n_left_out, unread = before
+                    raise
                 for line in [*arguments.describe_doubts(table), *(file.line for file in left_out)]:
                     messages.print(line, markup=False)
-                if is_written:
-                    messages.print(f"{counted(n_answered, 'file')} answered, the last {batch[-1]}", markup=False)
+                if is_written and len(table):
+                    messages.print(f"{counted(n_answered, 'file')} answered, the last {table['path'].iloc[-1]}", markup=False)
             sleep(_POLL_S)
     except KeyboardInterrupt:
         return EXIT_FAILED if n_left_out else 0
@@ -182,7 +188,7 @@ def _listen(
     if not step_s > 0:
         raise SettingsError(f"--every {step_s:g}: expected a time above 0 s.")
     messages.print(f"Listening, in windows of {length_s:.3g} s. Ctrl-C ends.")
-    n_answered, n_undefined, n_silent, n_novel = 0, 0, 0, 0
+    n_answered, n_undefined, n_silent, n_novel, knows_novelty = 0, 0, 0, 0, False
     try:
         for start_s, samples in microphone.windows(length_s, step_s, options.seconds):
             try:
@@ -196,13 +202,15 @@ def _listen(
             write(table)
             n_answered += 1
             n_silent += len(table.attrs["silent"])
-            n_novel += "novelty" in table and bool((table["novelty"] > 1).any())
+            knows_novelty = "novelty" in table
+            n_novel += knows_novelty and bool((table["novelty"] > 1).any())
     except KeyboardInterrupt:
         pass
     undefined = f", {n_undefined} without an answer" if n_undefined else ""
     lost = f" Samples were lost {counted(microphone.n_lost, 'time')}: the model is too slow for this computer." * bool(
         microphone.n_lost
     )
-    doubts = f" Silent: {n_silent}, unlike what the model was trained on (novelty above 1): {n_novel}." if n_answered else ""
+    novel = f", unlike what the model was trained on (novelty above 1): {n_novel}" if knows_novelty else ""
+    doubts = f" Silent: {n_silent}{novel}." if n_answered else ""
     messages.print(f"Stopped: {counted(n_answered, 'window')} answered{undefined}.{doubts}{lost}")
     return EXIT_FAILED if n_undefined else 0

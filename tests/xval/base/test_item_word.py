@@ -10,5 +10,7 @@ def test_an_item_is_called_by_its_word_and_names_of_options_stay():
 def test_the_article_follows_the_word():
     text = "An item, an item and the item."
     assert call_items(text, "speaker") == "A speaker, a speaker and the speaker."
+    assert call_items("an\nitem", "unit") == "a\nunit"
+    assert call_items("an item", "utterance") == "an utterance"
     assert call_items(text, "actor") == "An actor, an actor and the actor."
     assert call_items(text, "") == text

@@ -1,5 +1,6 @@
 """predict --follow and --microphone: what comes while the command runs."""
 
+import errno
 import os
 import shutil
 import signal
@@ -200,10 +201,24 @@ def test_silence_and_what_is_unlike_the_training_are_named(followed, recordings,
 def test_a_followed_folder_that_is_removed_ends_it_with_the_count(followed, recordings, save_untrained, capsys):
     shutil.copy(save_untrained.audio / "0_0.wav", recordings / "a.wav")
 
-    with pytest.raises(SettingsError, match=r"recordings: cannot be read any more \(No such file or directory\)"):
+    with pytest.raises(SettingsError, match=r"recordings cannot be read \(No such file or directory\)"):
         followed(wait, wait, wait, lambda: shutil.rmtree(recordings), wait)
 
     assert "Stopped: 1 file answered." in capsys.readouterr().err
+
+
+def test_rows_that_cannot_be_written_are_not_counted(followed, recordings, save_untrained, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(GrowingCsv, "append", refuse)
+    shutil.copy(save_untrained.audio / "0_0.wav", recordings / "a.wav")
+
+    with pytest.raises(OSError, match="No space left"):
+        followed(wait, wait, wait, wait)
+
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.endswith(f"Stopped: 0 files answered, 1 file not read yet: {recordings / 'a.wav'}.")
 
 
 def test_a_file_of_another_model_is_refused_before_anything_comes(command, fold, recordings, tmp_path, monkeypatch):

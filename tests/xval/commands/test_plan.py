@@ -2,7 +2,7 @@
 
 import pytest
 
-from xval.answers.pilot import Pilots
+from xval.answers.pilot import PUBLISHED, Pilots
 from xval.commands.plan import describe_needed
 from xval.measures.statistics.planning import Pilot
 
@@ -66,6 +66,14 @@ def test_more_clips_are_not_advised_where_they_do_not_help():
     assert pilot.detectable(too_many - 1, 2) <= 0.15 < pilot.detectable(too_many, 2)
     assert "were it at its upper 80 % limit, no number of them shows it" in lines[2]
     assert not any("any number of clips" in line for line in lines)
+
+
+def test_a_number_beyond_all_that_are_tried_is_not_named():
+    # Shown by 36 actors and by 100,000; not by endlessly many.
+    lines = describe_needed(PUBLISHED["ravdess"], 0.039144, 3, None)
+
+    assert lines[0].startswith("Record 36 actors")
+    assert not any("do not show it" in line for line in lines)
 
 
 def test_a_pilot_of_ones_own_is_read(command, results):

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from xval.answers.comparison.competitor import Competitor
+from xval.answers.comparison.competitor import Competitor, are_alike
 from xval.answers.comparison.item_values import ItemValues
 from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, ROPE, Comparison, Pair
 from xval.answers.item_words import item_word, items_word
@@ -162,7 +162,7 @@ def _are_dealt_alike(instance: Competitor, baseline: Competitor) -> bool:
     """Return whether the deals that both have are the same folds."""
     if instance.instance.experiment.path == baseline.instance.experiment.path:
         return True
-    return all(own == other for own, other in zip(instance.deals, baseline.deals, strict=False))
+    return are_alike(instance.deals, baseline.deals)
 
 
 def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[int], _Both | None]:

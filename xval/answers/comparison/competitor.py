@@ -5,7 +5,7 @@ Comes in: an instance. Goes out: a `Competitor`.
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -93,3 +93,8 @@ class Competitor:
 def test_metrics(instance: InstanceResults) -> list[str]:
     """Return the names of the test metrics that some job has: of clips, and of examples where clips have none, as the loss."""
     return sorted({*instance.metrics("test"), *instance.metrics("clip_test")})
+
+
+def are_alike(deals: Iterable[Sequence[Fold]], others: Iterable[Sequence[Fold]]) -> bool:
+    """Return whether the deals that both have are the same folds."""
+    return all(own == other for own, other in zip(deals, others, strict=False))

@@ -9,6 +9,7 @@ from itertools import islice, product
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.answers.comparison.competitor import are_alike
 from xval.answers.comparison.refuse import Chosen
 from xval.answers.figure_text import fixed
 from xval.answers.label_suspects import AnsweredClips, read_answered
@@ -18,8 +19,8 @@ from xval.results.read import WrittenFolds
 
 _MOST_PAIRS = 3
 _OTHER_FOLDS = (
-    "Balanced folds depend on the labels, so the corrected corpus has other folds: part of the difference between two "
-    "instances may be of those."
+    "The corrected corpus has other folds (balanced ones depend on the labels): part of the difference between two instances "
+    "may be of those."
 )
 _WARNING = (
     "Labels of tested clips were corrected by reviewers who saw the answers of a model. That favours this model and those like "
@@ -42,8 +43,8 @@ def describe_corrections(chosen: Chosen) -> list[str]:
     before, after = ([name for name in readable if bool(folds[name].corrections) == is_after] for is_after in (False, True))
     for old, new in islice(product(before, after), _MOST_PAIRS):
         texts.append(_describe_change(old, readable[old], new, readable[new]))
-    first, *others = (of.plan.deals for of in folds.values())
-    if any(deals != first for deals in others):
+    deals, new_deals = ([of.plan.deals for of in folds.values() if bool(of.corrections) == is_new] for is_new in (False, True))
+    if not all(are_alike(first, second) for first, second in product(deals, new_deals)):
         texts.append(_OTHER_FOLDS)
     return [*dict.fromkeys(texts), _WARNING]
 

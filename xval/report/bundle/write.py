@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xval.base.errors import ExportError, ResultsError, counted, first_of
 from xval.base.json_files import json_text, part_of, part_path, remove_stale_parts
-from xval.base.operating_system import refusal
+from xval.base.operating_system import quote, refusal
 from xval.models.saved.novelty import read_novelty
 from xval.report.bundle.card import describe_bundle
 from xval.report.bundle.checksums import CHECKSUMS_NAME, file_names, write_checksums
@@ -145,8 +145,8 @@ def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | Non
         exports = {name: export_model(path, kind, folder / name, from_samples=True) for name, kind in _EXPORTS.items()}
     except ExportError as error:
         raise ExportError(
-            f"{error} A bundle has both formats, onnx and tflite; python -m xval export {path} --from-samples --format NAME "
-            "writes one alone."
+            f"{error} A bundle has both formats, onnx and tflite; one alone is written by: python -m xval export "
+            f"{quote(str(path))} --from-samples --format NAME"
         ) from error
     for export in exports.values():
         export.description.unlink()  # model.json says the same of both

@@ -89,13 +89,16 @@ const carryOut = async (task) => {
 const judge = (verdict, label = null) => carryOut(async () => {
   if (label !== null && at("labels").children[label].disabled) throw new Error(`It has the label ${state.labels[label].name}; press r if that is right.`);
   state = await ask("verdict", { number, verdict, label });
+  if (judged.includes(number)) judged.splice(judged.indexOf(number), 1);
   judged.push(number);
   count();
   await show(number + 1);
 });
 const undo = () => carryOut(async () => {
-  state = await ask("undo", { number: judged.at(-1) ?? null });
-  judged.pop();
+  do {
+    state = await ask("undo", { number: judged.at(-1) ?? null });
+    judged.pop();
+  } while (state.undone === null && judged.length);  // what another window took back
   count();
   if (state.undone !== null) await show(state.undone);
 });

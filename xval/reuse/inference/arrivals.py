@@ -54,7 +54,7 @@ class Arrivals:
         """Return the files that are ready at a time (s), sorted by name; each is given once.
 
         Raises:
-            SettingsError: The folder cannot be read any more.
+            SettingsError: The folder cannot be read.
         """
         before, self._waiting = self._waiting, {}
         root, ready = self._folder.absolute(), []
@@ -80,7 +80,7 @@ class Arrivals:
         try:
             yield from self._entries(root)
         except OSError as error:
-            raise SettingsError(f"--follow {self._folder}: cannot be read any more ({refusal(error)}).") from error
+            raise SettingsError(f"--follow {self._folder}: {error.filename} cannot be read ({refusal(error)}).") from error
 
     def _entries(self, folder: Path | str) -> Iterable["os.DirEntry[str]"]:
         with os.scandir(folder) as entries:

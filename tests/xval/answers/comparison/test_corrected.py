@@ -69,7 +69,7 @@ def test_other_folds_of_a_corrected_corpus_are_said_and_nothing_is_advised(finis
 
     comparison = compare_instances(finished.results, ["1", f"{corrected}:1"], baseline="1")
 
-    assert "the corrected corpus has other folds" in " ".join(comparison.corrections)
+    assert "The corrected corpus has other folds" in " ".join(comparison.corrections)
     assert ("different folds" in " ".join(comparison.pairs[0].notes), comparison.next_step) == (True, "")
     assert "that both have tested, in different folds" in describe_to_publish(comparison)
     assert "on the same" not in describe_to_publish(comparison)

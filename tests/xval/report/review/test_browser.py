@@ -91,6 +91,19 @@ def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_r
     browser.press("z")
     be_at(browser, 0)
     assert [row.clip for row in read_verdicts(review.path)] == [review.suspects[4].clip]
+    browser.press("r")
+    be_at(browser, 1)
+    browser.press("b")
+    be_at(browser, 2)
+    browser.press("ArrowLeft")
+    be_at(browser, 1)
+    browser.press("u")  # another verdict on the same suspect
+    be_at(browser, 2)
+    browser.press("z")
+    be_at(browser, 1)
+    browser.press("z")
+    be_at(browser, 0)
+    assert [row.clip for row in read_verdicts(review.path)] == [review.suspects[4].clip]
     browser.press("w")
     browser.press("q")
     browser.press("Enter")
