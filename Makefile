@@ -26,7 +26,7 @@ demo: .venv/.installed ## generate the demo corpus, train on unseen speakers, pr
 	$(BIN)/python -m preprocessing demo
 	$(BIN)/python experiments/demo.py
 
-test: .venv/.installed-test ## run the tests (about 8 minutes on 2 cores)
+test: .venv/.installed-test ## run the tests (about 9 minutes on 2 cores)
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-slow: .venv/.installed-test ## run the long tests too
