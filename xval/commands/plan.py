@@ -192,8 +192,10 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
     lines = [
         f"Record {counted(needed, pilots.item)} to show a difference of {difference:g} with a probability of 80 % ({size})."
     ]
-    too_many = first_number(lambda n_items: pilot.detectable(n_items, n_runs, n_clips) > difference, needed, _MOST)
-    if too_many is not None and not is_shown_by_many:
+    too_many = None
+    if not is_shown_by_many:
+        too_many = first_number(lambda n_items: pilot.detectable(n_items, n_runs, n_clips) > difference, needed, _MOST)
+    if too_many is not None:
         lines.append(
             f"{too_many} and more do not show it, since {counted(n_runs, 'training')} tell too little of what training anew "
             "changes. Train more often (--runs)."
