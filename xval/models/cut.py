@@ -37,7 +37,7 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
     else:
         before, network = _split(model, where)
         chosen = _read_by(network, layers_dropped, where) if layer is None else _output_of(network, layer, where)
-        cut = keras.Model(network.input, chosen, name="network")
+        cut = keras.Model(network.inputs[0], chosen, name="network")
         hidden = model.input
         for earlier in before:
             hidden = earlier(hidden)
@@ -58,7 +58,7 @@ def read_by_last_layer(model: keras.Model, *, where: str) -> Callable[[NDArray[n
         SettingsError: The layers of the network cannot be counted.
     """
     before, network = _split(model, where)
-    inner = keras.Model(network.input, _read_by(network, 1, where, averaged=False))
+    inner = keras.Model(network.inputs[0], _read_by(network, 1, where, averaged=False))
 
     def embed(predictors: NDArray[np.float32]) -> NDArray[np.float32]:
         hidden = keras.ops.convert_to_tensor(predictors)
@@ -77,7 +77,7 @@ def predict_and_embed(model: keras.Model, *, where: str) -> keras.Model:
         SettingsError: The layers of the network cannot be counted.
     """
     before, network = _split(model, where)
-    both = keras.Model(network.input, [network.output, _read_by(network, 1, where)], name="network")
+    both = keras.Model(network.inputs[0], [network.outputs[0], _read_by(network, 1, where)], name="network")
     hidden = model.input
     for earlier in before:
         hidden = earlier(hidden)
@@ -104,14 +104,23 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     for position, layer in enumerate(chain):
         if isinstance(layer, keras.Model) and layer.name not in PARTS_BEFORE:
-            is_functional = isinstance(getattr(layer, "input", None), keras.KerasTensor)
-            if not is_functional or any(isinstance(inner, keras.Model) for inner in _counted(layer)):
+            if not _is_graph(layer) or any(isinstance(inner, keras.Model) for inner in _counted(layer)):
                 raise SettingsError(
                     f"{where}: the layers of its network '{layer.name}' cannot be counted, as it is not a plain functional "
                     "Keras model. Set layers_dropped=0 for its predictions."
                 )
             return chain[:position], layer
     raise SettingsError(f"{where}: it holds no network as xval saves it. Set layers_dropped=0 for its predictions.")
+
+
+def _is_graph(network: keras.Model) -> bool:
+    """Return whether a network is a graph of its layers, functional or sequential; the code of other classes is not seen.
+
+    Its own ``inputs`` and ``outputs`` tell: ``input`` of a network that is a part of another model is a tensor of that model.
+    """
+    if isinstance(network, keras.Sequential):
+        return bool(network.built)
+    return hasattr(network, "operations") and len(network.inputs) == len(network.outputs) == 1
 
 
 def _read_by(network: keras.Model, number: int, where: str, *, averaged: bool = True) -> keras.KerasTensor:
