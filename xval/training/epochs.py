@@ -65,6 +65,8 @@ class BetweenEpochs:
             if further_metrics.monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
             else "min",
             patience=settings.patience if settings.early_stopping else settings.num_epochs,
+            min_delta=settings.min_delta,
+            start_from_epoch=settings.start_from_epoch,
             restore_best_weights=settings.restore_best_weights,
         )
         self._epoch_end = _EpochEnd(settings, validation)
@@ -98,9 +100,7 @@ def _schedule(settings: Settings, mode: str, n_batches: int) -> list[keras.callb
     if name == "plateau":
         factor, patience = settings.schedule_decay, settings.schedule_patience
         return [Plateaus(settings.monitor, factor, patience, mode=mode, min_delta=0.0)]
-    return [
-        keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizer.learning_rate(settings, epoch, float(current)))
-    ]
+    return [keras.callbacks.LearningRateScheduler(lambda epoch, _: optimizer.learning_rate(settings, epoch))]
 
 
 class BatchLosses(Counting):
