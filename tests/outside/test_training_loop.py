@@ -1,8 +1,11 @@
 """What happens between the epochs, as a user of Keras sees it: schedules, callbacks, early stopping, losses that diverge."""
 
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -37,3 +40,256 @@ def test_the_schedule_of_the_docs_halves_every_ten_epochs(study):
     assert ended.returncode == 0, ended.stderr
     wanted = [1e-3] * 10 + [5e-4] * 10 + [2.5e-4] * 10
     assert study.history()["learning_rate"].tolist() == pytest.approx(wanted, rel=1e-6)
+
+
+SCHEDULES = """
+
+def stepped(epoch, learning_rate, *, factor=0.5, every=10):
+    return learning_rate * factor ** (epoch // every)
+
+
+def as_numpy(epoch, learning_rate):
+    import numpy as np
+    return np.float32(learning_rate) / (epoch + 1)
+
+
+def as_tensor(epoch, learning_rate):
+    return keras.ops.divide(learning_rate, epoch + 1.0)
+
+
+def late(epoch, learning_rate):
+    return {0: 1e-2, 1: 1e-3}[epoch]
+
+
+def negative(epoch, learning_rate):
+    return learning_rate * (2 - epoch)
+"""
+
+
+def test_the_arguments_of_a_schedule_are_settings(study):
+    instance = {"schedule": "nets.stepped", "schedule_every": 2, "schedule_factor": 0.1}
+
+    ended = one_fold(study, instance, code=SCHEDULES, num_epochs=5, learning_rate=1e-2)
+
+    assert ended.returncode == 0, ended.stderr
+    assert study.history()["learning_rate"].tolist() == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 1e-4], rel=1e-5)
+    written = json.loads((study.results / "instance_1" / "settings.json").read_text())
+    assert written["parameters"]["schedule_arguments"] == "every=2, factor=0.1"
+    again = one_fold(study, instance | {"schedule_every": 3}, code=SCHEDULES, num_epochs=5, learning_rate=1e-2)
+    assert "schedule_arguments was 'every=2, factor=0.1', now 'every=3, factor=0.1'" in again.stderr
+
+
+@pytest.mark.parametrize("name", ["as_numpy", "as_tensor"])
+def test_a_schedule_may_give_a_number_of_numpy_or_of_the_backend(study, name):
+    ended = one_fold(study, {"schedule": f"nets.{name}"}, code=SCHEDULES)
+
+    assert ended.returncode == 0, ended.stderr
+    assert study.history()["learning_rate"].tolist() == pytest.approx([1e-2, 5e-3], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("instance", "message"),
+    [
+        ({"schedule": "nets.stepped", "schedule_evry": 2}, "schedule_evry: schedule 'nets.stepped' has no argument 'evry'"),
+        ({"schedule": "nets.stepped", "schedule_every": "often"}, "expects a number (default: 10)"),
+        ({"schedule": "plateau", "schedule_patince": 2}, "Did you mean 'schedule_patience'?"),
+        ({"schedule": "nets.late"}, "schedule 'nets.late', epoch 2 (counted from 0): "),
+        (
+            {"schedule": "nets.negative"},
+            "schedule 'nets.negative' gave 0.0 for epoch 2 (counted from 0); expected a number above",
+        ),
+    ],
+)
+def test_a_schedule_that_fails_in_a_late_epoch_or_has_other_arguments_is_refused_before_training(study, instance, message):
+    ended = one_fold(study, instance, code=SCHEDULES, num_epochs=4)
+
+    assert ended.returncode != 0
+    assert message in " ".join((ended.stdout + ended.stderr).split())
+    assert study.trained() == []
+
+
+# Who sets the learning rate
+
+RATES = """
+
+class Plateau(keras.callbacks.ReduceLROnPlateau):
+    def __init__(self):
+        super().__init__(monitor="loss", factor=0.5, patience=1, min_delta=100.0)
+
+
+def scheduler():
+    return keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+
+
+class Halves(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs):
+        self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate) / 2
+
+
+def decaying(learning_rate):
+    return keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(learning_rate, 10, 0.5))
+"""
+
+
+@pytest.mark.parametrize(
+    ("instance", "message"),
+    [
+        ({"callbacks": "nets.Plateau", "schedule": "cosine"}, "callback 'nets.Plateau' is a ReduceLROnPlateau"),
+        (
+            {"callbacks": "nets.scheduler", "warmup_epochs": 1},
+            "Set schedule=constant and warmup_epochs=0, or leave the callback",
+        ),
+        ({"callbacks": "nets.scheduler", "schedule": "plateau"}, "as schedule=plateau does"),
+        (
+            {"optimizer": "nets.decaying", "schedule": "plateau"},
+            "optimizer 'nets.decaying': its learning rate follows an object",
+        ),
+        ({"optimizer": "nets.decaying", "warmup_epochs": 1}, "and warmup_epochs=1 sets another one. Set schedule=constant"),
+    ],
+)
+def test_two_that_set_the_learning_rate_are_refused_before_training(study, instance, message):
+    ended = one_fold(study, instance, code=RATES, num_epochs=3)
+
+    assert ended.returncode != 0
+    assert message in " ".join((ended.stdout + ended.stderr).split())
+    assert study.trained() == []
+
+
+@pytest.mark.parametrize(
+    ("instance", "rates"),
+    [
+        ({"callbacks": "nets.Plateau"}, [1e-2, 1e-2, 5e-3, 2.5e-3]),
+        ({"callbacks": "nets.scheduler"}, [5e-3, 2.5e-3, 1.25e-3, 6.25e-4]),
+    ],
+)
+def test_a_callback_of_ones_own_that_sets_the_learning_rate_is_used_where_nothing_else_does(study, instance, rates):
+    ended = one_fold(study, instance, code=RATES, num_epochs=4)
+
+    assert ended.returncode == 0, ended.stderr
+    assert study.history()["learning_rate"].tolist() == pytest.approx(rates, rel=1e-5)
+
+
+def test_a_learning_rate_that_the_schedule_replaces_is_named(study):
+    ended = one_fold(study, {"callbacks": "nets.Halves", "schedule": "cosine"}, code=RATES, num_epochs=3)
+
+    assert ended.returncode == 0, ended.stderr
+    assert (
+        ended.stdout.count("a callback of your own has set the learning rate to 0.005 after epoch 1, which schedule=cosine")
+        == 1
+    )
+
+
+# Early stopping
+
+
+def test_min_delta_and_start_from_epoch_stop_where_plain_keras_stops(study):
+    given = {"patience": 2, "min_delta": 0.02, "start_from_epoch": 3, "num_epochs": 40, "learning_rate": 0.003}
+
+    ended = one_fold(study, given)
+
+    assert ended.returncode == 0, ended.stderr
+    history = study.history()
+    stopped, best = keras_stops(history["val_loss"], patience=2, min_delta=0.02, start_from_epoch=3)
+    assert (len(history), study.record()["best_epoch"]) == (stopped, best)
+    assert 3 < stopped < 40  # it did stop
+    objects = "{'architecture': 'nets.build', 'num_epochs': 40, 'learning_rate': 0.003, 'callbacks': [EarlyStopping("
+    objects += "patience=2, min_delta=0.02, start_from_epoch=3, restore_best_weights=True)]}"
+    study.script(objects, head="from keras.callbacks import EarlyStopping")
+    again = study.run("--folds", "1")
+    assert again.returncode == 0, again.stderr  # the same settings: others would be refused
+
+
+def keras_stops(values, **options):
+    """Return after how many epochs Keras's own early stopping ends, and the number of the best one."""
+    import keras
+
+    stopping = keras.callbacks.EarlyStopping(restore_best_weights=True, mode="min", **options)
+    stopping.set_model(SimpleNamespace(get_weights=list, stop_training=False))
+    stopping.on_train_begin()
+    for epoch, value in enumerate(values):
+        stopping.on_epoch_end(epoch, {"val_loss": value})
+        if stopping.model.stop_training:
+            return epoch + 1, stopping.best_epoch + 1
+    return len(values), stopping.best_epoch + 1
+
+
+# Training that diverges
+
+BREAKS = """
+
+def hidden(input_shape, output_shape):
+    inputs = keras.Input(input_shape)
+    x = layers.Dense(8, activation="relu")(layers.Flatten()(inputs))
+    return keras.Model(inputs, layers.Dense(output_shape[-1])(x))
+
+
+class Breaks(keras.callbacks.Callback):
+    epoch, place = 4, -1
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch + 1 == self.epoch:
+            weight = self.model.trainable_weights[self.place]
+            weight.assign(weight * float("nan"))
+
+
+class InTheFirstLayer(Breaks):
+    place = 0
+
+
+class AtOnce(Breaks):
+    epoch = 1
+
+
+class AtTheEnd(keras.callbacks.Callback):
+    def on_train_end(self, logs=None):
+        weight = self.model.trainable_weights[0]
+        weight.assign(weight * float("inf"))
+"""
+
+
+def saved_weights(study, instance=1):
+    """Return the weights of the saved model of a fold, read by Keras alone."""
+    import keras
+
+    return keras.models.load_model(study.fold(instance) / "model.keras", compile=False).get_weights()
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+@pytest.mark.parametrize("callback", ["Breaks", "InTheFirstLayer"])
+def test_the_best_epoch_before_training_diverged_is_the_model_and_that_is_said(study, callback, backend):
+    study.backend = backend
+    instance = {"architecture": "nets.hidden", "callbacks": f"nets.{callback}"}
+
+    ended = one_fold(study, instance, code=BREAKS, num_epochs=6, early_stopping=False)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    record, history = study.record(), study.history()
+    assert (record["status"], record["diverged"]["epoch"], record["epochs"]) == ("done", 4, 3)
+    assert record["best_epoch"] == history["val_loss"].idxmin() + 1
+    assert (
+        f"diverged in epoch 4: {record['diverged']['reason']}; its model is that of epoch {record['best_epoch']}"
+        in ended.stdout
+    )
+    assert all(np.isfinite(weight).all() for weight in saved_weights(study))
+    assert np.isfinite(study.predictions().filter(like="probability")).all(axis=None)
+    assert study.xval("check", study.results).returncode == 0
+
+
+def test_training_that_never_was_good_or_keeps_the_last_epoch_fails(study):
+    study.file("nets.py", NETS + BREAKS)
+    of_all = {"architecture": "nets.hidden"}
+    study.script(
+        of_all | {"callbacks": "nets.AtOnce"},
+        of_all | {"callbacks": "nets.InTheFirstLayer", "restore_best_weights": False},
+        of_all | {"callbacks": "nets.AtTheEnd"},
+        num_epochs=5,
+    )
+
+    ended = study.run("--folds", "1")
+
+    assert ended.returncode != 0
+    assert study.trained() == []
+    errors = [study.record(number)["error"] for number in (1, 2, 3)]
+    assert "after epoch 1. Lower learning_rate (0.01)" in errors[0]
+    assert re.search(r"after epoch 4\. Lower learning_rate .* or set restore_best_weights=true", errors[1])
+    assert "is NaN or infinite at the end of training" in errors[2]

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from xval.backend.keras_optimizers import RateByBatch, mix_in
+from xval.backend.keras_optimizers import RateByBatch, has_settable_rate, mix_in
 from xval.base import user_code
 from xval.base.errors import SettingsError, XvalError, one_line
 from xval.base.keras_names import OPTIMIZERS
@@ -19,6 +19,9 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     Args:
         settings: optimizer, learning_rate, momentum, weight_decay, clip_norm (of the norm of all gradients together) and
             weight_average; what is None is left to the optimizer.
+
+    Raises:
+        SettingsError: It cannot be made so, or its learning rate cannot be set and the settings want to set it.
     """
     name = optimizer_name(settings.optimizer)
     given = {keyword: getattr(settings, key) for key, keyword in OPTIMIZER_OPTIONS.items()}
@@ -32,9 +35,32 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
         raise SettingsError(f"optimizer '{name}' with {', '.join(['learning_rate', *options])}: {error}") from error
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise SettingsError(f"optimizer '{name}' gave {type(optimizer).__name__}; expected a keras.optimizers.Optimizer.")
+    if sets_rate(settings) and not has_settable_rate(optimizer):
+        raise SettingsError(
+            f"optimizer '{name}': its learning rate follows an object or a function of its own, and "
+            f"{describe_schedule(settings)} sets another one. {how_to_hold(settings)}, or give the optimizer the number that "
+            "your function gets."
+        )
     if settings.schedule_unit == "batch":
         mix_in(RateByBatch, optimizer)
     return optimizer
+
+
+def sets_rate(settings: Settings) -> bool:
+    """Return whether the settings move the learning rate during training."""
+    return bool(settings.warmup_epochs) or schedule_name(settings.schedule) != "constant"
+
+
+def describe_schedule(settings: Settings) -> str:
+    """Return which of the settings move the learning rate, as errors name them."""
+    moving = [] if schedule_name(settings.schedule) == "constant" else [f"schedule={settings.schedule}"]
+    return " with ".join(moving + [f"warmup_epochs={settings.warmup_epochs}"] * bool(settings.warmup_epochs))
+
+
+def how_to_hold(settings: Settings) -> str:
+    """Return what to write so that the settings leave the learning rate alone."""
+    further = ["warmup_epochs=0"] * bool(settings.warmup_epochs) + ["schedule_unit=epoch"] * (settings.schedule_unit == "batch")
+    return " and ".join(["Set schedule=constant", *further])
 
 
 def check_schedule(settings: Settings) -> None:

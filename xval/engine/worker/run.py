@@ -141,6 +141,7 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
         **tested,
         "best_epoch": history.best_epoch,
         "epochs": len(history.epochs),
+        **({"diverged": history.diverged} if history.diverged else {}),
         "n_parameters": count_parameters(model),
         **describe_novelty(novelty),
         "versions": versions(),
