@@ -217,10 +217,22 @@ def keras_stops(values, **options):
 
 BREAKS = """
 
-def hidden(input_shape, output_shape):
+@keras.saving.register_keras_serializable("nets")
+class Gate(layers.Layer):  # hides NaN, as relu does on TensorFlow
+    def build(self, input_shape):
+        self.weight = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x):
+        return x * keras.ops.where(keras.ops.isnan(self.weight), 1.0, self.weight)
+
+
+def gated(input_shape, output_shape):
     inputs = keras.Input(input_shape)
-    x = layers.Dense(8, activation="relu")(layers.Flatten()(inputs))
-    return keras.Model(inputs, layers.Dense(output_shape[-1])(x))
+    return keras.Model(inputs, layers.Dense(output_shape[-1])(Gate()(layers.Flatten()(inputs))))
+
+
+def explode(epoch, learning_rate):
+    return learning_rate if epoch < 3 else 1e38
 
 
 class Breaks(keras.callbacks.Callback):
@@ -232,7 +244,7 @@ class Breaks(keras.callbacks.Callback):
             weight.assign(weight * float("nan"))
 
 
-class InTheFirstLayer(Breaks):
+class Hidden(Breaks):
     place = 0
 
 
@@ -247,40 +259,75 @@ class AtTheEnd(keras.callbacks.Callback):
 """
 
 
-def saved_weights(study, instance=1):
-    """Return the weights of the saved model of a fold, read by Keras alone."""
-    import keras
+ENDS = """
+import os
+from pathlib import Path
 
-    return keras.models.load_model(study.fold(instance) / "model.keras", compile=False).get_weights()
+from xval import Observer
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
-@pytest.mark.parametrize("callback", ["Breaks", "InTheFirstLayer"])
-def test_the_best_epoch_before_training_diverged_is_the_model_and_that_is_said(study, callback, backend):
+class Ends(Observer):
+    def epoch(self, values):
+        if values["epoch"] == 3 and Path("end").exists():
+            Path("end").unlink()
+            os._exit(3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "callback", "reason"),
+    [
+        ("tensorflow", "Breaks", "loss is nan"),
+        ("tensorflow", "Hidden", "weight 'gate/variable' is NaN or infinite"),
+        ("torch", "Hidden", "weight 'gate/variable' is NaN or infinite"),
+        ("jax", "Breaks", "loss is nan"),
+    ],
+)
+def test_the_best_epoch_before_training_diverged_is_the_model_and_that_is_said(study, backend, callback, reason):
     study.backend = backend
-    instance = {"architecture": "nets.hidden", "callbacks": f"nets.{callback}"}
+    instance = {"architecture": "nets.gated", "callbacks": f"nets.{callback}"}
 
     ended = one_fold(study, instance, code=BREAKS, num_epochs=6, early_stopping=False)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     record, history = study.record(), study.history()
-    assert (record["status"], record["diverged"]["epoch"], record["epochs"]) == ("done", 4, 3)
+    assert (record["status"], record["diverged"], record["epochs"]) == ("done", {"epoch": 4, "reason": reason}, 3)
     assert record["best_epoch"] == history["val_loss"].idxmin() + 1
     assert (
-        f"diverged in epoch 4: {record['diverged']['reason']}; its model is that of epoch {record['best_epoch']}"
-        in ended.stdout
+        f"instance 1, fold 1 diverged in epoch 4: {reason}; its model is that of epoch {record['best_epoch']}" in ended.stdout
     )
-    assert all(np.isfinite(weight).all() for weight in saved_weights(study))
+    read = "import keras, nets, numpy; model = keras.models.load_model({!r}, compile=False); "
+    read += "assert all(numpy.isfinite(weight).all() for weight in model.get_weights())"
+    assert study.python("-c", read.format(str(study.fold() / "model.keras"))).returncode == 0
     assert np.isfinite(study.predictions().filter(like="probability")).all(axis=None)
-    assert study.xval("check", study.results).returncode == 0
+
+
+def test_a_training_that_goes_on_from_a_checkpoint_diverges_as_one_that_was_left_alone(study):
+    study.file("ends.py", ENDS)
+    instance = {"schedule": "nets.explode", "callbacks": "ends.Ends"}
+    given = {"code": BREAKS, "num_epochs": 6, "early_stopping": False, "checkpoint_minutes": 1e-6}
+    assert one_fold(study, instance, **given).returncode == 0
+    alone, history = study.record(), study.history()
+    study.results.rename(study.folder / "alone")
+    (study.folder / "end").touch()
+
+    assert one_fold(study, instance, **given).returncode == 3
+    ended = one_fold(study, instance, **given)
+
+    assert "instance 1, fold 1 goes on at epoch 3 of 6" in ended.stdout
+    record = study.record()
+    assert (record["went_on"]["after_epoch"], record["diverged"]["epoch"]) == (2, 4)
+    for name in ("diverged", "best_epoch", "epochs", "metrics"):
+        assert record[name] == alone[name]
+    assert study.history().equals(history)
 
 
 def test_training_that_never_was_good_or_keeps_the_last_epoch_fails(study):
     study.file("nets.py", NETS + BREAKS)
-    of_all = {"architecture": "nets.hidden"}
+    of_all = {"architecture": "nets.gated"}
     study.script(
         of_all | {"callbacks": "nets.AtOnce"},
-        of_all | {"callbacks": "nets.InTheFirstLayer", "restore_best_weights": False},
+        of_all | {"callbacks": "nets.Hidden", "restore_best_weights": False},
         of_all | {"callbacks": "nets.AtTheEnd"},
         num_epochs=5,
     )
@@ -293,3 +340,53 @@ def test_training_that_never_was_good_or_keeps_the_last_epoch_fails(study):
     assert "after epoch 1. Lower learning_rate (0.01)" in errors[0]
     assert re.search(r"after epoch 4\. Lower learning_rate .* or set restore_best_weights=true", errors[1])
     assert "is NaN or infinite at the end of training" in errors[2]
+
+
+# Losses that layers add
+
+ADDED = """
+
+@keras.saving.register_keras_serializable("nets")
+class Adds(layers.Layer):
+    def call(self, x):
+        self.penalise(x)
+        return x
+
+    def penalise(self, x):
+        self.add_loss(1e-3 * keras.ops.sum(keras.ops.square(x)))  # depends on how many examples a batch has
+
+
+def adding(input_shape, output_shape):
+    inputs = keras.Input(input_shape)
+    x = layers.Dense(8, activity_regularizer=keras.regularizers.L2(0.1), kernel_regularizer=keras.regularizers.L2(0.01))(
+        layers.Flatten()(inputs)
+    )
+    x = Adds()(layers.ActivityRegularization(l1=0.05)(x))
+    return keras.Model(inputs, layers.Dense(output_shape[-1])(x))
+"""
+EVALUATE = """
+import keras, nets, numpy as np
+data = np.load("validation.npz")
+model = keras.models.load_model({model!r}, compile=False)
+model.compile(loss="sparse_categorical_crossentropy")
+print("plain Keras:", model.evaluate(data["x"], data["y"], batch_size=16, verbose=0))
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+def test_the_validation_loss_has_what_layers_add_as_plain_keras_has_it(study, backend):
+    study.backend = backend
+    options = {"num_epochs": 1, "validation_fraction": 0.5}
+
+    ended = one_fold(study, {"architecture": "nets.adding"}, code=ADDED, **options)
+
+    assert ended.returncode == 0, ended.stderr
+    record, epoch = study.record(), study.history().iloc[0]
+    predictors, _ = arrays()
+    examples = np.concatenate([predictors[item] for item in record["items"]["validation"]])
+    np.savez(study.folder / "validation.npz", x=examples, y=np.arange(len(examples)) % 3)
+    plain = study.python("-c", EVALUATE.format(model=str(study.fold() / "model.keras")))
+    assert epoch["val_loss"] == pytest.approx(float(plain.stdout.rpartition("plain Keras:")[2]), rel=1e-5)
+    assert epoch["val_loss"] > 1.1 * record["metrics"]["validation"]["loss"]  # which is that of the predictions
+    assert record["metrics"]["training"]["loss"] == pytest.approx(epoch["data_loss"], rel=1e-6)
+    assert epoch["loss"] > 1.1 * epoch["data_loss"]

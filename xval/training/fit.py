@@ -72,6 +72,7 @@ def train_model(
     observers: Observers | None = None,
     refit: Refit | None = None,
     checkpoints: FoldCheckpoints | None = None,
+    most_epochs: int | None = None,
 ) -> History:
     """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
 
@@ -85,6 +86,7 @@ def train_model(
         refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
             have. None: as the settings say.
         checkpoints: From which training goes on, and which are written; not with callbacks of the user's own. None: none.
+        most_epochs: Train no more epochs than that, whatever the settings say; None: as they say.
 
     Raises:
         DivergenceError: A loss, a weight or the monitored value is NaN or infinite after an epoch, and no weights of an
@@ -131,7 +133,7 @@ def train_model(
     )
     followed_batches = [BatchLosses(batches.count, observers.batches)] if observers.wants_batches else []
     callbacks = [begin, *followed_batches, *between.callbacks, *own]
-    n_epochs = refit.epochs if refit else settings.num_epochs
+    n_epochs = most_epochs or (refit.epochs if refit else settings.num_epochs)
     epochs = WatchedEpochs(observers, None if own else checkpoints, compiled, callbacks, n_epochs, lambda: between.diverged)
     batches.set_epoch(epochs.first_epoch)
     compiled.fitted.fit(
