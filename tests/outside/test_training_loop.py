@@ -2,11 +2,14 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from preprocessing.store import write
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -223,7 +226,8 @@ class Gate(layers.Layer):  # hides NaN, as relu does on TensorFlow
         self.weight = self.add_weight(shape=(), initializer="ones")
 
     def call(self, x):
-        return x * keras.ops.where(keras.ops.isnan(self.weight), 1.0, self.weight)
+        weight = keras.ops.convert_to_tensor(self.weight)
+        return x * keras.ops.where(keras.ops.isnan(weight), 1.0, weight)
 
 
 def gated(input_shape, output_shape):
@@ -294,7 +298,7 @@ def test_the_best_epoch_before_training_diverged_is_the_model_and_that_is_said(s
     assert (record["status"], record["diverged"], record["epochs"]) == ("done", {"epoch": 4, "reason": reason}, 3)
     assert record["best_epoch"] == history["val_loss"].idxmin() + 1
     assert (
-        f"instance 1, fold 1 diverged in epoch 4: {reason}; its model is that of epoch {record['best_epoch']}" in ended.stdout
+        f"instance 1: fold 1 diverged in epoch 4: {reason}; its model is that of epoch {record['best_epoch']}" in ended.stdout
     )
     read = "import keras, nets, numpy; model = keras.models.load_model({!r}, compile=False); "
     read += "assert all(numpy.isfinite(weight).all() for weight in model.get_weights())"
@@ -314,7 +318,7 @@ def test_a_training_that_goes_on_from_a_checkpoint_diverges_as_one_that_was_left
     assert one_fold(study, instance, **given).returncode == 3
     ended = one_fold(study, instance, **given)
 
-    assert "instance 1, fold 1 goes on at epoch 3 of 6" in ended.stdout
+    assert "instance 1: fold 1 goes on at epoch 3 of 6" in ended.stdout
     record = study.record()
     assert (record["went_on"]["after_epoch"], record["diverged"]["epoch"]) == (2, 4)
     for name in ("diverged", "best_epoch", "epochs", "metrics"):
@@ -366,26 +370,34 @@ def adding(input_shape, output_shape):
 """
 EVALUATE = """
 import keras, nets, numpy as np
-data = np.load("validation.npz")
+x = np.concatenate([np.load("predictors.npz")[item] for item in {items}])
 model = keras.models.load_model({model!r}, compile=False)
 model.compile(loss="sparse_categorical_crossentropy")
-print("plain Keras:", model.evaluate(data["x"], data["y"], batch_size=16, verbose=0))
+print("plain Keras:", model.evaluate(x, np.arange(len(x)) % 3, batch_size=16, verbose=0))
 """
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
 def test_the_validation_loss_has_what_layers_add_as_plain_keras_has_it(study, backend):
     study.backend = backend
+    rng, labels = np.random.default_rng(0), np.arange(12) % 3
+    predictors = {f"s{number}": rng.normal(size=(12, 12, 8)).astype("float32") for number in range(6)}
+    np.savez(study.folder / "predictors.npz", **predictors)
+    shutil.rmtree(study.folder / "data")
+    write(
+        "small",
+        predictors,
+        {item: ["abc"[label] for label in labels] for item in predictors},
+        data_folder=study.folder / "data",
+    )
     options = {"num_epochs": 1, "validation_fraction": 0.5}
 
     ended = one_fold(study, {"architecture": "nets.adding"}, code=ADDED, **options)
 
     assert ended.returncode == 0, ended.stderr
     record, epoch = study.record(), study.history().iloc[0]
-    predictors, _ = arrays()
-    examples = np.concatenate([predictors[item] for item in record["items"]["validation"]])
-    np.savez(study.folder / "validation.npz", x=examples, y=np.arange(len(examples)) % 3)
-    plain = study.python("-c", EVALUATE.format(model=str(study.fold() / "model.keras")))
+    plain = study.python("-c", EVALUATE.format(model=str(study.fold() / "model.keras"), items=record["items"]["validation"]))
+    assert plain.returncode == 0, plain.stderr
     assert epoch["val_loss"] == pytest.approx(float(plain.stdout.rpartition("plain Keras:")[2]), rel=1e-5)
     assert epoch["val_loss"] > 1.1 * record["metrics"]["validation"]["loss"]  # which is that of the predictions
     assert record["metrics"]["training"]["loss"] == pytest.approx(epoch["data_loss"], rel=1e-6)

@@ -27,6 +27,7 @@ class Code(StrEnum):
     EDGE_OF_SEARCH = "XV204"
     BELOW_ESTIMATOR = "XV205"
     TOO_SURE = "XV206"
+    DIVERGED = "XV207"
     NOT_ABOVE_CHANCE = "XV301"
     ITEM_KNOWN = "XV302"
     TIE = "XV303"
