@@ -31,7 +31,7 @@ _USUAL_REDUCTIONS = ("sum_over_batch_size", "mean", "auto", None)
 _IN_PLACE_OF = {
     "ModelCheckpoint": "leave it out: the model of each fold's best epoch is saved, as 'monitor' chooses it",
     "BackupAndRestore": "leave it out: a stopped run continues from its checkpoints (checkpoint_minutes)",
-    "TerminateOnNaN": "leave it out: a loss of NaN ends the fold",
+    "TerminateOnNaN": "leave it out: a loss of NaN ends the training, and the best epoch before is kept",
     "CSVLogger": "leave it out: each fold has its history.csv",
     "History": "leave it out: each fold has its history.csv",
     "ProgbarLogger": "leave it out: the run shows its progress",
