@@ -107,6 +107,25 @@ def _place(drawn: Interval, value: float) -> float:
     return (value - low) / (high - low)
 
 
+def failed_parts(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say what jobs could do without and has failed."""
+    concerned = {
+        instance.number: parts
+        for instance in done
+        if (parts := [part for record in instance.done.values() for part in (record.get("failed_parts") or {}).items()])
+    }
+    if not concerned:
+        return None
+    part, _ = next(iter(concerned.values()))[0]
+    more = f" and {n_more} more" if (n_more := sum(map(len, concerned.values())) - 1) else ""
+    return Finding(
+        Code.FAILED_PARTS,
+        f"A part that no score needs has failed in {name_instances(concerned, done)}: {part}{more}.",
+        "The scores hold; see the error in record.json of the fold.",
+        tuple(concerned),
+    )
+
+
 def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
     """Say which networks have a worse main validation figure than the best estimator on the same folds.
 

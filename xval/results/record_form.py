@@ -109,6 +109,7 @@ class _Done(_Record):
     best_epoch: Whole | None = None
     epochs: Whole | None = None
     diverged: _Diverged | None = None
+    failed_parts: dict[str, str] = {}
     versions: dict[str, str] = {}
 
 

@@ -28,6 +28,7 @@ class Code(StrEnum):
     BELOW_ESTIMATOR = "XV205"
     TOO_SURE = "XV206"
     DIVERGED = "XV207"
+    FAILED_PARTS = "XV208"
     NOT_ABOVE_CHANCE = "XV301"
     ITEM_KNOWN = "XV302"
     TIE = "XV303"
