@@ -59,8 +59,8 @@ def diverged(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         Code.DIVERGED,
-        f"Training diverged in instance{'s' * (len(listed) > 1)} {first_of(listed.values(), _MOST_NAMED)}: the models are those "
-        "of the best epoch before.",
+        f"Training diverged in instance{'s' * (len(listed) > 1)} {first_of(listed.values(), _MOST_NAMED)}: the models are "
+        "those of the best epoch before.",
         "Lower learning_rate or set clip_norm: later epochs might have been better.",
         tuple(listed),
     )
