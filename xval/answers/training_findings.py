@@ -60,7 +60,7 @@ def diverged(done: Sequence[InstanceResults]) -> Finding | None:
     return Finding(
         Code.DIVERGED,
         f"Training diverged in instance{'s' * (len(listed) > 1)} {first_of(listed.values(), _MOST_NAMED)}: the models are "
-        "those of the best epoch before.",
+        "those of an epoch before.",
         "Lower learning_rate or set clip_norm: later epochs might have been better.",
         tuple(listed),
     )
