@@ -28,7 +28,7 @@ def describe_padding(
     Returns:
         axis: of what: samples, ahead of the features, or frames, or none.
         value: what stands there: 0, "NaN", or "the clip again".
-        side: where: after the clip.
+        side: where: after the clip; None: nowhere.
         n_samples: up to which length of the samples; longer clips are cut; None: any length.
         how: the same in words.
     """
@@ -85,4 +85,4 @@ def _of_waveforms(settings: FeatureSettings, clip_samples: int | None) -> dict[s
 
 
 def _entry(axis: str, value: int | str | None, n_samples: int | None, how: str) -> dict[str, Any]:
-    return {"axis": axis, "value": value, "side": "after", "n_samples": n_samples, "how": how}
+    return {"axis": axis, "value": value, "side": None if value is None else "after", "n_samples": n_samples, "how": how}
