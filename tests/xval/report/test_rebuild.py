@@ -9,7 +9,6 @@ import openpyxl
 import pytest
 
 from xval.answers.read import read_instances
-from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.report.background_rebuild import BackgroundRebuild
 from xval.report.rebuild import is_page_stale, is_stale, rebuild, rebuild_if_stale
