@@ -25,6 +25,7 @@ from xval.results.job_key import JobKey
 from xval.reuse.export.agreement import Agreement, compare, precisions, random_batches
 from xval.reuse.export.formats import Format, find_format
 from xval.reuse.export.samples import check_samples
+from xval.reuse.named_modules import import_named
 
 if TYPE_CHECKING:
     import keras
@@ -80,6 +81,7 @@ def export_model(
     temporary = _begin(target)
     try:
         _bind_backend()
+        import_named([path])
         loaded = read_keras_model(path)
         check_description(loaded, described, path)
         written = temporary / f"export{kind.ending}"
