@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ def odd(study):
     assert "NaN" in summary.read_text()
     other = os.fsencode(study.folder / "results") + b"/caf\xe9"
     shutil.copytree(os.fsencode(study.results.parent), other)
+    (Path(os.fsdecode(other)) / "experiment_1" / "report.html").touch()
     return study
 
 
@@ -37,3 +39,11 @@ def test_a_list_for_scripts_has_all_experiments(odd):
         assert {row["experiment"] for row in csv.DictReader(file)} == {*rows}
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count("experiment_") >= 4
+
+
+def test_the_index_of_a_results_folder_has_all_experiments(odd):
+    rebuilt = odd.xval("rebuild", odd.results)
+
+    assert (rebuilt.returncode, "Traceback" in rebuilt.stderr) == (0, False), rebuilt.stderr
+    index = (odd.folder / "results" / "index.html").read_text(encoding="utf-8")
+    assert 'href="caf%E9/experiment_1/report.html"' in index
