@@ -24,6 +24,7 @@ from pathlib import Path
 
 from xval.base.errors import ResultsError
 from xval.base.json_files import JsonObject, flush_all, has_died, part_path, read_json, remove_stale_parts, write_atomically
+from xval.base.operating_system import remove_tree
 from xval.results.find_experiments import find_experiments
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.job_locks import JobLocks
@@ -204,7 +205,7 @@ class ExperimentFolder(JobLocks):
             except OSError:
                 aside.rename(final)
                 raise
-            shutil.rmtree(aside)
+            remove_tree(aside)  # the job is done, whatever becomes of it
         else:
             temporary.rename(final)
         os.utime(final)  # derived files that were begun before now may lack it

@@ -7,7 +7,6 @@ nothing else.
 """
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +85,7 @@ def find_architecture(path: Path, architecture: object) -> bool:
     """
     if is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split("."))):
         return False
-    if f"{SHARED_PACKAGE}.{architecture}" in sys.modules:  # of a study elsewhere, which the user has named
+    if f"{SHARED_PACKAGE}.{architecture}" in own_imports.named():  # and imported: it lies in a study elsewhere
         return True
     if architecture not in architecture_names():
         raise ResultsError(
