@@ -6,7 +6,6 @@ its format, are those of the Keras model.
 """
 
 import re
-import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from preprocessing.parallel import count_cores
 from xval.backend.devices import Slot, bind, load_keras
 from xval.base.errors import ExportError, ResultsError, SettingsError, first_of
-from xval.base.json_files import part_path, remove_stale_parts, write_atomically
+from xval.base.json_files import only_writer, refuse_appeared, write_atomically
 from xval.base.operating_system import read_regular, refusal
 from xval.models.saved.description import ModelDescription, check_description, read_description
 from xval.models.saved.load import read_keras_model
@@ -78,26 +77,25 @@ def export_model(
     kind.check_packages()
     if from_samples:
         check_samples(described, path)
-    temporary = _begin(target)
     try:
-        _bind_backend()
-        import_named([path])
-        loaded = read_keras_model(path)
-        check_description(loaded, described, path)
-        written = temporary / f"export{kind.ending}"
-        if from_samples:
-            from xval.reuse.export.answering_samples import answering_samples
+        with only_writer(target, "--output") as temporary:
+            _bind_backend()
+            import_named([path])
+            loaded = read_keras_model(path)
+            check_description(loaded, described, path)
+            written = temporary / f"export{kind.ending}"
+            if from_samples:
+                from xval.reuse.export.answering_samples import answering_samples
 
-            loaded = answering_samples(loaded, described, path)
-        input_shape, agreement = _write_and_check(loaded, written, kind, described, from_samples=from_samples)
-        export = Export(target, description, input_shape, loaded.output_shape[-1], agreement)
-        _publish(written, export, content, kind)
+                loaded = answering_samples(loaded, described, path)
+            input_shape, agreement = _write_and_check(loaded, written, kind, described, from_samples=from_samples)
+            export = Export(target, description, input_shape, loaded.output_shape[-1], agreement)
+            refuse_appeared(target, "--output", overwrite=overwrite)
+            _publish(written, export, content, kind)
     except ExportError as error:
         raise ExportError(f"{path}: {error}") from error
     except OSError as error:
-        raise ResultsError(f"{target}: cannot be written ({refusal(error)}).") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --output.") from error
     return export
 
 
@@ -144,17 +142,6 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
             f"{description}: describes another model, and the description of this one would lie there. Name another --output, "
             "or replace it with --overwrite."
         )
-
-
-def _begin(target: Path) -> Path:
-    """Make and return a temporary folder beside the output."""
-    temporary = part_path(target)
-    try:
-        remove_stale_parts(target.parent, target.name)
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        raise ResultsError(f"{target}: cannot be written ({error.strerror}). Choose another place with --output.") from error
-    return temporary
 
 
 def _bind_backend() -> None:
