@@ -19,6 +19,7 @@ from xval.report.bundle.crate import CRATE_NAME, describe_crate
 from xval.report.bundle.evidence import Evidence, gather_evidence
 from xval.report.bundle.facts import BundleFacts
 from xval.report.bundle.page import Runtime, make_page, read_runtime
+from xval.report.bundle.places import find_naming
 from xval.results.beside import folder_beside
 from xval.reuse.export.formats import find_format
 from xval.reuse.export.samples import answer_columns, check_samples, clip_length
@@ -87,6 +88,8 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     try:
         with only_writer(target, "--to") as temporary:
             differences = _fill(temporary, evidence, request.licence, runtime)
+            contents = {name: (temporary / name).read_bytes() for name in file_names(temporary)}
+            naming = find_naming(contents, list(evidence.places))
             with nullcontext() if zip_file is None else part_of(zip_file) as part:
                 if part:
                     _zip(temporary, target.name, part)
@@ -101,6 +104,8 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
             f"The files name {counted(len(names), evidence.item_word)} ({first_of(names, _N_NAMED)}); see that these names "
             "may be handed on."
         )
+    if naming:
+        notes.append(f"Folders of this machine stand in {first_of(naming, _N_NAMED)}; see that they may be handed on.")
     return Bundle(target, zip_file, differences, tuple(notes))
 
 
