@@ -22,6 +22,7 @@ def build(input_shape, output_shape):
 def other(input_shape, output_shape):
     return np.loadtxt("other.csv")
 """
+READ = ' * np.load("data_of_mine/filters.npy").sum()'
 FILES = {
     "my_nets.py": NET,
     "my_effects.py": "import keras\nkeras.config.set_epsilon(1e-7)\n\ndef further(): return 1\n",
@@ -98,3 +99,15 @@ def test_results_of_a_version_that_saw_less_are_kept(trained):
     assert "stale" not in trained.xval("status", trained.results).stdout
     edit(trained, "my_nets.py", "* float(scale)", "* float(scale) * 2")
     assert "my_nets.py: build has changed" in trained.run().stderr
+
+
+@pytest.mark.slow
+def test_a_data_file_beside_a_module_is_there_for_the_processes_that_train(study):
+    study.file("scale.csv", "1\n")
+    study.file("my_nets.py", NET.replace("import my_effects\nfrom my_package import unused\n", "").replace(READ, ""))
+    study.script({"architecture": "my_nets.build"}, num_epochs=1)
+
+    ended = study.python("exp.py", in_workers=True)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [path.name for path in study.results.glob("code/*/scale.csv")] == ["scale.csv"]
