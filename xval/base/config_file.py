@@ -36,13 +36,18 @@ def find_study() -> Path | None:
     """Return the folder of the user's study; None: there is none, or this is the copy of the code that a job runs."""
     if _COPY_MARK.is_file():
         return None
+    starts = Path(sys.argv[0]).resolve().parent if sys.argv[0] else Path.cwd(), Path.cwd()
+    return next(filter(None, map(study_around, starts)), None)
+
+
+def study_around(start: Path) -> Path | None:
+    """Return the study that a folder is or lies in."""
     prefix = Path(sys.prefix).resolve()
-    for start in (Path(sys.argv[0]).resolve().parent if sys.argv[0] else Path.cwd(), Path.cwd()):
-        for folder in (start, *start.parents):
-            if folder == prefix or (folder / "xval" / "__init__.py").is_file():
-                break  # what is installed, and a clone of the project, lie in no study, though their folders may
-            if (folder / "config.ini").is_file() and (folder / "experiments").is_dir():
-                return folder
+    for folder in (start, *start.parents):
+        if folder == prefix or (folder / "xval" / "__init__.py").is_file():
+            break  # what is installed, and a clone of the project, lie in no study, though their folders may
+        if (folder / "config.ini").is_file() and (folder / "experiments").is_dir():
+            return folder
     return None
 
 

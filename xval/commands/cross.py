@@ -15,6 +15,7 @@ from preprocessing.options.argument_parser import add_data_folder_argument
 from xval.base.errors import SettingsError, plural_of
 
 SUMMARY = "train on one corpus and test on another, for all pairs of several"
+RUNS_OWN_CODE = True
 
 _FOLDER = "results/cross"
 
