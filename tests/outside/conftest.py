@@ -1,0 +1,183 @@
+"""A folder as a user has one: a small corpus, scripts, and commands that run in it.
+
+Nothing here or in the tests of this folder imports a module below `xval`, `preprocessing`, `augmentation` or `architectures`
+that its docs do not name: these tests hold what a user sees, so that the inside may change.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = Path(__file__).with_name("server.py")
+CLASSES = ("a", "b", "c")
+N_ITEMS, N_EXAMPLES, SHAPE = 6, 12, (12, 8)
+PARAMETERS = {
+    "dataset": "small",
+    "num_folds": 2,
+    "fold_repeats": 1,
+    "num_epochs": 2,
+    "batch_size": 16,
+    "learning_rate": 0.01,
+    "workers": 1,
+    "page": "none",
+}
+TASKS = ("classification", "multilabel_classification", "regression", "representation")
+"""The tasks whose corpora are arrays; frame_classification needs recordings: `Study.write_recordings`."""
+BOUND = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "JAX_PLATFORMS": "cpu",
+    "OMP_NUM_THREADS": "1",
+    # JAX otherwise compiles small networks for longer than it computes.
+    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "COLUMNS": "200",
+}
+
+
+class Server:
+    """Runs commands in forks of a process that has loaded Keras on a backend: a second each, in place of six."""
+
+    def __init__(self, backend: str, running: ExitStack) -> None:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        environment = os.environ | BOUND | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
+        self._process = running.enter_context(
+            subprocess.Popen([sys.executable, str(SERVER)], text=True, env=environment, **pipes)
+        )
+
+    def run(self, folder: Path, arguments: list[str], **variables: str) -> subprocess.CompletedProcess:
+        """Run ``python ARGUMENTS`` in a folder."""
+        order = {"arguments": arguments, "folder": str(folder), "variables": variables}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        ended = json.loads(self._process.stdout.readline())
+        return subprocess.CompletedProcess(arguments, ended["code"], ended["printed"], ended["errors"])
+
+
+@pytest.fixture(scope="session")
+def servers():
+    """Return a function that gives the server of a backend."""
+    started = {}
+    with ExitStack() as running:
+        yield lambda backend: started.get(backend) or started.setdefault(backend, Server(backend, running))
+
+
+@dataclass
+class Study:
+    """A folder with a corpus ``small`` of 6 items, 12 examples of shape (12, 8) each.
+
+    Attributes:
+        folder: Where commands run.
+        backend: Of Keras, for all commands.
+    """
+
+    folder: Path
+    servers: object
+    backend: str = "tensorflow"
+    written: dict = field(default_factory=dict)
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / "small" / "experiment_1"
+
+    def file(self, name: str, text: str) -> Path:
+        """Write a file of the study."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def corpus(self, task: str = "classification", **options: object) -> None:
+        """Write the corpus for a task, as a script of a user's own does."""
+        from preprocessing.store import write
+
+        predictors, targets = arrays(task)
+        if task == "representation":
+            task = "classification"  # a corpus of classes is rebuilt
+        write("small", predictors, targets, data_folder=self.folder / "data", task_type=task, **options)
+
+    def script(self, *instances: dict | str, name: str = "exp.py", head: str = "", **parameters: object) -> None:
+        """Write an experiment; an instance is a dict, or the text of one."""
+        values = PARAMETERS | parameters
+        lines = [head, "from xval import Experiment", f"experiment = Experiment('A test', **{values!r})"]
+        lines += [f"experiment[{number}] = {instance}" for number, instance in enumerate(instances, start=1)]
+        self.file(name, "\n".join([*lines, "if __name__ == '__main__':", "    experiment.main()", ""]))
+
+    def python(self, *arguments: object, in_workers: bool = False, **variables: str) -> subprocess.CompletedProcess:
+        """Run ``python ARGUMENTS`` in the folder; jobs of scripts run in the same process but for ``in_workers``.
+
+        With ``in_workers`` it is a process of its own, as a user starts it, and has workers: some 6 s.
+        """
+        words = [str(word) for word in arguments]
+        if in_workers:
+            environment = os.environ | BOUND | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": self.backend} | variables
+            return subprocess.run(
+                [sys.executable, *words], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=500
+            )
+        return self.servers(self.backend).run(self.folder, words, **variables)
+
+    def run(self, *arguments: object, script: str = "exp.py", **variables: str) -> subprocess.CompletedProcess:
+        """Run a script of the study, with its jobs in the process that runs it."""
+        return self.python(script, *arguments, "--executor", "inline", **variables)
+
+    def xval(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
+        """Run ``python -m xval``."""
+        return self.python("-m", "xval", *arguments, **variables)
+
+    def train(self, *instances: dict | str, **parameters: object) -> subprocess.CompletedProcess:
+        """Write a script with these instances, run it, and hold it to have succeeded."""
+        self.script(*instances, **parameters)
+        ended = self.run()
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended
+
+    def fold(self, instance: int = 1, fold: int = 1) -> Path:
+        """Return the folder of a fold."""
+        return self.results / f"instance_{instance}" / f"fold_{fold}"
+
+    def record(self, instance: int = 1, fold: int = 1) -> dict:
+        """Return the record of a fold."""
+        return json.loads((self.fold(instance, fold) / "record.json").read_text())
+
+    def history(self, instance: int = 1, fold: int = 1) -> pd.DataFrame:
+        """Return the epochs of a fold."""
+        return pd.read_csv(self.fold(instance, fold) / "history.csv")
+
+    def predictions(self, instance: int = 1, fold: int = 1) -> pd.DataFrame:
+        """Return the predictions of a fold."""
+        return pd.read_parquet(self.fold(instance, fold) / "predictions.parquet")
+
+    def trained(self) -> list[Path]:
+        """Return the models that have been written: what was refused before the first epoch leaves none."""
+        return sorted(self.results.glob("instance_*/fold_*/model.keras"))
+
+
+def arrays(task: str = "classification") -> tuple[dict[str, np.ndarray], dict[str, object]]:
+    """Return predictors and targets by item, whose classes can be learned."""
+    rng = np.random.default_rng(0)
+    predictors, targets = {}, {}
+    for number in range(N_ITEMS):
+        numbers = np.arange(N_EXAMPLES) % 3
+        predictors[f"s{number}"] = (rng.normal(size=(N_EXAMPLES, *SHAPE)) + 0.7 * numbers[:, None, None]).astype("float32")
+        names = [CLASSES[place] for place in numbers]
+        targets[f"s{number}"] = {
+            "regression": numbers.astype("float32"),
+            "multilabel_classification": [[name, "c"] if name == "a" else [name] for name in names],
+        }.get(task, names)
+    return predictors, targets
+
+
+@pytest.fixture
+def study(tmp_path, servers):
+    """Return a folder with a small corpus for classification."""
+    made = Study(tmp_path, servers)
+    made.corpus()
+    return made
