@@ -87,7 +87,7 @@ def describe_own_config() -> str:
     if why := _why_foreign(path):
         return f"{shown} is not used: {why}"
     keys = [key for values in _read(path).values() for key in values]
-    return f"{shown} sets {first_of(keys)}."
+    return f"{shown} changes the defaults of {first_of(keys)}." if keys else ""
 
 
 def _why_foreign(path: Path) -> str:
