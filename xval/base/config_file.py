@@ -69,7 +69,7 @@ def _nearest_config() -> Path | None:
 
 
 def own_config() -> Path | None:
-    """Return the config.ini that changes the defaults: that of the study, or without one the nearest, if it is one of xval's."""
+    """Return the config.ini that changes the defaults: that of the study, or else the nearest, if it is one of xval's."""
     if (study := find_study()) is not None:
         return study / "config.ini"
     path = _nearest_config()
@@ -125,8 +125,8 @@ def own_folder(name: str) -> Path | None:
 def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
     """Return the defaults of a config file as ``{section: {key: text}}``, in the order of the file.
 
-    The project's own has the changes of the user's (`own_config`); relative folders of corpora and results are then those of the
-    study, and of what no study has, relative folders that it names are below its own. A key stands in one section alone, and a
+    The project's own has the changes of the user's (`own_config`); relative folders of corpora and results are then those of
+    the study, and without a study, those that the file names are below its own. A key stands in one section alone, and a
     user's config.ini changes keys but adds none.
     """
     sections = _read(path)
