@@ -299,8 +299,8 @@ def _label_sets(item: str, targets: Any) -> Any:
     for row, labels in enumerate(values):
         if any(is_missing(name) and not isinstance(name, str) for name in several[row]):
             raise CorpusError(
-                f"Item '{item}', row {row}: one of the labels {labels!r:.100} is missing. Leave it out; an empty list says that "
-                "an example has none."
+                f"Item '{item}', row {row}: one of the labels {labels!r:.100} is missing. Leave it out; an empty list says "
+                "that an example has none."
             )
         try:
             texts.append(join_labels(list(labels) if isinstance(labels, np.ndarray) else labels))
