@@ -55,7 +55,7 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     if not trains_network(name):
         check_skops(name)
         if name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1:
-            check_training_items(folds)
+            check_training_items(folds, instance.options)
     warnings = [
         *check_initial_models(instance.settings, folds, corpus.folder),
         *check_combination(planned, instance, corpus, folds),

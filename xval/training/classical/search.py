@@ -195,7 +195,8 @@ def _splits(
     n_items = len(np.unique(groups))
     if n_items < 2:
         raise JobError(
-            f"a grid is searched by leaving training items out; there are {n_items} of them, at least two are needed."
+            f"a grid is searched by leaving training items out; there are {n_items} of them, at least two are needed. Give one "
+            "value to each option, which needs no search, or leave more items for training."
         )
     cut = GroupKFold(min(MOST_SPLITS, n_items)).split(features, None, groups)
     positions = [(fitted, held[scored[held]]) for fitted, held in cut]
