@@ -142,9 +142,8 @@ def run_searches(
                 if not _is_kept(chosen):
                     ready_jobs.append(chosen)
                 elif not quiet:
-                    console.print(
-                        f"{job.key}: further trials were no better; the model of trial {chosen.chosen['trial']} stays."
-                    )
+                    stays = f"the model of trial {(chosen.chosen or {}).get('trial')} stays"
+                    console.print(f"{job.key}: further trials were no better; {stays}.", markup=False)
             else:
                 outcome = JobOutcome.of(job.key, "failed", error=_describe_none(search))
                 record_failure(job, outcome)
