@@ -12,7 +12,7 @@ from xval.answers.finding import Finding
 from xval.answers.names import name_instances
 from xval.answers.summary import direction, has_windows, side_name
 from xval.answers.trials import fold_trials, value_text
-from xval.base.errors import SettingsError, first_of
+from xval.base.errors import SettingsError, counted, first_of
 from xval.base.numbers import finite_or_nan
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, trains_network
@@ -87,6 +87,43 @@ def _place(drawn: Interval, value: float) -> float:
     """Return where a value lies in its range, 0 to 1, on the scale that it was drawn from."""
     low, high, value = (math.log(number) if drawn.log else float(number) for number in (drawn.low, drawn.high, value))
     return (value - low) / (high - low)
+
+
+def diverged(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say which instances have folds whose training diverged, so that the model is that of an epoch before."""
+    concerned = {
+        instance.number: [*filter(None, (record.get("diverged") for record in instance.done.values()))] for instance in done
+    }
+    counted_jobs = {number: found for number, found in concerned.items() if found}
+    if not counted_jobs:
+        return None
+    found = next(iter(counted_jobs.values()))
+    return Finding(
+        Code.DIVERGED,
+        f"Training diverged in {counted(sum(map(len, counted_jobs.values())), 'fold')} of "
+        f"{name_instances(counted_jobs, done)}, first in epoch {found[0]['epoch']}: the best epoch before gives the model.",
+        "Lower learning_rate, or set clip_norm.",
+        tuple(counted_jobs),
+    )
+
+
+def failed_parts(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say what jobs could do without and has failed."""
+    concerned = {
+        instance.number: parts
+        for instance in done
+        if (parts := [part for record in instance.done.values() for part in (record.get("failed_parts") or {}).items()])
+    }
+    if not concerned:
+        return None
+    part, _ = next(iter(concerned.values()))[0]
+    more = f" and {n_more} more" if (n_more := sum(map(len, concerned.values())) - 1) else ""
+    return Finding(
+        Code.FAILED_PARTS,
+        f"A part that no score needs has failed in {name_instances(concerned, done)}: {part}{more}.",
+        "The scores hold; see the error in record.json of the fold.",
+        tuple(concerned),
+    )
 
 
 def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:

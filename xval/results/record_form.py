@@ -103,6 +103,7 @@ class _Done(_Record):
     untuned_labels: list[str] = []
     best_epoch: Whole | None = None
     epochs: Whole | None = None
+    failed_parts: dict[str, str] = {}
     versions: dict[str, str] = {}
 
 

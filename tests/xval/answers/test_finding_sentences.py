@@ -148,6 +148,8 @@ MADE = {
     Code.EDGE_OF_SEARCH: (at_the_edge,),
     Code.BELOW_ESTIMATOR: (below,),
     Code.TOO_SURE: (too_sure,),
+    Code.DIVERGED: (lambda make: with_records(several(make), diverged={"epoch": 40, "reason": "loss is nan"}),),
+    Code.FAILED_PARTS: (lambda make: with_records(several(make), failed_parts={"novelty": "ValueError: no"}),),
     Code.NOT_ABOVE_CHANCE: (lambda make: measured(several(make), 0.4, 0.7),),
     Code.ITEM_KNOWN: (lambda make: measured(several(make), 0.55, 0.7, group_chance=0.56, permuted=0.59, permuted_high=0.65),),
     Code.TIE: (several,),
