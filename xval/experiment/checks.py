@@ -17,6 +17,7 @@ from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
 from preprocessing.store import open_store
 from xval.base.errors import SettingsError, how_to_install
+from xval.data.class_weights import check_class_names
 from xval.data.frames import describe_too_short
 from xval.experiment.check_combination import check_combination
 from xval.folds.plan import Fold
@@ -46,6 +47,7 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     """Check the features, models and folds of an instance; return a warning for what can be run, but its user ought to know."""
     check_features(corpus, instance)
     check_item_labels(corpus, instance.settings)
+    check_class_names(instance.settings.class_weights, corpus.class_names)
     read_clip_weights(instance.settings, corpus.folder)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
         raise SettingsError(f"tensorboard=true: tensorboard is not installed. Install it: {how_to_install('tracking')}")

@@ -145,10 +145,10 @@ def _check_training(settings: Settings) -> None:
         raise ValueError(
             f"weight_column='{settings.weight_column}' weighs clips, and frames have weights of their own; set none"
         )
-    if settings.sampling == settings.class_weights == "balanced":
+    if settings.sampling == "balanced" and settings.class_weights != "none":
         raise ValueError(
-            "sampling='balanced' draws all classes equally often, and class_weights='balanced' would weigh rare ones a second "
-            "time; set one of them to none"
+            f"sampling='balanced' draws all classes equally often, and class_weights='{settings.class_weights}' would weigh "
+            "them a second time; set one of them to none"
         )
     if settings.tensorboard_batches and not settings.tensorboard:
         raise ValueError("tensorboard_batches adds to the epochs for TensorBoard; set tensorboard=true too")

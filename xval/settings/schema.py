@@ -24,6 +24,7 @@ from preprocessing.features.settings import (
 )
 from xval.base import keras_objects, user_code
 from xval.base.module_places import SHARED_PACKAGE
+from xval.data.class_weights import read_class_weights
 from xval.data.clip_average import Averaging
 from xval.folds.condition import Condition
 from xval.folds.plan import FoldSettings, Strategy
@@ -172,7 +173,7 @@ class Settings(FeatureSettings):
     schedule_patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
     final_learning_rate: Annotated[OptionalPositiveFloat, _PACE | Scope.NETWORK]
     loss: Annotated[str, Scope.MODEL | Scope.LOSS]
-    class_weights: Annotated[Literal["none", "balanced"], _PACE]
+    class_weights: Annotated[str, BeforeValidator(read_class_weights), _PACE]
     weight_column: Annotated[OptionalText, _NETWORK] = None
     sampling: Annotated[Literal["none", "balanced"], _PACE | Scope.NETWORK] = "none"
     clip_norm: Annotated[OptionalPositiveFloat, _NETWORK]
