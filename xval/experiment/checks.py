@@ -24,12 +24,14 @@ from xval.folds.plan import Fold
 from xval.jobs.fold_part import describe_left_out, part_of_fold, read_clip_weights, read_clips_of, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
+from xval.measures.binary import check_class
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.initial import find_initial_model
 from xval.models.saved.leakage import judge
 from xval.models.saved.preset import judge_preset
 from xval.models.saved.seen import read_seen
 from xval.results.job_key import JobKey
+from xval.settings import further_metrics
 from xval.settings.architectures import find_architecture, trains_network
 from xval.settings.classical import CLASSICAL, grid_of
 from xval.settings.resolve import DEFAULT_SOURCES, Instance, describe_numbers
@@ -48,6 +50,8 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     check_features(corpus, instance)
     check_item_labels(corpus, instance.settings)
     check_class_names(instance.settings.class_weights, corpus.class_names)
+    of_positive = further_metrics.of_positive(instance.settings.task_type, instance.settings.metrics)
+    check_class(of_positive, instance.settings.positive_class, corpus.class_names, 'Experiment(..., positive_class="{}")')
     read_clip_weights(instance.settings, corpus.folder)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
         raise SettingsError(f"tensorboard=true: tensorboard is not installed. Install it: {how_to_install('tracking')}")

@@ -64,8 +64,11 @@ class Sheet:
             in_row = self._cells[row] = {}
         if column in in_row:
             looks = (*in_row[column][2], *looks)
-        is_number = (isinstance(value, int) and abs(value) < _LARGEST_NUMBER) or (isinstance(value, float) and isfinite(value))
-        if value is None or is_number:
+        if (
+            value is None
+            or (isinstance(value, int) and abs(value) < _LARGEST_NUMBER)
+            or (isinstance(value, float) and isfinite(value))
+        ):
             in_row[column] = (value, cells.format_of(value, number_format), looks)
             return
         if isinstance(value, float) and not isfinite(value):
