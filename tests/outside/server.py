@@ -16,7 +16,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
-import keras
+import skops.io  # it looks through all that is loaded, so it comes before Keras  # noqa: F401
+import keras  # isort: skip
 
 KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 # What most commands load; none of them computes anything when it is loaded.
@@ -42,6 +43,9 @@ def run(arguments: list[str]) -> None:
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         sys.path.insert(0, str(Path.cwd()))
+        # A command chooses the device before it loads Keras. What `keras` consists of stays loaded.
+        for name in ("keras", f"{arguments[1]}.__main__"):
+            sys.modules.pop(name, None)
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     elif arguments[0] == "-c":
         sys.argv = ["-c", *arguments[2:]]
