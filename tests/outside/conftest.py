@@ -12,6 +12,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,8 @@ class Study:
         backend: Of Keras, for all commands.
     """
 
+    EXPERIMENT: ClassVar[str] = "results/small/experiment_1"
+
     folder: Path
     servers: object
     backend: str = "tensorflow"
@@ -90,7 +93,7 @@ class Study:
 
     @property
     def results(self) -> Path:
-        return self.folder / "results" / "small" / "experiment_1"
+        return self.folder / self.EXPERIMENT
 
     def file(self, name: str, text: str) -> Path:
         """Write a file of the study."""
@@ -157,6 +160,14 @@ class Study:
     def xval(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
         """Run ``python -m xval``."""
         return self.python("-m", "xval", *arguments, **variables)
+
+    def mistake(self, *arguments: object, **variables: str) -> str:
+        """Run ``python ARGUMENTS`` with a mistake in them, hold it to be one for the command, and return what it says."""
+        ended = self.python(*arguments, **variables)
+        assert ended.returncode == 2, ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert ended.stderr.count("error: ") == 1, ended.stderr
+        return ended.stderr
 
     def train(self, *instances: dict | str, **parameters: object) -> subprocess.CompletedProcess:
         """Write a script with these instances, run it, and hold it to have succeeded."""
