@@ -111,7 +111,9 @@ class Study:
             task = "classification"  # a corpus of classes is rebuilt
         write("small", predictors, targets, data_folder=self.folder / "data", task_type=task, **options)
 
-    def recordings(self, folder: str = "audio", *, labels: tuple[str, ...] = ("low", "high"), n_speakers: int = 6) -> pd.DataFrame:
+    def recordings(
+        self, folder: str = "audio", *, labels: tuple[str, ...] = ("low", "high"), n_speakers: int = 6
+    ) -> pd.DataFrame:
         """Write short tones of some speakers, four clips each, and a table of them: clips.csv beside them."""
         rng = np.random.default_rng(0)
         rows = []
@@ -122,7 +124,7 @@ class Study:
             path = self.folder / folder / label / f"s{speaker}_{take}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, 0.1 * tone + 0.08 * rng.normal(size=len(tone)), FEATURES["sample_rate_hz"])
-            about = {"gender": "fm"[speaker % 2], "age": 20 + 9 * speaker, "label:pitch": 0.4 + 0.8 * (take % len(labels))}
+            about = {"gender": "fm"[speaker % 2], "age": 20 + 9 * speaker, "pitch": (0.4, 1.2, 2.0)[take % len(labels)]}
             rows.append({"path": f"{label}/{path.name}", "item": f"s{speaker}", "label": label, **about})
         table = pd.DataFrame(rows)
         table.to_csv(self.folder / folder / "clips.csv", index=False)
@@ -229,7 +231,6 @@ def empty(tmp_path, servers):
 def train_finished(study: Study) -> None:
     """Train what `finished` is."""
     clips = study.recordings()
-    clips = clips.drop(columns="label:pitch")
     clips.loc[0, "label"] = "high"  # a label that is wrong
     clips.to_csv(study.folder / "audio" / "clips.csv", index=False)
     prepared = study.prepare("table", "audio/clips.csv", "--dataset", "small")

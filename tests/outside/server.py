@@ -5,7 +5,6 @@ ends with its standard input. KERAS_BACKEND is set. Nothing is computed before a
 """
 
 import ctypes
-import importlib
 import json
 import os
 import random
@@ -14,10 +13,11 @@ import signal
 import sys
 import tempfile
 import traceback
+from importlib import import_module
 from pathlib import Path
 
-import skops.io  # it looks through all that is loaded, so it comes before Keras  # noqa: F401
-import keras  # isort: skip
+import_module("skops.io")  # looks through all that is loaded, so it comes before Keras
+import keras  # noqa: E402
 
 KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 # What most commands load; none of them computes anything when it is loaded.
@@ -31,7 +31,7 @@ for name in (
     "xval.__main__",
     "preprocessing",
 ):
-    importlib.import_module(name)
+    import_module(name)
 if keras.backend.backend() != "tensorflow":  # as in a worker: Keras would load it to seed it
     from keras.src.utils.module_utils import tensorflow
 

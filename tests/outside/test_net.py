@@ -58,7 +58,8 @@ def test_a_file_imports_what_the_docs_name_alone(path):
 
 
 @pytest.mark.parametrize(
-    "line", ["from xval.models import build", "import xval.engine.worker", "from xval import Study", "import preprocessing.clips"]
+    "line",
+    ["from xval.models import build", "import xval.engine.worker", "from xval import Study", "import preprocessing.clips"],
 )
 def test_the_rule_sees_an_inner_module_in_code_and_in_a_text(line):
     assert forbidden(names_in(line))
