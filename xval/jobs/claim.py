@@ -87,6 +87,9 @@ class ClaimedFold:
         gpu_memory_mb = completed.get("gpu", {}).get("peak_memory_mb", 0.0)
         outcome = self._done(completed, seconds=seconds, memory_mb=memory_mb(), gpu_memory_mb=gpu_memory_mb)
         self.observers.end(outcome)
+        if self.observers.failed_parts != completed.get("failed_parts", {}):  # one has failed at the end
+            completed["failed_parts"] = self.observers.failed_parts
+            write_json(self.temporary / "record.json", completed, flushed=False)
         self._folder.publish(self.temporary, *self.job.key)
         checkpoint_path(self._folder, self.job.key).unlink(missing_ok=True)
         self._stack.close()

@@ -14,6 +14,7 @@ from preprocessing.store import FeatureStore
 from xval.base.errors import CorpusError
 from xval.base.json_files import FORMAT_VERSION, write_json
 from xval.jobs.job import Job
+from xval.jobs.observers import Observers
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.initial import InitialModel
@@ -39,23 +40,26 @@ def save_model(
     thresholds: Thresholds | None = None,
     outside_weights: Sequence[str] | None = (),
     novelty: Novelty | None = None,
+    observers: Observers | None = None,
 ) -> None:
     """Write model.keras, without the optimizer's state, and what its user needs to know beside it.
 
     The class names say what its outputs mean; `initial` is the model that it started from, `outside_weights` are those that its
-    build() has from elsewhere, `novelty` says how far an input lies from what it was trained on.
+    build() has from elsewhere, `novelty` says how far an input lies from what it was trained on. `observers` hear where one
+    of the files beside it cannot be written.
     """
     import keras
 
+    observers = observers or Observers()
     keras.Model(model.input, model.output, name=model.name).save(folder / KERAS_NAME)
     earlier = [initial.seen] if initial else []
     embedder = own_embedder(job.settings.feature_settings())
     earlier += [read_seen(embedder)] if embedder else []
     described = describe_model(job, store, class_names, earlier, thresholds, outside_weights)
     described |= initial.facts if initial else {}
-    described |= novelty.write(folder) if novelty else {}
+    described |= (observers.by_product("novelty", lambda: novelty.write(folder)) if novelty else None) or {}
     write_json(folder / "model.json", described, flushed=False)
-    write_heard_audio(folder, job, store, earlier)
+    observers.by_product("seen audio", lambda: write_heard_audio(folder, job, store, earlier))
 
 
 def describe_model(

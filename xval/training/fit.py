@@ -67,6 +67,7 @@ def train_model(
     observers: Observers | None = None,
     refit: Refit | None = None,
     checkpoints: FoldCheckpoints | None = None,
+    most_epochs: int | None = None,
 ) -> History:
     """Fit a model and leave it with the weights of its best epoch; of a refit, with those of the last.
 
@@ -80,6 +81,7 @@ def train_model(
         refit: How many epochs to train where no items validate; the learning rates are those that the same epochs of a fold
             have. None: as the settings say.
         checkpoints: From which training goes on, and which are written; not with callbacks of the user's own. None: none.
+        most_epochs: Train no more epochs than that, whatever the settings say; None: as they say.
 
     Raises:
         DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
@@ -121,7 +123,7 @@ def train_model(
     )
     followed_batches = [BatchLosses(batches.count, observers.batches)] if observers.wants_batches else []
     callbacks = [begin, *followed_batches, *between.callbacks, *own]
-    n_epochs = refit.epochs if refit else settings.num_epochs
+    n_epochs = most_epochs or (refit.epochs if refit else settings.num_epochs)
     epochs = WatchedEpochs(observers, None if own else checkpoints, compiled, callbacks, n_epochs)
     batches.set_epoch(epochs.first_epoch)
     compiled.fitted.fit(
