@@ -140,6 +140,7 @@ def build(input_shape, output_shape, *, n_units: int = 4):
     hidden = keras.layers.Dense(n_units, activation=activation)(keras.layers.Flatten()(inputs))
     return keras.Model(inputs, keras.layers.Dense(output_shape[-1])(hidden))
 
+@keras.saving.register_keras_serializable("nets")
 def activation(values):
     return values * KERNEL
 """

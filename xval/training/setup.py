@@ -56,7 +56,7 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers, *, few: bool = 
     the block. With ``few`` it is tried on a few clips, read from the files of the store, and has no checkpoints.
     """
     settings = job.settings
-    keep_kernels = WARM_MODEL.is_likely_to_fit(settings, job.options)
+    keep_kernels = WARM_MODEL.is_likely_to_fit(settings, job.options, job.own_code)
     prepare_for(job, keep_kernels=keep_kernels)
     store = open_store(Path(job.store_folder))
     counted = read_clips_of(settings, store.folder.parents[1])
@@ -90,7 +90,8 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers, *, few: bool = 
         observers.note("build() sets the seed of random numbers, so that all folds and seeds begin with the same weights")
     if settings.encoder is not None:
         facts["embedder_hash"] = identify(settings).hash
-    compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options, job.seed)
+    new = compile_model(model, settings, seed=job.seed)
+    compiled = WARM_MODEL.take(new, settings, job.options, job.seed, job.own_code)
     checkpoints = None if few else FoldCheckpoints(job, temporary, observers, belongings(facts))
     if checkpoints:
         observers.add(checkpoints)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base.errors import DivergenceError, SettingsError, first_of, one_line
+from xval.base.errors import DivergenceError, SettingsError, UnsafeModelError, first_of, one_line
 from xval.base.user_code import describe_place
 from xval.jobs.claim import is_out_of_memory
 from xval.jobs.job import Job
@@ -42,7 +42,6 @@ def sanity_check(job: Job) -> None:
     """
     from xval.engine.worker.run import test_and_save
     from xval.models.predict import predict
-    from xval.models.saved.load import read_keras_model
     from xval.models.saved.registered import check_registered
     from xval.training.fit import History, train_model
     from xval.training.own_callbacks import own_parts
@@ -74,7 +73,7 @@ def sanity_check(job: Job) -> None:
                 if not (folder / KERAS_NAME).exists():
                     return
                 with _named("its saved model, read back"):
-                    _compare(saved, read_keras_model(folder / KERAS_NAME), side)
+                    _compare(saved, _read_back(folder / KERAS_NAME), side)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -97,6 +96,20 @@ def _undefined_is_no_fault() -> Iterator[None]:
         yield
     except DivergenceError:
         return
+
+
+def _read_back(path: Path) -> "keras.Model":
+    """Return a saved model; the error of one that cannot be read says what to write."""
+    from xval.models.saved.load import read_keras_model
+
+    try:
+        return read_keras_model(path)
+    except UnsafeModelError as error:
+        text = str(error).removeprefix(f"{path}: ")
+        raise SettingsError(
+            f"{text} Functions and classes of your own need @keras.saving.register_keras_serializable(package=...) above them, "
+            "and a class the get_config() and from_config() that give it back"
+        ) from error
 
 
 def _compare(model: "keras.Model", read: "keras.Model", side: "Examples") -> None:
