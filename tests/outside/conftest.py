@@ -7,9 +7,12 @@ that its docs do not name: these tests hold what a user sees, so that the inside
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -154,6 +157,25 @@ class Study:
                 [sys.executable, *words], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=500
             )
         return self.servers(self.backend).run(self.folder, words, **variables)
+
+    @contextmanager
+    def started(self, *arguments: object) -> Iterator[subprocess.Popen]:
+        """Start ``python ARGUMENTS`` in a process group of its own, which ends with the block."""
+        environment = os.environ | BOUND | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": self.backend}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+        process = subprocess.Popen([sys.executable, *map(str, arguments)], cwd=self.folder, env=environment, **pipes)
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def wait_for(self, pattern: str, process: subprocess.Popen) -> None:
+        """Wait until there is a file in the results whose path fits a pattern, as long as a process lives."""
+        while not any(self.results.glob(pattern)):
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.05)
 
     def run(self, *arguments: object, script: str = "exp.py", **variables: str) -> subprocess.CompletedProcess:
         """Run a script of the study, with its jobs in the process that runs it."""
