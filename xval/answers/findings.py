@@ -19,7 +19,7 @@ from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
 from xval.answers.summary import direction, side_name
-from xval.answers.training_findings import below_estimator, edge_of_search, last_epoch
+from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
 from xval.base.errors import first_of
 from xval.folds.random_split import count_lone_clips
 from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON
@@ -64,7 +64,9 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
         at_chance,
         item_known(done, at_chance),
         too_sure(done, at_chance),
+        diverged(done),
         last_epoch(done),
+        failed_parts(done),
         edge_of_search(done),
         below_estimator(done),
     )

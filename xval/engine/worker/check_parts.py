@@ -33,7 +33,7 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     """
     prepare_layer_rates(optimizer.make_optimizer(settings), settings)
     own_parts(settings)
-    optimizer.learning_rate(settings, 0, settings.learning_rate)
+    optimizer.check_schedule(settings)
     loss = settings.task.loss_name(settings.loss)
     if user_code.is_dotted(loss) or keras_objects.is_object(loss):
         _check_loss(loss, settings.task, n_outputs)
