@@ -318,7 +318,11 @@ def test_the_first_layer_that_an_own_class_calls_is_the_first_that_is_frozen(stu
     study.backend = "torch"
     study.file("networks.py", NETWORKS)
     study.train({"architecture": "networks.own_model"}, num_epochs=1)
-    start = {"architecture": "networks.own_model", "initial_model": f"{study.fold(1).parent}/fold_{{fold}}/model.keras", "frozen_layers": 1}
+    start = {
+        "architecture": "networks.own_model",
+        "initial_model": f"{study.fold(1).parent}/fold_{{fold}}/model.keras",
+        "frozen_layers": 1,
+    }
 
     study.train({"architecture": "networks.own_model"}, start, num_epochs=1)
 
