@@ -260,7 +260,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         task_type = settings.task_type
         self._metrics: dict[str, metrics.Metric] = {}
         if validation is not None:
-            further = further_metrics.load(task_type, settings.metrics)
+            further = further_metrics.load(task_type, settings.metrics, settings.positive_number(validation.data.class_names))
             monitor = settings.monitor.removeprefix("val_")
             followed = further_metrics.followed(task_type, settings.metrics)
             names = {settings.task.training_metric, *followed, *([monitor] if monitor != "loss" else [])}
