@@ -71,7 +71,7 @@ def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own
     assert {"worst", "kl_divergence"} <= set(record["metrics"]["test"]) & set(record["clip_metrics"]["test"])
     assert record["further_metrics"] == {"worst": False, "kl_divergence": False}
     history = pd.read_csv(project.results / "instance_1" / "fold_1" / "history.csv")
-    assert history["learning_rate"].tolist() == pytest.approx([0.04, 0.02, 0.01])
+    assert history["learning_rate"].tolist() == pytest.approx([0.04, 0.02, 0.02])
     assert history["val_worst"].idxmin() + 1 == record["best_epoch"]
     (code,) = (project.results / "code").iterdir()
     assert (code / "own_package" / "shared.py").read_text() == (own_package / "shared.py").read_text()
@@ -140,6 +140,7 @@ def build(input_shape, output_shape, *, n_units: int = 4):
     hidden = keras.layers.Dense(n_units, activation=activation)(keras.layers.Flatten()(inputs))
     return keras.Model(inputs, keras.layers.Dense(output_shape[-1])(hidden))
 
+@keras.saving.register_keras_serializable("nets")
 def activation(values):
     return values * KERNEL
 """

@@ -110,8 +110,8 @@ def changing(path: Path) -> Iterator[list[Verdict]]:
     """
     if not path.parent.is_dir():  # a lock would make it
         raise CorpusError(
-            f"{path.parent}: the corpus is no longer there, so the verdict is not written. Give it its name again, or start the "
-            "review anew with --data-folder."
+            f"{path.parent}: the corpus is no longer there, so the verdict is not written. Give it its name again, or start "
+            "the review anew with --data-folder."
         )
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCKED_FOR_S):

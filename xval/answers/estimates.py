@@ -157,7 +157,9 @@ def _compute(instance: InstanceResults, further: Mapping[str, Metric] | None) ->
     tested = [record["metrics"].get("test", {}) for record in instance.done.values()]
     if further is not None:
         with looking_in(instance.written.own_folders):
-            own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), faults)
+            class_names = next(iter(instance.done.values()), {}).get("class_names", [])
+            positive = instance.settings.positive_number(class_names)
+            own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), positive, faults)
         further = {name: metric for name, metric in {**own, **further}.items() if all(name in of_job for of_job in tested)}
     for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
         try:

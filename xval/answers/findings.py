@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from xval.answers.chance_findings import item_known, not_above_chance, too_sure
+from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding, capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
@@ -19,7 +20,7 @@ from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
 from xval.answers.summary import direction, side_name
-from xval.answers.training_findings import below_estimator, edge_of_search, last_epoch
+from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
 from xval.base.errors import first_of
 from xval.folds.random_split import count_lone_clips
 from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON
@@ -64,7 +65,9 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
         at_chance,
         item_known(done, at_chance),
         too_sure(done, at_chance),
+        diverged(done),
         last_epoch(done),
+        failed_parts(done),
         edge_of_search(done),
         below_estimator(done),
     )
@@ -269,6 +272,7 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     number, margin = next(iter(ties.items()))
     is_higher = bool(direction(done, ranking.metric))
     low, middle, high = sorted(end if is_higher else 0 - end for end in margin)
+    shown, from_, to = rounded(middle, low, high)
     figure = f"{side_name(ranking.side, done)} {ranking.metric}"
     best_of = f"{'highest' if is_higher else 'lowest'} {figure}"
     n_items = len({item for record in best.folds.values() for item in record["items"]["validation"]})
@@ -280,7 +284,7 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     return Finding(
         Code.TIE,
         f"{name_instances([best.number], done)} has the {best_of}, but not by a margin that these {items_word(done)} can "
-        f"prove: {middle:.3f} [{low:.3f}, {high:.3f}] to instance {number}.",
+        f"prove: {shown} [{from_}, {to}] to instance {number}.",
         describe_next_step(margins, [best, *(by_number[tie] for tie in ties)], simplest),
         (ranking.selected, *ties),
     )

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding
 from xval.answers.names import name_instances
 from xval.answers.summary import direction, has_windows, side_name
@@ -26,13 +27,14 @@ _NEAR_EDGE = 0.05  # of a range: what is drawn evenly lies there once in twenty 
 def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
     """Say of which networks the best epoch is the last one in at least half of the jobs.
 
-    Not known of those that keep the last epoch whatever it is (``restore_best_weights = false``).
+    Not known of those that keep the last epoch whatever it is (``restore_best_weights = false``), nor of those that diverged.
     """
     concerned: dict[int, str] = {}
     for instance in done:
         if not (_is_network(instance) and instance.parameters.get("restore_best_weights", True)):
             continue
-        ended = [(record.get("best_epoch"), record.get("epochs")) for record in instance.done.values()]
+        whole = [record for record in instance.done.values() if not record.get("diverged")]
+        ended = [(record.get("best_epoch"), record.get("epochs")) for record in whole]
         is_last = [best == epochs for best, epochs in ended if best and epochs]
         if is_last and 2 * sum(is_last) >= len(is_last):
             concerned[instance.number] = f"{instance.number} ({sum(is_last)}/{len(is_last)})"
@@ -44,6 +46,24 @@ def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
         "training ended while it was still improving.",
         "Raise num_epochs.",
         tuple(concerned),
+    )
+
+
+def diverged(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say which jobs ended because the loss or a weight was NaN or infinite; their models are those of an earlier epoch."""
+    concerned = {
+        instance.number: (sum(bool(record.get("diverged")) for record in instance.done.values()), len(instance.done))
+        for instance in done
+    }
+    listed = {number: f"{number} ({n_jobs}/{n_done})" for number, (n_jobs, n_done) in concerned.items() if n_jobs}
+    if not listed:
+        return None
+    return Finding(
+        Code.DIVERGED,
+        f"Training diverged in instance{'s' * (len(listed) > 1)} {first_of(listed.values(), _MOST_NAMED)}: the models are "
+        "those of an epoch before.",
+        "Lower learning_rate or set clip_norm: later epochs might have been better.",
+        tuple(listed),
     )
 
 
@@ -88,6 +108,25 @@ def _place(drawn: Interval, value: float) -> float:
     return (value - low) / (high - low)
 
 
+def failed_parts(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say what jobs could do without and has failed."""
+    concerned = {
+        instance.number: parts
+        for instance in done
+        if (parts := [part for record in instance.done.values() for part in (record.get("failed_parts") or {}).items()])
+    }
+    if not concerned:
+        return None
+    part, _ = next(iter(concerned.values()))[0]
+    more = f" and {n_more} more" if (n_more := sum(map(len, concerned.values())) - 1) else ""
+    return Finding(
+        Code.FAILED_PARTS,
+        f"A part that no score needs has failed in {name_instances(concerned, done)}: {part}{more}.",
+        "The scores hold; see the error in record.json of the fold.",
+        tuple(concerned),
+    )
+
+
 def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
     """Say which networks have a worse main validation figure than the best estimator on the same folds.
 
@@ -115,7 +154,8 @@ def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
         if len(worse) == 1
         else f"The networks of {name_instances(worse, done)} are"
     )
-    values = f"{reached:.3f}{' at best' if len(worse) > 1 else ''} against {sign * means[best.number]:.3f}"
+    value, of_best = rounded(reached, sign * means[best.number])
+    values = f"{value}{' at best' if len(worse) > 1 else ''} against {of_best}"
     return Finding(
         Code.BELOW_ESTIMATOR,
         f"{whose} worse than the estimator {name_instances([best.number], done)}: {side_name(side, done)} {metric} {values}.",

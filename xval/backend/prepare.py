@@ -5,12 +5,13 @@ from functools import cache
 
 import keras
 
+from xval.backend.keras_config import restore_config
 from xval.backend.keras_internals import forget_traced_gradients, kernels_kept, leave_tensorflow_alone
 from xval.backend.limits import limit_gpu_memory, limit_threads
 
 
 def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: int, keep_kernels: bool = False) -> None:
-    """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend.
+    """Set seeds, precision, determinism and threads for one job, and drop what the last job left in the backend and in Keras.
 
     Args:
         seed: Of Python, NumPy and the backend.
@@ -25,6 +26,7 @@ def prepare_backend(*, seed: int, precision: str, deterministic: bool, threads: 
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
     forget_traced_gradients()
+    restore_config()
     keras.config.set_dtype_policy("float32" if precision == "tensorfloat32" else precision)
     backend = keras.backend.backend()
     _choose_products(backend, tensorfloat32=precision == "tensorfloat32")

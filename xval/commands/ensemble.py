@@ -43,8 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """Make the ensemble, and print its figures beside those of its members."""
     from rich.text import Text
 
-    from xval.experiment.derived_files import print_damaged, renew_page
-    from xval.report import rebuild
+    from xval.experiment.derived_files import renew, renew_page
     from xval.report.terminal import print_figures
     from xval.results.folder import find_experiment
 
@@ -65,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         data_folder=options.data_folder,
     )
     console = make_console(least_width=_WIDTH_OF_FILES)
-    damaged = rebuild.rebuild(folder)
+    renew(folder, console)
     print_figures(folder, [*numbers, ensemble.number], console, details=True)
     if options.choose:
         for fold, weights in ensemble.weights.items():
@@ -75,7 +74,6 @@ def run(options: argparse.Namespace) -> int:
                 if weight
             )
             console.print(f"fold {fold}: {listed}", soft_wrap=True)
-    print_damaged(damaged, console)
     if folder.page.exists():
         renew_page(folder, console, data_folder=options.data_folder)
     console.print(

@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/<dataset>/experiment_<n>")
     parser.add_argument(
+        "--positive-class", metavar="CLASS", help="the class that is to be found, for sensitivity, specificity, f1, ppv and npv"
+    )
+    parser.add_argument(
         "--metrics", nargs="+", metavar="NAME", default=[], help="metrics to add, such as uar or my_module.my_metric"
     )
     add_import(parser)
@@ -49,12 +52,12 @@ def run(options: argparse.Namespace) -> int:
     names = [name for text in options.metrics for name in split_names(text)]
     asked_for = [name.rpartition(".")[0] for name in names if is_dotted(name)]
     with own_imports.importing_only([*options.modules, *asked_for]):
-        codes = [_rebuild(find_experiment(folder), names) for folder in options.folders]
+        codes = [_rebuild(find_experiment(folder), names, options.positive_class) for folder in options.folders]
     return max(codes)
 
 
-def _rebuild(folder: ExperimentFolder, names: list[str]) -> int:
-    figures = request_metrics(folder, names) if names else {}
+def _rebuild(folder: ExperimentFolder, names: list[str], positive_class: str | None) -> int:
+    figures = request_metrics(folder, names, positive_class) if names else {}
     damaged = rebuild(folder)
     update_index(folder)
     for line in damaged:

@@ -14,7 +14,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from xval.base.code_hash import hash_code
-from xval.base.config_file import CONFIG_PATH, ROOT, find_study
+from xval.base.config_file import CONFIG_PATH, ROOT, find_study, own_config
 from xval.base.json_files import naming, part_path, remove_stale_parts
 from xval.base.module_places import PACKAGES
 from xval.base.own_files import data_files, imported_modules, own_files
@@ -44,11 +44,10 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
     code = own_files([*own_modules, *imported], known=_PACKAGES)
     code |= {f"architectures/{path.name}": path for path in own}  # where a job finds them as those of the project
     files = data_files(code) | files | code
-    study = find_study()
+    study, config = find_study(), own_config()
+    files |= {"study/config.ini": config} if config else {}
     if study is not None:
-        files |= {
-            f"study/{path.relative_to(study).as_posix()}": path for path in [study / "config.ini", *study.glob("corpora/*.py")]
-        }
+        files |= {f"study/{path.relative_to(study).as_posix()}": path for path in study.glob("corpora/*.py")}
     return {name: files[name] for name in sorted(files) if files[name].is_file()}
 
 

@@ -4,10 +4,12 @@ Comes in: what becomes of a job. Goes out: calls of its observers; xval/engine/o
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from xval.base.errors import one_line
+from xval.base.errors import JobError, one_line
 from xval.results.job_key import JobKey
+
+Made = TypeVar("Made")
 
 if TYPE_CHECKING:
     from xval.jobs.job import Job
@@ -40,23 +42,25 @@ class Observer:
 
 
 class Observers:
-    """All that watch one job. One of xval that raises an error is left out from then on, and the job goes on.
+    """All that watch one job. One that raises an error is left out from then on, and the job goes on.
 
     Args:
         of_xval: Those of xval. They may have ``complete(record)``, which adds to the record of a job that is done, and
             ``batches(first, losses)``, which takes the losses of the batches of an epoch with the number of the first one,
             counted from 1 over all epochs; and ``printed(line)``, which takes what the user's own code prints.
-        own: Those of the user's own, whose errors end the job; they come first.
+        own: Those of the user's own; they come first.
         callbacks: Keras callbacks of the user's own, for the training.
 
     Attributes:
         epochs: A dict per finished epoch: epoch, from 1, and the values that training followed, to six digits.
         has_ended_training: One of them wants no further epoch.
+        failed_parts: What the job could do without and has failed, with the error; for the record.
     """
 
     def __init__(self, of_xval: Iterable[Any] = (), own: Iterable[Any] = (), callbacks: Sequence[Any] = ()) -> None:
-        self._of_xval, self._own = list(of_xval), list(own)
+        self._of_xval, self._own, self._needed = list(of_xval), list(own), list[Any]()
         self.callbacks = callbacks
+        self.failed_parts: dict[str, str] = {}
         self.epochs: list[dict[str, float]] = []
         self.has_ended_training = False
 
@@ -67,7 +71,12 @@ class Observers:
 
     def add(self, observer: Observer, *, is_needed: bool = False) -> None:
         """Take one more of xval, which comes last; errors of one that is needed end the job."""
-        (self._own if is_needed else self._of_xval).append(observer)
+        (self._needed if is_needed else self._of_xval).append(observer)
+
+    def add_own(self, own: Iterable[Any], callbacks: Sequence[Any]) -> None:
+        """Take those of the user's own, and the user's Keras callbacks."""
+        self._own += own
+        self.callbacks = callbacks
 
     def begin(self, job: "Job") -> None:
         """Tell all of them that a job begins, before anything is loaded for it."""
@@ -92,33 +101,37 @@ class Observers:
         """Pass a line that the user's own code has printed on to those that show such."""
         self._tell("printed", line, among=lambda observer: hasattr(observer, "printed"))
 
+    def by_product(self, part: str, make: Callable[[], Made]) -> Made | None:
+        """Return what is made that no score of a job needs; None where that fails, which is noted and recorded."""
+        try:
+            return make()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the fold counts
+            self.failed_parts[part] = one_line(error)
+            self.note(f"{part} failed: {one_line(error)}. The fold counts without it.")
+            return None
+
     def complete(self, record: dict[str, Any]) -> None:
         """Have them add to the record of a job that is done."""
         self._tell("complete", record, among=lambda observer: hasattr(observer, "complete"))
+        if self.failed_parts:
+            record["failed_parts"] = dict(self.failed_parts)
 
     def end(self, outcome: "JobOutcome") -> None:
-        """Tell of the end; an error of the user's own is the end of a job that was done till then, and others hear of that."""
-        faults = []
-        while self._own:
-            try:
-                self._own.pop(0).end(outcome)
-            except Exception as error:
-                if outcome.status == "done":
-                    raise
-                faults.append(one_line(error))
-        for fault in faults:
-            self.note(fault)
+        """Tell of the end."""
         self._tell("end", outcome)
 
     def _tell(self, method: str, *content: Any, among: Callable[[Any], bool] = lambda _: True) -> None:
-        for observer in [*filter(among, self._own if method in METHODS else ())]:
+        for observer in [*filter(among, self._needed)]:
             self.has_ended_training |= getattr(observer, method)(*content) is True
-        for observer in [*filter(among, self._of_xval)]:
-            try:
-                self.has_ended_training |= getattr(observer, method)(*content) is True
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the job is not to blame
-                self._of_xval.remove(observer)
-                self.note(f"{type(observer).__name__} has stopped: {one_line(error)}. The job continues.")
+        for kind in (self._own if method in METHODS else [], self._of_xval):
+            for observer in [*filter(among, kind)]:
+                try:
+                    self.has_ended_training |= getattr(observer, method)(*content) is True
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the job is not to blame
+                    kind.remove(observer)
+                    text = error.args[0] if isinstance(error, JobError) else f"{type(observer).__name__}: {one_line(error)}"
+                    self.failed_parts[type(observer).__name__] = text
+                    self.note(f"{text}. It has stopped; the job continues.")
 
 
 class WatchedJobs:

@@ -17,6 +17,7 @@ from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import example_lengths, example_shape, waveform_moments
+from xval.backend.keras_config import changes, read_config, set_config
 from xval.backend.keras_internals import last_call
 from xval.backend.torch_module import check_torch_modules
 from xval.base import user_code
@@ -25,6 +26,7 @@ from xval.data.frames import frame_class_names
 from xval.data.target_scaling import TargetScaling, target_scaling
 from xval.models.frontend import build_frontend
 from xval.models.network_end import linear_end
+from xval.models.network_form import check_answers, check_form, describe_unused
 from xval.settings.architectures import find_architecture, input_form
 from xval.settings.options import Architecture
 from xval.settings.schema import Settings
@@ -75,7 +77,15 @@ def build_model(
         hidden = keras.layers.Reshape(tuple(-1 if size is None else size for size in form), name="reshaping")(hidden)
     architecture = find_architecture(settings.architecture)
     features = {name: getattr(settings, name) for name in architecture.feature_keys}
+    before = read_config()
     build = user_code.load(architecture.build_path)
+    if changed := changes(before):
+        set_config(before)
+        listed = ", ".join(f"keras.config.set_{name}({value!r})" for name, value in changed.items())
+        raise SettingsError(
+            f"its module calls {listed} when it is imported, which would hold for other instances too. Move it into build(), "
+            "where it holds for this instance"
+        )
     wanted = _output_shape(store, settings, form)
     try:
         network = build(form, wanted, **options, **features)
@@ -86,21 +96,17 @@ def build_model(
     if not isinstance(network, keras.Model):
         raise SettingsError(f"its build() gave {type(network).__name__}; expected a keras.Model")
     check_torch_modules(network)
+    check_form(network)
+    for line in describe_unused(network):
+        note(line)
     network, lines = linear_end(network, settings)
     for line in lines:
         note(line)
+    answers = network(hidden)  # which makes the weights of a network that has no Input
+    check_answers(answers, wanted)
     for variable in network.trainable_variables:
         if penalty and variable.name in KERNELS:
             variable.regularizer = keras.regularizers.L2(penalty)
-    answers = network(hidden)
-    received = tuple(getattr(answers, "shape", ()))[1:]  # a list of outputs has none
-    if len(received) != len(wanted) or any(
-        None not in sizes and sizes[0] != sizes[1] for sizes in zip(received, wanted, strict=True)
-    ):
-        raise SettingsError(
-            f"its model answers with shape {received} for an example; output_shape is {wanted}. Pool or flatten ahead of the "
-            "last layer, and give that output_shape[-1] units"
-        )
     outputs = keras.layers.Activation(settings.task.activation, dtype="float32", name=PREDICTION)(answers)
     if settings.scales_targets:
         outputs = _scale_back(outputs, target_scaling(store, training_items, clips))

@@ -24,14 +24,16 @@ from preprocessing.features.settings import (
 )
 from xval.base import keras_objects, user_code
 from xval.base.module_places import SHARED_PACKAGE
+from xval.data.class_weights import read_class_weights
 from xval.data.clip_average import Averaging
 from xval.folds.condition import Condition
 from xval.folds.plan import FoldSettings, Strategy
+from xval.measures import binary
 from xval.measures.forms import FigureOptions
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
 from xval.settings.finding_codes import join_codes
-from xval.settings.optimizer_arguments import join_arguments
+from xval.settings.part_arguments import join_arguments
 from xval.settings.recipes import RecipeName
 from xval.settings.scope import Scope
 from xval.settings.space import Choice, SearchPlan
@@ -165,14 +167,17 @@ class Settings(FeatureSettings):
     learning_rate: Annotated[PositiveFloat, _PACE | Scope.NETWORK]
     momentum: Annotated[OptionalFactor, _NETWORK]
     weight_decay: Annotated[OptionalFactor, _NETWORK]
-    optimizer_arguments: Annotated[OptionalText, reading(lambda text: join_arguments(text, {})), _NETWORK] = None
+    optimizer_arguments: Annotated[OptionalText, reading(lambda text: join_arguments("optimizer", text, {})), _NETWORK] = None
     schedule: Annotated[str, _PACE | _NETWORK]
+    schedule_arguments: Annotated[
+        OptionalText, reading(lambda text: join_arguments("schedule", text, {})), _PACE | _NETWORK
+    ] = None
     schedule_unit: Annotated[Literal["epoch", "batch"], _PACE | Scope.NETWORK] = "epoch"
     schedule_decay: Annotated[Share, _PACE | Scope.NETWORK]
     schedule_patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
     final_learning_rate: Annotated[OptionalPositiveFloat, _PACE | Scope.NETWORK]
     loss: Annotated[str, Scope.MODEL | Scope.LOSS]
-    class_weights: Annotated[Literal["none", "balanced"], _PACE]
+    class_weights: Annotated[str, BeforeValidator(read_class_weights), _PACE]
     weight_column: Annotated[OptionalText, _NETWORK] = None
     sampling: Annotated[Literal["none", "balanced"], _PACE | Scope.NETWORK] = "none"
     clip_norm: Annotated[OptionalPositiveFloat, _NETWORK]
@@ -183,6 +188,8 @@ class Settings(FeatureSettings):
     early_stopping: Annotated[bool, _PACE | Scope.NETWORK]
     restore_best_weights: Annotated[bool, _PACE | Scope.NETWORK] = True
     patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
+    min_delta: Annotated[NonNegativeFloat, _PACE | Scope.NETWORK] = 0.0  # as train_fraction
+    start_from_epoch: Annotated[NonNegativeInt, _PACE | Scope.NETWORK] = 0
     precision: Annotated[Literal["float32", "tensorfloat32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]
@@ -194,6 +201,7 @@ class Settings(FeatureSettings):
     )
     evaluate_training: Annotated[bool, _PACE]
     metrics: Annotated[str, BeforeValidator(join_names), _PACE | Scope.MODEL]
+    positive_class: Annotated[OptionalText, Scope.EXPERIMENT | _PACE | Scope.MODEL] = None  # as train_fraction
     clip_average: Annotated[Literal["probabilities", "logits", "votes"], _PACE]
     item_decision: Annotated[Literal["none", "mean", "vote"], Scope.EXPERIMENT | _PACE] = "none"
     calibration: Annotated[Literal["temperature", "none"], _PACE | Scope.NETWORK] = "none"  # as train_fraction
@@ -223,6 +231,10 @@ class Settings(FeatureSettings):
         """What the engine knows of the task."""
         return find_task(self.task_type, self.label_form)
 
+    def positive_number(self, class_names: Sequence[str]) -> int | None:
+        """Return the number of the class that is to be found; None: the settings name none."""
+        return binary.number_of(self.positive_class, class_names)
+
     @property
     def scales_targets(self) -> bool:
         """Whether the model scales its answers by the statistics of the training items' targets."""
@@ -247,7 +259,8 @@ class Settings(FeatureSettings):
     def uses_keras(self) -> bool:
         """Whether a network is trained or read, or a part is of Keras; an estimator of scikit-learn needs no backend."""
         metrics = [] if self.metrics == "auto" else further_metrics.split_names(self.metrics)
-        is_plain = self.loss == "auto" and self.callbacks is None and all(map(user_code.is_dotted, metrics))
+        without_keras = (user_code.is_dotted(name) or further_metrics.is_of_positive(self.task, name) for name in metrics)
+        is_plain = self.loss == "auto" and self.callbacks is None and all(without_keras)
         return architectures.trains_network(self.architecture) or self.architecture == architectures.COMBINATION or not is_plain
 
     def own_parts(self) -> set[str]:

@@ -12,7 +12,7 @@ folds.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -30,11 +30,15 @@ from xval.settings.parameters import to_parameters
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
 from xval.training import optimizer
+from xval.training.added_losses import adds_losses
 from xval.training.augmentation import augmented
 from xval.training.layer_rates import prepare_layer_rates, set_layer_rates
 
 DATA_LOSS = "data_loss"
-"""The name under which training follows the loss without penalties, where there are some."""
+"""The name under which training follows the loss without penalties and what layers add to it, where there are some."""
+
+OwnCode: TypeAlias = Mapping[str, str] | None
+"""What the user's own parts are made of, as of `Job.own_code`."""
 
 _STEPS_PER_EXECUTION = 16
 # Layers of these packages have no state outside their variables; layers of other packages may have some.
@@ -91,7 +95,7 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
     if settings.task.target == "input":
         fitted = with_residual(model, fitted)
     followed = [metric]
-    if penalised(fitted):
+    if penalised(fitted) or adds_losses(fitted):
         followed.append(keras.metrics.MeanMetricWrapper(loss, name=DATA_LOSS))
     made = optimizer.make_optimizer(settings)
     prepare_layer_rates(made, settings)
@@ -119,11 +123,13 @@ class WarmModel:
         self._key: str | None = None
         self._kept: CompiledModel | None = None
 
-    def is_likely_to_fit(self, settings: Settings, options: Mapping[str, object]) -> bool:
-        """Return whether the kept model was built by the same settings as the one that is to be built."""
-        return self._kept is not None and self._chosen == _describe_settings(settings, options)
+    def is_likely_to_fit(self, settings: Settings, options: Mapping[str, object], own_code: OwnCode = None) -> bool:
+        """Return whether the kept model was built by the same settings and code as the one that is to be built."""
+        return self._kept is not None and self._chosen == _describe_settings(settings, options, own_code)
 
-    def take(self, new: CompiledModel, settings: Settings, options: Mapping[str, object], seed: int) -> CompiledModel:
+    def take(
+        self, new: CompiledModel, settings: Settings, options: Mapping[str, object], seed: int, own_code: OwnCode = None
+    ) -> CompiledModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
         With a loss, an optimizer, callbacks or layers of the user's own it is compiled anew for each fold, since they may hold
@@ -134,12 +140,14 @@ class WarmModel:
             settings: The parameters of its instance.
             options: Of its architecture.
             seed: That was set before it was built.
+            own_code: Of the job: a function of the user's own, such as an activation, is a part of what was compiled.
         """
-        key = None if has_drawn_seeds(seed) else _describe(new, settings, options)
+        described = _describe_settings(settings, options, own_code)
+        key = None if has_drawn_seeds(seed) else _describe(new, settings, described)
         if key is None or key != self._key or self._kept is None:
             self.forget()
             if key is not None:
-                self._chosen, self._key, self._kept = _describe_settings(settings, options), key, new
+                self._chosen, self._key, self._kept = described, key, new
             return new
         for kept_variable, variable in zip(self._kept.variables, new.variables, strict=True):
             kept_variable.assign(variable)
@@ -190,7 +198,7 @@ def penalty(model: keras.Model) -> float:
     return float(sum(keras.ops.convert_to_numpy(variable.regularizer(variable)) for variable in penalised(model)))
 
 
-def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, object]) -> str | None:
+def _describe(new: CompiledModel, settings: Settings, described: str) -> str | None:
     """Return all that went into the compiled functions as a text; None: it cannot be told."""
     has_own_loss = user_code.is_dotted(settings.loss) or keras_objects.is_object(settings.loss)
     is_own = has_own_loss or user_code.is_dotted(settings.optimizer) or settings.callbacks is not None
@@ -200,13 +208,13 @@ def _describe(new: CompiledModel, settings: Settings, options: Mapping[str, obje
     variables = [(variable.path, variable.shape, variable.dtype, variable.trainable) for variable in new.variables]
     try:
         # What JSON cannot hold is described with its address, so that two different things never look alike.
-        return json.dumps([_describe_settings(settings, options), variables, new.whole.get_config()], default=repr)
+        return json.dumps([described, variables, new.whole.get_config()], default=repr)
     except (NotImplementedError, TypeError, ValueError):
         return None
 
 
-def _describe_settings(settings: Settings, options: Mapping[str, object]) -> str:
-    """Return the backend and what is chosen of the settings, without what may alter between steps, as a text."""
+def _describe_settings(settings: Settings, options: Mapping[str, object], own_code: OwnCode) -> str:
+    """Return the backend, what is chosen of the settings, without what may alter between steps, and own code, as a text."""
     between_steps = names_of(Scope.BETWEEN_STEPS)
     chosen = {name: value for name, value in to_parameters(settings, options).items() if name not in between_steps}
-    return json.dumps([keras.backend.backend(), chosen], default=repr)
+    return json.dumps([keras.backend.backend(), chosen, own_code], default=repr)

@@ -5,7 +5,7 @@ start, and its checkpoints.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 
 from preprocessing.embeddings.embedder import identify
 from preprocessing.store import FeatureStore, open_store
+from xval.backend.keras_config import changes, read_config, set_config
+from xval.data.few_clips import few_clips
 from xval.data.fold import FoldData, load_fold
 from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.fold_part import read_clips_of, read_enrolment_of
@@ -35,6 +37,7 @@ class FoldSetup:
         compiled: Its model, with the values that the seed of the job gives.
         initial: The saved model that it starts from, if any.
         facts: What the record says of that, and of weights that its build() has from elsewhere.
+        checkpoints: None where it is tried on a few clips.
     """
 
     store: FeatureStore
@@ -42,26 +45,27 @@ class FoldSetup:
     compiled: CompiledModel
     initial: InitialModel | None
     facts: Mapping[str, Any]
-    checkpoints: FoldCheckpoints
+    checkpoints: FoldCheckpoints | None
 
 
 @contextmanager
-def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[FoldSetup]:
+def set_up_fold(job: Job, temporary: Path, observers: Observers, *, few: bool = False) -> Iterator[FoldSetup]:
     """Set the seeds of a job, read its examples and build its model, to be trained and tested within this block.
 
     The job writes into the folder ``temporary``. Its checkpoints join the observers, so that a signal has them written within
-    the block.
+    the block. With ``few`` it is tried on a few clips, read from the files of the store, and has no checkpoints.
     """
     settings = job.settings
-    keep_kernels = WARM_MODEL.is_likely_to_fit(settings, job.options)
+    keep_kernels = WARM_MODEL.is_likely_to_fit(settings, job.options, job.own_code)
     prepare_for(job, keep_kernels=keep_kernels)
     store = open_store(Path(job.store_folder))
-    clips = read_clips_of(settings, store.folder.parents[1])
+    counted = read_clips_of(settings, store.folder.parents[1])
+    clips = few_clips(store, job.fold, counted or {}, batch_size=settings.batch_size) if few else counted
     data = load_fold(
         store,
         job.fold,
         settings.feature_settings(),
-        in_memory=not settings.generator,
+        in_memory=not settings.generator and not few,
         in_memory_mb=settings.in_memory_mb,
         frames=settings.frames,
         random_excerpts=settings.random_excerpts,
@@ -73,17 +77,29 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers) -> Iterator[Fol
     outside_weights = weights_from_elsewhere(job, build)
     if outside_weights:
         prepare_for(job, keep_kernels=keep_kernels)
+    before = read_config()
     model = build(note=observers.note)
-    initial = find_initial_model(settings, job.fold, store.folder.parents[1], clips)
+    changed = {f"keras.config.{name}": value for name, value in changes(before).items()}
+    initial = find_initial_model(settings, job.fold, store.folder.parents[1], counted)
     facts = initial.facts | start_from(model, initial, settings, store) if initial else freeze_blocks(model, settings)
+    if changed:
+        facts["keras_config"] = changed
+        listed = ", ".join(f"{name} = {value}" for name, value in changed.items())
+        observers.note(f"build() has set {listed}, which holds for this instance")
+    if outside_weights.get("seed_of_build"):
+        observers.note("build() sets the seed of random numbers, so that all folds and seeds begin with the same weights")
     if settings.encoder is not None:
         facts["embedder_hash"] = identify(settings).hash
-    compiled = WARM_MODEL.take(compile_model(model, settings, seed=job.seed), settings, job.options, job.seed)
-    checkpoints = FoldCheckpoints(job, temporary, observers, belongings(facts))
-    observers.add(checkpoints)
+    new = compile_model(model, settings, seed=job.seed)
+    compiled = WARM_MODEL.take(new, settings, job.options, job.seed, job.own_code)
+    checkpoints = None if few else FoldCheckpoints(job, temporary, observers, belongings(facts))
+    if checkpoints:
+        observers.add(checkpoints)
     try:
-        with checkpoints.written_at_signals():
+        with checkpoints.written_at_signals() if checkpoints else nullcontext():
             yield FoldSetup(store, data, compiled, initial, {**facts, **outside_weights}, checkpoints)
     except BaseException:
         WARM_MODEL.forget()  # its state is unknown
         raise
+    finally:
+        set_config(before)

@@ -70,7 +70,8 @@ WORDS = [
     ({"architecture": ["mlp", "crnn"]}, "write experiment.grid(architecture=['mlp', 'crnn'])."),
     ({"dropout": [0.1, 0.5]}, "dropout: received [0.1, 0.5]; expected one value. For an instance with each of them"),
     ({"seed": "1, 2"}, "To train each fold with 2 seeds and average the values, set repeats=2."),
-    ({"n_filters": 8}, "n_filters: received 8; allowed: several values, such as (8,)."),
+    ({"n_filters": 8}, {"n_filters": [8]}),
+    ({"n_filters": None}, "n_filters: received None; allowed: one value (int) or several, such as (16, 32, 64, 128)."),
 ]
 
 
@@ -175,7 +176,11 @@ OBJECTS = [
         {"callbacks": keras.callbacks.EarlyStopping("val_acc", patience=0, restore_best_weights=True)},
         {"patience": 1, "monitor": "val_accuracy", "restore_best_weights": True},
     ),
-    ({"callbacks": [keras.callbacks.EarlyStopping(min_delta=0.1)]}, "EarlyStopping with min_delta=0.1: there is no setting of"),
+    (
+        {"callbacks": [keras.callbacks.EarlyStopping(min_delta=0.1, start_from_epoch=3)]},
+        {"min_delta": 0.1, "start_from_epoch": 3},
+    ),
+    ({"callbacks": [keras.callbacks.EarlyStopping(baseline=0.1)]}, "EarlyStopping with baseline=0.1: there is no setting of"),
     (
         {"callbacks": [keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=4)]},
         "ReduceLROnPlateau: write schedule='plateau', schedule_decay=0.2, schedule_patience=4.",

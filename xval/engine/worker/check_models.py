@@ -4,10 +4,11 @@ Comes in: the jobs of an experiment. Goes out: a line for each instance whose mo
 be used. It runs in the process that will train, or in one like it.
 """
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from preprocessing.store import open_store
 from xval.backend.devices import load_keras
@@ -18,12 +19,13 @@ from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job, model_identity
 from xval.models.saved.initial import find_initial_model
 from xval.settings.architectures import COMBINATION, trains_network
-from xval.settings.schema import Settings
+from xval.settings.schema import UNHASHED_KEYS, Settings
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
     """Build each different model of some jobs once, and use its loss and such; return a line per instance where that fails."""
     faults: dict[str, str] = {}
+    tried = set[str]()
     for job in jobs:
         settings = job.settings
         if not settings.uses_keras and settings.metrics == "auto":
@@ -44,12 +46,31 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
                     from xval.engine.worker.check_parts import check_parts
 
                     check_parts(settings, n_outputs)
+                if trains_network(settings.architecture) and (path := _path_of(job)) not in tried:
+                    from xval.engine.worker.sanity_check import sanity_check
+
+                    checked = f"architecture '{settings.architecture}'"
+                    tried.add(path)
+                    sanity_check(job)
                 faults[described] = ""
             except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
                 text = f"{describe_place(error)}{one_line(error)}"
                 text = text if text.startswith(checked) else f"{checked}: {text}"
                 faults[described] = f"instance {job.instance}: {text}"
     return [fault for fault in faults.values() if fault]
+
+
+def _path_of(job: Job) -> str:
+    """Return all of a job that decides which code its training goes through: each setting that is no number, as a text.
+
+    Numbers decide sizes. So instances that differ in them alone are tried once, but for what 0 switches off.
+    """
+    counted = {name: value for name, value in job.parameters.items() if name not in UNHASHED_KEYS}
+    return json.dumps({name: value > 0 if _is_number(value) else value for name, value in counted.items()}, default=repr)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_model(job: Job) -> int:

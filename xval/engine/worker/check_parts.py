@@ -4,12 +4,17 @@ Comes in: the settings of an instance and the number of outputs of its model. Go
 optimizer, schedule or callback that cannot be used.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from xval.base import keras_objects, user_code
 from xval.base.errors import SettingsError
 from xval.engine.worker.check_metrics import made_up_answers
+from xval.measures.task import Task
 from xval.models.losses import loss_function
 from xval.settings.schema import Settings
 from xval.training import optimizer
@@ -28,13 +33,66 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     """
     prepare_layer_rates(optimizer.make_optimizer(settings), settings)
     own_parts(settings)
-    optimizer.learning_rate(settings, 0, settings.learning_rate)
-    targets, predictions = made_up_answers(settings.task, n_outputs)
+    optimizer.check_schedule(settings)
     loss = settings.task.loss_name(settings.loss)
     if user_code.is_dotted(loss) or keras_objects.is_object(loss):
-        wanted = np.eye(n_outputs, dtype=np.float32)[targets] if settings.task.target_form(loss) == "one_hot" else targets
-        shape = np.shape(keras.ops.convert_to_numpy(loss_function(loss)(wanted, predictions)))
-        if shape != (len(targets),):
-            raise SettingsError(
-                f"loss '{loss}' gave shape {shape} for {len(targets)} examples; expected one value per example."
-            )
+        _check_loss(loss, settings.task, n_outputs)
+
+
+def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
+    """Refuse a loss that is not one value per example, that is lower for wrong answers, or that takes logits.
+
+    It is tried on answers: a loss of logits is known by what adding 1 to all of them, or changing their sign with the target,
+    leaves as it was, and what would be another answer if they were probabilities.
+    """
+    targets, predictions = made_up_answers(task, n_outputs)
+    one_hot = np.eye(n_outputs, dtype=np.float32)[targets] if task.has_classes and targets.ndim == 1 else targets
+    wanted = one_hot if task.target_form(loss) == "one_hot" else targets
+
+    def values(answers: NDArray[Any], of: NDArray[Any] = wanted) -> NDArray[np.float64]:
+        given = (keras.ops.convert_to_tensor(array) for array in (of, answers.astype(np.float32)))
+        return np.asarray(keras.ops.convert_to_numpy(loss_function(loss)(*given)), np.float64)
+
+    shape = values(predictions).shape
+    if shape != (len(targets),):
+        raise SettingsError(f"loss '{loss}' gave shape {shape} for {len(targets)} examples; expected one value per example.")
+    if task.has_classes:
+        even = 1 / one_hot.shape[-1] if targets.ndim == 1 else 0.5
+        right = 0.8 * one_hot + 0.2 * even
+        wrong = 0.8 * np.roll(one_hot, 1, axis=-1) + 0.2 * even if targets.ndim == 1 else 1 - right
+    elif task.target == "input":  # the answer is the residual
+        wanted = np.zeros_like(targets)
+        right, wrong = 0.1 * predictions, predictions + 1
+    else:
+        right, wrong = targets + 0.1 * predictions, targets + predictions + 1
+    of_right, of_wrong = (float(values(answers, wanted).mean()) for answers in (right, wrong))
+    if not of_right < of_wrong:
+        raise SettingsError(
+            f"loss '{loss}' gave {of_right:.4g} for right predictions and {of_wrong:.4g} for wrong ones; training minimises a "
+            "loss, so it has to be lower for right ones. Change its sign, or check how it uses y_true and y_pred."
+        )
+    if task.has_classes and _takes_logits(values, targets, one_hot, predictions):
+        raise SettingsError(
+            f"loss '{loss}' takes y_pred for logits (from_logits=True); xval gives it probabilities, so that {task.activation} "
+            "would be applied twice. Leave from_logits out."
+        )
+
+
+def _takes_logits(
+    values: Callable[..., NDArray[np.float64]],
+    targets: NDArray[Any],
+    one_hot: NDArray[np.float32],
+    predictions: NDArray[np.float32],
+) -> bool:
+    """Return whether a loss is one of logits.
+
+    A softmax ignores what is added to all logits, and sigmoid(-x) = 1 - sigmoid(x). No loss of probabilities of which that
+    holds, as a margin may be one, becomes smaller when answers go beyond 1.
+    """
+    if targets.ndim == 1:
+        pair = values(predictions), values(predictions + 1)
+    else:
+        pair = values(predictions, targets), values(-predictions, 1 - targets)
+    sides = one_hot if targets.ndim == 1 else 2 * one_hot - 1
+    certain, *beyond = (float(values(scale * sides).mean()) for scale in (1, 2, 4, 8))
+    return bool(np.allclose(*pair, rtol=1e-4, atol=1e-6)) and min(beyond) < certain - 1e-3

@@ -6,7 +6,7 @@ the device and the backend are bound before this is called.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xval.backend.devices import load_keras
 from xval.base.json_files import write_json
@@ -22,6 +22,8 @@ from xval.models.saved.novelty import describe_novelty
 from xval.settings.architectures import trains_network
 
 if TYPE_CHECKING:
+    import keras
+
     from xval.training.fit import History
     from xval.training.setup import FoldSetup
 
@@ -55,8 +57,8 @@ def train_and_test(job: Job, temporary: Path, observers: Observers) -> dict[str,
             refit=job.refit,
             checkpoints=setup.checkpoints,
         )
-        tested = _test(job, setup, history, temporary)
-    return tested | on_device.describe(setup.compiled.fitted)
+        tested = test_and_save(job, setup, history, temporary, observers)
+    return {**tested.record, **on_device.describe(setup.compiled.fitted)}
 
 
 def run_job(
@@ -106,26 +108,38 @@ def _describe(job: Job) -> dict[str, Any]:
     return describe_job(job) | {"items": {side: list(getattr(job.fold, side)) for side in SIDES}} | searched
 
 
-def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> dict[str, Any]:
-    """Test a fitted model, write the files of its fold, and return the record."""
+class Tested(NamedTuple):
+    """What a fold has left: its record, and the model as it is saved."""
+
+    record: dict[str, Any]
+    model: "keras.Model"
+
+
+def test_and_save(job: Job, setup: "FoldSetup", history: "History", temporary: Path, observers: Observers) -> Tested:
+    """Test a fitted model, and write the files of its fold."""
     from xval.models.build import class_names, count_parameters, with_temperature
     from xval.training.evaluation.fold import evaluate_model
     from xval.training.evaluation.novelty import novelty_of_network
 
     model = setup.compiled.whole
     limit_ratio = job.refit.facts.get("novelty_limit_ratio") if job.refit else None
-    novelty = novelty_of_network(model, setup.data, job.settings, limit_ratio=limit_ratio)
+    novelty = observers.by_product(
+        "novelty", lambda: novelty_of_network(model, setup.data, job.settings, limit_ratio=limit_ratio)
+    )
     if job.refit:
         tested = describe_untested(job, setup.data, class_names(setup.store, job.settings))
     else:
         settings = job.settings
         of_training = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
-        evaluation = evaluate_model(model, setup.data, settings, known=history.predictions, of_training=of_training)
+        evaluation = evaluate_model(
+            model, setup.data, settings, known=history.predictions, of_training=of_training, observers=observers
+        )
         evaluation.write(temporary)
         tested = {"status": "done", **evaluation.figures}
     temperature = tested.get("temperature")
+    saved = with_temperature(model, temperature) if temperature else model
     save_model(
-        with_temperature(model, temperature) if temperature else model,
+        saved,
         temporary,
         job,
         setup.store,
@@ -134,14 +148,17 @@ def _test(job: Job, setup: "FoldSetup", history: "History", temporary: Path) -> 
         tested.get("thresholds"),
         setup.facts.get("outside_weights", ()),
         novelty,
+        observers,
     )
     write_history(temporary / "history.csv", history.epochs)
-    return _describe(job) | {
+    record = _describe(job) | {
         **setup.facts,
         **tested,
         "best_epoch": history.best_epoch,
         "epochs": len(history.epochs),
+        **({"diverged": history.diverged} if history.diverged else {}),
         "n_parameters": count_parameters(model),
         **describe_novelty(novelty),
         "versions": versions(),
     }
+    return Tested(record, saved)

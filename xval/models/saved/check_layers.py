@@ -22,23 +22,37 @@ _LAYERS = frozenset(
     {
         "Activation", "ActivityRegularization", "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D",
         "AdaptiveAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D", "Add",
-        "AdditiveAttention", "AlphaDropout", "Attention", "Average", "AveragePooling1D", "AveragePooling2D",
-        "AveragePooling3D", "BatchNormalization", "Bidirectional", "CenterCrop", "Concatenate", "Conv1D",
-        "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "ConvLSTM1D", "ConvLSTM2D",
-        "ConvLSTM3D", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "Dot",
-        "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GRU", "GRUCell", "GaussianDropout", "GaussianNoise",
-        "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalMaxPooling1D",
-        "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GroupNormalization", "GroupQueryAttention", "Identity",
-        "InputLayer", "LSTM", "LSTMCell", "LayerNormalization", "LeakyReLU", "Masking", "MaxPooling1D", "MaxPooling2D",
-        "MaxPooling3D", "Maximum", "MelSpectrogram", "Minimum", "MultiHeadAttention", "Multiply", "Normalization",
-        "PReLU", "Permute", "RMSNormalization", "RNN", "RandomCrop", "RandomErasing", "RandomFlip", "RandomTranslation",
-        "RandomZoom", "ReLU", "RepeatVector", "Rescaling", "Reshape", "Resizing", "ReversibleEmbedding",
-        "STFTSpectrogram", "SeparableConv1D", "SeparableConv2D", "SimpleRNN", "SimpleRNNCell", "Softmax",
-        "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "SpectralNormalization", "StackedRNNCells",
-        "Subtract", "TimeDistributed", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D",
+        "AdditiveAttention", "AlphaDropout", "Attention", "AugMix", "AutoContrast", "Average", "AveragePooling1D",
+        "AveragePooling2D", "AveragePooling3D", "BatchNormalization", "Bidirectional", "CategoryEncoding", "CenterCrop",
+        "Concatenate", "ContrastLimitedAdaptiveHistogramEqualization", "Conv1D", "Conv1DTranspose", "Conv2D",
+        "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Cropping1D",
+        "Cropping2D", "Cropping3D", "CutMix", "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "Discretization", "Dot",
+        "Dropout", "ELU", "EinsumDense", "Embedding", "Equalization", "Flatten", "GRU", "GRUCell", "GaussianDropout",
+        "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
+        "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GroupNormalization", "GroupQueryAttention",
+        "HashedCrossing", "Hashing", "Identity", "InputLayer", "LSTM", "LSTMCell", "LayerNormalization", "LeakyReLU",
+        "Masking", "MaxNumBoundingBoxes", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "Maximum", "MelSpectrogram",
+        "Minimum", "MixUp", "MultiHeadAttention", "Multiply", "Normalization", "PReLU", "Permute", "Pipeline",
+        "RMSNormalization", "RNN", "RandAugment", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter",
+        "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur",
+        "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation",
+        "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom", "ReLU", "RepeatVector",
+        "Rescaling", "Reshape", "Resizing", "ReversibleEmbedding", "STFTSpectrogram", "SeparableConv1D",
+        "SeparableConv2D", "SimpleRNN", "SimpleRNNCell", "Softmax", "Solarization", "SpatialDropout1D",
+        "SpatialDropout2D", "SpatialDropout3D", "SpectralNormalization", "StackedRNNCells", "Subtract",
+        "TimeDistributed", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "Wrapper",
         "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
     }
 )  # fmt: skip
+"""Every layer of Keras that loads no code and no file: those that are left out stand in `HARMS`."""
+
+_OPERATIONS = frozenset(
+    {
+        "AssociativeScan", "Cast", "Cond", "ConvertToTensor", "ForiLoop", "Map", "SaturateCast", "Scan", "Scatter",
+        "ScatterUpdate", "Slice", "SliceUpdate", "StopGradient", "Switch", "Unstack", "VectorizedMap", "WhileLoop",
+    }
+)  # fmt: skip
+"""Those that call a function have that checked as any other: it has to be registered."""
 
 _ALLOWED = {
     "keras": frozenset({"DTypePolicy", "Model", "Sequential"}),
@@ -46,7 +60,7 @@ _ALLOWED = {
     "keras.layers": _LAYERS,
     "keras.random": frozenset({"SeedGenerator"}),
     "keras.src.models.functional": frozenset({"Functional"}),
-    "keras.src.ops.core": frozenset({"Cast", "SaturateCast", "Slice", "SliceUpdate", "StopGradient", "Unstack"}),
+    "keras.src.ops.core": _OPERATIONS,
 }
 """The classes of Keras that are allowed, by the module that config.json names."""
 
@@ -64,7 +78,7 @@ _VALUES = frozenset({"__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__
 _CLASS = re.compile(r"[A-Z]\w*")
 _NUMBERS = re.compile(r"(bool|bfloat16|(float|u?int|complex)\d{1,3})")
 
-_HARMS = {
+HARMS = {
     "Lambda": "a Lambda layer is code",
     "__lambda__": "a lambda is code",
     "TFSMLayer": "it runs a TensorFlow program from a path",
@@ -138,8 +152,8 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
     if not isinstance(class_name, str) or not isinstance(module, str | None) or not isinstance(own_name, str | None):
         raise _Refusal(f"names an object by something else than text at {where}")
     name = f"{module}.{class_name}" if module else class_name
-    if class_name in _HARMS:
-        raise _Refusal(f"names {name} at {where}: {_HARMS[class_name]}")
+    if class_name in HARMS:
+        raise _Refusal(f"names {name} at {where}: {HARMS[class_name]}")
     if class_name == "function":
         if inner not in (registered if isinstance(inner, str) else ()):
             raise _Refusal(

@@ -5,6 +5,7 @@ model. The export gets its name only if its outputs for random inputs of several
 its format, are those of the Keras model.
 """
 
+import json
 import re
 import warnings
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING
 from preprocessing.parallel import count_cores
 from xval.backend.devices import Slot, bind, load_keras
 from xval.base.errors import ExportError, ResultsError, SettingsError, first_of
-from xval.base.json_files import only_writer, refuse_appeared, write_atomically
+from xval.base.json_files import json_text, only_writer, refuse_appeared, write_atomically
 from xval.base.operating_system import read_regular, refusal
 from xval.models.saved.description import ModelDescription, check_description, read_description
 from xval.models.saved.load import read_keras_model
+from xval.models.saved.padding import padding_of, samples_padding
 from xval.results.beside import folder_beside
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME
 from xval.results.job_key import JobKey
@@ -72,7 +74,7 @@ def export_model(
         )
     target = output or folder_beside(path) / f"{name_of_export(described)}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
-    content = read_regular(path.with_suffix(".json"))
+    content = _describe(read_regular(path.with_suffix(".json")), described, from_samples=from_samples)
     _check_target(target, description, content, kind, overwrite=overwrite)
     kind.check_packages()
     if from_samples:
@@ -142,6 +144,13 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
             f"{description}: describes another model, and the description of this one would lie there. Name another --output, "
             "or replace it with --overwrite."
         )
+
+
+def _describe(content: bytes, described: ModelDescription, *, from_samples: bool) -> bytes:
+    """Return the model.json of an export, which also says how its clips come to one length."""
+    padding = samples_padding(described.feature_settings) if from_samples else padding_of(described)
+    about = json.loads(content)
+    return content if about.get("padding") == padding else json_text(about | {"padding": padding}).encode()
 
 
 def _bind_backend() -> None:

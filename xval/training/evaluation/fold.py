@@ -18,10 +18,12 @@ from preprocessing.clips.parquet_files import write_table
 from xval.base.csv_text import guarded
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
+from xval.jobs.observers import Observers
 from xval.measures.answered import Answered
 from xval.measures.calibration import at_temperature, temperature_of_clips
 from xval.measures.events.recordings import answer_recordings
 from xval.measures.forms import FigureOptions
+from xval.measures.metrics import Metric
 from xval.measures.side import Side
 from xval.measures.task import Task
 from xval.settings import further_metrics
@@ -70,6 +72,7 @@ def evaluate_model(
     *,
     known: NDArray[np.float32] | None = None,
     of_training: Mapping[str, float] | None = None,
+    observers: Observers | None = None,
 ) -> Evaluation:
     """Predict the sides that are wanted and not known yet, and compute all metrics, as `evaluate_predictions` does.
 
@@ -82,6 +85,7 @@ def evaluate_model(
         known: Its predictions of the validation examples, float32 (n_examples, *output_shape); None: they are computed.
         of_training: Figures of the training examples, as training followed them; None: they are predicted, too. A model that
             rebuilds its input is tested on them in any case, and keeps no such predictions.
+        observers: Hear where a model cannot be calibrated, whose predictions stay as they are then.
 
     Returns:
         The figures and the predictions; embeddings, where a model that rebuilds its input has a layer of this name.
@@ -105,7 +109,12 @@ def evaluate_model(
         return evaluate_predictions(by_side, data, settings, of_training)
     validation = data.sides["validation"]
     clips, items = (validation.table[name].to_numpy(dtype=str) for name in ("clip", "item"))
-    temperature = temperature_of_clips(by_side["validation"], validation.targets, clips, items, settings.clip_average)
+    temperature = (observers or Observers()).by_product(
+        "calibration",
+        lambda: temperature_of_clips(by_side["validation"], validation.targets, clips, items, settings.clip_average),
+    )
+    if temperature is None:
+        return evaluate_predictions(by_side, data, settings, of_training)
     by_side = {side: at_temperature(predictions, temperature) for side, predictions in by_side.items()}
     evaluation = evaluate_predictions(by_side, data, settings, of_training)
     return replace(evaluation, figures=evaluation.figures | {"temperature": temperature})
@@ -158,7 +167,7 @@ def _evaluate(
 
     ``tables`` are further ones of each side, by the name of their file.
     """
-    task, further = settings.task, further_metrics.load(settings.task_type, settings.metrics)
+    task, further = settings.task, _further(settings, data)
     class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt
     options = replace(settings.figure_options(class_names), further=further, known={})
     clips = {side: sides[side].by_clip(settings.averaging) for side in KEPT_SIDES}
@@ -209,6 +218,11 @@ def _evaluate(
     by_side = {side: answered.tables() for side, answered in kept.items()}
     beside = {name: {side: by_side[side][name] for side in by_side} for name in by_side["test"]} | dict(tables)
     return Evaluation(figures, _joined(predictions), {name: _joined(side_tables) for name, side_tables in beside.items()})
+
+
+def _further(settings: Settings, data: FoldData) -> dict[str, Metric]:
+    """Return the further metrics that the settings ask for."""
+    return further_metrics.load(settings.task_type, settings.metrics, settings.positive_number(data.class_names))
 
 
 def _trained_targets(data: FoldData) -> NDArray[Any]:

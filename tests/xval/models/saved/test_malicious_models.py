@@ -19,7 +19,7 @@ from preprocessing.features.settings import FeatureSettings
 from xval.base.config_file import read_section
 from xval.base.errors import UnsafeModelError
 from xval.models.frontend import build_frontend
-from xval.models.saved.check_layers import _ALLOWED, _ALLOWED_MODULES, _HARMS, LARGEST_DEPTH
+from xval.models.saved.check_layers import _ALLOWED, _ALLOWED_MODULES, HARMS, LARGEST_DEPTH
 from xval.models.saved.keras_file import open_model
 from xval.models.saved.load import read_keras_model
 
@@ -418,6 +418,6 @@ def test_what_is_allowed_exists_in_keras():
     for module in _ALLOWED:
         found = importlib.import_module(module)
         assert {name for name in _ALLOWED[module] if not isinstance(getattr(found, name, None), type)} == set(), module
-        assert not set(_HARMS) & _ALLOWED[module]
+        assert not set(HARMS) & _ALLOWED[module]
     for module in _ALLOWED_MODULES:
         importlib.import_module(module)

@@ -1,0 +1,142 @@
+"""All that a job does, in small, before the first job: what fails here would fail after hours of training.
+
+Comes in: a job that trains a network. Goes out: nothing; or the error of the first part that fails.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import DivergenceError, SettingsError, UnsafeModelError, first_of, one_line
+from xval.base.user_code import describe_place
+from xval.jobs.claim import is_out_of_memory
+from xval.jobs.job import Job
+from xval.jobs.observers import Observers
+from xval.results.folder import KERAS_NAME
+
+if TYPE_CHECKING:
+    import keras
+
+    from xval.data.fold import Examples
+
+# As a share of the largest prediction, by the type that the model computes in: what rounding alone does not reach.
+_TOLERANCES = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+def sanity_check(job: Job) -> None:
+    """Train one step on a few clips, validate, test, save and read back, and compare the predictions.
+
+    It has the settings of the job, its callbacks among them; nothing of it is kept but the compiled model, which the first job
+    goes on with. What is undefined for so few clips, as a metric may be, is no fault. So is too little memory: a job that
+    meets that is tried again.
+
+    Raises:
+        SettingsError: It names the part that fails.
+    """
+    from xval.engine.worker.run import test_and_save
+    from xval.models.predict import predict
+    from xval.models.saved.registered import check_registered
+    from xval.training.fit import History, train_model
+    from xval.training.own_callbacks import own_parts
+    from xval.training.setup import set_up_fold
+
+    if job.trial:  # of a search: its fold has no test items
+        job = replace(job, trial=None, fold=replace(job.fold, test=job.fold.validation))
+    try:
+        with TemporaryDirectory(prefix="xval_check_") as name, redirect_stdout(io.StringIO()):
+            folder = Path(name)
+            observers = Observers(callbacks=own_parts(job.settings)[1])
+            with set_up_fold(job, folder, observers, few=True) as setup:
+                model, side = setup.compiled.whole, setup.data.sides.get("test", setup.data.training)
+                check_registered(model)
+                with _named("its first training step"):
+                    history = History([{"loss": np.nan}], 1)
+                    with _undefined_is_no_fault():
+                        history = train_model(
+                            setup.compiled, setup.data, job.settings, seed=job.seed, observers=observers, most_epochs=1,
+                            refit=job.refit,
+                        )  # fmt: skip
+                with _named("its prediction of one clip alone"):
+                    model.predict_on_batch(side.predictors(np.arange(1)))
+                with _named("its test"):
+                    predicted = predict(model, side, job.settings.batch_size)
+                    if np.isfinite(predicted).all():
+                        with _undefined_is_no_fault():
+                            saved = test_and_save(job, setup, history, folder, observers).model
+                if not (folder / KERAS_NAME).exists():
+                    return
+                with _named("its saved model, read back"):
+                    _compare(saved, _read_back(folder / KERAS_NAME), side)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+
+
+@contextmanager
+def _named(part: str) -> Iterator[None]:
+    """Name the part of the job in its errors."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise SettingsError(f"{part}: {describe_place(error)}{one_line(error)}") from error
+
+
+@contextmanager
+def _undefined_is_no_fault() -> Iterator[None]:
+    try:
+        yield
+    except DivergenceError:
+        return
+
+
+def _read_back(path: Path) -> "keras.Model":
+    """Return a saved model; the error of one that cannot be read says what to write."""
+    from xval.models.saved.load import read_keras_model
+
+    try:
+        return read_keras_model(path)
+    except UnsafeModelError as error:
+        text = str(error).removeprefix(f"{path}: ")
+        raise SettingsError(
+            f"{text} Functions and classes of your own need @keras.saving.register_keras_serializable(package=...) above them, "
+            "and a class the get_config() and from_config() that give it back"
+        ) from error
+
+
+def _compare(model: "keras.Model", read: "keras.Model", side: "Examples") -> None:
+    """Raise a SettingsError where a model that was read back predicts otherwise, but by rounding."""
+    from xval.models.saved.registered import own_layers
+
+    predictors = side.predictors(np.arange(min(len(side), 8)))
+    wanted, received = _answers(model, predictors), _answers(read, predictors)
+    tolerance = _tolerance(model) * max(1.0, float(np.abs(wanted).max(initial=0)))
+    difference = float(np.abs(wanted - received).max(initial=0))
+    if difference <= tolerance or float(np.abs(wanted - _answers(model, predictors)).max(initial=0)) > tolerance:
+        return  # what predicts otherwise each time cannot be compared
+    named = first_of(dict.fromkeys(type(layer).__qualname__ for layer in own_layers(model)), 5)
+    raise SettingsError(
+        f"it predicts otherwise than the model that was trained, by up to {difference:.2g} for the same clips"
+        + (f". Of its own classes ({named}), one" if named else ". One of its layers")
+        + " has a get_config() that leaves out an argument of __init__, or holds values in no keras.Variable (add_weight)"
+    )
+
+
+def _answers(model: "keras.Model", predictors: NDArray[np.float32]) -> NDArray[np.float64]:
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(model(predictors, training=False), "float32")), np.float64)
+
+
+def _tolerance(model: Any) -> float:
+    from xval.backend.keras_internals import all_layers
+
+    return max(_TOLERANCES.get(layer.compute_dtype, 0.0) for layer in all_layers(model))

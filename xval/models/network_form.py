@@ -1,0 +1,114 @@
+"""What a network of the user's own may be: one input, one output, batches of any size, and no training of its own.
+
+A network is put into a larger model, which trains. What Keras would use if the network were trained by itself is refused with
+what to write instead, or named.
+"""
+
+from collections.abc import Iterator
+
+import keras
+
+from xval.backend.keras_internals import all_layers
+from xval.base.errors import SettingsError, counted
+
+_UNUSED = {
+    "train_step": "Write its loss as a function (loss = my_parts.loss) or with add_loss() in a layer",
+    "test_step": "Write its loss as a function (loss = my_parts.loss) or with add_loss() in a layer",
+    "compute_loss": "Write it as a function (loss = my_parts.loss) or with add_loss() in a layer",
+    "compute_metrics": "Write the metrics as functions (metrics = my_metrics.name)",
+    "predict_step": "Write what it does into call()",
+    "fit": "Write what it does as a callback (callbacks = my_parts.Name)",
+    "evaluate": "Write the metrics as functions (metrics = my_metrics.name)",
+    "predict": "Write what it does into call()",
+    "make_train_function": "Write its loss as a function (loss = my_parts.loss) or with add_loss() in a layer",
+}
+"""The methods of a keras.Model that only its own training calls, and what serves in their place."""
+
+
+def check_form(network: keras.Model) -> None:
+    """Refuse a network that trains itself, or that cannot take batches of any size.
+
+    Raises:
+        SettingsError: It has a method of its own that would never be called, several inputs or outputs, a fixed batch size, or
+            a layer whose state goes from batch to batch.
+    """
+    for name, instead in _UNUSED.items():
+        if owner := _definer(type(network), name):
+            raise SettingsError(
+                f"its network is of the class {owner.__name__} with a {name}() of its own, which would never be called: xval "
+                f"trains the network as a part of a larger model. {instead}, and remove {name}() from the class"
+            )
+    for what, tensors in (("inputs", _tensors(network, "inputs")), ("outputs", _tensors(network, "outputs"))):
+        if len(tensors) > 1:
+            listed = ", ".join(f"{tensor.name} {tuple(tensor.shape)[1:]}" for tensor in tensors)
+            raise SettingsError(f"its network has {len(tensors)} {what} ({listed}); expected 1. {_SEVERAL[what]}")
+    for tensor in _tensors(network, "inputs"):
+        if tensor.shape[0] is not None:
+            raise SettingsError(
+                f"its network takes batches of exactly {counted(tensor.shape[0], 'example')} (batch_size or batch_shape of its "
+                "Input); batches may have any size, the last one of an epoch fewer. Write keras.Input(input_shape)"
+            )
+    for layer in all_layers(network):
+        if isinstance(layer, keras.layers.RNN) and layer.stateful:
+            raise SettingsError(
+                f"its layer '{layer.name}' has stateful=True, so that its state would go from the clips of one batch to those "
+                "of the next, which may be of other speakers. Leave stateful out"
+            )
+
+
+_SEVERAL = {
+    "inputs": "Split input_shape within the network, as by keras.ops.split",
+    "outputs": "Join them by keras.layers.Concatenate, or return the one that is predicted",
+}
+
+
+def describe_unused(network: keras.Model) -> Iterator[str]:
+    """Yield a line for each setting of training that a network brings along and that is not used."""
+    if getattr(network, "compiled", False):
+        made = getattr(network, "optimizer", None)
+        rate = "" if made is None else f" ({type(made).__name__}, learning rate {_rate(made)})"
+        yield f"compile() in its build() is not used{rate}: optimizer, loss and learning_rate are settings of the instance"
+
+
+def check_answers(answers: object, wanted: tuple[int | None, ...]) -> None:
+    """Refuse what a network answers, a symbolic tensor, where it has not the shape of one answer.
+
+    Args:
+        answers: Of the network for the symbolic input.
+        wanted: The shape for an example; None: any size.
+    """
+    if not isinstance(answers, keras.KerasTensor):
+        named = f" ({', '.join(map(str, answers))})" if isinstance(answers, dict) else ""
+        size = f" of {len(answers)}" if isinstance(answers, list | tuple | dict) else ""
+        raise SettingsError(
+            f"its network answers with a {type(answers).__name__}{size}{named}; expected one tensor. {_SEVERAL['outputs']}"
+        )
+    received = tuple(answers.shape)[1:]
+    if len(received) != len(wanted) or any(
+        None not in sizes and sizes[0] != sizes[1] for sizes in zip(received, wanted, strict=True)
+    ):
+        raise SettingsError(
+            f"its model answers with shape {received} for an example; output_shape is {wanted}. Pool or flatten ahead of the "
+            "last layer, and give that output_shape[-1] units"
+        )
+
+
+def _definer(kind: type, name: str) -> type | None:
+    """Return the class of the user's own that defines a method; None: it is Keras's."""
+    owner = next((each for each in kind.__mro__ if name in vars(each)), None)
+    return None if owner is None or owner.__module__.partition(".")[0] == "keras" else owner
+
+
+def _tensors(network: keras.Model, name: str) -> list[keras.KerasTensor]:
+    """Return the symbolic inputs or outputs of a network; none of one that is built when it is called."""
+    try:
+        return list(getattr(network, name) or [])
+    except (AttributeError, ValueError):
+        return []
+
+
+def _rate(optimizer: keras.optimizers.Optimizer) -> str:
+    try:
+        return f"{float(optimizer.learning_rate):g}"
+    except (TypeError, ValueError):
+        return "by a schedule"
