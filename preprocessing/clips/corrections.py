@@ -108,7 +108,7 @@ def changing(path: Path) -> Iterator[list[Verdict]]:
     Raises:
         CorpusError: The corpus is no longer there, such as under another name; the file is held by another process, or damaged.
     """
-    if not (path.parent / INDEX_NAME).is_file():  # a lock would make the folder
+    if not path.parent.is_dir():  # a lock would make it
         raise CorpusError(
             f"{path.parent}: the corpus is no longer there, so the verdict is not written. Give it its name again, or start "
             "the review anew with --data-folder."
