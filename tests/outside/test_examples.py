@@ -41,7 +41,7 @@ def test_an_example_says_how_to_make_its_corpus(empty, script):
     assert "python -m preprocessing" in (EXPERIMENTS / script).read_text()
 
 
-@pytest.mark.parametrize("script", ["demo.py", "exp1.py", "search.py", "demo_recipe.py"])
+@pytest.mark.parametrize("script", ["demo.py", "exp1.py", "search.py"])
 def test_an_example_on_the_demo_corpus_plans_its_jobs(demo, script):
     ended = demo.python(f"experiments/{script}", "--dry-run")
 

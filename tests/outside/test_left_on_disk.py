@@ -191,7 +191,7 @@ def test_the_same_command_gives_the_same_bytes(study, tmp_path_factory, study_in
             assert study.predictions(number, fold).equals(other.predictions(number, fold))
             assert study.record(number, fold)["metrics"] == other.record(number, fold)["metrics"]
     weights = [zipfile.ZipFile(one.fold() / "model.keras").read("model.weights.h5") for one in (study, other)]
-    assert len(weights[0]) == len(weights[1])
+    assert weights[0] == weights[1]
     assert study.history().equals(other.history())
 
 
