@@ -69,7 +69,8 @@ EXPECTED = {
         "weight_average", "warmup_epochs", "label_smoothing", "calibration",
     ),
     Scope.MODEL: (
-        "loss", "optimizer", "schedule", "metrics", "positive_class", "monitor", "momentum", "weight_decay", "clip_norm", "architecture",
+        "loss", "optimizer", "schedule", "metrics", "positive_class", "monitor", "momentum", "weight_decay",
+        "clip_norm", "architecture",
         "weight_column",
         "weight_average", "label_smoothing",
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
