@@ -71,7 +71,7 @@ def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own
     assert {"worst", "kl_divergence"} <= set(record["metrics"]["test"]) & set(record["clip_metrics"]["test"])
     assert record["further_metrics"] == {"worst": False, "kl_divergence": False}
     history = pd.read_csv(project.results / "instance_1" / "fold_1" / "history.csv")
-    assert history["learning_rate"].tolist() == pytest.approx([0.04, 0.02, 0.01])
+    assert history["learning_rate"].tolist() == pytest.approx([0.04, 0.02, 0.02])
     assert history["val_worst"].idxmin() + 1 == record["best_epoch"]
     (code,) = (project.results / "code").iterdir()
     assert (code / "own_package" / "shared.py").read_text() == (own_package / "shared.py").read_text()
@@ -229,7 +229,7 @@ def test_modules_beside_the_script_are_found_by_commands_that_are_called_elsewhe
     assert settings["own_folders"] == [str(folder)]
     (results / "instance_1" / "estimates.json").unlink()
     load_metric.cache_clear()
-    rebuilt = study.command("rebuild", results)
+    rebuilt = study.command("rebuild", results, "--import", "score")
     assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
 
     folder.rename(study.folder / "moved")

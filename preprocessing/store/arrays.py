@@ -206,7 +206,8 @@ def _single_values(values: NDArray[Any]) -> Iterable[object]:
     if values.dtype == _TEXT_OF_NUMBERS and np.char.str_len(values).max(initial=0) < values.dtype.itemsize // 4:
         return [math.nan if text == "nan" else text for text in values.ravel()]
     if values.dtype.kind == "f":
-        return np.where(np.isnan(values).reshape(len(values), -1).any(axis=1), math.nan, 0.0).tolist()
+        is_missing_in = np.isnan(values).reshape(len(values), -1).any(axis=1)
+        return [math.nan if is_nan else 0.0 for is_nan in is_missing_in]
     return values.tolist() if values.dtype.kind in "OU" and values.ndim == 1 else []
 
 

@@ -5,7 +5,7 @@ ends with its standard input. KERAS_BACKEND is set. Nothing is computed before a
 """
 
 import ctypes
-import importlib
+import gc
 import json
 import os
 import random
@@ -14,9 +14,11 @@ import signal
 import sys
 import tempfile
 import traceback
+from importlib import import_module
 from pathlib import Path
 
-import keras
+import_module("skops.io")  # looks through all that is loaded, so it comes before Keras
+import keras  # noqa: E402
 
 KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 # What most commands load; none of them computes anything when it is loaded.
@@ -30,11 +32,15 @@ for name in (
     "xval.__main__",
     "preprocessing",
 ):
-    importlib.import_module(name)
+    import_module(name)
+for name in dir(sys.modules["xval"]):  # a public name is loaded when it is used
+    getattr(sys.modules["xval"], name)
 if keras.backend.backend() != "tensorflow":  # as in a worker: Keras would load it to seed it
     from keras.src.utils.module_utils import tensorflow
 
     tensorflow._available = False
+gc.collect()
+gc.freeze()  # no search for garbage looks through what is loaded
 
 
 def run(arguments: list[str]) -> None:
@@ -42,6 +48,9 @@ def run(arguments: list[str]) -> None:
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         sys.path.insert(0, str(Path.cwd()))
+        # A command chooses the device before it loads Keras. What `keras` consists of stays loaded.
+        for name in ("keras", f"{arguments[1]}.__main__"):
+            sys.modules.pop(name, None)
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     elif arguments[0] == "-c":
         sys.argv = ["-c", *arguments[2:]]

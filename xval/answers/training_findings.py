@@ -12,7 +12,7 @@ from xval.answers.finding import Finding
 from xval.answers.names import name_instances
 from xval.answers.summary import direction, has_windows, side_name
 from xval.answers.trials import fold_trials, value_text
-from xval.base.errors import SettingsError, counted, first_of
+from xval.base.errors import SettingsError, first_of
 from xval.base.numbers import finite_or_nan
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, trains_network
@@ -27,13 +27,14 @@ _NEAR_EDGE = 0.05  # of a range: what is drawn evenly lies there once in twenty 
 def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
     """Say of which networks the best epoch is the last one in at least half of the jobs.
 
-    Not known of those that keep the last epoch whatever it is (``restore_best_weights = false``).
+    Not known of those that keep the last epoch whatever it is (``restore_best_weights = false``), nor of those that diverged.
     """
     concerned: dict[int, str] = {}
     for instance in done:
         if not (_is_network(instance) and instance.parameters.get("restore_best_weights", True)):
             continue
-        ended = [(record.get("best_epoch"), record.get("epochs")) for record in instance.done.values()]
+        whole = [record for record in instance.done.values() if not record.get("diverged")]
+        ended = [(record.get("best_epoch"), record.get("epochs")) for record in whole]
         is_last = [best == epochs for best, epochs in ended if best and epochs]
         if is_last and 2 * sum(is_last) >= len(is_last):
             concerned[instance.number] = f"{instance.number} ({sum(is_last)}/{len(is_last)})"
@@ -45,6 +46,24 @@ def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
         "training ended while it was still improving.",
         "Raise num_epochs.",
         tuple(concerned),
+    )
+
+
+def diverged(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say which jobs ended because the loss or a weight was NaN or infinite; their models are those of an earlier epoch."""
+    concerned = {
+        instance.number: (sum(bool(record.get("diverged")) for record in instance.done.values()), len(instance.done))
+        for instance in done
+    }
+    listed = {number: f"{number} ({n_jobs}/{n_done})" for number, (n_jobs, n_done) in concerned.items() if n_jobs}
+    if not listed:
+        return None
+    return Finding(
+        Code.DIVERGED,
+        f"Training diverged in instance{'s' * (len(listed) > 1)} {first_of(listed.values(), _MOST_NAMED)}: the models are "
+        "those of an epoch before.",
+        "Lower learning_rate or set clip_norm: later epochs might have been better.",
+        tuple(listed),
     )
 
 
@@ -87,24 +106,6 @@ def _place(drawn: Interval, value: float) -> float:
     """Return where a value lies in its range, 0 to 1, on the scale that it was drawn from."""
     low, high, value = (math.log(number) if drawn.log else float(number) for number in (drawn.low, drawn.high, value))
     return (value - low) / (high - low)
-
-
-def diverged(done: Sequence[InstanceResults]) -> Finding | None:
-    """Say which instances have folds whose training diverged, so that the model is that of an epoch before."""
-    concerned = {
-        instance.number: [*filter(None, (record.get("diverged") for record in instance.done.values()))] for instance in done
-    }
-    counted_jobs = {number: found for number, found in concerned.items() if found}
-    if not counted_jobs:
-        return None
-    found = next(iter(counted_jobs.values()))
-    return Finding(
-        Code.DIVERGED,
-        f"Training diverged in {counted(sum(map(len, counted_jobs.values())), 'fold')} of "
-        f"{name_instances(counted_jobs, done)}, first in epoch {found[0]['epoch']}: the best epoch before gives the model.",
-        "Lower learning_rate, or set clip_norm.",
-        tuple(counted_jobs),
-    )
 
 
 def failed_parts(done: Sequence[InstanceResults]) -> Finding | None:

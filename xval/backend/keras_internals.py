@@ -80,6 +80,29 @@ def last_call(network: "keras.Model") -> tuple["keras.Operation", list["keras.Ke
     return operation, operation._inbound_nodes[number].input_tensors
 
 
+def calls_in(network: "keras.Model") -> list[tuple["keras.Operation", list["keras.KerasTensor"], list["keras.KerasTensor"]]]:
+    """Return each call of a layer or operation in a functional model, in the order of computing, with what it reads and gives.
+
+    `keras.Operation.input` and `output` are public, but of the first call anywhere, which may be in another model.
+    """
+    nodes = [node for depth in sorted(network._nodes_by_depth, reverse=True) for node in network._nodes_by_depth[depth]]
+    return [(node.operation, node.input_tensors, node.output_tensors) for node in nodes if not node.is_input]
+
+
+def operations_behind(output: "keras.KerasTensor") -> list["keras.Operation"]:
+    """Return the layers and operations that an output is computed by, each once, those that read the input first.
+
+    There is no public way to them but a model, which refuses two of one name.
+    """
+    behind: dict[int, keras.Operation] = {}
+    waiting = [output]
+    while waiting:
+        operation, number, _ = waiting.pop(0)._keras_history
+        waiting += [] if id(operation) in behind else operation._inbound_nodes[number].input_tensors
+        behind[id(operation)] = operation
+    return [*reversed(behind.values())]
+
+
 @contextmanager
 def shapes_alone() -> Iterator[None]:
     """Let variables that are made within this block have a shape and never take memory.

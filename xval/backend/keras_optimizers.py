@@ -37,6 +37,16 @@ def optimizer_variables(optimizer: "keras.optimizers.Optimizer") -> list["keras.
     return known + [value for value in own if isinstance(value, keras.Variable) and id(value) not in ids]
 
 
+def has_settable_rate(optimizer: "keras.optimizers.Optimizer") -> bool:
+    """Return whether a learning rate can be set, which it cannot where an object or a function of Keras's gives it.
+
+    `Optimizer.learning_rate` is public, but gives the number of the moment in both cases.
+    """
+    import keras
+
+    return isinstance(getattr(optimizer, "inner_optimizer", optimizer)._learning_rate, keras.Variable)
+
+
 def mix_in(mixin: Any, optimizer: Any) -> None:
     """Have an optimizer, not built yet, do what `ScaledUpdates` or `RateByBatch` does besides.
 

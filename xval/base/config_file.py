@@ -38,12 +38,16 @@ def find_study() -> Path | None:
     """Return the folder of the user's study; None: there is none, or this is the copy of the code that a job runs."""
     if _COPY_MARK.is_file():
         return None
-    for start in _starts():
-        for folder in (start, *start.parents):
-            if _is_of_project(folder):
-                break  # what is installed, and a clone of the project, lie in no study, though their folders may
-            if (folder / "config.ini").is_file() and (folder / "experiments").is_dir():
-                return folder
+    return next(filter(None, map(study_around, _starts())), None)
+
+
+def study_around(start: Path) -> Path | None:
+    """Return the study that a folder is or lies in."""
+    for folder in (start, *start.parents):
+        if _is_of_project(folder):
+            break  # what is installed, and a clone of the project, lie in no study, though their folders may
+        if (folder / "config.ini").is_file() and (folder / "experiments").is_dir():
+            return folder
     return None
 
 

@@ -25,7 +25,7 @@ from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
 from xval.experiment.auto_deals import settle_deals
 from xval.experiment.checks import find_parts
-from xval.experiment.derived_files import derived_files, print_damaged, update_page
+from xval.experiment.derived_files import derived_files, renew, update_page
 from xval.experiment.feature_stores import name_in_errors
 from xval.experiment.prepare import cut_clips, prepare_jobs, print_cautions, restore_settings
 from xval.experiment.progress import JobProgress
@@ -162,7 +162,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if is_restored or rebuild.is_stale(folder):
-            print_damaged(rebuild.rebuild(folder), console)
+            renew(folder, console)
         if rebuild.is_page_stale(folder):
             update_page(planned, console, is_final=True)
     _end_replacing(planned)

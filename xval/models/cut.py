@@ -4,7 +4,7 @@ Comes in: a saved model, and which layer, or how many are dropped. Goes out: a K
 to float32 (n_examples, n_features).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,8 +12,10 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from xval.backend.keras_internals import calls_in
 from xval.base.errors import SettingsError, suggestion
-from xval.models.build import KERNELS, PARTS_BEFORE
+from xval.models.build import KERNELS
+from xval.models.graph import NoGraphError, functional, is_part_before, layer_graph, names_kept
 
 # These only pass values on when a model predicts: behind them stands what a map looked like.
 _FLATTENING = (layers.Flatten, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)
@@ -35,13 +37,14 @@ def cut_model(model: keras.Model, layers_dropped: int, *, where: str, layer: str
     if layer is None and layers_dropped == 0:
         features = layers.Flatten(name="flattened")(model.output)
     else:
-        before, network = _split(model, where)
-        chosen = _read_by(network, layers_dropped, where) if layer is None else _output_of(network, layer, where)
-        cut = keras.Model(network.inputs[0], chosen, name="network")
-        hidden = model.input
-        for earlier in before:
-            hidden = earlier(hidden)
-        features = cut(hidden)
+        before, network, _ = _split(model, where)
+        if layer is None:
+            graph = _graph(network, where)
+            chosen = _read_by(graph, layers_dropped, where)
+        else:
+            graph, chosen = _output_of(network, layer, where)
+        cut = keras.Model(graph.inputs[0], chosen, name="network")
+        features = cut(_after(before, model.input))
     outputs = layers.Activation("linear", dtype="float32", name="embedding")(features)
     cut_network = keras.Model(model.input, outputs, name="cut_network")
     compile_for_prediction(cut_network)
@@ -57,8 +60,10 @@ def read_by_last_layer(model: keras.Model, *, where: str) -> Callable[[NDArray[n
     Raises:
         SettingsError: The layers of the network cannot be counted.
     """
-    before, network = _split(model, where)
-    inner = keras.Model(network.inputs[0], _read_by(network, 1, where, averaged=False))
+    before, network, _ = _split(model, where)
+    with names_kept(network):
+        graph = _graph(network, where)
+        inner = keras.Model(graph.inputs[0], _read_by(graph, 1, where, averaged=False))
 
     def embed(predictors: NDArray[np.float32]) -> NDArray[np.float32]:
         hidden = keras.ops.convert_to_tensor(predictors)
@@ -76,22 +81,18 @@ def predict_and_embed(model: keras.Model, *, where: str) -> keras.Model:
     Raises:
         SettingsError: The layers of the network cannot be counted.
     """
-    before, network = _split(model, where)
-    both = keras.Model(network.inputs[0], [network.outputs[0], _read_by(network, 1, where)], name="network")
-    hidden = model.input
-    for earlier in before:
-        hidden = earlier(hidden)
-    answers, embedding = both(hidden)
-    for later in model.layers[model.layers.index(network) + 1 :]:
-        answers = later(answers)
-    joined = keras.Model(model.input, [answers, layers.Activation("linear", dtype="float32")(embedding)])
+    before, network, after = _split(model, where)
+    graph = _graph(network, where)
+    both = keras.Model(graph.inputs[0], [graph.outputs[0], _read_by(graph, 1, where)], name="network")
+    answers, embedding = both(_after(before, model.input))
+    joined = keras.Model(model.input, [_after(after, answers), layers.Activation("linear", dtype="float32")(embedding)])
     compile_for_prediction(joined)
     return joined
 
 
 def count_kernel_layers(model: keras.Model, *, where: str) -> int:
     """Return how many layers with a kernel the network of a saved model has, the most that `cut_model` can drop."""
-    return len(_with_kernel(_split(model, where)[1]))
+    return len(_with_kernel(_graph(_split(model, where)[1], where)))
 
 
 def compile_for_prediction(model: keras.Model) -> None:
@@ -99,60 +100,78 @@ def compile_for_prediction(model: keras.Model) -> None:
     model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
 
 
-def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], keras.Model]:
-    """Return what stands before the architecture, and the architecture."""
+def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], keras.Model, list[keras.layers.Layer]]:
+    """Return what stands before the network of a model, the network, and what stands behind it."""
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     for position, layer in enumerate(chain):
-        if isinstance(layer, keras.Model) and layer.name not in PARTS_BEFORE:
-            if not _is_graph(layer) or any(isinstance(inner, keras.Model) for inner in _counted(layer)):
-                raise SettingsError(
-                    f"{where}: the layers of its network '{layer.name}' cannot be counted, as it is not a plain functional "
-                    "Keras model. Set layers_dropped=0 for its predictions."
-                )
-            return chain[:position], layer
+        if isinstance(layer, keras.Model) and not is_part_before(layer):
+            return chain[:position], layer, chain[position + 1 :]
     raise SettingsError(f"{where}: it holds no network as xval saves it. Set layers_dropped=0 for its predictions.")
 
 
-def _is_graph(network: keras.Model) -> bool:
-    """Return whether a network is a graph of its layers, functional or sequential; the code of other classes is not seen.
-
-    Its own ``inputs`` and ``outputs`` tell: ``input`` of a network that is a part of another model is a tensor of that model.
-    """
-    if isinstance(network, keras.Sequential):
-        return bool(network.built)
-    return hasattr(network, "operations") and len(network.inputs) == len(network.outputs) == 1
+def _after(chain: Sequence[keras.layers.Layer], tensor: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what layers make of a tensor, one after the other."""
+    for layer in chain:
+        tensor = layer(tensor)
+    return tensor
 
 
-def _read_by(network: keras.Model, number: int, where: str, *, averaged: bool = True) -> keras.KerasTensor:
+def _graph(network: keras.Model, where: str) -> keras.Model:
+    """Return a network as a graph of layers, which can be counted."""
+    try:
+        return layer_graph(network)
+    except NoGraphError as error:
+        raise SettingsError(
+            f"{where}: the layers of its network '{network.name}' cannot be counted, as {error}. Set layers_dropped=0 for its "
+            "predictions; or have build() return a functional model, keras.Model(inputs, outputs), and train it again."
+        ) from error
+
+
+def _read_by(graph: keras.Model, number: int, where: str, *, averaged: bool = True) -> keras.KerasTensor:
     """Return the input of the layer with a kernel that is `number`-th from the end, averaged to one axis or as it is."""
-    with_kernel = _with_kernel(network)
+    with_kernel = _with_kernel(graph)
     if number > len(with_kernel):
         listed = ", ".join(layer.name for layer in with_kernel)
         raise SettingsError(
             f"layers_dropped={number}: {where} has {len(with_kernel)} dense, convolutional or recurrent layers ({listed}); "
             f"allowed: 0 to {len(with_kernel)}."
         )
-    read = _single(with_kernel[-number].input)
-    while len(read.shape) == 2 and isinstance(producer := _producer(network, read), _FLATTENING):
-        read = _single(producer.input)
+    calls = calls_in(graph)
+    read = next(inputs[0] for called, inputs, _ in calls if called is with_kernel[-number])
+    while len(read.shape) == 2:
+        before = next(
+            (inputs for called, inputs, outputs in calls if outputs[0] is read and isinstance(called, _FLATTENING)), None
+        )
+        if before is None:
+            break
+        read = before[0]
     return _averaged(read) if averaged else read
 
 
-def _with_kernel(network: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in _counted(network) if any(variable.name in KERNELS for variable in layer.weights)]
+def _with_kernel(graph: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers with a kernel; that of an encoder has the sum of layers ahead of it, which is not counted."""
+    return [
+        layer
+        for layer in graph.layers
+        if not is_part_before(layer) and any(variable.name in KERNELS for variable in layer.weights)
+    ]
 
 
-def _counted(network: keras.Model) -> list[keras.layers.Layer]:
-    """Return the layers of a network, but for what else stands before it: that of an encoder has the sum of layers within."""
-    return [layer for layer in network.layers if layer.name not in PARTS_BEFORE]
-
-
-def _output_of(network: keras.Model, name: str, where: str) -> keras.KerasTensor:
-    """Return what a layer gives, averaged to one axis."""
-    names = [layer.name for layer in network.layers if not isinstance(layer, layers.InputLayer)]
-    if name not in names:
+def _output_of(network: keras.Model, name: str, where: str) -> tuple[keras.Model, keras.KerasTensor]:
+    """Return a graph that has a layer of the network or of a model within it, and the output of it, averaged to one axis."""
+    try:
+        graphs = [functional(network), layer_graph(network)]
+    except NoGraphError as error:
+        raise SettingsError(
+            f"layer '{name}': the layers of {where} cannot be told apart, as {error}. Set layers_dropped=0 for its predictions."
+        ) from error
+    given = [(graph, called, outputs[0]) for graph in graphs for called, _, outputs in calls_in(graph)]
+    found = [(graph, output) for graph, called, output in given if called.name == name]
+    if not found:
+        names = {called.name for _, called, _ in given if isinstance(called, layers.Layer)}
         raise SettingsError(f"layer '{name}': {where} has no such layer. {suggestion(name, names)}")
-    return _averaged(_single(network.get_layer(name).output))
+    graph, output = found[0]
+    return graph, _averaged(output)
 
 
 def _averaged(values: keras.KerasTensor) -> keras.KerasTensor:
@@ -165,13 +184,3 @@ _AveragePooling: dict[int, Any] = {
     4: layers.GlobalAveragePooling2D,
     5: layers.GlobalAveragePooling3D,
 }
-
-
-def _producer(network: keras.Model, tensor: keras.KerasTensor) -> keras.layers.Layer | None:
-    """Return the layer whose output a tensor is."""
-    return next((layer for layer in network.layers if _single(layer.output) is tensor), None)
-
-
-def _single(tensors: Any) -> Any:
-    """Return the one tensor of a layer with one input or output; the first of several."""
-    return tensors[0] if isinstance(tensors, list | tuple) else tensors

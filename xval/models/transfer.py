@@ -19,6 +19,7 @@ from preprocessing.store import FeatureStore
 from xval.backend.torch_module import TorchBlock, TorchModule
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.models.build import CONSTANT_LAYERS, KERNELS, class_names
+from xval.models.graph import called_layers
 from xval.models.matching import Pair, described, is_alike, match_layers
 from xval.models.saved.initial import InitialModel
 from xval.models.saved.load import read_keras_model
@@ -90,10 +91,10 @@ def _freeze(frozen: list[Block], settings: Settings) -> dict[str, Any]:
 def network_blocks(model: keras.Model) -> list[Block]:
     """Return the layers of a model's network in blocks, from the input to the output; the last block has the output layer.
 
-    Layers of `CONSTANT_LAYERS` are left out.
+    What xval puts ahead of the network and behind it, the layers of `CONSTANT_LAYERS`, is left out.
     """
     blocks: list[Block] = [[]]
-    for layer in _layers_of(model):
+    for layer in (inner for part in model.layers if part.name not in CONSTANT_LAYERS for inner in _layers_of(part)):
         if _has_kernel(layer) and any(map(_has_kernel, blocks[-1])):
             blocks.append([])
         blocks[-1].append(layer)
@@ -101,7 +102,7 @@ def network_blocks(model: keras.Model) -> list[Block]:
 
 
 def _layers_of(layer: keras.layers.Layer) -> Block:
-    """Return the layers of a model, those of models within it in their place."""
+    """Return a layer, or the layers of a model in the order of their calls, those of models within it in their place."""
     inner = getattr(layer, "layer", None)
     if isinstance(inner, keras.Model):
         return _layers_of(inner)
@@ -109,7 +110,10 @@ def _layers_of(layer: keras.layers.Layer) -> Block:
         return layer.blocks
     if not isinstance(layer, keras.Model):
         return [layer]
-    parts = (part for part in layer.layers if part.name not in CONSTANT_LAYERS)
+    parts = called_layers(layer)
+    within = {id(weight) for part in parts for weight in part.weights}
+    if any(id(weight) not in within for weight in layer.weights):
+        return [layer]  # a class of the user's own with weights outside of its layers, which belong together
     return [inner_layer for part in parts for inner_layer in _layers_of(part)]
 
 

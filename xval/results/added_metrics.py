@@ -94,7 +94,6 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         return AddedMetric(written, task_metric, _hash([Path(task_metric.function.__code__.co_filename)]))
     further_metrics.directions(task_type, written)
     module = user_code.find_module(written.rpartition(".")[0])
-    version = _hash([module.file, *own_files([module.name], known=_PROJECT).values()])
     try:
         ((name, metric),) = further_metrics.load(task_type, written).items()
     except SettingsError:
@@ -107,7 +106,13 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         chance=chance and _guarded(f"{written}, chance", lambda targets, weights: Chance(*chance(targets, weights))),
         credit=credit and _guarded(f"{written}, credit", credit),
     )
-    return AddedMetric(name, guarded, version)
+    return AddedMetric(name, guarded, version_of(written))
+
+
+def version_of(written: str) -> str:
+    """Return the version of a function of the user's own, which is read and not run."""
+    module = user_code.find_module(written.rpartition(".")[0])
+    return _hash([module.file, *own_files([module.name], known=_PROJECT).values()])
 
 
 def trained_with(task_type: str, text: str, positive: int | None, damaged: list[str]) -> dict[str, Metric]:

@@ -86,6 +86,11 @@ class _Confusion(_Part):
     test: list[list[Whole]]
 
 
+class _Diverged(_Part):
+    epoch: Whole
+    reason: str
+
+
 class _Done(_Record):
     status: Literal["done"]
     metrics: _Metrics
@@ -103,6 +108,7 @@ class _Done(_Record):
     untuned_labels: list[str] = []
     best_epoch: Whole | None = None
     epochs: Whole | None = None
+    diverged: _Diverged | None = None
     failed_parts: dict[str, str] = {}
     versions: dict[str, str] = {}
 

@@ -152,6 +152,13 @@ def _check_training(settings: Settings) -> None:
             f"sampling='balanced' draws all classes equally often, and class_weights='{settings.class_weights}' would weigh "
             "them a second time; set one of them to none"
         )
+    if not settings.early_stopping:
+        why = "belongs to early stopping, and early_stopping=false; leave it out"
+        _refuse(settings, ("min_delta", "start_from_epoch"), why)
+    if settings.start_from_epoch >= settings.num_epochs:
+        raise ValueError(
+            f"start_from_epoch={settings.start_from_epoch} leaves no epoch of num_epochs={settings.num_epochs}; lower it"
+        )
     if settings.tensorboard_batches and not settings.tensorboard:
         raise ValueError("tensorboard_batches adds to the epochs for TensorBoard; set tensorboard=true too")
     if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:

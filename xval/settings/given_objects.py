@@ -21,8 +21,7 @@ from xval.base.synonyms import estimator_name
 from xval.measures.task import all_tasks
 from xval.settings.classical import CLASSICAL
 from xval.settings.described_objects import describe_object
-from xval.settings.optimizer_arguments import SETTING as ARGUMENTS
-from xval.settings.optimizer_arguments import join_arguments
+from xval.settings.part_arguments import join_arguments, setting_of
 
 _LISTS = ("metrics", "callbacks")
 _PARTS = ("architecture", "loss", "optimizer", "schedule", "fold_strategy", *_LISTS)
@@ -32,13 +31,13 @@ _USUAL_REDUCTIONS = ("sum_over_batch_size", "mean", "auto", None)
 _IN_PLACE_OF = {
     "ModelCheckpoint": "leave it out: the model of each fold's best epoch is saved, as 'monitor' chooses it",
     "BackupAndRestore": "leave it out: a stopped run continues from its checkpoints (checkpoint_minutes)",
-    "TerminateOnNaN": "leave it out: a loss of NaN ends the fold",
+    "TerminateOnNaN": "leave it out: a loss of NaN ends the training, and the best epoch before is kept",
     "CSVLogger": "leave it out: each fold has its history.csv",
     "History": "leave it out: each fold has its history.csv",
     "ProgbarLogger": "leave it out: the run shows its progress",
     "TensorBoard": "write tensorboard=True",
     "ReduceLROnPlateau": "write schedule='plateau', schedule_decay={factor:g}, schedule_patience={patience}",
-    "LearningRateScheduler": "write schedule='my_parts.my_schedule', a function of epoch and learning rate",
+    "LearningRateScheduler": "write schedule='my_parts.my_schedule', a function of the epoch and the rate of the settings",
     "SwapEMAWeights": "write weight_average=0.99",
 }
 """What to write in the place of the callbacks of Keras that this project does by itself."""
@@ -145,7 +144,7 @@ def _say_optimizer(optimizer: Any) -> _Said:
     rate = {"learning_rate": float(str(np.float32(schedule)))}  # 0.001, of which a variable has made 0.0010000000475
     name = described.own_path or match(described.class_name, OPTIMIZERS) or described.class_name
     values: dict[str, object] = {"optimizer": name}
-    usual: dict[str, object] = dict.fromkeys((*_OF_OPTIMIZER.values(), "weight_average", ARGUMENTS))
+    usual: dict[str, object] = dict.fromkeys((*_OF_OPTIMIZER.values(), "weight_average", setting_of("optimizer")))
     for argument, setting in _OF_OPTIMIZER.items():
         if argument in options:
             values[setting] = options.pop(argument)
@@ -153,7 +152,7 @@ def _say_optimizer(optimizer: Any) -> _Said:
         values["weight_average"] = optimizer.ema_momentum
         options.pop("ema_momentum", None)
     if options:
-        values[ARGUMENTS] = join_arguments(None, options)
+        values[setting_of("optimizer")] = join_arguments("optimizer", None, options)
     usual = {setting: value for setting, value in usual.items() if setting not in values}
     return _Said(values, usual | rate) if is_usual else _Said(values | rate, usual)
 
@@ -208,10 +207,7 @@ def _say_callback(callback: Any, class_name: str) -> _Said:
 
 def _say_early_stopping(stopping: Any) -> _Said:
     """Return early stopping by its settings."""
-    without = {
-        "min_delta": (stopping.min_delta, 0), "baseline": (stopping.baseline, None),
-        "start_from_epoch": (stopping.start_from_epoch, 0), "mode": (stopping.mode, "auto"),
-    }  # fmt: skip
+    without = {"baseline": (stopping.baseline, None), "mode": (stopping.mode, "auto")}
     for argument, (value, usual) in without.items():
         if value != usual:
             raise SettingsError(
@@ -219,7 +215,10 @@ def _say_early_stopping(stopping: Any) -> _Said:
                 "direction, which is known."
             )
     said: dict[str, object] = {"early_stopping": True, "patience": max(1, int(stopping.patience))}
-    return _Said(said, {"monitor": stopping.monitor, "restore_best_weights": bool(stopping.restore_best_weights)})
+    by_default = {"monitor": stopping.monitor, "restore_best_weights": bool(stopping.restore_best_weights)}
+    counted = {"min_delta": abs(float(stopping.min_delta)), "start_from_epoch": int(stopping.start_from_epoch)}
+    said |= {setting: value for setting, value in counted.items() if value}
+    return _Said(said, by_default | {setting: value for setting, value in counted.items() if not value})
 
 
 def _describe_schedule(class_name: str, config: Mapping[str, Any]) -> str:

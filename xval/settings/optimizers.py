@@ -10,7 +10,7 @@ from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
 from xval.base.keras_names import match as match_name
-from xval.settings.optimizer_arguments import check_arguments
+from xval.settings.part_arguments import check_arguments
 from xval.settings.schema import Settings
 
 OPTIMIZER_OPTIONS = {
@@ -30,7 +30,7 @@ def optimizer_name(name: str) -> str:
 def schedule_name(name: str) -> str:
     """Return the name of a schedule, one of Keras's translated, or the dotted path of one of the user's own.
 
-    That is a function of epoch and learning rate.
+    That is a function of the epoch, from 0, and of the learning rate of the settings.
     """
     return _known_name("schedule(epoch, learning_rate)", name, SCHEDULES.get(name), SCHEDULES)
 
@@ -49,7 +49,9 @@ def _known_name(signature: str, name: str, known: str | None, names: Iterable[st
 def check_options(settings: Settings) -> None:
     """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it."""
     optimizer, schedule = optimizer_name(settings.optimizer), schedule_name(settings.schedule)
-    check_arguments(optimizer, settings.optimizer_arguments)
+    check_arguments("optimizer", optimizer, settings.optimizer_arguments)
+    of_schedules = [name for name in Settings.model_fields if name.startswith("schedule_")]
+    check_arguments("schedule", schedule, settings.schedule_arguments, of_schedules)
     given = [name for name in OPTIMIZER_OPTIONS if getattr(settings, name) is not None]
     is_function = user_code.is_dotted(optimizer) and isinstance(user_code.find_definition(optimizer).node, ast.FunctionDef)
     if given and is_function:

@@ -17,7 +17,7 @@ from xval.base.errors import SettingsError
 from xval.base.keras_backends import AUTO, BACKENDS, installed_or_default
 from xval.base.module_places import looking_in
 from xval.base.own_code import hash_definitions
-from xval.settings import classical_faults, combination, optimizer_arguments, value_faults
+from xval.settings import classical_faults, combination, part_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, known_name, trains_network
 from xval.settings.contradictions import checked_settings
 from xval.settings.given_objects import plain_parameters
@@ -168,7 +168,7 @@ def _resolve_one(
     for name, value in architecture.defaults.items():
         if sources.get(name) in DEFAULT_SOURCES:
             merged[name], sources[name] = value, architecture.source
-    _join_optimizer_arguments(merged, sources, architecture)
+    _join_arguments(merged, sources, architecture)
 
     def place(name: str) -> str:
         return _place(declaration, sources.get(name, "instance"), where)
@@ -255,14 +255,16 @@ def _merge_layers(
     return merged, sources
 
 
-def _join_optimizer_arguments(merged: dict[str, object], sources: dict[str, str], architecture: Architecture) -> None:
-    """Put all arguments of the optimizer into the one setting that holds them."""
-    names = [name for name in merged if optimizer_arguments.is_argument(name) and name not in architecture.options]
-    if names:
-        key = optimizer_arguments.SETTING
-        given = {name: merged.pop(name) for name in names}
-        merged[key] = optimizer_arguments.join_arguments(merged.get(key), given)
-        sources[key] = [sources.pop(name) for name in names][-1]
+def _join_arguments(merged: dict[str, object], sources: dict[str, str], architecture: Architecture) -> None:
+    """Put all arguments of the optimizer, and all of the schedule, into the one setting that holds them."""
+    others = {*Settings.model_fields, *architecture.options}
+    for part in part_arguments.PARTS:
+        names = [name for name in merged if part_arguments.is_argument(name, part) and name not in others]
+        if names:
+            key = part_arguments.setting_of(part)
+            given = {name: merged.pop(name) for name in names}
+            merged[key] = part_arguments.join_arguments(part, merged.get(key), given)
+            sources[key] = [sources.pop(name) for name in names][-1]
 
 
 def _find_other_tasks(settings: Settings, sources: Mapping[str, str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ from xval.measures.forms import FigureOptions
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
 from xval.settings.finding_codes import join_codes
-from xval.settings.optimizer_arguments import join_arguments
+from xval.settings.part_arguments import join_arguments
 from xval.settings.recipes import RecipeName
 from xval.settings.scope import Scope
 from xval.settings.space import Choice, SearchPlan
@@ -167,8 +167,11 @@ class Settings(FeatureSettings):
     learning_rate: Annotated[PositiveFloat, _PACE | Scope.NETWORK]
     momentum: Annotated[OptionalFactor, _NETWORK]
     weight_decay: Annotated[OptionalFactor, _NETWORK]
-    optimizer_arguments: Annotated[OptionalText, reading(lambda text: join_arguments(text, {})), _NETWORK] = None
+    optimizer_arguments: Annotated[OptionalText, reading(lambda text: join_arguments("optimizer", text, {})), _NETWORK] = None
     schedule: Annotated[str, _PACE | _NETWORK]
+    schedule_arguments: Annotated[
+        OptionalText, reading(lambda text: join_arguments("schedule", text, {})), _PACE | _NETWORK
+    ] = None
     schedule_unit: Annotated[Literal["epoch", "batch"], _PACE | Scope.NETWORK] = "epoch"
     schedule_decay: Annotated[Share, _PACE | Scope.NETWORK]
     schedule_patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
@@ -185,6 +188,8 @@ class Settings(FeatureSettings):
     early_stopping: Annotated[bool, _PACE | Scope.NETWORK]
     restore_best_weights: Annotated[bool, _PACE | Scope.NETWORK] = True
     patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
+    min_delta: Annotated[NonNegativeFloat, _PACE | Scope.NETWORK] = 0.0  # as train_fraction
+    start_from_epoch: Annotated[NonNegativeInt, _PACE | Scope.NETWORK] = 0
     precision: Annotated[Literal["float32", "tensorfloat32", "mixed_bfloat16", "mixed_float16"], _NETWORK]
     deterministic: bool
     tensorboard: Annotated[bool, Scope.UNHASHED | Scope.BETWEEN_STEPS | Scope.NETWORK]

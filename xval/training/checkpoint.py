@@ -8,7 +8,7 @@ and the epochs so far. The order of the examples, crops and mixtures of an epoch
 Callbacks of the user's own may hold anything, so a training with some is begun again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -34,6 +34,7 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         compiled: What is trained.
         others: The callbacks of the training before this one.
         n_epochs: Most epochs.
+        diverged: Returns what is wrong with the last epoch, which is none then; None: nothing.
 
     Attributes:
         rows: A dict per epoch, those before the checkpoint too: epoch (from 1) and the values that training followed.
@@ -48,9 +49,10 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         compiled: CompiledModel,
         others: Sequence[keras.callbacks.Callback],
         n_epochs: int,
+        diverged: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
-        self._observers, self._checkpoints = observers, checkpoints
+        self._observers, self._checkpoints, self._diverged = observers, checkpoints, diverged
         self.rows: list[dict[str, float]] = []
         self.last_epoch = self._n_epochs = n_epochs
         if checkpoints:
@@ -94,7 +96,9 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
             self._checkpoints.say(where if self.first_epoch < self.last_epoch else "is trained; goes on with its test")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
-        """Keep the values of the epoch, and tell them."""
+        """Keep the values of the epoch, and tell them; not those of one that has diverged."""
+        if self._diverged():
+            return
         self.rows.append({"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()})
         if self._observers.epoch(self.rows[-1]):
             self.model.stop_training = True

@@ -30,11 +30,12 @@ from xval.settings.parameters import to_parameters
 from xval.settings.schema import Settings, names_of
 from xval.settings.scope import Scope
 from xval.training import optimizer
+from xval.training.added_losses import adds_losses
 from xval.training.augmentation import augmented
 from xval.training.layer_rates import prepare_layer_rates, set_layer_rates
 
 DATA_LOSS = "data_loss"
-"""The name under which training follows the loss without penalties, where there are some."""
+"""The name under which training follows the loss without penalties and what layers add to it, where there are some."""
 
 OwnCode: TypeAlias = Mapping[str, str] | None
 """What the user's own parts are made of, as of `Job.own_code`."""
@@ -94,7 +95,7 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
     if settings.task.target == "input":
         fitted = with_residual(model, fitted)
     followed = [metric]
-    if penalised(fitted):
+    if penalised(fitted) or adds_losses(fitted):
         followed.append(keras.metrics.MeanMetricWrapper(loss, name=DATA_LOSS))
     made = optimizer.make_optimizer(settings)
     prepare_layer_rates(made, settings)

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.backend.finite_weights import find_not_finite
 from xval.backend.keras_optimizers import weight_averages
 from xval.base.errors import DivergenceError
 from xval.data.fold import FoldData, measured
@@ -37,7 +38,7 @@ class Validation:
     Attributes:
         data: The fold, whose validation examples are predicted.
         predict: Returns the predictions of the model as it is now, float32 (n_examples, *output_shape).
-        penalty: Returns the penalty of its weights, which is a part of val_loss as Keras has it.
+        penalty: Returns the penalty of its weights and what its layers add, which are parts of val_loss as Keras has it.
     """
 
     data: FoldData
@@ -51,31 +52,44 @@ class BetweenEpochs:
     Args:
         validation: How epochs are validated; None: not at all, or by `fit` itself.
         refit: Learning rates and number of epochs where no items validate.
+        note: Told in a line what a callback of the user's own does to no effect.
 
     Attributes:
         callbacks: For `fit`.
         predictions: Of the validation examples at the epoch that is kept, once training has ended; None: not validated here.
     """
 
-    def __init__(self, settings: Settings, validation: Validation | None, refit: Refit | None, *, n_batches: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        validation: Validation | None,
+        refit: Refit | None,
+        *,
+        n_batches: int,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._keeps_last = refit is not None or not settings.restore_best_weights
+        self._last = None if refit or settings.restore_best_weights else LastWeights(lambda: self.diverged)
         self._stopper = EarlyStopping(
             monitor=settings.monitor,
             mode="max"
             if further_metrics.monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics)
             else "min",
             patience=settings.patience if settings.early_stopping else settings.num_epochs,
+            min_delta=settings.min_delta,
+            start_from_epoch=settings.start_from_epoch,
             restore_best_weights=settings.restore_best_weights,
         )
-        self._epoch_end = _EpochEnd(settings, validation)
+        self._epoch_end = _EpochEnd(settings, validation, self._holds_weights)
         self._kept = KeptPredictions(self._stopper, self._epoch_end, keeps_last=self._keeps_last)
         rates = refit.learning_rates if refit else None
         schedule = [] if rates is None else [keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch])]
         self.callbacks: list[keras.callbacks.Callback] = [
             *([] if settings.weight_average is None else [AveragedWeights()]),
             self._epoch_end,
-            *(schedule or _schedule(settings, self._stopper.mode, n_batches)),
+            *(schedule or _schedule(settings, self._stopper.mode, n_batches, note)),
             *([] if refit else [self._stopper, self._kept]),
+            *([self._last] if self._last else []),
         ]
 
     @property
@@ -83,24 +97,58 @@ class BetweenEpochs:
         """Predictions of the validation examples at the epoch whose weights are kept."""
         return self._kept.predictions
 
+    @property
+    def diverged(self) -> dict[str, Any] | None:
+        """The epoch, from 1, that ended the training because it diverged, and the reason; None: none did."""
+        return self._epoch_end.diverged
+
     def best_epoch(self, n_epochs: int) -> int:
         """Return the epoch, from 1, whose weights the model has after so many epochs."""
-        return n_epochs if self._keeps_last else self._stopper.best_epoch + 1
+        return n_epochs if self._keeps_last or self._stopper.best is None else self._stopper.best_epoch + 1
+
+    def _holds_weights(self) -> bool:
+        """Return whether the weights of an earlier epoch are held, which the model ends with."""
+        held = self._last.weights if self._last else self._stopper.best_weights
+        return held is not None
 
 
-def _schedule(settings: Settings, mode: str, n_batches: int) -> list[keras.callbacks.Callback]:
+def _schedule(settings: Settings, mode: str, n_batches: int, note: Callable[[str], None]) -> list[keras.callbacks.Callback]:
     """Return the callback that moves the learning rate between epochs, if any does."""
-    if settings.schedule_unit == "batch":
-        return [_RateByBatch(settings, n_batches)]
-    name = optimizers.schedule_name(settings.schedule)
-    if name == "constant" and not settings.warmup_epochs:
+    if not optimizer.sets_rate(settings):
         return []
-    if name == "plateau":
+    if optimizers.schedule_name(settings.schedule) == "plateau":
         factor, patience = settings.schedule_decay, settings.schedule_patience
         return [Plateaus(settings.monitor, factor, patience, mode=mode, min_delta=0.0)]
+    followed = [_Overwritten(settings, note)] if settings.callbacks else []
+    if settings.schedule_unit == "batch":
+        return [*followed, _RateByBatch(settings, n_batches)]
     return [
-        keras.callbacks.LearningRateScheduler(lambda epoch, current: optimizer.learning_rate(settings, epoch, float(current)))
+        *followed,
+        keras.callbacks.LearningRateScheduler(lambda epoch, _: optimizer.learning_rate(settings, epoch)),
     ]
+
+
+class _Overwritten(keras.callbacks.Callback):  # type: ignore[misc]
+    """Says once that a callback of the user's own has set a learning rate that the schedule, called next, replaces."""
+
+    def __init__(self, settings: Settings, note: Callable[[str], None]) -> None:
+        super().__init__()
+        self._settings, self._note = settings, note
+        self._rate: float | None = None
+        self._is_said = False
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
+        self._rate = float(self.model.optimizer.learning_rate)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        rate = float(self.model.optimizer.learning_rate)
+        if self._rate not in (None, rate) and not self._is_said:
+            self._is_said = True
+            self._note(
+                f"a callback of your own has set the learning rate to {rate:.3g} after epoch {epoch}, which "
+                f"{optimizer.describe_schedule(self._settings)} replaces in every epoch. "
+                f"{optimizer.how_to_hold(self._settings)}, or leave it out of the callback."
+            )
 
 
 class BatchLosses(Counting):
@@ -193,16 +241,22 @@ class AveragedWeights(Counting):
 
 
 class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
-    """Complete the values of an epoch before other callbacks see them, and refuse a diverged loss.
+    """Complete the values of an epoch before other callbacks see them, and end a training that has diverged.
+
+    Args:
+        holds_weights: Returns whether training can end with the weights of an earlier epoch.
 
     Attributes:
         predictions: Of the validation examples after the last epoch.
+        diverged: The epoch that ended the training, from 1, and the reason; None: none did.
     """
 
-    def __init__(self, settings: Settings, validation: Validation | None) -> None:
+    def __init__(self, settings: Settings, validation: Validation | None, holds_weights: Callable[[], bool]) -> None:
         super().__init__()
         self._settings = settings
         self._validation = validation
+        self._holds_weights = holds_weights
+        self.diverged: dict[str, Any] | None = None
         task_type = settings.task_type
         self._metrics: dict[str, metrics.Metric] = {}
         if validation is not None:
@@ -217,14 +271,32 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        self._check(epoch, logs, ["loss", "val_loss"])
-        if self._validation is not None:
-            self.predictions = self._validation.predict()
-            logs |= self._validate(self._validation, self.predictions)
-            self._check(epoch, logs, ["val_loss"])
-            if not math.isfinite(logs[self._settings.monitor]):
-                name = self._settings.monitor
-                raise DivergenceError(f"{name} is {logs[name]} after epoch {epoch + 1}; monitor another value.")
+        reason = self._complete(logs)
+        if reason is None:
+            return
+        if not self._holds_weights():
+            raise DivergenceError(f"{reason} after epoch {epoch + 1}. {self._advice(reason)}")
+        self.diverged = {"epoch": epoch + 1, "reason": reason}
+        logs[self._settings.monitor] = math.nan  # no improvement, whatever else the epoch has reached
+        self.model.stop_training = True
+
+    def _complete(self, logs: dict[str, float]) -> str | None:
+        """Add what validation says to the values of an epoch; return why training has diverged, None: it has not."""
+        if reason := _not_finite(logs, ["loss", "val_loss"]):
+            return reason
+        if (path := find_not_finite(self.model)) is not None:
+            return f"weight '{path}' is NaN or infinite"
+        if self._validation is None:
+            return None
+        self.predictions = self._validation.predict()
+        logs |= self._validate(self._validation, self.predictions)
+        return _not_finite(logs, ["val_loss"]) or _not_finite(logs, [self._settings.monitor])
+
+    def _advice(self, reason: str) -> str:
+        settings = self._settings
+        if reason.startswith(f"{settings.monitor} ") and settings.monitor not in ("loss", "val_loss"):
+            return "Monitor another value."
+        return f"Lower learning_rate ({settings.learning_rate}), set clip_norm, or check the features for extreme values."
 
     def _validate(self, validation: Validation, predictions: NDArray[np.float32]) -> dict[str, float]:
         targets, measured_predictions = measured(validation.data.sides["validation"], predictions)
@@ -243,14 +315,41 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
                 raise
             return math.nan
 
-    def _check(self, epoch: int, logs: Mapping[str, float], names: list[str]) -> None:
-        diverged = {name: logs[name] for name in names if not math.isfinite(logs.get(name, 0.0))}
-        if diverged:
-            listed = ", ".join(f"{name} is {value}" for name, value in diverged.items())
-            raise DivergenceError(
-                f"{listed} after epoch {epoch + 1}. Lower learning_rate ({self._settings.learning_rate}), "
-                "set clip_norm, or check the features for extreme values."
-            )
+
+def _not_finite(values: Mapping[str, float], names: Sequence[str]) -> str | None:
+    """Return which of some values are NaN or infinite; None: none is."""
+    listed = [f"{name} is {values[name]}" for name in names if not math.isfinite(values.get(name, 0.0))]
+    return ", ".join(listed) or None
+
+
+class LastWeights(Counting):
+    """Holds the weights of the last epoch, which the model ends with if the next one diverges.
+
+    `diverged` returns whether one has. Early stopping holds those of the best epoch where these are what the model ends with.
+    """
+
+    held = ("weights",)
+
+    def __init__(self, diverged: Callable[[], object]) -> None:
+        super().__init__()
+        self._diverged = diverged
+        self.weights: list[NDArray[Any]] | None = None
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Hold what a state says; the weights have the form of the model's."""
+        if state["weights"] is not None:
+            check_form(state["weights"], self.model.get_weights())
+        super().set_state(state)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
+        """Hold the weights, unless they have diverged."""
+        if not self._diverged():
+            self.weights = self.model.get_weights()
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Give the model the weights of the epoch before it diverged."""
+        if self._diverged() and self.weights is not None:
+            self.model.set_weights(self.weights)
 
 
 class KeptPredictions(Counting):
@@ -267,5 +366,7 @@ class KeptPredictions(Counting):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002 - as Keras calls it
         """Keep the predictions of the epoch if its weights are kept."""
-        if self._keeps_last or self._stopper.best_epoch == epoch:
+        if self._epoch_end.diverged:
+            return
+        if self._keeps_last or self._stopper.best is None or self._stopper.best_epoch == epoch:
             self.predictions = self._epoch_end.predictions

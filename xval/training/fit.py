@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from xval.backend import on_device
 from xval.backend.compilation import wants_constant_shapes
+from xval.backend.finite_weights import find_not_finite
 from xval.backend.gpu_readings import note_data_share
 from xval.backend.held_examples import HeldExamples
 from xval.backend.keras_internals import kernels_kept
+from xval.base.errors import DivergenceError
 from xval.data.batches import Batches, WholeEpoch
 from xval.data.fold import Examples, FoldData
 from xval.data.frames import FrameExamples
@@ -28,6 +30,7 @@ from xval.jobs.observers import Observers
 from xval.models.losses import loss_targets
 from xval.models.predict import on_gpu, predict
 from xval.settings.schema import Settings
+from xval.training.added_losses import added_loss, adds_losses
 from xval.training.checkpoint import WatchedEpochs
 from xval.training.compiled import DATA_LOSS, WARM_MODEL, CompiledModel, penalty
 from xval.training.epochs import BatchLosses, BetweenEpochs, Validation
@@ -40,14 +43,16 @@ class History:
 
     Attributes:
         epochs: A dict per epoch: epoch (from 1), loss, <metric>, val_loss, val_<metric>, learning_rate; data_loss, the loss
-            without penalties, where weights have some.
+            without penalties and what layers add to it, where there are some.
         best_epoch: The epoch, from 1, whose weights the model has.
         predictions: Of the validation examples with these weights, float32 (n_examples, *output_shape); None: not known.
+        diverged: The epoch behind these that ended training because it diverged, and why: ``{"epoch", "reason"}``; None: none.
     """
 
     epochs: list[dict[str, float]]
     best_epoch: int
     predictions: NDArray[np.float32] | None = None
+    diverged: dict[str, Any] | None = None
 
     def followed_figures(self, metric_name: str) -> dict[str, float]:
         """Return loss and metric of the training examples as training followed them in the best epoch.
@@ -84,7 +89,8 @@ def train_model(
         most_epochs: Train no more epochs than that, whatever the settings say; None: as they say.
 
     Raises:
-        DivergenceError: A loss or the monitored value is NaN or infinite after an epoch.
+        DivergenceError: A loss, a weight or the monitored value is NaN or infinite after an epoch, and no weights of an
+            earlier epoch are held; or a callback of the user's own leaves such weights.
     """
     validation = None if refit else data.sides["validation"]
     # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
@@ -92,14 +98,18 @@ def train_model(
     if validation is not None and settings.task.target == "input":
         by_keras = _targeted(compiled, validation, data, settings)
     elif validation is not None:
+        has_added = adds_losses(compiled.whole)
         followed = Validation(
             data,
             predict=lambda: predict(compiled.whole, validation, settings.batch_size),
-            penalty=lambda: penalty(compiled.fitted),
+            penalty=lambda: (
+                added_loss(compiled.whole, validation, settings.batch_size) if has_added else penalty(compiled.fitted)
+            ),
         )
     batches = training_batches(compiled, data, settings, seed=seed)
-    between = BetweenEpochs(settings, followed, refit, n_batches=batches.num_batches)
     observers = observers or Observers()
+    say = checkpoints.say if checkpoints else observers.note
+    between = BetweenEpochs(settings, followed, refit, n_batches=batches.num_batches, note=say)
     own = observers.callbacks
     held_and_indexed = None if observers.wants_batches or own else on_gpu(data.training)
     if held_and_indexed is None:
@@ -124,7 +134,7 @@ def train_model(
     followed_batches = [BatchLosses(batches.count, observers.batches)] if observers.wants_batches else []
     callbacks = [begin, *followed_batches, *between.callbacks, *own]
     n_epochs = most_epochs or (refit.epochs if refit else settings.num_epochs)
-    epochs = WatchedEpochs(observers, None if own else checkpoints, compiled, callbacks, n_epochs)
+    epochs = WatchedEpochs(observers, None if own else checkpoints, compiled, callbacks, n_epochs, lambda: between.diverged)
     batches.set_epoch(epochs.first_epoch)
     compiled.fitted.fit(
         batches if held_and_indexed is None else _epochs_on_device(compiled, batches, *held_and_indexed),
@@ -135,8 +145,13 @@ def train_model(
         shuffle=False,
         verbose=0,
     )
+    best_epoch = between.best_epoch(len(epochs.rows))
+    if between.diverged:
+        say("diverged in epoch {epoch}: {reason}".format(**between.diverged) + f"; its model is that of epoch {best_epoch}")
     # A callback of the user's own may have changed the weights since they were validated.
-    return History(epochs.rows, between.best_epoch(len(epochs.rows)), None if own else between.predictions)
+    if own and (path := find_not_finite(compiled.whole)) is not None:
+        raise DivergenceError(f"weight '{path}' is NaN or infinite at the end of training, by a callback of your own.")
+    return History(epochs.rows, best_epoch, None if own else between.predictions, between.diverged)
 
 
 def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamples, indexed: Indexed) -> WholeEpoch:

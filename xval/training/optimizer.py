@@ -4,12 +4,12 @@ import math
 
 import keras
 
-from xval.backend.keras_optimizers import RateByBatch, mix_in
+from xval.backend.keras_optimizers import RateByBatch, has_settable_rate, mix_in
 from xval.base import user_code
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, XvalError, one_line
 from xval.base.keras_names import OPTIMIZERS
-from xval.settings.optimizer_arguments import split_arguments
 from xval.settings.optimizers import OPTIMIZER_OPTIONS, optimizer_name, schedule_name
+from xval.settings.part_arguments import split_arguments
 from xval.settings.schema import Settings
 
 
@@ -19,11 +19,14 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     Args:
         settings: optimizer, learning_rate, momentum, weight_decay, clip_norm (of the norm of all gradients together) and
             weight_average; what is None is left to the optimizer.
+
+    Raises:
+        SettingsError: It cannot be made so, or its learning rate cannot be set and the settings want to set it.
     """
     name = optimizer_name(settings.optimizer)
     given = {keyword: getattr(settings, key) for key, keyword in OPTIMIZER_OPTIONS.items()}
     options = {keyword: value for keyword, value in given.items() if value is not None}
-    options |= split_arguments(settings.optimizer_arguments)
+    options |= split_arguments("optimizer", settings.optimizer_arguments)
     options |= {"use_ema": True} if settings.weight_average is not None else {}
     make = user_code.load(name) if user_code.is_dotted(name) else getattr(keras.optimizers, OPTIMIZERS[name])
     try:
@@ -32,37 +35,91 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
         raise SettingsError(f"optimizer '{name}' with {', '.join(['learning_rate', *options])}: {error}") from error
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise SettingsError(f"optimizer '{name}' gave {type(optimizer).__name__}; expected a keras.optimizers.Optimizer.")
+    if sets_rate(settings) and not has_settable_rate(optimizer):
+        raise SettingsError(
+            f"optimizer '{name}': its learning rate follows an object or a function of its own, and "
+            f"{describe_schedule(settings)} sets another one. {how_to_hold(settings)}, or give the optimizer the number that "
+            "your function gets."
+        )
     if settings.schedule_unit == "batch":
         mix_in(RateByBatch, optimizer)
     return optimizer
 
 
-def learning_rate(settings: Settings, epoch: int, current: float) -> float:
+def sets_rate(settings: Settings) -> bool:
+    """Return whether the settings move the learning rate during training."""
+    return bool(settings.warmup_epochs) or schedule_name(settings.schedule) != "constant"
+
+
+def describe_schedule(settings: Settings) -> str:
+    """Return which of the settings move the learning rate, as errors name them."""
+    moving = [] if schedule_name(settings.schedule) == "constant" else [f"schedule={settings.schedule}"]
+    return " with ".join(moving + [f"warmup_epochs={settings.warmup_epochs}"] * bool(settings.warmup_epochs))
+
+
+def how_to_hold(settings: Settings) -> str:
+    """Return what to write so that the settings leave the learning rate alone."""
+    further = ["warmup_epochs=0"] * bool(settings.warmup_epochs) + ["schedule_unit=epoch"] * (settings.schedule_unit == "batch")
+    return " and ".join(["Set schedule=constant", *further])
+
+
+def check_schedule(settings: Settings) -> None:
+    """Ask a schedule of the user's own for the learning rate of every epoch, before anything is trained.
+
+    Raises:
+        SettingsError: It raises an error in one of them, or gives what is no learning rate.
+    """
+    if user_code.is_dotted(schedule_name(settings.schedule)):
+        for epoch in range(settings.num_epochs):
+            learning_rate(settings, epoch)
+
+
+def learning_rate(settings: Settings, epoch: int) -> float:
     """Return the learning rate of an epoch by every schedule but `plateau`, which depends on how training goes.
 
     Args:
-        settings: schedule, learning_rate, final_learning_rate, schedule_decay, num_epochs and warmup_epochs.
+        settings: schedule, schedule_arguments, learning_rate, final_learning_rate, schedule_decay, num_epochs and
+            warmup_epochs.
         epoch: From 0.
-        current: The learning rate of the epoch before (of the first one, that of the settings).
 
     Returns:
         constant: start. cosine: from start to 0 over all epochs (Loshchilov & Hutter 2017, without restarts). exponential:
         start * decay^epoch. inverse_time: start / (1 + decay * epoch). linear, logarithmic: from start in the first epoch to
-        the final learning rate in the last, in equal steps or equal factors. One of the user's own: what it answers.
+        the final learning rate in the last, in equal steps or equal factors. One of the user's own: what it answers when it
+        gets the epoch and start.
         The epochs of a warm-up lead to start in equal steps, and the schedule begins behind them.
     """
     name = schedule_name(settings.schedule)
     start, n_epochs = settings.learning_rate, settings.num_epochs
     if user_code.is_dotted(name):
-        value = user_code.load(name)(epoch, current)
-        if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-            raise SettingsError(f"schedule '{name}' gave {value!r} for epoch {epoch}; expected a number above 0.")
-        return float(value)
+        return _asked_of(name, epoch, settings)
     n_warmup = settings.warmup_epochs
     if epoch < n_warmup:
         return float(start * (epoch + 1) / (n_warmup + 1))
     epoch, n_epochs = epoch - n_warmup, n_epochs - n_warmup
     return _scheduled(settings, epoch, n_epochs, share=epoch / max(n_epochs - 1, 1))
+
+
+def _asked_of(path: str, epoch: int, settings: Settings) -> float:
+    """Return the learning rate that a schedule of the user's own gives for an epoch."""
+    arguments = split_arguments("schedule", settings.schedule_arguments)
+    try:
+        value = user_code.load(path)(epoch, settings.learning_rate, **arguments)
+    except XvalError:
+        raise
+    except Exception as error:
+        place = user_code.describe_place(error)
+        raise SettingsError(f"schedule '{path}', epoch {epoch} (counted from 0): {place}{one_line(error)}") from error
+    rate = float(value) if _is_number(value) else math.nan
+    if not math.isfinite(rate) or rate <= 0:
+        raise SettingsError(f"schedule '{path}' gave {value!r} for epoch {epoch} (counted from 0); expected a number above 0.")
+    return rate
+
+
+def _is_number(value: object) -> bool:
+    """Return whether a value is a number of Python or NumPy, or a scalar of a backend; a truth is none."""
+    is_scalar = hasattr(type(value), "__float__") and getattr(value, "ndim", 0) == 0
+    return is_scalar and "bool" not in str(getattr(value, "dtype", type(value)))
 
 
 def learning_rate_at(settings: Settings, place: float) -> float:

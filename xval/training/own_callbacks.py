@@ -15,9 +15,12 @@ import keras
 from xval.base import user_code
 from xval.base.errors import JobError, SettingsError, XvalError
 from xval.jobs.observers import METHODS
+from xval.settings import optimizers
 from xval.settings.further_metrics import split_names
 from xval.settings.schema import Settings
+from xval.training import optimizer
 
+_Scheduler, _Plateau = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
 _HOOKS = tuple(name for name in vars(keras.callbacks.Callback) if name.startswith("on_"))
 
 
@@ -28,6 +31,7 @@ def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callb
         made = user_code.load(path)()
         missing = [name for name in METHODS if not callable(getattr(made, name, None))]
         if isinstance(made, keras.callbacks.Callback):
+            _refuse_second_schedule(made, path, settings)
             for name in _HOOKS:  # what it has not changed stays as it is: Keras then need not call it after each batch
                 if name in vars(made) or getattr(type(made), name) is not getattr(keras.callbacks.Callback, name):
                     setattr(made, name, _named(getattr(made, name), f"callback '{path}'"))
@@ -42,6 +46,18 @@ def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callb
             named = {name: _named(getattr(made, name), f"observer '{path}'") for name in METHODS}
             observers.append(SimpleNamespace(**named))
     return observers, callbacks
+
+
+def _refuse_second_schedule(callback: keras.callbacks.Callback, path: str, settings: Settings) -> None:
+    """Refuse a callback that sets the learning rate where the settings set it, too: one of both would have no effect."""
+    kind = next((kind for kind in (_Scheduler, _Plateau) if isinstance(callback, kind)), None)
+    is_plateau = optimizers.schedule_name(settings.schedule) == "plateau"
+    if kind is None or not optimizer.sets_rate(settings) or (kind is _Plateau and is_plateau):  # two of them both cut it
+        return
+    raise SettingsError(
+        f"callback '{path}' is a {kind.__name__} and sets the learning rate, as {optimizer.describe_schedule(settings)} does. "
+        f"{optimizer.how_to_hold(settings)}, or leave the callback out."
+    )
 
 
 def _named(hook: Callable[..., Any], what: str) -> Callable[..., Any]:

@@ -324,3 +324,14 @@ def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_
     assert text.startswith("Instance 1 (3/4 jobs) lacks repeats: means are over those")
     whole = make_instance(1, [*records, second, make_record(2, second["metrics"]["test"], repeat=2)], repeats=2, folds_total=2)
     assert Code.REPEATS_MISSING not in texts([whole])
+
+
+def test_a_training_that_diverged_is_named_and_its_last_good_epoch_is_no_sign_of_too_few(make_instance):
+    instance = make_instance(1, [0.5, 0.6])
+    for record in instance.jobs.values():
+        record |= {"best_epoch": 3, "epochs": 3, "diverged": {"epoch": 4, "reason": "loss is nan"}}
+
+    found = texts([instance])
+
+    assert found[Code.DIVERGED].startswith("Training diverged in instance 1 (2/2): ")
+    assert Code.LAST_EPOCH not in found

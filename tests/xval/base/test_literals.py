@@ -9,7 +9,7 @@ from xval.base.errors import SettingsError
 from xval.base.literals import parse_expression, parse_module, read_literal
 from xval.base.own_files import imported_modules
 from xval.settings.assignments import parse_assignments
-from xval.settings.optimizer_arguments import join_arguments, split_arguments
+from xval.settings.part_arguments import join_arguments, split_arguments
 
 DEEP = [f"{n * sign}1" for sign in "-~" for n in (500, 3000, 20_000)] + [f"{n * '['}1{n * ']'}" for n in (250, 5000)]
 NO_LITERALS = [*DEEP, "{[]}", "{[]: 1}", "10**10**10", "0x" + 10_000 * "f", 5000 * "9", "'a' * 10**10", "f()", "", "\0"]
@@ -31,9 +31,9 @@ def test_what_is_no_literal_is_refused_wherever_one_is_read(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a literal"):
         parse_assignments([f"batch_size={text}"], "instance 1")
     with pytest.raises(SettingsError, match="allowed: arguments with literal values"):
-        split_arguments(f"beta_1={text}")
+        split_arguments("optimizer", f"beta_1={text}")
     with pytest.raises(SettingsError, match=r"allowed|literal|number"):
-        join_arguments(f"beta_1={text}", {})
+        join_arguments("optimizer", f"beta_1={text}", {})
 
 
 @pytest.mark.parametrize("source", ["x = " + 20_000 * "-" + "1", "x = \0", "x ="], ids=["deep", "null", "cut"])

@@ -26,7 +26,7 @@ COMMANDS = {
     "compare": (["compare", RESULTS, "--csv", "c.csv"], None, "c.csv"),
     "predict csv": (["predict", MODEL, "audio", "--output", "p.csv"], "xval.report.text_tables.replace_file", "p.csv"),
     "predict xlsx": (["predict", MODEL, "audio", "--output", "p.xlsx"], "xval.report.text_tables.replace_file", "p.xlsx"),
-    "evaluate": (["evaluate", MODEL, "tones", "--output", "seen"], "xval.report.new_data.folder.write_report", "seen"),
+    "evaluate": (["evaluate", MODEL, "tones", "--output", "seen"], "xval.report.new_data.folder.only_writer", "seen"),
     "explain": (
         ["explain", MODEL, "audio/speaker_0_0.wav"],
         "xval.reuse.explanations.picture.draw_explanation",

@@ -176,7 +176,11 @@ OBJECTS = [
         {"callbacks": keras.callbacks.EarlyStopping("val_acc", patience=0, restore_best_weights=True)},
         {"patience": 1, "monitor": "val_accuracy", "restore_best_weights": True},
     ),
-    ({"callbacks": [keras.callbacks.EarlyStopping(min_delta=0.1)]}, "EarlyStopping with min_delta=0.1: there is no setting of"),
+    (
+        {"callbacks": [keras.callbacks.EarlyStopping(min_delta=0.1, start_from_epoch=3)]},
+        {"min_delta": 0.1, "start_from_epoch": 3},
+    ),
+    ({"callbacks": [keras.callbacks.EarlyStopping(baseline=0.1)]}, "EarlyStopping with baseline=0.1: there is no setting of"),
     (
         {"callbacks": [keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=4)]},
         "ReduceLROnPlateau: write schedule='plateau', schedule_decay=0.2, schedule_patience=4.",

@@ -17,6 +17,7 @@ CHOSEN = {
     "features": "stft", "frontend": "stft", "crop_s": 0.5, "channel": 1, "stretch_frames": 20, "clip_length_s": 1.5,
     "embedding_model": "transformers:x", "embedding_layer": 3, "embedding_pooling": "none", "gpu_ID": "0,1", "executor": "ray",
     "train_where": "language == 'de'", "test_where": "language == 'en'", "optimizer_arguments": "beta_1=0.5",
+    "schedule_arguments": "every=10",
     "augment_noise_floor_db": -20.0, "search": SearchPlan({"seed": Choice((1, 2))}, 4).to_text(), "db_reference": 0.5,
     "fold_strategy": "my_folds.split", "silence": "XV105, XV303", "item_name": "actor", "class_weights": "{\"a\": 2.0}",
 }  # fmt: skip

@@ -30,7 +30,7 @@ AUGMENTATION = (
 )  # fmt: skip
 TUNING = (
     "initial_model", "initial_model_match", "frozen_layers", "frozen", "unfreeze_every", "layer_learning_rate_decay",
-    "optimizer_arguments", "callbacks",
+    "optimizer_arguments", "schedule_arguments", "callbacks",
 )  # fmt: skip
 EXPECTED = {
     Scope.FOLDS: FOLDS,
@@ -50,10 +50,10 @@ EXPECTED = {
         *FOLDS, "repeats", "search_storage", "pretrained_on", "silence", "item_name", "recipe",
     ),
     Scope.BETWEEN_STEPS: (
-        "seed", "learning_rate", "schedule", "schedule_unit", "schedule_decay", "schedule_patience",
+        "seed", "learning_rate", "schedule", "schedule_arguments", "schedule_unit", "schedule_decay", "schedule_patience",
         "final_learning_rate", "num_epochs",
         "warmup_epochs",
-        "early_stopping", "patience", "restore_best_weights",
+        "early_stopping", "patience", "min_delta", "start_from_epoch", "restore_best_weights",
         "monitor", "metrics", "positive_class", "clip_average", "item_decision", "calibration", "class_weights", "sampling",
         "evaluate_training",
         "tensorboard",
@@ -64,7 +64,7 @@ EXPECTED = {
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
         "momentum", "weight_decay", "schedule", "schedule_unit", "schedule_decay", "schedule_patience",
         "final_learning_rate", "clip_norm", "sampling", "weight_column",
-        "early_stopping", "patience", "restore_best_weights",
+        "early_stopping", "patience", "min_delta", "start_from_epoch", "restore_best_weights",
         "tensorboard", "tensorboard_batches", "precision", *TUNING, *AUGMENTATION,
         "weight_average", "warmup_epochs", "label_smoothing", "calibration",
     ),

@@ -15,7 +15,6 @@ cross-validation: Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Tal
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
@@ -167,9 +166,8 @@ class FoldSearch:
         return replace(self._with(job or self.job, self._instance(best.values)), chosen=self._describe(best))
 
     def best_epochs(self, trial: Tried) -> list[int]:
-        """Return the epoch of the best monitored value in each inner fold, from 1; the first of equal ones."""
-        choose = max if self._maximised else min
-        return [values.index(choose(filter(isfinite, values))) + 1 for values in map(list, trial.curves)]
+        """Return the epoch whose value scores the trial in each inner fold, from 1; the first of equal ones."""
+        return [list(values).index(score) + 1 for values, score in zip(trial.curves, trial.scores, strict=True)]
 
     def _describe(self, best: Tried) -> dict[str, Any]:
         """Return what the record of the fold says of its search."""

@@ -156,6 +156,7 @@ def test_and_save(job: Job, setup: "FoldSetup", history: "History", temporary: P
         **tested,
         "best_epoch": history.best_epoch,
         "epochs": len(history.epochs),
+        **({"diverged": history.diverged} if history.diverged else {}),
         "n_parameters": count_parameters(model),
         **describe_novelty(novelty),
         "versions": versions(),

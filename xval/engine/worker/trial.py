@@ -19,8 +19,8 @@ from xval.settings.further_metrics import monitor_is_maximised
 def train_and_score(job: Job, temporary: Path, observers: Observers) -> dict[str, Any]:
     """Train a trial as a fold is trained, and return what its record says beside the job.
 
-    Training ends where the best value so far is worse than the limit of an epoch. A loss that is NaN or infinite is a result:
-    the trial has diverged, as it would each time.
+    Training ends where the best value so far is worse than the limit of an epoch. A loss that is NaN or infinite is a result,
+    in whichever epoch: the trial has diverged, as it would each time.
     """
     from xval.training.fit import train_model
     from xval.training.setup import set_up_fold
@@ -34,8 +34,10 @@ def train_and_score(job: Job, temporary: Path, observers: Observers) -> dict[str
             )
     except DivergenceError:
         return limits.describe(DIVERGED)
+    if history.diverged:
+        return limits.describe(DIVERGED)
     write_history(temporary / "history.csv", history.epochs)
-    return limits.describe(PRUNED if limits.is_reached else COMPLETE)
+    return limits.describe(PRUNED if limits.is_reached else COMPLETE, history.best_epoch)
 
 
 class EpochLimits(Observer):
@@ -45,6 +47,8 @@ class EpochLimits(Observer):
         settings = job.settings
         self._trial, self._monitor = job.trial, settings.monitor
         self._sign = 1 if monitor_is_maximised(settings.monitor, settings.task_type, settings.metrics) else -1
+        # Early stopping then may choose another epoch than that of the best value.
+        self._is_chosen = settings.restore_best_weights and bool(settings.min_delta or settings.start_from_epoch)
         self._values: list[float] = []
         self.is_reached = False
 
@@ -56,9 +60,12 @@ class EpochLimits(Observer):
         self.is_reached = limit is not None and self._sign * self._best() < self._sign * limit
         return self.is_reached
 
-    def describe(self, state: str) -> dict[str, Any]:
-        """Return what the record says of the end: the values of all epochs, the best one as score (None: it diverged)."""
-        score = None if state == DIVERGED else self._best()
+    def describe(self, state: str, best_epoch: int = 0) -> dict[str, Any]:
+        """Return what the record says of the end: the values of all epochs, that of the best one as score.
+
+        It has no score if it diverged. The best epoch is the one that early stopping has chosen, from 1.
+        """
+        score = None if state == DIVERGED else self._values[best_epoch - 1] if self._is_chosen else self._best()
         figures = {} if score is None else {self._monitor: score}
         return {
             "status": "done",

@@ -1,0 +1,136 @@
+"""A network as one graph of its layers, in whichever form it was written.
+
+Comes in: a functional or sequential network, or one of the user's own class, which may hold others. Goes out: a functional
+model of the same layers and weights, in which no model lies within a model.
+"""
+
+import inspect
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import keras
+
+from xval.backend.keras_internals import all_layers, operations_behind
+from xval.base.errors import brief
+from xval.models.build import PARTS_BEFORE
+
+
+class NoGraphError(Exception):
+    """Says why a network cannot be drawn as a graph."""
+
+
+def is_part_before(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer is a model that stands ahead of a network; a layer of the user's own may have its name."""
+    return isinstance(layer, keras.Model) and layer.name in PARTS_BEFORE
+
+
+def functional(network: keras.Model) -> keras.Model:
+    """Return a network as a functional model of the layers and models that it calls, in the order in which it calls them.
+
+    A network of the user's own class is called once with a placeholder, as Keras calls the layers of a functional model, which
+    shows what its code does when it predicts. Of layers of one name all but the first get another one: see `names_kept`.
+
+    Raises:
+        NoGraphError: Its code does more than to call layers and operations of Keras.
+    """
+    if hasattr(network, "operations"):
+        return network
+    if isinstance(network, keras.Sequential):
+        return keras.Model(network.inputs[0], network.outputs[0])
+    try:
+        inputs = keras.Input(batch_shape=network.input.shape, dtype=network.input.dtype)
+        has_training = "training" in inspect.signature(network.call).parameters
+        outputs = network.call(inputs, training=False) if has_training else network.call(inputs)
+        _name_apart(operations_behind(outputs), network.name)
+        graph = keras.Model(inputs, outputs)
+    except Exception as error:  # it is code of the user's own
+        raise NoGraphError(f"its call() cannot be followed ({brief(error, 150)})") from error
+    return _with_all_weights(graph, network)
+
+
+def layer_graph(network: keras.Model) -> keras.Model:
+    """Return a network as a functional model of layers alone, in the order in which they are called.
+
+    A network that is one already is returned as it is. Names as of `functional`; layers of models within the network that have
+    the name of another one are called by that of their model, too.
+
+    Raises:
+        NoGraphError: As of `functional`; or it has several inputs or outputs.
+    """
+    graph = functional(network)
+    while within := {id(layer): functional(layer) for layer in graph.layers if _is_inner(layer)}:
+        names = [operation for operation in graph.operations if id(operation) not in within]
+        for layer in (layer for layer in graph.layers if id(layer) in within):
+            names += _name_apart(within[id(layer)].operations, layer.name, names)
+
+        def call(layer: Any, *arguments: Any, within: dict[int, keras.Model] = within, **options: Any) -> Any:
+            return within[id(layer)].call(*arguments, **options) if id(layer) in within else layer(*arguments, **options)
+
+        try:
+            graph = keras.models.clone_model(graph, clone_function=lambda layer: layer, call_function=call)
+        except Exception as error:  # a model within it may be called with anything
+            raise NoGraphError(f"a model within it cannot be followed ({brief(error, 150)})") from error
+    if not len(graph.inputs) == len(graph.outputs) == 1:
+        raise NoGraphError("it has several inputs or outputs")
+    return _with_all_weights(graph, network)
+
+
+def called_layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers and models that a network calls, in this order.
+
+    Those of the user's own class whose code cannot be followed come in the order in which the class makes them.
+    """
+    if hasattr(network, "operations") or isinstance(network, keras.Sequential):
+        return list(network.layers)
+    if network not in _CALLED:
+        try:
+            with names_kept(network):
+                graph = functional(network)
+            _CALLED[network] = [weakref.ref(layer) for layer in graph.layers if not isinstance(layer, keras.layers.InputLayer)]
+        except NoGraphError:
+            _CALLED[network] = [weakref.ref(layer) for layer in network.layers]
+    return [layer for reference in _CALLED[network] if (layer := reference()) is not None]
+
+
+# Asked for in every epoch where layers learn at rates of their own. The layers would keep their network alive.
+_CALLED: WeakKeyDictionary[keras.Model, list[weakref.ref[keras.layers.Layer]]] = WeakKeyDictionary()
+
+
+@contextmanager
+def names_kept(model: keras.Model) -> Iterator[None]:
+    """Give the layers of a model their names again behind this block, within which graphs of its parts are drawn."""
+    parts = [part for layer in all_layers(model) for part in (layer, *getattr(layer, "operations", ()))]
+    names = [(part, part.name) for part in parts]
+    try:
+        yield
+    finally:
+        for part, name in names:
+            part.name = name
+
+
+def _name_apart(operations: Iterable[Any], prefix: str, others: Iterable[Any] = ()) -> list[Any]:
+    """Rename operations that have the name of another one, as a graph has each name once; return all but placeholders."""
+    owners = {other.name: other for other in others}
+    named = [operation for operation in operations if not isinstance(operation, keras.layers.InputLayer)]
+    for operation in named:
+        name, number = operation.name, 1
+        while owners.setdefault(name, operation) is not operation:
+            name, number = f"{prefix}_{operation.name}" + (f"_{number}" if number > 1 else ""), number + 1
+        operation.name = name
+    return named
+
+
+def _with_all_weights(graph: keras.Model, network: keras.Model) -> keras.Model:
+    """Return a graph, unless its layers lack weights of the network, with which it could not be saved."""
+    seen = {id(weight) for weight in graph.weights}
+    lacking = [weight.name for weight in network.weights if id(weight) not in seen]
+    if lacking:
+        raise NoGraphError(f"its class has a weight outside of its layers, '{lacking[0]}'")
+    return graph
+
+
+def _is_inner(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.Model) and not is_part_before(layer)
