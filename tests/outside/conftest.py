@@ -169,7 +169,7 @@ class Study:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.communicate()
 
     def wait_for(self, pattern: str, process: subprocess.Popen) -> None:
         """Wait until there is a file in the results whose path fits a pattern, as long as a process lives."""
@@ -234,6 +234,12 @@ def arrays(task: str = "classification") -> tuple[dict[str, np.ndarray], dict[st
             "multilabel_classification": [[name, "c"] if name == "a" else [name] for name in names],
         }.get(task, names)
     return predictors, targets
+
+
+@pytest.fixture(scope="session")
+def study_in(servers):
+    """Return a function that gives the study of a folder."""
+    return lambda folder: Study(folder, servers)
 
 
 @pytest.fixture

@@ -411,7 +411,7 @@ def test_store_takes_vectors_spectrograms_and_frames(empty):
     assert {path.name for path in (empty.folder / "data").iterdir()} == {"vectors", "spectra", "frames"}
 
 
-def test_a_reader_of_a_study_is_a_command(empty):
+def test_a_reader_of_a_study_is_a_command(empty, study_in):
     assert empty.xval("new", "mine").returncode == 0
     empty.recordings("mine/audio")
     for path in (empty.folder / "mine" / "audio").rglob("*.wav"):
@@ -419,7 +419,7 @@ def test_a_reader_of_a_study_is_a_command(empty):
     shutil.copytree(empty.folder / "mine" / "audio" / "low", empty.folder / "mine" / "words")
     shutil.copytree(empty.folder / "mine" / "audio" / "high", empty.folder / "mine" / "words", dirs_exist_ok=True)
     reader = (empty.folder / "mine" / "corpora" / "own_words.py").read_text()
-    inside = type(empty)(empty.folder / "mine", empty.servers)
+    inside = study_in(empty.folder / "mine")
 
     ended = inside.prepare("own_words", "words", "--dataset", "small")
 
