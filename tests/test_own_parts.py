@@ -229,7 +229,7 @@ def test_modules_beside_the_script_are_found_by_commands_that_are_called_elsewhe
     assert settings["own_folders"] == [str(folder)]
     (results / "instance_1" / "estimates.json").unlink()
     load_metric.cache_clear()
-    rebuilt = study.command("rebuild", results)
+    rebuilt = study.command("rebuild", results, "--import", "score")
     assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
 
     folder.rename(study.folder / "moved")

@@ -4,11 +4,19 @@ Comes in: argv. Goes out: what the command prints and writes, and an exit code: 
 input, 130 interrupted.
 """
 
+import os
 import sys
+
+if __name__ == "__main__" and sys.path[:1] == [os.getcwd()] and not os.path.isfile("xval/__init__.py"):  # noqa: PTH109, PTH113
+    # What lies where the command is typed, such as a study that was downloaded, stands for no package that xval imports.
+    sys.path[:] = sys.path[1:]
 from collections.abc import Sequence
+from pathlib import Path
 
 from preprocessing.console import program
 from preprocessing.options.argument_parser import Parser
+from xval.base import own_imports
+from xval.base.module_places import looking_last_in
 from xval.commands import command_names, find_command
 
 _PROGRAM = "python -m xval"
@@ -23,7 +31,11 @@ def main(arguments: Sequence[str]) -> int:
     command = find_command(arguments[0])
     parser = Parser(prog=f"{_PROGRAM} {arguments[0]}", description=(command.__doc__ or command.SUMMARY).strip())
     command.add_arguments(parser)
-    return command.run(parser.parse_all(arguments[1:]))
+    options = parser.parse_all(arguments[1:])
+    is_running = getattr(command, "RUNS_OWN_CODE", False)
+    rule = own_imports.running() if is_running else own_imports.importing_only(getattr(options, "modules", ()))
+    with rule, looking_last_in(Path.cwd()):
+        return command.run(options)
 
 
 def _help() -> str:

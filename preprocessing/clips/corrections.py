@@ -103,7 +103,16 @@ def read_verdicts(path: Path) -> list[Verdict]:
 
 @contextmanager
 def changing(path: Path) -> Iterator[list[Verdict]]:
-    """Give the verdicts of the file, in a list that is written back at the end of the block; others wait meanwhile."""
+    """Give the verdicts of the file, in a list that is written back at the end of the block; others wait meanwhile.
+
+    Raises:
+        CorpusError: The corpus is no longer there, such as under another name; the file is held by another process, or damaged.
+    """
+    if not path.parent.is_dir():  # a lock would make it
+        raise CorpusError(
+            f"{path.parent}: the corpus is no longer there, so the verdict is not written. Give it its name again, or start "
+            "the review anew with --data-folder."
+        )
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCKED_FOR_S):
             verdicts = read_verdicts(path)

@@ -79,10 +79,22 @@ def refuse_several(labels: Sequence[str], where: str) -> None:
         )
 
 
+def is_missing(value: object) -> bool:
+    """Return whether a value stands for none: None, NaN, what pandas has for it (NA, NaT), or blank text."""
+    if value is None or isinstance(value, str):
+        return not (value and value.strip())
+    try:
+        return bool(value != value)  # which NaN is
+    except TypeError:  # of NA, which is neither
+        return True
+    except ValueError:  # of an array
+        return False
+
+
 def plain_name(value: Any) -> str:
     """Return NFC text without outer blanks; a missing value becomes empty and 1.0 becomes ``1``."""
     is_number = isinstance(value, Real)
-    if value is None or (is_number and not math.isfinite(value)):
+    if is_missing(value) or (is_number and not math.isfinite(value)):
         return ""
     if is_number:
         value = int(value) if float(value).is_integer() else float(value)
@@ -90,6 +102,6 @@ def plain_name(value: Any) -> str:
 
 
 def _label(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | Real | None):
+    if isinstance(value, bool) or not (isinstance(value, str | Real) or is_missing(value)):
         raise CorpusError(f"Label {value!r} is neither text nor a list of names, but a {type(value).__name__}.")
     return plain_name(value)

@@ -13,7 +13,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from preprocessing.clips.label_sets import MULTI_LABEL, join_labels, plain_name, split_labels
+from preprocessing.clips.label_sets import MULTI_LABEL, is_missing, join_labels, plain_name, split_labels
 from preprocessing.clips.listing import NO_UTF8, is_utf8
 from xval.base.errors import CorpusError, first_of, suggestion
 
@@ -109,6 +109,8 @@ def check_names(names: Iterable[str], what: str) -> None:
         what: What they name, in the plural: ``items``, ``classes``.
     """
     once = list(dict.fromkeys(names))
+    if wrong := [name for name in once if not isinstance(name, str) or is_missing(name)]:
+        raise CorpusError(f"The {what}: received the name {wrong[0]!r}; expected text that is not empty.")
     refuse_unwritable(once, what)
     alike: dict[str, list[str]] = {}
     for name in once:

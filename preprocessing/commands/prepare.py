@@ -89,6 +89,7 @@ def prepare(
             audio_folder = Path.cwd() if audio_folder is None else audio_folder
             corpus_folder(dataset, place)  # which refuses a name that is none of a file
             table = Path(folder) / f"{dataset}.csv"
+            _refuse_missing_cells(source, task_type, options)
             if task_type == MULTI_LABEL and "label" in source:
                 source = source.assign(label=source["label"].map(join_labels))
             guarded(source).to_csv(table, index=False)
@@ -161,6 +162,16 @@ def _named(dataset: str | None, what: str) -> str:
     return dataset
 
 
+def _refuse_missing_cells(frame: "pd.DataFrame", task_type: str | None, options: Mapping[str, object]) -> None:
+    """Refuse a row of a DataFrame without item or label by its number, which its table would call a line."""
+    from preprocessing.store.arrays import refuse_missing
+
+    columns = ["item"] if task_type in (MULTI_LABEL, "representation", "frame_classification") else ["item", "label"]
+    for column in columns:
+        if column in frame and column not in options:
+            refuse_missing(frame[column], "DataFrame: row", column)
+
+
 def _write_arrays(
     predictors: Any, targets: Any, items: ArrayLike | None, dataset: str, data_folder: Path, task_type: str
 ) -> "FeatureStore":
@@ -174,9 +185,11 @@ def _write_arrays(
             "or two arrays, with items: what each example belongs to."
         )
     if items is not None:
-        import pandas as pd
+        from preprocessing.store.arrays import refuse_missing
 
-        names, is_missing = np.asarray(items).astype(str), pd.isna(np.asarray(items))
+        refuse_missing(items, "Arrays: example", "item")
+        refuse_missing(targets, "Arrays: example", "label", task_type)
+        names = np.asarray(items).astype(str)
         x, y = np.asarray(predictors), None if targets is None else np.asarray(targets)
         n_targets = len(x) if y is None else len(y)
         if names.ndim != 1 or not len(x) == n_targets == len(names):
@@ -184,8 +197,6 @@ def _write_arrays(
                 f"Arrays: received {len(x)} predictors, {n_targets} targets and items of shape {names.shape}; expected one "
                 "target and one item for each."
             )
-        if is_missing.any():
-            raise CorpusError(f"Arrays: {is_missing.sum()} of {len(names)} examples have no item (None or NaN). Give each one.")
         chosen = {str(name): names == name for name in np.unique(names)}
         predictors = {name: x[rows] for name, rows in chosen.items()}
         targets = None if y is None else {name: y[rows] for name, rows in chosen.items()}

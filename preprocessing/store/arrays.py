@@ -4,7 +4,8 @@ Comes in: the two dicts of `preprocessing.store.write`. Goes out: data/<dataset>
 features/custom/.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, join_labels, multi_hot
+from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, is_missing, join_labels, multi_hot
 from preprocessing.clips.near_pairs import MOST_COMPARED, write_pairs
 from preprocessing.clips.table import TASK_TYPES, check_names, class_names_of, natural_key
 from preprocessing.corpus import CUSTOM, open_corpus, write_index
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # Examples written at once: they are copied, and the whole array of an item might not fit twice.
 _BLOCK_EXAMPLES = 256
+_TEXT_OF_NUMBERS = np.dtype("<U32")  # which numpy makes of text and numbers in one list, so that NaN becomes 'nan'
 
 WITHOUT_AUDIO: dict[str, Any] = {
     "path": "", "start_s": np.nan, "end_s": np.nan, "phase": None, "fold": None, "source_clip": None, "augmented": False,
@@ -67,6 +69,8 @@ def check_arrays(
     x = {item: as_array(predictors[item], f"predictors of item '{item}'") for item in items}
     if targets is None:
         targets = {item: np.zeros(x[item].shape[:1], np.int64) for item in items}
+    for item in items:
+        refuse_missing(targets[item], f"Item '{item}', row", "label", task_type)
     given = targets if task_type != MULTI_LABEL else {item: _label_sets(item, targets[item]) for item in items}
     y = {item: as_array(given[item], f"targets of item '{item}'") for item in items}
     for item in items:
@@ -172,6 +176,41 @@ def _blocks(predictors: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, int, 
                 yield item, first, values[first : first + _BLOCK_EXAMPLES].astype(np.float32)
 
 
+def refuse_missing(values: object, where: str, what: str, task_type: str = "classification") -> None:
+    """Refuse labels or items of which one is missing: None, NaN, or blank text, by which several labels are none.
+
+    Args:
+        values: As a script has them, one for each example; what is no list or array is left to other checks.
+        where: What the number of an example is appended to: ``Item 's1', row``.
+        what: ``label`` or ``item``.
+        task_type: What labels are for.
+    """
+    if isinstance(values, str | bytes) or not np.iterable(values):
+        return
+    may_be_blank = task_type == MULTI_LABEL and what == "label"
+    single = list(values) if not hasattr(values, "__array__") else _single_values(np.asarray(values))
+    missing = [
+        (number, value)
+        for number, value in enumerate(single)
+        if is_missing(value) and not (may_be_blank and isinstance(value, str))
+    ]
+    if missing:
+        number, value = missing[0]
+        how = "an empty list or text says that an example has none" if may_be_blank else "every example needs one"
+        counted = f" Missing in all: {len(missing)}." if len(missing) > 1 else ""
+        raise CorpusError(f"{where} {number} has no {what}; {how} (received {value!r}).{counted}")
+
+
+def _single_values(values: NDArray[Any]) -> Iterable[object]:
+    """Return the value of each example; NaN for one that has NaN among several, and for NaN that numpy has made text."""
+    if values.dtype == _TEXT_OF_NUMBERS and np.char.str_len(values).max(initial=0) < values.dtype.itemsize // 4:
+        return [math.nan if text == "nan" else text for text in values.ravel()]
+    if values.dtype.kind == "f":
+        is_missing_in = np.isnan(values).reshape(len(values), -1).any(axis=1)
+        return [math.nan if is_nan else 0.0 for is_nan in is_missing_in]
+    return values.tolist() if values.dtype.kind in "OU" and values.ndim == 1 else []
+
+
 def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
     """Return values as an array; text may come as a list or as an array of objects."""
     try:
@@ -206,8 +245,11 @@ def _check_item(item: str, x: NDArray[Any], y: NDArray[Any], first_x: NDArray[An
 
 def _numbers(item: str, y: NDArray[Any]) -> NDArray[np.float32]:
     """Return the targets of an item for regression, float32 (n_examples, n_outputs, ...)."""
-    if y.dtype.kind not in "fiu" or not np.isfinite(y).all():
+    if y.dtype.kind not in "fiu":
         raise CorpusError(f"Item '{item}': received targets {y.dtype}; expected finite numbers for regression.")
+    if not np.isfinite(y).all():
+        row = int(np.argmin(np.isfinite(y).reshape(len(y), -1).all(axis=1)))
+        raise CorpusError(f"Item '{item}', row {row}: received the target {y[row]}; expected finite numbers for regression.")
     return (y[:, np.newaxis] if y.ndim == 1 else y).astype(np.float32)
 
 
@@ -249,13 +291,23 @@ def _label_sets(item: str, targets: Any) -> Any:
         return targets
     values = list(targets)
     several = [[labels] if isinstance(labels, str) else labels for labels in values]
-    are_names = all(np.iterable(labels) and all(isinstance(name, str) for name in labels) for labels in several)
+    are_names = all(
+        np.iterable(labels) and all(isinstance(name, str) or is_missing(name) for name in labels) for labels in several
+    )
     if not are_names or not any(map(len, several)):
         return targets
-    try:
-        return [join_labels(list(labels) if isinstance(labels, np.ndarray) else labels) for labels in values]
-    except CorpusError as error:
-        raise CorpusError(f"Item '{item}': {error}") from error
+    texts = []
+    for row, labels in enumerate(values):
+        if any(is_missing(name) and not isinstance(name, str) for name in several[row]):
+            raise CorpusError(
+                f"Item '{item}', row {row}: one of the labels {labels!r:.100} is missing. Leave it out; an empty list says "
+                "that an example has none."
+            )
+        try:
+            texts.append(join_labels(list(labels) if isinstance(labels, np.ndarray) else labels))
+        except CorpusError as error:
+            raise CorpusError(f"Item '{item}', row {row}: {error}") from error
+    return texts
 
 
 def _number_label_sets(

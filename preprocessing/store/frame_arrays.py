@@ -17,7 +17,7 @@ from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.clips.table import check_names
 from preprocessing.corpus import CUSTOM
 from preprocessing.corpus_folder import corpus_folder
-from preprocessing.store.arrays import WITHOUT_AUDIO, as_array, check_items, number_classes, publish
+from preprocessing.store.arrays import WITHOUT_AUDIO, as_array, check_items, number_classes, publish, refuse_missing
 from preprocessing.store.layout import TARGETS_DTYPES
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import CorpusError
@@ -48,6 +48,9 @@ def write_frame_arrays(
 
     check_items(predictors, targets)
     x = {item: _read(predictors, item, "predictors") for item in sorted(predictors)}
+    for item in sorted(targets):
+        for number, sequence in enumerate(targets[item]):
+            refuse_missing(sequence, f"Item '{item}', sequence {number}, frame", "label")
     y = {item: _read(targets, item, "targets") for item in sorted(predictors)}
     n_values = next((sequence.shape[-1] for of in x.values() for sequence in of if sequence.ndim == 2), 0)
     for item in x:

@@ -30,7 +30,7 @@ from xval.base.errors import SettingsError
 
 # Whole clips are made a little longer, to one of few lengths, so that clips of one length make a batch and a backend that
 # compiles for each shape compiles rarely: four lengths to every doubling.
-_LENGTHS_PER_DOUBLING = 4
+LENGTHS_PER_DOUBLING = 4
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def whole_length(n_samples: int, n_shortest: int) -> int:
     """Return the length that a whole clip is continued to: the next one of a few, at most a fifth longer."""
     if n_samples <= n_shortest:
         return n_shortest
-    steps = math.ceil(_LENGTHS_PER_DOUBLING * math.log2(n_samples / n_shortest) - 1e-9)
-    return max(n_samples, math.ceil(n_shortest * 2 ** (steps / _LENGTHS_PER_DOUBLING)))
+    steps = math.ceil(LENGTHS_PER_DOUBLING * math.log2(n_samples / n_shortest) - 1e-9)
+    return max(n_samples, math.ceil(n_shortest * 2 ** (steps / LENGTHS_PER_DOUBLING)))
 
 
 def example_shape(store: FeatureStore, settings: FeatureSettings) -> tuple[int | None, ...]:

@@ -6,15 +6,21 @@ that its docs do not name: these tests hold what a user sees, so that the inside
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = Path(__file__).with_name("server.py")
@@ -30,6 +36,8 @@ PARAMETERS = {
     "workers": 1,
     "page": "none",
 }
+FEATURES = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
+"""Of recordings: `Study.recordings` writes them at this rate."""
 TASKS = ("classification", "multilabel_classification", "regression", "representation")
 """The tasks whose corpora are arrays; frame_classification needs recordings: `Study.write_recordings`."""
 BOUND = {
@@ -79,6 +87,8 @@ class Study:
         backend: Of Keras, for all commands.
     """
 
+    EXPERIMENT: ClassVar[str] = "results/small/experiment_1"
+
     folder: Path
     servers: object
     backend: str = "tensorflow"
@@ -86,7 +96,7 @@ class Study:
 
     @property
     def results(self) -> Path:
-        return self.folder / "results" / "small" / "experiment_1"
+        return self.folder / self.EXPERIMENT
 
     def file(self, name: str, text: str) -> Path:
         """Write a file of the study."""
@@ -103,6 +113,30 @@ class Study:
         if task == "representation":
             task = "classification"  # a corpus of classes is rebuilt
         write("small", predictors, targets, data_folder=self.folder / "data", task_type=task, **options)
+
+    def recordings(
+        self, folder: str = "audio", *, labels: tuple[str, ...] = ("low", "high"), n_speakers: int = 6
+    ) -> pd.DataFrame:
+        """Write short tones of some speakers, four clips each, and a table of them: clips.csv beside them."""
+        rng = np.random.default_rng(0)
+        rows = []
+        for speaker, take in np.ndindex(n_speakers, 4):
+            label = labels[take % len(labels)]
+            time_s = np.arange(rng.integers(700, 1000)) / FEATURES["sample_rate_hz"]
+            tone = np.sin(2 * np.pi * (400 + 800 * (take % len(labels)) + 40 * speaker) * time_s)
+            path = self.folder / folder / label / f"s{speaker}_{take}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, 0.1 * tone + 0.08 * rng.normal(size=len(tone)), FEATURES["sample_rate_hz"])
+            about = {"gender": "fm"[speaker % 2], "age": 20 + 9 * speaker, "pitch": (0.4, 1.2, 2.0)[take % len(labels)]}
+            rows.append({"path": f"{label}/{path.name}", "item": f"s{speaker}", "label": label, **about})
+        table = pd.DataFrame(rows)
+        table.to_csv(self.folder / folder / "clips.csv", index=False)
+        return table
+
+    def prepare(self, *arguments: object, **features: object) -> subprocess.CompletedProcess:
+        """Run ``python -m preprocessing`` for a corpus, with small features."""
+        settings = [word for name, value in (FEATURES | features).items() for word in ("--set", f"{name}={value}")]
+        return self.python("-m", "preprocessing", *arguments, "--workers", "1", *settings)
 
     def script(self, *instances: dict | str, name: str = "exp.py", head: str = "", **parameters: object) -> None:
         """Write an experiment; an instance is a dict, or the text of one."""
@@ -124,6 +158,25 @@ class Study:
             )
         return self.servers(self.backend).run(self.folder, words, **variables)
 
+    @contextmanager
+    def started(self, *arguments: object) -> Iterator[subprocess.Popen]:
+        """Start ``python ARGUMENTS`` in a process group of its own, which ends with the block."""
+        environment = os.environ | BOUND | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": self.backend}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+        process = subprocess.Popen([sys.executable, *map(str, arguments)], cwd=self.folder, env=environment, **pipes)
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def wait_for(self, pattern: str, process: subprocess.Popen) -> None:
+        """Wait until there is a file in the results whose path fits a pattern, as long as a process lives."""
+        while not any(self.results.glob(pattern)):
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.05)
+
     def run(self, *arguments: object, script: str = "exp.py", **variables: str) -> subprocess.CompletedProcess:
         """Run a script of the study, with its jobs in the process that runs it."""
         return self.python(script, *arguments, "--executor", "inline", **variables)
@@ -131,6 +184,14 @@ class Study:
     def xval(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
         """Run ``python -m xval``."""
         return self.python("-m", "xval", *arguments, **variables)
+
+    def mistake(self, *arguments: object, **variables: str) -> str:
+        """Run ``python ARGUMENTS`` with a mistake in them, hold it to be one for the command, and return what it says."""
+        ended = self.python(*arguments, **variables)
+        assert ended.returncode == 2, ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert ended.stderr.count("error: ") == 1, ended.stderr
+        return ended.stderr
 
     def train(self, *instances: dict | str, **parameters: object) -> subprocess.CompletedProcess:
         """Write a script with these instances, run it, and hold it to have succeeded."""
@@ -175,9 +236,55 @@ def arrays(task: str = "classification") -> tuple[dict[str, np.ndarray], dict[st
     return predictors, targets
 
 
+@pytest.fixture(scope="session")
+def study_in(servers):
+    """Return a function that gives the study of a folder."""
+    return lambda folder: Study(folder, servers)
+
+
 @pytest.fixture
 def study(tmp_path, servers):
     """Return a folder with a small corpus for classification."""
     made = Study(tmp_path, servers)
     made.corpus()
     return made
+
+
+@pytest.fixture
+def empty(tmp_path, servers):
+    """Return a folder without anything in it."""
+    return Study(tmp_path, servers)
+
+
+def train_finished(study: Study) -> None:
+    """Train what `finished` is."""
+    clips = study.recordings()
+    clips.loc[0, "label"] = "high"  # a label that is wrong
+    clips.to_csv(study.folder / "audio" / "clips.csv", index=False)
+    prepared = study.prepare("table", "audio/clips.csv", "--dataset", "small")
+    assert prepared.returncode == 0, prepared.stderr
+    study.train(
+        {"architecture": "mlp", "n_units": (8,), "comment_1": "a network"},
+        {"architecture": "mlp", "n_units": (4,), "normalization": "per_clip", "comment_1": "scaled per clip"},
+        {"architecture": "svm", "C": (1.0,), "comment_1": "an estimator"},
+        **FEATURES,
+        page="complete",
+        num_folds=3,
+        num_epochs=3,
+    )
+
+
+@pytest.fixture(scope="session")
+def finished(make_once, servers):
+    """Return a study with recordings and a finished experiment of three instances, which tests only read.
+
+    Two networks and an estimator, three folds of two speakers. A test that writes takes `copied`.
+    """
+    return Study(make_once("finished_from_outside", lambda folder: train_finished(Study(folder, servers))), servers)
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """Return a copy of `finished` that a test may change."""
+    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+    return Study(tmp_path, finished.servers)

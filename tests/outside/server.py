@@ -5,6 +5,7 @@ ends with its standard input. KERAS_BACKEND is set. Nothing is computed before a
 """
 
 import ctypes
+import gc
 import json
 import os
 import random
@@ -32,10 +33,14 @@ for name in (
     "preprocessing",
 ):
     import_module(name)
+for name in dir(sys.modules["xval"]):  # a public name is loaded when it is used
+    getattr(sys.modules["xval"], name)
 if keras.backend.backend() != "tensorflow":  # as in a worker: Keras would load it to seed it
     from keras.src.utils.module_utils import tensorflow
 
     tensorflow._available = False
+gc.collect()
+gc.freeze()  # no search for garbage looks through what is loaded
 
 
 def run(arguments: list[str]) -> None:

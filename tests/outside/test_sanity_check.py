@@ -196,7 +196,7 @@ REFUSED = {
     "own_step": "OwnStep with a train_step() of its own",
     "own_loss": "OwnLoss with a compute_loss() of its own",
     "in_training": "nets.py, line ",
-    "pairs": "its prediction of one clip alone",
+    "pairs": "Pairs.call()",
 }
 
 

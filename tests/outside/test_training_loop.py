@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from preprocessing.store import write
@@ -326,7 +327,7 @@ def test_a_training_that_goes_on_from_a_checkpoint_diverges_as_one_that_was_left
     assert study.history().equals(history)
 
 
-def test_training_that_never_was_good_or_keeps_the_last_epoch_fails(study):
+def test_without_the_best_weights_the_last_good_epoch_is_the_model_and_none_that_is_not_finite_is_saved(study):
     study.file("nets.py", NETS + BREAKS)
     of_all = {"architecture": "nets.gated"}
     study.script(
@@ -339,11 +340,12 @@ def test_training_that_never_was_good_or_keeps_the_last_epoch_fails(study):
     ended = study.run("--folds", "1")
 
     assert ended.returncode != 0
-    assert study.trained() == []
-    errors = [study.record(number)["error"] for number in (1, 2, 3)]
-    assert "after epoch 1. Lower learning_rate (0.01)" in errors[0]
-    assert re.search(r"after epoch 4\. Lower learning_rate .* or set restore_best_weights=true", errors[1])
-    assert "is NaN or infinite at the end of training" in errors[2]
+    assert study.trained() == [study.fold(2) / "model.keras"]
+    assert "after epoch 1. Lower learning_rate (0.01)" in study.record(1)["error"]
+    last = study.record(2)
+    assert (last["diverged"]["epoch"], last["best_epoch"], last["epochs"]) == (4, 3, 3)
+    assert f"{last['metrics']['validation']['loss']:.5f}" == f"{study.history(2)['val_loss'].iloc[-1]:.5f}"
+    assert "is NaN or infinite at the end of training" in study.record(3)["error"]
 
 
 # Losses that layers add
@@ -402,3 +404,26 @@ def test_the_validation_loss_has_what_layers_add_as_plain_keras_has_it(study, ba
     assert epoch["val_loss"] > 1.1 * record["metrics"]["validation"]["loss"]  # which is that of the predictions
     assert record["metrics"]["training"]["loss"] == pytest.approx(epoch["data_loss"], rel=1e-6)
     assert epoch["loss"] > 1.1 * epoch["data_loss"]
+
+
+def test_a_trial_that_diverges_late_has_no_score_and_a_refit_follows_the_schedule(study):
+    study.file("nets.py", NETS + BREAKS + SCHEDULES)
+    given = {"architecture": "nets.build", "num_epochs": 5, "early_stopping": False}
+    study.script(given | {"schedule": "nets.stepped", "schedule_every": 1}, head="from xval import choice")
+    script = (study.folder / "exp.py").read_text()
+    searched = f"experiment.search({{'schedule': choice(['nets.explode', 'constant'])}}, n_trials=4, **{given!r})\n"
+    study.file("exp.py", script.replace("if __name__", f"{searched}if __name__"))
+
+    ended = study.run()
+
+    assert ended.returncode == 0, ended.stderr
+    trials = study.record(2)["search"]["trials"]
+    assert {(trial["values"]["schedule"], trial["state"], trial["score"] is None) for trial in trials} == {
+        ("nets.explode", "diverged", True),
+        ("constant", "complete", False),
+    }
+    assert "diverged" not in study.record(2)
+    refit = study.xval("refit", study.results, "1", "--epochs", "4")
+    assert refit.returncode == 0, refit.stderr
+    (history,) = study.results.rglob("refit/history.csv")
+    assert pd.read_csv(history)["learning_rate"].tolist() == pytest.approx([1e-2, 5e-3, 2.5e-3, 1.25e-3], rel=1e-5)

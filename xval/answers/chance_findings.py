@@ -5,6 +5,7 @@ Comes in: instances with finished folds. Goes out: `Finding`s.
 
 from collections.abc import Collection, Mapping, Sequence
 
+from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
@@ -58,9 +59,9 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None) -> Fi
         if number in hopeless or (is_above_permuted and _is_better(figure, group_chance, 1)):
             continue
         numbers.append(number)
-        shuffled = "" if permuted is None else f", shuffled {permuted:.3f}"
-        by_group = "" if group_chance is None else f", by group {group_chance:.3f}"
-        levels = levels or f"{value:.3f}{shuffled}{by_group}"
+        named = {"": value, ", shuffled ": permuted, ", by group ": group_chance}
+        there = {name: number for name, number in named.items() if number is not None}
+        levels = levels or "".join(f"{name}{text}" for name, text in zip(there, rounded(*there.values()), strict=True))
     if not numbers:
         return None
     whose = name_instances(numbers, done) + ", the first" * (len(numbers) > 1)

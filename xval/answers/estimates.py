@@ -4,18 +4,19 @@ Comes in: an experiment. Goes out: both, and estimates.json of the instance, whi
 that they are of. What is not there, or is of others, is computed anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from xval.base import own_imports
 from xval.base.errors import ResultsError, XvalError
 from xval.base.json_files import JsonObject
 from xval.base.module_places import looking_in
 from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.metrics import Metric
-from xval.results.added_metrics import AddedMetric, load_metric, trained_with
+from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
 from xval.results.estimates_file import Estimates, write_estimates
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
@@ -53,7 +54,8 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
                 loaded[short] = load_metric(written.settings.task_type, name)
         except XvalError as error:
             loaded[short] = None  # what is kept of it stays
-            damaged.append(f"{error} New values of {short} of instance {instance} are missing.")
+            if not _has_figures(results, instance, done, name):
+                damaged.append(f"{error} New values of {short} of instance {instance} are missing.")
     if not loaded:
         return {}
     old = _kept(results, instance)
@@ -79,6 +81,18 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
         further[key.folder_name] = {"of": kept["of"], "figures": figures}
     _keep(results, instance, state, Estimates(further, old.over_items))
     return {name: added.metric for name, added in loaded.items() if added}
+
+
+def _has_figures(results: OpenResults, instance: int, done: Iterable[JobKey], written: str) -> bool:
+    """Return whether the figures of a metric of the user's own are kept of all finished jobs, and are of its present source."""
+    kept, short = _kept(results, instance).further, written.rpartition(".")[2]
+    try:
+        with looking_in(results.own_folders(instance)):
+            version = version_of(written)
+    except XvalError:
+        return False
+    known = [kept.get(key.folder_name, {}).get("figures", {}).get(short, {}).get("version") for key in done]
+    return all(of_job == version for of_job in known)
 
 
 def over_items_of(
@@ -109,7 +123,7 @@ def over_items_of(
     else:
         jobs = {key.folder_name: results.source(key) | {"further": _further(record)} for key, record in done.items()}
         computed, faults = _compute(instance, further)
-        if computed:
+        if computed and not (faults and own_imports.is_restricted()):  # which another call may know more of
             over_items = {"of": {"version": OVER_ITEMS_VERSION, "jobs": jobs}, "figures": computed}
             _keep(results, number, state, Estimates(old.further, over_items))
     damaged += faults
@@ -143,7 +157,9 @@ def _compute(instance: InstanceResults, further: Mapping[str, Metric] | None) ->
     tested = [record["metrics"].get("test", {}) for record in instance.done.values()]
     if further is not None:
         with looking_in(instance.written.own_folders):
-            own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), faults)
+            class_names = next(iter(instance.done.values()), {}).get("class_names", [])
+            positive = instance.settings.positive_number(class_names)
+            own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), positive, faults)
         further = {name: metric for name, metric in {**own, **further}.items() if all(name in of_job for of_job in tested)}
     for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
         try:

@@ -3,6 +3,7 @@
 Comes in: figures. Goes out: text.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from xval.results.instance import Figure, InstanceResults
 from xval.results.item_figures import ItemFigure
 
 ROUNDING = 1e-15
+LEAST_SHOWN, MOST_SHOWN = 0.0005, 1e6
+"""What three decimals show: smaller numbers become 0.000, larger ones rows of digits."""
 """What is left of a difference of equal means."""
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
 """What a value is, by its kind in `ItemFigure`; an item is called what it is."""
@@ -61,9 +64,10 @@ def format_figure(figure: Figure, folds_total: int) -> str:
     """Return ``0.612 ± 0.051``, with the number of folds if some have no value."""
     if figure["mean"] is None:
         return "-"
-    deviation = "" if figure["std"] is None else f" ± {figure['std']:.3f}"
+    mean, *deviations = rounded(figure["mean"], figure["std"])
+    deviation = "".join(f" ± {text}" for text in deviations)
     folds = "" if figure["n"] == folds_total else f" ({figure['n']} of {folds_total} folds)"
-    return f"{figure['mean']:.3f}{deviation}{folds}"
+    return f"{mean}{deviation}{folds}"
 
 
 def format_test(instance: InstanceResults, side: str, metric: str) -> str:
@@ -84,12 +88,14 @@ def format_interval(figure: ItemFigure, mean: float | None) -> str:
         mean: That over folds, before it: the figure that the interval is of is named unless it has the same three decimals.
     """
     value = figure[figure["of"]]
-    interval = "" if figure["low"] is None or figure["high"] is None else f" [{figure['low']:.3f}, {figure['high']:.3f}]"
     if value is None:
         return "" if figure["of"] == "items" else ", pooled NaN"
-    if (mean is not None and f"{mean:.3f}" == f"{value:.3f}") or (figure["of"] == "items" and not interval):
+    has_interval = figure["low"] is not None and figure["high"] is not None
+    shown, *ends = rounded(value, *((figure["low"], figure["high"]) if has_interval else ()))
+    interval = f" [{', '.join(ends)}]" if ends else ""
+    if (mean is not None and rounded(mean) == rounded(value)) or (figure["of"] == "items" and not interval):
         return interval
-    return f", {'over items' if figure['of'] == 'items' else 'pooled'} {value:.3f}{interval}"
+    return f", {'over items' if figure['of'] == 'items' else 'pooled'} {shown}{interval}"
 
 
 def interval_clause(instances: Iterable[InstanceResults]) -> str:
@@ -124,8 +130,8 @@ def format_chance(chance: ChanceLevel | None) -> str:
     """
     if chance is None:
         return "chance NaN"
-    lowest, highest = f"{chance.lowest:.3f}", f"{chance.highest:.3f}"
-    by_group = "" if chance.of_groups is None else f", {chance.of_groups:.3f} by group of items"
+    lowest, highest, *of_groups = rounded(chance.lowest, chance.highest, chance.of_groups)
+    by_group = "".join(f", {text} by group of items" for text in of_groups)
     return (f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}") + by_group
 
 
@@ -140,6 +146,18 @@ def format_folds(instance: InstanceResults) -> str:
     failed = f", {len(instance.failed_folds)} failed" if instance.failed_folds else ""
     jobs = f", {len(instance.done)}/{instance.n_jobs} jobs" if instance.n_repeats > 1 else ""
     return f"{len(instance.folds)}/{instance.n_folds}{jobs}{failed}"
+
+
+def rounded(*numbers: float | None) -> list[str]:
+    """Return numbers that stand side by side with three decimals, or all with three digits where decimals say nothing.
+
+    That is where even the largest of them would read 0.000, or one has more than six digits before the point, as errors of
+    targets of 1e-9 and 1e30 have. Those that are None are left out.
+    """
+    there = [number for number in numbers if number is not None]
+    largest = max((abs(number) for number in there if math.isfinite(number)), default=0.0)
+    is_readable = largest < ROUNDING or LEAST_SHOWN <= largest < MOST_SHOWN
+    return [f"{number:.3f}" if is_readable else f"{number:.2e}" for number in there]
 
 
 def decimals(number: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from xval.answers.chance_findings import item_known, not_above_chance, too_sure
+from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding, capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
@@ -271,6 +272,7 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     number, margin = next(iter(ties.items()))
     is_higher = bool(direction(done, ranking.metric))
     low, middle, high = sorted(end if is_higher else 0 - end for end in margin)
+    shown, from_, to = rounded(middle, low, high)
     figure = f"{side_name(ranking.side, done)} {ranking.metric}"
     best_of = f"{'highest' if is_higher else 'lowest'} {figure}"
     n_items = len({item for record in best.folds.values() for item in record["items"]["validation"]})
@@ -282,7 +284,7 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     return Finding(
         Code.TIE,
         f"{name_instances([best.number], done)} has the {best_of}, but not by a margin that these {items_word(done)} can "
-        f"prove: {middle:.3f} [{low:.3f}, {high:.3f}] to instance {number}.",
+        f"prove: {shown} [{from_}, {to}] to instance {number}.",
         describe_next_step(margins, [best, *(by_number[tie] for tie in ties)], simplest),
         (ranking.selected, *ties),
     )

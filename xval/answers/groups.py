@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from xval.answers.figure_text import rounded
 from xval.answers.group_columns import GroupColumn
 from xval.answers.group_gaps import Gap, Standardised, find_gap
 from xval.answers.item_words import item_word
@@ -165,7 +166,7 @@ def describe_gap(groups: Groups) -> str:
     gap = groups.gap
     if gap is None:
         return ""
-    start = f"Gap in {groups.metric} by {groups.column}: {gap.higher} minus {gap.lower} {gap.value:+.3f}"
+    start = f"Gap in {groups.metric} by {groups.column}: {gap.higher} minus {gap.lower} {_signed(gap.value)}"
     within = gap.within and f", {gap.within}"
     if gap.interval is None:
         return f"{start}{within}; its interval cannot be estimated."
@@ -173,7 +174,13 @@ def describe_gap(groups: Groups) -> str:
     items = plural_of(groups.item)
     how = f"over {items}, paired within {items}" if gap.is_within_items else f"over {items}"
     verdict = "It contains 0: no gap is shown." if gap.interval.low <= 0 <= gap.interval.high else "It excludes 0."
-    return f"{start} [{gap.interval.low:+.3f}, {gap.interval.high:+.3f}] (95 % {how}{pairs}){within}. {verdict}"
+    return f"{start} [{_signed(gap.interval.low)}, {_signed(gap.interval.high)}] (95 % {how}{pairs}){within}. {verdict}"
+
+
+def _signed(number: float) -> str:
+    """Return a number with its sign: ``+0.120``."""
+    (text,) = rounded(number)
+    return text if text.startswith("-") else f"+{text}"
 
 
 def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
@@ -182,7 +189,7 @@ def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
     if gap is None or gap.interval is None or gap.interval.low <= 0 <= gap.interval.high:
         return ""
     worse, better = (gap.lower, gap.higher) if higher_is_better else (gap.higher, gap.lower)
-    size = f"{gap.value:.3f} [{gap.interval.low:.3f}, {gap.interval.high:.3f}]"
+    size = "{} [{}, {}]".format(*rounded(gap.value, gap.interval.low, gap.interval.high))
     within = gap.within and f" ({gap.within})"
     metric, lower = groups.metric.replace("_", " "), "lower" if higher_is_better else "higher"
     return f"{groups.column} {worse}: the {metric} is {lower} by {size} than for {groups.column} {better}{within}."

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from xval.answers.chance_findings import item_known, not_above_chance, what_to_try
-from xval.answers.figure_text import Estimate, decimals, estimate, fixed
+from xval.answers.figure_text import ROUNDING, Estimate, decimals, estimate, fixed
 from xval.answers.finding import capital
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
@@ -29,6 +29,7 @@ from xval.settings.schema import TESTED_KEYS
 if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
 
+_LEAST_OF_TWO = 0.005  # of smaller numbers two decimals show nothing
 MOST_WORDS = 25
 _MOST_COMPARED = 20  # the best by validation
 _MOST_NAMED = 2  # of all the others
@@ -275,7 +276,10 @@ def _nothing_finished(instances: Sequence[InstanceResults]) -> Headline:
 def _interval(estimated: Estimate) -> str:
     """Return `` [0.44, 0.54]``; empty where there is none."""
     low, high = estimated.low, estimated.high
-    return "" if low is None or high is None else f" [{_two(low)}, {_two(high)}]"
+    if low is None or high is None:
+        return ""
+    text = decimals if ROUNDING < max(abs(low), abs(high)) < _LEAST_OF_TWO else _two
+    return f" [{text(low)}, {text(high)}]"
 
 
 def _two(number: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
+from xval.answers.figure_text import rounded
 from xval.answers.names import name_numbers
 from xval.results.instance import InstanceResults
 from xval.settings.parameters import hash_parameters
@@ -49,8 +50,9 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
     parts = components_of(instance, side, metric)
     if parts is None or not isfinite(parts.seed + parts.fold):
         return ""
+    mean, of_folds, of_seeds = rounded(parts.mean, sqrt(parts.fold), sqrt(parts.seed))
     return (
-        f"{metric} {parts.mean:.3f}; standard deviation {sqrt(parts.fold):.3f} between folds, {sqrt(parts.seed):.3f} "
+        f"{metric} {mean}; standard deviation {of_folds} between folds, {of_seeds} "
         f"between seeds within a fold ({parts.n_folds} folds, {parts.n_repeats:.3g} repeats)"
     )
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding
 from xval.answers.names import name_instances
 from xval.answers.summary import direction, has_windows, side_name
@@ -59,8 +60,8 @@ def diverged(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     return Finding(
         Code.DIVERGED,
-        f"Training diverged in instance{'s' * (len(listed) > 1)} {first_of(listed.values(), _MOST_NAMED)}: the models are those "
-        "of the best epoch before.",
+        f"Training diverged in instance{'s' * (len(listed) > 1)} {first_of(listed.values(), _MOST_NAMED)}: the models are "
+        "those of an epoch before.",
         "Lower learning_rate or set clip_norm: later epochs might have been better.",
         tuple(listed),
     )
@@ -153,7 +154,8 @@ def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
         if len(worse) == 1
         else f"The networks of {name_instances(worse, done)} are"
     )
-    values = f"{reached:.3f}{' at best' if len(worse) > 1 else ''} against {sign * means[best.number]:.3f}"
+    value, of_best = rounded(reached, sign * means[best.number])
+    values = f"{value}{' at best' if len(worse) > 1 else ''} against {of_best}"
     return Finding(
         Code.BELOW_ESTIMATOR,
         f"{whose} worse than the estimator {name_instances([best.number], done)}: {side_name(side, done)} {metric} {values}.",

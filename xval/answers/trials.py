@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from xval.answers.figure_text import rounded
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances
 from xval.results.instance import InstanceResults
@@ -72,12 +73,12 @@ def describe_search(instance: InstanceResults) -> str:
     searches = fold_trials(instance)
     if not searches:
         return ""
-    score = fmean(search.score for search in searches)
+    (score,) = rounded(fmean(search.score for search in searches))
     n_trials = max(len(search.trials) for search in searches)
     called, items = name_instances([instance.number], [instance]), items_word([instance])
     return (
         f"The settings of {called} were searched anew in each fold ({n_trials} trials), on {items} that the fold does not "
-        f"test. The chosen trials reach {searches[0].monitor} {score:.3f} on the {items} that chose them, which is too good; "
+        f"test. The chosen trials reach {searches[0].monitor} {score} on the {items} that chose them, which is too good; "
         "the test values are nested: they estimate searching and training together."
     )
 

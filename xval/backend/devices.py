@@ -209,10 +209,15 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
     return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
 
 
+def loaded_backend() -> str | None:
+    """Return the backend of the Keras that this process has loaded; None: it has loaded none."""
+    return str(importlib.import_module("keras").backend.backend()) if "keras" in sys.modules else None
+
+
 def bind(slot: Slot, backend: str, *, deterministic: bool = True) -> str:
     """Bind this process to a slot and a backend, unless Keras is loaded; return the backend that it is bound to."""
-    if "keras" in sys.modules:
-        return str(importlib.import_module("keras").backend.backend())
+    if loaded := loaded_backend():
+        return loaded
     os.environ.update(environment(slot, backend, deterministic=deterministic))
     return backend
 

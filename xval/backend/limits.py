@@ -14,8 +14,11 @@ MEMORY_MB = "XVAL_GPU_MEMORY_MB"
 """Environment variable: the same in MB (2**20 bytes), where the size of the GPU is known."""
 
 
-def limit_threads(backend: str, threads: int) -> None:
-    """Have the backend, and what reads files for it, compute with so many threads; JAX has its own from the environment."""
+def limit_threads(backend: str, threads: int) -> bool:
+    """Have the backend, and what reads files for it, compute with so many threads; JAX has its own from the environment.
+
+    Return False where TensorFlow keeps other ones, because it has computed in this process: an object of Keras in a script may.
+    """
     if "pyarrow" in sys.modules:  # one that is loaded later has its threads from the environment
         import pyarrow
 
@@ -25,8 +28,11 @@ def limit_threads(backend: str, threads: int) -> None:
         import tensorflow as tf
 
         if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
+            try:
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
+                tf.config.threading.set_inter_op_parallelism_threads(1)
+            except RuntimeError:
+                return False
     elif backend == "torch":
         import torch
 
@@ -34,6 +40,7 @@ def limit_threads(backend: str, threads: int) -> None:
         if torch.get_num_interop_threads() != 1:
             with suppress(RuntimeError):  # somebody has used them in this process; no job does
                 torch.set_num_interop_threads(1)
+    return True
 
 
 def limit_gpu_memory(backend: str) -> None:

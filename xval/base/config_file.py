@@ -4,7 +4,8 @@ Comes in: the file at the root of the project, and the few lines that a study ch
 xval/settings/schema.py turns into types. Nothing is interpolated and keys keep their case.
 
 A study (``python -m xval new``) is a folder with a config.ini and a folder experiments; own architectures/ and corpora/ lie
-beside them. It is looked for around the script that runs, then around the current folder.
+beside them. It is looked for around the script that runs, then around the current folder. Without a study, a config.ini beside
+the script, or else in the current folder, changes the defaults likewise, if it is one of xval's and not of another program.
 """
 
 import os
@@ -12,10 +13,11 @@ import sys
 from collections.abc import Iterable
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from xval.base.errors import SettingsError, suggestion
+from xval.base.errors import SettingsError, first_of, suggestion
 from xval.base.operating_system import read_regular
 from xval.base.synonyms import describe_synonym
 
@@ -36,14 +38,79 @@ def find_study() -> Path | None:
     """Return the folder of the user's study; None: there is none, or this is the copy of the code that a job runs."""
     if _COPY_MARK.is_file():
         return None
-    prefix = Path(sys.prefix).resolve()
-    for start in (Path(sys.argv[0]).resolve().parent if sys.argv[0] else Path.cwd(), Path.cwd()):
-        for folder in (start, *start.parents):
-            if folder == prefix or (folder / "xval" / "__init__.py").is_file():
-                break  # what is installed, and a clone of the project, lie in no study, though their folders may
-            if (folder / "config.ini").is_file() and (folder / "experiments").is_dir():
-                return folder
+    return next(filter(None, map(study_around, _starts())), None)
+
+
+def study_around(start: Path) -> Path | None:
+    """Return the study that a folder is or lies in."""
+    for folder in (start, *start.parents):
+        if _is_of_project(folder):
+            break  # what is installed, and a clone of the project, lie in no study, though their folders may
+        if (folder / "config.ini").is_file() and (folder / "experiments").is_dir():
+            return folder
     return None
+
+
+def _starts() -> tuple[Path, Path]:
+    """Return the folder of the script and the current one."""
+    return (Path(sys.argv[0]).resolve().parent if sys.argv[0] else Path.cwd(), Path.cwd())
+
+
+def _is_of_project(folder: Path) -> bool:
+    return folder == Path(sys.prefix).resolve() or (folder / "xval" / "__init__.py").is_file()
+
+
+def _nearest_config() -> Path | None:
+    """Return the config.ini beside the script, or else in the current folder; what belongs to the project is none."""
+    if _COPY_MARK.is_file():
+        return None
+    for start in dict.fromkeys(_starts()):
+        path = start / "config.ini"
+        is_installed = Path(sys.prefix).resolve() in start.parents or start.is_relative_to(ROOT / "xval")
+        if not is_installed and not _is_of_project(start) and path.is_file():
+            return path
+    return None
+
+
+def own_config() -> Path | None:
+    """Return the config.ini that changes the defaults: that of the study, or else the nearest, if it is one of xval's."""
+    if (study := find_study()) is not None:
+        return study / "config.ini"
+    path = _nearest_config()
+    return path if path is not None and not _why_foreign(path) else None
+
+
+def describe_own_config() -> str:
+    """Return a line on a config.ini beside the script or in the current folder: what it sets, or why it is not used."""
+    study, path = find_study(), _nearest_config()
+    if path is None or (study is not None and path.parent == study):
+        return ""
+    shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    if study is not None:
+        return f"{shown} is not used: this is the study {study}, whose own config.ini counts. Move its lines there."
+    if why := _why_foreign(path):
+        return f"{shown} is not used: {why}"
+    keys = [key for values in _read(path).values() for key in values]
+    return f"{shown} changes the defaults of {first_of(keys)}." if keys else ""
+
+
+def _why_foreign(path: Path) -> str:
+    """Return why a config.ini is not taken for one of xval's; empty: it is one.
+
+    One of xval's has a key of xval in its section, whose name may be misspelt, or nothing but sections of xval.
+    """
+    defaults = _read(CONFIG_PATH)
+    sections = ", ".join(f"[{section}]" for section in defaults)
+    try:
+        own = _read(path)
+    except SettingsError as error:
+        return f"{str(error).removeprefix(f'{path}: ')} A config.ini of xval has sections: {sections}."
+    meant = {section: next(iter(get_close_matches(section, defaults, n=1)), "") for section in own}
+    if own.keys() <= defaults.keys() or any(own[section].keys() & defaults.get(meant[section], {}).keys() for section in own):
+        return ""
+    places = {key: section for section, values in defaults.items() for key in values}
+    known = [f"'{key}' belongs into [{places[key]}]" for values in own.values() for key in values if key in places]
+    return f"it has no key of xval in its section. {f'{first_of(known, 3)}.' if known else f'Sections of xval: {sections}.'}"
 
 
 def experiments_folder() -> Path:
@@ -62,15 +129,16 @@ def own_folder(name: str) -> Path | None:
 def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
     """Return the defaults of a config file as ``{section: {key: text}}``, in the order of the file.
 
-    The project's own has the changes of the user's study; relative folders of corpora and results are then those of the study.
-    A key stands in one section alone, and a study changes keys but adds none.
+    The project's own has the changes of the user's (`own_config`); relative folders of corpora and results are then those of
+    the study, and without a study, those that the file names are below its own. A key stands in one section alone, and a
+    user's config.ini changes keys but adds none.
     """
     sections = _read(path)
-    study = find_study() if path == CONFIG_PATH else None
-    if study is None:
+    own = own_config() if path == CONFIG_PATH else None
+    if own is None:
         return sections
-    own = study / "config.ini"
-    for section, values in _read(own).items():
+    changed = _read(own)
+    for section, values in changed.items():
         if section not in sections:
             raise SettingsError(f"{own}: unknown section [{section}]. {suggestion(section, sections)}")
         for key, text in values.items():
@@ -79,16 +147,17 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
                     f"{own}: unknown key '{key}' in [{section}]. {describe_synonym(key) or suggestion(key, sections[section])}"
                 )
             sections[section][key] = text
+    is_study = find_study() is not None
     for key in _FOLDERS:
-        if key in sections.get("experiment", {}):
-            sections["experiment"][key] = _of_study(sections["experiment"][key], study)
+        if key in sections.get("experiment", {}) and (is_study or key in changed.get("experiment", {})):
+            sections["experiment"][key] = _below(own.parent, sections["experiment"][key])
     return sections
 
 
-def _of_study(folder: str, study: Path) -> str:
+def _below(place: Path, folder: str) -> str:
     """Return a folder of the study as it is called from the current folder: short within the study, else absolute."""
-    current, path = Path.cwd(), study / folder
-    return os.path.relpath(path, current) if current.is_relative_to(study) and path.is_relative_to(study) else str(path)
+    current, path = Path.cwd(), place / folder
+    return os.path.relpath(path, current) if current.is_relative_to(place) and path.is_relative_to(place) else str(path)
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:

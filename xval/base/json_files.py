@@ -210,6 +210,38 @@ def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool =
             shutil.rmtree(path, ignore_errors=True)
 
 
+@contextmanager
+def only_writer(target: Path, option: str) -> Iterator[Path]:
+    """Give a temporary folder, which is removed in the end, to make a file or folder in; a second process is refused at once.
+
+    Args:
+        target: What is made.
+        option: Of the command, which names another place.
+
+    Raises:
+        ResultsError: Another process is making it.
+    """
+    remove_stale_parts(target.parent, target.name)
+    temporary = part_path(target)
+    temporary.mkdir(parents=True)
+    try:
+        parts = map(_PART.fullmatch, os.listdir(target.parent))  # noqa: PTH208 - as above
+        names = {part.string for part in parts if part and part["name"] == _shortened(target.name)}
+        if names - {temporary.name}:
+            raise ResultsError(f"{target}: another process is writing it now. Choose another place with {option}.")
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_appeared(target: Path, option: str, *, overwrite: bool) -> None:
+    """Refuse to give a name to what was made, where another process has made that meanwhile."""
+    if target.exists() and not overwrite:
+        raise ResultsError(
+            f"{target}: another process has written it meanwhile, and it is not replaced. Choose another place with {option}."
+        )
+
+
 def _is_stale(path: Path, part: re.Match[str]) -> bool:
     if part["machine"] == _machine() and _start_of(os.getpid()):
         return _start_of(int(part["process"])) != part["started"]  # the id alone may be another process's by now

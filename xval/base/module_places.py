@@ -26,6 +26,7 @@ _Given = ParamSpec("_Given")
 _Answer = TypeVar("_Answer")
 
 _FOLDERS: ContextVar[tuple[str, ...]] = ContextVar("folders", default=())
+_LAST: ContextVar[tuple[str, ...]] = ContextVar("last", default=())
 
 
 @contextmanager
@@ -38,6 +39,16 @@ def looking_in(folders: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         _FOLDERS.reset(token)
+
+
+@contextmanager
+def looking_last_in(folder: Path) -> Iterator[None]:
+    """Look for modules of the user's own in a folder, too, after everywhere else, so that none of it hides another."""
+    token = _LAST.set((str(folder),))
+    try:
+        yield
+    finally:
+        _LAST.reset(token)
 
 
 def looked_in() -> tuple[str, ...]:
@@ -90,8 +101,11 @@ def architecture_folders() -> list[Path]:
 
 
 def places() -> list[str]:
-    """Return where modules are looked for after where Python looks: the user's study, the root of the project, `looking_in`."""
-    return [*(str(folder) for folder in (find_study(), ROOT) if folder is not None), *looked_in()]
+    """Return where modules are looked for after where Python looks: the user's study, the root of the project, `looking_in`.
+
+    And, last, in the folder where a command is typed.
+    """
+    return [*(str(folder) for folder in (find_study(), ROOT) if folder is not None), *looked_in(), *_LAST.get()]
 
 
 def find_spec(name: str) -> ModuleSpec | None:

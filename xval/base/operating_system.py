@@ -8,12 +8,14 @@ import errno
 import os
 import re
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
@@ -206,6 +208,14 @@ def replace(temporary: Path, path: Path) -> None:
             time.sleep(_TRY_EVERY_S)
         else:
             return
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder as far as that is allowed, also where it, or a folder in it, was closed to writing by its owner."""
+    for place, _, _ in os.walk(folder):
+        with suppress(OSError):
+            Path(place).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def refusal(error: OSError) -> str:

@@ -2,16 +2,18 @@
 
 Comes in: dotted paths, as settings name them. Goes out: the hash of each function, class, variable and import at the top level
 of a module of the user's own that they use, in turn. Files are parsed, nothing is run. What else a file has does not count:
-another network, say, that is written under the first. `xval.base.code_changes` compares two such.
+another network, say, that is written under the first. What counts besides: what modules run when they are imported, though
+nothing of them is used; and data files whose names stand in what counts. `xval.base.code_changes` compares two such.
 """
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NamedTuple
 
+from xval.base.data_files import find_file
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module, source_of
 from xval.base.module_places import ENGINE, SHARED_PACKAGE, find_spec, is_own, looked_in
@@ -23,6 +25,7 @@ from xval.base.syntax_trees import (
     names_acted_on,
     names_bound,
     names_used,
+    texts_in,
     walk_outside_functions,
     without_docstring,
 )
@@ -30,6 +33,16 @@ from xval.base.syntax_trees import (
 SHIPPED = "shipped "
 """What precedes the hash of a definition in a file of architectures/ that is as xval ships it."""
 
+IMPORTED = "imported "
+"""What precedes the hash of what is run or used only because a module is imported of which nothing is used."""
+FILE = "file "
+"""What precedes the hash of a data file, whose name stands in the place of a definition's."""
+FORM = ":"
+"""The key of the form of such hashes; without it they are of a version of xval that saw neither imports nor files."""
+IMPORT = "import"  # which no definition is called
+"""What a module runs when it is imported, in the place of a definition's name."""
+
+_FORM_NOW = "2"
 _ALL = "*"
 _DECLARING = {"Experiment", "cross_validate"}
 _READ_ANY_NAME = {"globals", "vars", "locals", "eval", "exec"}
@@ -76,6 +89,8 @@ class _Source:
         variables: The names that are assigned alone.
         statements: Those that do more than to define or to assign.
         stars: The modules all of whose names it imports.
+        imports: The modules, and the names in modules, that it imports when it is imported itself, used or not.
+        decorated: Definitions with a decorator, which may note them somewhere.
         is_script: Whether it declares an experiment.
     """
 
@@ -84,6 +99,9 @@ class _Source:
         self.bindings: dict[str, list[ast.stmt | _Place]] = {}
         self.statements: list[ast.stmt] = []
         self.stars: list[str] = []
+        self.imports: list[_Place] = []
+        self.decorated: list[ast.stmt] = []
+        self.folders = [path.parent, path.parents[name.count(".") + (path.name == "__init__.py")]]
         self._package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         defined = set()
         for node in without_docstring(self.tree.body):
@@ -92,12 +110,14 @@ class _Source:
             for bound, target in self.imports_in(walk_outside_functions(node)):
                 self.bindings.setdefault(bound, []).append(target)
                 defined.add(bound)
+            self.imports += self.loaded_by(walk_outside_functions(node))
             if isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             for bound in names_bound(node):
                 self.bindings.setdefault(bound, []).append(node)
             if isinstance(node, DEFINITIONS):
                 defined.add(node.name)
+                self.decorated += [node] if node.decorator_list else []
             elif not is_assignment(node):
                 self.statements.append(node)
         self.variables = self.bindings.keys() - defined
@@ -111,6 +131,20 @@ class _Source:
         is_xval = {name for name, targets in self.bindings.items() if _Place("xval", "") in targets}
         return any(head in is_xval and _DECLARING.intersection(attributes[:1]) for head, *attributes in uses)
 
+    def loaded_by(self, nodes: Iterable[ast.AST]) -> Iterator[_Place]:
+        """Yield what import statements load: modules, and names that may be modules."""
+        for part in nodes:
+            if isinstance(part, ast.Import):
+                yield from (_Place(alias.name, "") for alias in part.names)
+            elif isinstance(part, ast.ImportFrom):
+                module = self._imported_from(part)
+                yield _Place(module, "")
+                yield from (_Place(module, alias.name) for alias in part.names if alias.name != _ALL)
+
+    def _imported_from(self, node: ast.ImportFrom) -> str:
+        above = self._package.rsplit(".", node.level - 1)[0] if node.level else ""
+        return ".".join(filter(None, (above, node.module)))
+
     def imports_in(self, nodes: Iterable[ast.AST]) -> Iterator[tuple[str, _Place]]:
         """Yield the names that imports bind, and what each is imported from: a module, or a name in it."""
         for part in nodes:
@@ -119,8 +153,7 @@ class _Source:
                     top = alias.name.partition(".")[0]
                     yield alias.asname or top, _Place(alias.name if alias.asname else top, "")
             elif isinstance(part, ast.ImportFrom):
-                above = self._package.rsplit(".", part.level - 1)[0] if part.level else ""
-                module = ".".join(filter(None, (above, part.module)))
+                module = self._imported_from(part)
                 for alias in part.names:
                     if alias.name == _ALL:
                         self.stars.append(module)
@@ -144,11 +177,36 @@ class _Reading:
         self._used: set[_Place] = set()
         self._reached: set[_Place] = set()
         self._run: dict[str, list[ast.stmt]] = {}
+        self._loaded: set[_Place] = set()
+        self._files: dict[_Place, Path] = {}
 
     def hash_all(self, parts: Iterable[_Place]) -> dict[str, str]:
         """Return the hashes of some parts and of all that they use."""
-        waiting = [*parts]
-        while waiting:
+        self._follow([*parts])
+        hashes = self._hash_read()
+        # Then the modules that are imported whatever is used of them: what is known already keeps its hash.
+        before = {module: [*nodes] for module, nodes in self._run.items()}
+        while more := [module for module in self._imports() if module not in self._sources]:
+            decorated = {module: source.decorated for module in more if (source := self._source(module))}
+            self._run |= {module: [*nodes] for module, nodes in decorated.items()}
+            self._follow(
+                [place for module, nodes in decorated.items() for node in nodes for place in self._uses_of(module, node)]
+            )
+        added = {module: [node for node in nodes if node not in before.get(module, ())] for module, nodes in self._run.items()}
+        imported = {_Place(module, IMPORT): hash_tree(nodes) for module, nodes in added.items() if nodes}
+        imported |= {place: text for place, text in self._hash_read().items() if place not in hashes and place.name}
+        own = {place: f"{IMPORTED}{text}" for place, text in imported.items()}
+        own |= {place: f"{FILE}{_hash_content(path)}" for place, path in self._files.items()}
+        hashes |= {place: text for place, text in own.items() if place.module not in self._shipped}
+        form = {FORM: _FORM_NOW} if any(place.module not in self._shipped for place in hashes) else {}
+        return form | {
+            f"{module}:{name}": f"{SHIPPED * (module in self._shipped)}{text}"
+            for (module, name), text in sorted(hashes.items())
+        }
+
+    def _follow(self, waiting: list[_Place]) -> None:
+        """Take note of some places, of all that they use, and of what the modules run that are read for it."""
+        while True:
             while waiting:
                 waiting += self._reach(waiting.pop())
             for module, source in [*self._sources.items()]:
@@ -156,15 +214,29 @@ class _Reading:
                     if node not in self._run.setdefault(module, []) and self._has_effect(module, node):
                         self._run[module].append(node)
                         waiting += self._uses_of(module, node)
+            if not waiting:
+                return
+
+    def _hash_read(self) -> dict[_Place, str]:
+        """Return the hashes of what has been noted, and of what modules run."""
         hashes = {_Place(module, ""): hash_tree(nodes) for module, nodes in self._run.items() if nodes}
         for place in self._used | self._reached:
             source = self._source(place.module)
             if source and place.name in source.bindings:
                 hashes[place] = _hash_bindings(source.bindings[place.name])
-        return {
-            f"{module}:{name}": f"{SHIPPED * (module in self._shipped)}{text}"
-            for (module, name), text in sorted(hashes.items())
-        }
+        return hashes
+
+    def _imports(self) -> list[str]:
+        """Return the modules of the user's own that those which were read import, with the packages that they lie in."""
+        own = [(module, source) for module, source in self._sources.items() if source and module not in self._shipped]
+        names = {place for _, source in own for place in source.imports} | self._loaded
+        modules = []
+        for module, name in names:
+            path = f"{module}.{name}" if name else module
+            if self._is_followed(path) and (not name or self._find_spec(path)):
+                parts = path.split(".")
+                modules += [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        return [*dict.fromkeys(modules)]
 
     def _reach(self, place: _Place) -> Iterator[_Place]:
         """Take note of a place that is used; yield what it uses."""
@@ -190,6 +262,11 @@ class _Reading:
         source = self._source(module)
         if source is None:
             return
+        self._loaded.update(source.loaded_by(ast.walk(node)))
+        for text in texts_in(node):
+            if (path := find_file(text, source.folders)) is not None:
+                self._files[_Place(module, text)] = path
+                self.states[path] = _state(path)
         imported: dict[str, list[_Place]] = {}
         for name, target in source.imports_in(ast.walk(node)):
             imported.setdefault(name, []).append(target)
@@ -268,6 +345,14 @@ def _hash_bindings(bindings: Sequence[ast.stmt | _Place]) -> str:
         text = f"import {binding.module} {binding.name}" if isinstance(binding, _Place) else hash_tree([binding])
         digest.update(f"{text}\n".encode())
     return digest.hexdigest()
+
+
+def _hash_content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "blake2b").hexdigest()[:16]
+    except OSError:
+        return ""  # which the code itself will meet
 
 
 def _state(path: Path) -> _State | None:

@@ -1,12 +1,17 @@
 """The files of the user's own code: those of some modules, and of what these import, which belong in the copy of the code."""
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
 from xval.base.config_file import find_study
+from xval.base.data_files import find_file
 from xval.base.literals import parse_module
 from xval.base.module_places import PACKAGES, find_spec, is_own
+from xval.base.syntax_trees import texts_in
+
+LARGEST_COPIED = 100_000_000
 
 
 def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Path]:
@@ -34,6 +39,21 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
         own |= files
         waiting += [name for path in files.values() for name in imported_modules(path)]
     return own
+
+
+def data_files(files: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the data files that lie beside files of code and are named in these, by their paths in a copy.
+
+    Those above `LARGEST_COPIED` bytes are left out: code finds them where they lie, by their whole path.
+    """
+    found = {}
+    for name, path in files.items():
+        with suppress(SyntaxError, OSError):  # of a file that nothing may ever import
+            for text in texts_in(parse_module(path)):
+                data = None if Path(text).is_absolute() or ".." in Path(text).parts else find_file(text, [path.parent])
+                if data is not None and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED:
+                    found[(PurePosixPath(name).parent / text).as_posix()] = data
+    return found
 
 
 def own_folders(modules: Iterable[str]) -> list[str]:

@@ -1,12 +1,17 @@
 """What a syntax tree says, whatever its comments, docstrings and layout: a hash; the names that it binds, uses and acts on."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_WRITERS = {
+    "dump", "touch", "mkdir", "makedirs", "unlink", "remove", "CSVLogger", "ModelCheckpoint", "BackupAndRestore", "FileHandler",
+}  # fmt: skip
+_WRITING_MODE = re.compile("[rwaxbt+]*[wax+][rwaxbt+]*")
 _WITHOUT_MEANING = ("ctx", "kind", "type_comment")  # the rest says it
 
 
@@ -134,3 +139,38 @@ def names_acted_on(node: ast.stmt) -> set[str]:
                 root = root.func if isinstance(root, ast.Call) else root.value
             names.add(root.id if isinstance(root, ast.Name) else "")
     return names
+
+
+def texts_in(node: ast.AST) -> Iterator[str]:
+    """Yield the texts in a statement that may name a file to be read, and those that ``/`` joins, as it joins them.
+
+    Left out is what a call writes to: the first argument of ``open(name, "w")``, and those of functions that save.
+    """
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.Call) and _writes(part):
+            continue
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Div):
+            names: list[str] = []
+            inner: ast.expr = part
+            while isinstance(inner, ast.BinOp) and isinstance(inner.right, ast.Constant) and isinstance(inner.right.value, str):
+                names.insert(0, inner.right.value)
+                inner = inner.left
+            while isinstance(inner, ast.Call) and len(inner.args) == 1:  # Path("filters")
+                inner = inner.args[0]
+            if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                names.insert(0, inner.value)
+            if names:
+                yield "/".join(names)
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part.value
+        waiting += ast.iter_child_nodes(part)
+
+
+def _writes(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+    given = [*call.args, *(word.value for word in call.keywords)]
+    modes = [argument.value for argument in given if isinstance(argument, ast.Constant)]
+    is_opened = name == "open" and any(isinstance(mode, str) and _WRITING_MODE.fullmatch(mode) for mode in modes)
+    return is_opened or name in _WRITERS or name.startswith(("save", "to_", "write"))

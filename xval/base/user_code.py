@@ -15,6 +15,7 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
+from xval.base import own_imports
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, XvalError, suggestion
 from xval.base.literals import parse_module, source_of
@@ -206,9 +207,12 @@ def import_own(name: str) -> ModuleType:
     """Import a module from where Python looks, or where modules of the user's own lie.
 
     Raises:
+        SettingsError: Only named modules are imported, and it is none of them; see `xval.base.own_imports`.
         Exception: Whatever the module raises while it is imported; ImportError: there is none of this name.
     """
-    for folder in places():
+    if not own_imports.may_import(name):
+        raise own_imports.refuse(name)
+    for folder in places() if not own_imports.is_restricted() or own_imports.named() else ():
         if folder not in sys.path:
             sys.path.append(folder)
     _forget_others(name)

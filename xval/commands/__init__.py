@@ -1,7 +1,8 @@
 """The commands of ``python -m xval``, one file each; the name of a command is that of its file, with - for _.
 
 Each has `SUMMARY`, one line for the help; `add_arguments(parser)`; and `run(options)`, which returns the exit code. None loads
-a backend before its arguments have been read.
+a backend before its arguments have been read. One that trains has `RUNS_OWN_CODE = True`; the others import no module of the
+user's own but for those of the option --import (`_own_modules.add_import`).
 """
 
 import argparse

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from xval.base.config_file import read_default
 from xval.base.errors import SettingsError, counted, first_of
 from xval.base.keras_backends import installed_backends
+from xval.commands._own_modules import add_import
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,15 +34,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gpu", default=read_default("execution", "gpu_ID"), metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
     )
-    parser.add_argument(
-        "--import",
-        action="append",
-        default=[],
-        dest="modules",
-        metavar="MODULE",
-        help="a module of your own whose layers the model has; it is found from the current folder, or where it lay when the "
-        "model was trained, and runs",
-    )
+    add_import(parser)
 
 
 def add_audio(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
@@ -108,9 +101,7 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
     """Load the model, and print how it was chosen."""
     from xval.reuse.inference import load_model
 
-    if options.modules:
-        sys.path.insert(0, str(Path.cwd()))
-    model = load_model(options.model, gpu=options.gpu, modules=options.modules)
+    model = load_model(options.model, gpu=options.gpu)
     trained_on = model.description.backend
     if "keras" in sys.modules and trained_on not in installed_backends():
         runs_on = sys.modules["keras"].backend.backend()

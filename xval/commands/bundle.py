@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from xval.base.errors import counted
+from xval.commands._own_modules import add_import
 
 if TYPE_CHECKING:
     from xval.report.bundle.write import Bundle
@@ -23,6 +24,7 @@ SUMMARY = "hand a model over: ONNX, LiteRT, a page that runs it, card, evidence 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or a fold folder")
+    add_import(parser)
     parser.add_argument(
         "--to",
         type=Path,

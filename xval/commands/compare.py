@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import number_reader
 from xval.base.errors import first_of
+from xval.commands._own_modules import add_import
 from xval.results.folder import find_experiment
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also the probabilities of the Bayesian correlated t test (Benavoli et al., 2017)",
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers, also of each fold and item")
+    add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:

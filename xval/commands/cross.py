@@ -12,9 +12,11 @@ import argparse
 
 from preprocessing.console import GOES_ON, make_console
 from preprocessing.options.argument_parser import add_data_folder_argument
+from xval.answers.figure_text import rounded
 from xval.base.errors import SettingsError, plural_of
 
 SUMMARY = "train on one corpus and test on another, for all pairs of several"
+RUNS_OWN_CODE = True
 
 _FOLDER = "results/cross"
 
@@ -58,5 +60,5 @@ def run(options: argparse.Namespace) -> int:
             markup=False,
         )
         print_table(as_matrix(table), console, nothing="no corpus")
-        console.print(f"chance {table['chance'].min():.3f}")
+        console.print(f"chance {rounded(table['chance'].min())[0]}")
     return 0

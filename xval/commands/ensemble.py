@@ -22,6 +22,7 @@ from pathlib import Path
 from preprocessing.console import make_console
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import BACKENDS, installed_or_default
+from xval.commands._own_modules import add_import
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
@@ -35,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--choose", action="store_true", help="choose the members of the mean by validation")
     parser.add_argument("--number", type=int, metavar="N", help="number of the ensemble (default: from 901 on)")
     parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
+    add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Make the ensemble, and print its figures beside those of its members."""
     from rich.text import Text
 
-    from xval.experiment.derived_files import print_damaged, renew_page
-    from xval.report import rebuild
+    from xval.experiment.derived_files import renew, renew_page
     from xval.report.terminal import print_figures
     from xval.results.folder import find_experiment
 
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         data_folder=options.data_folder,
     )
     console = make_console(least_width=_WIDTH_OF_FILES)
-    damaged = rebuild.rebuild(folder)
+    renew(folder, console)
     print_figures(folder, [*numbers, ensemble.number], console, details=True)
     if options.choose:
         for fold, weights in ensemble.weights.items():
@@ -73,7 +74,6 @@ def run(options: argparse.Namespace) -> int:
                 if weight
             )
             console.print(f"fold {fold}: {listed}", soft_wrap=True)
-    print_damaged(damaged, console)
     if folder.page.exists():
         renew_page(folder, console, data_folder=options.data_folder)
     console.print(

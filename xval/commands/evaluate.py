@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, print the report and write its folder."""
     from xval.measures.labels import read_renames
     from xval.models.saved.description import read_description
-    from xval.report.new_data.folder import check_output, write_report
+    from xval.report.new_data.folder import report_folder, write_report
     from xval.report.new_data.text import Subject, describe
     from xval.reuse.inference.locate import find_members
     from xval.reuse.new_data.evaluation import Choices, evaluate_on
@@ -74,14 +74,14 @@ def run(options: argparse.Namespace) -> int:
     with naming_reader(options.data, options.data_folder):
         clips = read_labelled_clips(options.data, task_type, read)
     output = options.output or folder_beside(options.model) / f"evaluation_{_model_name(options.model)}_on_{clips.name}"
-    check_output(output, overwrite=options.overwrite)
     console = make_console()
-    model = arguments.load(options, console)
-    with naming_reader(options.data, options.data_folder):
-        outcome = evaluate_on(model, clips, choices, lambda title: progress_bar(console, title))
-    subject = Subject(_describe_model(model), options.data, model.task_type, model.class_names)
-    lines = describe(subject, outcome)
-    write_report(output, subject, outcome, model.descriptions, lines, overwrite=options.overwrite)
+    with report_folder(output, overwrite=options.overwrite) as folder:
+        model = arguments.load(options, console)
+        with naming_reader(options.data, options.data_folder):
+            outcome = evaluate_on(model, clips, choices, lambda title: progress_bar(console, title))
+        subject = Subject(_describe_model(model), options.data, model.task_type, model.class_names)
+        lines = describe(subject, outcome)
+        write_report(folder, subject, outcome, model.descriptions, lines)
     console.print("\n".join([*lines, "", str(output)]))
     return 0
 

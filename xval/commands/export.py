@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
+from xval.commands._own_modules import add_import
 from xval.reuse.export.formats import FORMATS
 from xval.reuse.export.write import export_model
 
@@ -22,6 +23,7 @@ SUMMARY = "write a model as ONNX, SavedModel, TFLite or weights, and check that 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or a fold folder")
+    add_import(parser)
     parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="what to write")
     parser.add_argument(
         "--output", type=Path, metavar="PATH", help="where to (default: <dataset>_instance_<i>_fold_<k>... beside the results)"

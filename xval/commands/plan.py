@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import number_reader, whole_number
+from xval.answers.figure_text import rounded
 from xval.base.errors import SettingsError, counted, plural_of
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
 def _expected(curve: "ItemCurve", sizes: Sequence[int]) -> list[str]:
     """Return the value and interval of each number of items."""
     values, low, high, *_ = curve.at([size * curve.share for size in sizes])
-    return [f"{value:.3f} [{a:.3f}, {b:.3f}]" for value, a, b in zip(values, low, high, strict=True)]
+    return ["{} [{}, {}]".format(*rounded(*of_size)) for of_size in zip(values, low, high, strict=True)]
 
 
 def _describe_curve(curve: "ItemCurve | None", pilots: "Pilots") -> list[str]:

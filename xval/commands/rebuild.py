@@ -21,8 +21,11 @@ from preprocessing.console import EXIT_FAILED, make_console
 from xval.answers.figure_text import format_test
 from xval.answers.read import read_instances
 from xval.answers.summary import side_name, test_side
+from xval.base import own_imports
 from xval.base.errors import counted
 from xval.base.terminal import write_line
+from xval.base.user_code import is_dotted
+from xval.commands._own_modules import add_import
 from xval.report.index_page import update_index
 from xval.report.rebuild import rebuild
 from xval.results.added_metrics import request_metrics
@@ -36,19 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/<dataset>/experiment_<n>")
     parser.add_argument(
+        "--positive-class", metavar="CLASS", help="the class that is to be found, for sensitivity, specificity, f1, ppv and npv"
+    )
+    parser.add_argument(
         "--metrics", nargs="+", metavar="NAME", default=[], help="metrics to add, such as uar or my_module.my_metric"
     )
+    add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Rebuild each experiment, say what was written, and return 1 where something was left out."""
     names = [name for text in options.metrics for name in split_names(text)]
-    codes = [_rebuild(find_experiment(folder), names) for folder in options.folders]
+    asked_for = [name.rpartition(".")[0] for name in names if is_dotted(name)]
+    with own_imports.importing_only([*options.modules, *asked_for]):
+        codes = [_rebuild(find_experiment(folder), names, options.positive_class) for folder in options.folders]
     return max(codes)
 
 
-def _rebuild(folder: ExperimentFolder, names: list[str]) -> int:
-    figures = request_metrics(folder, names) if names else {}
+def _rebuild(folder: ExperimentFolder, names: list[str], positive_class: str | None) -> int:
+    figures = request_metrics(folder, names, positive_class) if names else {}
     damaged = rebuild(folder)
     update_index(folder)
     for line in damaged:

@@ -18,6 +18,7 @@ from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.terminal import write_line
+from xval.commands._own_modules import add_import
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.terminal import print_figures
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--explain", choices=("integrated_gradients", "occlusion"), help="with pictures of what the worst answers rest on"
     )
     parser.add_argument("--no-audit", action="store_true", help="leave the leakage audit out")
+    add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:

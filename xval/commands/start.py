@@ -27,6 +27,7 @@ from xval.experiment.command_line import make_wide_console
 from xval.experiment.start import StartRequest, start
 
 SUMMARY = "from a folder of recordings to a ranked answer: baselines, embeddings and a network on the same folds"
+RUNS_OWN_CODE = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -156,7 +156,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         weights = None if self._weights is None else self._weights[positions]
         if weights is not None and self._scale is not None:
             weights = np.asarray(weights / self._scale, np.float32)
-        return targets, weights
+        return targets, weights if weights is None or targets is None else _by_example(weights, targets)
 
 
 class WholeEpoch(keras.utils.PyDataset):  # type: ignore[misc]
@@ -190,6 +190,11 @@ def _mean_of_frames(weights: NDArray[np.float32] | None) -> np.float32 | None:
     return None if weights is None or weights.ndim == 1 else weights.mean() or None
 
 
+def _by_example(weights: NDArray[np.float32], targets: NDArray[Any]) -> NDArray[np.float32]:
+    """Return weights that Keras multiplies with the losses of examples, which have all axes of the targets but the last one."""
+    return weights.reshape(len(weights), *(1,) * (targets.ndim - 2)) if weights.ndim == 1 else weights
+
+
 def _filled(
     given: Given, targets: NDArray[Any] | None, weights: NDArray[np.float32] | None, batch_size: int
 ) -> tuple[Given, NDArray[Any] | None, NDArray[np.float32] | None]:
@@ -199,7 +204,7 @@ def _filled(
     given = tuple(values[rows] for values in given)
     if targets is None:
         return given, None, None
-    weights = np.ones(n_examples, np.float32) if weights is None else weights
+    weights = _by_example(np.ones(n_examples, np.float32), targets) if weights is None else weights
     scale = (np.arange(batch_size) < n_examples) * np.float32(batch_size / n_examples)
     return given, targets[rows], weights[rows] * scale.reshape(-1, *(1,) * (weights.ndim - 1)).astype(np.float32)
 

@@ -19,6 +19,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.base.errors import FoldsError
 from xval.data import store_memory
+from xval.data.class_weights import BALANCED, of_examples
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.data.frames import FrameExamples, frame_class_names
 from xval.data.item_scaling import scale_items
@@ -59,15 +60,9 @@ class FoldData:
         """Of a regression: the standard deviation of the training items' targets, float32 (n_outputs,)."""
         return target_scaling(self.store, self.training_items, self.clips.get("training")).deviation
 
-    def class_weights(self) -> NDArray[np.float32]:
-        """Return a weight per training example, float32 (n_examples,): classes weigh inversely to their number of examples.
-
-        The weights have the mean 1, as ``class_weight="balanced"`` of scikit-learn.
-        """
-        targets = self.training.targets
-        counts = np.bincount(targets, minlength=len(self.class_names))
-        weights = len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-        return np.asarray(weights[targets], np.float32)
+    def class_weights(self, setting: str = BALANCED) -> NDArray[np.float32] | None:
+        """Return a weight per training example, as `class_weights.of_examples`."""
+        return of_examples(setting, self.training.targets, self.class_names)
 
 
 def load_fold(

@@ -17,18 +17,21 @@ from preprocessing.corpus import CUSTOM, Corpus
 from preprocessing.features.settings import SPECTRAL_KEYS
 from preprocessing.store import open_store
 from xval.base.errors import SettingsError, how_to_install
+from xval.data.class_weights import check_class_names
 from xval.data.frames import describe_too_short
 from xval.experiment.check_combination import check_combination
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import describe_left_out, part_of_fold, read_clip_weights, read_clips_of, uses_part
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
+from xval.measures.binary import check_class
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.initial import find_initial_model
 from xval.models.saved.leakage import judge
 from xval.models.saved.preset import judge_preset
 from xval.models.saved.seen import read_seen
 from xval.results.job_key import JobKey
+from xval.settings import further_metrics
 from xval.settings.architectures import find_architecture, trains_network
 from xval.settings.classical import CLASSICAL, grid_of
 from xval.settings.resolve import DEFAULT_SOURCES, Instance, describe_numbers
@@ -46,6 +49,9 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     """Check the features, models and folds of an instance; return a warning for what can be run, but its user ought to know."""
     check_features(corpus, instance)
     check_item_labels(corpus, instance.settings)
+    check_class_names(instance.settings.class_weights, corpus.class_names)
+    of_positive = further_metrics.of_positive(instance.settings.task_type, instance.settings.metrics)
+    check_class(of_positive, instance.settings.positive_class, corpus.class_names, 'Experiment(..., positive_class="{}")')
     read_clip_weights(instance.settings, corpus.folder)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
         raise SettingsError(f"tensorboard=true: tensorboard is not installed. Install it: {how_to_install('tracking')}")
@@ -55,7 +61,7 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     if not trains_network(name):
         check_skops(name)
         if name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1:
-            check_training_items(folds)
+            check_training_items(folds, instance.options)
     warnings = [
         *check_initial_models(instance.settings, folds, corpus.folder),
         *check_combination(planned, instance, corpus, folds),

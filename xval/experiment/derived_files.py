@@ -10,8 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from preprocessing.console import describe_refusal
 from xval.base.errors import one_line
+from xval.base.operating_system import quote
 from xval.jobs.plan import Plan
+from xval.report import rebuild
 from xval.report.background_rebuild import BackgroundRebuild
 from xval.report.index_page import update_index
 from xval.report.request import PageRequest
@@ -23,15 +26,30 @@ _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 
 @contextmanager
 def derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
-    """Update the derived files in the background, and rebuild them when the block ends, however it ends."""
+    """Update the derived files in the background, and rebuild them when the block ends, however it ends.
+
+    A job does not fail because of them, and the run goes on: what cannot be written is printed.
+    """
     has_ended = False
-    derived = BackgroundRebuild(planned.folder, write_page=lambda: update_page(planned, console, is_final=False))
+    derived = BackgroundRebuild(
+        planned.folder,
+        write_page=lambda: update_page(planned, console, is_final=False),
+        say=lambda error: _print_unwritten(planned.folder, error, console),
+    )
     try:
         yield derived
         has_ended = True
     finally:
         print_damaged(derived.close(), console)
         update_page(planned, console, is_final=has_ended)
+
+
+def renew(folder: ExperimentFolder, console: Console) -> None:
+    """Make the derived files anew, as at the end of a run; what is damaged or cannot be written is printed, not raised."""
+    try:
+        print_damaged(rebuild.rebuild(folder), console)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the folds are there
+        _print_unwritten(folder, error, console)
 
 
 def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
@@ -50,7 +68,10 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
         with suppress(OSError):
             before_workbook_ns = planned.folder.workbook.stat().st_mtime_ns - 1
             os.utime(planned.folder.page, ns=(before_workbook_ns, before_workbook_ns))
-    update_index(planned.folder)
+    try:
+        update_index(planned.folder)
+    except Exception as error:  # noqa: BLE001 - likewise
+        _print_stale("the list of all experiments (index.html)", error, "", console)
 
 
 def renew_page(folder: ExperimentFolder, console: Console, *, data_folder: Path | None) -> None:
@@ -66,7 +87,19 @@ def _write(folder: ExperimentFolder, request: PageRequest, console: Console) -> 
     try:
         write_page(folder, request)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
-        console.print(f"the page is not up to date: {one_line(error)}", style="red", soft_wrap=True, markup=False)
+        _print_stale("the page", error, f"report {quote(str(folder.path))}", console)
+
+
+def _print_unwritten(folder: ExperimentFolder, error: Exception, console: Console) -> None:
+    _print_stale("the workbook", error, f"rebuild {quote(str(folder.path))}", console)
+
+
+def _print_stale(name: str, error: Exception, command: str, console: Console) -> None:
+    """Print what is not up to date, why, and what writes it; the folds are there whatever it is."""
+    reason = describe_refusal(error) if isinstance(error, OSError) and error.filename is not None else one_line(error)
+    reason = reason.rstrip(".")
+    remedy = f" All folds are kept. Once this is fixed: python -m xval {command}" if command else ""
+    console.print(f"{name} is not up to date: {reason}.{remedy}", style="red", soft_wrap=True, markup=False)
 
 
 def print_damaged(damaged: Sequence[str], console: Console) -> None:

@@ -20,6 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from xval.answers.figure_text import rounded
 from xval.experiment.time_left import Pace, SteadyEnd, TimeLeft, describe_duration
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer
@@ -100,7 +101,7 @@ class JobProgress:
         now = time.monotonic()
         for number, line in lines:
             values = line.values
-            figures = (f"{values[name]:.3f}" if name in line.shown and name in values else "" for name in columns)
+            figures = (rounded(values[name])[0] if name in line.shown and name in values else "" for name in columns)
             epochs = f"{values['epoch']:.0f}/{line.settings.num_epochs}"
             left = self.pace.of_job(line.key, now)
             time_left = describe_duration(left.seconds) if left else ""
@@ -172,10 +173,10 @@ class JobLine(Observer):
     def _describe_test(self, outcome: JobOutcome) -> str:
         """Return the main metric of the task and the further metrics of the instance as text; of a trial its score."""
         if outcome.trial:
-            return ", ".join(f"{name} {value:.3f}" for name, value in outcome.test_metrics.items()) or "diverged"
+            return ", ".join(f"{name} {rounded(value)[0]}" for name, value in outcome.test_metrics.items()) or "diverged"
         names = [self.settings.task.main_metrics[0], *self._metrics]
         figures = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
-        return f"test {', '.join(f'{name} {value:.3f}' for name, value in figures.items())}"
+        return f"test {', '.join(f'{name} {rounded(value)[0]}' for name, value in figures.items())}"
 
 
 def describe_time_left(left: TimeLeft | None) -> str:

@@ -17,7 +17,7 @@ from preprocessing.console import make_console
 from xval.answers.names import name_instances
 from xval.answers.repeats import describe_seed_twins, seed_twins
 from xval.base.code_hash import find_changed_copies
-from xval.base.config_file import read_default
+from xval.base.config_file import describe_own_config, read_default
 from xval.base.errors import counted
 from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
@@ -25,7 +25,7 @@ from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
 from xval.experiment.auto_deals import settle_deals
 from xval.experiment.checks import find_parts
-from xval.experiment.derived_files import derived_files, print_damaged, update_page
+from xval.experiment.derived_files import derived_files, renew, update_page
 from xval.experiment.feature_stores import name_in_errors
 from xval.experiment.prepare import cut_clips, prepare_jobs, print_cautions, restore_settings
 from xval.experiment.progress import JobProgress
@@ -133,17 +133,18 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     backend_note = _check_backends(planned, declaration)
     if command.dry_run:
-        if deals_note:
-            console.print(deals_note, soft_wrap=True)
+        for line in filter(None, [describe_own_config(), deals_note]):
+            console.print(line, soft_wrap=True, markup=False)
         console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
         print_fitted_once(instances, console)
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return None
     if command.take_over:
         take_over(folder, declaration)
-    notes = [] if command.quiet else [backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
-    for line in filter(None, notes):
-        console.print(line, soft_wrap=True)
+    own_note = describe_own_config() * bool(planned.to_do)
+    notes = [own_note, backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
+    for line in filter(None, [] if command.quiet else notes):
+        console.print(line, soft_wrap=True, markup=False)
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
@@ -161,7 +162,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         if not command.quiet:
             console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
         if is_restored or rebuild.is_stale(folder):
-            print_damaged(rebuild.rebuild(folder), console)
+            renew(folder, console)
         if rebuild.is_page_stale(folder):
             update_page(planned, console, is_final=True)
     _end_replacing(planned)

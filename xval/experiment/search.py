@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from preprocessing.clips.columns import with_columns
+from xval.base.code_changes import find_changes
 from xval.base.errors import SettingsError, how_to_install
+from xval.base.json_files import write_json
 from xval.engine.search.replay import FoldSearch
 from xval.engine.search.storage import hide_values, open_storage
 from xval.experiment.feature_stores import SCALING
@@ -137,13 +139,36 @@ def run_searches(
         elif (job.instance, job.fold.number) not in waiting:
             if (chosen := search.choose(job)) is not None:
                 search.write_journal()
-                ready_jobs.append(chosen)
+                if not _is_kept(chosen):
+                    ready_jobs.append(chosen)
+                elif not quiet:
+                    stays = f"the model of trial {(chosen.chosen or {}).get('trial')} stays"
+                    console.print(f"{job.key}: further trials were no better; {stays}.", markup=False)
             else:
                 outcome = JobOutcome.of(job.key, "failed", error=_describe_none(search))
                 record_failure(job, outcome)
                 outcomes.append(outcome)
     _copy(searches.values(), console)
     return ready_jobs, outcomes, len(waiting)
+
+
+def _is_kept(job: Job) -> bool:
+    """Return whether the model of a fold whose search has gone on stays, and write the further trials into its record.
+
+    That is where the same trial is the best: training with its settings again would end as it has.
+    """
+    folder, chosen = job.folder, job.chosen or {}
+    record = folder.record(*job.key)
+    if not record or record["status"] != "done" or record["folds_hash"] != job.folds_hash or not record.get("search"):
+        return False
+    earlier = record["search"]
+    n_earlier = len(earlier["trials"])
+    is_same = all(earlier[name] == chosen[name] for name in ("trial", "values", "score")) and n_earlier < len(chosen["trials"])
+    if not is_same or find_changes(record.get("own_code"), job.own_code):
+        return False
+    path = folder.fold_folder(*job.key) / "record.json"
+    write_json(path, record | {"settings_hash": job.settings_hash, "search": dict(chosen)})
+    return True
 
 
 def _copy(searches: Iterable[FoldSearch], console: Console) -> None:

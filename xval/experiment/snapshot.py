@@ -14,10 +14,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from xval.base.code_hash import hash_code
-from xval.base.config_file import CONFIG_PATH, ROOT, find_study
+from xval.base.config_file import CONFIG_PATH, ROOT, find_study, own_config
 from xval.base.json_files import naming, part_path, remove_stale_parts
 from xval.base.module_places import PACKAGES
-from xval.base.own_files import imported_modules, own_files
+from xval.base.own_files import data_files, imported_modules, own_files
 from xval.settings.architectures import own_architectures
 from xval.settings.given_objects import plain_parameters
 from xval.settings.resolve import Declaration
@@ -30,7 +30,8 @@ _FILES = ("pyproject.toml", "constraints.txt")
 def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]:
     """Return the files that a snapshot holds, by their path in it: the code, the script, and the parts of the user's study.
 
-    A script outside the project is below ``script/``. Modules of the user's own come with those that they import.
+    A script outside the project is below ``script/``. Modules of the user's own come with those that they import, and
+    with the data files beside them that they name.
     """
     files = {"config.ini": CONFIG_PATH} | {name: ROOT / name for name in _FILES}
     for package in _PACKAGES:
@@ -40,13 +41,13 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
         files[f"script/{script.name}"] = script
     own = own_architectures()
     imported = [name for path in own for name in imported_modules(path)]
-    files |= own_files([*own_modules, *imported], known=_PACKAGES)
-    files |= {f"architectures/{path.name}": path for path in own}  # where a job finds them as those of the project
-    study = find_study()
+    code = own_files([*own_modules, *imported], known=_PACKAGES)
+    code |= {f"architectures/{path.name}": path for path in own}  # where a job finds them as those of the project
+    files = data_files(code) | files | code
+    study, config = find_study(), own_config()
+    files |= {"study/config.ini": config} if config else {}
     if study is not None:
-        files |= {
-            f"study/{path.relative_to(study).as_posix()}": path for path in [study / "config.ini", *study.glob("corpora/*.py")]
-        }
+        files |= {f"study/{path.relative_to(study).as_posix()}": path for path in study.glob("corpora/*.py")}
     return {name: files[name] for name in sorted(files) if files[name].is_file()}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from xval.answers.read import read_instances
-from xval.base.errors import one_line
+from xval.base.errors import SettingsError, one_line
 from xval.base.numbers import finite_or_none
 from xval.experiment.trackers import Entry, Tracker, find_tracker
 from xval.jobs.observers import Observer
@@ -75,10 +75,9 @@ class Tracking(Observer):
                 tracker = tracker or self._make_tracker()
                 for entry in read_entries():
                     tracker.log(entry)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
                 self._has_stopped = True
-                message = f"tracking has stopped: {one_line(error)}. The run continues; its results are in {self._folder.path}."
-                self._console.print(message, style="red", soft_wrap=True, markup=False)
+                _print_stopped(error, self._folder, self._console)
 
 
 @contextmanager
@@ -89,13 +88,26 @@ def track(
     if settings.tracking == "none":
         yield None
         return
-    tracking = Tracking(folder, find_tracker(settings), console)
+    try:
+        make_tracker = find_tracker(settings)
+    except SettingsError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - of its library, and no fold waits for that
+        _print_stopped(error, folder, console)
+        yield None
+        return
+    tracking = Tracking(folder, make_tracker, console)
     try:
         yield tracking
     except BaseException:
         tracking.stop()
         raise
     tracking.close(instances)
+
+
+def _print_stopped(error: BaseException, folder: ExperimentFolder, console: Console) -> None:
+    message = f"tracking has stopped: {one_line(error)}. The run continues; its results are in {folder.path}."
+    console.print(message, style="red", soft_wrap=True, markup=False)
 
 
 def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[Entry]:

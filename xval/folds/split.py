@@ -148,10 +148,16 @@ def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
     if num_folds > len(items):
         raise FoldsError(
             f"num_folds={num_folds} is more than the {len(items)} items of the corpus; "
-            f"allowed: 2 to {len(items)}, or fold_strategy=leave_one_out."
+            f"allowed: {_allowed_folds(len(items))}, or fold_strategy=leave_one_out."
         )
     if num_folds < 2:
-        raise FoldsError(f"num_folds={num_folds}; allowed: 2 to {len(items)}, or fold_strategy=holdout for one split.")
+        allowed = _allowed_folds(len(items))
+        raise FoldsError(f"num_folds={num_folds}; allowed: {allowed}, or fold_strategy=holdout for one split.")
+
+
+def _allowed_folds(n_items: int) -> str:
+    """Return how many folds so many items allow: two folds of three would leave one item for training and validation."""
+    return "3" if n_items == _MIN_FOLDS_OF_NEXT_FOLD else f"2 to {n_items}"
 
 
 def _split_tests(items: Sequence[Item], settings: FoldSettings, rng: np.random.Generator, order: Order) -> list[set[str]]:

@@ -139,7 +139,7 @@ class ClaimedFold:
             return None
         if is_current(finished, *self.job.identity):
             return self._done(finished)
-        if self.job.settings.overwrite_results or self.job.trial:
+        if self.job.settings.overwrite_results or self.job.trial or _is_searched_on(finished, self.job):
             return None
         return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
 
@@ -149,6 +149,14 @@ class ClaimedFold:
 
     def _outcome(self, status: Status, **facts: Any) -> JobOutcome:
         return JobOutcome.of(self.job.key, status, **facts)
+
+
+def _is_searched_on(finished: Mapping[str, Any], job: Job) -> bool:
+    """Return whether a record is of a search that the one of a job has gone on with: it has tried the same, and more."""
+    earlier, now = (
+        [trial["values"] for trial in (search or {}).get("trials", ())] for search in (finished.get("search"), job.chosen)
+    )
+    return 0 < len(earlier) < len(now) and now[: len(earlier)] == earlier
 
 
 def _blame_store(error: DivergenceError, store: Path) -> DivergenceError | CorpusError:

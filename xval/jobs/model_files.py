@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.clips.fingerprints import Fingerprints, join, read_fingerprints, short_hashes, to_array
 from preprocessing.store import FeatureStore
 from xval.base.errors import CorpusError
@@ -19,6 +20,7 @@ from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.initial import InitialModel
 from xval.models.saved.novelty import Novelty
+from xval.models.saved.padding import describe_padding
 from xval.models.saved.seen import Heard, Seen, read_clips, read_seen
 from xval.results.folder import KERAS_NAME
 from xval.settings.schema import FRAME_KEYS, Settings
@@ -95,6 +97,7 @@ def describe_model(
         "clip_samples": store.description.clip_samples,
         **({"embedder": store.description.embedder.model_dump(mode="json")} if store.description.embedder else {}),
         "is_custom": store.description.feature_settings is None,
+        "padding": _padding(store, settings),
         "example_s": _example_s(store, settings),
         "clip_average": settings.clip_average,
         "item_decision": settings.item_decision,
@@ -152,6 +155,19 @@ def _join(dataset: str, items: Iterable[str], earlier: Iterable[Heard]) -> dict[
         for corpus, known in heard.items.items():
             joined.setdefault(corpus, set()).update(known)
     return {corpus: sorted(known) for corpus, known in joined.items()}
+
+
+def _padding(store: FeatureStore, settings: Settings) -> dict[str, Any]:
+    """Return how clips come to one length."""
+    features, description = settings.feature_settings(), store.description
+    rate_hz = description.sample_rate_hz or features.sample_rate_hz
+    length = settings.sequence_frames * count_frame_samples(settings.label_frame_s, rate_hz) if settings.frames else None
+    return describe_padding(
+        features.model_copy(update={"sample_rate_hz": rate_hz}),
+        description.clip_samples,
+        is_custom=description.feature_settings is None,
+        n_sequence_samples=length,
+    )
 
 
 def _example_s(store: FeatureStore, settings: Settings) -> float | None:

@@ -73,6 +73,11 @@ class Observers:
         """Take one more of xval, which comes last; errors of one that is needed end the job."""
         (self._needed if is_needed else self._of_xval).append(observer)
 
+    def add_own(self, own: Iterable[Any], callbacks: Sequence[Any]) -> None:
+        """Take those of the user's own, and the user's Keras callbacks."""
+        self._own += own
+        self.callbacks = callbacks
+
     def begin(self, job: "Job") -> None:
         """Tell all of them that a job begins, before anything is loaded for it."""
         self._tell("begin", job)

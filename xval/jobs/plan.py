@@ -5,7 +5,7 @@ contradicts what the folder holds is refused here, before anything is trained.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xval.base.code_changes import describe_changes
@@ -115,7 +115,7 @@ def make_plan(
     """Find which jobs of some instances are done and which are to do, of all folds or of some; nothing is written.
 
     Finished results that were made with other settings, folds or code of the user's own are refused, unless they are to be
-    replaced (`overwrite`).
+    replaced (`overwrite`). Those of a search with fewer trials are to do again: their trials count.
     """
     available = [fold.number for fold in folds.folds]
     chosen = sorted(available if fold_numbers is None else set(fold_numbers))
@@ -134,7 +134,14 @@ def make_plan(
             if not is_current(record, instance.settings_hash, folds.hash_of(key.fold), instance.own_code)
             or has_changed(record, instance.settings)
         }
-        staying = {key: record for key, record in others.items() if not overwrite or key.fold not in chosen}
+        continued = {
+            key
+            for key, record in others.items()
+            if is_of_shorter_search(record, instance, folds.hash_of(key.fold)) and not has_changed(record, instance.settings)
+        }
+        staying = {
+            key: record for key, record in others.items() if key not in continued and (not overwrite or key.fold not in chosen)
+        }
         if staying:
             faults.append(_describe_difference(folder, instance, staying, overwrite=overwrite))
         for key in job_keys(instance.number, chosen, count_repeats(instance.parameters)):
@@ -144,6 +151,15 @@ def make_plan(
     if faults:
         raise ResultsError("\n".join(faults))
     return plan
+
+
+def is_of_shorter_search(record: Record, instance: Instance, folds_hash: str) -> bool:
+    """Return whether a record is of the same instance with fewer trials in each fold, so that its search goes on."""
+    plan, n_tried = instance.settings.search_plan, len((record.get("search") or {}).get("trials") or ())
+    if plan is None or not 0 < n_tried < plan.n_trials:
+        return False
+    shorter = instance.parameters | {"search": replace(plan, n_trials=n_tried).to_text()}
+    return is_current(record, hash_parameters(shorter), folds_hash, instance.own_code)
 
 
 def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], parts: Mapping[JobKey, Fold]) -> list[Job]:

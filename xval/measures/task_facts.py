@@ -49,6 +49,7 @@ class TaskFacts:
         deals_classes: Folds are stratified by class, each of which some item has to train.
         needs_labels: Corpora are prepared for it; otherwise it reads those of any task.
         draws_numbers: The page draws what is predicted over what is true.
+        has_positive_class: One class may be that which is to be found; see `xval.measures.binary`.
         refused: Why a setting does not fit the task, by its name.
         uneven_folds: What is wrong with folds that lack a class, or in which a number does not vary.
         why_final: Why `final_metrics` cannot be monitored, and what can.
@@ -84,11 +85,13 @@ class TaskFacts:
     deals_classes: bool = False
     needs_labels: bool = True
     draws_numbers: bool = False
+    has_positive_class: bool = False
     refused: Mapping[str, str] = MappingProxyType(
         {
             "label_smoothing": "label_smoothing={value} needs classes of clips; the task is {task}",
             "clip_average": "clip_average='{value}' needs classes; the task is {task}",
             "class_weights": "class_weights='{value}' needs classes; the task is {task}",
+            "positive_class": "positive_class='{value}' is one of several classes, of which a clip has one; the task is {task}",
             "sampling": "sampling='{value}' draws classes of clips equally often; the task is {task}",
             "item_decision": "item_decision='{value}' makes one class or number of those of clips; the task is {task}",
             "calibration": "calibration={value} is for classes of which one is right; the task is {task}. Set none",

@@ -87,5 +87,7 @@ def data_loss(targets: NDArray[Any], predictions: NDArray[np.float32], settings:
         wanted, predictions = targets / data.target_deviation, predictions / data.target_deviation
     else:
         wanted = loss_targets(targets, name, settings, data)
-    values = keras.ops.convert_to_numpy(loss_function(name)(wanted, predictions))
+    # Tensors as in training: a loss of the user's own may multiply them with others.
+    given = (keras.ops.convert_to_tensor(array) for array in (wanted, predictions))
+    values = keras.ops.convert_to_numpy(loss_function(name)(*given))
     return float(np.mean(values, dtype=np.float64))

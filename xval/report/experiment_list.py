@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from xval.answers.figure_text import fixed
 from xval.base.operating_system import quote
+from xval.base.terminal import visible
 from xval.results.summaries import UNKNOWN, Listed
 
 Order = Literal["date", "metric"]
@@ -36,14 +37,14 @@ def _by_metric(listed: Listed) -> tuple[bool, str, float]:
 
 
 def as_values(listed: Listed, root: Path) -> dict[str, Any]:
-    """Return an experiment as plain values; commands/list.py documents the keys."""
+    """Return an experiment as plain values; commands/list.py documents the keys. A folder's name may be no UTF-8."""
     summary = listed.summary
     main = summary.main if summary else None
     jobs = summary.jobs if summary else None
     return {
-        "experiment": _name(listed, root),
+        "experiment": visible(_name(listed, root)),
         "description": listed.description,
-        "corpus": listed.corpus,
+        "corpus": visible(listed.corpus),
         "date": _date(listed),
         "instances": listed.n_instances,
         "selected": summary.selected if summary else None,

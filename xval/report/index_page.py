@@ -4,6 +4,7 @@ Comes in: the folder that has the corpora with their experiments. Goes out: one 
 report.html. Only the page's own script may run, by its hash.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -75,7 +76,7 @@ def _row(listed: Listed, root: Path) -> Row:
     main = listed.summary.main if listed.summary else None
     values: dict[str, object] = {"date": listed.changed, VALUE: main and main.value, "chance": main and main.chance}
     page = listed.path / "report.html"
-    link = quote(page.relative_to(root).as_posix()) if page.is_file() else ""
+    link = quote(os.fsencode(page.relative_to(root).as_posix())) if page.is_file() else ""
     return Row(text_row(listed, root), tuple(values.get(name) for name in HEADER), link)
 
 

@@ -33,7 +33,7 @@ def is_stale(folder: ExperimentFolder) -> bool:
     """Return whether a derived file is missing, or was made of other folds, settings, records, predictions or added metrics."""
     summary = read_summary(folder)
     return (
-        not folder.workbook.exists()
+        not folder.workbook.is_file()
         or summary is None
         or summary.made_of != state_of_files(folder)[0]
         or any(not folder.metrics_file(number).exists() and folder.jobs(number) for number in folder.instances())
@@ -48,7 +48,7 @@ def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
 def is_page_stale(folder: ExperimentFolder) -> bool:
     """Return whether report.html is missing, or older than the workbook, as after a run that was interrupted at its end."""
     page, workbook = folder.page, folder.workbook
-    if not page.exists():
+    if not page.is_file():
         return True
     page_ns = page.stat().st_mtime_ns
     is_from_future = page_ns > time.time_ns() + _MOST_AHEAD_NS  # the clock has gone back since

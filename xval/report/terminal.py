@@ -124,7 +124,7 @@ def print_close(
     if elsewhere:
         console.print(f"Another process is running {counted(elsewhere, 'job')} and adds its results to the workbook.")
     for path in (folder.workbook, folder.page):
-        if path.exists():
+        if path.is_file():
             console.print(Text(str(path)), soft_wrap=True)
     return 1 if failures else 0
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from xval.answers.figure_text import rounded
 from xval.answers.trials import FoldTrials, value_text
 from xval.base.errors import shortened
 from xval.report import svg
@@ -88,5 +89,5 @@ def _line(points: Sequence[tuple[float, float]], class_: str, hint: str, opacity
 def _describe(trial: Mapping[str, Any]) -> str:
     listed = ", ".join(f"{name} {value_text(value)}" for name, value in trial["values"].items())
     return f"trial {trial['number']}, {trial['state']}: {listed}" + (
-        "" if trial["score"] is None else f": {trial['score']:.3f}"
+        "" if trial["score"] is None else f": {rounded(trial['score'])[0]}"
     )

@@ -17,7 +17,7 @@ from xval.base.errors import ResultsError, SettingsError, XvalError, one_line, s
 from xval.base.json_files import FORMAT_VERSION, write_json
 from xval.base.module_places import cached_by_place, looking_in
 from xval.base.own_files import own_files
-from xval.measures import metrics
+from xval.measures import binary, metrics
 from xval.measures.metrics import Chance, Metric
 from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
@@ -43,10 +43,11 @@ class AddedMetric(NamedTuple):
     version: str
 
 
-def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str, str]:
+def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_class: str | None = None) -> dict[str, str]:
     """Note which metrics are wanted besides those of the records; return the name of each figure by the name asked for.
 
     `names` are metrics of the task, their aliases, or dotted paths of the user's own; what all records have is not noted.
+    `positive_class` is that of metrics of one class; None: as the settings of the experiment say.
     """
     with folder.lock():
         results = open_results(folder)
@@ -59,7 +60,7 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str]) -> dict[str,
         for name in (by_short.get(name, name) for name in names):
             for instance, records in instances:
                 with looking_in(results.own_folders(instance.instance)):
-                    canonical, is_there = _resolve(instance, records, name)
+                    canonical, is_there = _resolve(instance, records, name, positive_class)
                     short = canonical.rpartition(".")[2]
                     figure_names[short if name in (canonical, short) else f"{name} ({short})"] = short
                     if not is_there and canonical not in wanted:
@@ -85,12 +86,14 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         SettingsError: It is unknown, or does not say which direction is better.
         ResultsError: The user's module cannot be imported.
     """
+    if written.startswith(binary.WRITTEN):
+        number, name = written.removeprefix(binary.WRITTEN).split(".")
+        return AddedMetric(name, binary.find(name, int(number)), _hash([Path(binary.__file__)]) + number)
     if not user_code.is_dotted(written):
         task_metric = metrics.find(task_type, written)
         return AddedMetric(written, task_metric, _hash([Path(task_metric.function.__code__.co_filename)]))
     further_metrics.directions(task_type, written)
     module = user_code.find_module(written.rpartition(".")[0])
-    version = _hash([module.file, *own_files([module.name], known=_PROJECT).values()])
     try:
         ((name, metric),) = further_metrics.load(task_type, written).items()
     except SettingsError:
@@ -103,15 +106,23 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         chance=chance and _guarded(f"{written}, chance", lambda targets, weights: Chance(*chance(targets, weights))),
         credit=credit and _guarded(f"{written}, credit", credit),
     )
-    return AddedMetric(name, guarded, version)
+    return AddedMetric(name, guarded, version_of(written))
 
 
-def trained_with(task_type: str, text: str, damaged: list[str]) -> dict[str, Metric]:
+def version_of(written: str) -> str:
+    """Return the version of a function of the user's own, which is read and not run."""
+    module = user_code.find_module(written.rpartition(".")[0])
+    return _hash([module.file, *own_files([module.name], known=_PROJECT).values()])
+
+
+def trained_with(task_type: str, text: str, positive: int | None, damaged: list[str]) -> dict[str, Metric]:
     """Return the functions of the user's own in the parameter ``metrics`` (`text`), by the name of their figures.
 
-    `damaged` is given a line for each that cannot be loaded.
+    So are the metrics of the positive class, whose number is `positive`. `damaged` is given a line for each that cannot be
+    loaded.
     """
-    own_metrics = {}
+    of_positive = further_metrics.of_positive(task_type, text) if positive is not None else []
+    own_metrics = {name: binary.find(name, positive) for name in of_positive if positive is not None}
     for written in filter(user_code.is_dotted, further_metrics.split_names(text)):
         try:
             own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
@@ -149,7 +160,7 @@ def _read_done(results: OpenResults, instance: int) -> tuple[WrittenInstance, li
     return results.settings(instance), done
 
 
-def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) -> tuple[str, bool]:
+def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str, positive_class: str | None) -> tuple[str, bool]:
     """Return the written name of a metric, without alias, and whether all records of an instance have it."""
     task = instance.task
     canonical = metrics.canonical_name(task.name, name)
@@ -158,6 +169,13 @@ def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str) ->
     trained_with = further_metrics.split_names(str(instance.parameters.get("metrics", "auto")))
     if all(have) and (canonical == short or canonical in trained_with):
         return canonical, True
+    if of_positive := further_metrics.of_positive(task.name, canonical):
+        classes = records[0].get("class_names", [])
+        chosen = positive_class or instance.settings.positive_class
+        binary.check_class(of_positive, chosen, classes, "--positive-class {}")
+        return f"{binary.WRITTEN}{binary.number_of(chosen, classes)}.{of_positive[0]}", False
+    if canonical.startswith(binary.WRITTEN):  # noted before
+        return canonical, False
     if user_code.is_dotted(canonical):
         further_metrics.directions(task.name, canonical)
         if any(have):

@@ -23,7 +23,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xval.base.errors import ResultsError
-from xval.base.json_files import JsonObject, flush_all, part_path, read_json, remove_stale_parts, write_atomically
+from xval.base.json_files import JsonObject, flush_all, has_died, part_path, read_json, remove_stale_parts, write_atomically
+from xval.base.operating_system import remove_tree
 from xval.results.find_experiments import find_experiments
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.job_locks import JobLocks
@@ -85,6 +86,9 @@ class ExperimentFolder(JobLocks):
         """Remove the files that writers left that were killed; temporary folders of jobs are removed by `claim`."""
         for folder in (self.path, self.path / "jobs", *map(self.instance_folder, self.instances())):
             remove_stale_parts(folder, folders=False)
+        with suppress(OSError, ResultsError):
+            if has_died(str((read_json(self.script_note) or {}).get("process", ""))):
+                self.script_note.unlink()
 
     @property
     def folds_file(self) -> Path:
@@ -201,7 +205,7 @@ class ExperimentFolder(JobLocks):
             except OSError:
                 aside.rename(final)
                 raise
-            shutil.rmtree(aside)
+            remove_tree(aside)  # the job is done, whatever becomes of it
         else:
             temporary.rename(final)
         os.utime(final)  # derived files that were begun before now may lack it

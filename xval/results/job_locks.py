@@ -4,14 +4,13 @@ Comes in: the key of a job. Goes out: whether this process holds it. What a dead
 claimed.
 """
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from xval.base.errors import ResultsError
-from xval.base.operating_system import is_locked
+from xval.base.operating_system import is_locked, remove_tree
 from xval.results.job_key import JobKey
 from xval.results.leases import is_open, living
 from xval.results.lock import hold, lease_folder, lock_file, read_lease_s, wait_for
@@ -94,4 +93,4 @@ def _take_away(leftover: Path) -> None:
     gone = leftover.with_name(f"{leftover.name}.old.part")
     with suppress(FileNotFoundError):
         leftover.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        remove_tree(gone)

@@ -54,7 +54,7 @@ class Main(BaseModel):
         chance: None: not known.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True)
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)  # xval writes none
 
     metric: str
     side: str

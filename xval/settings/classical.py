@@ -76,6 +76,15 @@ WORDS: Mapping[str, tuple[str, ...]] = {"gamma": ("scale",), "max_features": ("s
 """Words that scikit-learn has for values of options that are numbers otherwise."""
 
 
+def single_values(options: Mapping[str, Any]) -> str:
+    """Return a value for each option that is searched, as an instance would set it: ``C = 1.0, gamma = "scale"``."""
+    chosen = {name: values[(len(values) - 1) // 2] for name, values in grid_of(options).items() if len(values) > 1}
+    chosen |= {name: words[0] for name, words in WORDS.items() if name in chosen and words[0] in options[name]}
+    return ", ".join(
+        f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value:g}" for name, value in chosen.items()
+    )
+
+
 def grid_of(options: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return what is searched: the values of each option that may have several, words and numbers as scikit-learn has them."""
     searched = {name: list(values) for name, values in options.items() if isinstance(values, tuple) and name != "pooling"}

@@ -27,7 +27,9 @@ def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: M
             "or stft"
         )
     if name in ("constant", "knn") and settings.class_weights != "none":
-        lines.append(f"class_weights='balanced' has no effect on {name}, which has no weights of classes; set none")
+        lines.append(
+            f"class_weights='{settings.class_weights}' has no effect on {name}, which has no weights of classes; set none"
+        )
     if unknown := [statistic for statistic in options["pooling"] if statistic not in STATISTICS]:
         lines.append(f"pooling: received '{unknown[0]}'; allowed: {', '.join(STATISTICS)}")
     for option, value in options.items():

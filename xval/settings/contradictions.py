@@ -12,7 +12,7 @@ from pydantic import AfterValidator, TypeAdapter
 
 from xval.base import keras_objects, user_code
 from xval.base.errors import SettingsError, suggestion
-from xval.measures import metrics
+from xval.measures import binary, metrics
 from xval.settings import architectures, further_metrics, model_address, optimizers
 from xval.settings.schema import Settings
 
@@ -48,6 +48,7 @@ def _with_known_names(settings: Settings) -> Settings:
     beside = {further_metrics.short_name(name) for name in further_metrics.split_names(text)}
     prefix, name = ("val_", settings.monitor[4:]) if settings.monitor.startswith("val_") else ("", settings.monitor)
     known = name if name in beside else metrics.canonical_name(task.name, name)
+    known = binary.canonical(known) if binary.canonical(known) in beside else known
     return settings.model_copy(update={"metrics": text, "monitor": f"{prefix}{known}"})
 
 
@@ -123,6 +124,7 @@ def _check_clip_classes(settings: Settings) -> None:
     _refuse_for_task(settings, "clip_average", neutral="probabilities")
     _refuse_for_task(settings, "item_decision", neutral="none")
     _refuse_for_task(settings, "calibration", neutral="none")
+    _refuse_for_task(settings, "positive_class", neutral=None)
     if settings.item_decision == "vote" and not task.has_classes:
         raise ValueError(f"item_decision='vote' counts classes, and {task.name} has numbers; allowed: none, mean")
 
@@ -145,10 +147,10 @@ def _check_training(settings: Settings) -> None:
         raise ValueError(
             f"weight_column='{settings.weight_column}' weighs clips, and frames have weights of their own; set none"
         )
-    if settings.sampling == settings.class_weights == "balanced":
+    if settings.sampling == "balanced" and settings.class_weights != "none":
         raise ValueError(
-            "sampling='balanced' draws all classes equally often, and class_weights='balanced' would weigh rare ones a second "
-            "time; set one of them to none"
+            f"sampling='balanced' draws all classes equally often, and class_weights='{settings.class_weights}' would weigh "
+            "them a second time; set one of them to none"
         )
     if not settings.early_stopping:
         why = "belongs to early stopping, and early_stopping=false; leave it out"

@@ -8,6 +8,7 @@ whether more of it is better: by the decorator ``xval.metric``, or by an attribu
 import ast
 import math
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from xval.base import keras_names, keras_objects, user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_objects import KerasObject
 from xval.base.literals import source_of
-from xval.measures import metrics, sklearn_metrics
+from xval.measures import binary, metrics, sklearn_metrics
 from xval.measures.metrics import Metric
 from xval.measures.task import Task, constant_answer, find_task
 
@@ -34,7 +35,7 @@ def split_names(text: str) -> tuple[str, ...]:
 def known_names(task: Task, text: str) -> str:
     """Return the parameter ``metrics`` without what a task computes anyway, scikit-learn's metrics by their dotted paths."""
     kept = []
-    for name in split_names(text):
+    for name in map(partial(_of_positive, task), split_names(text)):
         known = metrics.canonical_name(task.name, name)
         is_of_keras = keras_names.match(name, task.keras_metrics) is not None
         if is_of_keras or known not in metrics.metric_names(task.name):
@@ -64,9 +65,12 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
         allowed = ", ".join(metrics.metric_names(task_type))
         raise SettingsError(f"metric '{names[0]}': a representation is measured by {allowed} alone; leave it out.")
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
-    for name in names:
+    for name in map(partial(_of_positive, task), names):
         own = user_code.is_dotted(name)
-        short, higher = _own_direction(name) if own else _keras_direction(task, name)
+        if is_of_positive(task, name):
+            short, higher = name, True
+        else:
+            short, higher = _own_direction(name) if own else _keras_direction(task, name)
         if short in higher_is_better or short in taken:
             raise SettingsError(f"metric '{name}': '{short}' is computed already; {'rename it' if own else 'leave it out'}.")
         higher_is_better[short] = higher
@@ -85,11 +89,37 @@ def monitor_is_maximised(monitor: str, task_type: str, text: str) -> bool:
     return further[name] if name in further else metrics.higher_is_better(task_type, name)
 
 
-def load(task_type: str, text: str) -> dict[str, Metric]:
-    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here."""
+def is_of_positive(task: Task, name: str) -> bool:
+    """Return whether a metric, under its own name, is one of the class that `positive_class` names."""
+    return task.has_positive_class and name in binary.NAMES
+
+
+def of_positive(task_type: str, text: str) -> list[str]:
+    """Return those of the further metrics that are of the positive class, which has to be known."""
+    task = find_task(task_type)
+    return [name for name in map(partial(_of_positive, task), split_names(text)) if is_of_positive(task, name)]
+
+
+def _of_positive(task: Task, name: str) -> str:
+    known = binary.canonical(name)
+    return known if is_of_positive(task, known) and metrics.canonical_name(task.name, name) == name else name
+
+
+def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Metric]:
+    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here.
+
+    Args:
+        task_type: One of `task_types`.
+        text: The parameter ``metrics``.
+        positive: The number of the positive class, which metrics of one need.
+    """
     task, further = find_task(task_type), {}
     for written, (name, higher) in zip(split_names(text), directions(task_type, text).items(), strict=True):
-        if written.startswith(sklearn_metrics.PACKAGE):
+        if is_of_positive(task, name):
+            if positive is None:
+                raise SettingsError(f"metric '{name}' needs positive_class, the class that is to be found.")
+            further[name] = binary.find(name, positive)
+        elif written.startswith(sklearn_metrics.PACKAGE):
             further[name] = sklearn_metrics.load(name, has_classes=task.has_classes)
         elif user_code.is_dotted(written):
             function = user_code.load(written)
@@ -170,7 +200,8 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
         return short_name(name), keras_name is None or task.keras_metrics[keras_name].higher_is_better
     keras_name = keras_names.match(name, task.keras_metrics)
     if keras_name is None:
-        known = suggestion(name, ["auto", *task.keras_metrics])
+        of_positive_class = binary.NAMES if task.has_positive_class else ()
+        known = suggestion(name, ["auto", *task.keras_metrics, *of_positive_class])
         raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {user_code.HOW_TO_NAME}")
     return keras_name, task.keras_metrics[keras_name].higher_is_better
 

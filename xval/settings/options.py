@@ -6,8 +6,10 @@ check values.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, get_args
 
+import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
 from xval.base import user_code
@@ -41,7 +43,7 @@ class Option:
     default: object
 
     def check(self, value: object) -> object:
-        """Return `value` as the type of the option; numbers and lists may come as text.
+        """Return `value` as the type of the option; numbers and lists may come as text, and one value where several may stand.
 
         Raises:
             pydantic.ValidationError: The value does not fit.
@@ -51,7 +53,13 @@ class Option:
         if isinstance(value, bool) and wanted is not bool:
             raise SettingsError(f"received {value}; expected {self.annotation}.")
         if isinstance(value, str) and self.annotation.startswith("tuple"):
-            value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
+            value = [part.strip(" '\"") for part in value.strip("()[] ").split(",") if part.strip(" '\"")]
+        elif isinstance(value, np.ndarray):
+            value = value.tolist()
+        elif isinstance(value, Real) and self.annotation.startswith("tuple"):
+            value = (value,)  # the one value of an option that may have several
+        if isinstance(value, list | tuple) and wanted == tuple[str, ...]:
+            value = [str(part) if isinstance(part, Real) and not isinstance(part, bool) else part for part in value]
         if isinstance(value, str) and self.annotation.startswith("Literal"):
             value = next((choice for choice in get_args(wanted) if _is_called(str(choice), value)), value)
         if wanted is str and not isinstance(value, str):

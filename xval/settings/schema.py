@@ -24,9 +24,11 @@ from preprocessing.features.settings import (
 )
 from xval.base import keras_objects, user_code
 from xval.base.module_places import SHARED_PACKAGE
+from xval.data.class_weights import read_class_weights
 from xval.data.clip_average import Averaging
 from xval.folds.condition import Condition
 from xval.folds.plan import FoldSettings, Strategy
+from xval.measures import binary
 from xval.measures.forms import FigureOptions
 from xval.measures.task import LabelForm, Task, find_task
 from xval.settings import architectures, further_metrics
@@ -175,7 +177,7 @@ class Settings(FeatureSettings):
     schedule_patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
     final_learning_rate: Annotated[OptionalPositiveFloat, _PACE | Scope.NETWORK]
     loss: Annotated[str, Scope.MODEL | Scope.LOSS]
-    class_weights: Annotated[Literal["none", "balanced"], _PACE]
+    class_weights: Annotated[str, BeforeValidator(read_class_weights), _PACE]
     weight_column: Annotated[OptionalText, _NETWORK] = None
     sampling: Annotated[Literal["none", "balanced"], _PACE | Scope.NETWORK] = "none"
     clip_norm: Annotated[OptionalPositiveFloat, _NETWORK]
@@ -199,6 +201,7 @@ class Settings(FeatureSettings):
     )
     evaluate_training: Annotated[bool, _PACE]
     metrics: Annotated[str, BeforeValidator(join_names), _PACE | Scope.MODEL]
+    positive_class: Annotated[OptionalText, Scope.EXPERIMENT | _PACE | Scope.MODEL] = None  # as train_fraction
     clip_average: Annotated[Literal["probabilities", "logits", "votes"], _PACE]
     item_decision: Annotated[Literal["none", "mean", "vote"], Scope.EXPERIMENT | _PACE] = "none"
     calibration: Annotated[Literal["temperature", "none"], _PACE | Scope.NETWORK] = "none"  # as train_fraction
@@ -228,6 +231,10 @@ class Settings(FeatureSettings):
         """What the engine knows of the task."""
         return find_task(self.task_type, self.label_form)
 
+    def positive_number(self, class_names: Sequence[str]) -> int | None:
+        """Return the number of the class that is to be found; None: the settings name none."""
+        return binary.number_of(self.positive_class, class_names)
+
     @property
     def scales_targets(self) -> bool:
         """Whether the model scales its answers by the statistics of the training items' targets."""
@@ -252,7 +259,8 @@ class Settings(FeatureSettings):
     def uses_keras(self) -> bool:
         """Whether a network is trained or read, or a part is of Keras; an estimator of scikit-learn needs no backend."""
         metrics = [] if self.metrics == "auto" else further_metrics.split_names(self.metrics)
-        is_plain = self.loss == "auto" and self.callbacks is None and all(map(user_code.is_dotted, metrics))
+        without_keras = (user_code.is_dotted(name) or further_metrics.is_of_positive(self.task, name) for name in metrics)
+        is_plain = self.loss == "auto" and self.callbacks is None and all(without_keras)
         return architectures.trains_network(self.architecture) or self.architecture == architectures.COMBINATION or not is_plain
 
     def own_parts(self) -> set[str]:

@@ -70,7 +70,8 @@ def describe_option(option: Option, value: object, error: ValidationError | Sett
     fault: Any = error.errors()[0]
     reason = str(fault["msg"]).lower()
     if fault["type"] == "tuple_type":
-        reason = f"allowed: several values, such as {(fault['input'],)!r}"
+        kind = option.annotation.removeprefix("tuple[").partition(",")[0]
+        reason = f"allowed: one value ({kind}) or several, such as {option.default!r}"
     return f"received {value!r}; {reason}."
 
 

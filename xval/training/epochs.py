@@ -69,6 +69,7 @@ class BetweenEpochs:
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._keeps_last = refit is not None or not settings.restore_best_weights
+        self._last = None if refit or settings.restore_best_weights else LastWeights(lambda: self.diverged)
         self._stopper = EarlyStopping(
             monitor=settings.monitor,
             mode="max"
@@ -88,6 +89,7 @@ class BetweenEpochs:
             self._epoch_end,
             *(schedule or _schedule(settings, self._stopper.mode, n_batches, note)),
             *([] if refit else [self._stopper, self._kept]),
+            *([self._last] if self._last else []),
         ]
 
     @property
@@ -106,7 +108,8 @@ class BetweenEpochs:
 
     def _holds_weights(self) -> bool:
         """Return whether the weights of an earlier epoch are held, which the model ends with."""
-        return not self._keeps_last and self._stopper.best_weights is not None
+        held = self._last.weights if self._last else self._stopper.best_weights
+        return held is not None
 
 
 def _schedule(settings: Settings, mode: str, n_batches: int, note: Callable[[str], None]) -> list[keras.callbacks.Callback]:
@@ -257,7 +260,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         task_type = settings.task_type
         self._metrics: dict[str, metrics.Metric] = {}
         if validation is not None:
-            further = further_metrics.load(task_type, settings.metrics)
+            further = further_metrics.load(task_type, settings.metrics, settings.positive_number(validation.data.class_names))
             monitor = settings.monitor.removeprefix("val_")
             followed = further_metrics.followed(task_type, settings.metrics)
             names = {settings.task.training_metric, *followed, *([monitor] if monitor != "loss" else [])}
@@ -272,7 +275,7 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         if reason is None:
             return
         if not self._holds_weights():
-            raise DivergenceError(f"{reason} after epoch {epoch + 1}. {self._advice(reason, epoch)}")
+            raise DivergenceError(f"{reason} after epoch {epoch + 1}. {self._advice(reason)}")
         self.diverged = {"epoch": epoch + 1, "reason": reason}
         logs[self._settings.monitor] = math.nan  # no improvement, whatever else the epoch has reached
         self.model.stop_training = True
@@ -289,15 +292,11 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         logs |= self._validate(self._validation, self.predictions)
         return _not_finite(logs, ["val_loss"]) or _not_finite(logs, [self._settings.monitor])
 
-    def _advice(self, reason: str, epoch: int) -> str:
+    def _advice(self, reason: str) -> str:
         settings = self._settings
         if reason.startswith(f"{settings.monitor} ") and settings.monitor not in ("loss", "val_loss"):
             return "Monitor another value."
-        held = ", or set restore_best_weights=true, which keeps the best epoch before it"
-        return (
-            f"Lower learning_rate ({settings.learning_rate}), set clip_norm, or check the features for extreme values"
-            f"{held * (epoch > 0 and not settings.restore_best_weights)}."
-        )
+        return f"Lower learning_rate ({settings.learning_rate}), set clip_norm, or check the features for extreme values."
 
     def _validate(self, validation: Validation, predictions: NDArray[np.float32]) -> dict[str, float]:
         targets, measured_predictions = measured(validation.data.sides["validation"], predictions)
@@ -323,6 +322,36 @@ def _not_finite(values: Mapping[str, float], names: Sequence[str]) -> str | None
     return ", ".join(listed) or None
 
 
+class LastWeights(Counting):
+    """Holds the weights of the last epoch, which the model ends with if the next one diverges.
+
+    `diverged` returns whether one has. Early stopping holds those of the best epoch where these are what the model ends with.
+    """
+
+    held = ("weights",)
+
+    def __init__(self, diverged: Callable[[], object]) -> None:
+        super().__init__()
+        self._diverged = diverged
+        self.weights: list[NDArray[Any]] | None = None
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Hold what a state says; the weights have the form of the model's."""
+        if state["weights"] is not None:
+            check_form(state["weights"], self.model.get_weights())
+        super().set_state(state)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - as Keras calls it
+        """Hold the weights, unless they have diverged."""
+        if not self._diverged():
+            self.weights = self.model.get_weights()
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Give the model the weights of the epoch before it diverged."""
+        if self._diverged() and self.weights is not None:
+            self.model.set_weights(self.weights)
+
+
 class KeptPredictions(Counting):
     """Keeps the validation predictions of the last epoch, or of the one that early stopping holds to be the best so far."""
 
@@ -337,5 +366,7 @@ class KeptPredictions(Counting):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002 - as Keras calls it
         """Keep the predictions of the epoch if its weights are kept."""
+        if self._epoch_end.diverged:
+            return
         if self._keeps_last or self._stopper.best is None or self._stopper.best_epoch == epoch:
             self.predictions = self._epoch_end.predictions

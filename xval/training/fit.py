@@ -35,6 +35,7 @@ from xval.training.checkpoint import WatchedEpochs
 from xval.training.compiled import DATA_LOSS, WARM_MODEL, CompiledModel, penalty
 from xval.training.epochs import BatchLosses, BetweenEpochs, Validation
 from xval.training.layer_rates import set_layer_rates
+from xval.training.optimizer import check_schedule
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def train_model(
         DivergenceError: A loss, a weight or the monitored value is NaN or infinite after an epoch, and no weights of an
             earlier epoch are held; or a callback of the user's own leaves such weights.
     """
+    check_schedule(settings, refit.epochs if refit else None)
     validation = None if refit else data.sides["validation"]
     # A reconstruction is as large as the features: Keras sums its errors up and nothing of it is kept.
     followed = by_keras = None
@@ -164,7 +166,7 @@ def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamp
 
 def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings, *, seed: int) -> Batches:
     """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
-    weights = data.class_weights() if settings.class_weights == "balanced" else None
+    weights = data.class_weights(settings.class_weights)
     if (of_clips := read_clip_weights(settings, data.store.folder.parents[1])) is not None:
         own = np.array([of_clips[clip] for clip in data.training.table["clip"]], np.float32)
         weights = own / own.mean() * (1 if weights is None else weights)

@@ -63,14 +63,18 @@ def how_to_hold(settings: Settings) -> str:
     return " and ".join(["Set schedule=constant", *further])
 
 
-def check_schedule(settings: Settings) -> None:
+def check_schedule(settings: Settings, n_epochs: int | None = None) -> None:
     """Ask a schedule of the user's own for the learning rate of every epoch, before anything is trained.
+
+    Args:
+        settings: As of `learning_rate`.
+        n_epochs: How many; None: num_epochs.
 
     Raises:
         SettingsError: It raises an error in one of them, or gives what is no learning rate.
     """
     if user_code.is_dotted(schedule_name(settings.schedule)):
-        for epoch in range(settings.num_epochs):
+        for epoch in range(n_epochs or settings.num_epochs):
             learning_rate(settings, epoch)
 
 

@@ -90,7 +90,7 @@ def test_arrays_are_taken_by_item_or_with_an_item_for_each_example() -> None:
             (np.ones((3, 3)), ["a", "b", "a"], ["s", None, np.nan]),
             {"dataset": "x"},
             CorpusError,
-            "2 of 3 examples have no item",
+            "example 1 has no item; .* Missing in all: 2",
         ),
         ((pd.DataFrame(columns=["path"]),), {"dataset": "a/b"}, CorpusError, "Dataset name 'a/b'"),
     ],

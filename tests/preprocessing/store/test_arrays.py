@@ -187,7 +187,7 @@ def test_predictors_that_do_not_fit_are_refused(tmp_path: Path, predictors: dict
         (TEXT, {"class_names": ["x", "y", "x"]}, "class_names holds a name twice: x, y, x"),
         (TEXT, {"task_type": "clasification"}, "Did you mean 'classification'"),
         (TEXT, {"task_type": "regression"}, "Item 'a': received targets <U1; expected finite numbers"),
-        ({"a": [1, 2, np.inf], "b": [1, 2]}, {"task_type": "regression"}, "Item 'a': .* expected finite numbers"),
+        ({"a": [1, 2, np.inf], "b": [1, 2]}, {"task_type": "regression"}, "Item 'a', row 2: .* expected finite numbers"),
         ({"a": [1, 2, 3], "b": [1, 2]}, {"task_type": "regression", "class_names": ["p"]}, "regression has no classes"),
         (
             {"a": [[1, 2]] * 3, "b": [[1]] * 2},

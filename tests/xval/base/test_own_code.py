@@ -10,7 +10,7 @@ from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module
 from xval.base.module_places import looking_in
-from xval.base.own_code import hash_definitions, hash_file
+from xval.base.own_code import FORM, hash_definitions, hash_file
 from xval.base.shipped_architectures import HASHES
 from xval.base.syntax_trees import names_used
 
@@ -80,12 +80,12 @@ def edit(path, *pair):
 
 def test_what_a_part_uses_in_turn_has_a_hash_and_nothing_else(own):
     assert set(hashes(own)) == {
-        "own.nets:build", "own.nets:helper", "own.nets:Block", "own.nets:KERNEL", "own.nets:TABLE", "own.nets:",
+        FORM, "own.nets:build", "own.nets:helper", "own.nets:Block", "own.nets:KERNEL", "own.nets:TABLE", "own.nets:",
         "own.nets:Conv", "own.nets:blocks", "own.nets:shape", "own.nets:keras", "own.blocks:residual",
         "own.blocks:WIDTH", "own.blocks:inner",
         "own.inner:add", "own.shared:activation", "own.stars:starred", "own.stars:limit",
     }  # fmt: skip
-    assert set(hashes(own, "own.nets.other")) == {"own.nets:other"}
+    assert set(hashes(own, "own.nets.other")) == {FORM, "own.nets:other"}
     assert hashes(own, "keras.losses.mse") == hashes(own, "xval.measures.metrics.metric") == {}
 
 
@@ -147,15 +147,15 @@ def test_a_module_that_is_used_whole_counts_whole_and_a_path_finds_what_it_names
     (own / "again.py").write_text(
         "from own.nets import other as build\nimport own.blocks\ndef deep(): return own.blocks.dense()\n"
     )
-    assert set(hashes(own, "own.again.build")) == {"own.again:build", "own.nets:other"}
-    assert set(hashes(own, "own.again.deep")) == {"own.again:deep", "own.again:own", "own.blocks:dense"}
+    assert set(hashes(own, "own.again.build")) == {FORM, "own.again:build", "own.nets:other"}
+    assert set(hashes(own, "own.again.deep")) == {FORM, "own.again:deep", "own.again:own", "own.blocks:dense"}
 
 
 def test_modules_that_import_each_other_and_odd_files_end(own):
     (own / "stars.py").write_text("from own.nets import *\ndef starred(*a): return unknown\n")
     assert "own.stars:starred" in hashes(own)
     (own / "deep.py").write_text(f"def build(a, b): return {'+'.join(['a'] * 900)}\n")
-    assert set(hashes(own, "own.deep.build")) == {"own.deep:build"}
+    assert set(hashes(own, "own.deep.build")) == {FORM, "own.deep:build"}
     (own / "shared.py").write_text("def f(:\n")
     with pytest.raises(SettingsError, match=r"shared\.py, line 1: "):
         hashes(own)
@@ -181,6 +181,11 @@ def test_a_file_is_read_once_and_again_when_it_is_another(own, monkeypatch):
         ({"a:b": "shipped 1"}, {"a:b": "1"}, []),
         ({"a:b": "shipped 1"}, {"a:b": "2"}, ["a:b"]),
         ({"a:b": "2"}, {"a:b": "shipped 1"}, ["a:b"]),
+        ({"a:b": "1"}, {":": "2", "a:b": "1", "c:import": "imported 3"}, []),  # of a version that did not see it
+        ({":": "2", "a:b": "1"}, {":": "2", "a:b": "1", "c:import": "imported 3"}, ["c:import"]),
+        ({":": "2", "a:b": "1"}, {":": "2", "a:b": "imported 1"}, []),
+        ({":": "2"}, {":": "2", "a:w.csv": "file 1"}, []),
+        ({":": "2", "a:w.csv": "file 1"}, {":": "2", "a:w.csv": "file 2"}, ["a:w.csv"]),
     ],
 )
 def test_what_is_not_known_and_what_xval_has_shipped_is_no_change(before, now, changed):

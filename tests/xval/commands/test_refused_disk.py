@@ -27,6 +27,7 @@ COMMANDS = {
     "predict csv": (["predict", MODEL, "audio", "--output", "p.csv"], "xval.report.text_tables.replace_file", "p.csv"),
     "predict xlsx": (["predict", MODEL, "audio", "--output", "p.xlsx"], "xval.report.text_tables.replace_file", "p.xlsx"),
     "evaluate": (["evaluate", MODEL, "tones", "--output", "seen"], "xval.report.new_data.folder.write_report", "seen"),
+    "evaluate's folder": (["evaluate", MODEL, "tones", "--output", "seen"], "xval.report.new_data.folder.only_writer", "seen"),
     "explain": (
         ["explain", MODEL, "audio/speaker_0_0.wav"],
         "xval.reuse.explanations.picture.draw_explanation",
@@ -114,9 +115,9 @@ def tree(folder):
 @pytest.mark.parametrize(
     ("name", "refused"),
     [
-        *(marked(name, full) for name in COMMANDS),
+        *(marked(name, full) for name in COMMANDS if name != "evaluate's folder"),  # the model is read first
         *(
-            marked(name, read_only) for name in COMMANDS if name not in ("ensemble's fold", "export")
+            marked(name, read_only) for name in COMMANDS if name not in ("ensemble's fold", "export", "evaluate")
         ),  # begun within what they made
     ],
 )

@@ -9,7 +9,6 @@ import openpyxl
 import pytest
 
 from xval.answers.read import read_instances
-from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.report.background_rebuild import BackgroundRebuild
 from xval.report.rebuild import is_page_stale, is_stale, rebuild, rebuild_if_stale
@@ -307,16 +306,20 @@ def test_derived_files_follow_while_jobs_end_and_the_last_rebuild_has_them_all(f
     assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.25}
 
 
-def test_what_the_thread_meets_reaches_the_run(folder, end_fold):
+def test_what_the_thread_meets_is_said_and_stops_no_job(folder, end_fold):
     end_fold(1, 1, 0.5)
     folder.folds_file.write_text("{")
-    derived = BackgroundRebuild(folder, seconds_between=0.0)
+    said = []
+    derived = BackgroundRebuild(folder, seconds_between=0.0, say=said.append)
+    until = time.monotonic() + WAIT_S
+    while not said and time.monotonic() < until:
+        derived.update()
+        time.sleep(0.01)
+    for _ in range(10):
+        derived.update()
+        time.sleep(0.01)
+    assert ["folds.json: not readable" in str(error) for error in said] == [True]
 
-    def keep_on():
-        until = time.monotonic() + WAIT_S
-        while time.monotonic() < until:
-            derived.update()
-            time.sleep(0.01)
+    assert derived.close() == []
 
-    with pytest.raises(ResultsError, match=r"folds\.json: not readable"):
-        keep_on()
+    assert len(said) == 2

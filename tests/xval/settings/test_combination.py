@@ -44,7 +44,7 @@ def test_parameters_of_the_experiment_may_be_for_its_networks():
         ({"augment_noise": 0.1}, "'augment_noise' belongs to the training of a network"),
         ({"classifier": "smv"}, "classifier: received 'smv'"),
         ({"n_filters": (8,)}, "unknown parameter 'n_filters'"),
-        ({"models": 3}, "exp.py, instance 1: models: received 3"),
+        ({"models": 3}, "exp.py, instance 1: models: received '3'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(own, message):

@@ -58,7 +58,7 @@ WORDS = [
     ({"architecture": "svc"}, {"architecture": "svm"}),  # unknown architecture 'svc'
     ({"architecture": "SVM"}, {"architecture": "svm"}),
     ({"architecture": "RandomForestClassifier"}, {"architecture": "forest"}),
-    ({"class_weight": "balanced"}, "Here it is 'class_weights': balanced."),
+    ({"class_weight": "balanced"}, "Here it is 'class_weights': balanced, or a weight for each class."),
     ({"validation_data": 0.2}, "Here it is 'validation_fraction', in Experiment(...)."),
     ({"groups": "speaker"}, "Here it is not a setting: groups are the items of the corpus"),
     ({"architecture": "cnn_smal"}, "Did you mean 'cnn_small'?"),
@@ -70,7 +70,8 @@ WORDS = [
     ({"architecture": ["mlp", "crnn"]}, "write experiment.grid(architecture=['mlp', 'crnn'])."),
     ({"dropout": [0.1, 0.5]}, "dropout: received [0.1, 0.5]; expected one value. For an instance with each of them"),
     ({"seed": "1, 2"}, "To train each fold with 2 seeds and average the values, set repeats=2."),
-    ({"n_filters": 8}, "n_filters: received 8; allowed: several values, such as (8,)."),
+    ({"n_filters": 8}, {"n_filters": [8]}),
+    ({"n_filters": None}, "n_filters: received None; allowed: one value (int) or several, such as (16, 32, 64, 128)."),
 ]
 
 

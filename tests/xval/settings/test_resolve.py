@@ -106,7 +106,10 @@ def test_auto_means_the_backend_of_earlier_results_while_it_is_installed(monkeyp
         ({"learing_rate": 0.1}, r"instance 1: unknown parameter 'learing_rate'\. Did you mean 'learning_rate'\?"),
         ({"batch_size": -1}, r"batch_size: received -1; allowed: greater than 0"),
         ({"batch_size": "many"}, r"batch_size: received 'many'; allowed: a valid integer"),
-        ({"n_filters": 8}, r"n_filters: received 8; allowed: several values, such as \(8,\)\.$"),
+        (
+            {"n_filters": None},
+            r"n_filters: received None; allowed: one value \(int\) or several, such as \(16, 32, 64, 128\)\.$",
+        ),
         ({"batch_size": True}, r"batch_size: received True; expected a number"),
         ({"learning_rate": float("nan")}, r"learning_rate: received nan"),
         ({"monitor": "val_acuracy"}, r"monitor 'val_acuracy' is not produced by any metric.*Did you mean 'val_accuracy'\?$"),

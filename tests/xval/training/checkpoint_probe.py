@@ -54,7 +54,7 @@ def left_by(folder, key):
 
 def interrupted(job, where):
     """Run a job and end it; return the notes of the next run, which goes on."""
-    test, notes = run._test, []
+    test, notes = run.test_and_save, []
 
     def end(event):
         if "epoch" in event and str(event["epoch"]) == where:
@@ -63,11 +63,11 @@ def interrupted(job, where):
     def end_at_test(*_):
         raise KeyboardInterrupt
 
-    run._test = end_at_test if where == "test" else test
+    run.test_and_save = end_at_test if where == "test" else test
     try:
         run.run_job(job, end)
     except KeyboardInterrupt:
-        run._test = test
+        run.test_and_save = test
     seen = []
     outcome = run.run_job(job, lambda event: notes.append(event["note"]) if "note" in event else seen.append(event["epoch"]))
     assert outcome.status == "done", outcome.details

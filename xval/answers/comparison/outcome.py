@@ -10,6 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
+from xval.answers.figure_text import rounded
 from xval.base.item_word import ITEM
 from xval.measures.statistics.comparison import Difference, Posterior
 from xval.measures.statistics.planning import LEVEL, Pilot, detectable
@@ -159,7 +160,7 @@ class Comparison:
     def __repr__(self) -> str:
         """Return the baseline and the main numbers of each pair; ``table`` has all of them."""
         shown = ["instance", "comment", "mean", "difference", "low", "high", "p_holm", "verdict"]
-        table = self.table[shown].to_string(index=False, float_format="{:.3f}".format)
+        table = self.table[shown].to_string(index=False, float_format=lambda number: rounded(number)[0])
         first = f"{self.figure}, against instance {self.baseline} ({self.baseline_reason}):"
         return "\n".join([first, table, *self.corrections, *self.notes])
 

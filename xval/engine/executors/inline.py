@@ -9,6 +9,7 @@ from typing import Any
 from xval.backend import devices
 from xval.backend.devices import Slot
 from xval.backend.gpu_readings import watched_gpus
+from xval.backend.limits import limit_threads
 from xval.base.errors import SettingsError
 from xval.engine.executors._warnings import warnings_to
 from xval.engine.worker.check_models import check_models
@@ -21,7 +22,14 @@ from xval.settings.schema import Settings
 
 def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     """Return where this process runs jobs, and a sentence that says so."""
-    return devices.make_slots(settings.gpu_ID.partition(",")[0], workers=1, threads=settings.threads_per_job)
+    slots, where = devices.make_slots(settings.gpu_ID.partition(",")[0], workers=1, threads=settings.threads_per_job)
+    loaded = devices.loaded_backend()
+    if loaded == settings.backend == "tensorflow" and not limit_threads(loaded, settings.threads_per_job):
+        where += (
+            " TensorFlow has computed in this process before, such as for an object of Keras in the script, so it keeps its "
+            "threads and devices: threads_per_job and gpu_ID have no effect."
+        )
+    return slots, where
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_errors: bool = False) -> Outcomes:
@@ -37,7 +45,11 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     chosen = backends[0] if backends else jobs[0].settings.backend
     loaded = devices.bind(slot, chosen, deterministic=jobs[0].settings.deterministic)
     if backends and loaded != chosen:
-        raise SettingsError(f"this process has loaded {loaded}, the jobs want {chosen}. Use --executor processes.")
+        processes = "--executor processes without debug_mode" if raise_errors else "--executor processes"
+        raise SettingsError(
+            f"this process has loaded {loaded}, the jobs want {chosen}: a script that imports Keras loads a backend. "
+            f"Use {processes}, or set KERAS_BACKEND={chosen} before Python starts."
+        )
     faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:
         raise SettingsError("\n".join(faults))

@@ -24,7 +24,7 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
     least = metrics.least_outputs(task_type, name)
     if n_outputs < least:
         raise SettingsError(f"monitor '{settings.monitor}' needs {least} classes or more; the corpus has {n_outputs}.")
-    further = further_metrics.load(task_type, settings.metrics)
+    further = further_metrics.load(task_type, settings.metrics, positive=0)
     targets, predictions = made_up_answers(settings.task, n_outputs)
     for name, metric in further.items():
         value = metric.function(targets, predictions)

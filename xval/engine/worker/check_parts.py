@@ -49,9 +49,9 @@ def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
     one_hot = np.eye(n_outputs, dtype=np.float32)[targets] if task.has_classes and targets.ndim == 1 else targets
     wanted = one_hot if task.target_form(loss) == "one_hot" else targets
 
-    def values(answers: NDArray[np.float32], of: NDArray[Any] = wanted) -> NDArray[np.float64]:
-        given = keras.ops.convert_to_tensor(answers.astype(np.float32))
-        return np.asarray(keras.ops.convert_to_numpy(loss_function(loss)(of, given)), np.float64)
+    def values(answers: NDArray[Any], of: NDArray[Any] = wanted) -> NDArray[np.float64]:
+        given = (keras.ops.convert_to_tensor(array) for array in (of, answers.astype(np.float32)))
+        return np.asarray(keras.ops.convert_to_numpy(loss_function(loss)(*given)), np.float64)
 
     shape = values(predictions).shape
     if shape != (len(targets),):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore, open_store
 from xval.base.errors import SettingsError
+from xval.data.class_weights import for_estimator
 from xval.data.fold import FoldData, load_fold
 from xval.data.target_scaling import target_scaling
 from xval.engine.worker.combination import CombinedFeatures
@@ -155,7 +156,7 @@ def _fit(
         validation=validation,
         search_on_validation=source.search_on_validation,
         scaling=scaling,
-        balanced=settings.class_weights == "balanced",
+        class_weight=for_estimator(settings.class_weights, data.class_names),
         scored=~training.table["augmented"].to_numpy(bool),
         seed=job.seed,
         threads=settings.threads_per_job,

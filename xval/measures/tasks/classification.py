@@ -212,6 +212,7 @@ class Classification(ClassTask):
         "top_k_categorical_accuracy": KerasMetric("TopKCategoricalAccuracy", higher_is_better=True),
     }
     deals_classes = True
+    has_positive_class = True
     refused = {}
     worst_first = "Wrong answers only; first those that are surest of the wrong class and least of the right one."
 

@@ -195,7 +195,7 @@ class MultilabelClassification(LabelsTask):
     has_thresholds = True
     deals_classes = True
     refused = {
-        **{name: LabelsTask.refused[name] for name in ("item_decision", "sampling", "calibration")},
+        **{name: LabelsTask.refused[name] for name in ("item_decision", "sampling", "calibration", "positive_class")},
         "clip_average": "clip_average='{value}' is for classes of which one is right; the windows of a clip with several "
         "labels are combined by the mean of their probabilities: allowed is probabilities",
         "class_weights": "class_weights='{value}' weighs a clip by its one class, and clips with several labels have no such "

@@ -160,7 +160,8 @@ class Regression(Task):
     }
     draws_numbers = True
     refused = {
-        name: Task.refused[name] for name in ("label_smoothing", "clip_average", "class_weights", "sampling", "calibration")
+        name: Task.refused[name]
+        for name in ("label_smoothing", "clip_average", "class_weights", "sampling", "calibration", "positive_class")
     }
     uneven_folds = (
         "The true numbers do not vary in fold {folds}: correlations and R2 are undefined there, or 0 whatever is predicted"

@@ -14,6 +14,8 @@ from typing import Any
 
 from xval.base.errors import UnsafeModelError
 
+ANY_MODULE = "MODULE"
+"""What stands for a module of the user's own in the errors of this file."""
 LARGEST_DEPTH = 100  # of lists and dicts in each other; 11 in the models of architectures/, 4 more for a model in a model
 
 _LAYERS = frozenset(
@@ -170,7 +172,7 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
         raise _Refusal(
             f"names {own_name!r:.80} at {where}, which no imported code has registered with Keras: model.json must lie beside "
             "the model where it is a layer of architectures/, and modules of your own have to be imported before: "
-            "--import MODULE, or modules=['MODULE'] of load_model"
+            f"--import {ANY_MODULE}, or modules=['{ANY_MODULE}'] of load_model"
         )
     is_listed = class_name in _ALLOWED.get(module or "", ())
     if not is_listed and not (module in _ALLOWED_MODULES and _CLASS.fullmatch(class_name)):

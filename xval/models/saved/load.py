@@ -2,7 +2,8 @@
 
 Comes in: the path of a .keras file. Goes out: the Keras model. The file is checked before Keras reads any of it
 (keras_file.py), and Keras's safe mode stays on. Layers that are not Keras's own are taken only from imported code, so the
-architecture that model.json names is imported first, and nothing else.
+architecture that model.json names is imported first, if it is one of xval or the experiment runs here (`own_imports`), and
+nothing else.
 """
 
 import json
@@ -10,9 +11,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xval.base import own_imports
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError, brief, suggestion
 from xval.base.json_files import read_json
-from xval.base.user_code import is_dotted, load
+from xval.base.module_places import SHARED_PACKAGE
+from xval.base.user_code import has_module, is_dotted, load
+from xval.models.saved.check_layers import ANY_MODULE
 from xval.models.saved.check_memory import check_memory
 from xval.models.saved.keras_file import unpack_model
 from xval.settings.architectures import architecture_names
@@ -35,12 +39,17 @@ def read_keras_model(path: Path) -> "keras.Model":
     if not path.is_file():
         raise ResultsError(f"{path}: no such model. A fold folder that is done holds model.keras.")
     architecture = (read_json(path.with_suffix(".json")) or {}).get("architecture")
-    if architecture is not None and find_architecture(path, architecture):
-        load(f"architectures.{architecture}.build")
+    module = f"{SHARED_PACKAGE}.{architecture}"
+    if architecture is not None and find_architecture(path, architecture) and own_imports.may_import(module):
+        load(f"{module}.build")
     with tempfile.TemporaryDirectory(prefix="xval_model_") as name:
         folder = Path(name)
         try:
             n_values = unpack_model(path, folder, keras.saving.get_custom_objects())
+        except UnsafeModelError as error:
+            # The text of `check_layers` names any module; which one it is, model.json says.
+            code = _code_of(architecture)
+            raise UnsafeModelError(str(error).replace(ANY_MODULE, code) if code else str(error)) from error
         except OSError as error:
             raise ResultsError(f"{path}: cannot be unpacked into {folder} ({error}).") from error
         try:
@@ -60,6 +69,14 @@ def read_keras_model(path: Path) -> "keras.Model":
     return model
 
 
+def _code_of(architecture: object) -> str:
+    """Return the module of the user's own that an architecture is in; empty: it is not known."""
+    name = str(architecture)
+    if architecture is None or not all(map(str.isidentifier, name.split("."))):
+        return ""
+    return name if has_module(name) else name.rpartition(".")[0] if is_dotted(name) else f"{SHARED_PACKAGE}.{name}"
+
+
 def find_architecture(path: Path, architecture: object) -> bool:
     """Return whether an architecture of a model.json is one of architectures/; the user imports modules of their own.
 
@@ -68,6 +85,8 @@ def find_architecture(path: Path, architecture: object) -> bool:
     """
     if is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split("."))):
         return False
+    if f"{SHARED_PACKAGE}.{architecture}" in own_imports.named():  # and imported: it lies in a study elsewhere
+        return True
     if architecture not in architecture_names():
         raise ResultsError(
             f"{path.with_suffix('.json')}: unknown architecture {architecture!a:.80}, so layers of {path.name} cannot be made. "

@@ -18,6 +18,7 @@ from xval.base.json_files import read_json
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.novelty import NOVELTY_NAME
+from xval.report.bundle.places import places_of, read_portable
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.read import Record
@@ -49,9 +50,14 @@ class Evidence:
     parts: tuple[str, ...]
 
     @property
+    def places(self) -> dict[str, str]:
+        """Folders of this machine, as of `places_of`."""
+        return places_of(self.instance.experiment.path if self.instance else None)
+
+    @property
     def files_of_model(self) -> dict[str, Path]:
-        """The files that predict, evaluate and a later training need, by their names in the bundle."""
-        files = {f"model{path.suffix}": path for path in (self.path, self.path.with_suffix(".json"))}
+        """The files that predict, evaluate and a later training need, by their names in the bundle, but for the description."""
+        files = {f"model{self.path.suffix}": self.path}
         beside = {name: self.path.with_name(name) for name in _BESIDE}
         return files | {name: path for name, path in beside.items() if path.is_file()}
 
@@ -73,13 +79,14 @@ class Evidence:
         return sorted({*seen, *tested})
 
     def files(self) -> dict[str, bytes]:
-        """Return the files that show how the figures came about, by their paths in the bundle; none without a record."""
+        """Return the description, and the files that show how the figures came about, by their paths in the bundle."""
+        description = {"model.json": read_portable(self.path.with_suffix(".json"), self.places)}
         if self.instance is None:
-            return {}
+            return description
         experiment, number = self.instance.experiment, self.instance.number
         chosen = {"folds.json": experiment.folds_file, "settings.json": experiment.instance_folder(number) / "settings.json"}
         chosen |= {f"{path.parent.name}/record.json": path for path in _records(experiment, number)}
-        contents = {f"{FOLDER}/{name}": path.read_bytes() for name, path in chosen.items()}
+        contents = description | {f"{FOLDER}/{name}": read_portable(path, self.places) for name, path in chosen.items()}
         code = experiment.path / "code" / str((self.record or {}).get("code_hash"))
         return contents | ({f"{FOLDER}/code.zip": _zipped(code)} if code.is_dir() else {})
 

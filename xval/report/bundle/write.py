@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xval.base.errors import ExportError, ResultsError, counted, first_of
-from xval.base.json_files import json_text, part_of, part_path, remove_stale_parts
+from xval.base.json_files import json_text, only_writer, part_of, refuse_appeared
 from xval.base.operating_system import quote, refusal
 from xval.models.saved.novelty import read_novelty
 from xval.report.bundle.card import describe_bundle
@@ -19,6 +19,7 @@ from xval.report.bundle.crate import CRATE_NAME, describe_crate
 from xval.report.bundle.evidence import Evidence, gather_evidence
 from xval.report.bundle.facts import BundleFacts
 from xval.report.bundle.page import Runtime, make_page, read_runtime
+from xval.report.bundle.places import find_naming
 from xval.results.beside import folder_beside
 from xval.reuse.export.formats import find_format
 from xval.reuse.export.samples import answer_columns, check_samples, clip_length
@@ -84,32 +85,33 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     target = request.to or folder_beside(path) / f"{evidence.name}_bundle"
     zip_file = target.with_name(f"{target.name}.zip") if request.is_zipped else None
     _check_target(target, zip_file, overwrite=request.overwrite)
-    temporary = part_path(target)
-    replaced = temporary.with_name(f"{temporary.name}.replaced")
     try:
-        remove_stale_parts(target.parent, target.name)
-        temporary.mkdir(parents=True)
-        differences = _fill(temporary, evidence, request.licence, runtime)
-        with nullcontext() if zip_file is None else part_of(zip_file) as part:
-            if part:
-                _zip(temporary, target.name, part)
-            _put_in_place(temporary, target, replaced, part, zip_file)
+        with only_writer(target, "--to") as temporary:
+            differences = _fill(temporary, evidence, request.licence, runtime)
+            contents = {name: (temporary / name).read_bytes() for name in file_names(temporary)}
+            naming = find_naming(contents, list(evidence.places))
+            with nullcontext() if zip_file is None else part_of(zip_file) as part:
+                if part:
+                    _zip(temporary, target.name, part)
+                for path in filter(None, (target, zip_file)):
+                    refuse_appeared(path, "--to", overwrite=request.overwrite)
+                _put_in_place(temporary, target, part, zip_file)
     except OSError as error:
         raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --to.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
     notes = [runtime.note] if runtime and runtime.note else []
     if names := evidence.item_names:
         notes.append(
             f"The files name {counted(len(names), evidence.item_word)} ({first_of(names, _N_NAMED)}); see that these names "
             "may be handed on."
         )
+    if naming:
+        notes.append(f"Folders of this machine stand in {first_of(naming, _N_NAMED)}; see that they may be handed on.")
     return Bundle(target, zip_file, differences, tuple(notes))
 
 
-def _put_in_place(temporary: Path, target: Path, replaced: Path, part: Path | None, zip_file: Path | None) -> None:
+def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Path | None) -> None:
     """Give the folder and the zip file their names; where either cannot have it, the folder of before comes back."""
+    replaced = temporary.with_name(f"{temporary.name}.replaced")
     try:
         if target.exists():
             target.rename(replaced)
@@ -122,6 +124,7 @@ def _put_in_place(temporary: Path, target: Path, replaced: Path, part: Path | No
         if replaced.exists():
             replaced.rename(target)
         raise
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> None:

@@ -7,6 +7,8 @@ Comes in: an `Outcome`, and the lines of the report. Goes out: the folder.
 """
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pandas as pd
 
 from xval.base.csv_text import guarded
 from xval.base.errors import ResultsError
-from xval.base.json_files import FORMAT_VERSION, naming, part_path, read_json, remove_stale_parts, write_json
+from xval.base.json_files import FORMAT_VERSION, naming, only_writer, read_json, refuse_appeared, write_json
 from xval.models.saved.description import ModelDescription
 from xval.report.new_data.pictures import draw_confusion, draw_reliability
 from xval.report.new_data.text import Subject, worst_items
@@ -34,44 +36,37 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
         raise ResultsError(f"{folder} holds no evaluation, and is not replaced. Choose another with --output.")
 
 
-def write_report(
-    folder: Path,
-    subject: Subject,
-    outcome: Outcome,
-    descriptions: tuple[ModelDescription, ...],
-    lines: list[str],
-    *,
-    overwrite: bool,
-) -> None:
-    """Write the folder; with `overwrite` in the place of an evaluation that is there, which stays if the new one fails."""
+@contextmanager
+def report_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a folder to write an evaluation into, which gets its name at the end of the block.
+
+    With `overwrite` it stands in the place of an evaluation that is there, which stays if the new one fails.
+    """
     check_output(folder, overwrite=overwrite)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_stale_parts(folder.parent, folder.name)
-    temporary = part_path(folder)
-    old = temporary.with_name(f"{temporary.name}.old")
-    try:
-        with naming(folder):
-            _fill(temporary, subject, outcome, descriptions, lines)
-        if folder.exists():
-            folder.rename(old)
-        temporary.rename(folder)
-    finally:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    with naming(folder), only_writer(folder, "--output") as temporary:
+        yield temporary
+        refuse_appeared(folder, "--output", overwrite=overwrite)
+        old = temporary.with_name(f"{temporary.name}.old")
+        try:
+            if folder.exists():
+                folder.rename(old)
+            temporary.rename(folder)
+        finally:
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
 
 
-def _fill(
-    temporary: Path, subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescription, ...], lines: list[str]
+def write_report(
+    folder: Path, subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescription, ...], lines: list[str]
 ) -> None:
-    temporary.mkdir()
+    """Write the files of an evaluation."""
     for name, table in _tables(subject, outcome).items():
-        guarded(table).to_csv(temporary / name, index=False, encoding="utf-8")
+        guarded(table).to_csv(folder / name, index=False, encoding="utf-8")
     for name, picture in _pictures(subject, outcome).items():
-        (temporary / name).write_bytes(picture)
-    (temporary / REPORT_NAME).write_text("\n".join([*lines, ""]), encoding="utf-8")
-    write_json(temporary / METRICS_NAME, _content(subject, outcome, descriptions))
+        (folder / name).write_bytes(picture)
+    (folder / REPORT_NAME).write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_json(folder / METRICS_NAME, _content(subject, outcome, descriptions))
 
 
 def _tables(subject: Subject, outcome: Outcome) -> dict[str, pd.DataFrame]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from xval.answers.figure_text import rounded
 from xval.base.errors import counted
 from xval.base.item_word import call_items
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval
@@ -18,6 +19,7 @@ from xval.reuse.new_data.figures import Figures
 
 _MOST_CLASSES, _MOST_ITEMS, _MOST_CONFUSIONS = 20, 5, 5
 _LABEL_WIDTH = 13
+_MOST_COUNTED = 1e9
 
 
 class Subject(NamedTuple):
@@ -84,7 +86,7 @@ def worst_items(figures: Figures, task_type: str) -> list[tuple[str, dict[str, f
 
 def number(value: float) -> str:
     """Return a figure with three decimals, or ``NaN``."""
-    return "NaN" if math.isnan(value) else f"{value:.3f}"
+    return "NaN" if math.isnan(value) else rounded(value)[0]
 
 
 def _figure_lines(figures: Figures, word: str) -> Iterator[str]:
@@ -95,7 +97,7 @@ def _figure_lines(figures: Figures, word: str) -> Iterator[str]:
         if interval:
             undefined = f", undefined without {interval.n_undefined} of them" if interval.n_undefined else ""
             how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}{undefined}"
-            between = f"   {interval.low:.3f} to {interval.high:.3f} ({how})"
+            between = f"   {' to '.join(rounded(interval.low, interval.high))} ({how})"
         yield f"{name:{width}}  {number(value):>8}{between}"
 
 
@@ -149,7 +151,8 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def _cell(value: float) -> str:
     if isinstance(value, int):
         return str(value)
-    return "NaN" if math.isnan(value) else f"{value:.0f}" if value == int(value) and value > 1 else f"{value:.3f}"
+    is_count = 1 < value < _MOST_COUNTED and value == int(value)
+    return f"{value:.0f}" if is_count else number(value)
 
 
 def _labelled(label: str, text: str) -> str:

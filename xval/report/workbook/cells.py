@@ -7,6 +7,7 @@ XlsxWriter.
 import re
 from collections.abc import Sequence
 
+from xval.answers.figure_text import MOST_SHOWN
 from xval.base.errors import shortened
 
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell
@@ -46,6 +47,7 @@ _SIDE_FILLS = {"test": _fill("1F4E79"), "validation": _fill("3A6EA5"), "training
 SCORE_FORMAT = "0.000"
 # Errors have no lower end: small ones would all read 0.000.
 ERROR_FORMAT = "[=0]0.000;[<0.001]0.0E+00;0.000"
+LARGE_FORMAT = "0.00E+00"
 COUNT_FORMAT = "#,##0"
 
 
@@ -76,6 +78,17 @@ def plain_text(text: str) -> str:
 def metric_format(higher_is_better: bool | None) -> str:
     """Return the Excel format of a metric by its direction (None: not known)."""
     return SCORE_FORMAT if higher_is_better else ERROR_FORMAT
+
+
+def format_of(value: object, number_format: str) -> str:
+    """Return the Excel format of a value: that of its column, or powers of ten for very large ones.
+
+    Likewise for a number that would read 0.0000 where the column has four decimals.
+    """
+    if not isinstance(value, float) or "0.000" not in number_format:
+        return number_format
+    least = 5e-5 if number_format.startswith("0.0000") else 0
+    return LARGE_FORMAT if abs(value) >= MOST_SHOWN or 0 < abs(value) < least else number_format
 
 
 def text_width(values: Sequence[object], *, lowest: float = 8, highest: float = 40) -> float:

@@ -7,7 +7,7 @@ metrics also the interval), a row per instance, and notes.
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from xval.answers.figure_text import format_chance, format_folds, format_interval, interval_clause
+from xval.answers.figure_text import format_chance, format_folds, format_interval, interval_clause, rounded
 from xval.answers.summary import chance_level, direction, side_name
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import describe
@@ -109,7 +109,7 @@ def _put_metric(
             fold_figure = instance.over_folds(side, metric)
             partial = f'" (n={fold_figure["n"]})"' if 0 < fold_figure["n"] < instance.n_folds else ""
             _put_figure(sheet, row, column, fold_figure, number_format, partial)
-            width = max(width, len(f"{fold_figure['mean'] or 0:.3f}{partial}") + 2)
+            width = max(width, len(f"{''.join(rounded(fold_figure['mean'] or 0))}{partial}") + 2)
     sheet.set_width(column, width)
     sheet.set_width(column + 1, max(len(metric) / 2 + 1, 8))
     if n_columns == 3:

@@ -57,15 +57,19 @@ class Sheet:
         """Write a value into a cell as data, never as a formula.
 
         Characters that XML forbids become their Python escapes, and text that is too long is cut and marked. NaN, infinities
-        and numbers with more digits than a cell keeps become text. None leaves the cell empty. Looks that the cell has stay.
+        and whole numbers with more digits than a cell keeps become text. None leaves it empty. Looks that it has stay.
         """
         in_row = self._cells.get(row)
         if in_row is None:
             in_row = self._cells[row] = {}
         if column in in_row:
             looks = (*in_row[column][2], *looks)
-        if value is None or (isinstance(value, int | float) and -_LARGEST_NUMBER < value < _LARGEST_NUMBER):
-            in_row[column] = (value, number_format, looks)
+        if (
+            value is None
+            or (isinstance(value, int) and abs(value) < _LARGEST_NUMBER)
+            or (isinstance(value, float) and isfinite(value))
+        ):
+            in_row[column] = (value, cells.format_of(value, number_format), looks)
             return
         if isinstance(value, float) and not isfinite(value):
             value, looks = "NaN" if isnan(value) else ("inf" if value > 0 else "-inf"), (cells.RIGHT, *looks)

@@ -92,7 +92,7 @@ def scales_each_clip(layer: Any) -> bool:
 def random_batches(
     model: "keras.Model", input_shape: tuple[int | None, ...], described: ModelDescription, *, are_samples: bool
 ) -> list[NDArray[np.float32]]:
-    """Return random inputs like those of training.
+    """Return random inputs like those of training; where ``padding = masked``, NaN follows most.
 
     Args:
         model: A first layer that normalises has their mean and deviation.
@@ -114,8 +114,16 @@ def random_batches(
         for batch_size in BATCH_SIZES
     ]
     batches = [(mean + deviation * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
+    if described.feature_settings.padding == "masked":
+        _end_early(batches)
     last = _FAINT * batches[0] if scales_each_clip(model) else np.zeros(shapes[0], np.float32)
     return [*batches, last]
+
+
+def _end_early(batches: Sequence[NDArray[np.float32]]) -> None:
+    """Put NaN behind the ends of examples that are whole, three, two and one quarter as long, in turn."""
+    for number, example in enumerate(example for batch in batches for example in batch):
+        example[len(example) - number % 4 * len(example) // 4 :] = np.nan
 
 
 def _trained_length(described: ModelDescription, *, are_samples: bool) -> int:

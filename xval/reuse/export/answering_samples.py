@@ -31,15 +31,18 @@ def answering_samples(model: keras.Model, described: ModelDescription, path: Pat
 
     Returns:
         A model from float32 (batch, n_samples) of any length, mono, at the rate of the features, full scale -1 to 1, to float32
-        (batch, n_outputs), columns as `answer_columns` says.
+        (batch, n_outputs), columns as `answer_columns` says. Where ``padding = masked``, NaN follows a clip that is shorter
+        than its batch.
     """
     length, settings = clip_length(described), described.feature_settings
     inputs = keras.Input((None,), name="samples")
-    hidden = _fitted(inputs, length)
+    is_masked = settings.padding == "masked"
+    is_sample = ops.cast(ops.logical_not(ops.isnan(inputs)), "float32") if is_masked else None
+    hidden = _fitted(ops.where(ops.isnan(inputs), 0.0, inputs) if is_masked else inputs, length)
     if settings.features != "waveform":
         hidden = build_frontend(length, settings)(hidden)
-        if settings.padding == "masked":
-            hidden = _marked(hidden, _fitted(ops.ones_like(inputs), length), length, settings)
+        if is_masked:
+            hidden = _marked(hidden, _fitted(is_sample, length), length, settings)
     novelty = read_novelty(path, described.novelty)
     if novelty is None:
         return keras.Model(inputs, model(hidden), name="from_samples")

@@ -5,8 +5,8 @@ model. The export gets its name only if its outputs for random inputs of several
 its format, are those of the Keras model.
 """
 
+import json
 import re
-import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING
 from preprocessing.parallel import count_cores
 from xval.backend.devices import Slot, bind, load_keras
 from xval.base.errors import ExportError, ResultsError, SettingsError, first_of
-from xval.base.json_files import part_path, remove_stale_parts, write_atomically
+from xval.base.json_files import json_text, only_writer, refuse_appeared, write_atomically
 from xval.base.operating_system import read_regular, refusal
 from xval.models.saved.description import ModelDescription, check_description, read_description
 from xval.models.saved.load import read_keras_model
+from xval.models.saved.padding import padding_of, samples_padding
 from xval.results.beside import folder_beside
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME
 from xval.results.job_key import JobKey
 from xval.reuse.export.agreement import Agreement, compare, precisions, random_batches
 from xval.reuse.export.formats import Format, find_format
 from xval.reuse.export.samples import check_samples
+from xval.reuse.named_modules import import_named
 
 if TYPE_CHECKING:
     import keras
@@ -72,30 +74,30 @@ def export_model(
         )
     target = output or folder_beside(path) / f"{name_of_export(described)}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
-    content = read_regular(path.with_suffix(".json"))
+    content = _describe(read_regular(path.with_suffix(".json")), described, from_samples=from_samples)
     _check_target(target, description, content, kind, overwrite=overwrite)
     kind.check_packages()
     if from_samples:
         check_samples(described, path)
-    temporary = _begin(target)
     try:
-        _bind_backend()
-        loaded = read_keras_model(path)
-        check_description(loaded, described, path)
-        written = temporary / f"export{kind.ending}"
-        if from_samples:
-            from xval.reuse.export.answering_samples import answering_samples
+        with only_writer(target, "--output") as temporary:
+            _bind_backend()
+            import_named([path])
+            loaded = read_keras_model(path)
+            check_description(loaded, described, path)
+            written = temporary / f"export{kind.ending}"
+            if from_samples:
+                from xval.reuse.export.answering_samples import answering_samples
 
-            loaded = answering_samples(loaded, described, path)
-        input_shape, agreement = _write_and_check(loaded, written, kind, described, from_samples=from_samples)
-        export = Export(target, description, input_shape, loaded.output_shape[-1], agreement)
-        _publish(written, export, content, kind)
+                loaded = answering_samples(loaded, described, path)
+            input_shape, agreement = _write_and_check(loaded, written, kind, described, from_samples=from_samples)
+            export = Export(target, description, input_shape, loaded.output_shape[-1], agreement)
+            refuse_appeared(target, "--output", overwrite=overwrite)
+            _publish(written, export, content, kind)
     except ExportError as error:
         raise ExportError(f"{path}: {error}") from error
     except OSError as error:
-        raise ResultsError(f"{target}: cannot be written ({refusal(error)}).") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --output.") from error
     return export
 
 
@@ -144,15 +146,11 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
         )
 
 
-def _begin(target: Path) -> Path:
-    """Make and return a temporary folder beside the output."""
-    temporary = part_path(target)
-    try:
-        remove_stale_parts(target.parent, target.name)
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        raise ResultsError(f"{target}: cannot be written ({error.strerror}). Choose another place with --output.") from error
-    return temporary
+def _describe(content: bytes, described: ModelDescription, *, from_samples: bool) -> bytes:
+    """Return the model.json of an export, which also says how its clips come to one length."""
+    padding = samples_padding(described.feature_settings) if from_samples else padding_of(described)
+    about = json.loads(content)
+    return content if about.get("padding") == padding else json_text(about | {"padding": padding}).encode()
 
 
 def _bind_backend() -> None:

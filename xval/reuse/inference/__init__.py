@@ -10,18 +10,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.base import user_code
+from xval.base import own_imports
 from xval.base.errors import ResultsError, SettingsError
-from xval.base.json_files import read_json
 from xval.base.keras_backends import installed_or_default
-from xval.base.module_places import looking_in
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
-from xval.results.read import own_folders_in
 from xval.reuse.inference.locate import find_members as find_members
 from xval.reuse.inference.sources import LeftOut as LeftOut
 from xval.reuse.inference.sources import Stretch as Stretch
+from xval.reuse.named_modules import import_named
 
 if TYPE_CHECKING:
     from xval.reuse.inference.model import SavedModel as SavedModel
@@ -63,30 +61,16 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
         check_embedder(member, description)
     is_without_network = all(about.combination and not about.combination.n_networks for about in descriptions)
     _bind(descriptions[0].backend, gpu, needs_keras=not is_without_network)
-    own_folders = [folder for member in selection.members for folder in _own_folders(member)] if modules else []
-    with looking_in(own_folders):
-        for name in modules:
-            try:
-                user_code.import_own(name)
-            except ImportError as error:
-                places = dict.fromkeys([*own_folders, *sys.path[:3]])
-                raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(places)}, ...") from error
-    if all(member.name == ENSEMBLE_NAME for member in selection.members):
-        from xval.reuse.inference.ensemble import load_ensemble
+    with own_imports.reading_model(modules):
+        import_named(selection.members)
+        if all(member.name == ENSEMBLE_NAME for member in selection.members):
+            from xval.reuse.inference.ensemble import load_ensemble
 
-        return load_ensemble(Path(path), selection.note, selection.members)
-    from xval.reuse.inference.members import load_member
-    from xval.reuse.inference.model import SavedModel
+            return load_ensemble(Path(path), selection.note, selection.members)
+        from xval.reuse.inference.members import load_member
+        from xval.reuse.inference.model import SavedModel
 
-    return SavedModel(Path(path), selection.note, tuple(map(load_member, selection.members, descriptions)))
-
-
-def _own_folders(member: Path) -> list[str]:
-    """Return where modules of the user's own lay when a model was trained."""
-    try:
-        return own_folders_in(read_json(member.parent.parent / "settings.json"))
-    except ResultsError:
-        return []  # a damaged file beside a model that can be loaded without it
+        return SavedModel(Path(path), selection.note, tuple(map(load_member, selection.members, descriptions)))
 
 
 def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:

@@ -4,11 +4,15 @@ Comes in: an instance and the folds that are to run. Goes out: nothing, or an er
 loaded here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
+from typing import Any
 
 from xval.base.errors import FoldsError, SettingsError, how_to_install
 from xval.folds.plan import Fold
+from xval.settings.classical import single_values
+
+_FEWEST = 3  # items of a fold: one each for training, validation and test
 
 
 def check_skops(architecture: str) -> None:
@@ -20,11 +24,21 @@ def check_skops(architecture: str) -> None:
         )
 
 
-def check_training_items(folds: Iterable[Fold]) -> None:
-    """Refuse folds with one training item alone, which a search could not leave out."""
+def check_training_items(folds: Iterable[Fold], options: Mapping[str, Any] | None = None) -> None:
+    """Refuse folds with one training item alone, which a search could not leave out.
+
+    Args:
+        folds: All that are to run.
+        options: Of the instance, where single values of them would need no search.
+    """
     for fold in folds:
         if len(fold.training) < 2:
+            n_items = len(fold.training) + len(fold.validation) + len(fold.test)
+            more = f"set num_folds = {n_items} and a smaller validation_fraction, to train with more items"
+            ways = [f"give one value to each option, which needs no search: {single_values(options)}"] if options else []
+            ways += [more] if n_items > _FEWEST else ["add items"]
+            advice = ", or ".join(ways)
             raise FoldsError(
                 f"fold {fold.number} has one training item alone; the settings of an estimator are searched by leaving "
-                "training items out, for which at least two are needed. Use other folds."
+                f"training items out, for which at least two are needed. {advice[0].upper()}{advice[1:]}."
             )

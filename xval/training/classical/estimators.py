@@ -8,7 +8,7 @@ by looking at all examples: a tree of them could not be checked when it is loade
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
@@ -28,6 +28,8 @@ from sklearn.svm import SVC, SVR
 
 from xval.settings.classical import grid_of
 
+ClassWeight: TypeAlias = Mapping[int, float] | str | None
+"""As scikit-learn has it: by class number, ``balanced``, or all alike."""
 _N_TREES = 100
 
 # Of feature_combination. The ranges for the SVM are those of deep_audio_features (Giannakopoulos), a little narrower; "scale"
@@ -72,16 +74,16 @@ class EstimatorSpec:
         name, grid = _COMBINED[classifier]
         return cls(name, grid, _N_TREES, n_components=pca_components)
 
-    def make(self, *, has_classes: bool, n_components: int, balanced: bool, seed: int) -> Pipeline:
+    def make(self, *, has_classes: bool, n_components: int, class_weight: ClassWeight = None, seed: int) -> Pipeline:
         """Return scaler, principal components (where wanted) and the estimator, not fitted.
 
         Args:
             has_classes: It tells classes apart; otherwise it predicts numbers.
             n_components: Principal components.
-            balanced: Weigh classes inversely to their number of training examples.
+            class_weight: Of scikit-learn.
             seed: Of what is random.
         """
-        estimator = self._classifier(seed, "balanced" if balanced else None) if has_classes else self._regressor(seed)
+        estimator = self._classifier(seed, class_weight) if has_classes else self._regressor(seed)
         components = [("pca", PCA(n_components, random_state=seed))] if n_components else []
         return Pipeline([("scaler", StandardScaler()), *components, ("classifier", estimator)])
 
@@ -90,7 +92,7 @@ class EstimatorSpec:
         prefix = "estimator__" if isinstance(estimator, MultiOutputRegressor) else ""
         return {prefix + _AS_SCIKIT_LEARN.get(name, name): value for name, value in settings.items()}
 
-    def _classifier(self, seed: int, weight: str | None) -> BaseEstimator:
+    def _classifier(self, seed: int, weight: ClassWeight) -> BaseEstimator:
         match self.name:
             case "constant":
                 return DummyClassifier(strategy="prior")

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from xval.base.errors import JobError
 from xval.training.classical.calibration import fit_temperature, probabilities_of
-from xval.training.classical.estimators import EstimatorSpec
+from xval.training.classical.estimators import ClassWeight, EstimatorSpec
 from xval.training.classical.kernels import decide
 from xval.training.classical.shared_inputs import SharedInputs
 
@@ -115,7 +115,7 @@ def fit_estimator(
     validation: Part | None = None,
     search_on_validation: bool = False,
     scaling: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
-    balanced: bool = False,
+    class_weight: ClassWeight = None,
     scored: NDArray[np.bool_] | None = None,
     seed: int,
     threads: int = 1,
@@ -134,7 +134,7 @@ def fit_estimator(
         validation: What the probabilities are calibrated on; None: they are not.
         search_on_validation: Score the grid on it, too, instead of on training items that were left out.
         scaling: Mean and deviation of the numbers to predict, float32 (n_outputs,); the estimator answers in them.
-        balanced: Weigh classes inversely to their number of training examples.
+        class_weight: Of scikit-learn: ``balanced``, or a weight for each class number.
         scored: bool (n_examples,), the examples that are scored in the search; augmented ones only ever train. None: all.
         seed: Of what is random.
         threads: CPU threads.
@@ -155,7 +155,7 @@ def fit_estimator(
         if not settings:
             raise JobError(f"n_neighbors: all of {spec.grid['n_neighbors']} are more than the {fewest} training examples.")
         n_components = min(spec.n_components, features.shape[1], fewest)
-        pipeline = spec.make(has_classes=has_classes, n_components=n_components, balanced=balanced, seed=seed)
+        pipeline = spec.make(has_classes=has_classes, n_components=n_components, class_weight=class_weight, seed=seed)
         best = settings[0]
         if len(settings) > 1:
             splits = ((whole.at(fitted), whole.at(held)) for fitted, held in positions)  # copies of one split at a time
@@ -195,7 +195,8 @@ def _splits(
     n_items = len(np.unique(groups))
     if n_items < 2:
         raise JobError(
-            f"a grid is searched by leaving training items out; there are {n_items} of them, at least two are needed."
+            f"a grid is searched by leaving training items out; there are {n_items} of them, at least two are needed. Give one "
+            "value to each option, which needs no search, or leave more items for training."
         )
     cut = GroupKFold(min(MOST_SPLITS, n_items)).split(features, None, groups)
     positions = [(fitted, held[scored[held]]) for fitted, held in cut]

@@ -23,6 +23,7 @@ from xval.measures.answered import Answered
 from xval.measures.calibration import at_temperature, temperature_of_clips
 from xval.measures.events.recordings import answer_recordings
 from xval.measures.forms import FigureOptions
+from xval.measures.metrics import Metric
 from xval.measures.side import Side
 from xval.measures.task import Task
 from xval.settings import further_metrics
@@ -166,7 +167,7 @@ def _evaluate(
 
     ``tables`` are further ones of each side, by the name of their file.
     """
-    task, further = settings.task, further_metrics.load(settings.task_type, settings.metrics)
+    task, further = settings.task, _further(settings, data)
     class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt
     options = replace(settings.figure_options(class_names), further=further, known={})
     clips = {side: sides[side].by_clip(settings.averaging) for side in KEPT_SIDES}
@@ -217,6 +218,11 @@ def _evaluate(
     by_side = {side: answered.tables() for side, answered in kept.items()}
     beside = {name: {side: by_side[side][name] for side in by_side} for name in by_side["test"]} | dict(tables)
     return Evaluation(figures, _joined(predictions), {name: _joined(side_tables) for name, side_tables in beside.items()})
+
+
+def _further(settings: Settings, data: FoldData) -> dict[str, Metric]:
+    """Return the further metrics that the settings ask for."""
+    return further_metrics.load(settings.task_type, settings.metrics, settings.positive_number(data.class_names))
 
 
 def _trained_targets(data: FoldData) -> NDArray[Any]:

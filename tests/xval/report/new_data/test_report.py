@@ -11,7 +11,7 @@ import pytest
 
 from xval.base.errors import ResultsError
 from xval.measures.calibration import measure_calibration
-from xval.report.new_data.folder import check_output, write_report
+from xval.report.new_data.folder import check_output, report_folder, write_report
 from xval.report.new_data.pictures import draw_confusion, draw_reliability
 from xval.report.new_data.text import describe, worst_items
 
@@ -71,7 +71,8 @@ def test_many_classes_do_not_fill_the_screen(make_outcome):
 def test_the_folder_holds_all_figures(make_outcome, tmp_path):
     subject, outcome = make_outcome()
     lines = describe(subject, outcome)
-    write_report(tmp_path / "out", subject, outcome, (), lines, overwrite=False)
+    with report_folder(tmp_path / "out", overwrite=False) as folder:
+        write_report(folder, subject, outcome, (), lines)
 
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
@@ -95,11 +96,13 @@ def test_the_folder_holds_all_figures(make_outcome, tmp_path):
 
 def test_only_an_evaluation_is_replaced_and_only_when_asked(make_outcome, tmp_path):
     subject, outcome = make_outcome()
-    write_report(tmp_path / "out", subject, outcome, (), ["first"], overwrite=False)
+    with report_folder(tmp_path / "out", overwrite=False) as folder:
+        write_report(folder, subject, outcome, (), ["first"])
     with pytest.raises(ResultsError, match=r"already exists.*--overwrite"):
         check_output(tmp_path / "out", overwrite=False)
     (tmp_path / "out" / "stale.csv").write_text("x")
-    write_report(tmp_path / "out", subject, outcome, (), ["second"], overwrite=True)
+    with report_folder(tmp_path / "out", overwrite=True) as folder:
+        write_report(folder, subject, outcome, (), ["second"])
 
     assert (tmp_path / "out" / "report.txt").read_text() == "second\n"
     assert not (tmp_path / "out" / "stale.csv").exists()
@@ -113,14 +116,15 @@ def test_only_an_evaluation_is_replaced_and_only_when_asked(make_outcome, tmp_pa
 
 def test_a_disk_that_fills_leaves_the_evaluation_that_was_there(make_outcome, tmp_path, monkeypatch):
     subject, outcome = make_outcome()
-    write_report(tmp_path / "out", subject, outcome, (), ["first"], overwrite=False)
+    with report_folder(tmp_path / "out", overwrite=False) as folder:
+        write_report(folder, subject, outcome, (), ["first"])
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("xval.report.new_data.folder.write_json", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_report(tmp_path / "out", subject, outcome, (), ["second"], overwrite=True)
+    with pytest.raises(OSError, match="No space left"), report_folder(tmp_path / "out", overwrite=True) as folder:
+        write_report(folder, subject, outcome, (), ["second"])
     assert (tmp_path / "out" / "report.txt").read_text() == "first\n"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

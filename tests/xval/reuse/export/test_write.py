@@ -105,7 +105,9 @@ def test_a_network_answers_alike_in_every_format_and_its_description_lies_beside
     assert export.description == (
         export.path / "model.json" if kind.is_folder else beside / f"toy_instance_2_fold_1{kind.ending}.json"
     )
-    assert json.loads(export.description.read_text()) == json.loads((fold / "model.json").read_text())
+    described = json.loads(export.description.read_text())
+    assert described.pop("padding")["axis"] == "none"
+    assert described == json.loads((fold / "model.json").read_text())
     assert export.input_shape == (None, 12, 8)
     assert export.agreement.n_batches == 4
     inputs = RNG.normal(-40, 15, size=(7, 12, 8)).astype(np.float32)
@@ -164,7 +166,11 @@ def test_features_that_were_stored_are_made_inside_of_clips_shorter_and_longer_t
         features = extract(samples, settings, n_samples=2000)[np.newaxis]
         mark_padding(features, np.zeros(1), np.full(1, min(n_samples, 2000) / RATE_HZ), settings)
         wanted = np.asarray(model(features))
-        assert FORMATS[name].read(export.path, model)(samples[np.newaxis]) == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+        filled = np.pad(samples, (0, 500), constant_values=np.nan if padding == "masked" else 0)
+        for given in (samples, filled):
+            assert FORMATS[name].read(export.path, model)(given[np.newaxis]) == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+    described = json.loads(export.description.read_text())["padding"]
+    assert (described["axis"], described["value"]) == ("samples", "NaN" if padding == "masked" else 0)
 
 
 @pytest.mark.parametrize("name", ["onnx", "tflite"])

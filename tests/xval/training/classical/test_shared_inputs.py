@@ -89,9 +89,9 @@ def test_an_svm_is_chosen_as_without_shared_kernels_and_stays_an_ordinary_one(mo
     unseen, truth, _ = wide(seed=1)
     validation = Part(*wide(seed=2)[:2])
 
-    quick = fit(name, kernel, grid, n_components=n_components, balanced=True, validation=validation)
+    quick = fit(name, kernel, grid, n_components=n_components, class_weight="balanced", validation=validation)
     monkeypatch.setattr(shared_inputs, "_LARGEST_KERNEL_BYTES", 0)  # as with more examples than a kernel is made of
-    slow = fit(name, kernel, grid, n_components=n_components, balanced=True, validation=validation)
+    slow = fit(name, kernel, grid, n_components=n_components, class_weight="balanced", validation=validation)
 
     assert quick.grid == slow.grid
     assert quick.pipeline[-1].kernel == "rbf"

@@ -1,0 +1,98 @@
+"""All commands alike: help, a mistyped name, a mistyped option, a path that is not there."""
+
+import re
+
+import pytest
+
+EXPERIMENT, FOLD = "results/small/experiment_9", "results/small/experiment_9/instance_1/fold_1"
+COMMANDS = {  # what each needs, where a path is wrong
+    "bundle": (FOLD,),
+    "check": (EXPERIMENT,),
+    "compare": (EXPERIMENT,),
+    "cross": ("nowhere", "neither"),
+    "embed": (FOLD, "audio"),
+    "ensemble": (EXPERIMENT, "1,2"),
+    "evaluate": (FOLD, "audio"),
+    "explain": (FOLD, "audio"),
+    "export": (FOLD, "--format", "onnx"),
+    "groups": (EXPERIMENT,),
+    "list": ("nowhere",),
+    "plan": ("--from", EXPERIMENT),
+    "predict": (FOLD, "audio"),
+    "publish": (FOLD, "--dry-run"),
+    "rebuild": (EXPERIMENT,),
+    "refit": (EXPERIMENT, "1"),
+    "report": (EXPERIMENT,),
+    "review": (EXPERIMENT,),
+    "run-job": ("job.json",),
+    "start": ("nowhere",),
+    "status": (EXPERIMENT,),
+    "verify": ("embeddings.parquet",),
+}
+WITHOUT_PATH = {"completion": ("bash",), "new": ("study",)}
+CORPUS_COMMANDS = ("check", "show", "rename", "encoders", "convert")
+
+
+def commands_in(text, heading):
+    """Return the names that a help lists below a heading."""
+    below = text.partition(f"{heading}:\n")[2].partition("\n\n")[0]
+    return re.findall(r"^  ([\w-]+) ", below, flags=re.MULTILINE)
+
+
+def test_the_help_lists_all_commands(empty):
+    ended = empty.xval("--help")
+
+    assert ended.returncode == 0
+    assert set(commands_in(ended.stdout, "commands")) == {*COMMANDS, *WITHOUT_PATH}
+    assert empty.xval().stdout == ended.stdout
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_wrong_path_is_named_in_one_line(finished, command):
+    said = finished.mistake("-m", "xval", command, *COMMANDS[command])
+
+    assert next(word for word in COMMANDS[command] if not word.startswith("-")) in said
+
+
+@pytest.mark.parametrize("command", sorted({**COMMANDS, **WITHOUT_PATH}))
+def test_a_mistyped_option_is_answered_with_the_right_one(finished, command):
+    arguments = {**COMMANDS, **WITHOUT_PATH}[command]
+
+    assert "Did you mean '--help'?" in finished.mistake("-m", "xval", command, *arguments, "--hepl")
+
+
+def test_a_mistyped_command_is_answered_with_the_right_one(empty):
+    assert "'status'" in empty.mistake("-m", "xval", "stauts")
+    assert "'table'" in empty.mistake("-m", "preprocessing", "tabel", "clips.csv")
+
+
+@pytest.mark.parametrize("command", ["status", "predict", "ensemble", "evaluate", "new", "cross"])
+def test_what_is_missing_is_named(empty, command):
+    said = empty.mistake("-m", "xval", command)
+
+    assert "required" in said
+    assert f"{command} --help" in said
+
+
+def test_the_help_of_preprocessing_lists_readers_and_commands(empty):
+    ended = empty.python("-m", "preprocessing", "--help")
+
+    assert ended.returncode == 0
+    assert {"table", "folders", "events", "demo", "ravdess", "fsdd", "voxceleb"} <= set(commands_in(ended.stdout, "corpora"))
+    assert commands_in(ended.stdout, "other commands") == list(CORPUS_COMMANDS)
+
+
+@pytest.mark.parametrize("command", CORPUS_COMMANDS)
+def test_each_command_of_preprocessing_has_a_help(empty, command):
+    ended = empty.python("-m", "preprocessing", command, "--help")
+
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("usage: ")
+
+
+def test_completion_prints_a_script_that_knows_the_commands(empty):
+    for shell in ("bash", "zsh"):
+        ended = empty.xval("completion", shell)
+        assert ended.returncode == 0
+        assert "run-job" in ended.stdout
+    assert "bash" in empty.mistake("-m", "xval", "completion", "bsh")

@@ -1,0 +1,271 @@
+"""Commands that use a saved model: a fold, an instance, an experiment."""
+
+import json
+import subprocess
+import zipfile
+
+import keras
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+
+FOLD = "results/small/experiment_1/instance_1/fold_1"
+CLIP = "audio/low/s0_0.wav"
+
+
+def answers(study, *arguments):
+    """Return what predict writes."""
+    ended = study.xval("predict", *arguments, "--output", "answers.csv")
+    assert ended.returncode == 0, ended.stderr
+    return pd.read_csv(study.folder / "answers.csv")
+
+
+def test_predict_answers_as_the_fold_did(copied):
+    stored = copied.predictions(1, 1).query("side == 'test'").set_index("clip").sort_index()
+
+    new = answers(copied, FOLD, *[f"audio/{clip}" for clip in stored.index])
+
+    assert list(new["path"]) == [f"audio/{clip}" for clip in stored.index]
+    for name in ("probability_high", "probability_low"):
+        assert np.allclose(new[name], stored[name], atol=1e-5)
+    assert list(new["predicted"]) == list(stored["predicted"])
+    assert (new["novelty"] > 0).all()
+
+
+def test_predict_takes_a_file_an_instance_and_an_experiment(copied):
+    of_file = answers(copied, f"{FOLD}/model.keras", CLIP)
+    folds = [answers(copied, f"{copied.EXPERIMENT}/instance_1/fold_{fold}", CLIP) for fold in (1, 2, 3)]
+    of_instance = answers(copied, f"{copied.EXPERIMENT}/instance_1", CLIP)
+
+    assert of_file.equals(folds[0])
+    assert of_instance["probability_low"][0] == pytest.approx(np.mean([one["probability_low"][0] for one in folds]), abs=1e-5)
+    assert len(answers(copied, copied.EXPERIMENT, "audio")) == 24
+
+
+def test_predict_says_of_audio_that_trained_the_model_that_it_is_no_test(finished):
+    trained = finished.record()["items"]["training"][0]
+    tested = finished.record()["items"]["test"][0]
+
+    assert "not a test" in finished.xval("predict", FOLD, f"audio/low/{trained}_0.wav").stdout
+    assert "not a test" not in finished.xval("predict", FOLD, f"audio/low/{tested}_0.wav").stdout
+
+
+def test_predict_names_what_it_cannot_read_and_answers_the_rest(finished):
+    ended = finished.xval("predict", FOLD, CLIP, "audio/clips.csv", "audio/none.wav")
+
+    assert ended.returncode == 1
+    assert "audio/clips.csv" in ended.stdout
+    assert "audio/none.wav" in ended.stdout
+    assert CLIP in ended.stdout
+
+
+def test_predict_gives_segments_and_sets_of_classes(copied):
+    assert len(answers(copied, FOLD, CLIP, "--every", "0.1")) >= 1
+    assert "no answer" in copied.xval("predict", FOLD, CLIP, "--coverage", "0.9").stdout
+
+
+def test_evaluate_tests_a_model_on_a_table(copied):
+    ended = copied.xval("evaluate", FOLD, "audio/clips.csv", "--output", "tested")
+
+    assert ended.returncode == 0
+    assert "balanced_accuracy" in ended.stdout
+    assert "training data" in ended.stdout
+    written = {path.name for path in (copied.folder / "tested").iterdir()}
+    assert {"items.csv"} <= written
+    assert [name for name in written if name.endswith(".png")]
+
+
+def test_evaluate_leaves_out_what_the_model_has_seen(copied):
+    ended = copied.xval("evaluate", FOLD, "data/small", "--leave-out-seen", "--output", "tested")
+
+    assert ended.returncode == 0
+    accuracy = copied.record()["metrics"]["test"]["accuracy"]
+    assert f"accuracy              {accuracy:.3f}" in ended.stdout
+
+
+def test_evaluate_takes_class_folders_with_a_pattern_for_speakers(copied):
+    ended = copied.xval("evaluate", FOLD, "audio", "--item-pattern", r"(s\d)_", "--output", "tested")
+
+    assert ended.returncode == 0
+    assert set(pd.read_csv(copied.folder / "tested" / "items.csv")["item"]) == {f"s{number}" for number in range(6)}
+    assert "tested" in copied.mistake("-m", "xval", "evaluate", FOLD, "audio", "--output", "tested")
+
+
+def test_embed_and_verify_speakers(copied):
+    ended = copied.xval("embed", FOLD, "audio", "--output", "embeddings.parquet")
+
+    assert ended.returncode == 0
+    assert len(pd.read_parquet(copied.folder / "embeddings.parquet")) == 24
+    verified = copied.xval("verify", "embeddings.parquet", "--speaker-pattern", r"(s\d)_")
+    assert verified.returncode == 0
+    assert "qual error rate 0." in verified.stdout
+    assert "finds nothing" in copied.mistake("-m", "xval", "verify", "embeddings.parquet", "--speaker-pattern", "(x)")
+
+
+def test_embed_takes_a_layer_and_writes_arrays(copied):
+    ended = copied.xval("embed", FOLD, "audio", "--layers-dropped", "0", "--output", "out.npy")
+
+    assert ended.returncode == 0
+    assert np.load(copied.folder / "out.npy").shape == (24, 2)
+    assert len(pd.read_csv(copied.folder / "out.csv")) == 24
+    assert "dense" in copied.mistake("-m", "xval", "embed", FOLD, "audio", "--layer", "nope")
+
+
+def test_explain_draws_what_an_answer_rests_on(copied):
+    for words in (("--method", "occlusion", "--of", "high"), ()):
+        ended = copied.xval("explain", FOLD, CLIP, *words)
+        assert ended.returncode == 0, ended.stderr
+    assert len(list((copied.folder / FOLD / "explanations").glob("*.png"))) == 2
+    assert "'high'" in copied.mistake("-m", "xval", "explain", FOLD, CLIP, "--of", "hihg")
+
+
+def test_explain_prints_what_groups_of_features_give_an_estimator(finished):
+    ended = finished.xval("explain", f"{finished.EXPERIMENT}/instance_3/fold_1")
+
+    assert ended.returncode == 0
+    assert "importance" in ended.stdout
+
+
+@pytest.fixture
+def network(finished):
+    """Return the network of the fold in plain Keras, and examples for it."""
+    model = keras.models.load_model(finished.folder / FOLD / "model.keras")
+    return model, np.random.default_rng(1).normal(-40, 20, (5, *model.input_shape[1:])).astype("float32")
+
+
+def test_export_to_onnx_answers_as_keras(copied, network):
+    model, examples = network
+
+    ended = copied.xval("export", FOLD, "--format", "onnx", "--output", "net.onnx")
+
+    assert ended.returncode == 0, ended.stderr
+    session = onnxruntime.InferenceSession(copied.folder / "net.onnx")
+    (exported,) = session.run(None, {session.get_inputs()[0].name: examples})
+    assert np.allclose(exported, model.predict(examples, verbose=0), atol=1e-4)
+
+
+def test_export_of_weights_fits_the_network(copied, network):
+    model, examples = network
+    before = model.predict(examples, verbose=0)
+
+    ended = copied.xval("export", FOLD, "--format", "weights_h5", "--output", "net.weights.h5")
+
+    assert ended.returncode == 0, ended.stderr
+    for weight in model.weights:
+        weight.assign(0 * weight)
+    model.load_weights(copied.folder / "net.weights.h5")
+    assert np.allclose(model.predict(examples, verbose=0), before, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["tflite", "saved_model"])
+def test_export_to_other_forms(copied, form):
+    assert copied.xval("export", FOLD, "--format", form).returncode == 0
+
+
+def test_export_names_the_forms_and_refuses_an_estimator(finished):
+    assert "'tflite'" in finished.mistake("-m", "xval", "export", FOLD, "--format", "tflit")
+    said = finished.mistake("-m", "xval", "export", f"{finished.EXPERIMENT}/instance_3/fold_1", "--format", "onnx")
+    assert "estimator" in said
+
+
+def test_bundle_and_publish_a_model(copied):
+    ended = copied.xval("bundle", FOLD, "--to", "handed", "--licence", "mit", "--zip")
+
+    assert ended.returncode == 0, ended.stderr
+    bundle = copied.folder / "handed"
+    assert {"README.md", "SHA256SUMS", "model.onnx", "model.tflite", "model.keras", "model.json", "evidence"} <= {
+        path.name for path in bundle.iterdir()
+    }
+    assert 'license: "mit"' in (bundle / "README.md").read_text()
+    checked = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=bundle, check=False)
+    assert checked.returncode == 0
+    assert zipfile.ZipFile(copied.folder / "handed.zip").testzip() is None
+    published = copied.xval("publish", "handed", "--dry-run", "--repository", "me/net")
+    assert published.returncode == 0
+    assert "hf upload me/net" in published.stdout
+    assert "--dry-run" in copied.mistake("-m", "xval", "publish", "handed")
+    (bundle / "model.json").write_text("{}")
+    assert "model.json" in copied.mistake("-m", "xval", "publish", "handed", "--dry-run")
+
+
+def test_ensemble_is_an_instance_like_others(copied):
+    ended = copied.xval("ensemble", copied.EXPERIMENT, "1,2")
+
+    assert ended.returncode == 0, ended.stderr
+    members = [copied.predictions(number, 1).query("side == 'test'")["probability_low"] for number in (1, 2)]
+    mean = copied.predictions(901, 1).query("side == 'test'")["probability_low"]
+    assert np.allclose(mean, np.mean(members, axis=0), atol=1e-6)
+    assert copied.xval("check", copied.EXPERIMENT).returncode == 0
+    assert "901" in copied.xval("compare", copied.EXPERIMENT).stdout
+    assert len(answers(copied, f"{copied.EXPERIMENT}/instance_901", CLIP)) == 1
+
+
+@pytest.mark.parametrize("options", [("--choose",), ("--method", "stack")])
+def test_ensemble_chooses_or_stacks_members(copied, options):
+    ended = copied.xval("ensemble", copied.EXPERIMENT, "1,3", *options, "--number", "950")
+
+    assert ended.returncode == 0, ended.stderr
+    assert copied.record(950)["status"] == "done"
+
+
+@pytest.mark.parametrize(("members", "named"), [("1", "two"), ("1,8", "1, 2, 3"), ("one", "one")])
+def test_ensemble_says_what_members_it_takes(finished, members, named):
+    assert named in finished.mistake("-m", "xval", "ensemble", finished.EXPERIMENT, members)
+
+
+def test_refit_trains_a_final_model(copied):
+    ended = copied.xval("refit", copied.EXPERIMENT, "1")
+
+    assert ended.returncode == 0, ended.stderr
+    refit = copied.results / "instance_1" / "refit"
+    assert {"model.keras", "model.json", "model_card.md", "record.json"} <= {path.name for path in refit.iterdir()}
+    assert "untested" in ended.stdout
+    assert len(answers(copied, f"{copied.EXPERIMENT}/instance_1/refit", CLIP)) == 1
+    weights = (refit / "model.keras").read_bytes()
+    assert copied.xval("refit", copied.EXPERIMENT, "1").returncode == 0  # it is there
+    assert (refit / "model.keras").read_bytes() == weights
+    assert "--overwrite" in copied.mistake("-m", "xval", "refit", copied.EXPERIMENT, "1", "--epochs", "1")
+
+
+def test_refit_takes_an_estimator_and_names_the_instances(copied):
+    assert copied.xval("refit", copied.EXPERIMENT, "3").returncode == 0
+    assert (copied.results / "instance_3" / "refit" / "model.skops").exists()
+    assert "1-3" in copied.mistake("-m", "xval", "refit", copied.EXPERIMENT, "8")
+
+
+def test_jobs_of_a_scheduler_run_one_by_one(study):
+    study.script({"architecture": "mlp", "n_units": (4,)})
+    listed = study.python("exp.py", "--executor", "command")
+    lines = [line for line in listed.stdout.splitlines() if "run-job" in line]
+    assert len(lines) == 2, listed.stdout + listed.stderr
+    job = lines[0].split()[-1].strip("'")
+
+    ended = study.xval("run-job", job)
+
+    assert ended.returncode == 0, ended.stderr
+    outcome = json.loads(next(study.results.glob("jobs/*_fold_1.outcome.json")).read_text())
+    assert outcome["status"] == "done"
+    written = (study.fold() / "record.json").stat().st_mtime_ns
+    assert study.run().returncode == 0  # what is not done yet
+    assert (study.fold() / "record.json").stat().st_mtime_ns == written
+    assert study.record(1, 2)["status"] == "done"
+
+
+@pytest.mark.slow
+def test_cross_trains_on_each_corpus_and_tests_on_the_other(finished, copied):
+    assert copied.prepare("folders", "audio", "--item-pattern", r"(s\d)_", "--dataset", "other").returncode == 0
+
+    ended = copied.xval(
+        "cross", "small", "other", "--set", "architecture=mlp", "--set", "num_epochs=1", "--set", "num_folds=2",
+        *[word for key, value in {"n_mels": 8, "n_fft": 64, "win_length": 64, "hop_length": 32}.items()
+          for word in ("--set", f"{key}={value}")], "--set", "sample_rate_hz=4000", "--output", "pairs.csv",
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    assert len(pd.read_csv(copied.folder / "pairs.csv")) == 4
+
+
+def test_cross_takes_two_corpora(finished):
+    assert "two" in finished.mistake("-m", "xval", "cross", "small", "small")

@@ -1,0 +1,229 @@
+"""Commands that read a finished experiment."""
+
+import json
+import re
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+
+
+def test_status_counts_the_jobs(finished):
+    ended = finished.xval("status", finished.EXPERIMENT, "--json")
+
+    assert ended.returncode == 0
+    status = json.loads(ended.stdout)
+    assert (status["folds_total"], status["done"], status["failed"], status["to_do"]) == (3, 9, 0, 0)
+    assert {job["state"] for instance in status["instances"] for job in instance["jobs"]} == {"done"}
+    shown = finished.xval("status", finished.EXPERIMENT).stdout
+    assert "9/9" in shown
+    assert "an estimator" in shown
+
+
+def test_check_finds_nothing_in_sound_results(finished):
+    ended = finished.xval("check", finished.EXPERIMENT, "--json")
+
+    assert ended.returncode == 0
+    verdicts = json.loads(ended.stdout)["verdicts"]
+    assert len(verdicts) > 10
+    assert not [verdict for verdict in verdicts if verdict["faults"]]
+
+
+def test_check_fails_where_a_value_was_edited(copied):
+    record = copied.record()
+    record["metrics"]["test"]["accuracy"] = 0.987
+    (copied.fold() / "record.json").write_text(json.dumps(record))
+
+    ended = copied.xval("check", copied.EXPERIMENT)
+
+    assert ended.returncode == 1
+    assert "FAILED" in ended.stdout
+    assert "0.987" in ended.stdout
+
+
+def test_check_fails_where_a_test_speaker_trains(copied):
+    record = copied.record()
+    record["items"]["training"].append(record["items"]["test"][0])
+    (copied.fold() / "record.json").write_text(json.dumps(record))
+
+    ended = copied.xval("check", copied.EXPERIMENT)
+
+    assert ended.returncode == 1
+    assert record["items"]["test"][0] in ended.stdout
+
+
+def test_compare_writes_what_it_shows(copied):
+    ended = copied.xval("compare", copied.EXPERIMENT, "--baseline", "1", "--csv", "pairs.csv")
+
+    assert ended.returncode == 0
+    pairs = pd.read_csv(copied.folder / "pairs.csv")
+    assert len(pairs) == 2  # instances 2 and 3, each with 1
+    means = [copied.record(3, fold)["metrics"]["test"]["accuracy"] for fold in (1, 2, 3)]
+    shown = copied.xval("compare", copied.EXPERIMENT, "3", "--baseline", "1", "--metric", "accuracy").stdout
+    assert f"{np.mean(means):.3f}" in shown
+
+
+def test_compare_takes_selected_nested_and_another_experiment(finished):
+    for word in ("selected", "nested", f"{finished.EXPERIMENT}:2"):
+        ended = finished.xval("compare", finished.EXPERIMENT, "1", word)
+        assert ended.returncode == 0, ended.stderr
+        assert "p " in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("1", "9"), "1, 2, 3"),
+        (("--metric", "acuracy"), "'accuracy'"),
+        (("--baseline", "none"), "none"),
+        (("1", "results/nowhere:1"), "results/nowhere"),
+    ],
+)
+def test_compare_says_what_there_is(finished, arguments, named):
+    assert named in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, *arguments)
+
+
+def test_groups_shows_a_value_of_each_group(copied):
+    ended = copied.xval("groups", copied.EXPERIMENT, "1", "--by", "gender", "--metric", "accuracy", "--csv", "groups.csv")
+
+    assert ended.returncode == 0
+    assert "Gap" in ended.stdout
+    table = pd.read_csv(copied.folder / "groups.csv")
+    tested = pd.concat([copied.predictions(1, fold).query("side == 'test'") for fold in (1, 2, 3)])
+    right = (tested["target"] == tested["predicted"]).groupby(tested["item"].isin(["s0", "s2", "s4"])).mean()
+    assert np.isclose(table.select_dtypes("number"), right[True]).any()
+    assert np.isclose(table.select_dtypes("number"), right[False]).any()
+
+
+def test_groups_names_the_columns_that_there_are(finished):
+    said = finished.mistake("-m", "xval", "groups", finished.EXPERIMENT, "--by", "gendr")
+
+    assert "'gender'" in said
+
+
+def test_report_writes_a_page_that_loads_nothing(copied):
+    (copied.results / "report.html").unlink()
+
+    ended = copied.xval("report", copied.EXPERIMENT)
+
+    assert ended.returncode == 0
+    assert f"{copied.EXPERIMENT}/report.html" in ended.stdout
+    page = (copied.results / "report.html").read_text()
+    assert "an estimator" in page
+    loaded = re.findall(r"""(?:\bsrc|<link[^>]*href)\s*=\s*["']?([^"' >]{1,40})""", page) + re.findall(
+        r"url\(([^)]{1,40})", page
+    )
+    assert not [address for address in loaded if not address.startswith(("data:", "#"))]
+
+
+@pytest.mark.parametrize(("form", "mark"), [("--latex", r"\begin{tabular}"), ("--markdown", "| --")])
+def test_report_prints_the_table_for_a_paper(finished, form, mark):
+    ended = finished.xval("report", finished.EXPERIMENT, form)
+
+    assert ended.returncode == 0
+    assert mark in ended.stdout
+    assert "an estimator" in ended.stdout
+
+
+def test_report_says_which_instances_there_are(finished):
+    said = finished.mistake("-m", "xval", "report", finished.EXPERIMENT, "7", "--latex")
+
+    assert "1, 2, 3" in said or "1-3" in said
+
+
+def test_list_has_a_row_for_each_experiment(copied):
+    ended = copied.xval("list", "--json")
+
+    assert ended.returncode == 0
+    (row,) = json.loads(ended.stdout)
+    assert row["experiment"] == "small/experiment_1"
+    assert (row["instances"], row["jobs"], row["jobs_done"], row["state"]) == (3, 9, 9, "done")
+    assert row["low"] <= row["value"] <= row["high"]
+    assert copied.xval("list", "results", "--csv", "list.csv").returncode == 0
+    assert pd.read_csv(copied.folder / "list.csv")["value"].tolist() == [pytest.approx(row["value"])]
+    assert "experiment_1" in copied.xval("list", "--sort", "metric", "--corpus", "small").stdout
+
+
+def test_list_survives_a_summary_that_is_damaged(copied):
+    (copied.results / "summary.json").write_text("{")
+
+    ended = copied.xval("list")
+
+    assert ended.returncode == 0
+    assert "rebuild" in ended.stdout
+
+
+def test_rebuild_writes_what_was_lost(copied):
+    for name in ("results.xlsx", "instance_1/metrics.json", "summary.json"):
+        (copied.results / name).unlink()
+
+    ended = copied.xval("rebuild", copied.EXPERIMENT)
+
+    assert ended.returncode == 0
+    for name in ("results.xlsx", "instance_1/metrics.json", "summary.json"):
+        assert (copied.results / name).exists()
+
+
+def test_rebuild_adds_metrics_to_finished_folds(copied):
+    copied.file("mine.py", METRIC)
+
+    ended = copied.xval("rebuild", copied.EXPERIMENT, "--metrics", "mine.share_of_high", "sklearn:cohen_kappa_score")
+
+    assert ended.returncode == 0, ended.stderr
+    rows = copied.python("-c", f"import xval; print(sorted(set(xval.load_results({copied.EXPERIMENT!r})['metric'])))").stdout
+    assert "share_of_high" in rows
+    assert "cohen_kappa_score" in rows
+    workbook = openpyxl.load_workbook(copied.results / "results.xlsx")
+    assert any("share_of_high" in str(cell.value) for sheet in workbook for row in sheet.iter_rows() for cell in row)
+
+
+METRIC = """
+from xval import metric
+
+@metric(higher_is_better=True, bounds=(0, 1))
+def share_of_high(targets, predictions):
+    return float((predictions.argmax(axis=1) == targets)[targets == 0].mean()) if (targets == 0).any() else float("nan")
+"""
+
+
+def test_rebuild_names_a_metric_that_is_none(finished):
+    assert "cohen_kapa" in finished.mistake("-m", "xval", "rebuild", finished.EXPERIMENT, "--metrics", "cohen_kapa")
+
+
+def test_rebuild_leaves_out_a_damaged_record_and_says_so(copied):
+    (copied.fold(2, 2) / "record.json").write_text("{")
+
+    ended = copied.xval("rebuild", copied.EXPERIMENT)
+
+    assert ended.returncode == 1
+    assert "instance_2/fold_2" in ended.stdout + ended.stderr
+
+
+def test_plan_says_how_many_speakers(copied):
+    known = copied.xval("plan", "--speakers", "10,40", "--clips", "20")
+    own = copied.xval("plan", "--from", copied.EXPERIMENT, "--speakers", "6..12", "--difference", "0.2", "--to", "plan.svg")
+
+    assert known.returncode == own.returncode == 0
+    assert re.search(r"Record \d+ actors", known.stdout)
+    assert re.search(r"Record \d+", own.stdout)
+    assert (copied.folder / "plan.svg").read_text().lstrip().startswith("<?xml")
+
+
+@pytest.mark.parametrize("arguments", [("--speakers", "9..3"), ("--difference", "0"), ("--clips", "many")])
+def test_plan_names_a_number_that_is_none(empty, arguments):
+    assert arguments[0] in empty.mistake("-m", "xval", "plan", *arguments)
+
+
+def test_review_lists_labels_that_may_be_wrong(copied):
+    ended = copied.xval("review", copied.EXPERIMENT, "3", "--csv", "suspects.csv")
+
+    assert ended.returncode == 0
+    suspects = pd.read_csv(copied.folder / "suspects.csv")
+    clips = pd.read_csv(copied.folder / "audio" / "clips.csv")
+    wrong = clips.loc[[not row.path.startswith(row.label) for row in clips.itertuples()], "path"].item()
+    assert wrong in suspects.iloc[:, :2].to_numpy()
+
+
+def test_review_takes_a_number_for_its_port(finished):
+    assert "--port" in finished.mistake("-m", "xval", "review", finished.EXPERIMENT, "--port", "99999")

@@ -1,0 +1,98 @@
+"""A config.ini that a user lays beside a script or into the folder where commands run."""
+
+import json
+
+import pytest
+
+OWN = "[training]\nweight_decay = 0.05\n[folds]\nfold_seed = 7\n"
+
+
+def parameters(study):
+    """Return the settings that an instance has run with."""
+    return json.loads((study.results / "instance_1" / "settings.json").read_text())["parameters"]
+
+
+@pytest.mark.parametrize("config", ["config.ini", "scripts/config.ini"])
+def test_a_config_ini_in_the_current_folder_or_beside_the_script_is_read(study, config):
+    study.file(config, OWN)
+    study.script({"architecture": "constant"}, name="scripts/exp.py")
+
+    ended = study.run(script="scripts/exp.py")
+
+    assert ended.returncode == 0, ended.stderr
+    assert f"{config} changes the defaults of weight_decay, fold_seed." in ended.stdout
+    assert {"weight_decay": 0.05, "fold_seed": 7}.items() <= parameters(study).items()
+    (copy,) = study.results.glob("code/*/study/config.ini")
+    assert copy.read_text() == OWN
+
+
+def test_the_one_beside_the_script_comes_before_that_of_the_current_folder(study):
+    study.file("config.ini", "[folds]\nfold_seed = 3\n")
+    study.file("scripts/config.ini", "[folds]\nfold_seed = 4\n[experiment]\nexperiment_folder = mine\n")
+    study.script({"architecture": "constant"}, name="scripts/exp.py")
+
+    assert study.run(script="scripts/exp.py").returncode == 0
+
+    written = study.folder / "scripts/mine/small/experiment_1/instance_1/settings.json"  # folders in it are below its own
+    assert json.loads(written.read_text())["parameters"]["fold_seed"] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[database]\nhost = here\n", "no key of xval in its section. Sections of xval: [experiment]"),
+        ("[training]\nsteps = 10\n[data]\npath = x\n", "no key of xval in its section"),
+        ("[DEFAULT]\nlearning_rate = 0.1\n", "'learning_rate' belongs into [training]"),
+        ("learning_rate = 0.1\n", "no section headers"),
+    ],
+)
+def test_a_config_ini_of_another_program_is_named_and_nothing_else_changes(study, text, why):
+    study.file("config.ini", text)
+    study.script({"architecture": "constant"})
+
+    ended = study.run("--dry-run")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "config.ini is not used: " in ended.stdout
+    assert why in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[training]\nlearning_rat = 0.1\n", "unknown key 'learning_rat' in [training]"),
+        ("[training]\nlr = 0.1\n", "Here it is 'learning_rate'"),
+        ("[fold]\nnum_folds = 3\n", "unknown section [fold]"),
+        ("[training]\nnum_epochs = 3\n[mine]\nx = 1\n", "unknown section [mine]"),
+        ("[training]\nweight_decay = many\n", "config.ini: weight_decay: received 'many'"),
+    ],
+)
+def test_what_is_misspelt_in_it_is_refused_before_anything_runs(study, text, fault):
+    study.file("config.ini", text)
+    study.script({"architecture": "constant"})
+
+    ended = study.run()
+
+    assert ended.returncode == 2
+    assert fault in ended.stderr
+    assert not study.results.exists()
+
+
+def test_beside_the_scripts_of_a_study_it_is_named(study):
+    study.file("config.ini", "[folds]\nfold_seed = 3\n")
+    study.file("experiments/config.ini", "[folds]\nfold_seed = 4\n")
+    study.script({"architecture": "constant"}, name="experiments/exp.py")
+
+    ended = study.run(script="experiments/exp.py")
+
+    assert "experiments/config.ini is not used: this is the study" in ended.stdout
+    assert parameters(study)["fold_seed"] == 3
+
+
+def test_commands_in_the_folder_read_it_too(study):
+    study.file("config.ini", "[experiment]\ndata_folder = corpora\n")
+
+    ended = study.python("-m", "xval", "start", "nothing")
+
+    assert ended.returncode == 2
+    assert "corpora" in ended.stderr

@@ -1,0 +1,127 @@
+"""Sensitivity, specificity and F1 of one class, as of a diagnosis, held against scikit-learn."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, precision_score, recall_score
+
+from preprocessing.store import write
+from tests.outside.conftest import arrays
+
+NAMES = ["sensitivity", "specificity", "f1", "ppv", "npv"]
+SVM = {"architecture": "svm", "C": 1, "gamma": "scale"}
+
+
+@pytest.fixture
+def clinic(study):
+    """Return a study of two classes, ``healthy`` and ``sick``, which are not told apart well."""
+    predictors, targets = arrays()
+    rng = np.random.default_rng(1)
+    noisy = {item: values + rng.normal(0, 6, values.shape).astype("float32") for item, values in predictors.items()}
+    names = {item: ["sick" if label == "a" else "healthy" for label in labels] for item, labels in targets.items()}
+    write("small", noisy, names, data_folder=study.folder / "data")
+    return study
+
+
+def by_scikit_learn(study, positive, fold=1):
+    table = study.predictions(1, fold)
+    table = table[table["side"] == "test"]
+    true, found = table["target"], table["predicted"]
+    of = {"pos_label": positive, "zero_division": np.nan}
+    other = {**of, "pos_label": next(name for name in ("sick", "healthy") if name != positive)}
+    return {
+        "sensitivity": recall_score(true, found, **of),
+        "specificity": recall_score(true, found, **other),
+        "f1": f1_score(true, found, **of),
+        "ppv": precision_score(true, found, **of),
+        "npv": precision_score(true, found, **other),
+    }
+
+
+def of_test(study, fold):
+    return {name: study.record(1, fold)["metrics"]["test"][name] for name in NAMES}
+
+
+@pytest.mark.parametrize("positive", ["sick", "healthy"])
+def test_they_are_those_of_scikit_learn(clinic, positive):
+    clinic.train(SVM, positive_class=positive, metrics="sensitivity, specificity, f1, ppv, npv")
+
+    for fold in (1, 2):
+        assert of_test(clinic, fold) == pytest.approx(by_scikit_learn(clinic, positive, fold), nan_ok=True)
+
+
+def test_other_names_of_them_and_the_monitor(clinic):
+    network = {"architecture": "mlp", "monitor": "val_tpr", "metrics": ["TPR", "tnr", "f1_score"]}
+
+    ended = clinic.train(network, positive_class="sick")
+
+    assert {"val_sensitivity", "val_specificity", "val_f1"} <= set(clinic.history())
+    assert "sensitivity" in ended.stdout
+    assert clinic.record()["metrics"]["test"]["sensitivity"] == pytest.approx(by_scikit_learn(clinic, "sick")["sensitivity"])
+
+
+def test_they_have_intervals_and_can_be_added_to_finished_runs(clinic):
+    clinic.train(SVM)
+    before = clinic.record()
+    command = ("rebuild", "results/small/experiment_1", "--metrics", "sensitivity", "f1,specificity")
+
+    refused = clinic.xval(*command)
+    unknown = clinic.xval(*command, "--positive-class", "sik")
+    added = clinic.xval(*command, "--positive-class", "sick")
+
+    assert refused.returncode == unknown.returncode == 2
+    assert "the corpus has healthy, sick" in refused.stderr
+    assert "--positive-class sick" in refused.stderr
+    assert "'sik' is no class of the corpus" in unknown.stderr
+    assert added.returncode == 0, added.stderr
+    assert clinic.record() == before
+    metrics = json.loads((clinic.results / "instance_1/metrics.json").read_text())
+    text = json.dumps(metrics)
+    assert all(name in text for name in ("sensitivity", "specificity", "f1"))
+    estimates = json.loads((clinic.results / "instance_1/estimates.json").read_text())
+    for figures in estimates["over_items"]["figures"]["figures"].values():
+        assert figures["sensitivity"]["low"] < figures["sensitivity"]["high"]
+
+
+def test_a_metric_of_one_class_needs_one(clinic):
+    clinic.script(SVM | {"metrics": "sensitivity"})
+    without = clinic.run()
+    advice = re.search(r'positive_class="(\w+)"', without.stderr)[1]
+    wrong = clinic.run("--set", "positive_class=Sick")
+    right = clinic.run("--set", f"positive_class={advice}")
+
+    assert without.returncode == wrong.returncode == 2
+    assert "metric 'sensitivity' is of one class, and the corpus has healthy, sick." in without.stderr
+    assert "positive_class: 'Sick' is no class of the corpus. Available: healthy, sick. Did you mean 'sick'?" in wrong.stderr
+    assert right.returncode == 0, right.stderr
+
+
+def test_one_of_three_classes_counts_against_the_others(study):
+    study.train(SVM, positive_class="b", metrics="sensitivity, specificity")
+
+    table = study.predictions().query("side == 'test'")
+    true, found = table["target"] == "b", table["predicted"] == "b"
+    figures = study.record()["metrics"]["test"]
+    assert figures["sensitivity"] == pytest.approx(recall_score(true, found))
+    assert figures["specificity"] == pytest.approx(recall_score(~true, ~found))
+
+
+def test_other_tasks_have_none(study):
+    study.corpus("regression")
+    study.script({"architecture": "ridge"}, task_type="regression", positive_class="a")
+    refused = study.run()
+    study.script({"architecture": "ridge", "metrics": "sensitivity"}, task_type="regression")
+    unknown = study.run()
+
+    assert refused.returncode == unknown.returncode == 2
+    assert "positive_class='a' is one of several classes" in refused.stderr
+    assert "unknown metric 'sensitivity' for regression" in unknown.stderr
+
+
+def test_nothing_changes_where_it_is_not_named(study):
+    study.train({"architecture": "constant"})
+
+    assert json.loads((study.results / "instance_1/settings.json").read_text())["parameters"]["positive_class"] is None
+    assert "sensitivity" not in study.record()["metrics"]["test"]

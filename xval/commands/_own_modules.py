@@ -1,0 +1,16 @@
+"""The option --import, one for all commands that look at results: what of the user's own code they may run."""
+
+import argparse
+
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    """Declare the modules that are imported; see `xval.base.own_imports`."""
+    parser.add_argument(
+        "--import",
+        action="append",
+        default=[],
+        dest="modules",
+        metavar="MODULE",
+        help="a module of your own with layers of the model, or metrics, such as my_nets or architectures.my_net: it is found "
+        "from the current folder, or where it lay when the model was trained, and runs; repeatable; no other code is run",
+    )

@@ -1,0 +1,105 @@
+"""Weights of classes in training: none, balanced, or a number for each class that has one.
+
+Comes in: the setting ``class_weights``, as a script or config.ini has it. Goes out: its one form, and the weight of each class
+number or training example.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.base.errors import SettingsError, suggestion
+from xval.base.literals import read_literal
+
+NONE, BALANCED = "none", "balanced"
+_EXAMPLE = 'expected none, balanced, or a weight for each class, such as \'angry: 3, calm: 1\' or {"angry": 3, "calm": 1}'
+
+
+def read_class_weights(value: object) -> str:
+    """Return the setting in the form that records have: ``none``, ``balanced``, or JSON such as ``{"angry": 3.0}``.
+
+    Args:
+        value: Text, or a dict from the name of a class to its weight; a class that is not named has the weight 1.
+
+    Raises:
+        ValueError: It is neither; or weights are no finite numbers, below 0, or all 0.
+    """
+    if value in (None, NONE, BALANCED) and not isinstance(value, bool):
+        return NONE if value is None else str(value)
+    written = _read(value) if isinstance(value, str) else value
+    if not isinstance(written, Mapping) or not written:
+        raise ValueError(_EXAMPLE)
+    weights: dict[str, float] = {}
+    for name, weight in written.items():
+        if isinstance(weight, bool) or not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
+            raise ValueError(f"the weight of class '{name}' is {weight!r}; allowed: numbers of 0 and above")
+        if str(name) in weights:
+            raise ValueError(f"class '{name}' stands there twice; keep one")
+        weights[str(name)] = float(weight)
+    if not any(weights.values()):
+        raise ValueError("all weights are 0, so that nothing would train; allowed: at least one above 0")
+    return json.dumps(dict(sorted(weights.items())), ensure_ascii=False)
+
+
+def _read(text: str) -> object:
+    """Return the dict in a text: ``angry: 3, calm: 1``, with or without braces and quotes."""
+    inner = text.strip()
+    try:
+        return read_literal(inner if inner.startswith("{") else f"{{{inner}}}")
+    except (ValueError, SyntaxError):
+        pass
+    pairs: list[tuple[str, float]] = []
+    for part in inner.strip("{}").split(","):
+        name, colon, weight = part.rpartition(":")
+        try:
+            pairs.append((name.strip(" '\""), float(weight)))
+        except ValueError:
+            raise ValueError(_EXAMPLE) from None
+        if not colon or not pairs[-1][0]:
+            raise ValueError(_EXAMPLE)
+    if twice := [name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1]:
+        raise ValueError(f"class '{twice[0]}' stands there twice; keep one")
+    return dict(pairs)
+
+
+def own_weights(setting: str) -> dict[str, float]:
+    """Return the weights that the setting names, by class; empty of none and balanced."""
+    return {} if setting in (NONE, BALANCED) else json.loads(setting)
+
+
+def check_class_names(setting: str, class_names: Sequence[str]) -> None:
+    """Refuse a weight of a class that the corpus does not have, and weights that leave no class to train."""
+    weights = own_weights(setting)
+    for name in weights:
+        if name not in class_names:
+            raise SettingsError(f"class_weights: '{name}' is no class of the corpus. {suggestion(name, class_names)}")
+    if weights and not any(weights.get(name, 1.0) for name in class_names):
+        raise SettingsError("class_weights: all classes of the corpus have the weight 0, so that nothing would train.")
+
+
+def for_estimator(setting: str, class_names: Sequence[str]) -> dict[int, float] | str | None:
+    """Return the setting as ``class_weight`` of scikit-learn has it, by class number."""
+    if setting in (NONE, BALANCED):
+        return None if setting == NONE else BALANCED
+    weights = own_weights(setting)
+    return {number: weights.get(name, 1.0) for number, name in enumerate(class_names)}
+
+
+def of_examples(setting: str, targets: NDArray[np.integer], class_names: Sequence[str]) -> NDArray[np.float32] | None:
+    """Return a weight per training example, float32 (n_examples,); None: all count alike.
+
+    Balanced ones have the mean 1, as ``class_weight="balanced"`` of scikit-learn. Own ones are as they are written, as those of
+    ``fit(class_weight=...)`` of Keras.
+    """
+    if setting == NONE:
+        return None
+    if setting == BALANCED:
+        counts = np.bincount(targets, minlength=len(class_names))
+        weights = len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    else:
+        weights = np.array([own_weights(setting).get(name, 1.0) for name in class_names])
+    return np.asarray(weights[targets], np.float32)

@@ -1,0 +1,114 @@
+"""Metrics of one class against the others, the positive one: sensitivity, specificity, F1 and predictive values.
+
+Comes in: names of the setting ``metrics``, the setting ``positive_class``, and the classes of a corpus. Goes out: functions of
+targets and predictions. Nobody but the user knows which of two classes is to be found, so that there is no default.
+
+Sources: Altman and Bland, BMJ 308:1552, 1994 (sensitivity and specificity); BMJ 309:102, 1994 (predictive values).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+import numpy as np
+
+from xval.base.errors import SettingsError, suggestion
+from xval.base.keras_names import plain_name
+from xval.measures.confusion import Predictions, Targets
+from xval.measures.metrics import Metric
+
+WRITTEN = "positive_class:"
+"""Before the number of the class in the written name of a metric that was added after training: ``positive_class:1.f1``."""
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _sensitivity(hits: int, misses: int, false_alarms: int, rejected: int) -> float:  # noqa: ARG001 - all take the table
+    return _share(hits, hits + misses)
+
+
+def _specificity(hits: int, misses: int, false_alarms: int, rejected: int) -> float:  # noqa: ARG001 - as above
+    return _share(rejected, rejected + false_alarms)
+
+
+def _f1(hits: int, misses: int, false_alarms: int, rejected: int) -> float:  # noqa: ARG001 - as above
+    return _share(2 * hits, 2 * hits + misses + false_alarms)
+
+
+def _ppv(hits: int, misses: int, false_alarms: int, rejected: int) -> float:  # noqa: ARG001 - as above
+    return _share(hits, hits + false_alarms)
+
+
+def _npv(hits: int, misses: int, false_alarms: int, rejected: int) -> float:  # noqa: ARG001 - as above
+    return _share(rejected, rejected + misses)
+
+
+_OF_TABLE: dict[str, Callable[[int, int, int, int], float]] = {
+    "sensitivity": _sensitivity,
+    "specificity": _specificity,
+    "f1": _f1,
+    "ppv": _ppv,
+    "npv": _npv,
+}
+NAMES = tuple(_OF_TABLE)
+_ALIASES = {
+    "truepositiverate": "sensitivity",
+    "tpr": "sensitivity",
+    "truenegativerate": "specificity",
+    "tnr": "specificity",
+    "f1binary": "f1",
+    "binaryf1": "f1",
+    "f1score": "f1",
+    "positivepredictivevalue": "ppv",
+    "negativepredictivevalue": "npv",
+}
+
+
+def canonical(name: str) -> str:
+    """Return the name under which a metric of the positive class has its figures; any other name as it is."""
+    plain = plain_name(name)
+    return _ALIASES.get(plain, next((known for known in NAMES if plain_name(known) == plain), name))
+
+
+def find(name: str, positive: int) -> Metric:
+    """Return a metric of the positive class, which has this number.
+
+    It is NaN where it is undefined: the sensitivity of examples of which none is positive.
+    """
+    return Metric(partial(_measure, _OF_TABLE[name], positive), higher_is_better=True, bounds=(0, 1))
+
+
+def _measure(
+    of_table: Callable[[int, int, int, int], float], positive: int, targets: Targets, predictions: Predictions
+) -> float:
+    is_positive, is_found = targets == positive, np.argmax(predictions, axis=1) == positive
+    hits, found, positives = (int(np.count_nonzero(of)) for of in (is_positive & is_found, is_found, is_positive))
+    return of_table(hits, positives - hits, found - hits, len(targets) - positives - found + hits)
+
+
+def number_of(positive_class: str | None, class_names: Sequence[str]) -> int | None:
+    """Return the number of the positive class; None: there is none of this name, or none is named."""
+    return class_names.index(positive_class) if positive_class in class_names else None
+
+
+def check_class(names: Iterable[str], positive_class: str | None, class_names: Sequence[str], where: str) -> None:
+    """Refuse a positive class that the corpus does not have, and metrics of one that nobody has named.
+
+    Args:
+        names: The metrics that are asked for.
+        positive_class: As the user says.
+        class_names: Of the corpus.
+        where: What to write, such as ``positive_class = ...``, in which ``{}`` stands for a class.
+    """
+    if positive_class is not None and positive_class not in class_names:
+        raise SettingsError(
+            f"positive_class: '{positive_class}' is no class of the corpus. {suggestion(positive_class, class_names)}"
+        )
+    asked = [name for name in names if name in NAMES]
+    if asked and positive_class is None:
+        how = where.format(class_names[-1])
+        raise SettingsError(
+            f"metric '{asked[0]}' is of one class, and the corpus has {', '.join(class_names)}. Say which of them is to be "
+            f"found, as in {how}."
+        )

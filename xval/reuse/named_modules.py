@@ -1,0 +1,37 @@
+"""Import the modules that the user has named, before models are read whose layers they have."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from xval.base import own_imports, user_code
+from xval.base.errors import ResultsError, SettingsError
+from xval.base.json_files import read_json
+from xval.base.module_places import looking_in
+from xval.results.read import own_folders_in
+
+
+def import_named(models: Iterable[Path]) -> None:
+    """Import what --import or modules= names, from where it lay when models were trained, or from where Python looks.
+
+    Raises:
+        SettingsError: There is no such module.
+    """
+    if not own_imports.named():
+        return
+    own_folders = [*dict.fromkeys(folder for model in models for folder in _own_folders(model))]
+    with looking_in(own_folders):
+        for name in own_imports.named():
+            try:
+                user_code.import_own(name)
+            except ImportError as error:
+                places = dict.fromkeys([*own_folders, *sys.path[:3]])
+                raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(places)}, ...") from error
+
+
+def _own_folders(model: Path) -> list[str]:
+    """Return where modules of the user's own lay when a model was trained."""
+    try:
+        return own_folders_in(read_json(model.parent.parent / "settings.json"))
+    except ResultsError:
+        return []  # a damaged file beside a model that can be loaded without it
