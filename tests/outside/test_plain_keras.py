@@ -127,9 +127,10 @@ def test_a_network_that_knows_where_clips_end_answers_a_padded_batch_as_the_docs
         feed, code = f"scaled({feed})", SNIPPET.replace("model =", SCALED + "model =")
     expected = by_xval(study, fold)
     assert padding_of(fold)["value"] == "NaN"
-    assert np.ptp(expected, axis=0).max() > 1e-4
+    assert (expected.max(axis=0) / expected.min(axis=0)).max() > 1.001  # or equal predictions would show nothing
     (plain,) = by_keras(study, fold, code=code, feed=feed)
     np.testing.assert_allclose(plain, expected, atol=1e-4)
+    np.testing.assert_allclose(plain, expected, rtol=1e-2)  # where features of many dB leave one class near 0, too
 
 
 FORMATS = [

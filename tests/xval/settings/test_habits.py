@@ -58,7 +58,7 @@ WORDS = [
     ({"architecture": "svc"}, {"architecture": "svm"}),  # unknown architecture 'svc'
     ({"architecture": "SVM"}, {"architecture": "svm"}),
     ({"architecture": "RandomForestClassifier"}, {"architecture": "forest"}),
-    ({"class_weight": "balanced"}, "Here it is 'class_weights': balanced."),
+    ({"class_weight": "balanced"}, "Here it is 'class_weights': balanced, or a weight for each class."),
     ({"validation_data": 0.2}, "Here it is 'validation_fraction', in Experiment(...)."),
     ({"groups": "speaker"}, "Here it is not a setting: groups are the items of the corpus"),
     ({"architecture": "cnn_smal"}, "Did you mean 'cnn_small'?"),

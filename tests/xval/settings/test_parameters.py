@@ -19,7 +19,7 @@ CHOSEN = {
     "train_where": "language == 'de'", "test_where": "language == 'en'", "optimizer_arguments": "beta_1=0.5",
     "schedule_arguments": "every=10",
     "augment_noise_floor_db": -20.0, "search": SearchPlan({"seed": Choice((1, 2))}, 4).to_text(), "db_reference": 0.5,
-    "fold_strategy": "my_folds.split", "silence": "XV105, XV303", "item_name": "actor",
+    "fold_strategy": "my_folds.split", "silence": "XV105, XV303", "item_name": "actor", "class_weights": "{\"a\": 2.0}",
 }  # fmt: skip
 """Settings whose other values follow a rule."""
 FURTHER = {

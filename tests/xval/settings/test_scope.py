@@ -41,7 +41,7 @@ EXPECTED = {
         "page", "tracking", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb",
         "in_memory_mb",
         "data_on_device", "lock", "lease_s", "search_storage", "checkpoint_minutes", *CLUSTER, *FOLDS, "repeats",
-        "silence", "item_name", "item_decision",
+        "silence", "item_name", "item_decision", "positive_class",
     ),
     Scope.UNHASHED: (
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
@@ -54,7 +54,8 @@ EXPECTED = {
         "final_learning_rate", "num_epochs",
         "warmup_epochs",
         "early_stopping", "patience", "min_delta", "start_from_epoch", "restore_best_weights",
-        "monitor", "metrics", "clip_average", "item_decision", "calibration", "class_weights", "sampling", "evaluate_training",
+        "monitor", "metrics", "positive_class", "clip_average", "item_decision", "calibration", "class_weights", "sampling",
+        "evaluate_training",
         "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
         "page", "tracking", "search_storage", "checkpoint_minutes", "pretrained_on", "silence", "item_name", "recipe",
@@ -68,7 +69,8 @@ EXPECTED = {
         "weight_average", "warmup_epochs", "label_smoothing", "calibration",
     ),
     Scope.MODEL: (
-        "loss", "optimizer", "schedule", "metrics", "monitor", "momentum", "weight_decay", "clip_norm", "architecture",
+        "loss", "optimizer", "schedule", "metrics", "positive_class", "monitor", "momentum", "weight_decay",
+        "clip_norm", "architecture",
         "weight_column",
         "weight_average", "label_smoothing",
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",

@@ -189,7 +189,15 @@ def test_balanced_weights_find_a_rare_class():
     groups = np.arange(300) % 4
 
     plain, balanced = (
-        fit(features, targets, groups, "logistic", n_classes=2, pca_components=0, balanced=is_balanced)
+        fit(
+            features,
+            targets,
+            groups,
+            "logistic",
+            n_classes=2,
+            pca_components=0,
+            class_weight="balanced" if is_balanced else None,
+        )
         .answers(features)
         .argmax(axis=1)
         for is_balanced in (False, True)
