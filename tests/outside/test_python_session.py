@@ -130,7 +130,9 @@ FEATURES = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length":
 FRAME = "pd.read_csv('audio/clips.csv').assign(path=lambda t: 'audio/' + t['path']), dataset='small'"
 
 
-@pytest.mark.parametrize("data", ["'audio', item_pattern='(s[0-9])_'", "'audio/clips.csv'", FRAME])
+@pytest.mark.parametrize(
+    "data", ["'audio', item_pattern='(s[0-9])_'", pytest.param("'audio/clips.csv'", marks=pytest.mark.slow), FRAME]
+)
 def test_cross_validate_is_one_call(empty, data):
     empty.recordings()
 

@@ -132,9 +132,7 @@ def test_list_and_dry_run_train_nothing(seven):
 
 
 def test_both_forms_of_an_instance_mean_the_same(study):
-    study.script(
-        NETWORK | {"learning_rate": 0.02}, ['architecture="mlp"', "n_units=(8,)", 'learning_rate="0.02"'], num_epochs=1
-    )
+    study.script(SVM | {"train_fraction": 0.7}, ['architecture="svm"', "C=(1.0,)", 'train_fraction="0.7"'])
 
     assert study.run().returncode == 0
 
@@ -187,11 +185,11 @@ def test_folds_may_be_run_one_by_one(study):
 
 
 def test_a_changed_setting_is_refused_and_overwrite_replaces(study):
-    study.train(SVM, NETWORK, num_epochs=1)
-    other = ("--set", "learning_rate=0.5", "2")
+    study.train(SVM, {"architecture": "knn"})
+    other = ("--set", "train_fraction=0.7", "2")
 
     said = study.mistake("exp.py", *other)
-    assert "learning_rate was 0.01, now 0.5" in said
+    assert "train_fraction was 1.0, now 0.7" in said
     before = figures(study)
     assert study.run(*other, "--overwrite").returncode == 0
 

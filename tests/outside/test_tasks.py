@@ -81,6 +81,9 @@ def test_a_task_on_a_backend(empty, task, backend):
     }[task]
     assert expected <= set(record["metrics"]["test"])
     assert all(np.isfinite(value) for value in record["metrics"]["test"].values())
+    columns = {"regression": {"target_0", "predicted_0"}, "representation": set()}
+    assert columns.get(task, {"target", "predicted", "probability_a"}) <= set(empty.predictions().columns)
+    assert {"model.keras", "history.csv"} <= {path.name for path in empty.fold().iterdir()}
     assert task != "classification" or "'a', 'b', 'c'" in read_back(empty)
 
 
@@ -199,16 +202,6 @@ def test_the_encoder_of_an_autoencoder_starts_a_classifier(study):
     )
 
 
-def test_members_are_combined_without_training(study):
-    study.train({"architecture": "mlp", "n_units": (8,)}, {"architecture": "svm", "C": (1.0,)}, num_epochs=1)
-
-    assert study.xval("ensemble", study.EXPERIMENT, "1,2").returncode == 0
-
-    means = [study.predictions(number).query("side == 'test'")["probability_a"].to_numpy() for number in (1, 2, 901)]
-    assert np.allclose(means[2], (means[0] + means[1]) / 2, atol=1e-6)
-    assert "'a', 'b', 'c'" in read_back(study, 901)
-
-
 def test_outputs_of_a_network_and_hand_crafted_features_are_combined(finished, copied):
     models = f"{copied.EXPERIMENT}/instance_1/fold_{{fold}}/model.keras"
     features = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
@@ -244,15 +237,20 @@ if __name__ == "__main__":
 """
 
 
+FURTHER = (
+    {"normalization": "per_item"},
+    {"normalization": "global", "class_weights": "balanced", "label_smoothing": 0.1, "optimizer": "sgd", "momentum": 0.9},
+    {"calibration": "temperature", "evaluate_training": True, "restore_best_weights": False},
+    {"train_fraction": 0.7, "regularization_lambda": 0.01, "monitor": "val_accuracy", "precision": "mixed_bfloat16"},
+)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
-        {"normalization": "per_item"},
-        {"normalization": "global", "class_weights": "balanced", "label_smoothing": 0.1, "optimizer": "sgd", "momentum": 0.9},
         {"schedule": "cosine", "warmup_epochs": 1, "clip_norm": 1.0, "weight_average": 0.9, "optimizer": "adamw"},
         {"augment_time_masks": 1, "augment_time_mask_frames": 3, "augment_mixup": 0.3, "sampling": "balanced"},
-        {"calibration": "temperature", "evaluate_training": True, "restore_best_weights": False},
-        {"train_fraction": 0.7, "regularization_lambda": 0.01, "monitor": "val_accuracy", "precision": "mixed_bfloat16"},
+        *[pytest.param(settings, marks=pytest.mark.slow) for settings in FURTHER],
     ],
     ids=lambda settings: "-".join(settings),
 )
