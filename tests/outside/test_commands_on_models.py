@@ -257,7 +257,7 @@ def test_jobs_of_a_scheduler_run_one_by_one(study):
 
 
 @pytest.mark.slow
-def test_cross_trains_on_each_corpus_and_tests_on_the_other(finished, copied):
+def test_cross_trains_on_each_corpus_and_tests_on_the_other(copied):
     assert copied.prepare("folders", "audio", "--item-pattern", r"(s\d)_", "--dataset", "other").returncode == 0
 
     ended = copied.xval(

@@ -231,10 +231,11 @@ import numpy
 rng = numpy.random.default_rng(0)
 who = [f"s{k % 5}" for k in range(20)]
 close = numpy.eye(5)[[k % 5 for k in range(20)]] + 0.01 * rng.normal(size=(20, 5))
-print(xval.verification_eer(close, who), xval.__version__)
+found = xval.verification_eer(close, who)
+print(found.eer, found.n_same, found.n_different)
 """)  # fmt: skip
 
-    assert printed
+    assert printed.split() == ["0.0", "30", "160"]
 
 
 def test_the_main_figure_of_python_and_of_the_workbook_is_the_same(finished):
