@@ -150,7 +150,7 @@ class Forms:
     def run(self, experiment, forms, make, **more):
         """Run an instance for each form, and return what is printed, the exit code, and the records by form."""
         parameters = self.settings | more | {"num_experiment": experiment}
-        lines = ["import networks", "from xval import Experiment", f"experiment = Experiment('Forms', **{parameters!r})"]
+        lines = ["from xval import Experiment", f"experiment = Experiment('Forms', **{parameters!r})"]
         lines += [f"experiment[{self.number(form)}] = {make(form)!r}" for form in forms]
         self.study.file("exp.py", "\n".join([*lines, "if __name__ == '__main__':", "    experiment.main()", ""]))
         ended = self.study.run()
@@ -199,22 +199,27 @@ class Forms:
         """Let a classifier of scikit-learn decide from what the last layer reads."""
         if self.task != "classification":
             return
-        good, bad = [form for form in forms if works(form, 1)], [form for form in forms if not works(form, 1)]
         own = {"architecture": "feature_combination", "basic_features": False, "classifier": "logistic_regression"}
-        self.done(4, good, lambda form: {**own, "layers_dropped": 1, "models": (self.saved(form),)})
-        self.refused(5, bad, lambda form: {**own, "layers_dropped": 1, "models": (self.saved(form),)}, "Set layers_dropped=0")
+
+        def combine(form):
+            return {**own, "layers_dropped": 1, "models": (self.saved(form),)}
+
+        of_keras = [form for form in forms if not form.startswith("own_")]  # other layers are code that no setting names
+        self.done(4, of_keras, combine)
+        self.refused(5, [form for form in forms if form not in of_keras], combine, "no imported code has registered with Keras")
 
     def transfer(self, forms):
         """Start from the saved models, freeze the first block, and let each block learn at a rate of its own."""
         start = {form: {"architecture": f"networks.{form}", "initial_model": self.saved(form)} for form in forms}
         more = {"frozen_layers": 1, "layer_learning_rate_decay": 0.5, "regularization_lambda": 0.01}
-        counted = [form for form in forms if works(form, 1)]  # of others it is not known which layers come first
-        for form, record in self.done(2, forms, lambda form: start[form] | (more if form in counted else {})).items():
+        good = [form for form in forms if works(form, 2)]
+        self.refused(3, [form for form in forms if form not in good], start.get, "Put them into a layer of your own")
+        for form, record in self.done(2, good, lambda form: start[form] | more).items():
             assert record["layers_copied"], form
             assert not record["layers_new"] + record["layers_unused"], form
             frozen = record["layers_frozen"]
             assert frozen == record["layers_copied"][: len(frozen)], form
-            assert bool(frozen) == (form in counted), form
+            assert frozen, form
 
     def explain(self, forms):
         if self.task in ("representation", "frame_classification"):
@@ -247,7 +252,7 @@ def do_all(forms, chosen, formats):
     """Do everything with some forms that are trained."""
     forms.ensemble(chosen)
     forms.cut(chosen)
-    forms.transfer([form for form in chosen if works(form, 2)])
+    forms.transfer(chosen)
     forms.explain([form for form in chosen if works(form, 3)])
     forms.export([form for form in chosen if works(form, 3)], formats)
 

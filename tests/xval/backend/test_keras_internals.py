@@ -17,6 +17,7 @@ import pytest
 from xval.backend.keras_internals import (
     TRIED_WITH,
     all_layers,
+    calls_in,
     describe_untried,
     drop_kernels,
     forget_traced_gradients,
@@ -25,6 +26,7 @@ from xval.backend.keras_internals import (
     kernels_kept,
     last_call,
     leave_tensorflow_alone,
+    operations_behind,
     set_global_seed_state,
     shapes_alone,
     wrapped_arguments,
@@ -350,3 +352,20 @@ def test_a_seed_that_an_operation_of_tensorflow_has_drawn_is_noticed(draw, monke
 
     draw(())
     assert has_drawn_seeds(1)
+
+
+def test_the_calls_of_a_graph_and_the_operations_behind_an_output_are_those_of_this_graph_alone():
+    inputs, elsewhere = keras.Input((3,)), keras.Input((3,))
+    shared = keras.layers.Dense(3)
+    shared(elsewhere)  # its first call
+    first = shared(inputs)
+    output = shared(first) + inputs
+
+    calls = calls_in(keras.Model(inputs, output))
+
+    assert [operation for operation, _, _ in calls] == [shared, shared, calls[2][0]]
+    assert calls[0][1][0] is inputs
+    assert calls[0][2][0] is first
+    operations = operations_behind(output)
+    assert operations[1:] == [shared, calls[2][0]]
+    assert isinstance(operations[0], keras.layers.InputLayer)

@@ -305,6 +305,53 @@ def test_the_penalty_counts_trained_kernels_alone(save_initial, start):
     assert float(sum(model.losses)) == pytest.approx(0.1 * wanted, rel=1e-5)
 
 
+class Own(keras.Model):
+    """Makes the layer that answers first, and perhaps has a weight that is no layer's."""
+
+    def __init__(self, *, has_weight=False):
+        super().__init__()
+        self.last, self.first, self.has_weight = keras.layers.Dense(2), keras.layers.Dense(3), has_weight
+
+    def build(self, _):
+        if self.has_weight:
+            self.shift = self.add_weight(shape=(2,))
+
+    def call(self, x):
+        return self.last(self.first(x)) + (self.shift if self.has_weight else 0)
+
+
+def whole(network):
+    """Return a network as xval saves it."""
+    inputs = keras.Input((4,))
+    scaled = keras.layers.BatchNormalization(name="normalization")(inputs)
+    return keras.Model(inputs, keras.layers.Softmax(name="prediction")(network(scaled)))
+
+
+def test_the_blocks_of_an_own_class_come_in_the_order_of_its_calls():
+    network = Own()
+
+    first, second = network_blocks(whole(network))
+
+    assert [layer for layer in first if layer.weights] == [network.first]
+    assert [layer for layer in second if layer.weights] == [network.last]
+
+
+def test_an_own_class_with_a_weight_outside_of_its_layers_is_one_block():
+    network = Own(has_weight=True)
+
+    (block,) = network_blocks(whole(network))
+
+    assert [layer for layer in block if layer.weights] == [network]
+
+
+def test_a_layer_of_the_network_that_has_the_name_of_one_around_it_is_in_a_block():
+    dense = [keras.layers.Dense(4, name=name) for name in ("normalization", "frontend", "temperature", "target_scaling")]
+
+    blocks = network_blocks(whole(keras.Sequential(dense)))
+
+    assert [layer for block in blocks for layer in block if layer.weights] == dense
+
+
 def test_layers_ahead_of_the_first_kernel_and_within_other_models_belong_to_blocks():
     inner = keras.Sequential([keras.layers.Conv1D(2, 3), keras.layers.BatchNormalization(), keras.layers.ReLU()])
     inputs = keras.Input((5, 9, 1))
