@@ -202,6 +202,7 @@ def test_a_script_that_catches_nothing_ends_with_one_line(study):
     assert len(ended.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_session_goes_on_after_failed_jobs(study):
     fails = "    def on_epoch_end(self, epoch, logs):\n        if epoch:\n            raise ValueError('cannot')\n"
     study.file("watch.py", f"import keras\nclass Fails(keras.callbacks.Callback):\n{fails}")

@@ -22,11 +22,6 @@ class Waits(Observer):
         time.sleep(0.2)
 
 
-class Looks(Observer):
-    def epoch(self, values):
-        raise ValueError("this one cannot look")
-
-
 class Fails(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs):
         if epoch == 1:
@@ -301,15 +296,7 @@ def test_a_failed_instance_costs_no_other_one(study):
     assert study.record(1)["status"] == "done"
 
 
-def test_an_observer_that_fails_is_named_and_costs_no_fold(study):
-    study.file("watch.py", SLOWLY)
-
-    ended = study.train(NETWORK | {"callbacks": "watch.Looks"}, num_epochs=1)
-
-    assert "this one cannot look" in ended.stdout
-    assert "this one cannot look" in json.dumps(study.record())
-
-
+@pytest.mark.slow
 def test_debug_stops_at_the_first_error_with_its_place(study):
     study.file("watch.py", SLOWLY)
     study.script(NETWORK | {"callbacks": "watch.Fails"}, SVM)

@@ -53,7 +53,7 @@ def read_back(study, instance=1, code="print(model.class_names)"):
 
 
 TASKS = ("classification", "multilabel_classification", "regression", "representation")
-QUICK = {*((task, "tensorflow") for task in TASKS), ("classification", "torch"), ("regression", "torch"),
+QUICK = {*((task, "tensorflow") for task in TASKS), ("classification", "torch"),
          ("classification", "jax"), ("representation", "jax")}  # fmt: skip
 ON_BACKENDS = [
     pytest.param(task, backend, marks=() if (task, backend) in QUICK else pytest.mark.slow)
@@ -87,7 +87,9 @@ def test_a_task_on_a_backend(empty, task, backend):
     assert task != "classification" or "'a', 'b', 'c'" in read_back(empty)
 
 
-@pytest.mark.parametrize("backend", [pytest.param(name, marks=pytest.mark.slow if name == "jax" else ()) for name in BACKENDS])
+@pytest.mark.parametrize(
+    "backend", [pytest.param(name, marks=() if name == "tensorflow" else pytest.mark.slow) for name in BACKENDS]
+)
 def test_frames_on_a_backend(empty, backend):
     empty.backend = backend
     frames(empty)
