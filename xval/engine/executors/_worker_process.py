@@ -6,6 +6,7 @@ models can be built.
 
 import json
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,10 @@ class Worker:
         """Return whether the process is gone."""
         return self.is_disconnected or self._process.poll() is not None
 
+    def was_killed(self) -> bool:
+        """Return whether a process that is gone was ended by SIGKILL."""
+        return self._process.wait() == -signal.SIGKILL
+
     def describe_end(self) -> tuple[str, str]:
         """Wait for the end of a dead worker; return one line on how it ended and the last of what it printed."""
         code = self._process.wait()
@@ -152,6 +157,8 @@ def build_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> Non
         sender, answer = messages.get()
     if answer is None:
         reason, printed = worker.describe_end()
+        if worker.was_killed():
+            return  # as by a system without memory: the jobs will tell which instance that concerns
         raise WorkerError(f"building the models: {reason}.\n{printed}")
     if answer["faults"]:
         raise SettingsError("\n".join(answer["faults"]))

@@ -3,6 +3,7 @@
 Comes in: a job that trains a network. Goes out: nothing; or the error of the first part that fails.
 """
 
+import errno
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -35,8 +36,7 @@ def sanity_check(job: Job) -> None:
     """Train one step on a few clips, validate, test, save and read back, and compare the predictions.
 
     It has the settings of the job, its callbacks among them; nothing of it is kept but the compiled model, which the first job
-    goes on with. What is undefined for so few clips, as a metric may be, is no fault. So is too little memory: a job that
-    meets that is tried again.
+    goes on with. What is undefined for so few clips, as a metric may be, is no fault; nor is too little memory or disk.
 
     Raises:
         SettingsError: It names the part that fails.
@@ -76,8 +76,16 @@ def sanity_check(job: Job) -> None:
                 with _named("its saved model, read back"):
                     _compare(saved, _read_back(folder / KERAS_NAME), side)
     except Exception as error:
-        if not is_out_of_memory(error):
+        if not _is_of_the_machine(error):
             raise
+
+
+def _is_of_the_machine(error: BaseException | None) -> bool:
+    """Return whether an error comes from too little memory or disk: a job that meets that is tried again, or recorded."""
+    if error is None:
+        return False
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    return is_full or is_out_of_memory(error) or _is_of_the_machine(error.__cause__)
 
 
 @contextmanager
@@ -86,8 +94,6 @@ def _named(part: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if is_out_of_memory(error):
-            raise
         raise SettingsError(f"{part}: {describe_place(error)}{one_line(error)}") from error
 
 

@@ -12,31 +12,37 @@ import pytest
 from xval.__main__ import main as run_xval
 
 NETWORK = {"architecture": "mlp", "n_units": (8,)}
-SCHEDULES = """
+HOOKS = """
 import os
 import signal
 import time
 from pathlib import Path
 
-def die_once(epoch, learning_rate):
-    if epoch == 1 and not Path("{folder}/died").exists():
-        Path("{folder}/died").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return learning_rate
+import keras
 
-def fail(epoch, learning_rate):
-    print("the schedule prints", epoch)
-    if epoch == 1:
-        raise ValueError("on purpose")
-    return learning_rate
+from xval import Observer
 
-def wait(epoch, learning_rate):
-    if epoch == 1:
-        with open("{folder}/waiting", "a") as file:
-            print(os.getpid(), os.environ.get("XVAL_TEST_MACHINE", ""), file=file)
-        while not Path("{folder}/go").exists():
-            time.sleep(0.05)
-    return learning_rate
+class DieOnce(Observer):
+    def epoch(self, values):
+        if values["epoch"] == 1 and not Path("{folder}/died").exists():
+            Path("{folder}/died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+class Fail(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        print("the callback prints", epoch)
+        if epoch == 1:
+            raise ValueError("on purpose")
+
+class Wait(Observer):
+    def epoch(self, values):
+        if values["epoch"] == 1:
+            with open("{folder}/waiting", "a") as file:
+                print(os.getpid(), os.environ.get("XVAL_TEST_MACHINE", ""), file=file)
+            while not Path("{folder}/go").exists():
+                time.sleep(0.05)
+
+die_once, fail, wait = DieOnce, Fail, Wait
 """
 WANTED = {"slurm": "submitit", "ray": "ray"}
 OPTIONS = {
@@ -45,10 +51,10 @@ OPTIONS = {
 }
 
 
-def write_experiment(project, *schedules, **parameters):
-    """Write a script with an instance per schedule of `SCHEDULES`; None: the usual one."""
-    (project.folder / "own_schedules.py").write_text(SCHEDULES.format(folder=project.folder))
-    own = [{**NETWORK, **({"schedule": f"own_schedules.{name}"} if name else {})} for name in schedules]
+def write_experiment(project, *hooks, **parameters):
+    """Write a script with an instance per hook of `HOOKS`; None: without one."""
+    (project.folder / "own_hooks.py").write_text(HOOKS.format(folder=project.folder))
+    own = [{**NETWORK, **({"callbacks": f"own_hooks.{name}"} if name else {})} for name in hooks]
     project.write_script(*own, **{"num_folds": 2, "gpu_ID": "cpu", "backend": "jax"} | parameters)
 
 

@@ -42,7 +42,7 @@ def test_a_failure_is_recorded_a_kill_retried_and_the_figures_are_the_same(proje
 
     assert (project.folder / "died").exists(), printed
     of_job = "" if executor in WITHOUT_RETRY else "instance 1, fold 1: "
-    assert printed.count(f"\n{of_job}the schedule prints 1\n") == 1, printed
+    assert printed.count(f"\n{of_job}the callback prints 1\n") == 1, printed
     if executor in WITHOUT_RETRY:
         assert code, printed
         assert (2, 1) not in project.records()
