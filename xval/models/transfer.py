@@ -51,8 +51,8 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     blocks = network_blocks(model)
     if whole := [layer for block in blocks for layer in block if isinstance(layer, keras.Model)]:
         raise SettingsError(
-            f"initial_model: the class {type(whole[0]).__name__} of the network has weights outside of its layers, which are not "
-            "copied layer by layer. Put them into a layer of your own"
+            f"initial_model: the class {type(whole[0]).__name__} of the network has weights outside of its layers, which "
+            "cannot be copied layer by layer. Put them into a layer of your own"
         )
     frozen = blocks_to_freeze(blocks, settings)
     initial_model = _load(initial)
