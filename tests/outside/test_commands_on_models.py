@@ -187,7 +187,9 @@ def test_bundle_and_publish_a_model(copied):
     assert "hf upload me/net" in published.stdout
     assert "--dry-run" in copied.mistake("-m", "xval", "publish", "handed")
     (bundle / "model.json").write_text("{}")
-    assert "model.json" in copied.mistake("-m", "xval", "publish", "handed", "--dry-run")
+    changed = copied.xval("publish", "handed", "--dry-run")
+    assert changed.returncode == 1
+    assert "model.json: changed" in changed.stdout
 
 
 def test_ensemble_is_an_instance_like_others(copied):
@@ -202,7 +204,7 @@ def test_ensemble_is_an_instance_like_others(copied):
     assert len(answers(copied, f"{copied.EXPERIMENT}/instance_901", CLIP)) == 1
 
 
-@pytest.mark.parametrize("options", [("--choose",), ("--method", "stack")])
+@pytest.mark.parametrize("options", [("--choose",), pytest.param(("--method", "stack"), marks=pytest.mark.slow)])
 def test_ensemble_chooses_or_stacks_members(copied, options):
     ended = copied.xval("ensemble", copied.EXPERIMENT, "1,3", *options, "--number", "950")
 
@@ -235,6 +237,7 @@ def test_refit_takes_an_estimator_and_names_the_instances(copied):
     assert "1-3" in copied.mistake("-m", "xval", "refit", copied.EXPERIMENT, "8")
 
 
+@pytest.mark.slow
 def test_jobs_of_a_scheduler_run_one_by_one(study):
     study.script({"architecture": "mlp", "n_units": (4,)})
     listed = study.python("exp.py", "--executor", "command")
@@ -254,7 +257,7 @@ def test_jobs_of_a_scheduler_run_one_by_one(study):
 
 
 @pytest.mark.slow
-def test_cross_trains_on_each_corpus_and_tests_on_the_other(finished, copied):
+def test_cross_trains_on_each_corpus_and_tests_on_the_other(copied):
     assert copied.prepare("folders", "audio", "--item-pattern", r"(s\d)_", "--dataset", "other").returncode == 0
 
     ended = copied.xval(

@@ -196,7 +196,7 @@ REFUSED = {
     "own_step": "OwnStep with a train_step() of its own",
     "own_loss": "OwnLoss with a compute_loss() of its own",
     "in_training": "nets.py, line ",
-    "pairs": "Pairs.call()",
+    "pairs": "192|Pairs.call()",  # TensorFlow and the others
 }
 
 
@@ -213,7 +213,7 @@ def test_each_network_that_could_not_be_used_is_one_line_before_the_first_epoch(
         int(line.split(":")[1].split()[1]): line for line in ended.stderr.splitlines() if line.startswith("error: instance")
     }
     for number, (name, words) in enumerate(REFUSED.items(), start=1):
-        assert words in said.get(number, ""), (name, ended.stderr)
+        assert any(word in said.get(number, "") for word in words.split("|")), (name, ended.stderr)
     assert "Traceback" not in ended.stderr
     assert not study.trained()
 

@@ -126,6 +126,8 @@ def how_to_install(extra: str) -> str:
 REMEDY = "Move its folder away to run that part again."
 """What a user may do about a damaged part of the results of a job."""
 
+# TensorFlow lists the calls that made an operation before it says what was wrong with it.
+_GRAPH_ERROR = re.compile(r"Graph execution error:.*^\s*File [^\n]*\n", re.DOTALL | re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes some of its errors for a terminal
 
 
@@ -136,6 +138,6 @@ def brief(error: BaseException, most: int = 150) -> str:
 
 def one_line(error: BaseException) -> str:
     """Return an error in one line of at most 500 characters, with its type where it is none of this project's."""
-    text = " ".join(_COLOURS.sub("", str(error)).split())
+    text = " ".join(_GRAPH_ERROR.sub("", _COLOURS.sub("", str(error))).split())
     name = "" if isinstance(error, XvalError) else f"{type(error).__name__}: "
     return f"{name}{text}"[:500]

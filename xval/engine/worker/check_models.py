@@ -5,13 +5,14 @@ be used. It runs in the process that will train, or in one like it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from preprocessing.store import open_store
 from xval.backend.devices import load_keras
+from xval.base import user_code
 from xval.base.errors import SettingsError, one_line
 from xval.base.user_code import describe_place
 from xval.engine.worker.check_metrics import check_metrics
@@ -23,41 +24,62 @@ from xval.settings.schema import UNHASHED_KEYS, Settings
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
-    """Build each different model of some jobs once, and use its loss and such; return a line per instance where that fails."""
+    """Build each different model of some jobs once, use its loss and such, and try all that a job does with it.
+
+    A line is returned per instance where that fails.
+    """
     faults: dict[str, str] = {}
-    tried = set[str]()
     for job in jobs:
         settings = job.settings
         if not settings.uses_keras and settings.metrics == "auto":
             continue
-        described = model_identity(job)
-        if described not in faults:
-            if settings.uses_keras:
-                load_keras()
-                from xval.jobs.prepare import prepare_for
-
-                prepare_for(job)
-            checked = f"architecture '{settings.architecture}'"
-            try:
-                n_outputs = _check_model(job)
-                checked = "loss, optimizer, schedule, metric or callback"
-                check_metrics(settings, n_outputs)
-                if settings.uses_keras:
-                    from xval.engine.worker.check_parts import check_parts
-
-                    check_parts(settings, n_outputs)
-                if trains_network(settings.architecture) and (path := _path_of(job)) not in tried:
-                    from xval.engine.worker.sanity_check import sanity_check
-
-                    checked = f"architecture '{settings.architecture}'"
-                    tried.add(path)
-                    sanity_check(job)
-                faults[described] = ""
-            except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
-                text = f"{describe_place(error)}{one_line(error)}"
-                text = text if text.startswith(checked) else f"{checked}: {text}"
-                faults[described] = f"instance {job.instance}: {text}"
+        identity = model_identity(job)
+        if user_code.is_dotted(settings.schedule):  # which is asked for each epoch
+            identity += json.dumps([settings.num_epochs, settings.learning_rate])
+        if identity not in faults:
+            faults[identity] = _find_fault(job, _check_parts)
+        if not faults[identity] and trains_network(settings.architecture) and (path := _path_of(job)) not in faults:
+            faults[path] = _find_fault(job, _try)
     return [fault for fault in faults.values() if fault]
+
+
+Check = Callable[[Job], Iterator[str]]
+"""Yields the name of what is checked next."""
+
+
+def _find_fault(job: Job, check: Check) -> str:
+    """Return a line on what of a job fails; empty: nothing."""
+    if job.settings.uses_keras:
+        load_keras()
+        from xval.jobs.prepare import prepare_for
+
+        prepare_for(job)
+    checked = ""
+    try:
+        for checked in check(job):  # noqa: B007 - the last one is named
+            pass
+    except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
+        text = f"{describe_place(error)}{one_line(error)}"
+        return f"instance {job.instance}: {text if text.startswith(checked) else f'{checked}: {text}'}"
+    return ""
+
+
+def _check_parts(job: Job) -> Iterator[str]:
+    yield f"architecture '{job.settings.architecture}'"
+    n_outputs = _check_model(job)
+    yield "loss, optimizer, schedule, metric or callback"
+    check_metrics(job.settings, n_outputs)
+    if job.settings.uses_keras:
+        from xval.engine.worker.check_parts import check_parts
+
+        check_parts(job.settings, n_outputs)
+
+
+def _try(job: Job) -> Iterator[str]:
+    from xval.engine.worker.sanity_check import sanity_check
+
+    yield f"architecture '{job.settings.architecture}'"
+    sanity_check(job)
 
 
 def _path_of(job: Job) -> str:

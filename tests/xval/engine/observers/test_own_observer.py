@@ -1,4 +1,4 @@
-"""An observer of one's own, in one file, sees a job from its begin to its end, wherever that runs; its errors end the job."""
+"""An observer of one's own, in one file, sees a job from its begin to its end, wherever that runs; its errors are noted."""
 
 import json
 
@@ -41,37 +41,33 @@ class Lacking:
 
 
 @pytest.mark.parametrize("executor", ["inline", pytest.param("processes", marks=pytest.mark.slow)])
-def test_it_sees_begin_every_epoch_note_and_end_and_an_error_in_it_fails_the_job_by_name(
-    project, executor, request, monkeypatch
-):
+def test_it_sees_begin_every_epoch_and_end_and_an_error_in_it_is_recorded_by_name(project, executor, request, monkeypatch):
     if executor == "inline":
         request.getfixturevalue("in_process")
         monkeypatch.syspath_prepend(project.folder)
     (project.folder / "own_watch.py").write_text(WATCH.format(folder=project.folder))
     own = {"architecture": "mlp", "n_units": (4,), "callbacks": "own_watch.Watch"}
-    project.write_script(own, num_folds=2, num_epochs=4, early_stopping=False, checkpoint_minutes=1e-9)
+    project.write_script(own, num_folds=2, num_epochs=4, early_stopping=False)
 
-    failed = project.run("--folds", "1", "--executor", executor)
-    went_on = project.run("--folds", "1", "--executor", executor)
+    broken = project.run("--folds", "1", "--executor", executor)
+    whole = project.run("--folds", "2", "--executor", executor)
 
-    assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert (broken.returncode, whole.returncode) == (0, 0), broken.stdout + broken.stderr + whole.stderr
     of_job = {"inline": "", "processes": "instance 1, fold 1: "}[executor]
-    assert [line for line in failed.stdout.splitlines() if "seen" in line] == [f"{of_job}seen {number}" for number in (1, 2, 3)]
+    assert [line for line in broken.stdout.splitlines() if "seen" in line] == [f"{of_job}seen {number}" for number in (1, 2, 3)]
     line = WATCH.splitlines().index('            raise ConnectionError("the server is gone")') + 1
     place = f"own_watch.py, line {line}: ConnectionError: the server is gone"
-    assert "fold 1 failed: observer 'own_watch.Watch', " in failed.stdout
-    assert place in failed.stdout
-    assert went_on.returncode == 0, went_on.stdout + went_on.stderr
+    assert place in broken.stdout
     lines = [json.loads(line) for line in (project.folder / "seen").read_text().splitlines()]
-    assert len({process for process, *_ in lines}) == {"inline": 1, "processes": 2}[executor]
     epochs = [["epoch", number, True] for number in range(1, 5)]
-    note = ["note", "fold 1 goes on at epoch 3 of 4"]
     assert [what for _, *what in lines] == [
-        *[["begin", 1, 1], *epochs[:2], ["end", "failed", False]],
-        *[["begin", 1, 1], *epochs[:2], note, *epochs[2:], ["end", "done", True]],
+        *[["begin", 1, 1], *epochs[:2]],
+        *[["begin", 1, 2], *epochs, ["end", "done", True]],
     ]
-    record = project.records()[1, 1]
-    assert (record["epochs"], record["went_on"]["after_epoch"]) == (4, 2)
+    (failed,) = project.records()[1, 1]["failed_parts"].values()
+    assert failed.startswith("observer 'own_watch.Watch', ")
+    assert failed.endswith(place)
+    assert "failed_parts" not in project.records()[1, 2]
 
 
 def test_what_lacks_a_method_is_refused_by_its_name(own_package, make_settings):
