@@ -20,7 +20,6 @@ from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.initial import InitialModel
 from xval.models.saved.novelty import Novelty
-from xval.models.saved.padding import describe_padding
 from xval.models.saved.seen import Heard, Seen, read_clips, read_seen
 from xval.results.folder import KERAS_NAME
 from xval.settings.schema import FRAME_KEYS, Settings
@@ -162,6 +161,8 @@ def _padding(store: FeatureStore, settings: Settings) -> dict[str, Any]:
     features, description = settings.feature_settings(), store.description
     rate_hz = description.sample_rate_hz or features.sample_rate_hz
     length = settings.sequence_frames * count_frame_samples(settings.label_frame_s, rate_hz) if settings.frames else None
+    from xval.models.saved.padding import describe_padding  # here, because it loads librosa
+
     return describe_padding(
         features.model_copy(update={"sample_rate_hz": rate_hz}),
         description.clip_samples,
