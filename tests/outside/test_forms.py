@@ -313,7 +313,6 @@ def test_what_cannot_be_used_is_refused_before_the_first_epoch(study, backend):
 CLASHING = ("network_called_normalization", "network_called_prediction")
 
 
-@pytest.mark.xfail(strict=True, reason="build_model puts the network among layers of its own of the same name")
 def test_a_network_may_be_called_as_a_part_of_xval(study):
     study.backend = "torch"
     study.file("networks.py", NETWORKS)

@@ -130,7 +130,7 @@ class Observers:
                 except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the job is not to blame
                     kind.remove(observer)
                     text = error.args[0] if isinstance(error, JobError) else f"{type(observer).__name__}: {one_line(error)}"
-                    self.failed_parts[type(observer).__name__] = text
+                    self.failed_parts[getattr(observer, "part", type(observer).__name__)] = text
                     self.note(f"{text}. It has stopped; the job continues.")
 
 

@@ -41,6 +41,9 @@ PREDICTION = "prediction"
 PARTS_BEFORE = ("frontend", "normalization", "layer_weights")
 """The parts of a model ahead of its network that are models themselves."""
 
+_NAMES = frozenset({*CONSTANT_LAYERS, *PARTS_BEFORE, PREDICTION, "reshaping", "features", "samples"})
+"""Of the parts beside the network, whose name has to be another one."""
+
 
 def build_model(
     settings: Settings,
@@ -102,6 +105,8 @@ def build_model(
     network, lines = linear_end(network, settings)
     for line in lines:
         note(line)
+    if network.name in _NAMES:
+        network.name = f"{network.name}_network"
     answers = network(hidden)  # which makes the weights of a network that has no Input
     check_answers(answers, wanted)
     for variable in network.trainable_variables:

@@ -44,7 +44,7 @@ def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callb
             )
         else:
             named = {name: _named(getattr(made, name), f"observer '{path}'") for name in METHODS}
-            observers.append(SimpleNamespace(**named))
+            observers.append(SimpleNamespace(part=path, **named))
     return observers, callbacks
 
 
