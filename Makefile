@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CODE := xval architectures preprocessing augmentation experiments benchmarks tests docs notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow torture check docs fix bench bench-gpu systems clean
+.PHONY: help demo test test-all test-slow torture check docs fix bench bench-gpu systems clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -26,8 +26,11 @@ demo: .venv/.installed ## generate the demo corpus, train on unseen speakers, pr
 	$(BIN)/python -m preprocessing demo
 	$(BIN)/python experiments/demo.py
 
-test: .venv/.installed-test ## run the tests (about 9 minutes on 2 cores)
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+test: .venv/.installed-test ## run the tests of what a user sees and of the rooms (about MINUTES minutes on 2 cores)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/outside tests/xval tests/preprocessing tests/augmentation
+
+test-all: .venv/.installed-test ## run the other tests: whole experiments, architectures, docs, benchmarks (about REST minutes)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/test_*.py tests/architectures tests/benchmarks
 
 test-slow: .venv/.installed-test ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --hypothesis-profile random
