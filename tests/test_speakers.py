@@ -260,7 +260,7 @@ def test_votes_are_of_classes(make_settings, task_type):
 
 
 def test_classes_are_balanced_once(make_settings):
-    with pytest.raises(SettingsError, match="would weigh rare ones a second time"):
+    with pytest.raises(SettingsError, match="would weigh them a second time"):
         make_settings(sampling="balanced", class_weights="balanced")
     with pytest.raises(SettingsError, match="sampling='balanced' draws classes of clips equally often; the task is regression"):
         make_settings(sampling="balanced", task_type="regression")
