@@ -72,6 +72,24 @@ def draws(input_shape, output_shape):
     return flat(input_shape, output_shape, Drawn())
 
 
+class Unwritable:
+    pass  # no configuration holds it
+
+
+@register
+class NoConfig(layers.Layer):
+    def __init__(self, what, **options):
+        super().__init__(**options)
+        self.what = what
+
+    def call(self, x):
+        return x
+
+
+def no_config(input_shape, output_shape):
+    return flat(input_shape, output_shape, NoConfig(Unwritable()))
+
+
 def fixed_batch(input_shape, output_shape):
     return flat(input_shape, output_shape, batch_size=16)
 
@@ -187,6 +205,7 @@ REFUSED = {
     "an_activation": "saved model",
     "forgets": "(Scale), one has a get_config() that leaves out an argument",
     "draws": "(Drawn)",
+    "no_config": "Give it a get_config()",
     "fixed_batch": "exactly 16 examples",
     "stateful": "stateful=True",
     "two_outputs": "2 outputs",

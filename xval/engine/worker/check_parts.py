@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base import keras_objects, user_code
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, one_line
 from xval.engine.worker.check_metrics import made_up_answers
 from xval.measures.task import Task
 from xval.models.losses import loss_function
@@ -53,7 +53,13 @@ def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
         given = (keras.ops.convert_to_tensor(array) for array in (of, answers.astype(np.float32)))
         return np.asarray(keras.ops.convert_to_numpy(loss_function(loss)(*given)), np.float64)
 
-    shape = values(predictions).shape
+    try:
+        shape = values(predictions).shape
+    except Exception as error:
+        raise SettingsError(
+            f"loss '{loss}': {user_code.describe_place(error)}{one_line(error)}. It got y_true of shape {wanted.shape} "
+            f"({wanted.dtype}) and y_pred of shape {predictions.shape}."
+        ) from error
     if shape != (len(targets),):
         raise SettingsError(f"loss '{loss}' gave shape {shape} for {len(targets)} examples; expected one value per example.")
     if task.has_classes:
@@ -74,7 +80,7 @@ def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
     if task.has_classes and _takes_logits(values, targets, one_hot, predictions):
         raise SettingsError(
             f"loss '{loss}' takes y_pred for logits (from_logits=True); xval gives it probabilities, so that {task.activation} "
-            "would be applied twice. Leave from_logits out."
+            "would be applied twice. Set from_logits=False."
         )
 
 

@@ -36,3 +36,11 @@ def check_registered(model: keras.Model) -> None:
                 f'@keras.saving.register_keras_serializable(package="{kind.__module__}") above the class, and give it a '
                 "get_config() if its __init__ takes arguments"
             )
+        try:
+            layer.get_config()
+        except NotImplementedError:
+            raise SettingsError(
+                f"its layer '{layer.name}' is of the class {kind.__module__}.{kind.__qualname__}, whose __init__ takes "
+                "arguments that Keras cannot write down, so that nothing could read the saved model. Give it a get_config() that returns "
+                "{**super().get_config(), ...} with each argument, as a number, text, list or dict"
+            ) from None
