@@ -41,6 +41,6 @@ def check_registered(model: keras.Model) -> None:
         except NotImplementedError:
             raise SettingsError(
                 f"its layer '{layer.name}' is of the class {kind.__module__}.{kind.__qualname__}, whose __init__ takes "
-                "arguments that Keras cannot write down, so that nothing could read the saved model. Give it a get_config() that "
-                "returns {**super().get_config(), ...} with each argument, as a number, text, list or dict"
+                "arguments that Keras cannot write down, so that nothing could read the saved model. Give it a get_config() "
+                "that returns {**super().get_config(), ...} with each argument, as a number, text, list or dict"
             ) from None
