@@ -230,7 +230,7 @@ PADDED = {
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.slow if place > 3 else []) for place, case in enumerate(PADDED)]
+    "case", [pytest.param(case, marks=pytest.mark.slow if place > 1 else []) for place, case in enumerate(PADDED)]
 )
 def test_clips_come_to_one_length_as_the_description_says(study, case):
     settings, axis, value = PADDED[case]
@@ -264,6 +264,7 @@ def test_clips_come_to_one_length_as_the_description_says(study, case):
     np.testing.assert_allclose(answered, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_clip_alone_one_longer_than_all_of_training_and_a_whole_batch_are_answered_alike(study):
     record(study)
     (fold,) = train(study, {"architecture": "lstm_attention", "n_units": 4})

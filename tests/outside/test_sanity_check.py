@@ -273,7 +273,7 @@ class Watches(keras.callbacks.Callback):
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", pytest.param("jax", marks=pytest.mark.slow)])
 def test_parts_that_would_fail_or_train_the_wrong_thing_are_refused_and_others_are_not(study, backend):
     study.backend = backend
     study.file("parts.py", PARTS)
