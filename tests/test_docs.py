@@ -47,7 +47,7 @@ OF_A_STUDY = {  # what `xval new` makes, and a user in it
 }
 
 NEEDS = {
-    "the packages anew, or an hour": {"make demo", "make test", "make test-all", "make test-slow", "make bench", "make docs"},
+    "the packages anew, or an hour": {"make demo", "make test", "make test-slow", "make bench", "make docs"},
     "many minutes": {"python experiments/search.py", "python experiments/search.py 2", "pip install -e '.[search]'"},
     "a corpus that is not generated here": {
         "python -m preprocessing ravdess FOLDER",
