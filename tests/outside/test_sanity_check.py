@@ -374,3 +374,24 @@ def test_layers_of_keras_that_load_no_code_are_read_back(study):
 
     read = study.python("-c", f"import xval; print(xval.load_model({str(study.fold())!r}).class_names)")
     assert read.returncode == 0, read.stderr
+
+
+def test_a_monitored_metric_that_is_undefined_for_the_few_clips_of_the_trial_is_no_fault(study):
+    study.file(
+        "parts.py",
+        """
+from xval import metric
+
+
+@metric(higher_is_better=True)
+def of_many(targets, predictions):
+    if 6 < len(targets) < 20:
+        return float("nan")
+    return float((predictions.argmax(axis=1) == targets).mean())
+""",
+    )
+    study.train(
+        {"architecture": "mlp", "metrics": "parts.of_many", "monitor": "val_of_many"}, validation_fraction=0.6, num_folds=2
+    )
+
+    assert len(study.trained()) == 2

@@ -58,7 +58,7 @@ def sanity_check(job: Job) -> None:
                 model, side = setup.compiled.whole, setup.data.sides.get("test", setup.data.training)
                 check_registered(model)
                 with _named("its first training step"):
-                    history = History([{"loss": np.nan}], 1)
+                    history = History([{"loss": np.nan, job.settings.task.training_metric: np.nan}], 1)
                     with _undefined_is_no_fault():
                         history = train_model(
                             setup.compiled, setup.data, job.settings, seed=job.seed, observers=observers, most_epochs=1,
