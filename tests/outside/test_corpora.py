@@ -426,3 +426,16 @@ def test_a_reader_of_a_study_is_a_command(empty, study_in):
     assert "def list_clips" in reader
     assert ended.returncode == 0, ended.stderr
     assert "24 clips of 6" in ended.stdout
+
+
+def test_a_recording_without_an_event_is_one_of_silence(empty):
+    """A network has to hear what is none of its classes; its row in the table has no times."""
+    empty.recordings("audio", labels=("one",), n_speakers=4)
+    lines = [f"one/s{speaker}_{take}.wav,0.05,0.1,call,s{speaker}" for speaker in range(4) for take in range(3)]
+    lines += [f"one/s{speaker}_3.wav,,,,s{speaker}" for speaker in range(4)]
+    empty.file("audio/events.csv", "\n".join(["path,start_s,end_s,label,item", *lines, ""]))
+
+    ended = empty.prepare("events", "audio/events.csv", "--task-type", "frame_classification", "--item", "item")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "16 clips of 4 items" in ended.stdout
