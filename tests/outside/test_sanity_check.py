@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+import soundfile
 
 NETS = """
 import keras
@@ -395,3 +397,25 @@ def of_many(targets, predictions):
     )
 
     assert len(study.trained()) == 2
+
+
+def test_a_large_network_behind_a_front_end_is_no_danger(empty):
+    """Of clips of any length, the network within the model reads frames, of which there are far fewer than samples."""
+    rng = np.random.default_rng(0)
+    for speaker, take in np.ndindex(4, 4):
+        path = empty.folder / "audio" / ("low", "high")[take % 2] / f"s{speaker}_{take}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.1 * rng.normal(size=6000), 4000)
+    prepared = empty.prepare("folders", "audio", "--item-pattern", "(s[0-9])_", "--dataset", "small", features="waveform")
+    assert prepared.returncode == 0, prepared.stderr
+
+    empty.train(
+        {"architecture": "vgg_pool", "n_filters": (8, 4096), "crop_s": 1.0, "features": "waveform", "frontend": "stft"},
+        sample_rate_hz=4000,
+        n_fft=128,
+        win_length=128,
+        hop_length=64,
+        num_epochs=1,
+    )
+
+    assert empty.xval("predict", "results/small/experiment_1", "audio/low/s0_0.wav").returncode == 0

@@ -10,7 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xval.backend.keras_internals import all_layers, shapes_alone, shapes_of
+from xval.backend.keras_internals import all_layers, shapes_alone, shapes_of, shapes_within
 from xval.base.errors import UnsafeModelError
 
 if TYPE_CHECKING:
@@ -82,16 +82,27 @@ def _with_length(config: dict[str, Any], length: int) -> dict[str, Any]:
 
 def _check_outputs(model: "keras.Model", path: Path, length: int) -> None:
     """Refuse a layer whose output, or whose attention, has too many values; a size that is not known counts as a length."""
+    for layer, inputs, outputs in _calls(model):
+        n_values = max(_most_values(layer, inputs, outputs, length), default=0)
+        if n_values > LARGEST_OUTPUT:
+            named = f"its layer {layer.name!a:.80} ({type(layer).__name__})"
+            raise UnsafeModelError(
+                f"{path}: refused, {named} makes {n_values:.3g} values of one example ({4 * n_values / 1e9:.3g} GB); at most "
+                f"{LARGEST_OUTPUT} are allowed."
+            )
+
+
+def _calls(model: "keras.Model") -> Iterator[tuple[Any, list[Any], list[Any]]]:
+    """Yield the layers and operations of a model, and of models within, with the shapes of each call, inputs and outputs."""
+    followed: set[int] = set()
+    if getattr(model, "inputs", None):
+        for call in shapes_within(model, model.inputs):
+            followed.add(id(call[0]))
+            yield call
     layers = [*all_layers(model), *(operation for layer in all_layers(model) for operation in getattr(layer, "operations", ()))]
-    for layer in {id(operation): operation for operation in layers}.values():
-        for inputs, outputs in shapes_of(layer):
-            n_values = max(_most_values(layer, inputs, outputs, length), default=0)
-            if n_values > LARGEST_OUTPUT:
-                named = f"its layer {layer.name!a:.80} ({type(layer).__name__})"
-                raise UnsafeModelError(
-                    f"{path}: refused, {named} makes {n_values:.3g} values of one example ({4 * n_values / 1e9:.3g} GB); at "
-                    f"most {LARGEST_OUTPUT} are allowed."
-                )
+    for layer in {id(operation): operation for operation in layers}.values():  # those within layers, too
+        if id(layer) not in followed:
+            yield from ((layer, inputs, outputs) for inputs, outputs in shapes_of(layer))
 
 
 def _most_values(layer: Any, inputs: list[Any], outputs: list[Any], length: int) -> Iterator[int]:
