@@ -106,7 +106,7 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
         )
     depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
     architecture = find_architecture(instance.settings.architecture)
-    own = [name for name in depending if instance.sources[name] not in DEFAULT_SOURCES]
+    own = [name for name in depending if instance.sources[name] not in (*DEFAULT_SOURCES, architecture.source)]
     changed = [name for name in own if name not in architecture.feature_keys]
     if corpus.is_custom and (frames := instance.settings.frames):
         check_own_frames(corpus, frames, features.sample_rate_hz)
