@@ -48,7 +48,7 @@ def make_parser() -> Parser:
     parser.add_argument("input_folder", type=Path, metavar="INPUT", help="folder of audio files; its subfolders are kept")
     parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies; made when missing")
     parser.add_argument("n_copies", metavar="N", help="copies of every file")
-    _add_options(parser)
+    _add_options(parser, "offline_augmentation")
     return parser
 
 
@@ -65,7 +65,7 @@ def make_mix_parser() -> Parser:
         "--item", metavar="COLUMN", help="what a mixture's events share (default: item; the recording where there is none)"
     )
     parser.add_argument("--label", default="label", metavar="COLUMN", help="class of an event (default: %(default)s)")
-    _add_options(parser)
+    _add_options(parser, "mixing")
     return parser
 
 
@@ -108,8 +108,8 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
     )
 
 
-def _add_options(parser: Parser) -> None:
+def _add_options(parser: Parser, section: str) -> None:
     parser.add_argument("--seed", default="1", metavar="NUMBER", help="the same seed gives the same files (default: 1)")
-    add_settings_argument(parser, "a setting other than in config.ini; may be repeated")
+    add_settings_argument(parser, "a setting other than in config.ini; may be repeated", (section,))
     add_workers_argument(parser, "")
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote into OUTPUT")

@@ -22,6 +22,8 @@ item is (speaker, actor) into ``attrs["item_name"]``. May be added:
     NUMBERS: Collection[str]                                labels that are numbers: the task is a regression of them
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
+    audio_folder_of(folders, **options) -> Path             several folders may be given, of which list_clips gets the sequence;
+                                                            its paths are relative to what this returns
     list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
         -> (DataFrame, DataFrame)                           whole recordings (path, item, label: which classes occur), and
                                                             their events (path, start_s, end_s, label, annotator); one
@@ -31,7 +33,7 @@ item is (speaker, actor) into ``attrs["item_name"]``. May be added:
 import ast
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -127,6 +129,20 @@ class CorpusReader:
     def default_audio_folder(self, data_folder: Path, **options: object) -> Path:
         """Return the audio folder of these options when none is given."""
         folder: Path = self._module.default_audio_folder(data_folder, **options)
+        return folder
+
+    @property
+    def takes_several_folders(self) -> bool:
+        """Whether several audio folders may be given, not one only."""
+        return hasattr(self._module, "audio_folder_of")
+
+    def audio_folder_of(self, folders: Sequence[Path], **options: object) -> Path:
+        """Return what the paths of clips are relative to where these folders are given.
+
+        Raises:
+            UsageError: They do not go together.
+        """
+        folder: Path = self._module.audio_folder_of(folders, **options)
         return folder
 
     def default_dataset(self, **options: object) -> str:
