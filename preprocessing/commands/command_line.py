@@ -11,9 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from preprocessing import corpora
-from preprocessing.clips.label_sets import plain_name
 from preprocessing.clips.listing import shorten
-from preprocessing.clips.table import natural_key
 from preprocessing.corpora._layout import refuse_unknown, split_names
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument
@@ -86,6 +84,9 @@ class CorpusChoice:
 
 def _keep_classes(clips: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
     """Return the clips of some classes, with a note of the others."""
+    from preprocessing.clips.label_sets import plain_name
+    from preprocessing.clips.table import natural_key
+
     labels = clips["label"].map(plain_name)
     refuse_unknown("classes", classes, sorted(set(labels), key=natural_key), "no such class.")
     if len(set(classes)) == 1:

@@ -86,6 +86,13 @@ class Option:
     def parse(self, text: str) -> Any:
         """Turn the text of the command line into a value."""
         if self.choices and text not in self.choices:
+            from preprocessing.clips.table import TASK_TYPES
+
+            if self.name == "task_type" and text in TASK_TYPES:  # another task is no misspelt one
+                raise SettingsError(
+                    f"{self.flag} {text}: these labels are for {' or '.join(self.choices)}. Numbers and several labels need a "
+                    "table: python -m preprocessing table --help"
+                )
             raise SettingsError(f"{self.flag} {text}: unknown value. {suggestion(text, self.choices)}")
         if self.kind is bool:
             if text.lower() not in _TRUTH:

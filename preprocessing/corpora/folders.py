@@ -152,7 +152,7 @@ def _places(audio_folder: Path | Sequence[Path]) -> Sequence[Path]:
 
 
 def _list_given(given: ClassFolders) -> "pd.DataFrame":
-    """Return the files of folders that are given one by one: path, label, clip (from the folder's name on), below (behind it)."""
+    """Return the files of folders that are given one by one: path, label, clip (from the folder's name on), below it."""
     import pandas as pd
 
     rows = []
