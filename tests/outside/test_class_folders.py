@@ -1,6 +1,5 @@
 """Class folders wherever they lie, folders behind links, some of the classes, and folders without classes."""
 
-import json
 import shutil
 
 import pandas as pd
@@ -128,6 +127,24 @@ def test_check_takes_class_folders(apart):
     assert "24 clips of 6 speakers" in ended.stdout
 
 
+def test_copies_of_class_folders(apart):
+    words = ("--set", "background_noise_probability=0", "--set", "reverb_probability=0", "--workers", "1")
+    made = apart.python("-m", "augmentation", "one/low", "two/deep/high", "copies", "1", *words)
+
+    said = prepared(apart, "folders", "copies/one/low", "copies/two/deep/high", *SPEAKER, "--dataset", "copies")
+
+    one, two = (
+        apart.python("-m", "augmentation", folder, output, "2", *words)
+        for folder, output in (("one/low", "copied_1/low"), ("two/deep/high", "copied_2"))
+    )
+    each = prepared(apart, "folders", "copied_1/low", "copied_2", *SPEAKER, "--dataset", "each")
+
+    assert made.returncode == one.returncode == two.returncode == 0, made.stderr
+    assert "48 of these clips are augmented copies" in each
+    assert not (apart.folder / "copies" / "one" / "other").exists()
+    assert "24 of these clips are augmented copies" in said
+
+
 def test_start_and_evaluate_take_class_folders(apart):
     ended = apart.xval("start", "one/low", "two/deep/high", "--minutes", "0", *SPEAKER)
     other = apart.mistake("-m", "xval", "start", "audio/low", "two/deep/high", "--minutes", "0", *SPEAKER)
@@ -144,9 +161,8 @@ def test_start_and_evaluate_take_class_folders(apart):
     assert (apart.folder / "experiments" / "start_low_high.py").is_file()
     assert "low_high has another path for 12 of 24 clips" in other
     assert one_parent.returncode == each.returncode == 0, one_parent.stderr + each.stderr
-    scores = [(apart.folder / name / "evaluation.json") for name in ("e1", "e2")]
-    first, second = (json.loads(path.read_text()) for path in scores)
-    assert first["metrics"] == second["metrics"]
+    first, second = (pd.read_csv(apart.folder / name / "items.csv") for name in ("e1", "e2"))
+    assert first.equals(second)
     assert predicted.stdout.count(".wav") == 24
 
 
