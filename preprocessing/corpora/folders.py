@@ -114,8 +114,8 @@ def list_labelled(
         if beside and are_classes:
             raise CorpusError(
                 f"{folder} holds {len(beside)} audio files that lie in no class's folder: {first_names(beside)}. Expected: "
-                f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}. Without classes, for "
-                "an autoencoder: --task-type representation"
+                f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}. If {folder} is "
+                "one class, give the folders of the others too. Without classes, for an autoencoder: --task-type representation"
             )
         clips = pd.DataFrame({"path": paths, "label": [path.split("/", maxsplit=1)[0] for path in paths]})
     named = clips["clip" if "clip" in clips else "path"].tolist()

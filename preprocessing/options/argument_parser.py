@@ -70,6 +70,8 @@ class Parser(argparse.ArgumentParser):
         if "--set" in self._option_string_actions:
             if name in self._settings():
                 return f"Settings are given as --set: --set {name}=VALUE."
+            if any(name in section for section in read_defaults().values()):
+                return f"It is a setting of other commands, such as experiments: give --set {name}=VALUE there."
             if synonym := describe_synonym(name):
                 return f"{synonym} Settings are given as --set NAME=VALUE."
         return suggestion(option, self._option_string_actions)
