@@ -26,6 +26,7 @@ from preprocessing.corpora._class_folders import ClassFolders, find_class_folder
 from preprocessing.corpora._name_patterns import advise_patterns
 from preprocessing.corpora._patterns import compile_pattern, find_in_each
 from xval.base.errors import CorpusError, SettingsError
+from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +116,8 @@ def list_labelled(
             raise CorpusError(
                 f"{folder} holds {len(beside)} audio files that lie in no class's folder: {first_names(beside)}. Expected: "
                 f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}. If {folder} is "
-                "one class, give the folders of the others too. Without classes, for an autoencoder: --task-type representation"
+                "one class, give the folders of the others too. Without classes, for an autoencoder: python -m preprocessing "
+                f"folders {quote(str(folder))} --task-type representation"
             )
         clips = pd.DataFrame({"path": paths, "label": [path.split("/", maxsplit=1)[0] for path in paths]})
     named = clips["clip" if "clip" in clips else "path"].tolist()

@@ -175,7 +175,7 @@ def test_python_takes_lists_of_folders(apart):
         "    folders = ['one/low', 'two/deep/high']\n"
         "    preprocessing.prepare(folders, labels=['x', 'y'], dataset='p', settings=small, workers=1, quiet=True)\n"
         "    results, _ = xval.cross_validate(folders, item_pattern='(s[0-9])_', refit=False, quiet=True, num_folds=2,\n"
-        "        workers=1, architecture='svm', C=(1.0,), executor='inline', **small)\n"
+        "        fold_repeats=1, workers=1, architecture='svm', C=(1.0,), executor='inline', **small)\n"
         "    print(results.figures.shape)\n",
     )
 
@@ -224,7 +224,8 @@ def test_an_autoencoder_is_trained_on_a_flat_folder(flat):
         "import xval\n"
         "if __name__ == '__main__':\n"
         "    results, _ = xval.cross_validate('flat', task_type='representation', architecture='daf_autoencoder',\n"
-        "        item_pattern='(s[0-9])_', refit=False, quiet=True, num_folds=2, workers=1, num_epochs=1, executor='inline',\n"
+        "        item_pattern='(s[0-9])_', refit=False, quiet=True, num_folds=2, fold_repeats=1, workers=1, num_epochs=1,\n"
+        "        executor='inline',\n"
         "        n_mels=8, sample_rate_hz=4000, n_fft=64, win_length=64, hop_length=32)\n"
         "    print(list(results.figures.columns))\n",
     )

@@ -91,7 +91,8 @@ def cross_validate(
             in the path of a file. None: folds are a random split over files.
         labels: Of a list of folders: the class of each; None: their names.
         classes: Keep only the clips of these classes; None: all.
-        dataset: Name of the corpus; None: the name of the folder or the table. A DataFrame needs one.
+        dataset: Name of the corpus; None: the names of the folders (or their labels) and of the classes that are kept, or that
+            of the table. A DataFrame needs one.
         gpu: A GPU, or ``cpu``; None: as config.ini says.
         refit: Train the final model. False: the folds alone; `Results.refit` trains it later.
         quiet: Print nothing.
@@ -111,9 +112,11 @@ def cross_validate(
         >>> results.figures
         >>> xval.load_model(model).predict("new.wav")
     """
+    labels, classes = (names.split(",") if isinstance(names, str) else names for names in (labels, classes))
     name = dataset
     if is_several_folders(source) or (isinstance(source, str | Path) and Path(source).is_dir()):
-        name = dataset or name_of([source] if isinstance(source, str | Path) else source)
+        folders = [source] if isinstance(source, str | Path) else source
+        name = dataset or "_".join([name_of(labels or folders), *([name_of(classes)] if classes else [])])
         name += "" if dataset or item_pattern else "_random_split"
     shared = {key: value for key, value in parameters.items() if key in EXPERIMENT_KEYS}
     own = {key: value for key, value in parameters.items() if key not in EXPERIMENT_KEYS}
@@ -154,7 +157,7 @@ def name_of(sources: Sequence[str | Path]) -> str:
     names = [path.stem if path.is_file() else path.resolve().name for path in map(Path, sources)]
     more = len(names) - _MOST_NAMED
     joined = "_".join([*names[:_MOST_NAMED], *([f"{more}_more"] if more > 0 else [])])
-    return re.sub(r"[^\w-]+", "_", joined)[:_LONGEST_NAME]
+    return re.sub(r"[^\w-]+", "_", joined)[: _LONGEST_NAME if len(names) > 1 else None]
 
 
 def open_prepared(name: str, data_folder: str | None = None) -> Corpus | None:

@@ -166,7 +166,7 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
 
 def _advise_options(text: str, path: Path, reader: str | None, name: str) -> str:
     """Return which command has the options that an error of preprocessing names; empty: `start` has them."""
-    own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)}
+    own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)} | {"--task-type"}  # no task of `start`
     others = sorted(set(re.findall(r"--[a-z][a-z-]+", text)) - own)
     if not others:
         return ""
