@@ -65,9 +65,11 @@ class CorpusChoice:
         from preprocessing.corpora._speech import cut_to_speech
 
         clips = self.reader.list_clips(self.folders or self.audio_folder, **self.options)
+        # Of folders that are given one by one nothing else is listed.
+        called = dict(zip(clips["path"], clips["clip"], strict=True)) if self.folders and "clip" in clips else None
         if self.classes:
             clips = _keep_classes(clips, self.classes)
-        return clips if self.speech_table is None else cut_to_speech(clips, self.audio_folder, self.speech_table)
+        return clips if self.speech_table is None else cut_to_speech(clips, self.audio_folder, self.speech_table, called)
 
     @property
     def place(self) -> str:

@@ -127,6 +127,17 @@ def test_check_takes_class_folders(apart):
     assert "24 clips of 6 speakers" in ended.stdout
 
 
+def test_words_are_of_the_class_folders_alone(apart):
+    (apart.folder / "one" / "other" / "s0_0.wav").write_text("of the same name")
+    paths = [f"{('low', 'high')[take % 2]}/s{speaker}_{take}" for speaker in range(6) for take in range(4)]
+    rows = [{"path": path, "start_s": 0.01, "end_s": 0.1} for path in paths]
+    pd.DataFrame(rows).to_csv(apart.folder / "words.csv", index=False)
+
+    prepared(apart, "folders", "one/low", "two/deep/high", "--speech-table", "words.csv", "--dataset", "cut")
+
+    assert set(clips(apart, "cut")["start_s"]) == {0.01}
+
+
 def test_copies_of_class_folders(apart):
     words = ("--set", "background_noise_probability=0", "--set", "reverb_probability=0", "--workers", "1")
     made = apart.python("-m", "augmentation", "one/low", "two/deep/high", "copies", "1", *words)
