@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _PROGRAM = "python -m augmentation"
 _DESCRIPTION = """\
-Make N augmented copies of every audio file in INPUT and below it, each by a random subset of transforms in random order, and
-the unchanged file beside them, in the same folders of OUTPUT. All are mono wav files of 16 bit with a peak of 0.99 (lower
-where the gain was drawn). OUTPUT/augmented.csv says what was done to each copy.
+Make N augmented copies of every audio file in INPUT (also several folders) and below it, each by a random subset of transforms
+in random order, and the unchanged file beside them, in the same folders of OUTPUT. All are mono wav files of 16 bit with a peak
+of 0.99 (lower where the gain was drawn). OUTPUT/augmented.csv says what was done to each copy.
 An interrupted run goes on when the same command is given again; given after a change of INPUT, it brings OUTPUT up to date."""
 _EPILOG = """\
 The transforms are the files of augmentation/transforms/; their probabilities and ranges are in config.ini, section
@@ -43,12 +43,18 @@ def make_parser() -> Parser:
     """Return the parser of the copies."""
     parser = Parser(prog=_PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
     parser.usage = (
-        f"{_PROGRAM} INPUT OUTPUT N [--seed 1] [--set KEY=VALUE] [--workers N] [--overwrite]\n       {_PROGRAM} mix ..."
+        f"{_PROGRAM} INPUT ... OUTPUT N [--seed 1] [--set KEY=VALUE] [--workers N] [--overwrite]\n       {_PROGRAM} mix ..."
     )
-    parser.add_argument("input_folder", type=Path, metavar="INPUT", help="folder of audio files; its subfolders are kept")
+    parser.add_argument(
+        "input_folders",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="folder of audio files; its subfolders are kept; several lie in OUTPUT as in the nearest folder above all",
+    )
     parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies; made when missing")
     parser.add_argument("n_copies", metavar="N", help="copies of every file")
-    _add_options(parser)
+    _add_options(parser, "offline_augmentation")
     return parser
 
 
@@ -65,7 +71,7 @@ def make_mix_parser() -> Parser:
         "--item", metavar="COLUMN", help="what a mixture's events share (default: item; the recording where there is none)"
     )
     parser.add_argument("--label", default="label", metavar="COLUMN", help="class of an event (default: %(default)s)")
-    _add_options(parser)
+    _add_options(parser, "mixing")
     return parser
 
 
@@ -75,9 +81,12 @@ def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
 
     from augmentation.folder import Augmentation
     from augmentation.settings import read_augmentation_settings
+    from preprocessing.corpora._class_folders import find_class_folders
 
+    given = find_class_folders(known.input_folders, "none", are_classes=False)
     return Augmentation(
-        input_folder=known.input_folder,
+        input_folder=known.input_folders[0] if given is None else given.audio_folder,
+        within=() if given is None else given.places,
         output_folder=known.output_folder,
         n_copies=whole_number("N", known.n_copies, smallest=1),
         settings=read_augmentation_settings(known.overrides),
@@ -108,8 +117,8 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
     )
 
 
-def _add_options(parser: Parser) -> None:
+def _add_options(parser: Parser, section: str) -> None:
     parser.add_argument("--seed", default="1", metavar="NUMBER", help="the same seed gives the same files (default: 1)")
-    add_settings_argument(parser, "a setting other than in config.ini; may be repeated")
+    add_settings_argument(parser, "a setting other than in config.ini; may be repeated", (section,))
     add_workers_argument(parser, "")
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote into OUTPUT")

@@ -37,13 +37,14 @@ class Augmentation:
     """What a user asks for.
 
     Attributes:
-        input_folder: The audio files.
+        input_folder: The folder of the audio files.
         output_folder: Where the copies go.
         n_copies: Copies of every file.
         settings: How they are made.
         seed: Of everything that is drawn.
         n_processes: Processes that make copies; the files do not depend on it.
         overwrite: Whether files that are there are replaced.
+        within: Folders in the input folder, of which alone the files are; empty: of all of it.
     """
 
     input_folder: Path
@@ -53,6 +54,7 @@ class Augmentation:
     seed: int = 1
     n_processes: int = 1
     overwrite: bool = False
+    within: tuple[Path, ...] = ()
 
 
 def augment_folder(wanted: Augmentation, console: "Console") -> None:
@@ -62,8 +64,9 @@ def augment_folder(wanted: Augmentation, console: "Console") -> None:
     """
     started = time.perf_counter()
     folder, mixed_in = wanted.output_folder, wanted.settings.folders()
-    refuse_shared({"INPUT": wanted.input_folder}, mixed_in, folder)
-    sources = list_sources(wanted.input_folder)
+    for place in wanted.within or [wanted.input_folder]:
+        refuse_shared({"INPUT": place}, mixed_in, folder)
+    sources = list_sources(wanted.input_folder, wanted.within)
     settings = {
         "format_version": FORMAT_VERSION,
         "seed": wanted.seed,

@@ -3,7 +3,7 @@
 Comes in: INPUT and the other folders. Goes out: the audio files, the files that come with them, or an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -34,21 +34,31 @@ class Sources:
     n_others: int
 
 
-def list_sources(folder: Path) -> Sources:
-    """List the files of a folder and of the folders below; hidden ones are skipped."""
-    audio = name_copies(folder)
-    relative = [path.relative_to(folder) for path in files_below(folder)]
-    visible = [path.as_posix() for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
+def list_sources(folder: Path, within: Sequence[Path] = ()) -> Sources:
+    """List the files of a folder and of the folders below; hidden ones are skipped.
+
+    Args:
+        folder: What paths are relative to.
+        within: Folders in it, of whose files alone the list is; empty: of all.
+    """
+    audio: dict[str, str] = {}
+    visible, metadata = list[str](), list[str]()
+    for place in within or [folder]:
+        before = place.relative_to(folder)
+        audio |= {(before / path).as_posix(): (before / copy).as_posix() for path, copy in name_copies(place).items()}
+        relative = [path.relative_to(place) for path in files_below(place)]
+        names = [path.as_posix() for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
+        visible += names
+        boundary = Boundary(place)
+        for path in sorted((path for path in names if _is_metadata(path)), key=natural_key):
+            if boundary.find(path) is None:
+                raise CorpusError(
+                    f"{place / path} leads out of {place}, links followed, and would be copied as it is. Put the table itself "
+                    "there, or remove the link."
+                )
+            metadata.append((before / path).as_posix())
     n_audio = sum(PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES for path in visible)
-    metadata = tuple(sorted((path for path in visible if _is_metadata(path)), key=natural_key))
-    boundary = Boundary(folder)
-    for path in metadata:
-        if boundary.find(path) is None:
-            raise CorpusError(
-                f"{folder / path} leads out of {folder}, links followed, and would be copied as it is. Put the table itself "
-                "there, or remove the link."
-            )
-    return Sources(audio, metadata, n_audio - len(audio), len(visible) - n_audio - len(metadata))
+    return Sources(audio, tuple(metadata), n_audio - len(audio), len(visible) - n_audio - len(metadata))
 
 
 def refuse_shared(inputs: Mapping[str, Path], mixed_in: Mapping[str, Path], output: Path) -> None:

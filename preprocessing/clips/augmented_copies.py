@@ -5,8 +5,9 @@ corpus with a row for every copy, under its source's item, marked as augmented.
 """
 
 import posixpath
-from collections.abc import Sequence
-from pathlib import Path, PurePath
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AudioFiles, is_copy
@@ -32,7 +33,8 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
 
     Args:
         clips: As `clips.table.check_clips` returns them.
-        audio_folder: What the paths are relative to; augmented.csv lies in it or in a folder above.
+        audio_folder: What the paths are relative to; augmented.csv lies in it or in a folder above, or else in folders of the
+            clips, each of which was augmented by itself.
 
     Returns:
         The clips, then a row per copy: the item, label, phase and fold of its source, ``source_clip`` its source's clip,
@@ -46,13 +48,16 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
 
     files, listed = AudioFiles(audio_folder), set(clips["path"])
     list_path = _find_list(audio_folder)
-    copies = pd.DataFrame({"path": [], "source": []}) if list_path is None else _read(list_path)
-    if list_path is not None:
-        # As the clips name them: relative to the audio folder.
+    if list_path is None:
+        inner = _inner_lists(clips, audio_folder)
+        tables = [_renamed(_read(path), partial(posixpath.join, place)) for place, path in inner.items()]
+        list_path = next(iter(inner.values()), None)
+    else:
         below = audio_folder.resolve().relative_to(list_path.parent.resolve()).as_posix()
-        for column in ("path", "source"):
-            own = [posixpath.relpath(path, below) for path in copies[column]]
-            copies[column] = [path if path in listed else files.find(path) for path in own]
+        tables = [_renamed(_read(list_path), partial(posixpath.relpath, start=below))]
+    copies = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"path": [], "source": []})
+    for column in ("path", "source"):
+        copies[column] = [path if path in listed else files.find(path) for path in copies[column]]
     marked = dict(zip(clips["path"], clips["augmented"], strict=True))
     _refuse_unmarked([path for path, is_marked in marked.items() if not is_marked], set(copies["path"]))
     _refuse_unexplained(listed, copies, files, audio_folder, list_path)
@@ -128,6 +133,18 @@ def _find_list(audio_folder: Path) -> Path | None:
         if path.is_file() and (path.parent == folder or path.with_name(NOTE_NAME).is_file()):
             return path
     return None
+
+
+def _inner_lists(clips: "pd.DataFrame", audio_folder: Path) -> dict[str, Path]:
+    """Return the lists of copies in the folders of the clips, and in those above them in the audio folder, by folder, posix."""
+    places = {place.as_posix() for path in clips["path"] for place in PurePosixPath(path).parents} - {"."}
+    paths = {place: audio_folder / place / COPIES_NAME for place in sorted(places)}
+    return {place: path for place, path in paths.items() if path.is_file() and path.with_name(NOTE_NAME).is_file()}
+
+
+def _renamed(copies: "pd.DataFrame", name_in: Callable[[str], str]) -> "pd.DataFrame":
+    """Return a list of copies with paths as the clips have them: relative to the audio folder."""
+    return copies.assign(path=copies["path"].map(name_in), source=copies["source"].map(name_in))
 
 
 def _read(path: Path) -> "pd.DataFrame":

@@ -37,9 +37,18 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
         raise CorpusError(f"{folder} is a file; give the folder that holds {expected}. Tables: python -m preprocessing table")
     if not folder.is_dir():
         raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
-    relative = (path.relative_to(folder) for path in files_below(folder) if path.suffix.lower() in suffixes)
-    visible = [path for path in relative if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
-    names = sorted(path.as_posix() for path in visible if not is_copy(path))
+    return _audio_among(folder, files_below(folder), expected, suffixes)
+
+
+def list_audio_in_each(folders: Sequence[Path], expected: str) -> list[list[str]]:
+    """Return the audio files in and below each of some folders, as `list_audio` does; none is listed twice."""
+    found = zip(folders, files_in_each(folders), strict=True)
+    return [_audio_among(folder, files, expected, AUDIO_SUFFIXES) for folder, files in found]
+
+
+def _audio_among(folder: Path, files: Iterable[Path], expected: str, suffixes: Sequence[str]) -> list[str]:
+    relative = (path.relative_to(folder) for path in files if path.suffix.lower() in suffixes)
+    names = sorted(path.as_posix() for path in relative if not _is_hidden(path) and not is_copy(path))
     if not names:
         raise CorpusError(f"{folder} holds no {expected}. Found: {describe_folder(folder)}.")
     odd = [path for path in names if not is_utf8(path)]
@@ -59,22 +68,56 @@ def is_utf8(name: str) -> bool:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return the files in a folder and in those below it, without following links to folders.
+    """Return the files in a folder and in those below it, as `files_in_each` does for several."""
+    return files_in_each([folder])[0]
 
-    A folder (or a link to one) that is called like an audio file and holds none counts as one: who reads it says what it is.
+
+def files_in_each(folders: Sequence[Path]) -> list[list[Path]]:
+    """Return the files in and below each of some folders, none of which lies in another one.
+
+    Links to folders are followed, but not to one that is listed already, under whatever name, nor to one that holds the link
+    or the folder: it would bring in what lies beside. A folder (or a link to one) that is called like an audio file and holds
+    none counts as one: who reads it says what it is.
     """
+    roots = [Path(os.path.realpath(folder)) for folder in folders]
+    files: list[list[Path]] = [[] for _ in folders]
+    called_so: list[list[Path]] = [[] for _ in folders]
+    seen = set[Path]()
+    waiting = [(number, Path(folder)) for number, folder in enumerate(folders)]
+    for number, start in waiting:  # which grows: what links lead to comes behind all that is there itself
+        real_start = Path(os.path.realpath(start))
+        for place, below, names in os.walk(start, onerror=_refuse_unreadable):
+            real = real_start / Path(place).relative_to(start)
+            is_hidden = _is_hidden(Path(place).relative_to(folders[number]))
+            if real in seen:
+                below.clear()
+                continue
+            if not is_hidden:
+                seen.add(real)
+            files[number] += [Path(place, name) for name in names]
+            called_so[number] += [Path(place, name) for name in below if _is_audio(Path(name))]
+            links = [Path(place, name) for name in sorted(below) if Path(place, name).is_symlink() and not is_hidden]
+            waiting += [(number, link) for link in links if not _holds(Path(os.path.realpath(link)), [real, *roots])]
+    return [
+        listed + [path for path in called if not any(path in file.parents for file in listed if _is_audio(file))]
+        for listed, called in zip(files, called_so, strict=True)
+    ]
 
-    def refuse(error: OSError) -> None:
-        raise CorpusError(
-            f"{error.filename}: the folder cannot be read ({error.strerror}), so its files would be missing. Ask for the "
-            "right to read it, or move it out of the folder."
-        ) from error
 
-    files, called_so = [], []
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        files += [Path(place, name) for name in names]
-        called_so += [Path(place, name) for name in folders if _is_audio(Path(name))]
-    return files + [path for path in called_so if not any(path in file.parents for file in files if _is_audio(file))]
+def _is_hidden(path: Path) -> bool:
+    """Return whether a path leads through something hidden, or what macOS leaves in archives."""
+    return any(part.startswith((".", "__MACOSX")) for part in path.parts)
+
+
+def _holds(folder: Path, others: Iterable[Path]) -> bool:
+    return any(other.is_relative_to(folder) for other in others)
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise CorpusError(
+        f"{error.filename}: the folder cannot be read ({error.strerror}), so its files would be missing. Ask for the "
+        "right to read it, or move it out of the folder."
+    ) from error
 
 
 def _is_audio(path: Path) -> bool:

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
 
     folder = values.output or corpus_folder(corpus.dataset, corpus.data_folder) / "quality"
     console = make_console()
-    console.print(f"Listing the clips of {corpus.reader.name} in {corpus.audio_folder}")
+    console.print(f"Listing the clips of {corpus.reader.name} in {corpus.place}")
     # The events of recordings are looked at one by one.
     task_type = "classification" if corpus.task_type == "frame_classification" else corpus.task_type
     listed = corpus.list_clips()
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
     folds = Verdict() if refusal else judge_folds(_foldable(corpus, facts), corpus.task_type)
     if not folds.refusal:
         findings = without_refusal(findings)
-    audio_folder, word = str(corpus.audio_folder), word_of_item(str(listed.attrs.get(ITEM_NAME, "")))
+    audio_folder, word = corpus.place, word_of_item(str(listed.attrs.get(ITEM_NAME, "")))
     subject = Subject(corpus.dataset, corpus.reader.name, audio_folder, values.headers_only, refusal, note, folds, word)
     _write(folder, subject, facts, findings, criteria)
     _summarise(console, facts, findings, subject)
@@ -114,7 +114,7 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder of the report (default: DATA_FOLDER/DATASET/quality)"
     )
-    add_settings_argument(parser, SETTINGS_HELP)
+    add_settings_argument(parser, SETTINGS_HELP, ("features",))
     add_workers_argument(parser, " that read audio")
     return parser, reader
 

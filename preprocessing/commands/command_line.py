@@ -11,10 +11,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from preprocessing import corpora
+from preprocessing.clips.listing import shorten
+from preprocessing.corpora._layout import refuse_unknown, split_names
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument
 from preprocessing.options.settings_section import read_settings_section
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,8 @@ class CorpusChoice:
     Attributes:
         options: The corpus's own options.
         audio_folder: What the paths of its clips are relative to.
+        folders: Those that are given, where the reader takes several; else empty.
+        classes: The only ones that are kept; empty: all.
         dataset: Name of the corpus in experiments.
         task_type: What its labels are for.
         speech_table: A table of words or phonemes to which its clips are cut; None: they stay whole.
@@ -43,9 +47,13 @@ class CorpusChoice:
     task_type: str
     speech_table: Path | None = None
     corrections: Path | None = None
+    folders: tuple[Path, ...] = ()
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse to cut recordings whose frames are labelled."""
+        """Refuse to cut recordings whose frames are labelled, and to choose classes where there are none."""
+        if self.classes and self.task_type != "classification":
+            raise SettingsError(f"--classes: chooses clips by their class; the task is {self.task_type}. Leave it out.")
         if self.speech_table is not None and self.task_type == "frame_classification":
             raise SettingsError(
                 f"--speech-table {self.speech_table}: recordings stay whole for frame_classification, whose silence is the "
@@ -56,8 +64,17 @@ class CorpusChoice:
         """Return the clips of the corpus, cut to their words where there is a table of these."""
         from preprocessing.corpora._speech import cut_to_speech
 
-        clips = self.reader.list_clips(self.audio_folder, **self.options)
-        return clips if self.speech_table is None else cut_to_speech(clips, self.audio_folder, self.speech_table)
+        clips = self.reader.list_clips(self.folders or self.audio_folder, **self.options)
+        # Of folders that are given one by one nothing else is listed.
+        called = dict(zip(clips["path"], clips["clip"], strict=True)) if self.folders and "clip" in clips else None
+        if self.classes:
+            clips = _keep_classes(clips, self.classes)
+        return clips if self.speech_table is None else cut_to_speech(clips, self.audio_folder, self.speech_table, called)
+
+    @property
+    def place(self) -> str:
+        """Where it lies, as it was given."""
+        return ", ".join(map(str, self.folders or [self.audio_folder]))
 
     def feature_overrides(self, overrides: Sequence[str]) -> list[str]:
         """Return ``KEY=VALUE`` of a command line behind those that the task asks for.
@@ -65,6 +82,24 @@ class CorpusChoice:
         Frames are labelled on the grid of the samples, so that there is no other form of features for them.
         """
         return [*(["features=waveform"] if self.task_type == "frame_classification" else []), *overrides]
+
+
+def _keep_classes(clips: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
+    """Return the clips of some classes, with a note of the others."""
+    from preprocessing.clips.label_sets import plain_name
+    from preprocessing.clips.table import natural_key
+
+    labels = clips["label"].map(plain_name)
+    refuse_unknown("classes", classes, sorted(set(labels), key=natural_key), "no such class.")
+    if len(set(classes)) == 1:
+        raise SettingsError(f"--classes {classes[0]}: that is one class. Name two or more, with commas.")
+    is_kept = labels.isin(classes)
+    kept = clips[is_kept].reset_index(drop=True)
+    if not is_kept.all():
+        others = sorted(set(labels[~is_kept]), key=natural_key)
+        note = f"{counted(int((~is_kept).sum()), 'clip')} of other classes left out ({shorten(others)})"
+        kept.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), note]))
+    return kept
 
 
 def read_settings(overrides: Sequence[str]) -> FeatureSettings:
@@ -116,7 +151,10 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
     if reader.has_default_audio_folder:
         parser.add_argument("--audio-folder", type=Path, metavar="DIR", help=reader.audio_folder_help)
     else:
-        parser.add_argument("audio_folder", type=Path, metavar="AUDIO_FOLDER", help=reader.audio_folder_help)
+        several: dict[str, Any] = {"nargs": "+"} if reader.takes_several_folders else {}
+        parser.add_argument("audio_folder", type=Path, metavar="AUDIO_FOLDER", help=reader.audio_folder_help, **several)
+    if reader.takes_several_folders:
+        parser.add_argument("-i", action="store_true", dest="_", help="may stand before the folders")
     for option in reader.options:
         text = option.help.replace("%", "%%")
         if option.is_required:
@@ -137,6 +175,15 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             help="classification: every event is a clip; frame_classification: recordings stay whole, and their frames are "
             "labelled (default: classification)",
         )
+    if "classes" not in [option.name for option in reader.options]:  # of a reader of the user's own
+        parser.add_argument(
+            "--classes",
+            dest="kept_classes",
+            type=lambda text: tuple(split_names(text)),
+            default=(),
+            metavar="A,B",
+            help="only the clips of these classes (default: all)",
+        )
     parser.add_argument(
         "--speech-table",
         type=Path,
@@ -146,6 +193,10 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
     parser.add_argument("--dataset", metavar="NAME", help="its name in experiments (default: after the corpus)")
     add_data_folder_argument(parser)
     return parser, reader
+
+
+def _as_tuple(given: Path | Sequence[Path]) -> tuple[Path, ...]:
+    return (given,) if isinstance(given, Path) else tuple(given)
 
 
 def read_corpus_choice(values: argparse.Namespace, reader: corpora.CorpusReader) -> CorpusChoice:
@@ -158,10 +209,14 @@ def read_corpus_choice(values: argparse.Namespace, reader: corpora.CorpusReader)
     options = {option.name: getattr(values, option.name) for option in reader.options}
     corrections: Path | None = getattr(values, "corrections", None)  # not of check, which judges a corpus as it is listed
     own_name = reader.default_dataset(**options) + ("_corrected" if corrections else "")
+    given = values.audio_folder or reader.default_audio_folder(values.data_folder, **options)
+    folders = _as_tuple(given) if reader.takes_several_folders else ()
     return CorpusChoice(
         reader=reader,
         options=options,
-        audio_folder=values.audio_folder or reader.default_audio_folder(values.data_folder, **options),
+        audio_folder=reader.audio_folder_of(folders, **options) if folders else given,
+        folders=folders,
+        classes=getattr(values, "kept_classes", ()),
         dataset=own_name if values.dataset is None else values.dataset,
         data_folder=values.data_folder,
         task_type=values.task_type if reader.has_recordings else reader.task_type(**options),

@@ -69,7 +69,7 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
         "(default: the name with _corrected)",
     )
     parser.add_argument("--download", action="store_true", help=fetched)
-    add_settings_argument(parser, SETTINGS_HELP)
+    add_settings_argument(parser, SETTINGS_HELP, ("features",))
     add_workers_argument(parser, " that read audio")
     return parser, reader
 
@@ -144,7 +144,7 @@ def _write_index(chosen: CorpusChoice, console: "Console", n_processes: int) -> 
     from preprocessing.corpus import make_corpus
 
     corrections = None if chosen.corrections is None else read_corrections(chosen.corrections)
-    console.print(f"Listing the clips of {chosen.reader.name} in {chosen.audio_folder}")
+    console.print(f"Listing the clips of {chosen.reader.name} in {chosen.place}")
     annotations = None
     if chosen.task_type == "frame_classification":
         clips, annotations = chosen.reader.list_recordings(chosen.audio_folder, **chosen.options)

@@ -2,9 +2,9 @@
 
 import tempfile
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from preprocessing.clips.label_sets import MULTI_LABEL, join_labels
 from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
+from preprocessing.corpora._layout import split_names
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
 from xval.base.config_file import read_default
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    source: "str | Path | pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None" = None,
+    source: "str | Path | Sequence[str | Path] | pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None" = None,
     targets: "Mapping[str, ArrayLike] | ArrayLike | None" = None,
     items: ArrayLike | None = None,
     *,
@@ -46,9 +47,9 @@ def prepare(
     """Make the index and the feature store of a corpus; a corpus of this name is replaced.
 
     Args:
-        source: A folder, whose folders are the classes unless `corpus` says otherwise; a table of clips (csv, xlsx, parquet) or
-            a DataFrame with the columns of one: path, item, label; or predictors, numbers (n_examples, ...), as one array or
-            for each item.
+        source: A folder, whose folders are the classes unless `corpus` says otherwise; a list of folders, each of which is a
+            class; a table of clips (csv, xlsx, parquet) or a DataFrame with the columns of one: path, item, label; or
+            predictors, numbers (n_examples, ...), as one array or for each item.
         targets: Of predictors: (n_examples,) or, for regression, also (n_examples, n_outputs); for each item if they are; None
             for representation. Of frames, and of several labels, see `preprocessing.store.write`.
         items: Of predictors in one array: what each example belongs to (speaker, session), (n_examples,). No item is on two
@@ -64,7 +65,8 @@ def prepare(
         download: Fetch the corpus into its audio folder first.
         workers: Processes that read audio; None: one for each core.
         quiet: Print nothing.
-        **options: Of the reader, such as ``item_pattern`` of folders.
+        **options: Of the reader, such as ``item_pattern`` of folders; and ``classes``, the only ones whose clips are kept. A
+            list stands for names with commas: ``labels=["low", "high"]``.
 
     Returns:
         The feature store, at data_folder/dataset/features/<key>.
@@ -94,7 +96,7 @@ def prepare(
                 source = source.assign(label=source["label"].map(join_labels))
             guarded(source).to_csv(table, index=False)
             source = table
-        if not isinstance(source, str | Path | None):
+        if not isinstance(source, str | Path | None) and not is_several_folders(source):
             raise SettingsError("targets: predictors were given without targets.")
         table_of_words = None if speech_table is None else Path(speech_table)
         chosen = choose_corpus(source, corpus, dataset, audio_folder, place, task_type, table_of_words, options)
@@ -104,8 +106,13 @@ def prepare(
         return make_features(chosen, overrides, console, download_first=download, n_processes=n_processes, says_next=False)
 
 
+def is_several_folders(source: object) -> TypeGuard[Sequence[str | Path]]:
+    """Return whether these are folders, not arrays."""
+    return isinstance(source, list | tuple) and bool(source) and all(isinstance(part, str | Path) for part in source)
+
+
 def choose_corpus(
-    source: str | Path | None,
+    source: str | Path | Sequence[str | Path] | None,
     corpus: str | None,
     dataset: str | None,
     audio_folder: str | Path | None,
@@ -115,12 +122,16 @@ def choose_corpus(
     options: Mapping[str, object],
 ) -> CorpusChoice:
     """Return which corpus is meant, as a command line would name it; arguments and errors are those of `prepare`."""
-    path = None if source is None else Path(source)
+    places_given = [] if source is None else [source] if isinstance(source, str | Path) else list(source)
+    folders = [Path(folder) for folder in places_given] if len(places_given) > 1 else []
+    path = Path(places_given[0]) if len(places_given) == 1 else None
     if path is not None and not path.exists():
         raise CorpusError(f"{path}: no such folder or table.{_advise(str(path))}")
-    if corpus is None and path is None:
+    if corpus is None and path is None and not folders:
         raise SettingsError("source: expected a folder, a table, a DataFrame or arrays, or the name of a corpus.")
-    reader = corpora.find_corpus(corpus or ("folders" if path is not None and path.is_dir() else "table"))
+    reader = corpora.find_corpus(corpus or ("folders" if folders or (path is not None and path.is_dir()) else "table"))
+    if folders and not reader.takes_several_folders:
+        raise SettingsError(f"corpus '{reader.name}': reads one folder or table, not several; received {len(folders)}.")
     known = {option.name: option for option in reader.options}
     given = dict(options)
     if path is not None and path.is_file() and "table" in known:
@@ -129,14 +140,15 @@ def choose_corpus(
         audio_folder = path
     if task_type is not None and "task_type" in known:
         given["task_type"] = task_type
+    classes = given.pop("classes", ()) if "classes" not in known else ()
     for name in given:
         if name not in known:
             raise SettingsError(f"corpus '{reader.name}': unknown option '{name}'. {suggestion(name, known)}")
     for name, option in known.items():
         if option.is_required and name not in given:
             raise SettingsError(f"corpus '{reader.name}': option '{name}' is missing: {option.help}")
-        given[name] = option.parse(str(given[name])) if name in given else option.default
-    if audio_folder is None and not reader.has_default_audio_folder:
+        given[name] = option.parse(_as_text(name, given[name])) if name in given else option.default
+    if audio_folder is None and not folders and not reader.has_default_audio_folder:
         raise SettingsError(f"corpus '{reader.name}': source is missing: the folder of its audio.")
     is_framewise = task_type == "frame_classification" and reader.has_recordings
     found_type = "frame_classification" if is_framewise else reader.task_type(**given)
@@ -144,9 +156,20 @@ def choose_corpus(
         raise SettingsError(
             f"task_type: received '{task_type}', but with these options corpus '{reader.name}' is of {found_type}."
         )
-    places = {"audio_folder": None if audio_folder is None else Path(audio_folder), "data_folder": data_folder}
+    kept = tuple(split_names(classes) if isinstance(classes, str) else map(str, cast("Sequence[object]", classes)))
+    place = folders or (None if audio_folder is None else Path(audio_folder))
+    places = {"audio_folder": place, "data_folder": data_folder, "kept_classes": kept}
     values = Namespace(**{"task_type": found_type, **given}, dataset=dataset, speech_table=speech_table, **places)
     return read_corpus_choice(values, reader)
+
+
+def _as_text(option: str, value: object) -> str:
+    """Return a value of Python as a command line has it; names in a list are joined by commas."""
+    if not isinstance(value, list | tuple):
+        return str(value)
+    if with_comma := [name for name in map(str, value) if "," in name]:
+        raise SettingsError(f"{option}: received {with_comma[0]!r}; a name in a list has no comma.")
+    return ",".join(map(str, value))
 
 
 def _advise(name: str) -> str:

@@ -85,7 +85,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--end-s", type=number_reader("--end-s", "a time in seconds"), metavar="S", help="draw only up to here (s)"
     )
-    add_settings_argument(parser, SETTINGS_HELP)
+    add_settings_argument(parser, SETTINGS_HELP, ("features",))
     parser.add_argument(
         "--output",
         type=Path,

@@ -22,6 +22,8 @@ item is (speaker, actor) into ``attrs["item_name"]``. May be added:
     NUMBERS: Collection[str]                                labels that are numbers: the task is a regression of them
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
+    audio_folder_of(folders, **options) -> Path             several folders may be given, of which list_clips gets the sequence;
+                                                            its paths are relative to what this returns
     list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
         -> (DataFrame, DataFrame)                           whole recordings (path, item, label: which classes occur), and
                                                             their events (path, start_s, end_s, label, annotator); one
@@ -31,7 +33,7 @@ item is (speaker, actor) into ``attrs["item_name"]``. May be added:
 import ast
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -84,6 +86,13 @@ class Option:
     def parse(self, text: str) -> Any:
         """Turn the text of the command line into a value."""
         if self.choices and text not in self.choices:
+            from preprocessing.clips.table import TASK_TYPES
+
+            if self.name == "task_type" and text in TASK_TYPES:  # another task is no misspelt one
+                raise SettingsError(
+                    f"{self.flag} {text}: these labels are for {' or '.join(self.choices)}. Numbers and several labels need a "
+                    "table: python -m preprocessing table --help"
+                )
             raise SettingsError(f"{self.flag} {text}: unknown value. {suggestion(text, self.choices)}")
         if self.kind is bool:
             if text.lower() not in _TRUTH:
@@ -127,6 +136,20 @@ class CorpusReader:
     def default_audio_folder(self, data_folder: Path, **options: object) -> Path:
         """Return the audio folder of these options when none is given."""
         folder: Path = self._module.default_audio_folder(data_folder, **options)
+        return folder
+
+    @property
+    def takes_several_folders(self) -> bool:
+        """Whether several audio folders may be given, not one only."""
+        return hasattr(self._module, "audio_folder_of")
+
+    def audio_folder_of(self, folders: Sequence[Path], **options: object) -> Path:
+        """Return what the paths of clips are relative to where these folders are given.
+
+        Raises:
+            UsageError: They do not go together.
+        """
+        folder: Path = self._module.audio_folder_of(folders, **options)
         return folder
 
     def default_dataset(self, **options: object) -> str:

@@ -35,19 +35,31 @@ Row = dict[str, str | float]
 
 
 class Recordings:
-    """The `n_files` audio files of a folder, found by the names that a table gives them; each header is read once."""
+    """The `n_files` audio files of a folder, found by the names that a table gives them; each header is read once.
 
-    def __init__(self, folder: Path, expected: str = "recordings, as the annotation names them") -> None:
+    Args:
+        folder: Where they lie.
+        expected: What should be there, for the error.
+        called: The files, and another path of each that a table may say; None: all files in the folder and below it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        expected: str = "recordings, as the annotation names them",
+        called: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._paths: dict[str, list[str]] = {}
         self._headers: dict[str, tuple[int, float]] = {}
         self._n_unknown = 0
-        paths = list_audio(folder, expected)
+        paths = {path: path for path in list_audio(folder, expected)} if called is None else called
         self.n_files = len(paths)
-        for path in paths:
-            whole = PurePosixPath(path)
+        for path, other in paths.items():
+            whole, told = PurePosixPath(path), PurePosixPath(other)
             # By path or name, with or without ending; a set, for these are the same for a file at the top without an ending.
-            for name in {path, whole.with_suffix("").as_posix(), whole.name, whole.stem}:
+            paths_of_file = {path, whole.with_suffix("").as_posix(), other, told.with_suffix("").as_posix()}
+            for name in paths_of_file | {whole.name, whole.stem}:
                 self._paths.setdefault(name, []).append(path)
 
     def find(self, name: str) -> str:

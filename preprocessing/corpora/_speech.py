@@ -5,7 +5,7 @@ the begin of its first word to the end of its last one; or the stretches of a fi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ SILENCE = ("", "sil", "silence", "sp", "pau", "epi", "h#", "<eps>", "<sil>", "<p
 """Labels, in lower case, of pauses in the tables of TIMIT, HTK, Kaldi, Praat, MAUS and the Montreal Forced Aligner."""
 
 
-def cut_to_speech(clips: "pd.DataFrame", audio_folder: Path, table: Path) -> "pd.DataFrame":
+def cut_to_speech(
+    clips: "pd.DataFrame", audio_folder: Path, table: Path, called: Mapping[str, str] | None = None
+) -> "pd.DataFrame":
     """Let every clip begin with its first word and end with its last one; pauses between words stay.
 
     Args:
@@ -27,11 +29,12 @@ def cut_to_speech(clips: "pd.DataFrame", audio_folder: Path, table: Path) -> "pd
         audio_folder: What their paths are relative to.
         table: A line per word or phoneme: path (with or without ending), start_s and end_s (seconds in the file) or ``Start
             sample`` and ``End sample``; and label, where lines with a label of `SILENCE` are no words.
+        called: As of `Recordings`.
 
     Returns:
         The clips with start_s and end_s; those without a word stay as they are, and the note says how many these are.
     """
-    words = read_words(audio_folder, table)
+    words = read_words(audio_folder, table, called)
     cut = clips.copy()
     stretches, without = [], []
     for path, start_s, end_s in zip(clips["path"], _times(clips, "start_s"), _times(clips, "end_s"), strict=True):
@@ -54,13 +57,15 @@ def cut_to_speech(clips: "pd.DataFrame", audio_folder: Path, table: Path) -> "pd
     return cut
 
 
-def read_words(audio_folder: Path, table: Path) -> dict[str, list[tuple[float, float]]]:
+def read_words(
+    audio_folder: Path, table: Path, called: Mapping[str, str] | None = None
+) -> dict[str, list[tuple[float, float]]]:
     """Return begin and end (s) of every word of a table, by the path of its file (posix, relative to the folder)."""
     columns, _ = read_header_line(table)
     labels = [name for name in columns if name == "label"]
     words: dict[str, list[tuple[float, float]]] = {}
     # Silence may have an empty label, which read_stretches would refuse.
-    for row in read_stretches(table, Recordings(audio_folder), item="recording", labels=(), alike=labels):
+    for row in read_stretches(table, Recordings(audio_folder, called=called), item="recording", labels=(), alike=labels):
         if not has_no_event(row) and not (labels and str(row["label"]).lower() in SILENCE):
             words.setdefault(str(row["path"]), []).append((float(row["start_s"]), float(row["end_s"])))
     return words

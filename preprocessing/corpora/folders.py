@@ -1,20 +1,32 @@
 """Any corpus whose folders, or file names, say its classes.
 
 Layout: ``{class}/.../{file}``, in any audio format: the folder's exact name is the label, and folders inside it belong to it.
+Where the classes' folders lie apart, give each of them, ``low b/medium c/high``; --labels gives the classes other names.
 By default every file is an item of its own: that is a random split, and clips of one speaker (or of one recording) are trained
 on and tested. For results on unseen speakers give --item-pattern, which takes the speaker from the path. Where files lie
-otherwise, flat or speaker by speaker, --label-pattern takes the label from the path too.
+otherwise, flat or speaker by speaker, --label-pattern takes the label from the path too. Without classes, for an autoencoder:
+--task-type representation takes all files in and below the folders.
 Source and licence: those of the recordings.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from preprocessing.clips.listing import AUDIO_SUFFIXES, ITEM_NAME, files_below, first_names, list_audio
+from preprocessing.clips.listing import (
+    AUDIO_SUFFIXES,
+    ITEM_NAME,
+    files_below,
+    first_names,
+    list_audio,
+    list_audio_in_each,
+)
+from preprocessing.corpora._class_folders import ClassFolders, find_class_folders
 from preprocessing.corpora._name_patterns import advise_patterns
 from preprocessing.corpora._patterns import compile_pattern, find_in_each
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, SettingsError
+from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,69 +35,150 @@ _EXPECTED = "{class}/{file}, such as dog/7.wav"
 _OUTER, _INNER = "^([^/]+)/", "^[^/]+/([^/]+)/"
 
 
-def list_clips(audio_folder: Path, *, item_pattern: str = "none", label_pattern: str = "none") -> "pd.DataFrame":
+def list_clips(
+    audio_folder: Path | Sequence[Path],
+    *,
+    item_pattern: str = "none",
+    label_pattern: str = "none",
+    labels: str = "none",
+    task_type: Literal["classification", "representation"] = "classification",
+) -> "pd.DataFrame":
     """List the audio files below the classes' folders.
 
     Args:
-        audio_folder: The folder of the classes' folders.
+        audio_folder: The folder of the classes' folders, or several folders, each of which is a class.
         item_pattern: A regular expression that finds the item in a file's path below its class (sub/anna_07.wav), or, with
-            --label-pattern, in its whole path: its group named item, else its first group, else all that it matches; as in
-            '([a-z]+)_[0-9]+[.]wav'. Results call an item by the name of the group: '(?P<speaker>[a-z]+)_[0-9]+[.]wav'. none:
-            every file is an item, a random split; results on unseen speakers need a pattern.
+            --label-pattern or for representation, in its whole path: its group named item, else its first group, else all that
+            it matches; as in '([a-z]+)_[0-9]+[.]wav'. Results call an item by the name of the group:
+            '(?P<speaker>[a-z]+)_[0-9]+[.]wav'. none: every file is an item, a random split; results on unseen speakers need a
+            pattern.
         label_pattern: A regular expression that finds the label in a file's path below the audio folder (anna/dog_07.wav),
             by its group named label, else as above; as in '([a-z]+)_[0-9]+[.]wav'. none: the first folder is the label.
+        labels: A class for each of the folders that are given, in their order, separated by commas; folders with the same one
+            are one class. none: the folders' own names.
+        task_type: classification, or representation: nothing is predicted, and all audio in and below the folders is taken.
 
     Returns:
-        path, item, label (class), sorted by path.
+        path, item, label (class), sorted by path; also clip where several folders are given: the path from their names on.
     """
-    clips = list_labelled(audio_folder, item_pattern, label_pattern)
-    if (item_pattern, label_pattern) == ("none", "none"):
-        clips.attrs["note"] = _look_at_inner_folders(audio_folder, clips["path"].tolist())
-    elif label_pattern == "none":
-        clips.attrs["note"] = _describe_shared_folders(clips["path"].tolist(), set(clips["item"]))
-    labels = sorted(set(clips["label"]))
-    passed_over = _describe_passed_over(audio_folder, None if label_pattern != "none" else labels)
-    clips.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), passed_over]))
-    if len(labels) == 1 and label_pattern != "none":
-        raise CorpusError(f"--label-pattern {label_pattern} finds one class only in {len(clips)} files, '{labels[0]}'.")
-    if len(labels) == 1:
-        raise CorpusError(
-            f"{audio_folder} holds one folder with audio only, '{labels[0]}': that is one class. Expected: {_EXPECTED}. Give "
-            "the folder whose folders are the classes."
-        )
+    has_classes = task_type == "classification"
+    clips = list_labelled(audio_folder, item_pattern, label_pattern, labels, has_classes=has_classes)
+    given = find_class_folders(audio_folder, labels, are_classes=has_classes and label_pattern == "none")
+    notes, named = [""], clips["clip" if "clip" in clips else "path"].tolist()
+    if has_classes and (item_pattern, label_pattern) == ("none", "none"):
+        notes = [_look_at_inner_folders(audio_folder, named, are_given=given is not None)]
+    elif has_classes and label_pattern == "none":
+        notes = [_describe_shared_folders(named, set(clips["item"]))]
+    classes = sorted(set(clips["label"]))
+    if given is None:
+        named_by_folders = classes if has_classes and label_pattern == "none" else None
+        notes.append(_describe_passed_over(_places(audio_folder)[0], named_by_folders, is_whole=not has_classes))
+    else:
+        each = zip(given.places, given.names, strict=True)
+        notes += [_describe_passed_over(place, None, called=name, is_whole=True) for place, name in each]
+    clips.attrs["note"] = "; ".join(filter(None, dict.fromkeys(notes)))
+    if len(classes) == 1 and has_classes:
+        _refuse_one_class(audio_folder, classes[0], len(clips), label_pattern, given)
     return clips
 
 
-def list_labelled(audio_folder: Path, item_pattern: str = "none", label_pattern: str = "none") -> "pd.DataFrame":
+def list_labelled(
+    audio_folder: Path | Sequence[Path],
+    item_pattern: str = "none",
+    label_pattern: str = "none",
+    labels: str = "none",
+    *,
+    has_classes: bool = True,
+) -> "pd.DataFrame":
     """List the audio files below the classes' folders, of which there may be one only: a class can be tested alone.
 
-    Args and result are those of `list_clips`.
+    Args and result are those of `list_clips`; without classes the labels are empty.
 
     Raises:
         CorpusError: There are no such folders, audio lies beside them, or a pattern finds nothing in some files.
-        SettingsError: A pattern is no regular expression.
+        SettingsError: A pattern is no regular expression, or the labels do not fit the folders.
     """
     import pandas as pd
 
     item, label = _compile("item", item_pattern), _compile("label", label_pattern)
-    paths = list_audio(audio_folder, _EXPECTED if label is None else "audio files")
-    beside = [path for path in paths if "/" not in path]
-    if beside and label is None:
-        raise CorpusError(
-            f"{audio_folder} holds {len(beside)} audio files that lie in no class's folder: {first_names(beside)}. Expected: "
-            f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}"
-        )
-    below = paths if label else [path.split("/", maxsplit=1)[1] for path in paths]
-    labels = _find("label", label, paths, paths) if label else [path.split("/", maxsplit=1)[0] for path in paths]
-    items = _find("item", item, below, paths) if item else paths
-    clips = pd.DataFrame({"path": paths, "item": items, "label": labels})
+    if labels != "none" and (label or not has_classes):
+        other = "--label-pattern finds the classes in the names of the files" if label else "representation has no classes"
+        raise SettingsError(f"--labels {labels}: names the class of each folder, and {other}; leave one of them out.")
+    are_classes = has_classes and label is None
+    given = find_class_folders(audio_folder, labels, are_classes=are_classes)
+    if given is not None:
+        clips = _list_given(given)
+    else:
+        (folder,) = _places(audio_folder)
+        paths = list_audio(folder, _EXPECTED if are_classes else "audio files")
+        beside = [path for path in paths if "/" not in path]
+        if beside and are_classes:
+            raise CorpusError(
+                f"{folder} holds {len(beside)} audio files that lie in no class's folder: {first_names(beside)}. Expected: "
+                f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}. If {folder} is "
+                "one class, give the folders of the others too. Without classes, for an autoencoder: python -m preprocessing "
+                f"folders {quote(str(folder))} --task-type representation"
+            )
+        clips = pd.DataFrame({"path": paths, "label": [path.split("/", maxsplit=1)[0] for path in paths]})
+    named = clips["clip" if "clip" in clips else "path"].tolist()
+    searched = [path.split("/", maxsplit=1)[1] for path in named] if are_classes else named
+    if given is not None and are_classes:
+        searched = clips.pop("below").tolist()
+    clips.insert(1, "item", _find("item", item, searched, named) if item else named)
+    if label:
+        clips["label"] = _find("label", label, named, named)
+    elif not has_classes:
+        clips["label"] = ""
+    clips = clips.drop(columns="below", errors="ignore")
     clips.attrs[ITEM_NAME] = _word_of(item) if item else "file"
     return clips
+
+
+def audio_folder_of(folders: Sequence[Path], *, labels: str, label_pattern: str, task_type: str, **_: object) -> Path:
+    """Return what paths are relative to where several folders are given: the nearest folder that holds them all.
+
+    Only what lies in the given folders is ever listed.
+    """
+    are_classes = task_type == "classification" and label_pattern == "none"
+    given = find_class_folders(folders, labels, are_classes=are_classes)
+    return folders[0] if given is None else given.audio_folder
 
 
 def default_dataset(*, item_pattern: str, **_: object) -> str:
     """Return a name that tells a random split."""
     return "folders_random_split" if item_pattern == "none" else "folders"
+
+
+def _places(audio_folder: Path | Sequence[Path]) -> Sequence[Path]:
+    return [audio_folder] if isinstance(audio_folder, Path) else audio_folder
+
+
+def _list_given(given: ClassFolders) -> "pd.DataFrame":
+    """Return the files of folders that are given one by one: path, label, clip (from the folder's name on), below it."""
+    import pandas as pd
+
+    rows = []
+    listed = list_audio_in_each(given.places, "audio files")
+    for place, name, label, names in zip(given.places, given.names, given.labels, listed, strict=True):
+        prefix = place.relative_to(given.audio_folder).as_posix()
+        rows += [(f"{prefix}/{below}", label, f"{name}/{below}", below) for below in names]
+    return pd.DataFrame(sorted(rows), columns=["path", "label", "clip", "below"])
+
+
+def _refuse_one_class(
+    audio_folder: Path | Sequence[Path], label: str, n_clips: int, label_pattern: str, given: ClassFolders | None
+) -> None:
+    if label_pattern != "none":
+        raise CorpusError(f"--label-pattern {label_pattern} finds one class only in {n_clips} files, '{label}'.")
+    if given is not None:
+        raise CorpusError(
+            f"{first_names(map(str, _places(audio_folder)))}: all of one class, '{label}'. Give the folders of other classes "
+            "too."
+        )
+    raise CorpusError(
+        f"{_places(audio_folder)[0]} holds one folder with audio only, '{label}': that is one class. Expected: {_EXPECTED}. "
+        "Give the folder whose folders are the classes, or the folder of each class."
+    )
 
 
 def _compile(what: str, pattern: str) -> re.Pattern[str] | None:
@@ -113,8 +206,11 @@ def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str
     return names
 
 
-def _look_at_inner_folders(audio_folder: Path, paths: list[str]) -> str:
-    """Ask which folders are the classes, where all audio lies in folders inside folders; return a note where some does."""
+def _look_at_inner_folders(audio_folder: Path | Sequence[Path], paths: list[str], *, are_given: bool) -> str:
+    """Ask which folders are the classes, where all audio lies in folders inside folders; return a note where some does.
+
+    Classes that are given one by one are not asked about.
+    """
     inner: dict[str, set[str]] = {}
     for path in paths:
         first, *between, _ = path.split("/")
@@ -123,11 +219,11 @@ def _look_at_inner_folders(audio_folder: Path, paths: list[str]) -> str:
     names = sorted(inner[first] - {""})
     if len(names) < 2:
         return ""
-    if any("" in folders for folders in inner.values()):
+    if are_given or any("" in folders for folders in inner.values()):
         return f"{first} holds the folders {first_names(names)}: all of their audio is of the class {first}"
     raise CorpusError(
-        f"The {len(inner)} folders in {audio_folder} hold no audio themselves, but folders with audio: {first} holds "
-        f"{first_names(names)}. Is this one folder too high? Then give the right one. Are the inner folders the "
+        f"The {len(inner)} folders in {_places(audio_folder)[0]} hold no audio themselves, but folders with audio: {first} "
+        f"holds {first_names(names)}. Is this one folder too high? Then give the right one. Are the inner folders the "
         f"classes? Give --label-pattern '{_INNER}', and where the outer ones are the speakers --item-pattern '{_OUTER}' too. "
         f"Are the outer ones the classes? Give --item-pattern '{_OUTER}' where the inner ones are the speakers, else "
         f"--label-pattern '{_OUTER}'."
@@ -149,14 +245,22 @@ def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
     )
 
 
-def _describe_passed_over(audio_folder: Path, classes: list[str] | None) -> str:
-    """Return a note of the folders that are no classes, where folders are, and of the files in folders that are no audio."""
-    inside = [path.relative_to(audio_folder) for path in files_below(audio_folder) if path.parent != audio_folder]
+def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, called: str = "it", is_whole: bool) -> str:
+    """Return a note of the folders that are no classes, where folders are, and of the files in folders that are no audio.
+
+    Args:
+        audio_folder: Where the classes' folders lie, or a folder that is given with others.
+        classes: Of the folders; None: folders are no classes.
+        called: What the note calls the folder.
+        is_whole: Whether files count that lie in the folder itself; beside classes' folders there may be a table, say.
+    """
+    below = (path for path in files_below(audio_folder) if is_whole or path.parent != audio_folder)
+    inside = [path.relative_to(audio_folder) for path in below]
     visible = [path for path in inside if not any(part.startswith((".", "__MACOSX")) for part in path.parts)]
     endings = [path.suffix.lower().lstrip(".") or "none" for path in visible if path.suffix.lower() not in AUDIO_SUFFIXES]
     folders = {path.name for path in audio_folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))}
     empty = sorted(folders - set(classes or folders))
     notes = [f"no audio in the folders {first_names(empty)}, which are not classes"] if empty else []
     if endings:
-        notes.append(f"{len(endings)} files in it are not audio by their names ({first_names(sorted(set(endings)))})")
+        notes.append(f"{len(endings)} files in {called} are not audio by their names ({first_names(sorted(set(endings)))})")
     return "; ".join(notes)

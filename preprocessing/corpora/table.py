@@ -98,6 +98,10 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
     columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), **kinds)
+    if task_type == "representation":  # which predicts nothing: they are further columns
+        taken = {*columns, *REQUIRED_COLUMNS, *OPTIONAL_COLUMNS}
+        plain = [column.removeprefix(NAMED) for column in columns]
+        columns = [name if name == column or name not in taken else "" for name, column in zip(plain, columns, strict=True)]
     named_targets = [column for column in columns if column.startswith(NAMED)]
     _check_targets(table, columns, named_targets, task_type)
     targets = named_targets or ["label"]

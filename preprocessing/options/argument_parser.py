@@ -18,7 +18,13 @@ _LIKE_AN_OPTION = re.compile(r"-\w|--\w[\w-]*(=.*)?", re.DOTALL)
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises what argparse would print and exit with; descriptions keep their lines, and options are not abbreviated."""
+    """Raises what argparse would print and exit with; descriptions keep their lines, and options are not abbreviated.
+
+    Attributes:
+        sections: Those of config.ini that ``--set`` takes; None: all.
+    """
+
+    sections: tuple[str, ...] | None = None
 
     def __init__(self, **options: Any) -> None:
         defaults: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
@@ -41,14 +47,31 @@ class Parser(argparse.ArgumentParser):
                 raise SettingsError(f"Unknown option {word}. {self._what_to_write(word.partition('=')[0])}")
             quotes = "" if word.isdecimal() else ". A path with spaces needs quotes around it"
             raise SettingsError(f"Unexpected '{word}': {self.format_usage().strip()}{quotes}")
+        self._refuse_options_as_settings(getattr(known, "overrides", []))
         return known
+
+    def _settings(self) -> set[str]:
+        sections = read_defaults()
+        return {name for section in self.sections or sections for name in sections.get(section, {})}
+
+    def _refuse_options_as_settings(self, overrides: Sequence[str]) -> None:
+        """Name the option that was given as ``--set OPTION=VALUE``."""
+        for override in overrides:
+            name, _, value = override.partition("=")
+            option = f"--{name.replace('_', '-')}"
+            if option in self._option_string_actions and name not in self._settings():
+                raise SettingsError(
+                    f"--set {override}: an option of this command, no setting. Write {option} {value or 'VALUE'}."
+                )
 
     def _what_to_write(self, option: str) -> str:
         """Return what stands in the place of an unknown option: ``--set`` where it is a setting, or the options there are."""
         name = option.strip("-").replace("-", "_")
         if "--set" in self._option_string_actions:
-            if any(name in section for section in read_defaults().values()):
+            if name in self._settings():
                 return f"Settings are given as --set: --set {name}=VALUE."
+            if any(name in section for section in read_defaults().values()):
+                return f"It is a setting of other commands, such as experiments: give --set {name}=VALUE there."
             if synonym := describe_synonym(name):
                 return f"{synonym} Settings are given as --set NAME=VALUE."
         return suggestion(option, self._option_string_actions)
@@ -72,8 +95,15 @@ class Parser(argparse.ArgumentParser):
         return joined
 
 
-def add_settings_argument(parser: argparse.ArgumentParser, text: str) -> None:
-    """Add ``--set KEY=VALUE``, which may be given several times, as ``overrides``; the text is its help."""
+def add_settings_argument(parser: Parser, text: str, sections: tuple[str, ...] | None = None) -> None:
+    """Add ``--set KEY=VALUE``, which may be given several times, as ``overrides``.
+
+    Args:
+        parser: Of the command.
+        text: Its help.
+        sections: The sections of config.ini whose settings it takes; None: all.
+    """
+    parser.sections = sections
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help=text)
 
 

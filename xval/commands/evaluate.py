@@ -1,8 +1,9 @@
 """Test a saved model on labelled data, and say how far the figures can be believed.
 
 MODEL is a .keras file, a fold folder, an instance folder (the ensemble of its folds) or an experiment folder (the instance that
-validation selects). DATA is a folder whose folders are the classes; a table (csv, tsv, xlsx, parquet) with the columns path and
-label, and item, start_s and end_s where known; or a prepared corpus: data/<dataset>, or its name.
+validation selects). DATA is a folder whose folders are the classes, or several folders, each a class; a table (csv, tsv, xlsx,
+parquet) with the columns path and label, and item, start_s and end_s where known; or a prepared corpus: data/<dataset>, or its
+name.
 
 Clips whose label the model does not know are named and do not count. Clips that trained the model or chose its epoch are told
 by their audio, and by their item where they are of the same corpus. Exit code 0: done, with a warning where clips could not be
@@ -31,7 +32,12 @@ _PLACE = re.compile(r"(experiment|instance|fold)_\d+")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     arguments.add_model(parser)
-    parser.add_argument("data", metavar="DATA", help="a folder of class folders, a table, or a prepared corpus")
+    parser.add_argument(
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="a folder of class folders, a table, or a prepared corpus; or the folder of each class",
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -47,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--item-pattern", default="none", metavar="REGEX", help="of a folder: finds the item in a file's path")
     parser.add_argument(
         "--label-pattern", default="none", metavar="REGEX", help="finds the label there, where no folder names it"
+    )
+    parser.add_argument(
+        "--labels", default="none", metavar="A,B", help="the class of each folder, where folders are given one by one"
     )
     parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="what the paths of a table or corpus are relative to")
     add_data_folder_argument(parser)
@@ -70,16 +79,18 @@ def run(options: argparse.Namespace) -> int:
     items = tuple(part.strip() for part in options.items.split(",") if part.strip())
     # Before the backend is loaded: what is wrong with the data is said at once.
     task_type = read_description(find_members(options.model).members[0]).task_type
-    read = ReadOptions(options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items)
-    with naming_reader(options.data, options.data_folder):
+    read = ReadOptions(
+        options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items, options.labels
+    )
+    with naming_reader(options.data[0], options.data_folder):
         clips = read_labelled_clips(options.data, task_type, read)
     output = options.output or folder_beside(options.model) / f"evaluation_{_model_name(options.model)}_on_{clips.name}"
     console = make_console()
     with report_folder(output, overwrite=options.overwrite) as folder:
         model = arguments.load(options, console)
-        with naming_reader(options.data, options.data_folder):
+        with naming_reader(options.data[0], options.data_folder):
             outcome = evaluate_on(model, clips, choices, lambda title: progress_bar(console, title))
-        subject = Subject(_describe_model(model), options.data, model.task_type, model.class_names)
+        subject = Subject(_describe_model(model), ", ".join(options.data), model.task_type, model.class_names)
         lines = describe(subject, outcome)
         write_report(folder, subject, outcome, model.descriptions, lines)
     console.print("\n".join([*lines, "", str(output)]))

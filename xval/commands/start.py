@@ -10,6 +10,7 @@ Edit the script, and run it or this command again: what is finished is kept.
 
 source:
   a folder with a folder for each class; --item-pattern finds the speaker in the names of its files, --label-pattern the class
+  several folders, each of which is a class
   a folder of a corpus that python -m preprocessing knows, such as RAVDESS
   a csv, xlsx or parquet file with the columns path, item and label
   the name of a corpus that is prepared already
@@ -32,7 +33,12 @@ RUNS_OWN_CODE = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", metavar="SOURCE", help="recordings, a table of clips, or the name of a prepared corpus")
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="recordings, a table of clips, or the name of a prepared corpus; or the folder of each class",
+    )
     parser.add_argument(
         "--minutes",
         type=number_reader("--minutes"),
@@ -46,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--item-pattern", metavar="REGEX", help="finds the speaker in the path of a file: '([a-z]+)_[0-9]+[.]wav'"
     )
+    parser.add_argument(
+        "--labels", metavar="A,B", help="the class of each folder, where several are given (default: their names)"
+    )
+    parser.add_argument("--classes", metavar="A,B", help="only the clips of these classes (default: all)")
     parser.add_argument(
         "--reader", metavar="NAME", help="of the folder: one of python -m preprocessing (default: the one that knows it)"
     )

@@ -5,13 +5,14 @@ that is trained on all items, if one is wanted.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from preprocessing import prepare
 from preprocessing.clips.index_file import INDEX_NAME
+from preprocessing.commands.prepare import is_several_folders
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import find_corpus_folder
 from preprocessing.features.settings import FeatureSettings
@@ -32,12 +33,17 @@ from xval.settings.schema import EXPERIMENT_KEYS
 if TYPE_CHECKING:
     import pandas as pd
 
+_MOST_NAMED = 4
+_LONGEST_NAME = 80
+
 
 @overload
 def cross_validate(
-    source: "str | Path | pd.DataFrame",
+    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
     *,
     item_pattern: str | None = None,
+    labels: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
     refit: Literal[True] = True,
@@ -48,9 +54,11 @@ def cross_validate(
 
 @overload
 def cross_validate(
-    source: "str | Path | pd.DataFrame",
+    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
     *,
     item_pattern: str | None = None,
+    labels: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
     refit: bool,
@@ -60,9 +68,11 @@ def cross_validate(
 
 
 def cross_validate(
-    source: "str | Path | pd.DataFrame",
+    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
     *,
     item_pattern: str | None = None,
+    labels: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
     refit: bool = True,
@@ -75,11 +85,14 @@ def cross_validate(
     parameters trains nothing again.
 
     Args:
-        source: A folder whose folders are the classes; a table of clips, or a DataFrame; see `preprocessing.prepare`. Or the
-            name of a prepared corpus.
+        source: A folder whose folders are the classes; a list of folders, each of which is a class; a table of clips, or a
+            DataFrame; see `preprocessing.prepare`. Or the name of a prepared corpus.
         item_pattern: Of folders: a regular expression that finds the speaker (or whatever must not be on two sides of a split)
             in the path of a file. None: folds are a random split over files.
-        dataset: Name of the corpus; None: the name of the folder or the table. A DataFrame needs one.
+        labels: Of a list of folders: the class of each; None: their names.
+        classes: Keep only the clips of these classes; None: all.
+        dataset: Name of the corpus; None: the names of the folders (or their labels) and of the classes that are kept, or that
+            of the table. A DataFrame needs one.
         gpu: A GPU, or ``cpu``; None: as config.ini says.
         refit: Train the final model. False: the folds alone; `Results.refit` trains it later.
         quiet: Print nothing.
@@ -99,9 +112,12 @@ def cross_validate(
         >>> results.figures
         >>> xval.load_model(model).predict("new.wav")
     """
+    labels, classes = (names.split(",") if isinstance(names, str) else names for names in (labels, classes))
     name = dataset
-    if isinstance(source, str | Path) and Path(source).is_dir():
-        name = dataset or re.sub(r"[^\w-]+", "_", Path(source).resolve().name) + ("" if item_pattern else "_random_split")
+    if is_several_folders(source) or (isinstance(source, str | Path) and Path(source).is_dir()):
+        folders = [source] if isinstance(source, str | Path) else source
+        name = dataset or "_".join([name_of(labels or folders), *([name_of(classes)] if classes else [])])
+        name += "" if dataset or item_pattern else "_random_split"
     shared = {key: value for key, value in parameters.items() if key in EXPERIMENT_KEYS}
     own = {key: value for key, value in parameters.items() if key not in EXPERIMENT_KEYS}
     if gpu is not None:
@@ -109,13 +125,14 @@ def cross_validate(
     # Before the audio is read: what is wrong with the parameters is said at once.
     resolve(_declare(name or "corpus", shared, {1: own}))
     data_folder = _text(shared.get("data_folder"))
+    options = {"item_pattern": item_pattern, "labels": labels, "classes": classes}
+    reader_options: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
     corpus = open_prepared(str(source), data_folder) if isinstance(source, str | Path) and not Path(source).exists() else None
     if corpus is not None:
-        if given := {"item_pattern": item_pattern, "dataset": dataset}.items() - {("item_pattern", None), ("dataset", None)}:
-            raise SettingsError(f"{min(given)[0]}: has no effect on '{source}', which is prepared already; leave it out.")
+        if given := sorted([*reader_options, *(["dataset"] if dataset else [])]):
+            raise SettingsError(f"{given[0]}: has no effect on '{source}', which is prepared already; leave it out.")
         shared = {"task_type": corpus.task_type, **shared, "dataset": corpus.dataset}
     else:
-        reader_options: dict[str, Any] = {} if item_pattern is None else {"item_pattern": item_pattern}
         store = prepare(
             source,
             dataset=name,
@@ -133,6 +150,14 @@ def cross_validate(
     experiment[number] = own
     results = experiment.run(quiet=quiet)
     return results, results.refit(number, quiet=quiet) if refit else None
+
+
+def name_of(sources: Sequence[str | Path]) -> str:
+    """Return the name of a corpus of folders or of a table, by which a dataset is called where none is given."""
+    names = [path.stem if path.is_file() else path.resolve().name for path in map(Path, sources)]
+    more = len(names) - _MOST_NAMED
+    joined = "_".join([*names[:_MOST_NAMED], *([f"{more}_more"] if more > 0 else [])])
+    return re.sub(r"[^\w-]+", "_", joined)[: _LONGEST_NAME if len(names) > 1 else None]
 
 
 def open_prepared(name: str, data_folder: str | None = None) -> Corpus | None:

@@ -5,7 +5,7 @@ Comes in: a folder of recordings, a table of clips or the name of a prepared cor
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
@@ -16,13 +16,14 @@ from rich.console import Console
 from preprocessing import corpora, prepare
 from preprocessing.audio.read import read_header
 from preprocessing.clips.index_file import INDEX_NAME
-from preprocessing.clips.table import check_clips
+from preprocessing.clips.listing import first_names
+from preprocessing.clips.table import check_clips, class_names_of
 from preprocessing.commands.command_line import CorpusChoice
 from preprocessing.commands.prepare import choose_corpus
 from preprocessing.corpus import Corpus, open_corpus
 from xval.base.config_file import experiments_folder, read_default
 from xval.base.errors import AudioError, CorpusError, SettingsError, UsageError, suggestion
-from xval.experiment.cross_validate import open_prepared
+from xval.experiment.cross_validate import name_of, open_prepared
 from xval.experiment.ladder import MFCC, read_ladder, windows_of_rate, write_ladder
 from xval.experiment.run import EndedRun, RunRequest, run_jobs
 from xval.experiment.time_limit import TimeLimit, time_limit
@@ -39,28 +40,42 @@ class StartRequest:
     """What the command line asked for.
 
     Attributes:
-        source: A folder of recordings, a table of clips, or the name of a prepared corpus.
+        sources: A folder of recordings, the folder of each class, a table of clips, or the name of a prepared corpus.
         minutes: How long all of it may take; preparing the corpus counts, and is never cut short.
         reader: Of the folder; None: the one that knows it, or else ``folders``.
         label_pattern: Finds the class in the path of a file, of ``folders``; None: it is the name of the folder.
         item_pattern: Finds the speaker in the path of a file, likewise.
+        labels: The class of each folder, where several are given.
+        classes: The only classes that are kept.
         dataset: What the corpus is to be called; None: after the source.
         gpu: A GPU, or ``cpu``; None: as config.ini says.
     """
 
-    source: str
+    sources: Sequence[str]
     minutes: float
     reader: str | None = None
     label_pattern: str | None = None
     item_pattern: str | None = None
+    labels: str | None = None
+    classes: str | None = None
     dataset: str | None = None
     gpu: str | None = None
 
     @property
-    def patterns(self) -> dict[str, Any]:
-        """The patterns that are given, by the name of the option."""
-        patterns = {"label_pattern": self.label_pattern, "item_pattern": self.item_pattern}
-        return {name: pattern for name, pattern in patterns.items() if pattern is not None}
+    def source(self) -> str:
+        """The first source; further ones are folders of classes."""
+        return self.sources[0]
+
+    @property
+    def places(self) -> str | list[str]:
+        """The source, or the folders of the classes, as `preprocessing.prepare` takes them."""
+        return self.source if len(self.sources) == 1 else list(self.sources)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What is given of how clips are read, by the name of the option."""
+        names = ("label_pattern", "item_pattern", "labels", "classes")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 def start(request: StartRequest, console: Console) -> int:
@@ -126,15 +141,14 @@ def _named(declaration: Declaration, numbers: Iterable[int]) -> str:
 def _prepared(request: StartRequest, console: Console) -> Corpus:
     """Return the corpus of a source; one that is there is used as it is."""
     path = Path(request.source)
-    if not path.exists():
+    if not path.exists() and len(request.sources) == 1:
         if (corpus := open_prepared(request.source)) is not None:
             return corpus
         data_folder = Path(read_default("experiment", "data_folder"))
         known = [index.parent.name for index in data_folder.glob(f"*/{INDEX_NAME}")]
         prepared = suggestion(request.source, known) if known else "None is prepared yet."
         raise CorpusError(f"{path}: no such folder or table, nor a corpus of this name in {data_folder}. {prepared}")
-    name = request.dataset or (path.resolve().name if path.is_dir() else path.stem)
-    name = re.sub(r"[^\w-]+", "_", name)
+    name = re.sub(r"[^\w-]+", "_", request.dataset or name_of(request.sources))
     if (corpus := open_prepared(name)) is not None:
         _refuse_another(corpus, path, request)
         again = "To prepare it anew, remove that folder, or give another name with --dataset."
@@ -142,9 +156,9 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
         return corpus
     reader = request.reader or _recognised(path, request, console)
     try:
-        rate_hz = _rate_hz(_choose(path, reader, request))
+        rate_hz = _rate_hz(_choose(reader, request))
         settings = {**MFCC, **(windows_of_rate(rate_hz) if rate_hz else {})}
-        store = prepare(path, corpus=reader, dataset=name, settings=settings, **request.patterns)
+        store = prepare(request.places, corpus=reader, dataset=name, settings=settings, **request.reading)
     except UsageError as error:
         raise type(error)(f"{error}{_advise_options(str(error), path, reader, name)}") from error
     return open_corpus(name, store.folder.parents[2])
@@ -152,7 +166,7 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
 
 def _advise_options(text: str, path: Path, reader: str | None, name: str) -> str:
     """Return which command has the options that an error of preprocessing names; empty: `start` has them."""
-    own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)}
+    own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)} | {"--task-type"}  # no task of `start`
     others = sorted(set(re.findall(r"--[a-z][a-z-]+", text)) - own)
     if not others:
         return ""
@@ -164,10 +178,10 @@ def _script(dataset: str) -> Path:
     return experiments_folder() / f"start_{dataset}.py"
 
 
-def _choose(path: Path, reader: str | None, request: StartRequest) -> CorpusChoice:
+def _choose(reader: str | None, request: StartRequest) -> CorpusChoice:
     """Return the clips that are meant, before they are read."""
     return choose_corpus(
-        path, reader, None, None, Path(read_default("experiment", "data_folder")), None, None, request.patterns
+        request.places, reader, None, None, Path(read_default("experiment", "data_folder")), None, None, request.reading
     )
 
 
@@ -188,19 +202,26 @@ def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
 
     A pattern that is not given again is taken as it was.
     """
-    place = path if path.is_dir() else path.parent
+    is_of_folders = path.is_dir()
+    chosen = _choose(corpus.corpus, request) if len(request.sources) > 1 or (is_of_folders and request.labels) else None
+    place = chosen.audio_folder if chosen else path if is_of_folders else path.parent
     how = f"Give another name with --dataset. To begin anew instead, remove {corpus.folder} and {_script(corpus.dataset)}."
     if corpus.is_custom or corpus.audio_folder.resolve() != place.resolve():
         made_of = "arrays" if corpus.is_custom else corpus.audio_folder
         raise CorpusError(f"{corpus.folder} is of {made_of}, not of {place.resolve()}. {how}")
     if request.reader not in (None, corpus.corpus):
         raise CorpusError(f"{corpus.folder} was read by '{corpus.corpus}', not by '{request.reader}'. {how}")
-    if not request.patterns and path.is_dir():
+    if chosen is None and not request.reading and is_of_folders:
         return
-    chosen = _choose(path, corpus.corpus, request)
-    listed = check_clips(chosen.list_clips(), place, task_type=corpus.task_type)
+    listed = check_clips((chosen or _choose(corpus.corpus, request)).list_clips(), place, task_type=corpus.task_type)
+    if chosen or request.classes:
+        classes = class_names_of(listed["label"], corpus.task_type)
+        if classes != corpus.class_names:
+            raise CorpusError(
+                f"{corpus.folder} has the classes {first_names(corpus.class_names)}, not {first_names(classes)}. {how}"
+            )
     both = corpus.index.merge(listed, on="clip", suffixes=("", "_now"))
-    for column in ("item", *corpus.target_columns.values()):
+    for column in (*(["path"] if chosen else []), "item", *corpus.target_columns.values()):
         changed = both[both[column] != both[f"{column}_now"]]
         if len(changed):
             clip, before, now = changed.iloc[0][["clip", column, f"{column}_now"]]
@@ -212,7 +233,7 @@ def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
 
 def _recognised(path: Path, request: StartRequest, console: Console) -> str | None:
     """Return the reader of a known corpus, if a folder is one; None: that of class folders, or of tables."""
-    if not path.is_dir() or request.patterns:
+    if len(request.sources) > 1 or not path.is_dir() or request.reading:
         return None
     known = corpora.recognise(path)
     if len(known) > 1:

@@ -77,7 +77,7 @@ def test_arrays_are_taken_by_item_or_with_an_item_for_each_example() -> None:
         (("wrds",), {}, CorpusError, "wrds: no such folder or table"),
         (("words",), {"item_patern": "x"}, SettingsError, "unknown option 'item_patern'.*Did you mean 'item_pattern'"),
         (("words",), {"settings": {"n_mel": 3}}, SettingsError, "unknown setting.*Did you mean 'n_mels'"),
-        (("words",), {"task_type": "regression"}, SettingsError, "received 'regression', but .* of classification"),
+        (("words",), {"task_type": "regression"}, SettingsError, "--task-type regression: these labels are for classification"),
         ((), {"corpus": "folders"}, SettingsError, "source is missing"),
         ((), {"corpus": "foldrs"}, CorpusError, "Did you mean 'folders'"),
         ((np.ones((2, 3)), ["a", "b"], ["s"]), {"dataset": "x"}, CorpusError, "2 predictors, 2 targets and items of shape"),

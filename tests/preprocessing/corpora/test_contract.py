@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_corpus_explains_itself_and_its_options(name: str) -> None:
 def test_a_corpus_takes_the_audio_folder_and_then_only_options(name: str) -> None:
     first, *others = inspect.signature(find_corpus(name).list_clips).parameters.values()
     assert first.name == "audio_folder"
-    assert first.annotation is Path
+    assert first.annotation == (Path | Sequence[Path] if find_corpus(name).takes_several_folders else Path)
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in others)
 
 

@@ -39,11 +39,15 @@ def test_a_word_too_many_may_be_of_a_path_without_quotes():
 def test_a_value_may_begin_with_a_dash():
     for pattern in (r"-([0-9]+)\.wav$", "--([a-z]+)[.]", "-", "-(a)=b"):
         found = parse("evaluate", "model", "data", "--item-pattern", pattern, "--leave-out-seen")
-        assert (found.item_pattern, found.leave_out_seen, found.data) == (pattern, True, "data")
+        assert (found.item_pattern, found.leave_out_seen, found.data) == (pattern, True, ["data"])
         parser, _ = make_parser("folders")
         found = parser.parse_all(["--item-pattern", pattern, "--label-pattern", "-([a-z]+)", "recordings"])
-        assert (found.item_pattern, found.label_pattern, str(found.audio_folder)) == (pattern, "-([a-z]+)", "recordings")
-    assert parse("evaluate", "model", "--items", "a", "--", "-data").data == "-data"
+        assert (found.item_pattern, found.label_pattern, [str(folder) for folder in found.audio_folder]) == (
+            pattern,
+            "-([a-z]+)",
+            ["recordings"],
+        )
+    assert parse("evaluate", "model", "--items", "a", "--", "-data").data == ["-data"]
 
 
 def test_a_value_that_looks_like_an_option_is_asked_for_with_an_equals_sign():

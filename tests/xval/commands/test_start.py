@@ -86,7 +86,7 @@ def test_the_time_ends_a_step_as_ctrl_c_does_and_what_is_finished_is_answered(st
     monkeypatch.setattr(start, "run_jobs", run)
     monkeypatch.setattr(start, "print_close", lambda _, numbers, *__: reached.append(numbers) or 0)
     before = signal.getsignal(signal.SIGALRM)
-    request = StartRequest("words", 1, item_pattern="([a-d])_")
+    request = StartRequest(["words"], 1, item_pattern="([a-d])_")
     monkeypatch.setattr(start, "time_limit", lambda _: time_limit(0.2))
 
     assert start.start(request, make_console()) == 0
@@ -290,7 +290,7 @@ def test_what_cannot_be_used_is_refused_before_anything_is_trained(source, match
         task_type="multilabel_classification",
     )
     with pytest.raises((CorpusError, SettingsError), match=match):
-        start.start(StartRequest(source, 1), make_console())
+        start.start(StartRequest([source], 1), make_console())
     assert not list(study.glob("experiments/*"))
 
 

@@ -4,7 +4,7 @@ Comes in: a path or the name of a corpus. Goes out: `LabelledClips`, one row per
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from preprocessing.audio.read import describe_audio
 from preprocessing.clips.facts import list_stretches
 from preprocessing.clips.index_file import INDEX_NAME, word_of_item
-from preprocessing.clips.listing import ITEM_NAME, list_audio, shorten
+from preprocessing.clips.listing import ITEM_NAME, shorten
 from preprocessing.clips.table import NAMED, check_clips, label_columns
 from preprocessing.corpora import recognise
-from preprocessing.corpora.folders import list_labelled
+from preprocessing.corpora.folders import audio_folder_of, list_labelled
 from preprocessing.corpora.table import read_clips
 from preprocessing.corpus import CUSTOM, Corpus, open_corpus
 from preprocessing.corpus_folder import names_of
@@ -34,9 +34,10 @@ from xval.measures.task import find_task
 from xval.reuse.inference import Stretch
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
+_LONGEST_NAME = 80
 _WANTED = (
-    f"a folder whose folders are the classes, a table ({', '.join(TABLE_SUFFIXES)}) with the columns path and label, or a "
-    "prepared corpus: data/<dataset> or its name"
+    "a folder whose folders are the classes, the folder of each class, "
+    f"a table ({', '.join(TABLE_SUFFIXES)}) with the columns path and label, or a prepared corpus: data/<dataset> or its name"
 )
 
 
@@ -50,6 +51,7 @@ class ReadOptions:
         item_pattern: Finds the item in the paths of a folder; see preprocessing/corpora/folders.py.
         label_pattern: Finds the label there.
         items: Keep only these items; empty: all.
+        labels: The class of each folder, where they are given one by one; see preprocessing/corpora/folders.py.
     """
 
     data_folder: Path = Path("data")
@@ -57,6 +59,7 @@ class ReadOptions:
     item_pattern: str = "none"
     label_pattern: str = "none"
     items: tuple[str, ...] = ()
+    labels: str = "none"
 
 
 @dataclass(frozen=True)
@@ -126,12 +129,21 @@ class LabelledClips:
         return Stretch(path, row["start_s"], row["end_s"])
 
 
-def read_labelled_clips(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
-    """Read the clips of a folder, a table or a prepared corpus, given by path or name; the task is that of the model."""
-    clips = _read(data, task_type, options)
+def read_labelled_clips(data: str | Sequence[str], task_type: str, options: ReadOptions) -> LabelledClips:
+    """Read the clips of a folder, a table or a prepared corpus, given by path or name; the task is that of the model.
+
+    Several folders are classes, each by its name.
+    """
+    given = [data] if isinstance(data, str) else list(data)
+    if len(given) > 1 or options.labels != "none":
+        clips = _read_folder([Path(folder) for folder in given], task_type, options)
+    else:
+        clips = _read(given[0], task_type, options)
     unknown = [item for item in options.items if item not in set(clips.table["item"])]
     if unknown:
-        raise CorpusError(f"--items: {data} has no item '{unknown[0]}'. {suggestion(unknown[0], set(clips.table['item']))}")
+        raise CorpusError(
+            f"--items: {', '.join(given)} has no item '{unknown[0]}'. {suggestion(unknown[0], set(clips.table['item']))}"
+        )
     return clips.keep(clips.table["item"].isin(options.items)) if options.items else clips
 
 
@@ -177,7 +189,7 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
         return _read_corpus(open_corpus(folder.resolve().name, folder.resolve().parent), task_type, options)
     if path.is_dir():
         try:
-            return _read_folder(path, task_type, options)
+            return _read_folder([path], task_type, options)
         except CorpusError as error:
             prepared = options.data_folder / data
             if (prepared / INDEX_NAME).is_file():
@@ -192,18 +204,18 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
     return _read_corpus(open_corpus(data, options.data_folder), task_type, options)
 
 
-def _read_folder(folder: Path, task_type: str, options: ReadOptions) -> LabelledClips:
+def _read_folder(folders: Sequence[Path], task_type: str, options: ReadOptions) -> LabelledClips:
     task = find_task(task_type)
     if task.why_no_folder:
-        raise CorpusError(f"{folder}: {task.why_no_folder}")
+        raise CorpusError(f"{folders[0]}: {task.why_no_folder}")
     if options.audio_folder is not None:
         raise SettingsError("--audio-folder is for tables and prepared corpora; the audio of a folder lies in it.")
-    if not task.needs_labels and options.item_pattern == "none":
-        paths = list_audio(folder, "audio files")
-        listed = pd.DataFrame({"path": paths, "item": paths, "label": ""})
-    else:
-        listed = list_labelled(folder, options.item_pattern, options.label_pattern)
-    return _complete(folder.resolve().name, folder, listed, task_type)
+    patterns = (options.item_pattern, options.label_pattern)
+    listed = list_labelled(folders, *patterns, options.labels, has_classes=task.needs_labels)
+    reading = {"labels": options.labels, "label_pattern": options.label_pattern}
+    kind = "classification" if task.needs_labels else "representation"
+    audio_folder = audio_folder_of(folders, **reading, task_type=kind)
+    return _complete("_".join(folder.resolve().name for folder in folders)[:_LONGEST_NAME], audio_folder, listed, task_type)
 
 
 def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:

@@ -1,0 +1,99 @@
+"""Class folders that are given one by one, wherever they lie: which class each is, and what their paths are relative to."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from preprocessing.corpora._layout import split_names
+from xval.base.errors import CorpusError, SettingsError, counted
+from xval.base.operating_system import quote
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """Folders that are given one by one, in their order.
+
+    Attributes:
+        audio_folder: The nearest folder that holds them all.
+        places: The folders, below it.
+        names: What clips call them: their names, or, where two have the same, their paths below `audio_folder`.
+        labels: The class of each.
+    """
+
+    audio_folder: Path
+    places: tuple[Path, ...]
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+def find_class_folders(folders: Path | Sequence[Path], labels: str, *, are_classes: bool) -> ClassFolders | None:
+    """Return the folders that are given one by one; None: one folder, which holds the others.
+
+    Args:
+        folders: As they are given.
+        labels: A name for each, with commas, and then also one folder is a class itself; ``none``: their own.
+        are_classes: Whether their names are the classes, so that two of one name are asked about.
+
+    Raises:
+        CorpusError: One is missing, no folder, given twice, in another one, or of the same name as another one.
+        SettingsError: There are not as many labels as folders.
+    """
+    given = [folders] if isinstance(folders, Path) else list(folders)
+    if len(given) == 1 and labels == "none":
+        return None
+    _check_each(given)
+    # As they are called, also where that is a link; what is above is resolved, since x/.. is not here where x is a link.
+    places = [folder.resolve() if folder.name in ("", "..") else folder.parent.resolve() / folder.name for folder in given]
+    _refuse_shared(given)
+    own = [place.name for place in places]
+    chosen = own if labels == "none" else split_names(labels)
+    if len(chosen) != len(given) or not all(chosen):
+        advice = " The folders of a folder are given one by one too, as in dogs/low dogs/high." if len(given) == 1 else ""
+        raise SettingsError(
+            f"--labels {labels}: received {counted(sum(map(bool, chosen)), 'name')} for {counted(len(given), 'folder')}; "
+            f"expected one for each, in their order.{advice}"
+        )
+    repeated = [name for name, count in Counter(chosen).items() if count > 1]
+    if repeated and are_classes and labels == "none":
+        same = [number for number, name in enumerate(own) if name == repeated[0]]
+        apart = [f"{name}_{same.index(number) + 1}" if number in same else name for number, name in enumerate(own)]
+        raise CorpusError(
+            f"{' and '.join(str(given[number]) for number in same)} have the same name, '{repeated[0]}': are they one class or "
+            f"several? Name the class of each folder: --labels {quote(','.join(own))} makes them one, --labels "
+            f"{quote(','.join(apart))} several."
+        )
+    audio_folder = Path(os.path.commonpath([place.parent for place in places]))
+    are_unlike = len(set(own)) == len(own)
+    names = own if are_unlike else [place.relative_to(audio_folder).as_posix() for place in places]
+    return ClassFolders(audio_folder, tuple(places), tuple(names), tuple(chosen))
+
+
+def _check_each(given: Sequence[Path]) -> None:
+    for folder in given:
+        if folder.is_file():
+            raise CorpusError(f"{folder} is a file among folders; give only folders. Tables: python -m preprocessing table")
+        if not folder.is_dir():
+            words = " ".join(map(str, given))
+            whole = f", as in {quote(words)}" if Path(words).exists() else ""
+            raise CorpusError(
+                f"No folder {folder}. Of several folders each is a class. A path with spaces needs quotes around it{whole}."
+            )
+
+
+def _refuse_shared(given: Sequence[Path]) -> None:
+    """Refuse folders that are the same, or lie in each other, also by links: their audio would be of two classes."""
+    real = [folder.resolve() for folder in given]
+    for first in range(len(given)):
+        for second in range(len(given)):
+            if first < second and real[first] == real[second]:
+                twice = f"{given[first]} is given twice" if given[first] == given[second] else (
+                    f"{given[first]} and {given[second]} are the same folder"
+                )  # fmt: skip
+                raise CorpusError(f"{twice}; give it once.")
+            if first != second and real[second].is_relative_to(real[first]) and real[first] != real[second]:
+                raise CorpusError(
+                    f"{given[second]} lies in {given[first]}, so that its audio would count twice. Give folders that lie "
+                    "apart; or one folder alone, whose folders are the classes."
+                )
