@@ -100,9 +100,7 @@ def check_task(task_type: str, *, has_targets: bool) -> None:
         raise CorpusError(f"Targets {why}.")
 
 
-def by_item(
-    predictors: Mapping[Any, Any], targets: Mapping[Any, Any] | None
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def by_item(predictors: Mapping[Any, Any], targets: Mapping[Any, Any] | None) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return both dicts by the names of their items; refuse keys that are no items, or not the same ones."""
     x = _named(predictors, "Predictors")
     y = None if targets is None else _named(targets, "Targets")

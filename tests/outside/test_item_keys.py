@@ -51,9 +51,9 @@ def test_other_keys_are_told(tmp_path, key):
 
 
 def test_a_number_beside_its_text_is_told(tmp_path):
-    with pytest.raises(XvalError, match="Predictors: .* 1 that is a number and one that is the text '1'"):
+    with pytest.raises(XvalError, match=r"Predictors: .* 1 that is a number and one that is the text '1'"):
         write("mine", {1: X, "1": X}, {1: Y, "1": Y}, data_folder=tmp_path)
-    with pytest.raises(XvalError, match="Targets: .* Rename one"):
+    with pytest.raises(XvalError, match=r"Targets: .* Rename one"):
         write("mine", {1: X}, {1: Y, "1": Y}, data_folder=tmp_path)
 
 
