@@ -241,8 +241,8 @@ def write(
     Args:
         dataset: Name of the corpus in experiments.
         predictors: For each item (a text; the number 1 is the item ``1``), numbers (n_examples, ...), at least one axis
-            behind the first; the last one holds the feature bins. Stored as float32. For frame_classification sequences of frames, each (n_frames, n_values); they may
-            differ in n_frames, and an item then has a list of them.
+            behind the first; the last one holds the feature bins. Stored as float32. For frame_classification sequences of
+            frames, each (n_frames, n_values); they may differ in n_frames, and an item then has a list of them.
         targets: For each item, for classification text or integers (n_examples,); for multilabel_classification text such as
             ``dog;rain`` (n_examples,), a list of names for each example, or 0 and 1 (n_examples, n_classes); for regression
             numbers (n_examples,) or (n_examples, n_outputs); for frame_classification a label of each frame, for each sequence

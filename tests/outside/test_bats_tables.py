@@ -1,4 +1,4 @@
-"""`events` and ``augmentation mix`` read the tables that the reader of bats reads: FileInfo.csv, annotation.csv with numbers."""
+"""`events` and ``augmentation mix`` read the tables that the reader of bats reads: FileInfo.csv and annotation.csv."""
 
 import numpy as np
 import pandas as pd
@@ -49,11 +49,13 @@ def test_events_reads_both_tables_as_bats_does(bats, table, options):
 
 
 def test_events_takes_the_recordings_whole_for_frames(bats):
+    table = bats.folder / "bats/FileInfo.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
     ended = bats.prepare(
         "events", "bats/FileInfo.csv", "--dataset", "e", "--task-type", "frame_classification", features="waveform"
     )
     assert ended.returncode == 0, ended.stderr
-    assert len(pd.read_parquet(bats.folder / "data/e/corpus.parquet")) == len(CALLS)
+    assert len(pd.read_parquet(bats.folder / "data/e/corpus.parquet")) == 2
 
 
 @pytest.mark.parametrize("table", ["FileInfo.csv", "annotation.csv"])
