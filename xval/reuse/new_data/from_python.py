@@ -34,7 +34,7 @@ class Scores(dict[str, float]):
         predictions: A row per clip, or per frame of a model that labels frames: label, predicted, probabilities, seen.
         classes: A row per class: precision, recall and so on, as `sklearn.metrics.classification_report`; None: no classes.
         confusion_matrix: Counts, a row per true class and a column per predicted one, as `sklearn.metrics.confusion_matrix`.
-        items: A row per item with its metrics.
+        by_item: A row per item with its metrics.
         left_out: path, item and reason of clips that do not count.
         warnings: What limits the metrics, such as clips that the model was trained on.
     """
@@ -49,7 +49,7 @@ class Scores(dict[str, float]):
         self.predictions, self.classes = figures.predictions, figures.class_metrics
         matrix, names = figures.confusion_matrix, list(class_names)
         self.confusion_matrix = None if matrix is None else pd.DataFrame(matrix, index=names, columns=names)
-        self.items = pd.DataFrame.from_dict(figures.item_metrics, orient="index")
+        self.by_item = pd.DataFrame.from_dict(figures.item_metrics, orient="index")
         self.left_out, self.warnings = outcome.left_out, outcome.warnings
 
 
