@@ -18,6 +18,7 @@ def __getattr__(name: str) -> object:
     if name == "prepare":
         from importlib import import_module
 
+        report_mistakes_in_one_line()  # as `xval` does, should another have put the usual hook back
         return import_module("preprocessing.commands.prepare").prepare
     message = f"module 'preprocessing' has no attribute '{name}'"
     raise AttributeError(message)
