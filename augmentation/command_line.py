@@ -65,7 +65,11 @@ def make_mix_parser() -> Parser:
     parser.add_argument("backgrounds_folder", type=Path, metavar="BACKGROUNDS", help="folder of recordings without them")
     parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures; made when missing")
     parser.add_argument(
-        "--annotation", type=Path, metavar="CSV", help="path, start_s, end_s, label, item (default: EVENTS/events.csv)"
+        "--annotation",
+        type=Path,
+        metavar="CSV",
+        help="path, start_s, end_s, label, item, or a table of bats (default: events.csv, annotation.csv, Annotations.csv or "
+        "FileInfo.csv in EVENTS)",
     )
     parser.add_argument(
         "--item", metavar="COLUMN", help="what a mixture's events share (default: item; the recording where there is none)"
@@ -107,7 +111,7 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
         events_folder=known.events_folder,
         backgrounds_folder=known.backgrounds_folder,
         output_folder=known.output_folder,
-        annotation=known.annotation or known.events_folder / "events.csv",
+        annotation=known.annotation or _annotation_of(known.events_folder),
         item=known.item,
         label=known.label,
         settings=read_mixing_settings(known.overrides),
@@ -122,3 +126,9 @@ def _add_options(parser: Parser, section: str) -> None:
     add_settings_argument(parser, "a setting other than in config.ini; may be repeated", (section,))
     add_workers_argument(parser, "")
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote into OUTPUT")
+
+
+def _annotation_of(folder: Path) -> Path:
+    """Return the table of events that a folder has, by its usual names; the first of these where it has none."""
+    paths = [folder / name for name in ("events.csv", "annotation.csv", "Annotations.csv", "FileInfo.csv")]
+    return next((path for path in paths if path.is_file()), paths[0])

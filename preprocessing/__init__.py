@@ -5,17 +5,20 @@ From Python: `preprocessing.prepare`, and `preprocessing.store.write` for arrays
 
 from typing import TYPE_CHECKING
 
+from preprocessing.console import report_mistakes_in_one_line
+
 if TYPE_CHECKING:
     from preprocessing.commands.prepare import prepare as prepare
+
+# Whichever part of the project a script imports, it comes by here.
+report_mistakes_in_one_line()
 
 
 def __getattr__(name: str) -> object:
     if name == "prepare":
         from importlib import import_module
 
-        from preprocessing.console import report_mistakes_in_one_line
-
-        report_mistakes_in_one_line()
+        report_mistakes_in_one_line()  # as `xval` does, should another have put the usual hook back
         return import_module("preprocessing.commands.prepare").prepare
     message = f"module 'preprocessing' has no attribute '{name}'"
     raise AttributeError(message)

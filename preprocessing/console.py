@@ -77,13 +77,16 @@ def report_mistakes_in_one_line() -> None:
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print a mistake, and end a script: Python takes the SystemExit of this function as that of the script."""
-    if not isinstance(error, UsageError):
+    """Print a mistake, and end a script: Python takes the SystemExit of this function as that of the script.
+
+    ``PYTHONDEVMODE=1`` (``python -X dev``) shows the traceback.
+    """
+    if not isinstance(error, XvalError) or isinstance(error, FirstJobError) or sys.flags.dev_mode:
         sys.__excepthook__(kind, error, trace)
         return
     write_line("\n".join(f"error: {line}" for line in str(error).splitlines()), sys.stderr)
     if not is_session():
-        raise SystemExit(EXIT_USAGE)
+        raise SystemExit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
 
 
 def is_session() -> bool:

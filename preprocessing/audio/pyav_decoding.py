@@ -64,6 +64,8 @@ class PyavAudio:
         """
         import av
 
+        # FFmpeg writes notes on a file to the terminal; what makes a file unusable is raised as an error anyway.
+        av.logging.set_libav_level(av.logging.PANIC)
         self._path = path
         self.n_samples: int | None = None
         self._file = path.open("rb")

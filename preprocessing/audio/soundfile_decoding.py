@@ -3,9 +3,12 @@
 Comes in: the path of an audio file. Goes out: its header, and its samples block by block.
 """
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import soundfile
@@ -41,6 +44,9 @@ _MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
 _MP3_TAG_WITHIN = 4096
 _ID3_HEADER_BYTES = 10
 
+_ERRORS = 2  # the number of standard error
+_TERMINAL = Lock()  # threads that send it elsewhere and back must not cross
+
 
 class Unreadable(Exception):  # noqa: N818 - not an error yet: another decoder may read the file
     """libsndfile does not read a file, or not reliably; the text says why, in words that fit behind a path."""
@@ -60,7 +66,8 @@ class SoundfileAudio:
         if path.suffix.lower() == ".raw":  # soundfile needs to be told the rate of one
             raise Unreadable(_HEADERLESS)
         try:
-            self._file = soundfile.SoundFile(path)
+            with self._without_notes():
+                self._file = soundfile.SoundFile(path)
         except soundfile.LibsndfileError as error:
             if error.code == _MALFORMED:
                 raise AudioError(
@@ -83,9 +90,11 @@ class SoundfileAudio:
         missing = wanted = (self.n_samples if stop is None else stop) - first
         try:
             if first:
-                self._go_to(first)
+                with self._without_notes():
+                    self._go_to(first)
             while missing:
-                block = self._file.read(min(missing, _BLOCK_SAMPLES), dtype="float32", always_2d=True)
+                with self._without_notes():
+                    block = self._file.read(min(missing, _BLOCK_SAMPLES), dtype="float32", always_2d=True)
                 if not len(block):
                     break
                 missing -= len(block)
@@ -98,6 +107,24 @@ class SoundfileAudio:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    @contextmanager
+    def _without_notes(self) -> Iterator[None]:
+        """Keep the notes of libmpg123, which libsndfile cannot switch off, from the terminal; what is wrong is raised."""
+        if self._path.suffix.lower() != ".mp3":
+            yield
+            return
+        with _TERMINAL, ExitStack() as afterwards:
+            try:
+                kept, nowhere = os.dup(_ERRORS), os.open(os.devnull, os.O_WRONLY)
+            except OSError:  # there is no terminal
+                yield
+                return
+            afterwards.callback(os.close, kept)
+            afterwards.callback(os.dup2, kept, _ERRORS)
+            os.dup2(nowhere, _ERRORS)
+            os.close(nowhere)
+            yield
 
     def _go_to(self, sample: int) -> None:
         """Go to a sample; in the few formats that cannot seek, by reading the samples before it."""

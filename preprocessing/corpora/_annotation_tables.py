@@ -5,10 +5,11 @@ their annotations as annotations/labels.py wants them.
 """
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.annotations.labels import BACKGROUND, Annotations
 from preprocessing.clips.listing import list_audio, without_ending
@@ -25,6 +26,11 @@ _ALIASES = {
     **dict.fromkeys(("end", "offset"), "end_s"),
 }
 _EXPECTED = "path (or FileID), start_s and end_s (or Start sample and End sample), label"
+FILE_INFO = Path("FileInfo.csv")
+"""The usual name of a table with a line per recording, which has its number (FileID) and perhaps its calls."""
+_VOICE = re.compile(r"voice_(start|end)_sample_\((\d+)\)")
+_FILE_INFO_COLUMNS = "FileID or File name, then Voice start sample (1), Voice end sample (1), (2) and so on"
+_NAMING = ("fileid", "file_name", "file_folder")
 _STRETCH = ("path", "start_s", "end_s", "start_sample", "end_sample")
 # As in audio/open.py: a stretch may end this much behind its file, for annotations are rounded.
 _END_TOLERANCE_S = 0.01
@@ -32,6 +38,14 @@ _N_HINTS = 5
 
 Row = dict[str, str | float]
 """The cells of a line by the plain names of their columns, with path, start_s and end_s (NaN: the recording has no event)."""
+
+
+class FileLine(NamedTuple):
+    """A line of a FileInfo.csv: its number, cells by lower column names, and begins and ends of calls in samples, as text."""
+
+    number: int
+    cells: dict[str, str]
+    calls: list[tuple[str, str]]
 
 
 class Recordings:
@@ -49,9 +63,10 @@ class Recordings:
         expected: str = "recordings, as the annotation names them",
         called: Mapping[str, str] | None = None,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._paths: dict[str, list[str]] = {}
         self._headers: dict[str, tuple[int, float]] = {}
+        self._located: dict[str, str] = {}
         self._n_unknown = 0
         paths = {path: path for path in list_audio(folder, expected)} if called is None else called
         self.n_files = len(paths)
@@ -68,12 +83,41 @@ class Recordings:
         Raises:
             ValueError: No recording has that name, or several have.
         """
-        paths = self.candidates(name)
+        if name in self._located:
+            return self._located[name]
+        return self._only(name, self.candidates(name))
+
+    def locate(self, cells: Mapping[str, str]) -> str:
+        """Return the path of the recording of a line, and keep it for `find`; empty: it is not there.
+
+        By its name in its folder, by its name alone, by its number (FileID).
+
+        Raises:
+            ValueError: Several have this name.
+        """
+        key, name, folder = naming(cells), cells.get("file_name", ""), cells.get("file_folder", "")
+        if key in self._located:
+            return self._located[key]
+        for called in (f"{folder}/{name}" if folder and name else "", name, cells.get("fileid", "")):
+            if called and (paths := self.candidates(called)):
+                self._located[key] = self._only(called, paths)
+                return self._located[key]
+        return ""
+
+    def _only(self, name: str, paths: list[str]) -> str:
         if not paths:
             # Only the first faults are shown, and comparing thousands of names with thousands takes minutes.
             close = get_close_matches(name, self._paths, n=1) if self._n_unknown < _N_HINTS else []
             self._n_unknown += 1
-            raise ValueError(f"no recording '{name}' in {self._folder}." + (f" Did you mean '{close[0]}'?" if close else ""))
+            raise ValueError(
+                f"no recording '{name}' in {self.folder}."
+                + (f" Did you mean '{close[0]}'?" if close else "")
+                + (
+                    f" Which recording a number (FileID) means, {FILE_INFO} says beside it, by FileID and File name."
+                    if name.isdecimal()
+                    else ""
+                )
+            )
         if len(paths) > 1:
             raise ValueError(f"'{name}' may be {paths[0]} or {paths[1]}; give the folder and the ending")
         return paths[0]
@@ -95,14 +139,20 @@ class Recordings:
 
         if path not in self._headers:
             try:
-                header = read_header(self._folder / path)
+                header = read_header(self.folder / path)
                 rate_hz, duration_s = header.sample_rate_hz, header.duration_s
                 if math.isnan(duration_s):
-                    duration_s = decode(self._folder / path).samples.size / rate_hz
+                    duration_s = decode(self.folder / path).samples.size / rate_hz
             except AudioError as error:
                 raise ValueError(str(error)) from error
             self._headers[path] = rate_hz, duration_s
         return self._headers[path]
+
+
+def naming(cells: Mapping[str, str]) -> str:
+    """Return what a line calls its recording: its number, or its name in its folder."""
+    folder, name = cells.get("file_folder", ""), cells.get("file_name", "")
+    return cells.get("fileid", "") or (f"{folder}/{name}" if folder and name else name)
 
 
 def plain_name(column: str) -> str:
@@ -125,10 +175,20 @@ def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[l
     """
     needed = {*_STRETCH, *further}
     header, lines = read_table(annotation, _EXPECTED, needed=lambda column: plain_name(column) in needed, others=False)
+    if _is_file_info(header):
+        return _by_call(annotation)
     columns = [plain_name(column) for column in header]
+    if "fileid" in map(lower_name, header):  # the number names a recording, and its other names say which that is
+        columns = [
+            column if lower_name(name) not in _NAMING[1:] else lower_name(name)
+            for name, column in zip(header, columns, strict=True)
+        ]
     in_seconds = {"start_s", "end_s"} <= set(columns)
     if "path" not in columns or not (in_seconds or {"start_sample", "end_sample"} <= set(columns)):
-        raise CorpusError(f"{annotation}, line 1: expected the columns {_EXPECTED}. Found: {', '.join(header)}.")
+        raise CorpusError(
+            f"{annotation}, line 1: expected the columns {_EXPECTED}; or those of {FILE_INFO}: "
+            f"{_FILE_INFO_COLUMNS}. Found: {', '.join(header)}."
+        )
     if in_seconds and {"start_sample", "end_sample"} & set(columns):
         raise CorpusError(
             f"{annotation}, line 1: has times both in seconds and in samples: {', '.join(header)}. Keep one of the two."
@@ -140,6 +200,72 @@ def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[l
     if not lines:
         raise CorpusError(f"{annotation} has a header but no events.")
     return columns, lines
+
+
+def read_file_info(path: Path) -> tuple[list[str], list[FileLine]]:
+    """Return the lower column names of a table of recordings and its lines, which may be longer or shorter than its header."""
+    expected = "FileID, File name, Voice start sample (1), Voice end sample (1), ..."
+    header, lines = read_table(path, expected, needed=lambda column: bool(_VOICE.fullmatch(lower_name(column))))
+    columns = [lower_name(column) for column in header]
+    voices = [place for place, column in enumerate(columns) if _VOICE.fullmatch(column)]
+    sides = [column.partition("_sample")[0] for column in columns if _VOICE.fullmatch(column)]
+    if not {"fileid", "file_name"} & set(columns) or not sides or sides != ["voice_start", "voice_end"] * (len(sides) // 2):
+        raise CorpusError(f"{path}, line 1: expected {_FILE_INFO_COLUMNS}. Found: {', '.join(header[:12])}.")
+    read = []
+    for number, cells in lines:
+        texts = [cell.strip() for cell in cells]
+        padded = texts + [""] * (len(columns) - len(texts))
+        edges = [padded[place] for place in voices] + padded[len(columns) :]
+        edges += [""] * (len(edges) % 2)
+        calls = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start or end]
+        read.append(FileLine(number, dict(zip(columns, padded, strict=False)), calls))
+    return columns, read
+
+
+def _is_file_info(header: Sequence[str]) -> bool:
+    return any(_VOICE.fullmatch(lower_name(column)) for column in header)
+
+
+def _by_call(file_info: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return a table of recordings as one of stretches: a line per call, and one for a recording without calls."""
+    columns, lines = read_file_info(file_info)
+    others = [column for column in columns if column not in _NAMING and not _VOICE.fullmatch(column)]
+    rows = [
+        (line.number, [naming(line.cells), start, end, *(line.cells.get(column, "") for column in others)])
+        for line in lines
+        for start, end in line.calls or [("", "")]
+    ]
+    return ["path", "start_sample", "end_sample", *others], rows
+
+
+def _locate_numbers(annotation: Path, recordings: Recordings) -> None:
+    """Let recordings be found by their numbers (FileID), where a table says which file each is: its own, or FileInfo.csv."""
+    header, _ = read_table(annotation, _EXPECTED, others=False)
+    columns = list(map(lower_name, header))
+    beside = (folder / FILE_INFO for folder in (annotation.parent, recordings.folder, recordings.folder.absolute().parent))
+    table = annotation if _is_file_info(header) else next((path for path in beside if path.exists()), None)
+    if {"fileid", "file_name"} <= set(columns):
+        table = annotation
+    elif "fileid" not in columns and table != annotation:
+        return
+    if table is None:
+        return
+    faults = []
+    for number, cells in _cells_of_recordings(table):
+        try:
+            recordings.locate(cells)
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+    refuse_faults(table, faults, "wrong recordings")
+
+
+def _cells_of_recordings(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the number of each line of a table and its cells by lower column names."""
+    header, lines = read_table(table, "FileID, File name", needed=lambda column: lower_name(column) in _NAMING)
+    columns = list(map(lower_name, header))
+    if not {"fileid", "file_name"} & set(columns):
+        raise CorpusError(f"{table}, line 1: expected {_FILE_INFO_COLUMNS}. Found: {', '.join(header[:12])}.")
+    return [(number, dict(zip(columns, map(str.strip, cells), strict=False))) for number, cells in lines]
 
 
 def read_stretches(
@@ -159,6 +285,7 @@ def read_stretches(
         The rows in the order of the file. A line without begin and end says that its recording has no event.
     """
     columns, lines = read_header_line(annotation, (item, "label", *labels, *alike))
+    _locate_numbers(annotation, recordings)
     needed = [name for name in (item, *labels) if name not in ("recording", "label")]
     for name in needed:
         if name not in columns:

@@ -11,13 +11,22 @@ fruit bats in this layout.
 """
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.annotations.labels import Annotations, resolve_recordings
-from preprocessing.corpora._annotation_tables import Recordings, check_stretch, lower_name, read_number, recording_tables
+from preprocessing.corpora._annotation_tables import (
+    FILE_INFO,
+    FileLine,
+    Recordings,
+    check_stretch,
+    lower_name,
+    naming,
+    read_file_info,
+    read_number,
+    recording_tables,
+)
 from preprocessing.corpora._tables import find_beside, read_table, refuse_faults, wrong_widths
 from xval.base.errors import CorpusError, suggestion
 
@@ -26,18 +35,8 @@ if TYPE_CHECKING:
 
 _CALL = "call"
 _RECORDING = "recording"
-_FILE_INFO = Path("FileInfo.csv")
 _ANNOTATION = Path("annotation.csv")
 _PUBLISHED_ANNOTATION = Path("Annotations.csv")
-_VOICE = re.compile(r"voice_(start|end)_sample_\((\d+)\)")
-
-
-class _Line(NamedTuple):
-    """A line of a table: its number, its cells by plain column names, and begins and ends of its calls in samples, as text."""
-
-    number: int
-    cells: dict[str, str]
-    calls: list[tuple[str, str]]
 
 
 class _Table(NamedTuple):
@@ -46,7 +45,7 @@ class _Table(NamedTuple):
     path: Path
     annotator: str
     columns: list[str]
-    lines: list[_Line]
+    lines: list[FileLine]
 
 
 def list_clips(
@@ -54,7 +53,7 @@ def list_clips(
     *,
     item: str = _RECORDING,
     label: str = _CALL,
-    file_info: Path = _FILE_INFO,
+    file_info: Path = FILE_INFO,
     annotation: Path = _ANNOTATION,
 ) -> "pd.DataFrame":
     """List the calls: whatever either table names, calls of one label that overlap as one.
@@ -89,7 +88,7 @@ def list_recordings(
     *,
     item: str = _RECORDING,
     label: str = _CALL,
-    file_info: Path = _FILE_INFO,
+    file_info: Path = FILE_INFO,
     annotation: Path = _ANNOTATION,
 ) -> "tuple[pd.DataFrame, Annotations]":
     """List whole recordings and what both tables say of them; the arguments are those of `list_clips`.
@@ -156,20 +155,18 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
     import pandas as pd
 
     rows: list[tuple[str, float, float, str, str, str]] = []
-    paths: dict[str, str] = {}
     missing: set[str] = set()
     for table in tables:
         faults: list[str] = []
         for line in table.lines:
-            name = line.cells.get("fileid") or line.cells["file_name"]
+            name = naming(line.cells)
             if name in missing:
                 continue
             try:
-                path = paths.get(name) or _find(line.cells, audio)
+                path = audio.locate(line.cells)
                 if not path:
                     missing.add(name)
                     continue
-                paths[name] = path
                 stretches = _read_stretches(line, path, audio)
             except ValueError as error:
                 faults.append(f"line {line.number}: {error}")
@@ -185,20 +182,7 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
     return pd.DataFrame(rows, columns=["path", "start_s", "end_s", "annotator", "item", "label"]), len(missing)
 
 
-def _find(cells: dict[str, str], audio: Recordings) -> str:
-    """Return the path of the recording of a line: by its name in its folder, by its name alone, by its number; else empty.
-
-    Raises:
-        ValueError: Several have this name.
-    """
-    name, folder = cells.get("file_name", ""), cells.get("file_folder", "")
-    for called in (f"{folder}/{name}" if folder and name else "", name, cells.get("fileid", "")):
-        if called and audio.candidates(called):
-            return audio.find(called)
-    return ""
-
-
-def _read_stretches(line: _Line, path: str, audio: Recordings) -> list[tuple[float, float]]:
+def _read_stretches(line: FileLine, path: str, audio: Recordings) -> list[tuple[float, float]]:
     """Return begin and end of the calls of a line, s; one pair of NaN where there is none.
 
     Raises:
@@ -214,7 +198,7 @@ def _read_stretches(line: _Line, path: str, audio: Recordings) -> list[tuple[flo
 
 def _read_tables(audio_folder: Path, file_info: Path, annotation: Path) -> list[_Table]:
     """Return the tables that are there, that of the recordings first."""
-    info = _locate(file_info, audio_folder, _FILE_INFO)
+    info = _locate(file_info, audio_folder, FILE_INFO)
     calls = _locate(annotation, audio_folder, _ANNOTATION)
     readers = ((info, _read_file_info), (calls, _read_annotation))
     tables = [read(path) for path, read in readers if path is not None]
@@ -236,26 +220,7 @@ def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
 
 
 def _read_file_info(path: Path) -> _Table:
-    """Read the table of recordings, whose lines may be longer or shorter than its header."""
-    expected = "FileID, File name, Voice start sample (1), Voice end sample (1), ..."
-    header, lines = read_table(path, expected, needed=lambda column: bool(_VOICE.fullmatch(lower_name(column))))
-    columns = [lower_name(column) for column in header]
-    voices = [place for place, column in enumerate(columns) if _VOICE.fullmatch(column)]
-    sides = [column.partition("_sample")[0] for column in columns if _VOICE.fullmatch(column)]
-    if not {"fileid", "file_name"} & set(columns) or not sides or sides != ["voice_start", "voice_end"] * (len(sides) // 2):
-        raise CorpusError(
-            f"{path}, line 1: expected FileID or File name, then Voice start sample (1), Voice end sample (1), (2) and so on. "
-            f"Found: {', '.join(header[:12])}."
-        )
-    read = []
-    for number, cells in lines:
-        texts = [cell.strip() for cell in cells]
-        padded = texts + [""] * (len(columns) - len(texts))
-        edges = [padded[place] for place in voices] + padded[len(columns) :]
-        edges += [""] * (len(edges) % 2)
-        calls = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start or end]
-        read.append(_Line(number, dict(zip(columns, padded, strict=False)), calls))
-    return _Table(path, "fileinfo", columns, read)
+    return _Table(path, "fileinfo", *read_file_info(path))
 
 
 def _read_annotation(path: Path) -> _Table:
@@ -270,5 +235,5 @@ def _read_annotation(path: Path) -> _Table:
     for number, cells in lines:
         row = dict(zip(columns, map(str.strip, cells), strict=True))
         edges = (row["start_sample"], row["end_sample"])
-        read.append(_Line(number, row, [edges] if any(edges) else []))
+        read.append(FileLine(number, row, [edges] if any(edges) else []))
     return _Table(path, "annotation", columns, read)

@@ -16,6 +16,10 @@ from xval.base.synonyms import describe_synonym
 
 _LIKE_AN_OPTION = re.compile(r"-\w|--\w[\w-]*(=.*)?", re.DOTALL)
 
+_LETTER = 2  # characters of an option of one letter
+_ELSEWHERE = {"-s": "If it is to mean segmentation: segments are predicted by python -m xval predict MODEL AUDIO --segments."}
+"""What options of other programs for audio are here, where the command has none that begins so."""
+
 
 class Parser(argparse.ArgumentParser):
     """Raises what argparse would print and exit with; descriptions keep their lines, and options are not abbreviated.
@@ -66,6 +70,12 @@ class Parser(argparse.ArgumentParser):
 
     def _what_to_write(self, option: str) -> str:
         """Return what stands in the place of an unknown option: ``--set`` where it is a setting, or the options there are."""
+        if len(option) == _LETTER and (
+            longer := [name for name in self._option_string_actions if name.startswith(f"-{option}")]
+        ):
+            return f"Did you mean {' or '.join(longer)}? Options have no short forms."
+        if option in _ELSEWHERE:
+            return _ELSEWHERE[option]
         name = option.strip("-").replace("-", "_")
         if "--set" in self._option_string_actions:
             if name in self._settings():

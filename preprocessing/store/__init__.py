@@ -91,18 +91,24 @@ class FeatureStore:
         """Return the number of examples of each item."""
         return dict(self.description.item_counts)
 
-    def predictors(self, item: str) -> Mapped:
+    def __getitem__(self, item: str | int) -> tuple[Mapped, Mapped]:
+        """Return an item's examples and their targets, as `predictors` and `targets` do."""
+        return self.predictors(item), self.targets(item)
+
+    def predictors(self, item: str | int) -> Mapped:
         """Return an item's examples, float32 (n_examples, *example_shape), memory-mapped and read-only.
 
         Of waveforms the samples of all its clips, float32 (n_samples,); `examples` says where each lies in them.
         """
+        item = str(item)
         shape = (self._count(item), *self.example_shape)
         if self.description.item_samples is not None:
             shape = (self.description.item_samples[item],)
         return self._array(layout.PREDICTORS_NAME, item, shape, layout.PREDICTORS_DTYPE)
 
-    def targets(self, item: str) -> Mapped:
+    def targets(self, item: str | int) -> Mapped:
         """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape), memory-mapped, read-only."""
+        item = str(item)
         shape = (self._count(item), *self.target_shape)
         return self._array(layout.TARGETS_NAME, item, shape, layout.TARGETS_DTYPES[self.task_type])
 
@@ -185,7 +191,7 @@ class FeatureStore:
         return array
 
 
-def open_store(folder: Path) -> FeatureStore:
+def open_store(folder: str | Path) -> FeatureStore:
     """Open a feature store; its arrays stay on disk.
 
     Args:
@@ -194,6 +200,7 @@ def open_store(folder: Path) -> FeatureStore:
     Raises:
         CorpusError: There is none, it is of a newer format version, or a file of it is missing or cut off.
     """
+    folder = Path(folder)
     path = folder / layout.DESCRIPTION_NAME
     if not folder.is_dir():
         raise CorpusError(f"{folder}: there is no feature store. {layout.how_to_rebuild(folder)}")
@@ -233,9 +240,9 @@ def write(
 
     Args:
         dataset: Name of the corpus in experiments.
-        predictors: For each item, numbers (n_examples, ...), at least one axis behind the first; the last one holds the
-            feature bins. Stored as float32. For frame_classification sequences of frames, each (n_frames, n_values); they may
-            differ in n_frames, and an item then has a list of them.
+        predictors: For each item (a text; the number 1 is the item ``1``), numbers (n_examples, ...), at least one axis
+            behind the first; the last one holds the feature bins. Stored as float32. For frame_classification sequences of
+            frames, each (n_frames, n_values); they may differ in n_frames, and an item then has a list of them.
         targets: For each item, for classification text or integers (n_examples,); for multilabel_classification text such as
             ``dog;rain`` (n_examples,), a list of names for each example, or 0 and 1 (n_examples, n_classes); for regression
             numbers (n_examples,) or (n_examples, n_outputs); for frame_classification a label of each frame, for each sequence

@@ -64,7 +64,7 @@ def check_arrays(
     class_names: Sequence[str] | None,
 ) -> CheckedArrays:
     """Check the two dicts of `preprocessing.store.write`, which has the meaning of each argument."""
-    check_items(predictors, targets)
+    predictors, targets = by_item(predictors, targets)
     items = sorted(predictors)
     x = {item: as_array(predictors[item], f"predictors of item '{item}'") for item in items}
     if targets is None:
@@ -100,16 +100,43 @@ def check_task(task_type: str, *, has_targets: bool) -> None:
         raise CorpusError(f"Targets {why}.")
 
 
-def check_items(predictors: Mapping[str, Any], targets: Mapping[str, Any] | None) -> None:
-    """Refuse dicts whose keys are no items, or not the same ones."""
-    if not predictors or any(not isinstance(item, str) or not item.strip() for item in predictors):
-        raise CorpusError(
-            f"Predictors: received the keys {list(predictors)[:5]}; expected items, each a text that is not empty."
-        )
-    check_names(predictors, "items")
-    if targets is not None and predictors.keys() != targets.keys():
-        odd = sorted(map(repr, predictors.keys() ^ targets.keys()))
+def by_item(predictors: Mapping[Any, Any], targets: Mapping[Any, Any] | None) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return both dicts by the names of their items; refuse keys that are no items, or not the same ones."""
+    x = _named(predictors, "Predictors")
+    y = None if targets is None else _named(targets, "Targets")
+    check_names(x, "items")
+    if y is not None and x.keys() != y.keys():
+        odd = sorted(map(repr, x.keys() ^ y.keys()))
         raise CorpusError(f"Predictors and targets are of other items: only one of them has {', '.join(odd[:5])}.")
+    return x, y
+
+
+def item_name(key: object) -> str | None:
+    """Return the item that a key of a dict stands for, so that 1 is the item '1'; None: it stands for none."""
+    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        return str(int(key))
+    return str(key) if isinstance(key, str) and key.strip() else None
+
+
+def _named(arrays: Mapping[Any, Any], what: str) -> dict[str, Any]:
+    """Return arrays by the names of their items."""
+    named: dict[str, Any] = {}
+    for key, values in arrays.items():
+        name = item_name(key)
+        if name is None:
+            raise CorpusError(
+                f"{what}: received the key {key!r} ({type(key).__name__}); expected items, each a text that is not empty, or a "
+                "whole number such as 1, which is the item '1'. Write str(key) or int(key)."
+            )
+        if name in named:
+            raise CorpusError(
+                f"{what}: received a key {name} that is a number and one that is the text '{name}'; both are the item "
+                f"'{name}'. Rename one of them."
+            )
+        named[name] = values
+    if not named:
+        raise CorpusError(f"{what}: received no keys; expected at least one item.")
+    return named
 
 
 def write_arrays(arrays: CheckedArrays, *, dataset: str, data_folder: Path) -> Path:

@@ -17,7 +17,7 @@ from preprocessing.annotations.labels import BACKGROUND
 from preprocessing.clips.table import check_names
 from preprocessing.corpus import CUSTOM
 from preprocessing.corpus_folder import corpus_folder
-from preprocessing.store.arrays import WITHOUT_AUDIO, as_array, check_items, number_classes, publish, refuse_missing
+from preprocessing.store.arrays import WITHOUT_AUDIO, as_array, by_item, number_classes, publish, refuse_missing
 from preprocessing.store.layout import TARGETS_DTYPES
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import CorpusError
@@ -46,7 +46,7 @@ def write_frame_arrays(
     """
     import pandas as pd
 
-    check_items(predictors, targets)
+    predictors, targets = by_item(predictors, targets)  # type: ignore[assignment] # targets are given
     x = {item: _read(predictors, item, "predictors") for item in sorted(predictors)}
     for item in sorted(targets):
         for number, sequence in enumerate(targets[item]):

@@ -3,6 +3,7 @@
 Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from xval.reuse.inference.network import Network
 
 Member: TypeAlias = Union["Network", "EstimatorMember"]  # Keras is loaded for networks alone
+
+_VECTORS = 2  # axes of several vectors
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,14 @@ class EstimatorMember:
     def input_shape(self) -> tuple[int | None, ...] | None:
         """Shape of one example, with None for any length; None without networks, where features are counted instead."""
         return tuple(self.fitted.networks[0].input.shape[1:]) if self.fitted.networks else None
+
+    def reads_rows(self, shape: tuple[int, ...]) -> bool:
+        """Return whether an array of ready features is several examples, and not one."""
+        if self.input_shape is not None:
+            return len(shape) == len(self.input_shape) + 1
+        n_read, about = self.fitted.fitted.pipeline.n_features_in_, self.description.combination
+        n_pooled = len(about.pooling) * about.time_parts if about and len(shape) > _VECTORS else 1
+        return len(shape) >= _VECTORS and math.prod(shape[2:] or shape[1:]) * n_pooled == n_read
 
     @property
     def n_layers(self) -> int:

@@ -6,9 +6,10 @@ Comes in: members, and audio. Goes out: tables of predictions, events or embeddi
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property, partial
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,9 @@ from xval.reuse.inference.members import Member, names_of_seen
 from xval.reuse.inference.request import Per, Request
 from xval.reuse.inference.sets import Sets, read_sets
 from xval.reuse.inference.sources import Audio, Failures, LeftOut, Source, list_sources, one_rate
+
+if TYPE_CHECKING:
+    from xval.reuse.new_data.from_python import Scores
 
 
 class SavedModel:
@@ -112,10 +116,10 @@ class SavedModel:
 
         Args:
             audio: A file or folder, a `Stretch` of a file, samples with their rate, or several of these; for models of ready
-                features arrays of one example each. Files of any rate, length and format that decodes. Samples are float, full
-                scale -1 to 1, of shape (n_samples,), (n_channels, n_samples) or (n_samples, n_channels): the far shorter axis
-                is the channels, of which the model hears what it hears of a file. Also what the library datasets gives of an
-                Audio column, ``{"array": samples, "sampling_rate": rate}``.
+                features one array (n_examples, ...), or arrays of one example each. Files of any rate, length and format that
+                decodes. Samples are float, full scale -1 to 1, of shape (n_samples,), (n_channels, n_samples) or
+                (n_samples, n_channels): the far shorter axis is the channels, of which the model hears what it hears of a
+                file. Also what the library datasets gives of an Audio column, ``{"array": samples, "sampling_rate": rate}``.
             per: file: a row for each, as the experiment predicts clips (their windows are combined); example: a row for each
                 window, cut as in the experiment; segment: a row for each stretch of the length of training examples, each
                 treated as a clip; files of any length are read piece by piece. For models that label frames, file gives
@@ -150,7 +154,8 @@ class SavedModel:
             UndefinedAnswerError: The model answers with NaN or infinite values.
         """
         sets = None if coverage is None else self._sets(coverage, per)
-        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items, enrolment)
+        rate_hz = one_rate(sample_rate_hz, sampling_rate)
+        request = Request(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items, enrolment)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], answered, per, sets) for number, answered in of_source.items()]
         table = joined(tables, of_source, sources, left_out)
@@ -164,8 +169,7 @@ class SavedModel:
         """Return the probabilities of the classes, as classifiers of scikit-learn do.
 
         Args:
-            audio: As `predict`, which has a row for each file or array. Of models of ready features also one array
-                (n_examples, ...), a row for each example.
+            audio: As `predict`, which has a row for each file or array.
             sample_rate_hz: As `predict`.
             sampling_rate: As `predict`.
 
@@ -184,14 +188,11 @@ class SavedModel:
             raise SettingsError(
                 "predict_proba: this model labels frames; predict(..., per='segment') gives a row for each frame."
             )
-        if getattr(audio, "ndim", 1) > 1:
-            rows = np.asarray(audio)
-            if not self.description.is_custom:
-                raise SettingsError(
-                    f"predict_proba: an array of shape {rows.shape} may be several clips, as rows are in scikit-learn, or the "
-                    "channels of one. Write list(x) for several clips, [x] for one."
-                )
-            audio = list(rows)
+        if getattr(audio, "ndim", 1) > 1 and not self.description.is_custom:
+            raise SettingsError(
+                f"predict_proba: an array of shape {np.shape(audio)} may be several clips, as rows are in scikit-learn, or the "  # type: ignore[arg-type]
+                "channels of one. Write list(x) for several clips, [x] for one."
+            )
         table = self.predict(audio, sample_rate_hz=sample_rate_hz, sampling_rate=sampling_rate)
         return decode_outputs(PROBABILITY, table, self.class_names)
 
@@ -236,7 +237,8 @@ class SavedModel:
         if layer is not None and layers_dropped is not None:
             raise SettingsError("give layers_dropped or layer, not both.")
         answers = [self._members[0].embedder(layers_dropped, layer)]
-        request = Request(audio, per, every_s, one_rate(sample_rate_hz, sampling_rate), skip_unreadable, items)
+        rate_hz = one_rate(sample_rate_hz, sampling_rate)
+        request = Request(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items)
         of_source, sources, left_out = self._collect(request, answers)
         tables = []
         for number, source_answers in of_source.items():
@@ -246,6 +248,30 @@ class SavedModel:
             columns = {f"embedding_{column}": values[:, column] for column in range(values.shape[1])}
             tables.append(table_of(sources[number], start_s, end_s, columns))
         return joined(tables, of_source, sources, left_out)
+
+    def evaluate(self, data: Any, targets: Any = None, items: Any = None, **options: Any) -> "Scores":
+        """Test the model on labelled data, as ``python -m xval evaluate`` does; `new_data.from_python.evaluate` has the rest.
+
+        Args:
+            data: A folder whose folders are the classes, a table of clips (a file or a DataFrame), or a prepared dataset
+                (data/<dataset>, or its name); for models of ready features also examples, as one array or for each item.
+            targets: Of examples, as of `preprocessing.store.write`.
+            items: Of examples in one array: the speaker of each.
+            **options: As of the command, such as ``item_pattern`` and ``leave_out_seen=True``.
+
+        Returns:
+            A dict of metrics, the same as in metrics.json of the command; see `Scores`.
+        """
+        # By name, for evaluation is built upon this module.
+        scores: Scores = import_module("xval.reuse.new_data.from_python").evaluate(self, data, targets, items, **options)
+        return scores
+
+    def _rows(self, audio: Audio | Iterable[Audio]) -> Audio | Iterable[Audio]:
+        """Return the examples of an array of several, as rows are in scikit-learn; anything else as it is."""
+        if not self.description.is_custom or not hasattr(audio, "ndim"):
+            return audio
+        array = np.asarray(audio)
+        return list(array) if self._members[0].reads_rows(array.shape) else audio
 
     def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
         """Return the answers for each readable source by its number, all sources, and what is left out."""

@@ -34,6 +34,10 @@ class Network:
         """Shape of one example; None: any length."""
         return tuple(self.model.input.shape[1:])
 
+    def reads_rows(self, shape: tuple[int, ...]) -> bool:
+        """Return whether an array of ready features is several examples, and not one."""
+        return len(shape) == len(self.input_shape) + 1
+
     @property
     def n_layers(self) -> int:
         """Layers with a kernel."""

@@ -1,0 +1,193 @@
+"""`SavedModel.evaluate`: test a model from Python by the road of ``python -m xval evaluate``."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from preprocessing.parallel import count_cores
+from preprocessing.store import write
+from preprocessing.store.arrays import refuse_missing
+from xval.base.config_file import read_default
+from xval.base.csv_text import guarded
+from xval.base.errors import CorpusError, SettingsError
+from xval.measures.task import find_task
+from xval.reuse.new_data.evaluation import Choices, Outcome, evaluate_on
+from xval.reuse.new_data.labelled_clips import LabelledClips, ReadOptions, naming_reader, read_labelled_clips
+
+if TYPE_CHECKING:
+    from xval.reuse.inference import SavedModel
+
+_ARRAYS = "arrays"  # the name of the corpus that examples of a script are for as long as they are read
+
+
+class Scores(dict[str, float]):
+    """The metrics of a model on labelled data, by name, with all else that the command writes.
+
+    Attributes:
+        table: A row for each metric: value, low, high, of which the last two are its 95 % interval over items.
+        predictions: A row per clip, or per frame of a model that labels frames: label, predicted, probabilities, seen.
+        classes: A row per class: precision, recall and so on, as `sklearn.metrics.classification_report`; None: no classes.
+        confusion_matrix: Counts, a row per true class and a column per predicted one, as `sklearn.metrics.confusion_matrix`.
+        by_item: A row per item with its metrics.
+        left_out: path, item and reason of clips that do not count.
+        warnings: What limits the metrics, such as clips that the model was trained on.
+    """
+
+    def __init__(self, outcome: Outcome, class_names: Sequence[str]) -> None:
+        figures = outcome.figures
+        super().__init__(figures.metrics)
+        edges = {name: (interval.low, interval.high) for name, interval in figures.intervals.items()}
+        rows = [(value, *edges.get(name, (np.nan, np.nan))) for name, value in figures.metrics.items()]
+        index = pd.Index(list(figures.metrics), name="metric")
+        self.table = pd.DataFrame(rows, columns=["value", "low", "high"], index=index)
+        self.predictions, self.classes = figures.predictions, figures.class_metrics
+        matrix, names = figures.confusion_matrix, list(class_names)
+        self.confusion_matrix = None if matrix is None else pd.DataFrame(matrix, index=names, columns=names)
+        self.by_item = pd.DataFrame.from_dict(figures.item_metrics, orient="index")
+        self.left_out, self.warnings = outcome.left_out, outcome.warnings
+
+
+def evaluate(
+    model: "SavedModel",
+    data: Any,
+    targets: Any = None,
+    items: Any = None,
+    *,
+    item_pattern: str | None = None,
+    label_pattern: str | None = None,
+    audio_folder: str | Path | None = None,
+    data_folder: str | Path | None = None,
+    rename: Mapping[str, str] | None = None,
+    only_items: Sequence[str] = (),
+    leave_out_seen: bool = False,
+    annotation_policy: str | None = None,
+) -> Scores:
+    """Test a model on labelled data.
+
+    Args:
+        model: Of any kind that `load_model` loads.
+        data: A folder whose folders are the classes; a table of clips, or a DataFrame; a prepared dataset; or, for models of
+            ready features, examples (n_examples, ...) as one array or for each item, as of `preprocessing.store.write`.
+        targets: Of examples; None: of an autoencoder.
+        items: Of examples in one array: the speaker (or other item) of each, for the intervals; None: each is one of its own.
+        item_pattern: Of a folder: finds the item in the path of a file.
+        label_pattern: Of a folder: finds the label there, where no folder names it.
+        audio_folder: What the paths of a table are relative to; None: its folder, of a DataFrame the current one.
+        data_folder: Folder of all prepared datasets; None: that of config.ini.
+        rename: From labels of the data to classes of the model.
+        only_items: Only the clips of these items; empty: all.
+        leave_out_seen: Leave out clips that the model was trained on; otherwise a warning counts them.
+        annotation_policy: Of recordings with events; None: as in training.
+
+    Returns:
+        The metrics, as `Scores`.
+
+    Raises:
+        SettingsError: An option does not fit the data or the model.
+        CorpusError: The data cannot be used, or hold no clip that the model has not seen.
+        AudioError: No clip can be read.
+    """
+    place = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
+    options = ReadOptions(
+        place, None if audio_folder is None else Path(audio_folder), item_pattern or "none", label_pattern or "none",
+        tuple(map(str, only_items)),
+    )  # fmt: skip
+    choices = Choices(rename or {}, leave_out_seen, annotation_policy, count_cores())
+    if isinstance(data, str | Path):
+        _refuse_targets(targets, items, f"'{data}'")
+        with naming_reader(str(data), place):
+            clips = read_labelled_clips(str(data), model.task_type, options)
+            return _scores(model, clips, choices)
+    if isinstance(data, pd.DataFrame):
+        _refuse_targets(targets, items, "a DataFrame")
+        return _scores(model, _read_frame(data, model, options), choices)
+    with _stored(model, data, targets, items) as folder:
+        clips = read_labelled_clips(_ARRAYS, model.task_type, replace(options, data_folder=folder))
+        clips = replace(clips, corpus_names=())  # no speaker of another dataset of this name
+        if items is None and not isinstance(data, Mapping):
+            clips = replace(clips, table=clips.table.assign(item=clips.table["clip"]))
+        return _scores(model, clips, choices)
+
+
+def _scores(model: "SavedModel", clips: LabelledClips, choices: Choices) -> Scores:
+    return Scores(evaluate_on(model, clips, choices, lambda _: nullcontext(lambda *_: None)), model.class_names)
+
+
+def _refuse_targets(targets: Any, items: Any, what: str) -> None:
+    for name, values in (("targets", targets), ("items", items)):
+        if values is not None:
+            raise SettingsError(f"{name}: goes with examples in arrays; {what} has its own. Leave it out.")
+
+
+def _read_frame(frame: pd.DataFrame, model: "SavedModel", options: ReadOptions) -> LabelledClips:
+    """Return the clips of a DataFrame, as of a table with these columns."""
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "DataFrame.csv"
+        guarded(frame).to_csv(table, index=False)
+        return read_labelled_clips(
+            str(table), model.task_type, replace(options, audio_folder=options.audio_folder or Path.cwd())
+        )
+
+
+@contextmanager
+def _stored(model: "SavedModel", data: Any, targets: Any, items: Any) -> Iterator[Path]:
+    """Write examples of a script as a dataset, by the checks that all have, and give the folder that it is in."""
+    task, frames = find_task(model.task_type), model.description.frames
+    if not model.description.is_custom:
+        raise SettingsError(
+            f"evaluate: received arrays, and {model.path} reads audio. Give a folder of class folders, a table or a DataFrame "
+            "with the columns path and label, or a prepared dataset; model.predict takes samples."
+        )
+    if targets is None and task.needs_labels:
+        raise SettingsError(f"targets: missing; {model.task_type} needs one for each example.")
+    if not isinstance(data, Mapping):
+        data, targets = _by_item(data, targets, items)
+    elif items is not None:
+        raise SettingsError("items: goes with one array of examples; the keys of a dict are its items. Leave it out.")
+    further: dict[str, Any] = {}
+    if frames is not None:
+        further["frame_s"] = frames.frame_s(model.description.feature_settings.sample_rate_hz)
+    if targets is not None and _are_places(targets, model.class_names):
+        further["class_names"] = model.class_names
+    if targets is not None and not task.needs_labels:
+        raise SettingsError(f"targets: {model.task_type} predicts nothing; leave it out.")
+    with tempfile.TemporaryDirectory() as folder:
+        write(_ARRAYS, data, targets, data_folder=folder, task_type=model.task_type, **further)
+        yield Path(folder)
+
+
+def _by_item(x: Any, targets: Any, items: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return examples and targets by the item of each; without items all are of one."""
+    names = [_ARRAYS] * len(x) if items is None else [str(item) for item in items]
+    y = None if targets is None else list(targets)
+    if items is not None:
+        refuse_missing(items, "Arrays: example", "item")
+    if len(names) != len(x) or (y is not None and len(y) != len(x)):
+        n_targets = "no" if y is None else len(y)
+        raise CorpusError(
+            f"Arrays: received {len(x)} examples, {n_targets} targets and {len(names)} items; expected one for each."
+        )
+    rows: dict[str, list[int]] = {}
+    for number, name in enumerate(names):
+        rows.setdefault(name, []).append(number)
+    values = x if isinstance(x, list | tuple) else np.asarray(x)
+    return (
+        {name: [values[number] for number in numbers] for name, numbers in rows.items()},
+        None if y is None else {name: [y[number] for number in numbers] for name, numbers in rows.items()},
+    )
+
+
+def _are_places(targets: Mapping[Any, Any], class_names: Sequence[str]) -> bool:
+    """Return whether targets are 0, 1, ... for the classes of a model: numbers, of classes that have other names."""
+    if not class_names or all(name.isdecimal() for name in class_names):
+        return False
+    values = next(iter(targets.values()), ())
+    while isinstance(values, list | tuple) and len(values):
+        values = values[0]
+    return np.asarray(values).dtype.kind in "iuf"
