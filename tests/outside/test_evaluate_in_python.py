@@ -38,12 +38,13 @@ def scores_of_command(study, path, *arguments):
 
 
 def test_audio_models_give_the_scores_of_the_command(copied):
-    table, folder, frame, prepared = scores_of(
+    table, folder, folders, frame, prepared = scores_of(
         copied,
         FOLD,
         """
 show(model.evaluate("audio/clips.csv"))
 show(model.evaluate("audio", item_pattern=r"(s\\d)_"))
+show(model.evaluate(["audio/low", "audio/high"], item_pattern=r"(s\\d)_"))
 show(model.evaluate(pd.read_csv("audio/clips.csv"), audio_folder="audio"))
 scores = model.evaluate("small", leave_out_seen=True)
 show(scores)
@@ -54,7 +55,7 @@ assert list(scores.classes.index) == list(model.class_names)
 """,
     )
     assert table == scores_of_command(copied, FOLD, "audio/clips.csv") == frame
-    assert folder == scores_of_command(copied, FOLD, "audio", "--item-pattern", r"(s\d)_")
+    assert folder == folders == scores_of_command(copied, FOLD, "audio", "--item-pattern", r"(s\d)_")
     assert prepared == scores_of_command(copied, FOLD, "small", "--leave-out-seen")
     assert 0 <= prepared["balanced_accuracy"] <= 1
 

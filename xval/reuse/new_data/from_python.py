@@ -61,6 +61,7 @@ def evaluate(
     *,
     item_pattern: str | None = None,
     label_pattern: str | None = None,
+    labels: Sequence[str] | None = None,
     audio_folder: str | Path | None = None,
     data_folder: str | Path | None = None,
     rename: Mapping[str, str] | None = None,
@@ -72,12 +73,13 @@ def evaluate(
 
     Args:
         model: Of any kind that `load_model` loads.
-        data: A folder whose folders are the classes; a table of clips, or a DataFrame; a prepared dataset; or, for models of
+        data: A folder whose folders are the classes, or a list of folders, each of a class; a table of clips, or a DataFrame; a prepared dataset; or, for models of
             ready features, examples (n_examples, ...) as one array or for each item, as of `preprocessing.store.write`.
         targets: Of examples; None: of an autoencoder.
         items: Of examples in one array: the speaker (or other item) of each, for the intervals; None: each is one of its own.
         item_pattern: Of a folder: finds the item in the path of a file.
         label_pattern: Of a folder: finds the label there, where no folder names it.
+        labels: The class of each folder in a list, in their order; None: the folders' names.
         audio_folder: What the paths of a table are relative to; None: its folder, of a DataFrame the current one.
         data_folder: Folder of all prepared datasets; None: that of config.ini.
         rename: From labels of the data to classes of the model.
@@ -96,13 +98,14 @@ def evaluate(
     place = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
     options = ReadOptions(
         place, None if audio_folder is None else Path(audio_folder), item_pattern or "none", label_pattern or "none",
-        tuple(map(str, only_items)),
+        tuple(map(str, only_items)), "none" if labels is None else ",".join(labels),
     )  # fmt: skip
     choices = Choices(rename or {}, leave_out_seen, annotation_policy, count_cores())
-    if isinstance(data, str | Path):
-        _refuse_targets(targets, items, f"'{data}'")
-        with naming_reader(str(data), place):
-            clips = read_labelled_clips(str(data), model.task_type, options)
+    given = [data] if isinstance(data, str | Path) else data
+    if isinstance(given, list | tuple) and all(isinstance(path, str | Path) for path in given):
+        _refuse_targets(targets, items, f"'{given[0]}'")
+        with naming_reader(str(given[0]), place):
+            clips = read_labelled_clips([str(path) for path in given], model.task_type, options)
             return _scores(model, clips, choices)
     if isinstance(data, pd.DataFrame):
         _refuse_targets(targets, items, "a DataFrame")
