@@ -55,8 +55,8 @@ def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backe
     assert predicted.returncode == 0, predicted.stderr
     assert "low" in predicted.stdout
     if backend == "tensorflow":
-        bundled = tones.xval("bundle", model)
-        assert bundled.returncode == 0, bundled.stderr
+        for command in (("bundle", model), ("export", model, "--format", "onnx"), ("embed", model, CLIP)):
+            assert "combination" in tones.mistake("-m", "xval", *command)
         heard = tones.xval("evaluate", model, "audio/clips.csv")
         other = tones.xval("evaluate", "results/small/experiment_1/instance_1/refit", "audio/clips.csv")
         assert (heard.returncode, "trained" in heard.stdout + heard.stderr) == (
@@ -79,8 +79,8 @@ def test_a_final_model_without_networks_searches_again(tones):
 
 def test_cross_validate_takes_a_combination(tones):
     code = (
-        "import xval; results, model = xval.cross_validate('small', architecture='feature_combination', num_folds=2, page='none',"
-        f" classifier='logistic_regression', executor='inline', **{FEATURES!r}); print(model)"
+        "import xval; results, model = xval.cross_validate('small', architecture='feature_combination', num_folds=2,"
+        f" page='none', classifier='logistic_regression', executor='inline', **{FEATURES!r}); print(model)"
     )
 
     ended = tones.python("-c", code)

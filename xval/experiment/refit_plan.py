@@ -24,6 +24,7 @@ from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import Record, read_history
 from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
 
 _EXPECTED_NOTE = (
@@ -94,7 +95,10 @@ def _classifier_settings(
     None of a combination without networks, and of baselines: these search again, by leaving out some of all items. Behind
     networks that says nothing, as the networks have been trained on all of them.
     """
-    if instance.settings.architecture != COMBINATION or not instance.options["models"]:
+    if instance.settings.architecture != COMBINATION:
+        return None
+    options = CombinationOptions.of(instance.options)
+    if not options.models:
         return None
     import pandas as pd
 
@@ -107,7 +111,7 @@ def _classifier_settings(
 
     from xval.training.classical.estimators import EstimatorSpec
 
-    grid = EstimatorSpec.of_combination(instance.options["classifier"], instance.options["pca_components"]).grid
+    grid = EstimatorSpec.of_combination(options.classifier, options.pca_components).grid
     settings = list(ParameterGrid({name: list(values) for name, values in grid.items()}))  # the rows of grid.csv
     return dict(settings[int(means.argmax())])
 

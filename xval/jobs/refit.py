@@ -46,7 +46,7 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
 
 
 def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> None:
-    """Refuse instances that read another model in each fold that has no final form, and epochs for an architecture that has none."""
+    """Refuse instances that read models of folds without a final form, and epochs for an architecture that has none."""
     where, initial = f"instance {instance.number}", instance.settings.initial_model
     if instance.settings.architecture == COMBINATION:
         try:

@@ -40,8 +40,8 @@ class CombinationOptions:
         for path in self.models:
             if _FOLD in path and not _OF_INSTANCE.search(path):
                 raise SettingsError(
-                    f"models: received '{path}', another model in each fold, and the final model belongs to none. Name the folds "
-                    "of an instance: results/<dataset>/experiment_<n>/instance_<i>/fold_{fold}/model.keras"
+                    f"models: received '{path}', another model in each fold, and the final model belongs to none. Name the "
+                    "folds of an instance: results/<dataset>/experiment_<n>/instance_<i>/fold_{fold}/model.keras"
                 )
         paths = tuple(_OF_INSTANCE.sub(r"instance_\g<number>/refit", path) for path in self.models)
         if len(set(paths)) < len(paths):
@@ -73,7 +73,9 @@ def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]
                 lines.append(str(error))
             continue
         if not path.endswith(".keras"):
-            lines.append(f"models: received '{path}'; expected the path of a model.keras, as a run leaves it in fold_<k>/, or an address")
+            lines.append(
+                f"models: received '{path}'; expected the path of a model.keras, as a run leaves it in fold_<k>/, or an address"
+            )
         if set("{}") & set(path.replace(_FOLD, "")):
             lines.append(f"models: received '{path}'; {_FOLD} is the only thing in braces that is replaced")
     if len(set(models)) < len(models):

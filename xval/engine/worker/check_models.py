@@ -105,7 +105,9 @@ def _check_model(job: Job) -> int:
         from xval.engine.worker.combination import cut_models
         from xval.settings.combination import CombinationOptions
 
-        if all(is_address(path) or Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)):
+        if all(
+            is_address(path) or Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)
+        ):
             cut_models(job, store)
         return len(store.class_names)
     from preprocessing.store.waveforms import example_lengths

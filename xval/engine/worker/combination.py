@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import example_lengths
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, UnsafeModelError
 from xval.data.fold import Examples, FoldData
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
@@ -96,7 +96,16 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
     stored = (example_lengths(store, settings).of_model,) if store.is_waveform else store.example_shape
     for name in options.model_paths(job.fold.number):
         path = find_model(name, "models")
-        model = read_keras_model(path)
+        try:
+            model = read_keras_model(path)
+        except UnsafeModelError as error:
+            problem, advice, _ = str(error).partition("modules of your own have to be imported")
+            if not advice:
+                raise
+            raise UnsafeModelError(
+                f"{problem}a combination imports no modules of your own. Combine a network of Keras's own layers, or start from "
+                "this one by initial_model"
+            ) from error
         wanted = tuple(model.input.shape[1:])
         fits = len(stored) == len(wanted) and all(
             None in pair or pair[0] == pair[1] for pair in zip(stored, wanted, strict=True)

@@ -50,8 +50,8 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fe
 def no_network(path: Path) -> str:
     """Return what is wrong with the path of a model in the folder of a combination or a baseline."""
     return (
-        f"models: {path} is a fold of an instance that fits an estimator of scikit-learn and has no network. Name the folds of an "
-        "instance that trains a network"
+        f"models: {path} is a fold of an instance that fits an estimator of scikit-learn and has no network. Name the folds of "
+        "an instance that trains a network"
     )
 
 
