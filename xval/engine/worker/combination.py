@@ -99,12 +99,12 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
         try:
             model = read_keras_model(path)
         except UnsafeModelError as error:
-            problem, advice, _ = str(error).partition("modules of your own have to be imported")
+            problem, advice, _ = str(error).partition("modules of your own have to be")
             if not advice:
                 raise
             raise UnsafeModelError(
-                f"{problem}a combination imports no modules of your own. Combine a network of Keras's own layers, or start from "
-                "this one by initial_model"
+                f"{problem}a combination imports no modules of your own. Combine a network of Keras's own layers, or start "
+                "from this one by initial_model"
             ) from error
         wanted = tuple(model.input.shape[1:])
         fits = len(stored) == len(wanted) and all(
