@@ -14,12 +14,14 @@ from xval.base.errors import SettingsError
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import Clips, read_clips_of
 from xval.jobs.plan import Plan
+from xval.models.saved.fetch import find_model
 from xval.results.folder import KERAS_NAME
-from xval.settings.architectures import COMBINATION
+from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.combination import CombinationOptions
+from xval.settings.model_address import is_address
 from xval.settings.resolve import Instance
 from xval.training.classical.checks import check_skops, check_training_items
-from xval.training.combination.checks import check_files, check_made_for, judge_model
+from xval.training.combination.checks import check_files, check_made_for, judge_model, no_network
 
 
 def check_combination(planned: Plan, instance: Instance, corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
@@ -33,8 +35,13 @@ def check_combination(planned: Plan, instance: Instance, corpus: Corpus, folds: 
     to_come = {
         planned.folder.fold_folder(*key).resolve() / KERAS_NAME: settings[key.instance].feature_settings()
         for key in planned.to_do
-        if settings[key.instance].architecture != COMBINATION
+        if trains_network(settings[key.instance].architecture)
     }
+    others = [other.number for other in planned.instances if not trains_network(other.settings.architecture)]
+    without_network = {planned.folder.instance_folder(number).resolve() for number in others}
+    for path in CombinationOptions.of(instance.options).models:
+        if Path(path).resolve().parent.parent in without_network:
+            raise SettingsError(no_network(Path(path)))
     counted, features = read_clips_of(instance.settings, corpus.folder), settings[instance.number].feature_settings()
     return check_combined_models(CombinationOptions.of(instance.options), features, corpus, folds, to_come, counted)
 
@@ -64,12 +71,12 @@ def check_combined_models(
     for fold in folds:
         check_training_items([fold])
         for pattern, name in zip(options.models, options.model_paths(fold.number), strict=True):
-            path = Path(name)
+            path = find_model(name, "models")
             written = known.get(path.resolve())
             if written is not None:
                 check_made_for(path, written.model_dump(mode="json"), features, is_custom=corpus.is_custom)
                 continue
-            check_files(path, features, is_custom=corpus.is_custom)
+            check_files(path, features, is_custom=corpus.is_custom, is_fetched=is_address(name))
             verdict = judge_model(path, fold, corpus.dataset, corpus.folder, counted)
             if verdict.state == "unknown":
                 unclear.setdefault((pattern, verdict.reason), []).append(fold.number)

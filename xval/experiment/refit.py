@@ -45,11 +45,12 @@ from xval.jobs.written_settings import restore_instance, with_values
 from xval.models.saved.initial import find_initial_model, has_changed, name_model
 from xval.report.model_card import write_card
 from xval.results.checkpoint_note import remove_finished_checkpoints
-from xval.results.folder import ALL_ITEMS, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder
+from xval.results.folder import ALL_ITEMS, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder, find_experiment
 from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
 from xval.results.read import Record
-from xval.settings.architectures import trains_network
+from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.combination import CombinationOptions
 from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
@@ -99,6 +100,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: Request, conso
     refuse_what_needs_folds(instance, request.epochs)
     folds = open_results(folder).folds.plan
     records = _finished_jobs(folder, instance, folds)
+    _refit_networks(instance, request, console)
     make_job = partial(_make_job, folder, instance, folds, records, request, console)
     chosen = _search(*make_job(), instance, request, console) if instance.settings.search else None
     refit = plan_refit(folder, instance, records, request.epochs, chosen)
@@ -115,6 +117,14 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: Request, conso
     remove_finished_checkpoints(folder)
     _print_close(folder, instance, console)
     return path
+
+
+def _refit_networks(instance: Instance, request: Request, console: Console) -> None:
+    """Train the final models of the instances whose folds a combination reads, unless they are there."""
+    if instance.settings.architecture != COMBINATION:
+        return
+    for place, number in dict.fromkeys(CombinationOptions.of(instance.options).instances_read()):
+        refit_instance(find_experiment(Path(place)), replace(request, instance=number, epochs=None), console)
 
 
 def _print_copies_used(folder: ExperimentFolder, instance: Instance, console: Console) -> None:

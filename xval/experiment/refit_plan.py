@@ -23,7 +23,8 @@ from xval.models.saved.novelty import limit_ratio_of
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import Record, read_history
-from xval.settings.architectures import trains_network
+from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
 
 _EXPECTED_NOTE = (
@@ -75,6 +76,8 @@ def plan_refit(
     temperature, is_network = mean_temperature(records.values()), trains_network(instance.settings.architecture)
     facts |= {"temperature": temperature} if temperature or not is_network else {}
     if not is_network:
+        if chosen_settings := _classifier_settings(folder, instance, records):
+            facts["classifier_settings"] = chosen_settings
         return Refit(0, None, facts)
     if chosen is not None:
         n_epochs = epochs or choose_epochs(chosen.best_epochs)
@@ -82,6 +85,35 @@ def plan_refit(
     n_epochs = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
     histories = [read_history(folder.fold_folder(*key) / "history.csv", "learning_rate")["learning_rate"] for key in records]
     return Refit(n_epochs, choose_learning_rates(instance.settings, n_epochs, histories), facts)
+
+
+def _classifier_settings(
+    folder: ExperimentFolder, instance: Instance, records: Mapping[JobKey, Record]
+) -> dict[str, Any] | None:
+    """Return the settings with the best mean score on the validation items of the folds, for the classifier behind networks.
+
+    None of a combination without networks, and of baselines: these search again, by leaving out some of all items. Behind
+    networks that says nothing, as the networks have been trained on all of them.
+    """
+    if instance.settings.architecture != COMBINATION:
+        return None
+    options = CombinationOptions.of(instance.options)
+    if not options.models:
+        return None
+    import pandas as pd
+
+    tables = [pd.read_csv(folder.fold_folder(*key) / "grid.csv") for key in records]
+    metric = next(name for name in tables[0] if name in ("macro_f1", "mean_squared_error"))
+    means = pd.concat([table[metric] for table in tables], axis=1).mean(axis=1)
+    if means.empty:
+        return None
+    from sklearn.model_selection import ParameterGrid
+
+    from xval.training.classical.estimators import EstimatorSpec
+
+    grid = EstimatorSpec.of_combination(options.classifier, options.pca_components).grid
+    settings = list(ParameterGrid({name: list(values) for name, values in grid.items()}))  # the rows of grid.csv
+    return dict(settings[int(means.argmax())])
 
 
 def is_there(

@@ -17,6 +17,7 @@ from xval.jobs.job import Refit
 from xval.results.folder import ALL_ITEMS
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.combination import CombinationOptions
 from xval.settings.optimizers import schedule_name
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
@@ -45,13 +46,13 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
 
 
 def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> None:
-    """Refuse instances that start from another model in each fold, and epochs for an architecture that has none."""
+    """Refuse instances that read models of folds without a final form, and epochs for an architecture that has none."""
     where, initial = f"instance {instance.number}", instance.settings.initial_model
     if instance.settings.architecture == COMBINATION:
-        raise SettingsError(
-            f"{where}: architecture '{COMBINATION}' fits a classifier to features and trains no network; its models are those "
-            "of a fold. Refit an instance that trains a network, or a baseline such as svm."
-        )
+        try:
+            CombinationOptions.of(instance.options).final_paths()
+        except SettingsError as error:
+            raise SettingsError(f"{where}: {error}") from error
     if epochs and not trains_network(instance.settings.architecture):
         raise SettingsError(f"--epochs: architecture '{instance.settings.architecture}' has none; leave it out.")
     if initial is not None and "{fold}" in initial:
@@ -107,6 +108,8 @@ def describe_choice(
     `epochs` are those that were asked for (None: the folds chose), `chosen` what the search chose (None: nothing searched).
     """
     if not refit.epochs:
+        if settings := refit.facts.get("classifier_settings"):
+            return f"Instance {instance}: {settings}, on average the best on the validation items of the folds."
         settings_chosen = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
         return f"Instance {instance}: folds chose {settings_chosen}; the search is done again with all items."
     if chosen:

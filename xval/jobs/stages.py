@@ -43,5 +43,6 @@ def _read(job: Job) -> set[Path]:
     initial = job.settings.initial_model
     paths = [] if initial is None or is_address(initial) else [initial.replace("{fold}", str(job.fold.number))]
     if job.settings.architecture == COMBINATION:
-        paths += CombinationOptions.of(job.options).model_paths(job.fold.number)
+        combined = CombinationOptions.of(job.options).model_paths(job.fold.number)
+        paths += [path for path in combined if not is_address(path)]
     return {Path(path).resolve() for path in paths}

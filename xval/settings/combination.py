@@ -3,13 +3,17 @@
 Comes in: the options and sources of an instance. Goes out: its faults.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from xval.base.errors import SettingsError
 from xval.settings.classical_faults import network_faults, value_faults
+from xval.settings.model_address import is_address, parse_address
 
 _FOLD = "{fold}"
+_OF_INSTANCE = re.compile(r"instance_(?P<number>[0-9]+)[/\\]fold_\{fold\}(_repeat_[0-9]+)?(?=[/\\]model\.keras$)")
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,28 @@ class CombinationOptions:
         return cls(**options)
 
     def model_paths(self, fold: int) -> tuple[str, ...]:
-        """Return the paths of the models of a fold."""
-        return tuple(path.replace(_FOLD, str(fold)) for path in self.models)
+        """Return the paths (or addresses) of the models of a fold; of fold 0, which has all items, `final_paths`."""
+        return tuple(path.replace(_FOLD, str(fold)) for path in self.models) if fold else self.final_paths()
+
+    def final_paths(self) -> tuple[str, ...]:
+        """Return the models of a final model: those of a fold are replaced by the final model of their instance."""
+        for path in self.models:
+            if _FOLD in path and not _OF_INSTANCE.search(path):
+                raise SettingsError(
+                    f"models: received '{path}', another model in each fold, and the final model belongs to none. Name the "
+                    "folds of an instance: results/<dataset>/experiment_<n>/instance_<i>/fold_{fold}/model.keras"
+                )
+        paths = tuple(_OF_INSTANCE.sub(r"instance_\g<number>/refit", path) for path in self.models)
+        if len(set(paths)) < len(paths):
+            raise SettingsError(
+                "models: two of them are seeds of one instance, which has one final model. Combine different instances"
+            )
+        return paths
+
+    def instances_read(self) -> list[tuple[str, int]]:
+        """Return the instances whose folds the models come from: the folder of their experiment, and their number."""
+        found = ((path, _OF_INSTANCE.search(path)) for path in self.models)
+        return [(path[: match.start()] or ".", int(match["number"])) for path, match in found if match]
 
 
 def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]:
@@ -42,8 +66,16 @@ def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]
         lines.append("layers_dropped counts layers of models, and models is empty; leave it out, or give models")
     lines += value_faults("layers_dropped", options.layers_dropped) + value_faults("pca_components", options.pca_components)
     for path in models:
+        if is_address(path):
+            try:
+                parse_address(path, "models")
+            except SettingsError as error:
+                lines.append(str(error))
+            continue
         if not path.endswith(".keras"):
-            lines.append(f"models: received '{path}'; expected the path of a model.keras, as a run leaves it in fold_<k>/")
+            lines.append(
+                f"models: received '{path}'; expected the path of a model.keras, as a run leaves it in fold_<k>/, or an address"
+            )
         if set("{}") & set(path.replace(_FOLD, "")):
             lines.append(f"models: received '{path}'; {_FOLD} is the only thing in braces that is replaced")
     if len(set(models)) < len(models):

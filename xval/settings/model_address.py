@@ -34,14 +34,14 @@ def is_address(text: str) -> bool:
     return "://" in text
 
 
-def parse_address(text: str) -> ModelAddress:
-    """Return the parts of an address; one without a checksum is refused."""
+def parse_address(text: str, setting: str = "initial_model") -> ModelAddress:
+    """Return the parts of an address, which a setting names; one without a checksum is refused."""
     match = _ADDRESS.fullmatch(text)
     if match is None or not unquote(text).isprintable():
         raise SettingsError(
-            f"initial_model={text!r}: expected a model from elsewhere as http://, https:// or file://, its path ending in "
+            f"{setting}={text!r}: expected a model from elsewhere as http://, https:// or file://, its path ending in "
             ".keras, with its checksum behind it: #sha256=<64 hexadecimal digits> (sha256sum FILE prints them)"
         )
     if set("{}") & set(text):
-        raise SettingsError(f"initial_model={text!r}: one address has one checksum, so {{fold}} is not allowed in it")
+        raise SettingsError(f"{setting}={text!r}: one address has one checksum, so {{fold}} is not allowed in it")
     return ModelAddress(match["url"], match["sha256"].lower())

@@ -49,7 +49,7 @@ SMALL = {"architecture": "mlp", "n_units": (4,)}
 INSTANCES = {
     1: SMALL | {"schedule": "exponential"},
     2: SMALL | {"learning_rate": 1e-6, "schedule": "plateau", "schedule_patience": 1},
-    3: {"architecture": "feature_combination", "basic_features": True},
+    3: {"architecture": "feature_combination", "models": ["nets/{fold}/model.keras"]},
     4: SMALL | {"initial_model": "results/fold_{fold}/model.keras"},
 }
 
@@ -326,7 +326,7 @@ def test_a_fold_of_other_settings_is_not_done(experiment, make):
 
 @pytest.mark.parametrize(
     ("number", "reason"),
-    [(3, "'feature_combination' fits a classifier"), (4, r"initial_model='.*\{fold\}.*' is another model in each fold")],
+    [(3, "another model in each fold, and the final"), (4, r"initial_model='.*\{fold\}.*' is another model in each fold")],
 )
 def test_what_has_no_meaning_without_folds_is_refused(experiment, make, finished, number, reason):
     (instance,) = resolve(declare(finished, INSTANCES), [number])

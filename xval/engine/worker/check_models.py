@@ -20,6 +20,7 @@ from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job, model_identity
 from xval.models.saved.initial import find_initial_model
 from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.model_address import is_address
 from xval.settings.schema import UNHASHED_KEYS, Settings
 
 
@@ -104,7 +105,9 @@ def _check_model(job: Job) -> int:
         from xval.engine.worker.combination import cut_models
         from xval.settings.combination import CombinationOptions
 
-        if all(Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)):
+        if all(
+            is_address(path) or Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)
+        ):
             cut_models(job, store)
         return len(store.class_names)
     from preprocessing.store.waveforms import example_lengths

@@ -140,17 +140,20 @@ def _novelty(fitted: FittedEstimator, sides: Mapping[str, NDArray[np.float32]], 
 def _fit(
     job: Job, source: PooledFeatures | CombinedFeatures, data: FoldData, sides: dict[str, NDArray[np.float32]]
 ) -> FittedEstimator:
-    """Fit the estimator of a job; a model of all items has the temperature that its folds had."""
+    """Fit the estimator of a job; a model of all items has the temperature, and behind networks the settings, of its folds."""
     settings, training = job.settings, data.training
     scaling = None
     if settings.scales_targets:
         target_statistics = target_scaling(data.store, data.training_items, data.clips.get("training"))
         scaling = target_statistics.mean, target_statistics.deviation
     validation = Part(sides["validation"], np.asarray(data.sides["validation"].targets)) if "validation" in sides else None
+    spec, chosen = source.spec, job.refit.facts.get("classifier_settings") if job.refit else None
+    if chosen:
+        spec = replace(spec, grid={name: (value,) for name, value in chosen.items()})
     fitted = fit_estimator(
         Part(source.of(training), np.asarray(training.targets)),
         training.table["item"].to_numpy(),
-        source.spec,
+        spec,
         n_outputs=len(data.class_names) if settings.task.has_classes else training.targets.shape[1],
         has_classes=settings.task.has_classes,
         validation=validation,

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import example_lengths
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, UnsafeModelError
 from xval.data.fold import Examples, FoldData
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
+from xval.models.saved.fetch import find_model
 from xval.models.saved.initial import hash_model
 from xval.models.saved.seen import read_seen
 from xval.settings.combination import CombinationOptions
+from xval.settings.model_address import is_address
 from xval.training.classical.estimators import EstimatorSpec
 from xval.training.classical.saved import save_network
 from xval.training.combination.basic_features import all_examples, read_basic_features
@@ -31,9 +33,11 @@ class CombinedFeatures:
     def __init__(self, job: Job, store: FeatureStore) -> None:
         self._job, self._store, self._features = job, store, job.settings.feature_settings()
         self._options = CombinationOptions.of(job.options)
-        self._paths = [Path(path) for path in self._options.model_paths(job.fold.number)]
+        self._paths = [find_model(path, "models") for path in self._options.model_paths(job.fold.number)]
         self.spec = EstimatorSpec.of_combination(self._options.classifier, self._options.pca_components)
-        self.facts = {"models": [self._describe_model(path) for path in self._paths]}
+        fetched = [is_address(path) for path in self._options.model_paths(job.fold.number)]
+        described = zip(self._paths, fetched, strict=True)
+        self.facts = {"models": [self._describe_model(path, is_fetched=is_fetched) for path, is_fetched in described]}
         self.earlier = [read_seen(path) for path in self._paths]
         self.search_on_validation = bool(self._paths)
         self._networks: list[Any] = []
@@ -71,11 +75,11 @@ class CombinedFeatures:
         for number, (network, path) in enumerate(zip(self._networks, self._paths, strict=True), start=1):
             save_network(folder, number, network, path)
 
-    def _describe_model(self, path: Path) -> dict[str, str]:
+    def _describe_model(self, path: Path, *, is_fetched: bool) -> dict[str, str]:
         """Return the entry of a model in the record: its path and hash, and whether it may have heard test items."""
         fold, store = self._job.fold, self._store
         corpus_folder = store.folder.parents[1]
-        check_files(path, self._features, is_custom=store.description.feature_settings is None)
+        check_files(path, self._features, is_custom=store.description.feature_settings is None, is_fetched=is_fetched)
         verdict = judge_model(
             path, fold, self._job.settings.dataset, corpus_folder, read_clips_of(self._job.settings, corpus_folder)
         )
@@ -90,8 +94,18 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
     options, networks = CombinationOptions.of(job.options), []
     settings = job.settings.feature_settings()
     stored = (example_lengths(store, settings).of_model,) if store.is_waveform else store.example_shape
-    for path in options.model_paths(job.fold.number):
-        model = read_keras_model(Path(path))
+    for name in options.model_paths(job.fold.number):
+        path = find_model(name, "models")
+        try:
+            model = read_keras_model(path)
+        except UnsafeModelError as error:
+            problem, advice, _ = str(error).partition("modules of your own have to be")
+            if not advice:
+                raise
+            raise UnsafeModelError(
+                f"{problem}a combination imports no modules of your own. Combine a network of Keras's own layers, or start "
+                "from this one by initial_model"
+            ) from error
         wanted = tuple(model.input.shape[1:])
         fits = len(stored) == len(wanted) and all(
             None in pair or pair[0] == pair[1] for pair in zip(stored, wanted, strict=True)
@@ -101,5 +115,5 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
                 f"models: {path} reads examples of shape {wanted}, the feature store {store.folder} holds {stored}. Clips are "
                 "padded to the longest of their corpus: set clip_length_s in both instances, or take a model of this corpus"
             )
-        networks.append(cut_model(model, options.layers_dropped, where=path))
+        networks.append(cut_model(model, options.layers_dropped, where=str(path)))
     return networks

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from xval.base.errors import CorpusError, SettingsError
 from xval.base.json_files import part_of
 from xval.base.operating_system import open_regular
-from xval.settings.model_address import ModelAddress
+from xval.settings.model_address import ModelAddress, is_address, parse_address
 
 CACHE_VARIABLE = "XVAL_CACHE"
 """The variable of the environment that names the folder; without it, it is the one that the system has for such files."""
@@ -25,7 +25,12 @@ def cached_path(address: ModelAddress) -> Path:
     return folder / "models" / address.sha256 / address.file_name
 
 
-def fetch_model(address: ModelAddress) -> Path:
+def find_model(text: str, setting: str) -> Path:
+    """Return the file of a model that a setting names by its path or its address, from which it is fetched once."""
+    return fetch_model(parse_address(text, setting), setting) if is_address(text) else Path(text)
+
+
+def fetch_model(address: ModelAddress, setting: str = "initial_model") -> Path:
     """Return the model of an address, fetched if it is not there yet; its checksum is compared."""
     from preprocessing.console import make_console
     from preprocessing.corpora._download import Archive, download
@@ -38,7 +43,7 @@ def fetch_model(address: ModelAddress) -> Path:
             _copy(Path(unquote(source.path)), path, address)
         download([archive], path.parent, make_console())
     except (CorpusError, OSError) as error:
-        raise SettingsError(f"initial_model: {error}") from error
+        raise SettingsError(f"{setting}: {error}") from error
     return path
 
 

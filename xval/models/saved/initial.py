@@ -22,6 +22,7 @@ from xval.models.saved.fetch import cached_path, fetch_model
 from xval.models.saved.keras_file import open_model
 from xval.models.saved.leakage import Leakage, judge
 from xval.models.saved.seen import Seen, read_seen
+from xval.settings.architectures import COMBINATION
 from xval.settings.model_address import is_address, parse_address
 from xval.settings.schema import Settings
 
@@ -105,7 +106,9 @@ def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
 
 
 def name_model(settings: Settings) -> str:
-    """Return the setting that names the model that training starts from, or that made the features."""
+    """Return the setting that names the model that training starts from, that made the features, or that is combined."""
+    if settings.architecture == COMBINATION:
+        return "models"
     name = "initial_model" if settings.initial_model else settings.pretrained or "initial_model"
     return f"{name}='{getattr(settings, name)}'"
 

@@ -118,8 +118,8 @@ def find_model(path: Path) -> Path:
         raise ResultsError(f"{path}: no such file or folder. Expected a .keras file or a fold folder.")
     if path.name == ESTIMATOR_NAME or (path / ESTIMATOR_NAME).is_file():
         raise ResultsError(
-            f"{path}: an estimator of scikit-learn, no Keras model; skops.io.load reads it. The networks of a combination "
-            "of features can be exported; record.json beside it names their files (models)."
+            f"{path}: an estimator of scikit-learn, no Keras model; skops.io.load reads it, and predict takes it. The "
+            "networks of a combination can be exported and bundled; record.json beside it names their files (models)."
         )
     if (path / ENSEMBLE_NAME).is_file():
         raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")

@@ -3,7 +3,8 @@
 An instance with ``architecture = "feature_combination"`` trains no network. Its options:
 
 ``models``          paths of saved model.keras files; ``{fold}`` in a path stands for the number of the fold, so that the
-                    features of a fold come from the network that has not seen its test items
+                    features of a fold come from the network that has not seen its test items; or addresses, as of
+                    initial_model. The final model of all items reads the final models of the same instances
 ``layers_dropped``  which output of each network: 0 its prediction, 1 what its last dense or convolutional layer reads, 2 what
                     the one before reads, and so on; maps are averaged over time and frequency
 ``basic_features``  add the means and deviations of 34 short-term features and their deltas, 136 numbers (short_term.py)

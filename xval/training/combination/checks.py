@@ -15,10 +15,18 @@ from xval.folds.plan import Fold
 from xval.jobs.fold_part import Clips
 from xval.models.saved.leakage import Leakage, judge
 from xval.models.saved.seen import read_seen
+from xval.results.folder import ESTIMATOR_NAME
 
 
-def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> dict[str, Any]:
-    """Return the model.json beside a model.keras, once both are there and it was made for these features."""
+def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fetched: bool = False) -> dict[str, Any]:
+    """Return the model.json beside a model.keras, once both are there and it was made for these features.
+
+    One that was fetched from an address has none: of it the shape of its input is compared, when it is read.
+    """
+    if (path.parent / ESTIMATOR_NAME).is_file():
+        raise SettingsError(no_network(path))
+    if is_fetched:
+        return {}
     if not path.is_file():
         raise SettingsError(
             f"models: {path} does not exist (paths are relative to the folder where the command runs). Train that instance "
@@ -37,6 +45,14 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool) -> di
         )
     check_made_for(path, described["feature_settings"], features, is_custom=is_custom)
     return described
+
+
+def no_network(path: Path) -> str:
+    """Return what is wrong with the path of a model in the folder of a combination or a baseline."""
+    return (
+        f"models: {path} is a fold of an instance that fits an estimator of scikit-learn and has no network. Name the folds of "
+        "an instance that trains a network"
+    )
 
 
 def judge_model(path: Path, fold: Fold, dataset: str, corpus_folder: Path, counted: Clips) -> Leakage:

@@ -1,0 +1,125 @@
+"""Combinations of networks and hand-crafted features: their final model, their models from elsewhere, and wrong settings."""
+
+import hashlib
+import json
+
+import pytest
+
+FEATURES = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
+NETWORKS = "results/small/experiment_1/instance_1/fold_{fold}/model.keras"
+NETWORK = {"architecture": "mlp", "n_units": (4,)}
+COMBINED = {"architecture": "feature_combination", "models": (NETWORKS,), "classifier": "logistic_regression"}
+CLIP = "audio/low/s0_0.wav"
+
+
+@pytest.fixture
+def tones(empty):
+    empty.recordings()
+    prepared = empty.prepare("table", "audio/clips.csv", "--dataset", "small")
+    assert prepared.returncode == 0, prepared.stderr
+    return empty
+
+
+def refit(study, instance):
+    ended = study.xval("refit", study.EXPERIMENT, instance)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    folder = study.results / f"instance_{instance}" / "refit"
+    return ended.stdout, json.loads((folder / "record.json").read_text())
+
+
+def grid(study, instance):
+    import pandas as pd
+
+    tables = [pd.read_csv(study.fold(instance, fold) / "grid.csv") for fold in (1, 2)]
+    means = sum(table["macro_f1"] for table in tables)
+    return tables[0].drop(columns=["macro_f1", "scored_on"]).iloc[means.argmax()].to_dict()
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backend):
+    tones.backend = backend
+    tones.train(NETWORK, COMBINED, **FEATURES)
+
+    printed, record = refit(tones, 2)
+
+    assert "instance_1/refit/model.keras" in printed
+    assert record["models"][0]["path"].endswith("instance_1/refit/model.keras")
+    assert record["items"]["training"] == [f"s{number}" for number in range(6)]
+    assert not record["items"]["test"]
+    assert record["classifier_settings"] == pytest.approx(grid(tones, 2))
+    network = json.loads((tones.results / "instance_1" / "refit" / "record.json").read_text())
+    assert network["items"] == record["items"]
+    assert "Nothing to do" in refit(tones, 2)[0]
+    model = "results/small/experiment_1/instance_2/refit"
+    predicted = tones.xval("predict", model, CLIP)
+    assert predicted.returncode == 0, predicted.stderr
+    assert "low" in predicted.stdout
+    if backend == "tensorflow":
+        for command in (("bundle", model), ("export", model, "--format", "onnx"), ("embed", model, CLIP)):
+            assert "combination" in tones.mistake("-m", "xval", *command)
+        heard = tones.xval("evaluate", model, "audio/clips.csv")
+        other = tones.xval("evaluate", "results/small/experiment_1/instance_1/refit", "audio/clips.csv")
+        assert (heard.returncode, "trained" in heard.stdout + heard.stderr) == (
+            other.returncode,
+            "trained" in other.stdout + other.stderr,
+        )
+
+
+def test_a_final_model_without_networks_searches_again(tones):
+    tones.train({"architecture": "feature_combination", "classifier": "logistic_regression"}, **FEATURES)
+
+    _, record = refit(tones, 1)
+
+    assert record["models"] == []
+    assert record["searched_on"] == "training_items_left_out"
+    code = f"import xval; print(xval.load_model('results/small/experiment_1/instance_1/refit').predict(['{CLIP}']))"
+    ended = tones.python("-c", code)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_cross_validate_takes_a_combination(tones):
+    code = (
+        "import xval; results, model = xval.cross_validate('small', architecture='feature_combination', num_folds=2,"
+        f" page='none', classifier='logistic_regression', executor='inline', **{FEATURES!r}); print(model)"
+    )
+
+    ended = tones.python("-c", code)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "instance_1/refit/model.skops" in ended.stdout
+
+
+def test_models_of_each_fold_that_have_no_final_form_are_named(tones):
+    tones.train(NETWORK, **FEATURES)
+    for fold in (1, 2):
+        tones.fold(1, fold).rename(tones.folder / f"net_{fold}")
+    tones.train({**COMBINED, "models": ("net_{fold}/model.keras",)}, num_experiment=2, **FEATURES)
+
+    said = tones.mistake("-m", "xval", "refit", "results/small/experiment_2", "1")
+
+    assert "another model in each fold" in said
+    assert "instance_<i>/fold_{fold}" in said
+
+
+def test_a_network_is_combined_by_its_address(tones):
+    tones.train(NETWORK, **FEATURES)
+    path = tones.fold() / "model.keras"
+    address = f"{path.as_uri()}#sha256={hashlib.sha256(path.read_bytes()).hexdigest()}"
+    own = {**COMBINED, "models": (address,), "basic_features": False}
+    tones.script(own, num_experiment=2, **FEATURES)
+
+    ended = tones.run(XVAL_CACHE=str(tones.folder / "cache"))
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "possible leakage" in ended.stdout + ended.stderr
+    final = tones.xval("refit", "results/small/experiment_2", "1", XVAL_CACHE=str(tones.folder / "cache"))
+    assert final.returncode == 0, final.stdout + final.stderr
+    tones.script({**own, "models": (address[:-3],)}, num_experiment=3, **FEATURES)
+    assert "models=" in tones.mistake("exp.py")
+
+
+def test_a_combination_of_an_instance_without_a_network_is_refused(tones):
+    tones.script(NETWORK, COMBINED, {**COMBINED, "models": (NETWORKS.replace("_1/fold", "_2/fold"),)}, **FEATURES)
+
+    assert "has no network" in tones.mistake("exp.py", "--executor", "inline")
+    assert not tones.trained()
