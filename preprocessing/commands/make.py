@@ -267,7 +267,7 @@ def _item_option(reader: CorpusReader) -> str:
 def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one here.
 
-    Its own goes with a corpus of its task. Folds that the corpus brings along are those that are tested.
+    Its own goes with a corpus of its task, and with its kind of features where it names one. Folds that the corpus brings along are those that are tested.
     """
     experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
@@ -278,7 +278,11 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
         settings = [f"dataset={corpus.dataset}", *settings]
     if own.is_file():
         written = _written_settings(own)
-        if written.get("task_type", "classification") == corpus.task_type:
+        features = dict(setting.partition("=")[::2] for setting in overrides).get("features")
+        if written.get("task_type", "classification") == corpus.task_type and features in (
+            None,
+            written.get("features", features),
+        ):
             is_predefined = written.get("fold_strategy") == "predefined"
             strategies = [setting for setting in folds if setting.startswith("fold_strategy=")]
             if is_predefined and not strategies:

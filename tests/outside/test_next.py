@@ -12,7 +12,6 @@ import soundfile
 ROOT = Path(__file__).resolve().parents[2]
 RATE_HZ = 4000
 LABELS = ("a", "b")
-QUICK = {"num_epochs": 1, "n_mels": 8}
 
 
 def tone(path, pitch, seed, duration_s=0.3):
@@ -54,6 +53,65 @@ def fsdd(folder, *options):
     return ["fsdd", str(folder), *options]
 
 
+def named(reader, paths):
+    """Return a layout of files whose names tell all; each path comes with its class."""
+
+    def lay_out(folder, *options):
+        for number, (path, place) in enumerate(paths):
+            tone(folder / path, place, number)
+        return [reader, str(folder), *options]
+
+    lay_out.__name__ = reader
+    return lay_out
+
+
+def speech_commands(folder, *options):
+    lists = {"validation": [], "testing": []}
+    for speaker in range(10):
+        for place, word in enumerate(("no", "yes")):
+            path = f"{word}/0a{speaker:02}_nohash_0.wav"
+            tone(folder / path, place, speaker)
+            if speaker > 5:
+                lists["validation" if speaker < 8 else "testing"].append(path)
+    for side, paths in lists.items():
+        (folder / f"{side}_list.txt").write_text("\n".join(paths))
+    return ["speech_commands", str(folder), *options]
+
+
+def iemocap(folder, *options):
+    for session, motion in np.ndindex(5, 2):
+        dialog = f"Ses{session + 1:02}{'FM'[motion]}_impro01"
+        lines = []
+        for place, emotion in enumerate(("neu", "ang")):
+            utterance = f"{dialog}_{'FM'[motion]}{place:03}"
+            tone(folder / f"Session{session + 1}/sentences/wav/{dialog}/{utterance}.wav", place, 2 * session + motion)
+            lines.append(f"[{place}.0 - {place}.5]\t{utterance}\t{emotion}\t[{2 + place}.0, 3.0, {3 + session % 2}.0]")
+        sheet = folder / f"Session{session + 1}/dialog/EmoEvaluation/{dialog}.txt"
+        sheet.parent.mkdir(parents=True, exist_ok=True)
+        sheet.write_text("\n".join(lines) + "\n")
+    return ["iemocap", str(folder), *options]
+
+
+def events(folder, *options):
+    lines = ["path,start_s,end_s,label"]
+    for number in range(6):
+        tone(folder / f"r{number}.wav", 2, number, 2.0)
+        lines += [f"r{number}.wav,{begin},{begin + 0.4},{label}" for begin, label in ((0.2, "a"), (1.0, "b"))]
+    (folder / "events.csv").write_text("\n".join(lines))
+    return ["events", str(folder / "events.csv"), *options]
+
+
+def demo(folder, *options):
+    return ["demo", "--audio-folder", str(folder), "--n-speakers", "6", *options]
+
+
+AUDIOMNIST = [(f"data/{n:02}/{d}_{n:02}_0.wav", d) for n in range(1, 61) for d in (0, 1)]
+CREMA_D = [(f"AudioWAV/{1001 + n}_DFA_{emotion}_XX.wav", d) for n in range(8) for d, emotion in enumerate(("ANG", "HAP"))]
+ESC = [(f"audio/{fold}-{1000 + fold}-A-{d}.wav", d) for fold in range(1, 6) for d in (0, 1)]
+URBAN = [(f"audio/fold{fold}/{1000 + fold}-{d}-0-0.wav", d) for fold in range(1, 11) for d in (0, 1)]
+FOLDERS = [(f"{'ab'[d]}/s{n}_{take}.wav", d) for n in range(8) for d in (0, 1) for take in (0, 1)]
+
+
 def table(column, values):
     """Return a layout of a table with a further column, a value for each of ten speakers."""
 
@@ -82,6 +140,20 @@ CASES = [
     (fsdd, (), "1 1", ""),
     (PHASES, ("--dataset", "phased"), "1 1", "fold_strategy=predefined"),
     (FOLDS, ("--dataset", "folded"), "1 1", "fold_strategy=predefined"),
+    (named("audiomnist", AUDIOMNIST), (), "1 1", "fold_strategy=predefined"),
+    (named("crema_d", CREMA_D), (), "1 1", ""),
+    (named("esc10", ESC), (), "1 1", "fold_strategy=predefined"),
+    (named("esc50", ESC), (), "1 1", "fold_strategy=predefined"),
+    (named("urbansound8k", URBAN), (), "1 1", "fold_strategy=predefined"),
+    (named("folders", FOLDERS), ("--item-pattern", r"s\d"), "1 1", ""),
+    (PHASES, ("--dataset", "rebuilt", "--task-type", "representation"), "1 1", "daf_autoencoder"),
+    (speech_commands, (), "1 1", "fold_strategy=predefined"),
+    (iemocap, (), "1 1", ""),
+    (iemocap, ("--label", "valence"), "1 1", "task_type=regression"),
+    (events, (), "1 1", ""),
+    (events, ("--task-type", "frame_classification"), "1 1", ""),
+    (demo, (), "1 1", ""),
+    (voxceleb, ("--set", "features=mfcc"), "1 1", ""),
 ]
 
 
@@ -104,6 +176,19 @@ def test_the_printed_next_is_accepted(empty, lay_out, options, instances, named)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert named in " ".join(words) + said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lay_out", "options", "instances", "named"), CASES, ids=[f"{case[0].__name__} {' '.join(case[1])}" for case in CASES]
+)
+def test_the_printed_next_trains(empty, lay_out, options, instances, named):
+    _, words = printed_next(empty, lay_out(empty.folder / "audio", *options))
+
+    ended = empty.python(words[0], *instances.split(), *words[1:], "--set", "num_epochs=1", "--executor", "inline")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert list(empty.folder.glob("results/*/experiment_*/instance_*/fold_*/predictions.parquet"))
 
 
 def test_advice_names_only_options_that_the_reader_has(empty):
