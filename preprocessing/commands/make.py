@@ -267,7 +267,8 @@ def _item_option(reader: CorpusReader) -> str:
 def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one here.
 
-    Its own goes with a corpus of its task, and with its kind of features where it names one. Folds that the corpus brings along are those that are tested.
+    Its own goes with a corpus of its task, and with its kind of features where it names one.
+    Folds that the corpus brings along are those that are tested.
     """
     experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
