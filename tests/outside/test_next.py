@@ -101,6 +101,28 @@ def events(folder, *options):
     return ["events", str(folder / "events.csv"), *options]
 
 
+def fma(folder, *options):
+    lines = [",album,artist,set,set,track", ",id,id,split,subset,genre_top", "track_id,,,,,"]
+    sides = ["training"] * 6 + ["validation"] * 2 + ["test"] * 2
+    for number, side in enumerate(sides, start=1):
+        tone(folder / "fma_small" / "000" / f"{number:06}.wav", number % 2, number)
+        lines.append(f"{number},{number},{number},{side},small,{('Rock', 'Folk')[number % 2]}")
+    (folder / "fma_metadata").mkdir()
+    (folder / "fma_metadata" / "tracks.csv").write_text("\n".join(lines))
+    return ["fma", str(folder), *options]
+
+
+def bats(folder, *options):
+    lines = ["FileID,File name,Voice start sample (1),Voice end sample (1)"]
+    for number in range(6):
+        tone(folder / "files" / f"{number}.wav", 2, number, 2.0)
+        lines.append(f"{number},{number}.wav,2000,4000")
+    (folder / "FileInfo.csv").write_text("\n".join(lines))
+    rows = [f"{number},1,2000,4000" for number in range(6)]
+    (folder / "annotation.csv").write_text("\n".join(["FileID,Context,Start sample,End sample", *rows]))
+    return ["bats", str(folder), *options]
+
+
 def demo(folder, *options):
     return ["demo", "--audio-folder", str(folder), "--n-speakers", "6", *options]
 
@@ -153,6 +175,8 @@ CASES = [
     (events, (), "1 1", ""),
     (events, ("--task-type", "frame_classification"), "1 1", ""),
     (demo, (), "1 1", ""),
+    (fma, (), "1 1", "experiments/fma.py"),
+    (bats, ("--task-type", "frame_classification"), "1 1", "experiments/bats.py"),
     (voxceleb, ("--set", "features=mfcc"), "1 1", ""),
 ]
 
