@@ -5,6 +5,7 @@ clips, printed.
 """
 
 import argparse
+import ast
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -97,7 +98,7 @@ def make_features(
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings
     from preprocessing.quality.cautions import find_cautions, in_python
-    from preprocessing.quality.foldable import judge_folds
+    from preprocessing.quality.foldable import given_folds, judge_folds
     from preprocessing.quality.near_duplicates import write_across_items
     from preprocessing.store.make import make_store
 
@@ -128,13 +129,16 @@ def make_features(
     if folds.note:
         note = call_items(folds.note, _item_word(corpus))
         console.print(f"Note       {note if says_next else in_python(note)}")
-    for warning in [*_warnings(corpus, settings), *find_cautions(corpus, settings)]:
+    given = given_folds(corpus.index, corpus.task_type)
+    if given.note:
+        console.print(f"Note       {given.note if says_next else in_python(given.note)}")
+    for warning in [*_warnings(corpus, settings, chosen.reader), *find_cautions(corpus, settings)]:
         said = call_items(warning, _item_word(corpus))
         console.print(f"Warning    {said if says_next else in_python(said)}")
     if folds.refusal:
         console.print(f"Refused    no experiment can use this yet: {folds.refusal}", style="bold red")
     elif says_next:
-        console.print(f"Next       {_next_command(corpus, overrides, folds.settings)}")
+        console.print(f"Next       {_next_command(corpus, overrides, given.settings or folds.settings)}")
     return store
 
 
@@ -229,12 +233,12 @@ def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.
     console.print(f"Annotators {agreed_s:.1f} s agreed, {disputed_s:.1f} s disputed (annotation_policy decides); see {path}")
 
 
-def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
+def _warnings(corpus: "Corpus", settings: "FeatureSettings", reader: CorpusReader) -> list[str]:
     """Return what an experiment on this corpus will refuse, and what its figures would hide."""
     original = corpus.index[~corpus.index["augmented"]]
     items, longest_s = original["item"], original["duration_s"].max()
     warnings = []
-    if text := describe_random_split(items.value_counts().tolist()):
+    if text := describe_random_split(items.value_counts().tolist(), _item_option(reader)):
         warnings.append(text)
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
@@ -250,10 +254,21 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings") -> list[str]:
     return warnings
 
 
+def _item_option(reader: CorpusReader) -> str:
+    """Return how a user of a reader says which clips belong together."""
+    options = {option.name: option for option in reader.options}
+    if "item_pattern" in options:
+        return "--item-pattern, or a column item of a table"
+    if "item" in options and not options["item"].choices:
+        return "--item, which names a column"
+    return "a column item of a table: python -m preprocessing table"
+
+
 def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one here.
 
-    The settings of folds that it needs are those of any other experiment.
+    Its own goes with a corpus of its task, and with its kind of features where it names one.
+    Folds that the corpus brings along are those that are tested.
     """
     experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
@@ -263,7 +278,22 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
         own = experiments / f"{Path(corpus.corrections['file']).parent.name}.py"
         settings = [f"dataset={corpus.dataset}", *settings]
     if own.is_file():
-        return _with_settings(own, settings)
+        written = _written_settings(own)
+        features = dict(setting.partition("=")[::2] for setting in overrides).get("features")
+        if written.get("task_type", "classification") == corpus.task_type and features in (
+            None,
+            written.get("features", features),
+        ):
+            is_predefined = written.get("fold_strategy") == "predefined"
+            strategies = [setting for setting in folds if setting.startswith("fold_strategy=")]
+            if is_predefined and not strategies:
+                folds = ["fold_strategy=balanced", *folds]
+            elif is_predefined and strategies == ["fold_strategy=predefined"]:
+                folds = [setting for setting in folds if setting not in strategies]
+            elif "fold_strategy" in written and not strategies:
+                folds = []
+            return _with_settings(own, [*settings, *folds])
+        settings = list(overrides)
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
     script = next((name for name in general if (experiments / name).is_file()), None)
     if script is None:
@@ -273,6 +303,21 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
         further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
         settings = [*further, *overrides]
     return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings, *folds])
+
+
+def _written_settings(script: Path) -> dict[str, object]:
+    """Return the literal arguments of the call of Experiment in a script, which is read and not run."""
+    try:
+        calls = [node for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    except (SyntaxError, ValueError):  # which the run names
+        return {}
+    return {
+        argument.arg: argument.value.value
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "Experiment"
+        for argument in call.keywords
+        if argument.arg and isinstance(argument.value, ast.Constant)
+    }
 
 
 def _with_settings(script: Path, settings: Sequence[str]) -> str:

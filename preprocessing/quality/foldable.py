@@ -3,6 +3,7 @@
 Comes in: the clips of a corpus. Goes out: a `Verdict`, which preprocessing and its command check print.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_FOLDS = 100  # of single items, which take a time that grows with the square of their number
+
+
+class Given(NamedTuple):
+    """What a corpus brings along in its column fold or phase.
+
+    Attributes:
+        settings: ``KEY=VALUE`` with which experiments test it.
+        note: What is to be known of it, in a sentence; empty: there is no such column, or config.ini uses it.
+    """
+
+    settings: tuple[str, ...] = ()
+    note: str = ""
 
 
 class Verdict(NamedTuple):
@@ -68,17 +81,50 @@ def judge_folds(clips: "pd.DataFrame", task_type: str) -> Verdict:
     return Verdict((informative or refusals)[0])
 
 
+def given_folds(clips: "pd.DataFrame", task_type: str) -> Given:
+    """Return with which settings the folds of a corpus are tested; none where it has none, or config.ini has these already."""
+    defaults = _read_fold_settings()
+    columns = _given_columns(clips)
+    if not columns or defaults is None or defaults.fold_strategy == "predefined":
+        return Given()
+    column, refusal = columns[0], ""
+    for changed in _predefined_ways(columns):
+        try:
+            make_folds(
+                clips,
+                "",
+                task_type=task_type,
+                has_classes=task_type in TASKS_WITH_CLASSES,
+                settings=replace(defaults, **changed),
+            )
+        except FoldsError as error:
+            refusal = refusal or str(error)
+            continue
+        settings = tuple(f"{name}={value}" for name, value in changed.items())
+        options = " ".join(f"--set {setting}" for setting in settings)
+        return Given(
+            settings, f"experiments test the {column}s of the corpus with {options}; without it, they make other folds"
+        )
+    return Given((), f"the column {column} of the corpus is not used, experiments make other folds: {refusal}")
+
+
+def _given_columns(clips: "pd.DataFrame") -> list[str]:
+    return [column for column in ("fold", "phase") if column in clips and clips[column].notna().any()]
+
+
+def _predefined_ways(columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Return how folds of these columns are tried, in this order."""
+    ways: list[dict[str, Any]] = [{"fold_strategy": "predefined"}] if columns else []
+    return [*ways, {"fold_strategy": "predefined", "validation": "next_fold"}] if "fold" in columns else ways
+
+
 def _ways(clips: "pd.DataFrame", defaults: FoldSettings) -> list[dict[str, Any]]:
     """Return what is changed of the defaults, in the order in which it is tried."""
     ways: list[dict[str, Any]] = [{}]
     n_items = clips.loc[~clips["augmented"].astype(bool), "item"].nunique()
     if 2 < n_items < defaults.num_folds:
         ways.append({"num_folds": n_items})
-    given = [column for column in ("fold", "phase") if column in clips and clips[column].notna().any()]
-    if given:
-        ways.append({"fold_strategy": "predefined"})
-    if "fold" in given:
-        ways.append({"fold_strategy": "predefined", "validation": "next_fold"})
+    ways += _predefined_ways(_given_columns(clips))
     if n_items <= _MOST_FOLDS:
         ways.append({"fold_strategy": "leave_one_out"})
     return ways

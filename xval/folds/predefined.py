@@ -33,7 +33,9 @@ def read_predefined(index: "pd.DataFrame") -> list[Split]:
     else:
         raise FoldsError(
             "fold_strategy=predefined needs a column fold or phase in the corpus; it has neither. "
-            "Add one to the table, or choose balanced or leave_one_out."
+            "Prepare the corpus again with the option of its reader that makes one (such as --folds five of ravdess, --folds "
+            "gender of emodb and crema_d, --phases FILE or --draw-phases true of voxceleb), add one to the table, or choose "
+            "balanced or leave_one_out."
         )
     if index[column].isna().any():
         clip = index.loc[index[column].isna(), "clip"].iloc[0]

@@ -17,19 +17,19 @@ def is_random_split(n_clips: Collection[int]) -> bool:
     return 2 * _count_alone(n_clips) > sum(n_clips)
 
 
-def describe_random_split(n_clips: Collection[int]) -> str:
+def describe_random_split(n_clips: Collection[int], how: str = "--item-pattern, or a column item") -> str:
     """Return what is known of folds over items most of which have one clip; empty: most clips share their item with others.
 
     That these clips share a speaker is not known: 60 speakers with one clip each are a split over speakers. So it is the counts
-    that are said, and what follows if there are fewer speakers than items.
+    that are said, and what follows if there are fewer speakers than items. `how` names what tells which clips belong together.
     """
     counts = count_lone_clips(n_clips)
     if not counts:
         return ""
     return (
         f"{counts}, as in a random split: if several items are of one speaker, session or recording, it is on both sides of "
-        "the folds, and the values say nothing about unseen ones; say which clips belong together (--item-pattern, or a "
-        "column item)"
+        "the folds, and the values say nothing about unseen ones; say which clips belong together "
+        f"({how})"
     )
 
 
