@@ -6,6 +6,7 @@ clips, printed.
 
 import argparse
 import ast
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -267,8 +268,8 @@ def _item_option(reader: CorpusReader) -> str:
 def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one here.
 
-    Its own goes with a corpus of its task, and with its kind of features where it names one.
-    Folds that the corpus brings along are those that are tested.
+    Its own goes with a corpus of its task, and with its kind of features where it names one; the instances are those that its
+    docstring begins with. Folds that the corpus brings along are those that are tested.
     """
     experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
@@ -278,7 +279,7 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
         own = experiments / f"{Path(corpus.corrections['file']).parent.name}.py"
         settings = [f"dataset={corpus.dataset}", *settings]
     if own.is_file():
-        written = _written_settings(own)
+        written, numbers = _read_script(own)
         features = dict(setting.partition("=")[::2] for setting in overrides).get("features")
         if written.get("task_type", "classification") == corpus.task_type and features in (
             None,
@@ -292,7 +293,7 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
                 folds = [setting for setting in folds if setting not in strategies]
             elif "fold_strategy" in written and not strategies:
                 folds = []
-            return _with_settings(own, [*settings, *folds])
+            return _with_settings(own, [*settings, *folds], numbers)
         settings = list(overrides)
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
     script = next((name for name in general if (experiments / name).is_file()), None)
@@ -305,20 +306,29 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
     return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings, *folds])
 
 
-def _written_settings(script: Path) -> dict[str, object]:
-    """Return the literal arguments of the call of Experiment in a script, which is read and not run."""
+def _read_script(script: Path) -> tuple[dict[str, object], str]:
+    """Return what a script says of itself, which is read and not run.
+
+    Returns:
+        The literal arguments of its call of Experiment; and the numbers of instances in the first command of its docstring, as
+        ``1 5``, empty for all.
+    """
     try:
-        calls = [node for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        code = ast.parse(script.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError):  # which the run names
-        return {}
-    return {
+        return {}, ""
+    calls = [node for node in ast.walk(code) if isinstance(node, ast.Call)]
+    settings = {
         argument.arg: argument.value.value
         for call in calls
         if isinstance(call.func, ast.Name) and call.func.id == "Experiment"
         for argument in call.keywords
         if argument.arg and isinstance(argument.value, ast.Constant)
     }
+    command = re.search(rf"^python \S*{re.escape(script.name)}((?: \d+)*)", ast.get_docstring(code) or "", re.MULTILINE)
+    return settings, command[1].strip() if command else ""
 
 
-def _with_settings(script: Path, settings: Sequence[str]) -> str:
-    return " ".join([f"python {quote(script.as_posix())}", *(f"--set {quote(setting)}" for setting in settings)])
+def _with_settings(script: Path, settings: Sequence[str], numbers: str = "") -> str:
+    command = f"python {quote(script.as_posix())} {numbers}".rstrip()
+    return " ".join([command, *(f"--set {quote(setting)}" for setting in settings)])

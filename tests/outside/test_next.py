@@ -123,6 +123,37 @@ def bats(folder, *options):
     return ["bats", str(folder), *options]
 
 
+def audformat(folder, *options):
+    """Write a database in audformat with one table, of ten speakers."""
+    from audformat import Column, Database, Scheme, Table, filewise_index
+
+    files = [f"audio/{speaker}_{label}.wav" for speaker in range(10) for label in LABELS]
+    database = Database("moods")
+    database.schemes["emotion"], database.schemes["speaker"] = Scheme(labels=[*LABELS]), Scheme(labels=[*range(10)])
+    database["files"] = Table(filewise_index(files))
+    for name, values in (("emotion", [*LABELS] * 10), ("speaker", [number // 2 for number in range(20)])):
+        database["files"][name] = Column(scheme_id=name)
+        database["files"][name].set(values)
+    folder.mkdir()
+    database.save(str(folder))
+    for number, file in enumerate(files):
+        tone(folder / file, number % 2, number)
+    return ["audformat", str(folder), *options]
+
+
+def huggingface(folder, *options):
+    """Write a dataset of the library datasets with a column of audio, of ten speakers."""
+    import datasets
+
+    for number in range(20):
+        tone(folder / f"{number}.wav", number % 2, number)
+    audio = [{"bytes": (folder / f"{number}.wav").read_bytes(), "path": None} for number in range(20)]
+    content = {"audio": audio, "label": [*LABELS] * 10, "speaker": [f"s{number // 2}" for number in range(20)]}
+    features = {"audio": datasets.Audio(decode=False), "label": datasets.Value("string"), "speaker": datasets.Value("string")}
+    datasets.Dataset.from_dict(content).cast(datasets.Features(features)).save_to_disk(str(folder.parent / "moods"))
+    return ["huggingface", "moods", *options]
+
+
 def demo(folder, *options):
     return ["demo", "--audio-folder", str(folder), "--n-speakers", "6", *options]
 
@@ -153,32 +184,39 @@ def table(column, values):
 PHASES = table("phase", ["training"] * 6 + ["validation"] * 2 + ["test"] * 2)
 FOLDS = table("fold", [number % 5 + 1 for number in range(10)])
 CASES = [
-    (ravdess, (), "2 2", "fold_strategy=balanced"),
-    (ravdess, ("--folds", "five"), "2 2", "predefined"),
-    (ravdess, ("--dataset", "mine", "--folds", "five"), "1 1", "fold_strategy=predefined"),
-    (emodb, ("--folds", "gender"), "1 1", "fold_strategy=predefined"),
-    (voxceleb, ("--set", "features=waveform"), "4 4", "fold_strategy=balanced"),
-    (voxceleb, ("--draw-phases", "true", "--dataset", "v"), "1 1", "fold_strategy=predefined"),
-    (fsdd, (), "1 1", ""),
-    (PHASES, ("--dataset", "phased"), "1 1", "fold_strategy=predefined"),
-    (FOLDS, ("--dataset", "folded"), "1 1", "fold_strategy=predefined"),
-    (named("audiomnist", AUDIOMNIST), (), "1 1", "fold_strategy=predefined"),
-    (named("crema_d", CREMA_D), (), "1 1", ""),
-    (named("esc10", ESC), (), "1 1", "fold_strategy=predefined"),
-    (named("esc50", ESC), (), "1 1", "fold_strategy=predefined"),
-    (named("urbansound8k", URBAN), (), "1 1", "fold_strategy=predefined"),
-    (named("folders", FOLDERS), ("--item-pattern", r"s\d"), "1 1", ""),
-    (PHASES, ("--dataset", "rebuilt", "--task-type", "representation"), "1 1", "daf_autoencoder"),
-    (speech_commands, (), "1 1", "fold_strategy=predefined"),
-    (iemocap, (), "1 1", ""),
-    (iemocap, ("--label", "valence"), "1 1", "task_type=regression"),
-    (events, (), "1 1", ""),
-    (events, ("--task-type", "frame_classification"), "1 1", ""),
-    (demo, (), "1 1", ""),
-    (fma, (), "1 1", "experiments/fma.py"),
-    (bats, ("--task-type", "frame_classification"), "1 1", "experiments/bats.py"),
-    (voxceleb, ("--set", "features=mfcc"), "1 1", ""),
+    (ravdess, (), "fold_strategy=balanced"),
+    (ravdess, ("--folds", "five"), "predefined"),
+    (ravdess, ("--dataset", "mine", "--folds", "five"), "fold_strategy=predefined"),
+    (emodb, ("--folds", "gender"), "fold_strategy=predefined"),
+    (voxceleb, ("--set", "features=waveform"), "fold_strategy=balanced"),
+    (voxceleb, ("--draw-phases", "true", "--dataset", "v"), "fold_strategy=predefined"),
+    (fsdd, (), ""),
+    (PHASES, ("--dataset", "phased"), "fold_strategy=predefined"),
+    (FOLDS, ("--dataset", "folded"), "fold_strategy=predefined"),
+    (named("audiomnist", AUDIOMNIST), (), "fold_strategy=predefined"),
+    (named("crema_d", CREMA_D), (), ""),
+    (named("esc10", ESC), (), "fold_strategy=predefined"),
+    (named("esc50", ESC), (), "fold_strategy=predefined"),
+    (named("urbansound8k", URBAN), (), "fold_strategy=predefined"),
+    (named("folders", FOLDERS), ("--item-pattern", r"s\d"), ""),
+    (PHASES, ("--dataset", "rebuilt", "--task-type", "representation"), "daf_autoencoder"),
+    (speech_commands, (), "fold_strategy=predefined"),
+    (iemocap, (), ""),
+    (iemocap, ("--label", "valence"), "task_type=regression"),
+    (events, (), ""),
+    (events, ("--task-type", "frame_classification"), ""),
+    (demo, (), ""),
+    (fma, (), "experiments/fma.py"),
+    (audformat, ("--label", "emotion", "--item", "speaker"), ""),
+    (huggingface, ("--item", "speaker"), ""),
+    (bats, ("--task-type", "frame_classification"), "experiments/bats.py"),
+    (voxceleb, ("--set", "features=mfcc"), ""),
 ]
+
+
+IDS = [f"{case[0].__name__} {' '.join(case[1])}" for case in CASES]
+QUICK = (PHASES,)
+INSTANCE = {"ravdess": "2 2", "voxceleb": "4 4"}
 
 
 def printed_next(study, words):
@@ -190,29 +228,50 @@ def printed_next(study, words):
     return prepared.stdout, shlex.split(command)
 
 
-@pytest.mark.parametrize(
-    ("lay_out", "options", "instances", "named"), CASES, ids=[f"{case[0].__name__} {' '.join(case[1])}" for case in CASES]
-)
-def test_the_printed_next_is_accepted(empty, lay_out, options, instances, named):
+@pytest.mark.parametrize(("lay_out", "options", "named"), CASES, ids=IDS)
+def test_the_printed_next_is_accepted(empty, lay_out, options, named):
     said, words = printed_next(empty, lay_out(empty.folder / "audio", *options))
 
-    ended = empty.python(words[0], *instances.split(), *words[1:], "--dry-run", "--executor", "inline")
+    ended = empty.python(*words, "--dry-run")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert named in " ".join(words) + said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("lay_out", "options", "instances", "named"), CASES, ids=[f"{case[0].__name__} {' '.join(case[1])}" for case in CASES]
+    ("lay_out", "options"),
+    [
+        pytest.param(*case[:2], id=name, marks=[] if case[0] in QUICK else pytest.mark.slow)
+        for case, name in zip(CASES, IDS, strict=True)
+    ],
 )
-def test_the_printed_next_trains(empty, lay_out, options, instances, named):
+def test_the_printed_next_trains(empty, lay_out, options):
+    """An instance of it: of all that a script declares, the one that is quick."""
     _, words = printed_next(empty, lay_out(empty.folder / "audio", *options))
+    script, *rest = (word for word in words if not word.isdigit())
 
-    ended = empty.python(words[0], *instances.split(), *words[1:], "--set", "num_epochs=1", "--executor", "inline")
+    ended = empty.python(
+        script, *INSTANCE.get(Path(script).stem, "1 1").split(), *rest, "--set", "num_epochs=1", "--executor", "inline"
+    )
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert list(empty.folder.glob("results/*/experiment_*/instance_*/fold_*/predictions.parquet"))
+
+
+def test_a_run_says_that_phases_of_the_corpus_are_not_used(empty):
+    _, words = printed_next(empty, PHASES(empty.folder / "audio", "--dataset", "phased"))
+    empty.script({"architecture": "constant"}, dataset="phased", fold_strategy="balanced")
+
+    other = empty.run()
+    own = empty.run("--set", "fold_strategy=predefined", "--set", "num_experiment=2")
+
+    line = (
+        "The corpus: its own phases are not used, since fold_strategy = balanced makes others; --set fold_strategy=predefined"
+    )
+    assert line in other.stdout.replace("\n", " "), other.stdout + other.stderr
+    assert own.returncode == 0, own.stderr
+    assert "phases are not used" not in own.stdout
+    assert "fold_strategy=predefined" in words
 
 
 def test_advice_names_only_options_that_the_reader_has(empty):

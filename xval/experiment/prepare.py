@@ -71,7 +71,8 @@ def prepare_jobs(
         cautions_of[instance.number] = list(dict.fromkeys(cautions_found))
     if untried := describe_untried(settings.backend):
         console.print(untried, soft_wrap=True, markup=False)
-    print_cautions([text for texts in cautions_of.values() for text in texts], console, in_python=in_python)
+    found = [unused_folds(settings.fold_strategy, corpus), *(text for texts in cautions_of.values() for text in texts)]
+    print_cautions([text for text in found if text], console, in_python=in_python)
     if settings.overwrite_results:
         _set_aside(planned, sorted(numbers))
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
@@ -92,6 +93,18 @@ def print_cautions(texts: Sequence[str], console: Console, *, in_python: bool) -
 
     for text in dict.fromkeys(texts):
         console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
+
+
+def unused_folds(fold_strategy: str, corpus: "Corpus") -> str:
+    """Return that folds or phases which the corpus brings along are not tested, and how they are; empty: nothing is unused."""
+    clips = corpus.index[~corpus.index["augmented"].astype(bool)]
+    given = next((column for column in ("fold", "phase") if column in clips and clips[column].notna().all()), None)
+    if given is None or fold_strategy == "predefined":
+        return ""
+    return (
+        f"its own {given}s are not used, since fold_strategy = {fold_strategy} makes others; --set fold_strategy=predefined "
+        "tests them"
+    )
 
 
 def cut_clips(planned: Plan) -> list[str]:
