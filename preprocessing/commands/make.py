@@ -318,7 +318,7 @@ def _read_script(script: Path) -> tuple[dict[str, object], str]:
     except (SyntaxError, ValueError):  # which the run names
         return {}, ""
     calls = [node for node in ast.walk(code) if isinstance(node, ast.Call)]
-    settings = {
+    settings: dict[str, object] = {
         argument.arg: argument.value.value
         for call in calls
         if isinstance(call.func, ast.Name) and call.func.id == "Experiment"

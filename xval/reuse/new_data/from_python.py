@@ -74,7 +74,8 @@ def evaluate(
     Args:
         model: Of any kind that `load_model` loads.
         data: A folder whose folders are the classes, or a list of folders, each of a class; a table of clips, or a DataFrame; a
-            prepared dataset; or, for models of ready features, examples (n_examples, ...) as one array or for each item, as of `preprocessing.store.write`.
+            prepared dataset; or, for models of ready features, examples (n_examples, ...) as one array or for each item, as of
+            `preprocessing.store.write`.
         targets: Of examples; None: of an autoencoder.
         items: Of examples in one array: the speaker (or other item) of each, for the intervals; None: each is one of its own.
         item_pattern: Of a folder: finds the item in the path of a file.
