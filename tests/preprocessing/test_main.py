@@ -307,7 +307,7 @@ def test_the_next_command_of_a_regression_says_so(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("dataset", "script"),
     [
-        ("voxceleb", "voxceleb.py --set features=waveform --set fold_strategy=balanced"),
+        ("voxceleb", "voxceleb.py 3 3 0 --set features=waveform --set fold_strategy=balanced"),
         ("mine", "exp1.py --set dataset=mine --set features=waveform"),
     ],
 )
@@ -327,7 +327,7 @@ def test_the_next_command_of_a_corrected_corpus_is_the_experiment_of_the_one_bef
     with changing(path) as verdicts:
         verdicts.append(Verdict("a0.wav", WRONG, "0", "1", "ann", "2026-01-02T03:04:05+01:00", "", "0" * 32))
     assert main(["table", "words/words.csv", "--dataset", "mine", "--corrections", str(path)]) == 0
-    assert "Next       python experiments/voxceleb.py --set dataset=mine --set fold_strategy=balanced\n" in said(capsys)
+    assert "Next       python experiments/voxceleb.py 3 3 0 --set dataset=mine --set fold_strategy=balanced\n" in said(capsys)
 
 
 def test_the_next_command_names_the_script_of_a_study_as_it_is_called_from_here(
