@@ -446,3 +446,13 @@ def test_two_terminals_add_to_one_workbook(study):
     sheet = openpyxl.load_workbook(study.results / "results.xlsx")["summary"]
     text = " ".join(str(cell.value) for row in sheet.iter_rows() for cell in row)
     assert all(name in text for name in ("knn", "svm", "logistic", "forest"))
+
+
+@pytest.mark.parametrize(("given", "said"), [({}, "on"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "off")])
+def test_tensorflow_computes_with_onednn_unless_the_user_says_otherwise(study, given, said):
+    study.script({"architecture": "mlp", "n_units": (4,)}, num_epochs=1)
+
+    ended = study.python("exp.py", "--folds", "1", in_workers=True, **given)
+
+    assert ended.returncode == 0, ended.stderr
+    assert study.record()["versions"]["onednn"] == said

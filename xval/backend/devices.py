@@ -196,6 +196,7 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
     if backend == "jax":
         values |= jax_cache()
     if slot.device == "cpu":
+        values |= onednn()
         cpu_flags = (
             f"--xla_cpu_multi_thread_eigen={'true' if slot.threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
         )
@@ -207,6 +208,14 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
     xla = f"--xla_gpu_deterministic_ops={'true' if deterministic else 'false'}"
     values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": xla}
     return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
+
+
+def onednn() -> dict[str, str]:
+    """Return the variable that lets TensorFlow compute with oneDNN on any processor, unless the user has set it.
+
+    By itself it does so on processors with AVX512-VNNI or better alone; benchmarks/README.md has the steps of all networks.
+    """
+    return {"TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
 
 
 def loaded_backend() -> str | None:

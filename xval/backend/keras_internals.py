@@ -158,6 +158,13 @@ def shapes_alone() -> Iterator[None]:
         global_state.set_global_attribute("uninitialized_variables", [])
 
 
+def onednn_is_on() -> bool:
+    """Return whether TensorFlow computes with oneDNN here: there is no public way, and the variable alone does not tell."""
+    from tensorflow.python.util import _pywrap_util_port
+
+    return bool(_pywrap_util_port.IsMklEnabled())
+
+
 def leave_tensorflow_alone() -> None:
     """Keep Keras on JAX or torch from loading TensorFlow, unless it is loaded.
 

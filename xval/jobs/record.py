@@ -115,7 +115,7 @@ def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) ->
 
 
 def versions(*, with_keras: bool = True) -> dict[str, str]:
-    """Return the versions of xval, Python, NumPy, and of Keras and its backend."""
+    """Return the versions of xval, Python, NumPy, and of Keras and its backend; of TensorFlow, whether oneDNN is on."""
     import numpy as np
 
     version_of = {"xval": __version__, "python": platform.python_version()}
@@ -124,6 +124,10 @@ def versions(*, with_keras: bool = True) -> dict[str, str]:
 
         backend = keras.backend.backend()
         version_of |= {"keras": keras.__version__, "backend": f"{backend} {sys.modules[backend].__version__}"}
+        if backend == "tensorflow":
+            from xval.backend.keras_internals import onednn_is_on
+
+            version_of["onednn"] = "on" if onednn_is_on() else "off"
     return version_of | {"numpy": np.__version__}
 
 

@@ -92,11 +92,12 @@ def _bind(backend: str, gpu: str | None, *, needs_keras: bool) -> None:
         return
     chosen = os.environ.get("KERAS_BACKEND") or installed_or_default(backend)
     from preprocessing.parallel import count_cores
-    from xval.backend.devices import bind, load_keras, make_slots
+    from xval.backend.devices import bind, load_keras, make_slots, onednn
 
     if gpu is None:
         os.environ["KERAS_BACKEND"] = chosen
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.update(onednn())
     else:
         slots, _ = make_slots(gpu, workers=1, threads=count_cores())
         bind(slots[0], chosen)
