@@ -99,7 +99,7 @@ def write_corpora(folder: Path) -> None:
     write_sounds(folder)
     rng = np.random.default_rng(0)
     (folder / "backgrounds").mkdir()
-    soundfile.write(folder / "backgrounds/noise.wav", 0.05 * rng.normal(size=40 * 16000), 16000)
+    soundfile.write(folder / "backgrounds/noise.wav", 0.05 * rng.normal(size=120 * 16000), 16000)
     sizes = {f"s{number}": rng.normal(size=(6, 20, 8)) + number for number in range(6)}
     targets = {name: values.mean((1, 2)) for name, values in sizes.items()}
     from preprocessing.store import write
