@@ -216,7 +216,7 @@ CASES = [
 
 IDS = [f"{case[0].__name__} {' '.join(case[1])}" for case in CASES]
 QUICK = (PHASES,)
-INSTANCE = {"ravdess": "2 2", "voxceleb": "4 4"}
+INSTANCE = {"ravdess": "2 2"}
 
 
 def printed_next(study, words):
