@@ -103,8 +103,7 @@ def _classifier_settings(
     import pandas as pd
 
     tables = [pd.read_csv(folder.fold_folder(*key) / "grid.csv") for key in records]
-    metric = next(name for name in tables[0] if name in ("macro_f1", "mean_squared_error"))
-    means = pd.concat([table[metric] for table in tables], axis=1).mean(axis=1)
+    means = pd.concat([table["macro_f1"] for table in tables], axis=1).mean(axis=1)
     if means.empty:
         return None
     from sklearn.model_selection import ParameterGrid
