@@ -65,16 +65,8 @@ def judge_folds(clips: "pd.DataFrame", task_type: str) -> Verdict:
         return Verdict("no usable clip")
     refusals: list[str] = []
     for changed in _ways(clips, defaults):
-        try:
-            make_folds(
-                clips,
-                "",
-                task_type=task_type,
-                has_classes=task_type in TASKS_WITH_CLASSES,
-                settings=replace(defaults, **changed),
-            )
-        except FoldsError as error:
-            refusals.append(str(error))
+        if refusal := _refusal(clips, task_type, replace(defaults, **changed)):
+            refusals.append(refusal)
             continue
         return Verdict("", tuple(f"{name}={value}" for name, value in changed.items()), refusals[-1] if refusals else "")
     informative = [text for text in refusals if not text.startswith("num_folds")]
@@ -87,25 +79,26 @@ def given_folds(clips: "pd.DataFrame", task_type: str) -> Given:
     columns = _given_columns(clips)
     if not columns or defaults is None or defaults.fold_strategy == "predefined":
         return Given()
-    column, refusal = columns[0], ""
+    refusals = []
     for changed in _predefined_ways(columns):
-        try:
-            make_folds(
-                clips,
-                "",
-                task_type=task_type,
-                has_classes=task_type in TASKS_WITH_CLASSES,
-                settings=replace(defaults, **changed),
-            )
-        except FoldsError as error:
-            refusal = refusal or str(error)
+        if refusal := _refusal(clips, task_type, replace(defaults, **changed)):
+            refusals.append(refusal)
             continue
         settings = tuple(f"{name}={value}" for name, value in changed.items())
         options = " ".join(f"--set {setting}" for setting in settings)
         return Given(
-            settings, f"experiments test the {column}s of the corpus with {options}; without it, they make other folds"
+            settings, f"experiments test the {columns[0]}s of the corpus with {options}; without it, they make other folds"
         )
-    return Given((), f"the column {column} of the corpus is not used, experiments make other folds: {refusal}")
+    return Given((), f"the column {columns[0]} of the corpus is not used, experiments make other folds: {refusals[0]}")
+
+
+def _refusal(clips: "pd.DataFrame", task_type: str, settings: FoldSettings) -> str:
+    """Return why no folds can be made as the settings say; empty: they can."""
+    try:
+        make_folds(clips, "", task_type=task_type, has_classes=task_type in TASKS_WITH_CLASSES, settings=settings)
+    except FoldsError as error:
+        return str(error)
+    return ""
 
 
 def _given_columns(clips: "pd.DataFrame") -> list[str]:
