@@ -2,6 +2,8 @@
 
 python benchmarks/embeddings.py [--seconds 60] [--threads N] [--only NAME ...]
 
+Behind it, for families that are no network: clips of 4 s, prepared with one process and with one for each core, and the ratio.
+
 Models of transformers have their usual (base) size and random weights, which take as long as trained ones; no weights are
 downloaded. The audio is noise, cut into windows of 10 s; features are pooled by their mean. What is timed is `embed_pieces`,
 behind one window to warm up.
@@ -12,19 +14,21 @@ import contextlib
 import io
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import transformers
 
-from preprocessing.embeddings.embedder import at_its_rate, identify, load_embedder
-from preprocessing.embeddings.examples import batch_size, embed_pieces
+from preprocessing.embeddings.compute import Work, embed_clips
+from preprocessing.embeddings.embedder import at_its_rate, identify, is_network, load_embedder
+from preprocessing.embeddings.examples import batch_size, cut_pieces, embed_pieces
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.parallel import count_cores
 from xval.base.config_file import read_section
 
-WINDOW_S = 10
+WINDOW_S, CLIP_S = 10, 4
 # Name, model, what makes its inputs, and options of the configuration: those of the base models on the hub.
 MODELS = {
     "wav2vec2-base": ("Wav2Vec2", "Wav2Vec2", {}),
@@ -45,7 +49,7 @@ MODELS = {
     "ast (10-10)": ("AST", "AST", {}),
     "clap-htsat-unfused": ("Clap", "Clap", {}),
 }
-OTHERS = ("resemblyzer", "opensmile:eGeMAPSv02", "opensmile:ComParE_2016")
+OTHERS = ("resemblyzer", "opensmile:eGeMAPSv02", "opensmile:ComParE_2016", "praat")
 
 
 def save_random_model(name: str, folder: Path) -> int:
@@ -60,11 +64,16 @@ def save_random_model(name: str, folder: Path) -> int:
     return sum(each.numel() for each in counted.parameters())
 
 
-def time_embedder(model: str, seconds: float) -> tuple[float, float]:
-    """Return the time, and that of all threads of the processor, for an hour of audio (s)."""
+def settings_of(model: str) -> FeatureSettings:
+    """Return the settings of an embedder, at its rate."""
     defaults = read_section("features") | {"features": "embedding", "embedding_model": model}
     settings = FeatureSettings.model_validate(defaults)
-    settings = at_its_rate(settings, identify(settings))
+    return at_its_rate(settings, identify(settings))
+
+
+def time_embedder(model: str, seconds: float) -> tuple[float, float]:
+    """Return the time, and that of all threads of the processor, for an hour of audio (s)."""
+    settings = settings_of(model)
     with contextlib.redirect_stderr(io.StringIO()):  # the licence of openSMILE
         load_embedder(settings)
     n_samples = WINDOW_S * settings.sample_rate_hz
@@ -76,6 +85,17 @@ def time_embedder(model: str, seconds: float) -> tuple[float, float]:
         embed_pieces(windows[first : first + size], settings, None)
     took = time.perf_counter() - began[0], time.process_time() - began[1]
     return tuple(3600 * each / (len(windows) * WINDOW_S) for each in took)
+
+
+def time_clips(model: str, seconds: float, n_processes: int) -> float:
+    """Return the time to prepare clips of noise as those of a corpus, with the start of the processes (s)."""
+    settings, rng = settings_of(model), np.random.default_rng(0)
+    noise = 0.1 * rng.normal(size=(max(1, round(seconds / CLIP_S)), CLIP_S * settings.sample_rate_hz)).astype(np.float32)
+    read = partial(cut_pieces, settings=settings)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        began = time.perf_counter()
+        list(embed_clips(noise, [CLIP_S] * len(noise), read, settings, None, Path(folder), Work(), n_processes=n_processes))
+        return time.perf_counter() - began
 
 
 def main(seconds: float, threads: int, names: list[str]) -> None:
@@ -90,6 +110,15 @@ def main(seconds: float, threads: int, names: list[str]) -> None:
             took, of_processor = time_embedder(f"transformers:{folder}" if name in MODELS else name, seconds)
         in_here = "" if name.startswith("opensmile") else f"{of_processor:.0f}"  # openSMILE has a process of its own
         print(f"{name:24} {n_weights:>12} {took:14.0f} {in_here:>13}", flush=True)
+    cores = count_cores()
+    no_networks = [name for name in names if name not in MODELS and not is_network(settings_of(name))]
+    if cores == 1 or not no_networks:
+        return
+    print(f"\n{seconds:g} s of noise in clips of {CLIP_S} s, prepared")
+    print(f"{'embedder':24} {'1 process, s':>14} {f'{cores} processes, s':>16} {'ratio':>6}")
+    for name in no_networks:
+        alone, together = (time_clips(name, seconds, n_processes) for n_processes in (1, cores))
+        print(f"{name:24} {alone:14.1f} {together:16.1f} {together / alone:6.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Embed the clips of a corpus: read in several processes, embedded in batches in one, kept part by part until all are done.
+"""Embed the clips of a corpus, kept part by part until all are done.
+
+Clips are read in several processes. A network embeds them in batches in one more; what is no network, where they are read.
 
 Comes in: clips, and a function that reads one. Goes out: the examples of each in their order, or the reason why there are none.
 What was done when a run was stopped is read again, not computed again.
@@ -7,7 +9,7 @@ What was done when a run was stopped is read again, not computed again.
 import time
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.embeddings.embedder import chosen_layers, load_embedder
+from preprocessing.embeddings.embedder import chosen_layers, is_network, load_embedder
 from preprocessing.embeddings.examples import Pieces, batch_size, embed_pieces
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples
@@ -28,6 +30,8 @@ from preprocessing.parallel import Progress, Task, map_in_processes, own_process
 # A part is written when it holds so many clips, or so much audio: what a run loses at most when it is stopped.
 _CLIPS_OF_PART = 256
 _SECONDS_OF_PART = 300
+# What is no network takes longer for a clip than reading does: so few are worth a process.
+_CLIPS_OF_PROCESS = 16
 _DAMAGE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
 
 Outcome = ClipExamples | str
@@ -38,7 +42,10 @@ class Work:
     """What has been embedded so far, without what an earlier run had done.
 
     Attributes:
-        seconds: Time that it took (s).
+        audio_s: Length of what was embedded (s).
+        seconds: Time that it took by the clock, with all processes at once (s). Of a network it is that of embedding alone;
+            of what is no network also that of reading, since the same processes do both.
+        n_layers: Layers that are stored.
         device: Where it ran.
     """
 
@@ -76,8 +83,8 @@ def embed_clips(
         n_samples: As of `embed_pieces`.
         parts_folder: Where parts are kept; the caller removes it when all are stored.
         work: Is told what has been done.
-        n_processes: Processes that read; 1: nothing leaves this process. Otherwise one more embeds, so that its device and
-            memory are free again at the end.
+        n_processes: Processes that read; 1: nothing leaves this process. Otherwise a network embeds in one more, so that its
+            device and memory are free again at the end; what is no network embeds in those that read.
         progress: Told how many clips are done.
 
     Raises:
@@ -86,18 +93,45 @@ def embed_clips(
     bounds = _parts(durations_s)
     known = {first: _read_part(parts_folder / _name(first), stop - first) for first, stop in bounds}
     todo = [clip for first, stop in bounds if known[first] is None for clip in clips[first:stop]]
-    reading = map_in_processes(read, todo, n_processes=n_processes)
-    with own_process() if n_processes > 1 else nullcontext(_call) as call, closing(reading):
+    made: Generator[Any, None, None]
+    if in_one := is_network(settings):
+        made = map_in_processes(read, todo, n_processes=n_processes)
+    else:
+        read_and_embed = partial(_read_and_embed, read=read, settings=settings, n_samples=n_samples)
+        worth = min(n_processes, -(-len(todo) // _CLIPS_OF_PROCESS))
+        made = map_in_processes(read_and_embed, todo, n_processes=worth, smallest_parallel=1)
+    with own_process() if in_one and n_processes > 1 else nullcontext(_call) as call, closing(made):
         work.n_layers, work.device = call(_describe, settings)
         for first, stop in bounds:
             outcomes = known.pop(first)
             if outcomes is None:
-                outcomes = _embed(list(islice(reading, stop - first)), settings, n_samples, call, work)
+                of_part = islice(made, stop - first)
+                outcomes = _embed(list(of_part), settings, n_samples, call, work) if in_one else _gather(of_part, work)
                 replace_file(parts_folder / _name(first), partial(_write_part, outcomes))
             for number, outcome in enumerate(outcomes, start=first + 1):
                 yield outcome
                 if progress is not None:
                     progress(number, len(clips))
+
+
+def _read_and_embed(
+    clip: Task, *, read: Callable[[Task], Pieces | str], settings: FeatureSettings, n_samples: int | None
+) -> tuple[Outcome, float]:
+    """Return what a clip becomes, and how much of it was embedded (s)."""
+    alone = Work()
+    (outcome,) = _embed([read(clip)], settings, n_samples, _call, alone)
+    return outcome, alone.audio_s
+
+
+def _gather(made: Iterable[tuple[Outcome, float]], work: Work) -> list[Outcome]:
+    """Return what the clips of a part have become."""
+    began = time.perf_counter()
+    outcomes = []
+    for outcome, audio_s in made:
+        outcomes.append(outcome)
+        work.audio_s += audio_s
+    work.seconds += time.perf_counter() - began
+    return outcomes
 
 
 def _embed(

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
@@ -105,12 +106,16 @@ class Embedder(Protocol):
 def identify(settings: FeatureSettings) -> Identity:
     """Return the identity of the embedder of the settings, or of the encoder that is fine-tuned."""
     family, name = _split(settings)
-    kind, wanted = "family of embedding_model", ("identify", "load")
-    identity: Identity = load_file(_FAMILIES, family, kind=kind, wanted=wanted, error=SettingsError).identify(name)
+    identity: Identity = _load_family(family).identify(name)
     preset = preset_of(settings.embedding_model or "")
     if preset is not None and identity.sample_rate_hz is None:  # an ONNX file does not say it
         identity = replace(identity, sample_rate_hz=preset.sample_rate_hz)
     return identity
+
+
+def is_network(settings: FeatureSettings) -> bool:
+    """Tell whether the embedder of the settings is a network, which wants batches and a device of its own."""
+    return bool(getattr(_load_family(_split(settings)[0]), "IS_NETWORK", True))
 
 
 def at_its_rate(settings: FeatureSettings, identity: Identity) -> FeatureSettings:
@@ -228,6 +233,11 @@ def _split(settings: FeatureSettings) -> tuple[str, str]:
     setting = settings.pretrained or "embedding_model"
     family, _, name = resolve_encoder(getattr(settings, setting) or "", setting).partition(":")
     return family.strip(), name.strip()
+
+
+def _load_family(family: str) -> ModuleType:
+    wanted = ("identify", "load")
+    return load_file(_FAMILIES, family, kind="family of embedding_model", wanted=wanted, error=SettingsError)
 
 
 @lru_cache(maxsize=1)

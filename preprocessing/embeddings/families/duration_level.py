@@ -11,6 +11,8 @@ from preprocessing.audio.read import level_dbfs
 from preprocessing.embeddings.embedder import Identity, hash_files
 from xval.base.errors import SettingsError
 
+IS_NETWORK = False
+
 
 def identify(name: str) -> Identity:
     """Return the identity, which is the same for all; there is nothing to be named behind a colon."""

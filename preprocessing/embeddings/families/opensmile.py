@@ -6,6 +6,7 @@ et al. 2016 (ComParE). openSMILE's licence allows private, research and educatio
 """
 
 import math
+import multiprocessing
 import re
 import sys
 import warnings
@@ -24,6 +25,7 @@ from preprocessing.embeddings.embedder import EMBEDDINGS_VERSION, Identity
 from preprocessing.parallel import own_process
 from xval.base.errors import SettingsError, how_to_install, suggestion
 
+IS_NETWORK = False
 LICENCE = "openSMILE (audEERING GmbH) is free for private, research and educational use; commercial use needs a licence."
 _SHORTEST_S = 0.25
 _NOT_BESIDE = ("tensorflow", "torch", "jax", "onnxruntime")
@@ -39,7 +41,8 @@ def identify(name: str) -> Identity:
 def load(name: str, *, is_pooled: bool) -> "OpenSmile":
     """Return the feature set."""
     _find_set(name)
-    print(LICENCE, file=sys.stderr)  # noqa: T201
+    if multiprocessing.parent_process() is None:  # once, not by each process that embeds
+        print(LICENCE, file=sys.stderr)  # noqa: T201
     return OpenSmile(name, is_pooled=is_pooled)
 
 

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from preprocessing.embeddings.embedder import EMBEDDINGS_VERSION, Identity
 from xval.base.errors import SettingsError, how_to_install
 
+IS_NETWORK = False
+
 _SHORTEST_S = 0.25
 _LOWEST_HZ, _HIGHEST_HZ = 75.0, 600.0
 _PERIODS = (0.0, 0.0, 0.0001, 0.02, 1.3)  # the whole clip; shortest and longest period (s), largest factor between two
