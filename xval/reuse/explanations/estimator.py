@@ -102,7 +102,10 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     results = open_results(experiment)
     record = results.record(key) if key else None
     if key is None or record is None or record["status"] != "done":
-        raise ResultsError(f"{folder}: no finished fold. Expected results/<dataset>/experiment_<n>/instance_<i>/fold_<k>.")
+        raise ResultsError(
+            f"{folder}: no finished fold, on whose test items importance is measured; a final model has none. Name "
+            "results/<dataset>/experiment_<n>/instance_<i>/fold_<k>, or clips to explain with --method occlusion."
+        )
     settings = results.settings(key.instance).settings
     estimator, features = load(folder), settings.feature_settings()
     corpus = find_corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
