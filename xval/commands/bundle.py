@@ -1,10 +1,11 @@
 """Hand a model over: one folder with the model as ONNX and LiteRT, a page that runs it in a browser, its card and its evidence.
 
-MODEL is a .keras file, a model.skops, or the fold folder of either. ONNX and LiteRT read samples and make the features themselves; both are checked
-against the Keras model before the folder gets its name. README.md is the card with the front matter of the Hugging Face Hub,
-ro-crate-metadata.json describes the folds, records and code in evidence/, and SHA256SUMS has a checksum of every file. An
-estimator of scikit-learn, also one that combines networks, has no ONNX or LiteRT file: xval runs it from the folder. For the
-page, index.html, give onnxruntime-web, which is not part of this project: npm pack onnxruntime-web@1.30.0 makes a .tgz file.
+MODEL is a .keras file, a model.skops, or the fold folder of either. ONNX and LiteRT read samples and make the features
+themselves; both are checked against the Keras model before the folder gets its name. README.md is the card with the front
+matter of the Hugging Face Hub, ro-crate-metadata.json describes the folds, records and code in evidence/, and SHA256SUMS has a
+checksum of every file. An estimator of scikit-learn, also one that combines networks, has no ONNX or LiteRT file: xval runs it
+from the folder. For the page, index.html, give onnxruntime-web, which is not part of this project: npm pack
+onnxruntime-web@1.30.0 makes a .tgz file.
 Exports need the optional part 'export': pip install -e '.[export]' in the folder of the project.
 """
 

@@ -36,6 +36,7 @@ def describe_bundle(evidence: Evidence, licence: str, facts: BundleFacts | None,
     text = environment.get_template("bundle_card.md").render(
         card=card,
         described=evidence.described,
+        embedder=evidence.embedder,
         facts=facts,
         files=files,
         item=evidence.item_word,

@@ -1,7 +1,7 @@
 """What is known of a saved model: its description, its record and settings, the verdict on its origin, the files that show it.
 
-Comes in: the path of a model.keras or model.skops. Goes out: an `Evidence`. Of a model that lies outside its experiment only its description
-is known.
+Comes in: the path of a model.keras or model.skops. Goes out: an `Evidence`. Of a model that lies outside its experiment only
+its description is known.
 """
 
 import io
@@ -16,6 +16,7 @@ from xval.answers.read import read_instance
 from xval.base.item_word import ITEM
 from xval.base.json_files import read_json
 from xval.models.saved.description import ModelDescription, read_description
+from xval.models.saved.embedder import foreign_embedder, is_own, own_embedder
 from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.novelty import NOVELTY_NAME
 from xval.report.bundle.places import places_of, read_portable
@@ -66,6 +67,12 @@ class Evidence:
         about, folder = self.described.combination, self.path.parent
         networks = [network_path(folder, 1 + number) for number in range(about.n_networks)] if about else []
         return {f"model{self.path.suffix}": self.path} | {path.relative_to(folder).as_posix(): path for path in networks}
+
+    @property
+    def embedder(self) -> str:
+        """The model that makes its features, which the bundle does not hold; empty: they are computed."""
+        settings = self.described.feature_settings
+        return str(own_embedder(settings) or foreign_embedder(settings) or "")
 
     @property
     def files_of_model(self) -> dict[str, Path]:
@@ -128,7 +135,7 @@ def _pretrained_parts(parameters: Mapping[str, object]) -> tuple[str, ...]:
     lines = []
     has_embedding = parameters.get("features") == "embedding"
     for setting in ("encoder", "initial_model", *(["embedding_model"] if has_embedding else [])):
-        if name := parameters.get(setting):
+        if (name := parameters.get(setting)) and not is_own(str(name)):
             preset = preset_of(str(name))
             known = f"licence {preset.licence}; {preset.heard}" if preset else "licence and training data not known here"
             lines.append(f"{setting} {name}: {known}")

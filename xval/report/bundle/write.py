@@ -107,11 +107,8 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     except OSError as error:
         raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --to.") from error
     notes = [NO_EXPORTS] if evidence.is_estimator else [runtime.note] if runtime and runtime.note else []
-    if evidence.is_estimator and evidence.described.feature_settings.features == "embedding":
-        notes.append(
-            f"It reads embeddings of {evidence.described.feature_settings.embedding_model}, which is not in the bundle; hand it "
-            "on, too, or say where it is found."
-        )
+    if evidence.is_estimator and evidence.embedder:
+        notes.append(f"Its features are made by {evidence.embedder}, which is not in the bundle; hand it over, too.")
     if names := evidence.item_names:
         notes.append(
             f"The files name {counted(len(names), evidence.item_word)} ({first_of(names, _N_NAMED)}); see that these names "
