@@ -148,6 +148,9 @@ def test_a_network_is_combined_by_its_address(tones):
     assert "possible leakage" in ended.stdout + ended.stderr
     final = tones.xval("refit", "results/small/experiment_2", "1", XVAL_CACHE=str(tones.folder / "cache"))
     assert final.returncode == 0, final.stdout + final.stderr
+    bundled = tones.xval("bundle", "results/small/experiment_2/instance_1/refit", "--to", "out")
+    assert bundled.returncode == 0, bundled.stderr
+    assert str(tones.folder) not in (tones.folder / "out" / "README.md").read_text()
     tones.script({**own, "models": (address[:-3],)}, num_experiment=3, **FEATURES)
     assert "models=" in tones.mistake("exp.py")
 

@@ -21,7 +21,7 @@ from xval.report.bundle.crate import CRATE_NAME, describe_crate
 from xval.report.bundle.evidence import Evidence, gather_evidence
 from xval.report.bundle.facts import NO_EXPORTS, BundleFacts
 from xval.report.bundle.page import Runtime, make_page, read_runtime
-from xval.report.bundle.places import find_naming
+from xval.report.bundle.places import find_naming, without_places
 from xval.results.beside import folder_beside
 from xval.reuse.export.formats import find_format
 from xval.reuse.export.samples import answer_columns, check_samples, clip_length
@@ -165,7 +165,8 @@ def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | Non
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     files = file_names(folder)
-    (folder / CARD_NAME).write_text(describe_bundle(evidence, licence, facts, files), encoding="utf-8")
+    card = without_places(describe_bundle(evidence, licence, facts, files), evidence.places)
+    (folder / CARD_NAME).write_text(card, encoding="utf-8")
     crate = describe_crate(evidence, licence, [CARD_NAME, *files], folder)
     (folder / CRATE_NAME).write_text(json_text(crate), encoding="utf-8")
     write_checksums(folder)
