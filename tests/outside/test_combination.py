@@ -55,6 +55,9 @@ def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backe
     predicted = tones.xval("predict", model, CLIP)
     assert predicted.returncode == 0, predicted.stderr
     assert "low" in predicted.stdout
+    if backend != "tensorflow":  # whose bundles the next test holds
+        assert tones.xval("bundle", model, "--to", "out").returncode == 0
+        assert tones.xval("predict", "out", CLIP).stdout.count("low") == predicted.stdout.count("low")
     if backend == "tensorflow":
         for command in (("export", model, "--format", "onnx"), ("embed", model, CLIP)):
             assert "combination" in tones.mistake("-m", "xval", *command)
