@@ -48,3 +48,33 @@ def test_no_file_of_a_bundle_names_a_folder_of_this_machine(study):
     with zipfile.ZipFile(study.folder / "out" / "evidence" / "code.zip") as archive:
         naming = [name for name in archive.namelist() if str(study.folder).encode() in archive.read(name)]
     assert naming == ["script/exp.py"]
+
+
+def test_a_bundle_of_an_estimator_predicts_as_its_fold_does(finished, tmp_path):
+    fold, clip = f"{finished.EXPERIMENT}/instance_3/fold_1", "audio/low/s0_0.wav"
+    predicting = "import sys, xval; print(xval.load_model(sys.argv[1]).predict(sys.argv[2:]).to_csv())"
+
+    for model, name in ((fold, "one"), (f"{fold}/model.skops", "two"), (tmp_path / "one", "again")):
+        bundled = finished.xval("bundle", model, "--to", tmp_path / name)
+        assert bundled.returncode == 0, bundled.stderr
+        assert "There is no ONNX file" in bundled.stdout
+
+    said = finished.mistake("-m", "xval", "bundle", f"{finished.EXPERIMENT}/instance_3", "--to", tmp_path / "three")
+    assert "fold_1/model.skops" in said
+    answers = {finished.python("-c", predicting, path, clip).stdout for path in (fold, tmp_path / "one", tmp_path / "again")}
+    assert len(answers) == 1
+    assert "probability_low" in answers.pop()
+    assert "no finished fold" in finished.mistake("-m", "xval", "explain", tmp_path / "one")
+    card = (tmp_path / "one" / "README.md").read_text()
+    assert 'library_name: "sklearn"' in card
+    assert "It was tested on 2 items" in card
+
+
+def test_a_damaged_estimator_is_not_handed_over(copied):
+    fold = copied.fold(3)
+    (fold / "model.skops").write_bytes((fold / "model.skops").read_bytes()[:100])
+
+    said = copied.mistake("-m", "xval", "bundle", fold, "--to", "out")
+
+    assert "model.skops" in said
+    assert not (copied.folder / "out").exists()

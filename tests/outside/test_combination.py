@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 
 import pytest
 
@@ -35,7 +36,7 @@ def grid(study, instance):
     return tables[0].drop(columns=["macro_f1", "scored_on"]).iloc[means.argmax()].to_dict()
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", *(pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "jax"))])
 def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backend):
     tones.backend = backend
     tones.train(NETWORK, COMBINED, **FEATURES)
@@ -54,8 +55,11 @@ def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backe
     predicted = tones.xval("predict", model, CLIP)
     assert predicted.returncode == 0, predicted.stderr
     assert "low" in predicted.stdout
+    if backend != "tensorflow":  # whose bundles the next test holds
+        assert tones.xval("bundle", model, "--to", "out").returncode == 0
+        assert tones.xval("predict", "out", CLIP).stdout.count("low") == predicted.stdout.count("low")
     if backend == "tensorflow":
-        for command in (("bundle", model), ("export", model, "--format", "onnx"), ("embed", model, CLIP)):
+        for command in (("export", model, "--format", "onnx"), ("embed", model, CLIP)):
             assert "combination" in tones.mistake("-m", "xval", *command)
         heard = tones.xval("evaluate", model, "audio/clips.csv")
         other = tones.xval("evaluate", "results/small/experiment_1/instance_1/refit", "audio/clips.csv")
@@ -65,10 +69,43 @@ def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backe
         )
 
 
+def test_a_bundle_of_a_combination_is_read_without_the_results(tones):
+    tones.train(NETWORK, COMBINED, **FEATURES)
+    refit(tones, 2)
+    folders = {part: f"{tones.EXPERIMENT}/instance_2/{part}" for part in ("fold_1", "refit")}
+    predicting = "import sys, xval; [print(xval.load_model(name).predict(sys.argv[1:2]).to_csv()) for name in sys.argv[2:]]"
+    before = tones.python("-c", predicting, CLIP, *folders.values())
+    assert "--onnxruntime-web" in tones.mistake("-m", "xval", "bundle", folders["refit"], "--onnxruntime-web", "ort.tgz")
+
+    for part, command in (("fold_1", ("bundle",)), ("refit", ("publish", "--dry-run"))):
+        bundled = tones.xval(*command, folders[part], "--to", f"out/{part}")
+        assert bundled.returncode == 0, bundled.stderr
+        assert "There is no ONNX file" in bundled.stdout
+
+    for name in ("results", "data"):
+        (tones.folder / name).rename(tones.folder / f"{name}_away")
+    after = tones.python("-c", predicting, CLIP, "out/fold_1", "out/refit")
+    assert (after.returncode, after.stdout) == (0, before.stdout), after.stderr
+    assert "low" in tones.xval("predict", "out/refit", CLIP).stdout
+    handed = tones.folder / "out" / "refit"
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=handed, check=True)
+    files = {path.relative_to(handed).as_posix() for path in handed.rglob("*") if path.is_file()}
+    assert {"model.skops", "model.json", "network_1/model.keras", "network_1/model.json", "evidence/refit/record.json"} <= files
+    assert not {"model.onnx", "model.tflite", "index.html"} & files
+    card = (handed / "README.md").read_text()
+    assert "balanced_accuracy" in card
+    assert "There is no ONNX file" in card
+    assert "`network_1`" in card
+
+
 def test_a_final_model_without_networks_searches_again(tones):
     tones.train({"architecture": "feature_combination", "classifier": "logistic_regression"}, **FEATURES)
 
     _, record = refit(tones, 1)
+
+    model = f"{tones.EXPERIMENT}/instance_1/refit"
+    assert "fold_<k>" in tones.mistake("-m", "xval", "explain", model)
+    assert "without networks" in tones.mistake("-m", "xval", "explain", model, CLIP)
 
     assert record["models"] == []
     assert record["searched_on"] == "training_items_left_out"
@@ -114,6 +151,9 @@ def test_a_network_is_combined_by_its_address(tones):
     assert "possible leakage" in ended.stdout + ended.stderr
     final = tones.xval("refit", "results/small/experiment_2", "1", XVAL_CACHE=str(tones.folder / "cache"))
     assert final.returncode == 0, final.stdout + final.stderr
+    bundled = tones.xval("bundle", "results/small/experiment_2/instance_1/refit", "--to", "out")
+    assert bundled.returncode == 0, bundled.stderr
+    assert str(tones.folder) not in (tones.folder / "out" / "README.md").read_text()
     tones.script({**own, "models": (address[:-3],)}, num_experiment=3, **FEATURES)
     assert "models=" in tones.mistake("exp.py")
 

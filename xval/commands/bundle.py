@@ -1,9 +1,11 @@
 """Hand a model over: one folder with the model as ONNX and LiteRT, a page that runs it in a browser, its card and its evidence.
 
-MODEL is a .keras file or its fold folder. ONNX and LiteRT read samples and make the features themselves; both are checked
-against the Keras model before the folder gets its name. README.md is the card with the front matter of the Hugging Face Hub,
-ro-crate-metadata.json describes the folds, records and code in evidence/, and SHA256SUMS has a checksum of every file. For the
-page, index.html, give onnxruntime-web, which is not part of this project: npm pack onnxruntime-web@1.30.0 makes a .tgz file.
+MODEL is a .keras file, a model.skops, or the fold folder of either. ONNX and LiteRT read samples and make the features
+themselves; both are checked against the Keras model before the folder gets its name. README.md is the card with the front
+matter of the Hugging Face Hub, ro-crate-metadata.json describes the folds, records and code in evidence/, and SHA256SUMS has a
+checksum of every file. An estimator of scikit-learn, also one that combines networks, has no ONNX or LiteRT file: xval runs it
+from the folder. For the page, index.html, give onnxruntime-web, which is not part of this project: npm pack
+onnxruntime-web@1.30.0 makes a .tgz file.
 Exports need the optional part 'export': pip install -e '.[export]' in the folder of the project.
 """
 
@@ -23,7 +25,7 @@ SUMMARY = "hand a model over: ONNX, LiteRT, a page that runs it, card, evidence 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or a fold folder")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or model.skops, or a fold folder")
     add_import(parser)
     parser.add_argument(
         "--to",
@@ -63,7 +65,7 @@ def make(options: argparse.Namespace) -> "Bundle":
         for name, difference in bundle.differences.items()
     ]
     lines += bundle.notes
-    if not request.runtime:
+    if bundle.differences and not request.runtime:
         lines.append(f"index.html is left out: it needs onnxruntime-web; {HOW_TO_GET}.")
     if not request.licence:
         lines.append("The licence is said to be unknown; --licence NAME says it.")

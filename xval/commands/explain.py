@@ -79,7 +79,7 @@ def _print_importance(fold: Path, options: argparse.Namespace, console: "Console
     from xval.results.folder import ESTIMATOR_NAME
 
     if not (fold / ESTIMATOR_NAME).is_file():
-        raise SettingsError(f"{fold}: name clips to explain; only an estimator of scikit-learn is explained without.")
+        raise SettingsError(f"{fold}: name clips to explain; only a fold of an estimator of scikit-learn is explained without.")
     from xval.reuse.explanations.estimator import measure_importance
 
     print_table(measure_importance(fold, data_folder=options.data_folder), console, nothing="no features")

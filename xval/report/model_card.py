@@ -32,6 +32,7 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
     from xval.report.escaping import in_markdown
     from xval.report.rendering import make_environment
 
+    record = {"epochs": 0, **record}  # the fold of an estimator names none
     environment = make_environment()
     environment.filters["plain"] = in_markdown
     about = record.get("expected_about", "")

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from xval.answers.pretrained import explain
 from xval.report.bundle.evidence import Evidence
-from xval.report.bundle.facts import BundleFacts
+from xval.report.bundle.facts import NO_EXPORTS, BundleFacts
 from xval.report.escaping import in_markdown
 from xval.report.model_card import describe_model, model_figures
 from xval.report.rendering import make_environment
@@ -20,8 +20,15 @@ _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _BREAKS_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-def describe_bundle(evidence: Evidence, facts: BundleFacts, files: Collection[str]) -> str:
-    """Return the text of README.md."""
+def describe_bundle(evidence: Evidence, licence: str, facts: BundleFacts | None, files: Collection[str]) -> str:
+    """Return the text of README.md.
+
+    Args:
+        evidence: What is known of the model.
+        licence: Of the model; empty: unknown.
+        facts: Of its exports; None: it has none.
+        files: All files of the bundle but this one, the crate and the checksums.
+    """
     environment = make_environment()
     environment.filters["plain"] = in_markdown
     instance, record = evidence.instance, evidence.record
@@ -29,16 +36,20 @@ def describe_bundle(evidence: Evidence, facts: BundleFacts, files: Collection[st
     text = environment.get_template("bundle_card.md").render(
         card=card,
         described=evidence.described,
+        embedder=evidence.embedder,
         facts=facts,
         files=files,
         item=evidence.item_word,
+        licence=licence,
         n_items=len(evidence.item_names),
+        n_networks=len(evidence.models) - 1,
         name=evidence.name,
+        no_exports=NO_EXPORTS,
         origin=explain(evidence.origin),
         parts=evidence.parts,
         state=evidence.origin.state,
     )
-    return f"---\n{_front_matter(evidence, facts.licence)}---\n\n{text}"
+    return f"---\n{_front_matter(evidence, licence)}---\n\n{text}"
 
 
 def _front_matter(evidence: Evidence, licence: str) -> str:
@@ -48,8 +59,11 @@ def _front_matter(evidence: Evidence, licence: str) -> str:
     if licence and not is_named:
         entries["license_name"] = licence
     kind = "audio-classification" if described.class_names else "other"
-    entries |= {"library_name": "keras", "pipeline_tag": kind} if described.class_names else {"library_name": "keras"}
-    entries["tags"] = ["audio", "onnx", "tflite", "xval", described.task_type.replace("_", "-")]
+    entries["library_name"] = "sklearn" if evidence.is_estimator else "keras"
+    if described.class_names:
+        entries["pipeline_tag"] = kind
+    formats = ["skops"] if evidence.is_estimator else ["onnx", "tflite"]
+    entries["tags"] = ["audio", *formats, "xval", described.task_type.replace("_", "-")]
     if instance and record:
         metrics = [
             {"type": name.rpartition(" ")[2], "name": name, "value": value}

@@ -16,11 +16,13 @@ from xval.report.model_card import model_figures
 
 CRATE_NAME = "ro-crate-metadata.json"
 _SPECIFICATION = "https://w3id.org/ro/crate/1.1"
+_MODELS = (".keras", ".skops", ".onnx", ".tflite")
 _ABOUT = {
     "README.md": "The card of the model: what it is for, how well it does, where it comes from",
     "model.onnx": "The model as ONNX, from samples to answers",
     "model.tflite": "The model as LiteRT, from samples to answers",
     "model.keras": "The model as Keras saved it, from features to answers",
+    "model.skops": "The estimator of scikit-learn, from features to answers, as skops saved it",
     "model.json": "Its features, its classes and the items that it has heard",
     "index.html": "A page that runs the model in a browser",
     f"{FOLDER}/folds.json": "Which items train, validate and are tested in each fold",
@@ -55,7 +57,7 @@ def describe_crate(evidence: Evidence, licence: str, files: Collection[str], fol
         "mentions": _references(["#training", *(str(metric["@id"]) for metric in metrics)]),
     }
     used = ["#corpus", *(name for name in files if name.startswith(FOLDER) and not name.endswith("record.json"))]
-    made = [name for name in files if name.endswith("record.json") or name in ("model.keras", "model.onnx", "model.tflite")]
+    made = [name for name in files if name.endswith("record.json") or Path(name).suffix in _MODELS]
     training = {
         "@id": "#training",
         "@type": "CreateAction",
@@ -91,6 +93,10 @@ def _references(names: Iterable[str]) -> list[dict[str, str]]:
 
 def _file(name: str, folder: Path) -> dict[str, str]:
     kind = guess_type(name)[0]
-    about = _ABOUT.get(name, "What one training left: its figures, seeds and versions" if name.endswith("record.json") else "")
+    about = _ABOUT.get(name, "")
+    if name.endswith("record.json"):
+        about = "What one training left: its figures, seeds and versions"
+    if name.startswith("network_"):
+        about = f"Of a network whose output the estimator reads: {_ABOUT[Path(name).name]}"
     entry = {"@id": name, "@type": "File", "name": Path(name).name, "contentSize": str((folder / name).stat().st_size)}
     return entry | ({"encodingFormat": kind} if kind else {}) | ({"description": about} if about else {})

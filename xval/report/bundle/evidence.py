@@ -1,14 +1,14 @@
 """What is known of a saved model: its description, its record and settings, the verdict on its origin, the files that show it.
 
-Comes in: the path of a model.keras. Goes out: an `Evidence`. Of a model that lies outside its experiment only its description
-is known.
+Comes in: the path of a model.keras or model.skops. Goes out: an `Evidence`. Of a model that lies outside its experiment only
+its description is known.
 """
 
 import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from preprocessing.encoders import preset_of
 from xval.answers.pretrained import Origin, judge_record
@@ -16,13 +16,15 @@ from xval.answers.read import read_instance
 from xval.base.item_word import ITEM
 from xval.base.json_files import read_json
 from xval.models.saved.description import ModelDescription, read_description
+from xval.models.saved.embedder import foreign_embedder, is_own, own_embedder
 from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.novelty import NOVELTY_NAME
 from xval.report.bundle.places import places_of, read_portable
-from xval.results.folder import ExperimentFolder
+from xval.results.folder import ESTIMATOR_NAME, ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.read import Record
 from xval.reuse.export.write import name_of_export
+from xval.training.classical.saved import network_path
 
 FOLDER = "evidence"
 _BESIDE = (NOVELTY_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, FINGERPRINTS_NAME)
@@ -34,7 +36,7 @@ class Evidence:
     """What is known of a model.
 
     Attributes:
-        path: Of its model.keras.
+        path: Of its model.keras or model.skops.
         described: Its model.json.
         record: Its record.json; None: it lies outside its experiment.
         instance: Of its experiment, with the records of all folds; None likewise.
@@ -55,11 +57,28 @@ class Evidence:
         return places_of(self.instance.experiment.path if self.instance else None)
 
     @property
+    def is_estimator(self) -> bool:
+        """Whether it is an estimator of scikit-learn, alone or on the output of networks."""
+        return self.path.name == ESTIMATOR_NAME
+
+    @property
+    def models(self) -> dict[str, Path]:
+        """The model and, of a combination, the networks that it reads, by their names in the bundle."""
+        about, folder = self.described.combination, self.path.parent
+        networks = [network_path(folder, 1 + number) for number in range(about.n_networks)] if about else []
+        return {f"model{self.path.suffix}": self.path} | {path.relative_to(folder).as_posix(): path for path in networks}
+
+    @property
+    def embedder(self) -> str:
+        """The model that makes its features, which the bundle does not hold; empty: they are computed."""
+        settings = self.described.feature_settings
+        return str(own_embedder(settings) or foreign_embedder(settings) or "")
+
+    @property
     def files_of_model(self) -> dict[str, Path]:
-        """The files that predict, evaluate and a later training need, by their names in the bundle, but for the description."""
-        files = {f"model{self.path.suffix}": self.path}
+        """The files that predict, evaluate and a later training need, by their names in the bundle, but for descriptions."""
         beside = {name: self.path.with_name(name) for name in _BESIDE}
-        return files | {name: path for name, path in beside.items() if path.is_file()}
+        return self.models | {name: path for name, path in beside.items() if path.is_file()}
 
     @property
     def name(self) -> str:
@@ -79,14 +98,17 @@ class Evidence:
         return sorted({*seen, *tested})
 
     def files(self) -> dict[str, bytes]:
-        """Return the description, and the files that show how the figures came about, by their paths in the bundle."""
-        description = {"model.json": read_portable(self.path.with_suffix(".json"), self.places)}
+        """Return the descriptions, and the files that show how the figures came about, by their paths in the bundle."""
+        descriptions = {
+            str(PurePosixPath(name).with_suffix(".json")): read_portable(path.with_suffix(".json"), self.places)
+            for name, path in self.models.items()
+        }
         if self.instance is None:
-            return description
+            return descriptions
         experiment, number = self.instance.experiment, self.instance.number
         chosen = {"folds.json": experiment.folds_file, "settings.json": experiment.instance_folder(number) / "settings.json"}
         chosen |= {f"{path.parent.name}/record.json": path for path in _records(experiment, number)}
-        contents = description | {f"{FOLDER}/{name}": read_portable(path, self.places) for name, path in chosen.items()}
+        contents = descriptions | {f"{FOLDER}/{name}": read_portable(path, self.places) for name, path in chosen.items()}
         code = experiment.path / "code" / str((self.record or {}).get("code_hash"))
         return contents | ({f"{FOLDER}/code.zip": _zipped(code)} if code.is_dir() else {})
 
@@ -111,8 +133,9 @@ def gather_evidence(path: Path) -> Evidence:
 def _pretrained_parts(parameters: Mapping[str, object]) -> tuple[str, ...]:
     """Return what is known of the parts of a model that come from elsewhere."""
     lines = []
-    for setting in ("encoder", "initial_model"):
-        if name := parameters.get(setting):
+    has_embedding = parameters.get("features") == "embedding"
+    for setting in ("encoder", "initial_model", *(["embedding_model"] if has_embedding else [])):
+        if (name := parameters.get(setting)) and not is_own(str(name)):
             preset = preset_of(str(name))
             known = f"licence {preset.licence}; {preset.heard}" if preset else "licence and training data not known here"
             lines.append(f"{setting} {name}: {known}")

@@ -6,13 +6,18 @@ Goes out: `BundleFacts`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+NO_EXPORTS = (
+    "There is no ONNX file, no LiteRT file and no page: they run networks of Keras, and the predictions of this model come "
+    "from an estimator of scikit-learn."
+)
+"""Of an estimator."""
+
 
 @dataclass(frozen=True)
 class BundleFacts:
     """What goes into the exports of a bundle, and what comes out.
 
     Attributes:
-        licence: Of the model; empty: unknown.
         sample_rate_hz: Of the samples that it reads.
         n_samples: Length that a clip is padded or cut to.
         channel: Which channel of a recording it hears, from 0; None: the mean of all.
@@ -23,7 +28,6 @@ class BundleFacts:
         tflite_batch: The only batch size of the LiteRT model; None: any.
     """
 
-    licence: str
     sample_rate_hz: int
     n_samples: int
     channel: int | None

@@ -23,7 +23,7 @@ def places_of(experiment: Path | None) -> dict[str, str]:
 def read_portable(path: Path, places: Mapping[str, str]) -> bytes:
     """Return a file of JSON whose texts name none of the places, and which does not say where code of the user's own lay."""
     content = {name: value for name, value in (read_json(path) or {}).items() if name != "own_folders"}
-    return json_text(_in_texts(content, lambda text: _without(text, places))).encode()
+    return json_text(_in_texts(content, lambda text: without_places(text, places).removeprefix("./"))).encode()
 
 
 def find_naming(files: Mapping[str, bytes], places: Sequence[str]) -> list[str]:
@@ -39,10 +39,11 @@ def find_naming(files: Mapping[str, bytes], places: Sequence[str]) -> list[str]:
     return naming
 
 
-def _without(text: str, places: Mapping[str, str]) -> str:
+def without_places(text: str, places: Mapping[str, str]) -> str:
+    """Return a text with the stand-ins of the places."""
     for place, stand_in in places.items():
         text = text.replace(f"{place}/", f"{stand_in}/").replace(place, stand_in) if place in text else text
-    return text.removeprefix("./")
+    return text
 
 
 def _in_texts(value: Any, change: Callable[[str], str]) -> Any:

@@ -1,5 +1,7 @@
 """Write a bundle: a folder with a model as ONNX and LiteRT, a page that runs it, its card, its evidence and checksums.
 
+An estimator of scikit-learn has neither of these formats; its bundle has the files that xval runs it by.
+
 Comes in: the path of a model. Goes out: the folder, which gets its name when it is complete, and perhaps a zip file.
 """
 
@@ -9,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from xval.base.errors import ExportError, ResultsError, counted, first_of
+from xval.base.errors import ExportError, ResultsError, SettingsError, counted, first_of
 from xval.base.json_files import json_text, only_writer, part_of, refuse_appeared
 from xval.base.operating_system import quote, refusal
 from xval.models.saved.novelty import read_novelty
@@ -17,13 +19,14 @@ from xval.report.bundle.card import describe_bundle
 from xval.report.bundle.checksums import CHECKSUMS_NAME, file_names, write_checksums
 from xval.report.bundle.crate import CRATE_NAME, describe_crate
 from xval.report.bundle.evidence import Evidence, gather_evidence
-from xval.report.bundle.facts import BundleFacts
+from xval.report.bundle.facts import NO_EXPORTS, BundleFacts
 from xval.report.bundle.page import Runtime, make_page, read_runtime
-from xval.report.bundle.places import find_naming
+from xval.report.bundle.places import find_naming, without_places
 from xval.results.beside import folder_beside
 from xval.reuse.export.formats import find_format
 from xval.reuse.export.samples import answer_columns, check_samples, clip_length
 from xval.reuse.export.write import Export, export_model, find_model
+from xval.reuse.inference import load_model
 
 CARD_NAME = "README.md"
 _N_NAMED = 3
@@ -68,19 +71,24 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     """Write the bundle of a model.
 
     Args:
-        model: A .keras file, or a fold folder.
+        model: A .keras file or model.skops, or a fold folder.
         request: Where to, and with what.
 
     Raises:
         ExportError: The model cannot be exported from samples to answers.
-        ResultsError: There is no such model, or the folder cannot be written.
-        SettingsError: A package is missing, or onnxruntime-web is not as it should be.
+        ResultsError: There is no such model, it is damaged, or the folder cannot be written.
+        SettingsError: A package is missing, or onnxruntime-web is not as it should be, or it is given for an estimator.
     """
-    path = find_model(model)
+    path = find_model(model, or_estimator=True)
     evidence = gather_evidence(path)
-    check_samples(evidence.described, path)
-    for name in _EXPORTS.values():
-        find_format(name).check_packages()
+    if evidence.is_estimator:
+        if request.runtime:
+            raise SettingsError(f"--onnxruntime-web: {path} cannot have a page. {NO_EXPORTS} Leave the option out.")
+        load_model(path)  # what would not load here would not load there
+    else:
+        check_samples(evidence.described, path)
+        for name in _EXPORTS.values():
+            find_format(name).check_packages()
     runtime = read_runtime(request.runtime) if request.runtime else None
     target = request.to or folder_beside(path) / f"{evidence.name}_bundle"
     zip_file = target.with_name(f"{target.name}.zip") if request.is_zipped else None
@@ -98,7 +106,9 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
                 _put_in_place(temporary, target, part, zip_file)
     except OSError as error:
         raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --to.") from error
-    notes = [runtime.note] if runtime and runtime.note else []
+    notes = [NO_EXPORTS] if evidence.is_estimator else [runtime.note] if runtime and runtime.note else []
+    if evidence.is_estimator and evidence.embedder:
+        notes.append(f"Its features are made by {evidence.embedder}, which is not in the bundle; hand it over, too.")
     if names := evidence.item_names:
         notes.append(
             f"The files name {counted(len(names), evidence.item_word)} ({first_of(names, _N_NAMED)}); see that these names "
@@ -143,7 +153,28 @@ def is_bundle(folder: Path) -> bool:
 
 def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | None) -> dict[str, float]:
     """Write all files, the checksums last; return the largest difference of each export."""
-    path = evidence.path
+    exports = {} if evidence.is_estimator else _export(evidence.path, folder)
+    for name, source in evidence.files_of_model.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / name)
+    facts = _facts(evidence, exports["model.tflite"]) if exports else None
+    contents = evidence.files()
+    if runtime and facts:
+        contents |= make_page(evidence.name, facts, (folder / "model.onnx").read_bytes(), runtime)
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    files = file_names(folder)
+    card = without_places(describe_bundle(evidence, licence, facts, files), evidence.places)
+    (folder / CARD_NAME).write_text(card, encoding="utf-8")
+    crate = describe_crate(evidence, licence, [CARD_NAME, *files], folder)
+    (folder / CRATE_NAME).write_text(json_text(crate), encoding="utf-8")
+    write_checksums(folder)
+    return {name: export.agreement.difference for name, export in exports.items()}
+
+
+def _export(path: Path, folder: Path) -> dict[str, Export]:
+    """Write the exports of a network."""
     try:
         exports = {name: export_model(path, kind, folder / name, from_samples=True) for name, kind in _EXPORTS.items()}
     except ExportError as error:
@@ -153,27 +184,12 @@ def _fill(folder: Path, evidence: Evidence, licence: str, runtime: Runtime | Non
         ) from error
     for export in exports.values():
         export.description.unlink()  # model.json says the same of both
-    for name, source in evidence.files_of_model.items():
-        shutil.copyfile(source, folder / name)
-    facts = _facts(evidence, licence, exports["model.tflite"])
-    contents = evidence.files()
-    if runtime:
-        contents |= make_page(evidence.name, facts, (folder / "model.onnx").read_bytes(), runtime)
-    for name, content in contents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    files = file_names(folder)
-    (folder / CARD_NAME).write_text(describe_bundle(evidence, facts, files), encoding="utf-8")
-    crate = describe_crate(evidence, licence, [CARD_NAME, *files], folder)
-    (folder / CRATE_NAME).write_text(json_text(crate), encoding="utf-8")
-    write_checksums(folder)
-    return {name: export.agreement.difference for name, export in exports.items()}
+    return exports
 
 
-def _facts(evidence: Evidence, licence: str, tflite: Export) -> BundleFacts:
+def _facts(evidence: Evidence, tflite: Export) -> BundleFacts:
     described, settings = evidence.described, evidence.described.feature_settings
     return BundleFacts(
-        licence=licence,
         sample_rate_hz=settings.sample_rate_hz,
         n_samples=clip_length(described),
         channel=settings.channel_number,

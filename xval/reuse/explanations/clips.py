@@ -85,6 +85,11 @@ def explain(
     names = model.class_names or model.target_names or tuple(map(str, range(_n_outputs(member))))
     if of is not None and of not in names:
         raise SettingsError(f"--of {of}: {model.path} answers with other names. {suggestion(of, names)}")
+    if isinstance(member, EstimatorMember) and member.fitted.pooling is None and not member.fitted.networks:
+        raise SettingsError(
+            f"{model.path}: a combination without networks reads statistics of a whole clip, of which there is no picture. "
+            "Name a fold of its instance without clips, for the importance of each group of features."
+        )
     if isinstance(member, EstimatorMember) and method == "integrated_gradients":
         raise SettingsError(f"{model.path}: an estimator of scikit-learn has no gradients; use --method occlusion.")
     for source in list_sources(audio, sample_rate_hz=None, is_custom=model.description.is_custom):

@@ -96,13 +96,20 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
         folder: Of a finished fold, of an instance whose architecture is an estimator or feature_combination.
         data_folder: The folder of corpora; None: that of the settings.
     """
-    experiment = find_experiment(folder)
+    no_fold = ResultsError(
+        f"{folder}: no finished fold, on whose test items importance is measured; a final model has none. Name "
+        "results/<dataset>/experiment_<n>/instance_<i>/fold_<k>, or clips to explain with --method occlusion."
+    )
+    try:
+        experiment = find_experiment(folder)
+    except ResultsError:  # a model that was moved or handed over
+        raise no_fold from None
     name = folder.resolve().parent.name.removeprefix("instance_")
     key = JobKey.of_folder(int(name), folder.resolve().name) if name.isdecimal() else None
     results = open_results(experiment)
     record = results.record(key) if key else None
     if key is None or record is None or record["status"] != "done":
-        raise ResultsError(f"{folder}: no finished fold. Expected results/<dataset>/experiment_<n>/instance_<i>/fold_<k>.")
+        raise no_fold
     settings = results.settings(key.instance).settings
     estimator, features = load(folder), settings.feature_settings()
     corpus = find_corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))

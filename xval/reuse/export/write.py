@@ -108,26 +108,30 @@ def name_of_export(described: ModelDescription) -> str:
     return re.sub(r"[/\\\0]", "_", f"{described.dataset}_instance_{described.instance}_{part}")
 
 
-def find_model(path: Path) -> Path:
-    """Return the .keras file that a path is or, as a fold folder, holds."""
-    if path.is_file() and path.suffix == ".keras":
+def find_model(path: Path, *, or_estimator: bool = False) -> Path:
+    """Return the .keras file that a path is or, as a fold folder, holds; with ``or_estimator`` also a model.skops."""
+    if path.is_file() and (path.suffix == ".keras" or (or_estimator and path.name == ESTIMATOR_NAME)):
         return path
-    if (path / KERAS_NAME).is_file():
-        return path / KERAS_NAME
+    names = (KERAS_NAME, ESTIMATOR_NAME) if or_estimator else (KERAS_NAME,)
+    for name in names:
+        if (path / name).is_file():
+            return path / name
+    wanted = f"a .keras file{' or model.skops' if or_estimator else ''}"
     if not path.exists():
-        raise ResultsError(f"{path}: no such file or folder. Expected a .keras file or a fold folder.")
+        raise ResultsError(f"{path}: no such file or folder. Expected {wanted}, or a fold folder.")
     if path.name == ESTIMATOR_NAME or (path / ESTIMATOR_NAME).is_file():
         raise ResultsError(
-            f"{path}: an estimator of scikit-learn, no Keras model; skops.io.load reads it, and predict takes it. The "
-            "networks of a combination can be exported and bundled; record.json beside it names their files (models)."
+            f"{path}: an estimator of scikit-learn, no Keras model; python -m xval bundle hands it over with all that predict "
+            "reads. The networks of a combination can be exported; record.json beside it names their files (models)."
         )
     if (path / ENSEMBLE_NAME).is_file():
         raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")
     places = ("refit", "instance_*/refit", "fold_*", "instance_*/fold_*")
-    below = [model for place in places for model in sorted(path.glob(f"{place}/{KERAS_NAME}"))]
+    below = [model for place in places for name in names for model in sorted(path.glob(f"{place}/{name}"))]
     if below:
         raise ResultsError(f"{path}: one model is exported at a time; name one of {first_of(below, 4)}.")
-    raise ResultsError(f"{path}: no Keras model. Expected a .keras file, or the fold folder that it lies in.")
+    what = "saved model" if or_estimator else "Keras model"
+    raise ResultsError(f"{path}: no {what}. Expected {wanted}, or the fold folder that it lies in.")
 
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:

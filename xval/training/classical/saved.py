@@ -100,7 +100,7 @@ def save(
 
 def save_network(folder: Path, number: int, network: "keras.Model", source: Path) -> None:
     """Write a cut network of a combination, with the description of the model that it was cut from."""
-    path = _network_path(folder, number)
+    path = network_path(folder, number)
     path.parent.mkdir()
     network.save(path)
     write_json(path.with_name("model.json"), read_json(source.with_name("model.json")) or {})
@@ -158,7 +158,7 @@ def _load_networks(folder: Path, n_networks: int) -> tuple["keras.Model", ...]:
         return ()
     from xval.models.saved.load import read_keras_model
 
-    return tuple(read_keras_model(_network_path(folder, number)) for number in range(1, 1 + n_networks))
+    return tuple(read_keras_model(network_path(folder, number)) for number in range(1, 1 + n_networks))
 
 
 def _pooling(description: ModelDescription) -> Pooling | None:
@@ -198,6 +198,6 @@ def _check_classes(pipeline: Any, n_classes: int, path: Path) -> None:
         )
 
 
-def _network_path(folder: Path, number: int) -> Path:
+def network_path(folder: Path, number: int) -> Path:
     """Return the path of a network; `read_keras_model` reads the files beside it, too."""
     return folder / f"network_{number}" / KERAS_NAME

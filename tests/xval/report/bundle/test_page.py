@@ -71,7 +71,7 @@ def test_a_damaged_archive_is_refused(make_package, tmp_path):
 
 
 def test_a_page_loads_its_own_scripts_alone_and_shows_names_as_text(make_package, tmp_path):
-    facts = BundleFacts("", 8000, 4000, None, ("a", HOSTILE), False, True, None, None)
+    facts = BundleFacts(8000, 4000, None, ("a", HOSTILE), False, True, None, None)
     files = make_page(HOSTILE, facts, b"onnx", read_runtime(make_package(tmp_path)))
 
     html = files["index.html"].decode()
@@ -94,7 +94,7 @@ def test_an_answer_that_is_not_a_number_is_said_and_no_class_is_shown(make_packa
         window.ort = { env: { wasm: {} }, Tensor, InferenceSession: { create: async () => ({ outputNames: ["y"], run }) } };
     """
     runtime = replace(runtime, files={**runtime.files, page._SCRIPT: answers.encode()})
-    facts = BundleFacts("", 8000, 4000, None, ("a", "b"), False, True, None, None)
+    facts = BundleFacts(8000, 4000, None, ("a", "b"), False, True, None, None)
     for name, content in make_page("model", facts, b"onnx", runtime).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)

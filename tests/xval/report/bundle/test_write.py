@@ -271,8 +271,8 @@ def test_names_are_text_in_the_front_matter_whatever_they_hold(finished):
     hostile = "a: [b]\n---\u2028 # <b> {x} 'y' \"z\" \x85\U0001f600"
     evidence = gather_evidence(finished.results / "instance_1" / "fold_1" / "model.keras")
     described = evidence.described.model_copy(update={"dataset": hostile, "class_names": (hostile, "b")})
-    facts = BundleFacts(hostile, 8000, 4000, None, (hostile, "b"), False, True, None, 1)
-    text = describe_bundle(replace(evidence, described=described), facts, ["README.md"])
+    facts = BundleFacts(8000, 4000, None, (hostile, "b"), False, True, None, 1)
+    text = describe_bundle(replace(evidence, described=described), hostile, facts, ["README.md"])
 
     about = yaml.safe_load(text.split("\n---\n")[0])
     assert about["license_name"] == hostile
