@@ -173,7 +173,7 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
         ) from error
     if faults := settings_faults(written.parameters):
         raise ResultsError(f"{where}: damaged, its parameters have {faults}. Delete it; a run of the script writes it again.")
-    return written
+    return written.model_copy(update={"own_folders": own_folders_in(content, folder)})
 
 
 def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, str]:
@@ -202,10 +202,14 @@ def requested_metrics(folder: ExperimentFolder) -> list[str]:
     return names
 
 
-def own_folders_in(settings: Mapping[str, Any] | None) -> list[str]:
-    """Return where the content of a settings.json says that modules of the user's own lay; none: it does not say it."""
+def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder) -> list[str]:
+    """Return where the content of a settings.json says that modules of the user's own lay; and those of cells, if there are.
+
+    These lie in the folder of the results, which may have been moved.
+    """
     folders = (settings or {}).get("own_folders")
-    return list(map(str, folders)) if isinstance(folders, list) else []
+    named = list(map(str, folders)) if isinstance(folders, list) else []
+    return [*dict.fromkeys([*named, *([str(folder.cells.resolve())] if folder.cells.is_dir() else [])])]
 
 
 def is_current(

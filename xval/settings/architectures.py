@@ -14,6 +14,7 @@ from typing import cast
 
 from preprocessing.features.settings import FeatureSettings
 from xval.base import user_code
+from xval.base.cell_code import ARCHITECTURE_CONSTANTS
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
@@ -26,7 +27,6 @@ from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_name, type_of
 
 _FRAME_AXES = 2
-_DECLARED = ("reshaping_type", "task_types", "features", "backends", "defaults")  # what the file of an architecture may name
 
 COMBINATION = "feature_combination"
 """Trains no network: see xval/training/combination/__init__.py for what it does and what its options mean."""
@@ -127,6 +127,11 @@ def find_architecture(name: str) -> Architecture:
         known = suggestion(name, _known_names())
         raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
     path, build = definition.module.file, definition.node
+    if isinstance(build, ast.ClassDef):
+        raise SettingsError(
+            f"'{definition.path}' is a class; expected a function that makes a network of it: def build(input_shape, "
+            f"output_shape): return {build.name}(...)."
+        )
     if not isinstance(build, ast.FunctionDef):
         raise SettingsError(f"{path}: no function build(input_shape, output_shape, *, ...) is defined.")
     definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
@@ -193,11 +198,11 @@ def _option(argument: ast.arg, default: ast.expr, path: Path) -> Option:
 
 
 def _declared(module: user_code.Module) -> dict[str, object]:
-    """Return those of `_DECLARED` that a module assigns at its top level."""
+    """Return those of `ARCHITECTURE_CONSTANTS` that a module assigns at its top level."""
     declared: dict[str, object] = {}
     for node in module.tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None
-        if isinstance(target, ast.Name) and target.id in _DECLARED and (value := getattr(node, "value", None)):
+        if isinstance(target, ast.Name) and target.id in ARCHITECTURE_CONSTANTS and (value := getattr(node, "value", None)):
             try:
                 declared[target.id] = read_literal(value)
             except ValueError as error:
