@@ -10,8 +10,10 @@ import ast
 import inspect
 import linecache
 import math
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import file_digest
 from importlib import invalidate_caches
 from pathlib import Path
@@ -25,6 +27,7 @@ from xval.base.data_files import find_file
 from xval.base.errors import SettingsError
 from xval.base.json_files import write_atomically
 from xval.base.literals import read_literal, source_of
+from xval.base.own_files import imported_modules
 from xval.base.syntax_trees import (
     DEFINITIONS,
     hash_tree,
@@ -52,13 +55,17 @@ def write_cell_module(part: Any, setting: str) -> str:
         SettingsError: Its source cannot be read, or it uses an object of the session that cannot be written as source.
     """
     try:
-        text = _Writing(part, is_architecture=setting == "architecture").text()
+        return _write_module(part, is_architecture=setting == "architecture")
     except _NotWritableError as error:
         name = str(part.__name__)
         raise SettingsError(
             f"'{name}' {error} {f'{error.remedy} Or put' if error.remedy else 'Put'} '{name}' and what it uses into a file "
             f"beside the notebook or script, such as my_parts.py, and name it: {setting}='my_parts.{name}'."
         ) from error
+
+
+def _write_module(part: Any, used_by: Sequence[object] = (), *, is_architecture: bool = False) -> str:
+    text = _Writing(part, used_by, is_architecture=is_architecture).text()
     tree = ast.parse(text)
     files = (find_file(name, [Path.cwd()]) for name in texts_in(tree))  # which jobs read from the folder of the session
     name = f"{_PREFIX}{_hash_all(tree, [path for path in files if path is not None])}"
@@ -66,18 +73,27 @@ def write_cell_module(part: Any, setting: str) -> str:
         _FOLDERS.append(TemporaryDirectory(prefix="xval_cells_"))
         sys.path.append(_FOLDERS[0].name)
     _write(Path(_FOLDERS[0].name) / f"{name}.py", text)
+    # The cell may have registered its own classes with Keras since, under the names of those of the module.
+    sys.modules.pop(name, None)
     return name
+
+
+def is_cell_module(name: str) -> bool:
+    """Return whether a module is one that `write_cell_module` has made."""
+    return re.fullmatch(rf"{_PREFIX}[0-9a-f]{{{_N_DIGITS}}}", name) is not None
 
 
 def keep_cell_modules(names: Iterable[str], folder: Path) -> None:
     """Write those of some modules that `write_cell_module` has made into a folder, where they are imported from then on."""
-    for name in names:
-        source = Path(_FOLDERS[0].name) / f"{name}.py" if _FOLDERS else Path()
+    waiting = [*filter(is_cell_module, names)]
+    while waiting:
+        source = Path(_FOLDERS[0].name) / f"{waiting.pop()}.py" if _FOLDERS else Path()
         if source.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             if str(folder.resolve()) not in sys.path:
                 sys.path.insert(sys.path.index(_FOLDERS[0].name), str(folder.resolve()))
             _write(folder / source.name, source.read_text(encoding="utf-8"))
+            waiting += filter(is_cell_module, (name.partition(".")[0] for name in imported_modules(source)))
 
 
 def _write(path: Path, text: str) -> None:
@@ -106,26 +122,34 @@ class _NotWritableError(Exception):
         self.remedy = remedy
 
 
+class _CircleError(Exception):
+    """Two definitions use each other, so that they stand in one module."""
+
+
 class _Writing:
     """The writing of a module.
+
+    Classes that it uses, and what has a decorator, are imported from their own modules: Keras registers them, once however
+    many networks use them.
 
     Attributes:
         imports: Import statements.
         statements: Definitions and assignments, each after those that it uses.
     """
 
-    def __init__(self, part: Any, *, is_architecture: bool) -> None:
+    def __init__(self, part: Any, used_by: Sequence[object], *, is_architecture: bool) -> None:
         self.imports: dict[str, None] = {}
         self.statements: list[str] = []
-        self._known: set[str] = set()
-        self._name = str(part.__name__)
+        self._known: dict[str, object] = {}
+        self._name, self._part, self._used_by = str(part.__name__), part, used_by
         found = _find_source(part)
         self._globals, self._tree = found.names, found.tree
-        for node in found.tree.body if is_architecture else ():
-            if (name := _target(node)) in ARCHITECTURE_CONSTANTS and _is_literal(getattr(node, "value", None)):
-                self._known.add(name)
+        for node in reversed(found.tree.body) if is_architecture else ():
+            name = _target(node)
+            if name in ARCHITECTURE_CONSTANTS and name not in self._known and _is_literal(getattr(node, "value", None)):
+                self._known[name] = node
                 self.statements.append(ast.unparse(node))
-        self._known.add(self._name)
+        self._known[self._name] = part
         self._add_definition(found)
 
     def text(self) -> str:
@@ -155,7 +179,7 @@ class _Writing:
             self.imports |= dict.fromkeys(self._imports_of_submodules(name, chains))
         if name in self._known:
             return
-        self._known.add(name)
+        self._known[name] = value
         if (line := self._import_of(name, value)) is not None:
             self.imports[line] = None
         elif isinstance(getattr(value, "__name__", None), str) and getattr(value, "__module__", None) == "__main__":
@@ -172,7 +196,7 @@ class _Writing:
                 self.statements.append(f"{name} = {_literal(value)}")
             except (ValueError, RecursionError) as error:
                 raise _NotWritableError(
-                    f"uses '{name}', an object ({type(value).__name__}) of the session that processes which train do not have.",
+                    f"uses '{name}', an object ({type(value).__name__}) of the session, which other processes do not have.",
                     f"Make '{name}' inside the function.",
                 ) from error
 
@@ -181,13 +205,24 @@ class _Writing:
         own = str(value.__name__)
         if not own.isidentifier():
             raise _NotWritableError(
-                f"uses '{name}', a lambda of the session, which processes that train do not have.", "Write it with def."
+                f"uses '{name}', a lambda of the session, which other processes do not have.", "Write it with def."
             )
-        if own != name and own in self._known and self._globals.get(own) is not value:
+        if any(value is user for user in self._used_by):
+            raise _CircleError
+        is_defined = own != name and own in self._known
+        if self._known.setdefault(own, value) is not value:
             raise _NotWritableError(f"uses '{name}', another definition of the name '{own}'.", "Give each its own name.")
-        if own == name or own not in self._known:
-            self._known.add(own)
-            self._add_definition(_find_source(value, used_as=name))
+        if is_defined:
+            self.statements.append(f"{name} = {own}")
+            return
+        source: _Source | None = _find_source(value, used_as=name)
+        if source is not None and source.is_registered:
+            with suppress(_CircleError):
+                module = _write_module(value, (*self._used_by, self._part))
+                self.imports[f"from {module} import {own}"] = None
+                source = None
+        if source is not None:
+            self._add_definition(source)
         if own != name:
             self.statements.append(f"{name} = {own}")
 
@@ -240,6 +275,7 @@ class _Source:
 
     Attributes:
         text: Its definition.
+        is_registered: Whether it may be registered somewhere: a class, or what has a decorator.
         tree: Of the whole cell.
         names: What its global names mean.
         has_future_annotations: Whether its annotations are not evaluated.
@@ -251,6 +287,7 @@ class _Source:
         if not _is_statement(self.text, node):
             self.text = ast.unparse(node)  # such as one behind another on its line
         self.tree = tree
+        self.is_registered = isinstance(node, ast.ClassDef) or bool(getattr(node, "decorator_list", ()))
         self._node = node
         self.names = function.__globals__ if function else vars(sys.modules["__main__"])
         self.has_future_annotations = bool(function and function.__code__.co_flags & __future__.annotations.compiler_flag)
@@ -270,7 +307,7 @@ class _Source:
 
 def _find_source(part: Any, used_as: str = "") -> _Source:
     """Return the source of a function or class of the session; `used_as`: by which name the first one uses it."""
-    called = f"uses '{used_as}', which" if used_as else "cannot be found by processes that train: it"
+    called = f"uses '{used_as}', which" if used_as else "cannot be found by other processes: it"
     name = str(part.__name__)
     if "<locals>" in str(getattr(part, "__qualname__", "")):
         raise _NotWritableError(f"{called} is defined inside another function.", "Define it outside.")

@@ -8,6 +8,8 @@ experiment does not load Keras.
 import ast
 import math
 from collections.abc import Iterable
+from copy import copy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -112,7 +114,7 @@ def find_architecture(name: str) -> Architecture:
     """Return what the file of an architecture declares; estimators and ensembles, which train no network, have no file.
 
     Args:
-        name: A file of architectures/, or the dotted path of a module with `build`, or of a function in its place.
+        name: A file of architectures/, or the dotted path of a module with `build`, or of a function or class in its place.
 
     Raises:
         SettingsError: There is no such architecture, or its file does not declare a proper `build`.
@@ -126,15 +128,12 @@ def find_architecture(name: str) -> Architecture:
     else:
         known = suggestion(name, _known_names())
         raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
-    path, build = definition.module.file, definition.node
-    if isinstance(build, ast.ClassDef):
+    path, build = definition.module.file, _function_of(definition.node)
+    if build is None:
         raise SettingsError(
-            f"'{definition.path}' is a class; expected a function that makes a network of it: def build(input_shape, "
-            f"output_shape): return {build.name}(...)."
+            f"{path}: no function build(input_shape, output_shape, *, ...) is defined, and no class whose __init__ takes these."
         )
-    if not isinstance(build, ast.FunctionDef):
-        raise SettingsError(f"{path}: no function build(input_shape, output_shape, *, ...) is defined.")
-    definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
+    replace(definition, node=build).check_signature(2, "build(input_shape, output_shape, *, option=default)")
     declared = _declared(definition.module)
     task_types = tuple(cast("Iterable[str]", declared.get("task_types", _USUAL_TASKS)))
     # The activation alone differs, which is not its own.
@@ -156,6 +155,18 @@ def find_architecture(name: str) -> Architecture:
         defaults=cast("dict[str, object]", declared.get("defaults", {})),
         feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),
     )
+
+
+def _function_of(node: ast.FunctionDef | ast.ClassDef | None) -> ast.FunctionDef | None:
+    """Return what is called to build a network: a function; or the __init__ of a class, as it is called, without self."""
+    if not isinstance(node, ast.ClassDef):
+        return node
+    made = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
+    if made is not None:
+        made = copy(made)
+        made.args = copy(made.args)
+        made.args.args = made.args.args[1:]
+    return made
 
 
 def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, architecture: str) -> tuple[int | None, ...]:
