@@ -10,7 +10,6 @@ import ast
 import inspect
 import linecache
 import math
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from xval.base.data_files import find_file
 from xval.base.errors import SettingsError
 from xval.base.json_files import write_atomically
 from xval.base.literals import read_literal, source_of
+from xval.base.module_places import CELL_MODULE
 from xval.base.own_files import imported_modules
 from xval.base.syntax_trees import (
     DEFINITIONS,
@@ -80,7 +80,7 @@ def _write_module(part: Any, used_by: Sequence[object] = (), *, is_architecture:
 
 def is_cell_module(name: str) -> bool:
     """Return whether a module is one that `write_cell_module` has made."""
-    return re.fullmatch(rf"{_PREFIX}[0-9a-f]{{{_N_DIGITS}}}", name) is not None
+    return CELL_MODULE.fullmatch(name) is not None
 
 
 def keep_cell_modules(names: Iterable[str], folder: Path) -> None:
@@ -245,7 +245,7 @@ class _Writing:
                 elif node.module and not node.level and (alias.asname or alias.name) in (name, "*"):
                     own = name if alias.name == "*" else alias.name
                     module = sys.modules.get(node.module)
-                    if own in vars(module or object) and getattr(module, own) is value:
+                    if (alias.name != "*" or own in vars(module or object)) and getattr(module, own, _MISSING) is value:
                         return (
                             f"from {node.module} import {own} as {name}" if own != name else f"from {node.module} import {own}"
                         )

@@ -18,7 +18,7 @@ from preprocessing.clips.parquet_files import Kind
 from xval.base.code_changes import find_changes
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import read_hashed_json, read_json
-from xval.base.module_places import looking_in
+from xval.base.module_places import CellFolder, looking_in
 from xval.base.own_code import hash_definitions
 from xval.base.table_bounds import open_table
 from xval.base.user_code import find_definition, has_module
@@ -209,7 +209,7 @@ def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder)
     """
     folders = (settings or {}).get("own_folders")
     named = list(map(str, folders)) if isinstance(folders, list) else []
-    return [*dict.fromkeys([*named, *([str(folder.cells.resolve())] if folder.cells.is_dir() else [])])]
+    return [*dict.fromkeys([*([CellFolder(folder.cells.resolve())] if folder.cells.is_dir() else []), *named])]
 
 
 def is_current(
