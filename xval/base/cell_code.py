@@ -13,6 +13,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from hashlib import file_digest
 from importlib import invalidate_caches
 from pathlib import Path
@@ -327,8 +328,9 @@ def _find_around(function: Any, name: str) -> _Source | None:
         return None
     try:
         lines, _ = inspect.findsource(function.__code__)
-        tree = ast.parse("".join(lines))
-    except (OSError, SyntaxError):
+    except OSError:
+        return None
+    if (tree := _parse("".join(lines))) is None:
         return None
     line = function.__code__.co_firstlineno
     nodes = [node for node in _definitions(tree, name) if _first_line(node) <= line <= (node.end_lineno or 0)]
@@ -374,14 +376,17 @@ def _is_statement(text: str, node: ast.stmt) -> bool:
 
 def _session_trees() -> list[ast.Module]:
     """Return the trees of all cells of the session whose text is kept."""
-    trees = []
-    for entry in [*linecache.cache.values()]:
-        if len(entry) > 1 and entry[1] is None:  # of no file
-            try:
-                trees.append(ast.parse("".join(entry[2])))
-            except (SyntaxError, ValueError):
-                continue
-    return trees
+    texts = ["".join(entry[2]) for entry in [*linecache.cache.values()] if len(entry) > 1 and entry[1] is None]  # of no file
+    return [tree for tree in map(_parse, texts) if tree is not None]
+
+
+@cache
+def _parse(text: str) -> ast.Module | None:
+    """Return the tree of a cell, which nobody changes; None: it is not Python."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _global_names(text: str) -> set[str]:
