@@ -5,6 +5,7 @@ first, in the user's study (see `xval.base.config_file.find_study`), and in the 
 folders where results say that they lay (`looking_in`).
 """
 
+import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,11 +23,19 @@ SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
 ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
 PACKAGES = (*ENGINE, SHARED_PACKAGE)  # of the project; a copy of the code has them whole
 _PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
+CELL_MODULE = re.compile("cell_[0-9a-f]{8}")
+"""The names of modules that `xval.base.cell_code` writes."""
 _Given = ParamSpec("_Given")
 _Answer = TypeVar("_Answer")
 
 _FOLDERS: ContextVar[tuple[str, ...]] = ContextVar("folders", default=())
 _LAST: ContextVar[tuple[str, ...]] = ContextVar("last", default=())
+
+
+class CellFolder(str):
+    """A folder of `looking_in` that came with results, where nothing but modules of cells is looked for."""
+
+    __slots__ = ()
 
 
 @contextmanager
@@ -56,6 +65,11 @@ def looked_in() -> tuple[str, ...]:
     return _FOLDERS.get()
 
 
+def _folders_of_any() -> tuple[str, ...]:
+    """Return the folders of `looking_in` that may have modules of any name."""
+    return tuple(folder for folder in looked_in() if not isinstance(folder, CellFolder))
+
+
 class cached_by_place(Generic[_Given, _Answer]):  # noqa: N801 - a decorator
     """Remembers the answers of a function that looks names up, as `functools.cache` does, those of each `looked_in` apart."""
 
@@ -78,9 +92,10 @@ class _Finder:
 
     @classmethod
     def find_spec(cls, name: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> ModuleSpec | None:
-        if path is not None or not looked_in() or name in PACKAGES:
+        folders = looked_in() if CELL_MODULE.fullmatch(name) else _folders_of_any()
+        if path is not None or not folders or name in PACKAGES:
             return None
-        spec = PathFinder.find_spec(name, looked_in())
+        spec = PathFinder.find_spec(name, folders)
         if spec is None or spec.origin is not None:
             return spec
         # A folder without __init__.py stands behind any module of its name, as in Python.
@@ -94,7 +109,7 @@ class _Finder:
 def architecture_folders() -> list[Path]:
     """Return the folders of the user's own architectures: those that results say of, and that of the study."""
     # Those of a clone, or of a copy of the code, are no study's.
-    places = [Path(place) for place in looked_in()]
+    places = [Path(place) for place in _folders_of_any()]
     of_results = [place / SHARED_PACKAGE for place in places if not (place / "xval" / "__init__.py").is_file()]
     folders = [*of_results, own_folder(SHARED_PACKAGE)]
     return [*dict.fromkeys(folder for folder in folders if folder is not None and folder.is_dir())]
@@ -105,7 +120,7 @@ def places() -> list[str]:
 
     And, last, in the folder where a command is typed.
     """
-    return [*(str(folder) for folder in (find_study(), ROOT) if folder is not None), *looked_in(), *_LAST.get()]
+    return [*(str(folder) for folder in (find_study(), ROOT) if folder is not None), *_folders_of_any(), *_LAST.get()]
 
 
 def find_spec(name: str) -> ModuleSpec | None:

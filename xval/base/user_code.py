@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from xval.base import own_imports
+from xval.base.cell_code import write_cell_module
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, XvalError, suggestion
 from xval.base.literals import parse_module, source_of
@@ -84,12 +85,15 @@ def is_dotted(name: str) -> bool:
 def path_of(part: Any, setting: str) -> str:
     """Return the dotted path of a function or class that a script gives itself, which other processes find it by.
 
+    What a notebook or a session defines is written as a module for it.
+
     Args:
         part: The function or class.
         setting: Of which it is the value, for errors.
 
     Raises:
-        SettingsError: It has none: a lambda, or what is defined inside a function or a class.
+        SettingsError: It has none: a lambda, or what is defined inside a function or a class; or, in a notebook, what cannot
+            be written as a module.
     """
     name = str(part.__qualname__)
     if not name.isidentifier():
@@ -100,7 +104,9 @@ def path_of(part: Any, setting: str) -> str:
             f"script, such as my_parts.py, and name it: {setting}='my_parts.{short}'."
         )
     module = str(part.__module__)
-    return f"{_name_of_main() if module == '__main__' else module}.{name}"
+    if module == "__main__" and (module := _name_of_main()) == "__main__":
+        module = write_cell_module(part, setting)
+    return f"{module}.{name}"
 
 
 def _name_of_main() -> str:
@@ -138,8 +144,9 @@ def find_module(name: str) -> Module:
     parts = name.split(".")
     if parts[0] == "__main__":
         raise SettingsError(
-            f"'{name}': what a notebook or script defines itself is not known to the processes that train. Put it into a file "
-            f"beside it, such as my_parts.py, and name my_parts instead of {name}."
+            f"'{name}': what a notebook or script defines itself is not known by name to the processes that train. Give the "
+            "function or class itself, without quotes. Or put it into a file beside it, such as my_parts.py, and name "
+            f"my_parts instead of {name}."
         )
     for count in range(1, len(parts) + 1):
         if not parts[count - 1] or find_spec(".".join(parts[:count])) is None:

@@ -180,8 +180,8 @@ class Experiment:
     ) -> Results:
         """Train and test the chosen instances where that is not done yet, and return the results.
 
-        What is finished is kept, so that running again is quick. In a notebook, a network or a loss of your own lies in a file
-        beside it, and is named as in a script: workers are processes that do not know the notebook.
+        What is finished is kept, so that running again is quick. A network or a loss that a notebook defines itself is written
+        as a module beside the results: workers are processes that do not know the notebook.
 
         Args:
             first: Number of the first instance; None: all instances.

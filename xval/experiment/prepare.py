@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from xval.backend.keras_internals import describe_untried
+from xval.base.cell_code import keep_cell_modules
 from xval.base.errors import ResultsError
 from xval.experiment import snapshot
 from xval.experiment.checks import check_instance, describe_parts, find_parts
@@ -77,6 +78,7 @@ def prepare_jobs(
         _set_aside(planned, sorted(numbers))
     write_folds(planned.folder, planned.folds, settings.dataset, data_folder)
     own = {module for instance in planned.instances for module in instance.settings.own_modules()}
+    keep_cell_modules(own, planned.folder.cells)
     with _script(declaration) as script:
         code_folder = snapshot.take_snapshot(planned.folder.path / "code", script, sorted(own))
     for instance in to_run:

@@ -2,6 +2,7 @@
 
     <experiment_folder>/<dataset>/experiment_<n>/
         description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  summary.json
+        cells/cell_<hash>.py                                 what a notebook itself defines
         .script.json                                         while a script is at work
         nested_estimates.json
         instance_<i>/settings.json  metrics.json  estimates.json
@@ -94,6 +95,11 @@ class ExperimentFolder(JobLocks):
     def folds_file(self) -> Path:
         """Path of folds.json."""
         return self.path / "folds.json"
+
+    @property
+    def cells(self) -> Path:
+        """Modules with what the cells of a notebook define; see `xval.base.cell_code`."""
+        return self.path / "cells"
 
     @property
     def workbook(self) -> Path:

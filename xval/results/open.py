@@ -86,7 +86,8 @@ class OpenResults:
 
     def own_folders(self, instance: int) -> list[str]:
         """Return where modules of the user's own lay: those of an instance, then those of others, which have metrics too."""
-        others = (own_folders_in(self.folder.settings(number)) for number in self.folder.instances() if number != instance)
+        numbers = (number for number in self.folder.instances() if number != instance)
+        others = (own_folders_in(self.folder.settings(number), self.folder) for number in numbers)
         return [*dict.fromkeys([*self.settings(instance).own_folders, *chain.from_iterable(others)])]
 
     def record(self, key: JobKey) -> Record | None:

@@ -18,7 +18,7 @@ from preprocessing.clips.parquet_files import Kind
 from xval.base.code_changes import find_changes
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import read_hashed_json, read_json
-from xval.base.module_places import looking_in
+from xval.base.module_places import CellFolder, looking_in
 from xval.base.own_code import hash_definitions
 from xval.base.table_bounds import open_table
 from xval.base.user_code import find_definition, has_module
@@ -173,7 +173,7 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
         ) from error
     if faults := settings_faults(written.parameters):
         raise ResultsError(f"{where}: damaged, its parameters have {faults}. Delete it; a run of the script writes it again.")
-    return written
+    return written.model_copy(update={"own_folders": own_folders_in(content, folder)})
 
 
 def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, str]:
@@ -202,10 +202,14 @@ def requested_metrics(folder: ExperimentFolder) -> list[str]:
     return names
 
 
-def own_folders_in(settings: Mapping[str, Any] | None) -> list[str]:
-    """Return where the content of a settings.json says that modules of the user's own lay; none: it does not say it."""
+def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder) -> list[str]:
+    """Return where the content of a settings.json says that modules of the user's own lay; and those of cells, if there are.
+
+    These lie in the folder of the results, which may have been moved.
+    """
     folders = (settings or {}).get("own_folders")
-    return list(map(str, folders)) if isinstance(folders, list) else []
+    named = list(map(str, folders)) if isinstance(folders, list) else []
+    return [*dict.fromkeys([*([CellFolder(folder.cells.resolve())] if folder.cells.is_dir() else []), *named])]
 
 
 def is_current(

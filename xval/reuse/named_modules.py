@@ -8,6 +8,7 @@ from xval.base import own_imports, user_code
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.json_files import read_json
 from xval.base.module_places import looking_in
+from xval.results.folder import ExperimentFolder
 from xval.results.read import own_folders_in
 
 
@@ -32,6 +33,6 @@ def import_named(models: Iterable[Path]) -> None:
 def _own_folders(model: Path) -> list[str]:
     """Return where modules of the user's own lay when a model was trained."""
     try:
-        return own_folders_in(read_json(model.parent.parent / "settings.json"))
+        return own_folders_in(read_json(model.parent.parent / "settings.json"), ExperimentFolder(model.parents[2]))
     except ResultsError:
         return []  # a damaged file beside a model that can be loaded without it

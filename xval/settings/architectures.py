@@ -8,12 +8,15 @@ experiment does not load Keras.
 import ast
 import math
 from collections.abc import Iterable
+from copy import copy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import cast
 
 from preprocessing.features.settings import FeatureSettings
 from xval.base import user_code
+from xval.base.cell_code import ARCHITECTURE_CONSTANTS
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
@@ -26,7 +29,6 @@ from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_name, type_of
 
 _FRAME_AXES = 2
-_DECLARED = ("reshaping_type", "task_types", "features", "backends", "defaults")  # what the file of an architecture may name
 
 COMBINATION = "feature_combination"
 """Trains no network: see xval/training/combination/__init__.py for what it does and what its options mean."""
@@ -112,7 +114,7 @@ def find_architecture(name: str) -> Architecture:
     """Return what the file of an architecture declares; estimators and ensembles, which train no network, have no file.
 
     Args:
-        name: A file of architectures/, or the dotted path of a module with `build`, or of a function in its place.
+        name: A file of architectures/, or the dotted path of a module with `build`, or of a function or class in its place.
 
     Raises:
         SettingsError: There is no such architecture, or its file does not declare a proper `build`.
@@ -126,10 +128,12 @@ def find_architecture(name: str) -> Architecture:
     else:
         known = suggestion(name, _known_names())
         raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
-    path, build = definition.module.file, definition.node
-    if not isinstance(build, ast.FunctionDef):
-        raise SettingsError(f"{path}: no function build(input_shape, output_shape, *, ...) is defined.")
-    definition.check_signature(2, "build(input_shape, output_shape, *, option=default)")
+    path, build = definition.module.file, _function_of(definition.node)
+    if build is None:
+        raise SettingsError(
+            f"{path}: no function build(input_shape, output_shape, *, ...) is defined, and no class whose __init__ takes these."
+        )
+    replace(definition, node=build).check_signature(2, "build(input_shape, output_shape, *, option=default)")
     declared = _declared(definition.module)
     task_types = tuple(cast("Iterable[str]", declared.get("task_types", _USUAL_TASKS)))
     # The activation alone differs, which is not its own.
@@ -151,6 +155,18 @@ def find_architecture(name: str) -> Architecture:
         defaults=cast("dict[str, object]", declared.get("defaults", {})),
         feature_keys=tuple(key for key in options if key in FeatureSettings.model_fields),
     )
+
+
+def _function_of(node: ast.FunctionDef | ast.ClassDef | None) -> ast.FunctionDef | None:
+    """Return what is called to build a network: a function; or the __init__ of a class, as it is called, without self."""
+    if not isinstance(node, ast.ClassDef):
+        return node
+    made = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
+    if made is not None:
+        made = copy(made)
+        made.args = copy(made.args)
+        made.args.args = made.args.args[1:]
+    return made
 
 
 def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, architecture: str) -> tuple[int | None, ...]:
@@ -193,11 +209,11 @@ def _option(argument: ast.arg, default: ast.expr, path: Path) -> Option:
 
 
 def _declared(module: user_code.Module) -> dict[str, object]:
-    """Return those of `_DECLARED` that a module assigns at its top level."""
+    """Return those of `ARCHITECTURE_CONSTANTS` that a module assigns at its top level."""
     declared: dict[str, object] = {}
     for node in module.tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None
-        if isinstance(target, ast.Name) and target.id in _DECLARED and (value := getattr(node, "value", None)):
+        if isinstance(target, ast.Name) and target.id in ARCHITECTURE_CONSTANTS and (value := getattr(node, "value", None)):
             try:
                 declared[target.id] = read_literal(value)
             except ValueError as error:

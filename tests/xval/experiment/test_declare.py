@@ -260,5 +260,7 @@ def test_a_run_of_which_trials_alone_failed_says_so(finished, monkeypatch):
 
 
 def test_a_part_of_the_notebook_itself_is_refused_with_a_way_out(declare):
-    with pytest.raises(SettingsError, match=r"Put it into a file beside it, such as my_parts.py"):
+    with pytest.raises(
+        SettingsError, match=r"Give the function or class itself.*put it into a file beside it, such as my_parts"
+    ):
         declare({"loss": "__main__.my_loss"}).run()

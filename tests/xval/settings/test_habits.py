@@ -1,6 +1,7 @@
 """What users of Keras and scikit-learn write by habit: it is understood, or the answer says what to write."""
 
 import functools
+import re
 import sys
 from types import ModuleType
 
@@ -286,7 +287,7 @@ NETWORK = "def build(input_shape, output_shape, *, n_units: int = 3):\n    pass\
             "my_script.py",
             r"my_script.py, line 3: this runs the experiment whenever the file is",
         ),
-        ("", "my-script.py", r"'__main__': what a notebook or script defines itself is not known.*such as my_parts.py"),
+        ("False and experiment.main()\n", "my-script.py", "cell_<hash>.build"),  # whose name cannot be imported
     ],
 )
 def test_a_function_of_the_script_itself_is_found_by_the_name_of_its_file(running_script, further, name, wanted):
@@ -295,6 +296,11 @@ def test_a_function_of_the_script_itself_is_found_by_the_name_of_its_file(runnin
         instance = resolved({"architecture": build, "n_units": 5})
         assert (instance.settings.architecture, instance.options) == (wanted, {"n_units": 5})
         assert instance.settings.own_modules() == {"my_script"}
+        return
+    if wanted == "cell_<hash>.build":
+        instance = resolved({"architecture": build, "n_units": 5})
+        assert re.fullmatch(r"cell_[0-9a-f]{8}\.build", instance.settings.architecture)
+        assert instance.options == {"n_units": 5}
         return
     with pytest.raises(SettingsError, match=wanted):
         resolved({"architecture": build})

@@ -3,6 +3,7 @@
 import keras
 
 from xval.backend.keras_internals import all_layers
+from xval.base.cell_code import is_cell_module
 from xval.base.errors import SettingsError
 from xval.models.saved.check_layers import HARMS
 
@@ -30,10 +31,11 @@ def check_registered(model: keras.Model) -> None:
     for layer in own_layers(model):
         kind = type(layer)
         if keras.saving.get_registered_object(keras.saving.get_registered_name(kind)) is not kind:
+            package = "my_layers" if is_cell_module(kind.__module__) else kind.__module__
             raise SettingsError(
                 f"its layer '{layer.name}' is of the class {kind.__module__}.{kind.__qualname__}, which is not registered with "
                 "Keras, so that nothing could read the saved model. Write "
-                f'@keras.saving.register_keras_serializable(package="{kind.__module__}") above the class, and give it a '
+                f'@keras.saving.register_keras_serializable(package="{package}") above the class, and give it a '
                 "get_config() if its __init__ takes arguments"
             )
         try:
