@@ -108,8 +108,9 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
             ) from error
         wanted = tuple(model.input.shape[1:])
         may_differ = store.is_waveform and not is_address(name) and takes_lengths(settings)
-        if may_differ and len(wanted) == 1 and wanted[0] not in (None, *stored):
-            networks.append(_of_length(cut_model(model, options.layers_dropped, where=str(path)), stored[0], wanted[0]))
+        n_held, n_read = stored[0], wanted[0] if len(wanted) == 1 else None
+        if may_differ and n_held is not None and n_read is not None and n_read != n_held:
+            networks.append(_of_length(cut_model(model, options.layers_dropped, where=str(path)), n_held, n_read))
             continue
         fits = len(stored) == len(wanted) and all(
             None in pair or pair[0] == pair[1] for pair in zip(stored, wanted, strict=True)
