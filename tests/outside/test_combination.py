@@ -163,3 +163,42 @@ def test_a_combination_of_an_instance_without_a_network_is_refused(tones):
 
     assert "has no network" in tones.mistake("exp.py", "--executor", "inline")
     assert not tones.trained()
+
+
+WAVEFORM = {"features": "waveform", "sample_rate_hz": 4000}
+SHORT = {**NETWORK, "clip_length_s": 0.1}
+
+
+@pytest.mark.parametrize(("backend", "length_s"), [("tensorflow", 0.1), ("tensorflow", 0.3), ("torch", 0.1), ("jax", 0.1)])
+def test_a_network_of_another_clip_length_reads_what_it_was_trained_on(tones, backend, length_s):
+    import pandas as pd
+
+    tones.backend = backend
+    network, combined = {**NETWORK, "clip_length_s": length_s}, {**COMBINED, "basic_features": False}
+    tones.train(network, combined, {**combined, "clip_length_s": length_s}, **WAVEFORM)
+
+    found, of_same_length = tones.predictions(2), tones.predictions(3)
+    columns = [name for name in found if name.startswith(("p_", "probability"))]
+    assert columns
+    assert found[columns].to_numpy() == pytest.approx(of_same_length[columns].to_numpy(), abs=1e-6)
+    clip = found["clip"].iloc[0]
+    paths = pd.read_csv(tones.folder / "audio" / "clips.csv")["path"]
+    path = next(path for path in paths if clip.split("/")[-1].removesuffix(".wav") in path)
+    load = "import xval; model = xval.load_model('results/small/experiment_1/instance_2/fold_1')"
+    ended = tones.python("-c", f"{load}; model.predict(['audio/{path}']).to_csv('answer.csv', index=False)")
+    assert ended.returncode == 0, ended.stderr
+    answer = pd.read_csv(tones.folder / "answer.csv")[columns].iloc[0]
+    assert answer.to_numpy() == pytest.approx(found[columns].iloc[0].to_numpy(), abs=1e-6)
+    checked = tones.xval("check", tones.EXPERIMENT)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("network", "combined", "features"),
+    [(SHORT, {}, FEATURES), (NETWORK, {"clip_length_s": 0.1}, WAVEFORM), (SHORT, {"clip_length_s": 0.05}, WAVEFORM)],
+)
+def test_a_network_of_a_length_that_cannot_be_made_is_refused(tones, network, combined, features):
+    tones.script(network, {**COMBINED, "basic_features": False, **combined}, **features)
+
+    assert "clip_length_s" in tones.mistake("exp.py", "--executor", "inline")
+    assert not tones.trained()

@@ -24,7 +24,7 @@ from xval.settings.model_address import is_address
 from xval.training.classical.estimators import EstimatorSpec
 from xval.training.classical.saved import save_network
 from xval.training.combination.basic_features import all_examples, read_basic_features
-from xval.training.combination.checks import check_files, judge_model
+from xval.training.combination.checks import check_files, judge_model, takes_lengths
 
 
 class CombinedFeatures:
@@ -107,6 +107,11 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
                 "from this one by initial_model"
             ) from error
         wanted = tuple(model.input.shape[1:])
+        may_differ = store.is_waveform and not is_address(name) and takes_lengths(settings)
+        n_held, n_read = stored[0], wanted[0] if len(wanted) == 1 else None
+        if may_differ and n_held is not None and n_read is not None and n_read != n_held:
+            networks.append(_of_length(cut_model(model, options.layers_dropped, where=str(path)), n_held, n_read))
+            continue
         fits = len(stored) == len(wanted) and all(
             None in pair or pair[0] == pair[1] for pair in zip(stored, wanted, strict=True)
         )
@@ -117,3 +122,20 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
             )
         networks.append(cut_model(model, options.layers_dropped, where=str(path)))
     return networks
+
+
+def _of_length(network: Any, n_samples: int, n_read: int) -> Any:
+    """Return a network that reads clips of another length than it was trained on, cut or followed by silence to its own."""
+    import keras
+
+    from xval.models.cut import compile_for_prediction
+
+    samples = keras.Input((n_samples,))
+    column = keras.layers.Reshape((n_samples, 1))(samples)
+    if n_read < n_samples:
+        column = keras.layers.Cropping1D((0, n_samples - n_read))(column)
+    else:
+        column = keras.layers.ZeroPadding1D((0, n_read - n_samples))(column)
+    fitted = keras.Model(samples, network(keras.layers.Reshape((n_read,))(column)), name="network_of_length")
+    compile_for_prediction(fitted)
+    return fitted

@@ -64,15 +64,34 @@ def judge_model(path: Path, fold: Fold, dataset: str, corpus_folder: Path, count
 
 
 def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSettings, *, is_custom: bool) -> None:
-    """Refuse a model that was trained on other features than those of the instance; arrays of a script have no settings."""
+    """Refuse a model that was trained on other features than those of the instance; arrays of a script have no settings.
+
+    Waveforms may be of another length: see `takes_lengths`.
+    """
     wanted = features.model_dump(mode="json")
     differing = [
         f"{name} is {made_for.get(name)!r} there and {value!r} here"
         for name, value in wanted.items()
         if made_for.get(name, FeatureSettings.model_fields[name].default) != value and not is_custom
+        if name != "clip_length_s" or not _fits_length(made_for.get(name), features)
     ]
     if differing:
         raise SettingsError(
             f"models: {path} was trained on other features: {'; '.join(differing)}. Give this instance the feature settings of "
-            "the model"
+            "the model (clip_length_s alone may be shorter there, of whole waveforms)"
         )
+
+
+def takes_lengths(features: FeatureSettings) -> bool:
+    """Return whether examples of another length follow from those of an instance, to the bit: samples of whole clips.
+
+    The last frames of stored features hear what stands behind them, and their decibels may refer to the whole clip.
+    """
+    is_whole = features.crop_s is None and features.example_length_s is None
+    return features.features == "waveform" and is_whole and features.padding != "masked"
+
+
+def _fits_length(length_s: float | None, features: FeatureSettings) -> bool:
+    """Return whether a combination hears all that a model of another clip_length_s does."""
+    hears_s = features.clip_length_s
+    return takes_lengths(features) and (hears_s is None or (length_s is not None and length_s <= hears_s))
