@@ -15,9 +15,11 @@ report_mistakes_in_one_line()
 
 
 def __getattr__(name: str) -> object:
-    if name == "prepare":
-        from importlib import import_module
+    from importlib import import_module
 
+    if name == "store":  # without an import of its own
+        return import_module("preprocessing.store")
+    if name == "prepare":
         report_mistakes_in_one_line()  # as `xval` does, should another have put the usual hook back
         return import_module("preprocessing.commands.prepare").prepare
     message = f"module 'preprocessing' has no attribute '{name}'"

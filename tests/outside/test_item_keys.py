@@ -81,3 +81,14 @@ def test_every_error_of_the_project_is_one_line(empty):
 def test_errors_of_python_keep_their_traceback(empty):
     empty.file("broken.py", "import preprocessing.store\n1 / 0\n")
     assert "Traceback" in empty.python("broken.py", in_workers=True).stderr
+
+
+def test_the_store_needs_no_import_of_its_own(empty):
+    empty.file(
+        "mine.py", "import numpy as np, preprocessing\npreprocessing.store.write('m', {1: np.ones((2, 3))}, {1: [0, 1]})\n"
+    )
+
+    ended = empty.python("mine.py")
+
+    assert ended.returncode == 0, ended.stderr
+    assert (empty.folder / "data/m").is_dir()
