@@ -36,6 +36,7 @@ _OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "ERO
 _MOST_FLUSHED_AT_ONCE = 8
 _LONGEST_WITHIN_PART, _N_KEPT = 120, 24  # bytes, characters: names end at 255 bytes, and the machine's takes up to 80
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<machine>[^.]+)-(?P<process>\d+)-(?P<started>\d+)\.[0-9a-f]{8}\.part")
+_N_TRIES, _SECONDS_OF_A_TRY = 20, 0.05
 _SECONDS_UNTIL_STALE = 3600.0  # where nobody can tell whether the writer lives: on another machine, or without /proc
 
 
@@ -225,10 +226,15 @@ def only_writer(target: Path, option: str) -> Iterator[Path]:
     temporary = part_path(target)
     temporary.mkdir(parents=True)
     try:
-        parts = map(_PART.fullmatch, os.listdir(target.parent))  # noqa: PTH208 - as above
-        names = {part.string for part in parts if part and part["name"] == _shortened(target.name)}
-        if names - {temporary.name}:
-            raise ResultsError(f"{target}: another process is writing it now. Choose another place with {option}.")
+        for wait_s in (*[_SECONDS_OF_A_TRY] * _N_TRIES, 0):
+            parts = map(_PART.fullmatch, os.listdir(target.parent))  # noqa: PTH208 - as above
+            others = {part.string for part in parts if part and part["name"] == _shortened(target.name)} - {temporary.name}
+            if not others:
+                break
+            # Of two that begin at once, the one whose name comes first waits for the other to give up: else both would.
+            if not wait_s or min(others) < temporary.name:
+                raise ResultsError(f"{target}: another process is writing it now. Choose another place with {option}.")
+            time.sleep(wait_s)
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -6,10 +6,13 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
+from xval.base import json_files
 from xval.base.errors import ResultsError
 from xval.base.json_files import (
     flush_all,
@@ -201,3 +204,19 @@ def test_half_a_character_is_refused_where_it_is_read(tmp_path):
 
     with pytest.raises(ResultsError, match=r"folds\.json: not readable as JSON .*surrogates not allowed"):
         read_json(path)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_two_writers_that_begin_at_once_one_writes(tmp_path, monkeypatch, is_first):
+    """The other one, a folder that this process has made too, gives up soon."""
+    mine, other = json_files.part_path(tmp_path / "n"), json_files.part_path(tmp_path / "n")
+    mine, other = sorted([mine, other], reverse=not is_first)
+    other.mkdir()
+    monkeypatch.setattr(json_files, "part_path", lambda _: mine)
+    threading.Timer(0.1, other.rmdir).start()
+
+    with (
+        nullcontext() if is_first else pytest.raises(ResultsError, match="another process"),
+        json_files.only_writer(tmp_path / "n", "--output"),
+    ):
+        assert not other.exists()
