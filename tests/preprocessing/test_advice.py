@@ -53,7 +53,8 @@ def _options_of(program: Callable[[list[str]], object], words: list[str]) -> set
 
 
 def test_every_option_and_command_that_is_named_exists(help_options: dict[str, set[str]]) -> None:
-    every = {"--no-deps", "--include", "--notest"}.union(*help_options.values())  # of pip, of the hub's program and of convmv
+    others = {"--no-deps", "--include", "--notest", "--segments"}  # of pip, of the hub's program, of convmv and of predict
+    every = others.union(*help_options.values())
     n_named = 0
     for path in sorted(ROOT.rglob("*.py")):
         own = help_options.get(path.stem) if path.parent.name == "corpora" else None

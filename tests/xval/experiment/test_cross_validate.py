@@ -56,7 +56,7 @@ def test_one_call_gives_figures_and_a_final_model_and_a_second_one_trains_nothin
     ("parameters", "message"),
     [
         ({"n_mel": 12}, "unknown parameter 'n_mel'. Did you mean 'n_mels'"),
-        ({"architecture": "feature_combination"}, "feature_combination"),
+        ({"architecture": "feature_combination", "classifier": "svn"}, "input should be 'svm'"),
     ],
 )
 def test_mistakes_are_named_before_audio_is_read(words, parameters, message):

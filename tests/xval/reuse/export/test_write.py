@@ -357,9 +357,7 @@ def test_one_model_is_exported_and_errors_say_which_there_are(fold, tmp_path):
 
     with pytest.raises(ResultsError, match=r"one model is exported at a time; name one of .*fold_1.model\.keras"):
         export_model(instance, "saved_model")
-    with pytest.raises(
-        ResultsError, match=r"no Keras model; .* The networks of a combination of features can be exported; record\.json"
-    ):
+    with pytest.raises(ResultsError, match=r"no Keras model; .* The networks of a combination can be exported; record\.json"):
         export_model(combination, "saved_model")
     for path, reason in (("nowhere", "no such file"), ("empty", "no Keras model"), ("fold_1/model.json", "no Keras model")):
         with pytest.raises(ResultsError, match=reason):
