@@ -229,6 +229,7 @@ def test_targets_of_a_table_are_no_matter_for_representation(empty):
     assert "no targets" in said
 
 
+@pytest.mark.slow
 def test_an_autoencoder_is_trained_on_a_flat_folder(flat):
     flat.file(
         "call.py",

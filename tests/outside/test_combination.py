@@ -169,7 +169,15 @@ WAVEFORM = {"features": "waveform", "sample_rate_hz": 4000}
 SHORT = {**NETWORK, "clip_length_s": 0.1}
 
 
-@pytest.mark.parametrize(("backend", "length_s"), [("tensorflow", 0.1), ("tensorflow", 0.3), ("torch", 0.1), ("jax", 0.1)])
+@pytest.mark.parametrize(
+    ("backend", "length_s"),
+    [
+        ("tensorflow", 0.1),
+        pytest.param("tensorflow", 0.3, marks=pytest.mark.slow),
+        pytest.param("torch", 0.1, marks=pytest.mark.slow),
+        pytest.param("jax", 0.1, marks=pytest.mark.slow),
+    ],
+)
 def test_a_network_of_another_clip_length_reads_what_it_was_trained_on(tones, backend, length_s):
     import pandas as pd
 

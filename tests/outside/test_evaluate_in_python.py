@@ -86,7 +86,10 @@ for arguments, options in (
     assert [line.split()[1] for line in lines] == ["targets:", "evaluate:", "nothing:", "--item-pattern"], lines
 
 
-@pytest.mark.parametrize("task", ["classification", "multilabel_classification", "regression", "representation"])
+@pytest.mark.parametrize(
+    "task",
+    ["classification", "multilabel_classification", "regression", pytest.param("representation", marks=pytest.mark.slow)],
+)
 def test_arrays_with_targets(study, task):
     study.corpus(task)
     architecture = "daf_autoencoder" if task == "representation" else "mlp"

@@ -298,6 +298,7 @@ def test_workers_find_the_network_of_a_cell(study):
     assert len(study.trained()) == 2
 
 
+@pytest.mark.slow
 def test_networks_share_a_class_that_keras_registers(study):
     deeper = BUILD.replace("def build", "def deeper").replace("n_layers: int = 1", "n_layers: int = 2")
 
