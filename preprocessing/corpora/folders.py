@@ -49,11 +49,11 @@ def list_clips(
         audio_folder: The folder of the classes' folders, or several folders, each of which is a class.
         item_pattern: A regular expression that finds the item in a file's path below its class (sub/anna_07.wav), or, with
             --label-pattern or for representation, in its whole path: its group named item, else its first group, else all that
-            it matches; as in '([a-z]+)_[0-9]+[.]wav'. Results call an item by the name of the group:
+            it matches; as in '([^/_]+)_[0-9]+[.]wav'. Results call an item by the name of the group:
             '(?P<speaker>[a-z]+)_[0-9]+[.]wav'. none: every file is an item, a random split; results on unseen speakers need a
             pattern.
         label_pattern: A regular expression that finds the label in a file's path below the audio folder (anna/dog_07.wav),
-            by its group named label, else as above; as in '([a-z]+)_[0-9]+[.]wav'. none: the first folder is the label.
+            by its group named label, else as above; as in '([^/_]+)_[0-9]+[.]wav'. none: the first folder is the label.
         labels: A class for each of the folders that are given, in their order, separated by commas; folders with the same one
             are one class. none: the folders' own names.
         task_type: classification, or representation: nothing is predicted, and all audio in and below the folders is taken.

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--label-pattern", metavar="REGEX", help="finds the class in the path of a file, where no folder says it"
     )
     parser.add_argument(
-        "--item-pattern", metavar="REGEX", help="finds the speaker in the path of a file: '([a-z]+)_[0-9]+[.]wav'"
+        "--item-pattern", metavar="REGEX", help="finds the speaker in the path of a file: '([^/_]+)_[0-9]+[.]wav'"
     )
     parser.add_argument(
         "--labels", metavar="A,B", help="the class of each folder, where several are given (default: their names)"

@@ -108,7 +108,7 @@ def cross_validate(
         JobError: The training failed.
 
     Example:
-        >>> results, model = xval.cross_validate("recordings", item_pattern="([a-z]+)_[0-9]+[.]wav", architecture="cnn_small")
+        >>> results, model = xval.cross_validate("recordings", item_pattern="([^/_]+)_[0-9]+[.]wav", architecture="cnn_small")
         >>> results.figures
         >>> xval.load_model(model).predict("new.wav")
     """
