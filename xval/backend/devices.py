@@ -213,7 +213,7 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
 def onednn() -> dict[str, str]:
     """Return the variable that lets TensorFlow compute with oneDNN on any processor, unless the user has set it.
 
-    By itself it does so on processors with AVX512-VNNI or better alone; benchmarks/README.md has the steps of all networks.
+    By itself it does so on processors with AVX512-VNNI or better alone; benchmarks/networks.py measures what it brings.
     """
     return {"TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
 
