@@ -97,7 +97,11 @@ def prepare(
             guarded(source).to_csv(table, index=False)
             source = table
         if not isinstance(source, str | Path | None) and not is_several_folders(source):
-            raise SettingsError("targets: predictors were given without targets.")
+            raise SettingsError(
+                "targets: predictors were given without targets."
+                if not isinstance(source, list | tuple) or (source and not any(isinstance(part, str | Path) for part in source))
+                else f"Folders: received {list(source)!r:.200}; expected a list of paths, each the folder of a class."
+            )
         table_of_words = None if speech_table is None else Path(speech_table)
         chosen = choose_corpus(source, corpus, dataset, audio_folder, place, task_type, table_of_words, options)
         console = make_console()

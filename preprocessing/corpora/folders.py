@@ -116,8 +116,8 @@ def list_labelled(
             raise CorpusError(
                 f"{folder} holds {len(beside)} audio files that lie in no class's folder: {first_names(beside)}. Expected: "
                 f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}. If {folder} is "
-                "one class, give the folders of the others too. Without classes, for an autoencoder: python -m preprocessing "
-                f"folders {quote(str(folder))} --task-type representation"
+                "one class, give the folders of the others too (evaluate takes it alone, with --labels NAME). Without classes, "
+                f"for an autoencoder: python -m preprocessing folders {quote(str(folder))} --task-type representation"
             )
         clips = pd.DataFrame({"path": paths, "label": [path.split("/", maxsplit=1)[0] for path in paths]})
     named = clips["clip" if "clip" in clips else "path"].tolist()

@@ -245,3 +245,18 @@ def test_an_autoencoder_is_trained_on_a_flat_folder(flat):
     ended = flat.python("call.py")
 
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("folders", ["[]", "['audio/low', None]"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "preprocessing.prepare({}, dataset='e')",
+        "xval.cross_validate({}, architecture='svm')",
+        "xval.load_model('results/small/experiment_1/instance_3/fold_1').evaluate({})",
+    ],
+)
+def test_a_list_that_is_not_of_folders_is_named(finished, call, folders):
+    said = finished.mistake("-c", f"import preprocessing, xval; {call.format(folders)}")
+
+    assert f"Folders: received {folders}; expected a list of paths" in said

@@ -103,7 +103,9 @@ def evaluate(
     )  # fmt: skip
     choices = Choices(rename or {}, leave_out_seen, annotation_policy, count_cores())
     given = [data] if isinstance(data, str | Path) else data
-    if isinstance(given, list | tuple) and all(isinstance(path, str | Path) for path in given):
+    if isinstance(given, list | tuple) and (not given or any(isinstance(path, str | Path) for path in given)):
+        if not given or not all(isinstance(path, str | Path) for path in given):
+            raise CorpusError(f"Folders: received {list(given)!r:.200}; expected a list of paths, each the folder of a class.")
         _refuse_targets(targets, items, f"'{given[0]}'")
         with naming_reader(str(given[0]), place):
             clips = read_labelled_clips([str(path) for path in given], model.task_type, options)
