@@ -69,6 +69,7 @@ def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backe
         )
 
 
+@pytest.mark.slow
 def test_a_bundle_of_a_combination_is_read_without_the_results(tones):
     tones.train(NETWORK, COMBINED, **FEATURES)
     refit(tones, 2)
@@ -126,6 +127,7 @@ def test_cross_validate_takes_a_combination(tones):
     assert "instance_1/refit/model.skops" in ended.stdout
 
 
+@pytest.mark.slow
 def test_models_of_each_fold_that_have_no_final_form_are_named(tones):
     tones.train(NETWORK, **FEATURES)
     for fold in (1, 2):

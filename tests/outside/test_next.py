@@ -215,6 +215,8 @@ CASES = [
 
 
 IDS = [f"{case[0].__name__} {' '.join(case[1])}" for case in CASES]
+LATER = ("audiomnist", "crema_d", "esc50", "urbansound8k", "iemocap --label valence", "events", "demo", "emodb --folds gender")
+"""Accepted in `make test-slow` alone, as readers like them are in `make test`."""
 QUICK = ("table_phase --dataset phased",)
 INSTANCE = {"ravdess": "2 2"}
 
@@ -228,7 +230,13 @@ def printed_next(study, words):
     return prepared.stdout, shlex.split(command)
 
 
-@pytest.mark.parametrize(("lay_out", "options", "named"), CASES, ids=IDS)
+@pytest.mark.parametrize(
+    ("lay_out", "options", "named"),
+    [
+        pytest.param(*case, id=name, marks=pytest.mark.slow if name.strip() in LATER else [])
+        for case, name in zip(CASES, IDS, strict=True)
+    ],
+)
 def test_the_printed_next_is_accepted(empty, lay_out, options, named):
     said, words = printed_next(empty, lay_out(empty.folder / "audio", *options))
 

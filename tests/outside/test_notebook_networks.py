@@ -122,6 +122,7 @@ def test_another_session_finds_the_results_and_refuses_a_changed_cell(study):
     assert f"'{module.stem}.build'" in script.read_text()
 
 
+@pytest.mark.slow
 def test_a_class_is_a_network_as_one_of_a_file_is(study):
     network = """
 @keras.saving.register_keras_serializable(package="of_a_user")
@@ -238,6 +239,7 @@ def test_what_is_typed_without_a_source_is_refused_as_before(study):
     assert "architecture='my_parts.build'" in said
 
 
+@pytest.mark.slow
 def test_results_of_a_cell_are_moved_refitted_and_asked(empty):
     empty.recordings()
     given = {"item_pattern": "(s[0-9])_", "dataset": "small", **FEATURES}
@@ -275,6 +277,7 @@ def test_nothing_else_is_imported_from_the_folder_of_cells(study):
     assert not (study.folder / "ran").exists()
 
 
+@pytest.mark.slow
 def test_a_data_file_that_a_cell_reads_belongs_to_its_network(study):
     reads = """
 def build(input_shape, output_shape):
