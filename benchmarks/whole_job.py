@@ -1,6 +1,6 @@
 """The whole job, from wav files to the table: this project against a script that a user would write. Prints the ratio last.
 
-python benchmarks/whole_job.py [--quick] [--digits FOLDER] [--rounds N] [--csv FILE]
+python benchmarks/whole_job.py [--quick] [--digits FOLDER] [--rounds N] [--csv FILE] [--without-avx512]
 
 FOLDER holds the recordings of the Free Spoken Digit Dataset (default: the environment variable XVAL_FSDD). Six folds of at most
 14 epochs, instance 1 of experiments/fsdd.py: `cnn_small` on TensorFlow, on the CPU. Both sides use all cores, run in turn in
@@ -14,6 +14,9 @@ Early stopping ends the folds of both sides at other epochs, so the ratio is tha
 seconds of the project went is read from its records and the times of its files: rows whose sum is the whole. How the start of a
 worker divides is measured afterwards, with a worker that has the machine to itself. The floor is what the multiplications of
 the training would take at the speed of a matrix product in NumPy on all cores, measured in the same call.
+
+--without-avx512: both sides as on a processor that has AVX2 alone, as most laptops and workstations: libraries keep to AVX2,
+and the script computes without oneDNN, which TensorFlow takes by itself only on processors with AVX512-VNNI.
 
 --quick: a generated demo corpus, 2 folds of 2 epochs, which shows that the benchmark works and measures nothing.
 """
@@ -34,6 +37,7 @@ from typing import Any
 import numpy as np
 from _experiments import DIGITS, QUICK_DEMO, Cost, call, read_records, results_folder, write_script
 from _job_seconds import divide, divide_run, of_training, peak_per_s, start_worker
+from _processor import describe, hold_to_avx2, is_held
 
 WANTED = 0.55
 ROOT = Path(__file__).resolve().parents[1]
@@ -128,6 +132,7 @@ def run_script(folder: Path, job: Mapping[str, Any]) -> Run:
     """Run the script of _plain_job.py in an empty folder."""
     (folder / "job.json").write_text(json.dumps(job))
     variables = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    variables |= {"TF_ENABLE_ONEDNN_OPTS": "0"} if is_held() else {}
     started = time.time()
     cost = call_python(folder, str(Path(__file__).with_name("_plain_job.py")), str(folder), **variables)
     times = json.loads((folder / "times.json").read_text())
@@ -220,6 +225,7 @@ def write_csv(path: Path, runs: Mapping[str, Sequence[Run]], per_s: float) -> No
 def main(recordings: Path | None, n_rounds: int, table: Path | None) -> None:
     """Run both sides, print the figures and the ratio."""
     parameters = INSTANCE_1 if recordings else QUICK
+    print(describe())
     with tempfile.TemporaryDirectory() as place:
         before = peak_per_s()
         runs = run_rounds(Path(place), recordings, n_rounds)
@@ -240,7 +246,10 @@ if __name__ == "__main__":
     parser.add_argument("--digits", type=Path, default=os.environ.get("XVAL_FSDD"), help="recordings of the digits (XVAL_FSDD)")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each side (1)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="where all figures are written")
+    parser.add_argument("--without-avx512", action="store_true", help="as on a processor that has AVX2 alone")
     given = parser.parse_args()
+    if given.without_avx512:
+        hold_to_avx2()
     if not given.quick and not given.digits:
         parser.error("--digits FOLDER: the recordings of the Free Spoken Digit Dataset; or give --quick")
     main(None if given.quick else Path(given.digits).resolve(), given.rounds, given.csv)

@@ -456,3 +456,21 @@ def test_tensorflow_computes_with_onednn_unless_the_user_says_otherwise(study, g
 
     assert ended.returncode == 0, ended.stderr
     assert study.record()["versions"]["onednn"] == said
+
+
+def test_flags_of_xla_that_the_user_set_reach_the_workers(study):
+    study.file(
+        "watch.py",
+        "import os, pathlib, keras\nclass Notes(keras.callbacks.Callback):\n"
+        "    def on_train_begin(self, logs=None):\n"
+        "        pathlib.Path('flags.txt').write_text(os.environ['XLA_FLAGS'])\n",
+    )
+    study.script({"architecture": "mlp", "n_units": (4,), "callbacks": "watch.Notes"}, num_epochs=1)
+    flags = "--xla_cpu_max_isa=AVX2 intra_op_parallelism_threads=7"
+
+    ended = study.python("exp.py", "--folds", "1", in_workers=True, XLA_FLAGS=flags)
+
+    assert ended.returncode == 0, ended.stderr
+    noted = (study.folder / "flags.txt").read_text().split()
+    assert "--xla_cpu_max_isa=AVX2" in noted
+    assert [flag for flag in noted if flag.startswith("intra_op")] == ["intra_op_parallelism_threads=1"]  # of the worker

@@ -201,13 +201,20 @@ def environment(slot: Slot, backend: str, *, deterministic: bool = True) -> Mapp
             f"--xla_cpu_multi_thread_eigen={'true' if slot.threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
         )
         # Without PJRT_NPROC, JAX computes parts of a program that do not need each other on as many threads as there are cores.
-        jax = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": cpu_flags, "PJRT_NPROC": threads}
+        jax = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": _with_those_of_the_user(cpu_flags), "PJRT_NPROC": threads}
         return values | {"CUDA_VISIBLE_DEVICES": "-1", **jax}
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     identity = slot.device if visible is None else visible.split(",")[int(slot.device)].strip()
     xla = f"--xla_gpu_deterministic_ops={'true' if deterministic else 'false'}"
-    values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": xla}
+    values |= {"CUDA_VISIBLE_DEVICES": identity, "XLA_FLAGS": _with_those_of_the_user(xla)}
     return values | (_memory_limits(slot) if slot.memory_share < 1 else {})
+
+
+def _with_those_of_the_user(flags: str) -> str:
+    """Return flags of XLA, and behind them those of the environment that have other names."""
+    names = {flag.partition("=")[0] for flag in flags.split()}
+    users = os.environ.get("XLA_FLAGS", "").split()
+    return " ".join([*flags.split(), *(flag for flag in users if flag.partition("=")[0] not in names)])
 
 
 def onednn() -> dict[str, str]:

@@ -166,16 +166,22 @@ class Pace:
 
 
 class SteadyEnd:
-    """A moving mean of when a run ends, so that what is said does not jump with each job that ends."""
+    """A moving mean of when a run ends, so that what is said does not jump with each job that ends.
+
+    It begins anew when something is known of every instance, and none is taken to be as long as others any more.
+    """
 
     def __init__(self) -> None:
         self._end = 0.0
+        self._n_unknown = 0
 
     def take(self, left: TimeLeft | None, now: float) -> None:
         """Take note of an estimate, when a job has ended."""
         if left is not None:
             end = now + left.seconds
-            self._end = end if self._end <= now else self._end + _NEW_SHARE * (end - self._end)
+            is_new = self._end <= now or (self._n_unknown > 0 and not left.n_unknown)
+            self._end = end if is_new else self._end + _NEW_SHARE * (end - self._end)
+            self._n_unknown = left.n_unknown
 
     def steady(self, left: TimeLeft | None, now: float) -> TimeLeft | None:
         """Return an estimate with the seconds until that mean; as it is, where that is not known or has passed."""

@@ -139,3 +139,15 @@ def test_a_job_without_epochs_counts_its_seconds():
 
     assert pace.of_run(11.0) == TimeLeft(13.0, is_limit=False)
     assert describe_time_left(TimeLeft(13.0, is_limit=True)) == "at most 13 s left"
+
+
+def test_what_is_said_begins_anew_once_every_instance_is_known():
+    pace, end = Pace({1: 10, 2: 10}, {1: 10, 2: 10}), SteadyEnd()
+    now = run_job(pace, JobKey(1, 1), 0.0, epochs=10)
+    end.take(left := pace.of_run(now), now)
+    assert end.steady(left, now) == TimeLeft(114.0, is_limit=False, n_unknown=1)
+
+    now = run_job(pace, JobKey(2, 1), now, epochs=1)
+    end.take(left := pace.of_run(now), now)
+
+    assert end.steady(left, now) == TimeLeft(67.5, is_limit=False)

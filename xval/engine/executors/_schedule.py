@@ -3,7 +3,8 @@
 Comes in: jobs in their declared order, the number of workers, the seconds of jobs that have ended. Goes out: a job for each
 worker that asks. A worker goes on with what it has warm, because a model is compiled once for all folds of an
 instance; else it takes the instance with the longest work ahead, so that no long one is left for the end; else it helps where
-most is left for each worker. With one worker the declared order stays.
+most is left for each worker. Of few instances each is begun before one goes on, so that the time left is known, and what fails
+shows. With one worker the declared order stays.
 """
 
 from collections import Counter, deque
@@ -18,6 +19,8 @@ ATTEMPTS = 2
 _RECORDS_PER_INSTANCE = 3
 # A cold job that is so much longer than the warm one is worth a compilation of its own, where it would be the last to end.
 _MUCH_LONGER = 1.5
+# For each worker: each begun early is one more compilation, and of more instances the mean of those known says enough.
+_MOST_BEGUN_EARLY = 2
 
 
 class Schedule:
@@ -25,6 +28,7 @@ class Schedule:
 
     def __init__(self, jobs: Sequence[Job], *, n_workers: int) -> None:
         self._n_workers = n_workers
+        self._begins_each = len({job.instance for job in jobs}) <= _MOST_BEGUN_EARLY * n_workers
         self._retries: deque[Job] = deque()
         self._waiting: dict[int, deque[Job]] = {}  # as all here: by `_key`
         self._work: dict[int, float] = {}
@@ -94,6 +98,8 @@ class Schedule:
         n_workers_at = Counter(self._places.values())
         seconds = {key: self._work[key] * self._seconds_per_work(key) for key in self._waiting}
         cold = [key for key in self._waiting if not n_workers_at[key]]
+        if self._begins_each and (unknown := [key for key in cold if key not in self._work_done]):
+            return max(unknown, key=seconds.__getitem__)
         if warm is not None and warm in self._waiting:
             chosen = warm
         elif cold:

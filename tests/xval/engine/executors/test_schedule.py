@@ -123,7 +123,8 @@ def test_with_one_worker_the_declared_order_stays(make_jobs):
 
 
 def test_unknown_times_are_scaled_with_the_known_ones(make_job):
-    schedule = Schedule([make_job(1, 1), make_job(2, 1), make_job(3, 1, n_training=15)], n_workers=2)
+    others = [make_job(number, 1, n_training=1) for number in (4, 5)]  # five are too many to begin each early
+    schedule = Schedule([make_job(1, 1), make_job(2, 1), make_job(3, 1, n_training=15), *others], n_workers=2)
     schedule.learn(make_job(1, 2, n_training=10), 20.0)
 
     schedule.learn(make_job(2, 2, n_training=10), 60.0)
@@ -141,7 +142,8 @@ def test_times_are_read_from_finished_folds_of_the_same_settings(tmp_path, make_
         write_json(temporary / "record.json", record)
         folder.publish(temporary, instance, 1)
     jobs = [make_job(instance, 2, folder=str(tmp_path)) for instance in (1, 2, 3)]
-    schedule = Schedule(jobs, n_workers=2)
+    others = [make_job(number, 2, n_training=1) for number in (4, 5)]  # five are too many to begin each early
+    schedule = Schedule([*jobs, *others], n_workers=2)
 
     schedule.learn_from_records()
 
@@ -197,3 +199,25 @@ def test_the_guess_is_what_the_worker_gets(worker, make_jobs):
     while (guessed := schedule.guess(worker)) is not None:
         assert schedule.take(worker) == guessed
     assert schedule.take(worker) is None
+
+
+def test_of_few_instances_each_is_begun_before_one_goes_on(make_jobs, make_job):
+    schedule = Schedule(make_jobs(4, 4, 4), n_workers=2)
+    assert [schedule.take(0).key[:2], schedule.take(1).key[:2]] == [(1, 1), (2, 1)]
+
+    schedule.learn(make_job(1, 1), 10.0)
+    assert schedule.take(0).key[:2] == (3, 1)
+
+    schedule.learn(make_job(2, 1), 10.0)
+    assert schedule.take(1).key[:2] == (2, 2)
+    schedule.learn(make_job(3, 1), 1.0)
+    assert schedule.take(0).key[:2] == (3, 2)
+
+
+def test_of_many_instances_a_worker_goes_on_with_what_it_has_compiled(make_jobs, make_job):
+    schedule = Schedule(make_jobs(2, 2, 2, 2, 2), n_workers=2)
+    assert [schedule.take(0).key[:2], schedule.take(1).key[:2]] == [(1, 1), (2, 1)]
+
+    schedule.learn(make_job(1, 1), 10.0)
+
+    assert schedule.take(0).key[:2] == (1, 2)
