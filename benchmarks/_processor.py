@@ -34,4 +34,4 @@ def is_held() -> bool:
 def hold_to_avx2() -> None:
     """Begin this process anew, held to AVX2: libraries read the variables when they are loaded."""
     if not is_held():
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | _AVX2)
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | _AVX2)  # noqa: S606 - this very script

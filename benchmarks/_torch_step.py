@@ -1,7 +1,7 @@
 """A training step of `cnn_small` written by hand in torch, channels last: what a step of the engine is held against.
 
-Comes in: nothing. Goes out: epochs.txt in the current folder, the seconds of each of some epochs, as `_step_clock.py` writes it:
-the same batches, network, optimizer and validation as `networks.py` gives to the engine, without dropout's seed.
+Comes in: nothing. Goes out: epochs.txt in the current folder, the seconds of each epoch, as `_step_clock.py` writes it:
+the same batches, network, optimizer and validation as `networks.py` gives to the engine.
 """
 
 import time

@@ -1,17 +1,18 @@
 """Milliseconds of a training step of every network that comes with xval: TensorFlow with and without oneDNN, torch, JAX.
 
-python benchmarks/networks.py [--only cnn_small,mlp] [--ways onednn,plain,torch,jax] [--rounds 2]    about 30 minutes on 2 cores
+python benchmarks/networks.py [--only cnn_small,mlp] [--ways onednn,plain,torch,jax] [--rounds 2] [--without-avx512]
+python benchmarks/networks.py --only cnn_small --ways onednn,hand      against a step written by hand in torch, channels last
+
+About an hour on 2 cores for all networks and two rounds.
 
 Each network trains in the engine, on the CPU, with one thread, at its own size: 10 steps an epoch of 32 examples of 64 frames
 and 40 bins (networks on the waveform: 0.5 s at 8 kHz) in 10 classes. Every way has a process of its own, and the ways take
-turns. A step is the shortest epoch but the first, with its validation on 10 examples, over 10. ``ONEDNN_MAX_CPU_ISA=AVX2`` in
-front of the command keeps oneDNN from what processors without AVX-512 lack. Prints the sums over all networks as ratios to
-onednn last.
+turns. A step is the shortest epoch but the first, with its validation on 10 examples, over 10. ``--without-avx512`` holds all
+libraries to AVX2, as on most laptops and workstations. Prints the sums over all networks as ratios to the first way last.
 """
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
+from _processor import describe, hold_to_avx2
 
 import preprocessing
 
@@ -28,9 +30,10 @@ WAYS = {
     "plain": {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "0"},
     "torch": {"KERAS_BACKEND": "torch"},
     "jax": {"KERAS_BACKEND": "jax"},
+    "hand": {},  # cnn_small alone: _torch_step.py
 }
 LEFT_OUT = ("encoder", "denet")  # the first needs the weights of a pretrained one; a step of the other takes minutes
-N_STEPS, BATCH_SIZE, N_CLASSES = 10, 32, 10
+N_EPOCHS, N_STEPS, BATCH_SIZE, N_CLASSES = 4, 10, 32, 10
 RATE_HZ = 8000
 COUNTS = {"training": N_STEPS * BATCH_SIZE, "validation": 10, "test": 10}
 WAVEFORM = {"features": "waveform", "sample_rate_hz": RATE_HZ}
@@ -42,13 +45,16 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="names of architectures, with commas between them")
-    parser.add_argument("--ways", default=",".join(WAYS), help=f"of {', '.join(WAYS)}")
+    parser.add_argument("--ways", default="onednn,plain,torch,jax", help=f"of {', '.join(WAYS)}")
     parser.add_argument("--rounds", type=int, default=2, help="turns of each way; the shorter step counts")
+    parser.add_argument("--without-avx512", action="store_true", help="as on a processor that has AVX2 alone")
     options = parser.parse_args()
+    if options.without_avx512:
+        hold_to_avx2()
     names = options.only.split(",") if options.only else [*architecture_names()]
     names = [name for name in names if name not in LEFT_OUT and trains_network(name)]
     ways = options.ways.split(",")
-    print(f"{processor()}; ONEDNN_MAX_CPU_ISA={os.environ.get('ONEDNN_MAX_CPU_ISA', 'not set')}; milliseconds a step")
+    print(f"{describe()}; milliseconds a step")
     print(f"{'':20}" + "".join(f"{way:>10}" for way in ways))
     sums = dict.fromkeys(ways, 0.0)
     for name in names:
@@ -61,24 +67,24 @@ def main() -> None:
     print("ratio of the sums: " + ", ".join(f"{way} {sums[way] / sums[ways[0]]:.3f}" for way in ways))
 
 
-def processor() -> str:
-    """Return the name of the processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def measure(name: str, way: str) -> float:
     """Return the milliseconds of a step of a network, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | WAYS[way] | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[1])])}
-        command = [sys.executable, str(Path(__file__).resolve()), "--train", name]
+        command = [sys.executable, str(Path(__file__).resolve()), "--by-hand" if way == "hand" else "--train", name]
         ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if ended.returncode:
             print(f"{name}, {way}: {(ended.stderr.strip() or 'failed').splitlines()[-1][:200]}", file=sys.stderr)
             return float("nan")
         epochs = [float(line) for line in Path(folder, "epochs.txt").read_text().split()]
     return 1000 * min(epochs[1:]) / N_STEPS
+
+
+def train_by_hand() -> None:
+    """Train cnn_small in the current folder, without Keras and the engine."""
+    from _torch_step import train as train_torch
+
+    train_torch(N_EPOCHS, N_STEPS, BATCH_SIZE, COUNTS["validation"], N_CLASSES)
 
 
 def train(name: str) -> None:
@@ -96,7 +102,7 @@ def train(name: str) -> None:
         num_experiment=1,
         fold_strategy="_step_clock.one_fold",
         num_folds=1,
-        num_epochs=4,
+        num_epochs=N_EPOCHS,
         batch_size=BATCH_SIZE,
         task_type=task,
         early_stopping=False,
@@ -133,5 +139,7 @@ def write_waveforms() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--train"]:
         train(sys.argv[2])
+    elif sys.argv[1:2] == ["--by-hand"]:
+        train_by_hand()
     else:
         main()

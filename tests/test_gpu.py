@@ -17,7 +17,8 @@ JOBS = ("2:1", "2:2", "3:1")  # two folds that share a compiled model; one that 
 
 
 def run(backend, *arguments, slot=None):
-    bound = os.environ | environment(slot or Slot("0", 1), backend) | {"PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    bound = os.environ | environment(slot or Slot("0", 1), backend) | {"PYTHONPATH": path}
     return subprocess.run([sys.executable, *map(str, arguments)], env=bound, capture_output=True, text=True, check=False)
 
 
@@ -25,8 +26,9 @@ def run(backend, *arguments, slot=None):
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
 def test_two_runs_on_a_gpu_leave_the_same_bits(backend, tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if run(backend, "-c", SEES_GPU).returncode:
-        pytest.skip(f"{backend} sees no GPU")
+    seen = run(backend, "-c", SEES_GPU)
+    if seen.returncode:
+        pytest.skip(f"{backend} sees no GPU. {''.join(seen.stderr.splitlines()[-1:])}")
 
     left = []
     for name in ("first", "second"):

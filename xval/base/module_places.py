@@ -151,6 +151,19 @@ def is_own(spec: ModuleSpec) -> bool:
 
 def is_installed(path: Path) -> bool:
     """Return whether a file or folder belongs to Python or to an installed package."""
-    installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     resolved = path.resolve()
-    return bool(_PACKAGES_FOLDERS & set(resolved.parts)) or any(resolved.is_relative_to(folder) for folder in installed)
+    if _PACKAGES_FOLDERS & set(resolved.parts) or any(resolved.is_relative_to(folder) for folder in _python_folders()):
+        return True
+    return any(resolved.relative_to(folder).parts[0] in _installed_in(folder) for folder in resolved.parents)
+
+
+@cache
+def _python_folders() -> tuple[Path, ...]:
+    return tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+@cache
+def _installed_in(folder: Path) -> frozenset[str]:
+    """Return what packages have put into a folder of any name, as `pip install --target` does, by their lists of files."""
+    lists = (path.read_text(encoding="utf-8") for path in folder.glob("*.dist-info/RECORD"))
+    return frozenset(line.partition(",")[0].partition("/")[0] for text in lists for line in text.splitlines())

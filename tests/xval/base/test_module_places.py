@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from xval.base.code_changes import describe_changes
-from xval.base.module_places import architecture_folders, looking_in
+from xval.base.module_places import architecture_folders, find_spec, is_own, looking_in
 from xval.base.own_code import hash_definitions
 from xval.base.own_files import own_folders
 from xval.base.user_code import find_definition, has_module, import_own
@@ -105,3 +105,17 @@ def test_architectures_of_a_clone_are_no_study_s(tmp_path):
 
     with looking_in([str(tmp_path / "clone"), str(tmp_path / "study")]):
         assert architecture_folders() == [tmp_path / "study" / "architectures"]
+
+
+def test_what_pip_put_into_a_folder_of_any_name_is_not_own(tmp_path, monkeypatch):
+    """As `pip install --target packages` does, which clusters and notebooks put on PYTHONPATH."""
+    for name in ("installed_there", "lying_there"):
+        (tmp_path / "packages" / name).mkdir(parents=True)
+        (tmp_path / "packages" / name / "__init__.py").touch()
+    about = tmp_path / "packages" / "installed_there-1.0.dist-info"
+    about.mkdir()
+    (about / "RECORD").write_text("installed_there/__init__.py,sha256=x,0\ninstalled_there-1.0.dist-info/RECORD,,\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "packages")])
+
+    assert not is_own(find_spec("installed_there"))
+    assert is_own(find_spec("lying_there"))

@@ -159,6 +159,6 @@ def build_models(worker: Worker, jobs: Sequence[Job], messages: Messages) -> Non
         reason, printed = worker.describe_end()
         if worker.was_killed():
             return  # as by a system without memory: the jobs will tell which instance that concerns
-        raise WorkerError(f"building the models: {reason}.\n{printed}")
+        raise WorkerError(f"building the models: {reason}.\n{printed}".rstrip())
     if answer["faults"]:
         raise SettingsError("\n".join(answer["faults"]))
