@@ -52,6 +52,7 @@ BROKEN = {
 QUICK = ("results.xlsx", "report.html", ("mlflow", 2), ("wandb", 1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in BROKEN])
 def test_a_file_that_cannot_be_written_is_said_with_the_command_that_writes_it(study, name):
     (study.results / name).mkdir(parents=True)
@@ -69,6 +70,7 @@ def test_a_file_that_cannot_be_written_is_said_with_the_command_that_writes_it(s
     assert (study.results / ("results.xlsx" if "workbook" in BROKEN[name] else "report.html")).is_file()
 
 
+@pytest.mark.long
 def test_a_run_with_nothing_to_do_shows_its_results_though_the_workbook_cannot_be_written(study):
     study.train(MLP, page="complete", num_epochs=1)
     (study.results / "results.xlsx").unlink()
@@ -80,6 +82,7 @@ def test_a_run_with_nothing_to_do_shows_its_results_though_the_workbook_cannot_b
     assert "the workbook is not up to date" in printed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "broken",
     [
@@ -118,6 +121,7 @@ sys.modules['mlflow.exceptions'] = exceptions
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("tracking", "number"),
     [
@@ -136,6 +140,7 @@ def test_a_tracker_that_raises_is_said_once(study, tracking, number):
     assert "down. The run continues" in printed
 
 
+@pytest.mark.long
 def test_a_log_for_tensorboard_that_cannot_be_written_is_recorded(study):
     study.file("tensorboard/__init__.py", "raise OSError('no such package')")
     study.script(MLP, num_epochs=1, tensorboard=True)
@@ -146,6 +151,7 @@ def test_a_log_for_tensorboard_that_cannot_be_written_is_recorded(study):
     assert "no such package" in study.record()["failed_parts"]["TensorBoardLog"]
 
 
+@pytest.mark.long
 def test_audio_that_is_gone_when_the_page_is_made_costs_the_sounds_alone(study):
     rng = np.random.default_rng(0)
     for number in range(16):

@@ -156,6 +156,7 @@ def test_copies_of_class_folders(apart):
     assert "24 of these clips are augmented copies" in said
 
 
+@pytest.mark.long
 def test_start_and_evaluate_take_class_folders(apart):
     ended = apart.xval("start", "one/low", "two/deep/high", "--minutes", "0", *SPEAKER)
     other = apart.mistake("-m", "xval", "start", "audio/low", "two/deep/high", "--minutes", "0", *SPEAKER)

@@ -20,6 +20,7 @@ def same_predictions(study, one, other):
     return np.array_equal(study.predictions(one)[columns], study.predictions(other)[columns])
 
 
+@pytest.mark.long
 def test_a_dict_of_weights_trains_as_in_keras_and_alone(study):
     script = """
 import keras

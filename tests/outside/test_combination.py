@@ -36,6 +36,7 @@ def grid(study, instance):
     return tables[0].drop(columns=["macro_f1", "scored_on"]).iloc[means.argmax()].to_dict()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", *(pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "jax"))])
 def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backend):
     tones.backend = backend
@@ -99,6 +100,7 @@ def test_a_bundle_of_a_combination_is_read_without_the_results(tones):
     assert "`network_1`" in card
 
 
+@pytest.mark.long
 def test_a_final_model_without_networks_searches_again(tones):
     tones.train({"architecture": "feature_combination", "classifier": "logistic_regression"}, **FEATURES)
 
@@ -115,6 +117,7 @@ def test_a_final_model_without_networks_searches_again(tones):
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.long
 def test_cross_validate_takes_a_combination(tones):
     code = (
         "import xval; results, model = xval.cross_validate('small', architecture='feature_combination', num_folds=2,"
@@ -140,6 +143,7 @@ def test_models_of_each_fold_that_have_no_final_form_are_named(tones):
     assert "instance_<i>/fold_{fold}" in said
 
 
+@pytest.mark.long
 def test_a_network_is_combined_by_its_address(tones):
     tones.train(NETWORK, **FEATURES)
     path = tones.fold() / "model.keras"
@@ -171,6 +175,7 @@ WAVEFORM = {"features": "waveform", "sample_rate_hz": 4000}
 SHORT = {**NETWORK, "clip_length_s": 0.1}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "length_s"),
     [

@@ -112,6 +112,7 @@ def test_embed_takes_a_layer_and_writes_arrays(copied):
     assert "dense" in copied.mistake("-m", "xval", "embed", FOLD, "audio", "--layer", "nope")
 
 
+@pytest.mark.long
 def test_explain_draws_what_an_answer_rests_on(copied):
     for words in (("--method", "occlusion", "--of", "high"), ()):
         ended = copied.xval("explain", FOLD, CLIP, *words)
@@ -170,6 +171,7 @@ def test_export_names_the_forms_and_refuses_an_estimator(finished):
     assert "estimator" in said
 
 
+@pytest.mark.long
 def test_bundle_and_publish_a_model(copied):
     ended = copied.xval("bundle", FOLD, "--to", "handed", "--licence", "mit", "--zip")
 
@@ -192,6 +194,7 @@ def test_bundle_and_publish_a_model(copied):
     assert "model.json: changed" in changed.stdout
 
 
+@pytest.mark.long
 def test_ensemble_is_an_instance_like_others(copied):
     ended = copied.xval("ensemble", copied.EXPERIMENT, "1,2")
 

@@ -24,6 +24,7 @@ print(experiment.run(debug_mode=True))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
 def test_a_script_with_objects_of_keras_is_debugged(study, backend):
     study.backend = backend
@@ -36,6 +37,7 @@ def test_a_script_with_objects_of_keras_is_debugged(study, backend):
     assert ("keeps its threads" in " ".join(ended.stdout.split())) == (backend == "tensorflow")
 
 
+@pytest.mark.long
 def test_a_session_with_objects_of_keras_is_debugged(study):
     ended = study.python("-c", SESSION)
 

@@ -110,6 +110,7 @@ def downloaded(study):
     return study, mark
 
 
+@pytest.mark.long
 def test_commands_import_nothing_of_it(downloaded):
     study, mark = downloaded
 

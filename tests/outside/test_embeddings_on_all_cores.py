@@ -7,6 +7,7 @@ import pytest
 MODELS = {"duration_level": None, "praat": "parselmouth", "opensmile:eGeMAPSv02": "opensmile"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", MODELS)
 def test_two_processes_make_what_one_makes(model, study):
     if MODELS[model] and find_spec(MODELS[model]) is None:

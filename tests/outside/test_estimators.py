@@ -27,6 +27,7 @@ VALUES = [
 ]
 
 
+@pytest.mark.long
 def test_one_value_of_an_option_that_may_have_several(study):
     study.train(*(instance for instance, _ in VALUES))
 
@@ -35,6 +36,7 @@ def test_one_value_of_an_option_that_may_have_several(study):
         assert study.record(number)["classifier_settings"].keys() >= expected.keys()
 
 
+@pytest.mark.long
 def test_one_value_from_the_command_line_a_grid_and_cross_validate(study):
     study.file(
         "exp.py",

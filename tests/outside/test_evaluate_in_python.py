@@ -37,6 +37,7 @@ def scores_of_command(study, path, *arguments):
     return json.loads((study.folder / "tested/metrics.json").read_text())["metrics"]
 
 
+@pytest.mark.long
 def test_audio_models_give_the_scores_of_the_command(copied):
     table, folder, folders, frame, prepared = scores_of(
         copied,
@@ -86,6 +87,7 @@ for arguments, options in (
     assert [line.split()[1] for line in lines] == ["targets:", "evaluate:", "nothing:", "--item-pattern"], lines
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "task",
     ["classification", "multilabel_classification", "regression", pytest.param("representation", marks=pytest.mark.slow)],

@@ -22,6 +22,7 @@ class End(Observer):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["Begin", "Epoch", "End"])
 def test_an_observer_that_fails_is_noted_and_the_fold_counts(study, name):
     study.file("watch.py", OBSERVERS)
@@ -36,6 +37,7 @@ def test_an_observer_that_fails_is_noted_and_the_fold_counts(study, name):
     assert len(study.trained()) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
 def test_an_embedding_that_cannot_be_computed_costs_no_fold(study, backend):
     """A layer that answers only within a whole model: novelty, which asks it layer by layer, fails."""

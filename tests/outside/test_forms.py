@@ -257,6 +257,7 @@ def do_all(forms, chosen, formats):
     forms.export([form for form in chosen if works(form, 3)], formats)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "task", "chosen"),
     [
@@ -302,6 +303,7 @@ FIXES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["torch", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tensorflow", "jax"))])
 def test_what_cannot_be_used_is_refused_before_the_first_epoch(study, backend):
     forms = Forms(study, backend, "classification", REFUSED)
@@ -320,6 +322,7 @@ def test_a_network_may_be_called_as_a_part_of_xval(study):
     study.train(*({"architecture": f"networks.{form}"} for form in CLASHING), num_epochs=1)
 
 
+@pytest.mark.long
 def test_the_first_layer_that_an_own_class_calls_is_the_first_that_is_frozen(study):
     study.backend = "torch"
     study.file("networks.py", NETWORKS)
@@ -343,6 +346,7 @@ for one, other in ((first.hidden, second.hidden), (first.answer[-1], second.answ
     assert printed.stdout.split() == ["True", "False"], printed.stderr
 
 
+@pytest.mark.long
 def test_the_penalty_on_kernels_reaches_layers_that_are_built_when_they_are_called(study):
     study.backend = "torch"
     study.file("networks.py", NETWORKS)

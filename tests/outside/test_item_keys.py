@@ -83,6 +83,7 @@ def test_errors_of_python_keep_their_traceback(empty):
     assert "Traceback" in empty.python("broken.py", in_workers=True).stderr
 
 
+@pytest.mark.long
 def test_the_store_needs_no_import_of_its_own(empty):
     empty.file(
         "mine.py", "import numpy as np, preprocessing\npreprocessing.store.write('m', {1: np.ones((2, 3))}, {1: [0, 1]})\n"

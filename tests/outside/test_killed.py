@@ -1,5 +1,7 @@
 """What a run that is killed leaves, and the next one tidies up."""
 
+import pytest
+
 KILLED_AFTER_ITS_LAST_FOLD = """
 import os, signal, threading, time
 from pathlib import Path
@@ -16,6 +18,7 @@ if "KILLED" in os.environ:
 """
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_after_its_last_fold_leaves_no_note_for_ever(study):
     study.script({"architecture": "mlp"}, head=KILLED_AFTER_ITS_LAST_FOLD, num_epochs=1)
     killed = study.run(KILLED="1")

@@ -157,6 +157,7 @@ def test_the_code_that_ran_is_kept(study):
     assert (code / "xval" / "__init__.py").exists()
 
 
+@pytest.mark.long
 def test_the_same_command_gives_the_same_bytes(study, tmp_path_factory, study_in):
     study.script({"architecture": "mlp", "n_units": (8,), "dropout": 0.3}, {"architecture": "svm", "C": (1.0,)})
     other = study_in(tmp_path_factory.mktemp("again"))

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 SCRIPT = """
 from xval import Experiment, log_uniform
 e = Experiment("x", dataset="small", num_folds=2, fold_repeats=1, num_epochs=1, workers=1, page="none", num_experiment={number})
@@ -30,6 +32,7 @@ def without_times(search):
     return {**search, "seconds": 0, "importance": 0, "trials": [{**trial, "seconds": 0} for trial in search["trials"]]}
 
 
+@pytest.mark.long
 def test_further_trials_alone_run_and_all_ends_as_if_asked_for_at_once(study):
     assert run(study, 3).returncode == 0
     before, old = trials(study), records(study)
@@ -58,6 +61,7 @@ def test_further_trials_alone_run_and_all_ends_as_if_asked_for_at_once(study):
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.long
 def test_fewer_trials_or_another_space_are_refused(study):
     assert run(study, 3).returncode == 0
     for change in ({"n_trials": 2}, {"n_trials": 5, "at_once": 3}):

@@ -246,6 +246,7 @@ def test_the_printed_next_is_accepted(empty, lay_out, options, named):
     assert named in " ".join(words) + said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("lay_out", "options"),
     [

@@ -79,6 +79,7 @@ def modules(study):
     return sorted((study.results / "cells").glob("cell_*.py"))
 
 
+@pytest.mark.long
 def test_a_changed_cell_is_another_network_and_the_same_one_trains_nothing(study):
     count = VALIDATE + "print('instances', len(results.summary))"
 
@@ -107,6 +108,7 @@ def test_a_changed_cell_is_another_network_and_the_same_one_trains_nothing(study
         assert copy.read_bytes() == path.read_bytes()
 
 
+@pytest.mark.long
 def test_another_session_finds_the_results_and_refuses_a_changed_cell(study):
     cells = [IMPORTS, SMALLEST, DECLARE + "experiment[1] = {'architecture': build}\n"]
     run_cells(study, *cells, "experiment.run(quiet=True)")
@@ -154,6 +156,7 @@ class Averaged(keras.Model):
     assert "n_units: int = 4" in modules(study)[0].read_text()
 
 
+@pytest.mark.long
 def test_a_loss_a_metric_a_schedule_and_a_callback_of_cells_take_the_same_road(study):
     parts = """
 SCALE = 2.0
@@ -265,6 +268,7 @@ def test_results_of_a_cell_are_moved_refitted_and_asked(empty):
     assert again.returncode == 0, again.stdout + again.stderr
 
 
+@pytest.mark.long
 def test_nothing_else_is_imported_from_the_folder_of_cells(study):
     run_cells(study, IMPORTS, SMALLEST, DECLARE + "experiment[1] = {'architecture': build}\nexperiment.run(quiet=True)")
     study.file("my_layers.py", "import colorsys, plistlib, wave\nopen('imported', 'w').close()\n")

@@ -113,6 +113,7 @@ QUICK = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "scaling", "backend"), [pytest.param(*case, marks=[] if case in QUICK else pytest.mark.slow) for case in ALL]
 )
@@ -179,6 +180,7 @@ def samples_of(path, n, fill):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "kind", "option"),
     [pytest.param(*case, marks=pytest.mark.slow if place else []) for place, case in enumerate(FORMATS)],
@@ -229,6 +231,7 @@ PADDED = {
 """Settings, and what the description is to say."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=pytest.mark.slow if place > 1 else []) for place, case in enumerate(PADDED)]
 )

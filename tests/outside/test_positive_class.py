@@ -52,6 +52,7 @@ def test_they_are_those_of_scikit_learn(clinic, positive):
         assert of_test(clinic, fold) == pytest.approx(by_scikit_learn(clinic, positive, fold), nan_ok=True)
 
 
+@pytest.mark.long
 def test_other_names_of_them_and_the_monitor(clinic):
     network = {"architecture": "mlp", "monitor": "val_tpr", "metrics": ["TPR", "tnr", "f1_score"]}
 

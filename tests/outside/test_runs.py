@@ -221,6 +221,7 @@ def test_own_code_that_has_changed_is_refused(study):
     assert "one" in said
 
 
+@pytest.mark.long
 def test_seeds_and_partitions_add_folds(study):
     study.script(NETWORK, SVM, num_epochs=1)
 
@@ -309,6 +310,7 @@ def test_debug_stops_at_the_first_error_with_its_place(study):
     assert not (study.results / "instance_2" / "fold_1").exists()
 
 
+@pytest.mark.long
 def test_parts_of_ones_own_take_part(study):
     study.file("parts.py", PARTS)
     study.train(
@@ -387,6 +389,7 @@ def test_objects_of_keras_stand_for_names(study):
     assert study.history()["learning_rate"][0] == pytest.approx(0.02)
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_the_same_command_gives_the_same_numbers(study, tmp_path_factory, study_in):
     study.file("watch.py", SLOWLY)
     study.script(NETWORK | {"callbacks": "watch.Waits", "dropout": 0.2}, NETWORK | {"callbacks": "watch.Waits"}, num_epochs=3)
@@ -409,6 +412,7 @@ def test_killed_in_the_middle_the_same_command_gives_the_same_numbers(study, tmp
     assert not [path for path in study.results.rglob("*") if path.name.endswith((".part", ".script.json"))]
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_run_while_another_terminal_looks_at_it(study):
     study.file("watch.py", SLOWLY)
     study.script(NETWORK | {"callbacks": "watch.Waits"}, num_epochs=100, patience=100)
@@ -431,6 +435,7 @@ def test_ctrl_c_ends_a_run_while_another_terminal_looks_at_it(study):
     assert json.loads(study.xval("status", study.EXPERIMENT, "--json").stdout)["running"] == 0
 
 
+@pytest.mark.long
 def test_two_terminals_add_to_one_workbook(study):
     study.script({"architecture": "knn"}, SVM, {"architecture": "logistic"}, {"architecture": "forest"})
     with (
@@ -448,6 +453,7 @@ def test_two_terminals_add_to_one_workbook(study):
     assert all(name in text for name in ("knn", "svm", "logistic", "forest"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("given", "said"), [({}, "on"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "off")])
 def test_tensorflow_computes_with_onednn_unless_the_user_says_otherwise(study, given, said):
     study.script({"architecture": "mlp", "n_units": (4,)}, num_epochs=1)
@@ -458,6 +464,7 @@ def test_tensorflow_computes_with_onednn_unless_the_user_says_otherwise(study, g
     assert study.record()["versions"]["onednn"] == said
 
 
+@pytest.mark.long
 def test_flags_of_xla_that_the_user_set_reach_the_workers(study):
     study.file(
         "watch.py",

@@ -221,6 +221,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
 def test_each_network_that_could_not_be_used_is_one_line_before_the_first_epoch(study, backend):
     study.backend = backend
@@ -275,6 +276,7 @@ class Watches(keras.callbacks.Callback):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", pytest.param("jax", marks=pytest.mark.slow)])
 def test_parts_that_would_fail_or_train_the_wrong_thing_are_refused_and_others_are_not(study, backend):
     study.backend = backend
@@ -321,6 +323,7 @@ def test_the_loss_of_several_labels_from_logits_is_refused(study):
     assert "instance 2" not in ended.stderr
 
 
+@pytest.mark.long
 def test_a_callback_of_the_trial_prints_nothing_and_the_numbers_are_those_of_the_job_alone(study):
     study.file("parts.py", PARTS)
     ended = study.train({"architecture": "mlp", "callbacks": "parts.Watches"})
@@ -329,6 +332,7 @@ def test_a_callback_of_the_trial_prints_nothing_and_the_numbers_are_those_of_the
     assert study.history()["epoch"].tolist() == [1, 2]
 
 
+@pytest.mark.long
 def test_an_instance_that_sets_what_keras_holds_for_the_process_changes_no_other(study):
     study.file("nets.py", NETS)
     study.train({"architecture": "nets.plain"})
@@ -356,6 +360,7 @@ def test_what_keras_holds_for_the_process_is_refused_when_it_is_set_by_an_import
     assert "Move it into build()" in ended.stderr
 
 
+@pytest.mark.long
 def test_a_seed_of_build_is_no_pretrained_part_and_compile_in_build_is_named(study):
     study.file("nets.py", NETS)
     study.script({"architecture": "nets.seeded"}, {"architecture": "nets.compiled"})
@@ -370,6 +375,7 @@ def test_a_seed_of_build_is_no_pretrained_part_and_compile_in_build_is_named(stu
     assert "compile() in its build() is not used (SGD, learning rate 0.5)" in ended.stdout
 
 
+@pytest.mark.long
 def test_layers_of_keras_that_load_no_code_are_read_back(study):
     study.file("nets.py", NETS)
     study.train({"architecture": "nets.stock"})
@@ -378,6 +384,7 @@ def test_layers_of_keras_that_load_no_code_are_read_back(study):
     assert read.returncode == 0, read.stderr
 
 
+@pytest.mark.long
 def test_a_monitored_metric_that_is_undefined_for_the_few_clips_of_the_trial_is_no_fault(study):
     study.file(
         "parts.py",
@@ -399,6 +406,7 @@ def of_many(targets, predictions):
     assert len(study.trained()) == 2
 
 
+@pytest.mark.long
 def test_a_large_network_behind_a_front_end_is_no_danger(empty):
     """Of clips of any length, the network within the model reads frames, of which there are far fewer than samples."""
     rng = np.random.default_rng(0)

@@ -160,6 +160,7 @@ def test_a_network_of_ones_own_is_a_module_or_a_function(study):
     assert "nets" in " ".join(path.name for path in study.results.rglob("code/*/**/nets.py"))
 
 
+@pytest.mark.long
 def test_a_network_starts_from_a_saved_one_and_freezes_its_layers(study):
     study.train({"architecture": "mlp", "n_units": (8,)}, num_epochs=1)
     first = study.results / "instance_1" / "fold_{fold}" / "model.keras"
@@ -203,6 +204,7 @@ def test_the_encoder_of_an_autoencoder_starts_a_classifier(study):
     )
 
 
+@pytest.mark.long
 def test_outputs_of_a_network_and_hand_crafted_features_are_combined(copied):
     models = f"{copied.EXPERIMENT}/instance_1/fold_{{fold}}/model.keras"
     features = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
@@ -216,6 +218,7 @@ def test_outputs_of_a_network_and_hand_crafted_features_are_combined(copied):
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+@pytest.mark.long
 def test_settings_are_searched_inside_the_folds(study):
     study.file("exp.py", SEARCH)
 
@@ -245,6 +248,7 @@ FURTHER = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "settings",
     [
@@ -284,6 +288,7 @@ def test_audio_reaches_a_model_by_each_road(copied, features):
     assert "high" in answered.stdout
 
 
+@pytest.mark.long
 def test_a_network_that_wants_masked_padding_takes_arrays_of_a_script(study):
     """What a network wants of features is no setting of the user's, who has no features to set."""
     study.train({"architecture": "lstm_attention", "n_units": 4}, num_epochs=1, num_folds=2)

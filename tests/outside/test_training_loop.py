@@ -35,6 +35,7 @@ def one_fold(study, instance, *arguments, code="", **parameters):
 # Schedules of the user's own
 
 
+@pytest.mark.long
 def test_the_schedule_of_the_docs_halves_every_ten_epochs(study):
     (shown,) = re.findall(r"```python\n([^`]*def halve_every_ten.*?)```", (DOCS / "own_training.md").read_text(), re.DOTALL)
     study.file("my_parts.py", shown)
@@ -70,6 +71,7 @@ def negative(epoch, learning_rate):
 """
 
 
+@pytest.mark.long
 def test_the_arguments_of_a_schedule_are_settings(study):
     instance = {"schedule": "nets.stepped", "schedule_every": 2, "schedule_factor": 0.1}
 
@@ -186,6 +188,7 @@ def test_a_learning_rate_that_the_schedule_replaces_is_named(study):
 # Early stopping
 
 
+@pytest.mark.long
 def test_min_delta_and_start_from_epoch_stop_where_plain_keras_stops(study):
     given = {"patience": 2, "min_delta": 0.02, "start_from_epoch": 3, "num_epochs": 40, "learning_rate": 0.003}
 
@@ -277,6 +280,7 @@ class Ends(Observer):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "callback", "reason"),
     [
@@ -305,6 +309,7 @@ def test_the_best_epoch_before_training_diverged_is_the_model_and_that_is_said(s
     assert np.isfinite(study.predictions().filter(like="probability")).all(axis=None)
 
 
+@pytest.mark.long
 def test_a_training_that_goes_on_from_a_checkpoint_diverges_as_one_that_was_left_alone(study):
     study.file("ends.py", ENDS)
     instance = {"schedule": "nets.explode", "callbacks": "ends.Ends"}
@@ -324,6 +329,7 @@ def test_a_training_that_goes_on_from_a_checkpoint_diverges_as_one_that_was_left
     assert study.history().equals(history)
 
 
+@pytest.mark.long
 def test_without_the_best_weights_the_last_good_epoch_is_the_model_and_none_that_is_not_finite_is_saved(study):
     study.file("nets.py", NETS + BREAKS)
     of_all = {"architecture": "nets.gated"}
@@ -376,6 +382,7 @@ print("plain Keras:", model.evaluate(x, np.arange(len(x)) % 3, batch_size=16, ve
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
 def test_the_validation_loss_has_what_layers_add_as_plain_keras_has_it(study, backend):
     study.backend = backend
@@ -403,6 +410,7 @@ def test_the_validation_loss_has_what_layers_add_as_plain_keras_has_it(study, ba
     assert epoch["loss"] > 1.1 * epoch["data_loss"]
 
 
+@pytest.mark.long
 def test_a_trial_that_diverges_late_has_no_score_and_a_refit_follows_the_schedule(study):
     study.file("nets.py", NETS + BREAKS + SCHEDULES)
     given = {"architecture": "nets.build", "num_epochs": 5, "early_stopping": False}

@@ -23,6 +23,7 @@ except SystemExit as ended:
 """
 
 
+@pytest.mark.long
 def test_two_exports_to_one_file(study):
     study.train({"architecture": "mlp"}, num_epochs=1)
 

@@ -16,6 +16,7 @@ runpy.run_module("xval", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the rights are those of Linux")
 def test_a_final_model_without_rights_to_write(study):
     study.train({"architecture": "mlp"}, num_epochs=1)
