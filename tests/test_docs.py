@@ -123,7 +123,6 @@ NEEDS = {
         "python benchmarks/statistics_simulation.py --ways",
         "python benchmarks/statistics_simulation.py --intervals",
         "python benchmarks/calibration.py --sets --repetitions 1000",
-        "python benchmarks/sounds_recipe.py --folder FOLDER",
         "python benchmarks/long_clips.py --lengths --rounds 1",
     },
     "a package of npm": {

@@ -139,7 +139,7 @@ def make_features(
     if folds.refusal:
         console.print(f"Refused    no experiment can use this yet: {folds.refusal}", style="bold red")
     elif says_next:
-        console.print(f"Next       {_next_command(corpus, overrides, given.settings or folds.settings)}")
+        console.print(f"Next       {_next_command(corpus, overrides, given.settings or folds.settings, chosen.reader.advised)}")
     return store
 
 
@@ -265,11 +265,12 @@ def _item_option(reader: CorpusReader) -> str:
     return "a column item of a table: python -m preprocessing table"
 
 
-def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str]) -> str:
+def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str], advised: Sequence[str]) -> str:
     """Return the command that trains on a corpus, with these features: its own experiment where there is one here.
 
     Its own goes with a corpus of its task, and with its kind of features where it names one; the instances are those that its
-    docstring begins with. Folds that the corpus brings along are those that are tested.
+    docstring begins with. Folds that the corpus brings along are those that are tested. What is advised for the corpus goes to
+    a script that is not its own, where the features are those that its reader knows of.
     """
     experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
@@ -302,7 +303,7 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
     if script != "bats.py":
         further = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
         further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
-        settings = [*further, *overrides]
+        settings = [*further, *(overrides or advised)]
     return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings, *folds])
 
 

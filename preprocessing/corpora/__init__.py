@@ -22,6 +22,7 @@ item is (speaker, actor) into ``attrs["item_name"]``. May be added:
     NUMBERS: Collection[str]                                labels that are numbers: the task is a regression of them
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums
+    ADVISED: tuple[str, ...]                                settings, as KEY=VALUE, that the printed Next gives its experiment
     audio_folder_of(folders, **options) -> Path             several folders may be given, of which list_clips gets the sequence;
                                                             its paths are relative to what this returns
     list_recordings(audio_folder, **options)                for ``--task-type frame_classification``, options as list_clips:
@@ -173,6 +174,11 @@ class CorpusReader:
     def known_as(self) -> tuple[str, ...]:
         """The names that others call the corpus by, and those of what it was taken from; empty: it may be any."""
         return tuple(getattr(self._module, "KNOWN_AS", ()))
+
+    @property
+    def advised(self) -> tuple[str, ...]:
+        """Settings of an experiment that suit the corpus better than those of config.ini, as ``KEY=VALUE``."""
+        return tuple(getattr(self._module, "ADVISED", ()))
 
     @property
     def has_recordings(self) -> bool:

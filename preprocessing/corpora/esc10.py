@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 KNOWN_AS = ("ESC-10", "ESC-50", "Freesound")
 DOWNLOADS = esc50.DOWNLOADS
+ADVISED = esc50.ADVISED
 
 CATEGORIES = (
     *("dog", "rooster", "rain", "sea_waves", "crackling_fire"),

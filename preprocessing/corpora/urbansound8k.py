@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.corpora import esc50
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN_AS = ("UrbanSound8K", "Freesound")
+ADVISED = esc50.ADVISED  # of clips as long, of sounds of the same kind; not tried on this corpus
 # Checksum: that of the Zenodo record.
 DOWNLOADS = (Archive("https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz", "md5:9aa69802bbf37fb986f71ec1483a196e"),)
 

@@ -227,3 +227,14 @@ def test_review_lists_labels_that_may_be_wrong(copied):
 
 def test_review_takes_a_number_for_its_port(finished):
     assert "--port" in finished.mistake("-m", "xval", "review", finished.EXPERIMENT, "--port", "99999")
+
+
+def test_of_folds_that_a_publisher_made_claims_are_about_new_recordings(study):
+    study.script({"architecture": "svm"}, {"architecture": "constant"}, item_name="fold")
+
+    said = study.run()
+    compared = study.xval("compare", study.EXPERIMENT)
+
+    assert "on new recordings" in said.stdout, said.stdout
+    assert "on new recordings" in compared.stdout, compared.stdout
+    assert "new folds" not in said.stdout + compared.stdout

@@ -292,3 +292,14 @@ def test_advice_names_only_options_that_the_reader_has(empty):
 
     assert "one clip" in said
     assert "--item-pattern" not in said
+
+
+def test_next_has_the_longer_step_between_frames_for_sounds_unless_another_was_asked_for(empty):
+    advised, _ = printed_next(empty, named("esc10", ESC)(empty.folder / "audio"))
+    shutil.rmtree(empty.folder / "experiments")
+    own, _ = printed_next(empty, named("esc10", ESC)(empty.folder / "more", "--dataset", "own", "--set", "hop_length=100"))
+
+    assert "hop_length=512" in advised
+    assert "num_epochs=40" in advised
+    assert "hop_length=512" not in own
+    assert "hop_length=100" in own

@@ -20,6 +20,7 @@ from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import side_name, test_side
 from xval.answers.training_findings import last_epoch
 from xval.base.errors import ResultsError, SettingsError, counted
+from xval.base.item_word import new_items
 from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
 from xval.settings.classical import CLASSICAL
@@ -146,7 +147,7 @@ class _Answer:
 
 def _found(answer: _Answer) -> str:
     selected, nested = answer.selected, answer.nested
-    metric, where = answer.metric.replace("_", " "), f"new {'clips' if answer.is_random_split else items_word(answer.done)}"
+    metric, where = answer.metric.replace("_", " "), new_items("clip" if answer.is_random_split else item_word(answer.done))
     own, name = estimate(selected, answer.side, answer.metric), partial(answer.name, [selected.number])
     if own.value is None:
         return _fitting(lambda short: f"{name(short=short)} has no {metric} on {where}: it is undefined.")

@@ -11,6 +11,11 @@ ITEM = "item"
 """The word where nothing says what an item is."""
 
 
+def new_items(word: str) -> str:
+    """Return ``new speakers``; where an item is a fold of the corpus' publisher, new data are recordings and no folds."""
+    return f"new {'recordings' if word == 'fold' else plural_of(word or ITEM)}"
+
+
 def call_items(text: str, word: str) -> str:
     """Return a text in which an item is called by a word; names such as ``--item`` stay, as does all for an empty word."""
 

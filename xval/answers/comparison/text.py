@@ -12,6 +12,7 @@ from xval.answers.figure_text import ROUNDING, decimals
 from xval.answers.finding import capital
 from xval.answers.next_step import settings_to_retrain
 from xval.base.errors import counted, plural_of
+from xval.base.item_word import new_items
 from xval.measures.statistics.planning import LEVEL, WANTED_POWER
 from xval.settings.resolve import describe_numbers
 
@@ -77,7 +78,7 @@ def describe_claims(comparison: Comparison) -> list[str]:
                 are, baseline = "are" if len(names) > 1 else "is", f"instance {comparison.baseline}"
                 lines.append(f"{words.format(names=_instances(names), are=are, baseline=baseline, rope=comparison.rope)}.")
         if any(pair.verdict != "no test" for pair in pairs):
-            lines.append(_describe_claim(claim, pairs, _items(comparison)))
+            lines.append(_describe_claim(claim, pairs, new_items(comparison.item)))
     return lines
 
 
@@ -91,14 +92,14 @@ def _instances(names: Sequence[str]) -> str:
 def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
     """Return what verdicts are about, and how to claim more."""
     if claim != THESE_MODELS:
-        return f"This is a claim about this way of training, on new {items}."
+        return f"This is a claim about this way of training, on {items}."
     ways = settings_to_retrain(dict.fromkeys(way for pair in pairs for way in pair.ways_to_retrain))
     more = (
         f"To claim it of this way of training, train several times ({ways})."
         if ways
         else "Training again would change nothing."
     )
-    return f"This is a claim about these trained models, on new {items}. {more}"
+    return f"This is a claim about these trained models, on {items}. {more}"
 
 
 def describe_columns(comparison: Comparison) -> str:
