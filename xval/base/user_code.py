@@ -28,6 +28,7 @@ from xval.base.module_places import (
     find_spec,
     is_installed,
     places,
+    take_from_folders,
 )
 from xval.base.own_files import imported_modules, own_files
 
@@ -222,21 +223,25 @@ def import_own(name: str) -> ModuleType:
     for folder in places() if not own_imports.is_restricted() or own_imports.named() else ():
         if folder not in sys.path:
             sys.path.append(folder)
-    _forget_others(name)
+    _take_own(name)
     if name.startswith(f"{SHARED_PACKAGE}."):
         package = import_module(SHARED_PACKAGE)
         package.__path__ = [*dict.fromkeys([str(ROOT / SHARED_PACKAGE), *map(str, architecture_folders()), *package.__path__])]
     return import_module(name)
 
 
-def _forget_others(name: str) -> None:
-    """Forget imported modules that stand for a module, or for what it imports, but lie elsewhere, as those of other results."""
+def _take_own(name: str) -> None:
+    """Have a module, and what it imports, taken from where modules of the user's own lie.
+
+    Imported modules of these names that lie elsewhere, as those of other results, are forgotten.
+    """
     spec = find_spec(name)
     is_architecture = name.startswith(f"{SHARED_PACKAGE}.") and spec is not None and spec.origin is not None
     imported = imported_modules(Path(str(spec.origin))) if spec and is_architecture else ()
     tops = {path.partition("/")[0].removesuffix(".py") for path in own_files([name, *imported], known=PACKAGES)}
     known = tuple(sys.modules)  # other threads may import meanwhile
     loaded = [module for module in known if module == name or module.partition(".")[0] in tops]
+    take_from_folders(tops)
     others = {module for module in loaded if _lies_elsewhere(module)}
     packages = {module.partition(".")[0] for module in others} - {SHARED_PACKAGE}
     for module in loaded:
