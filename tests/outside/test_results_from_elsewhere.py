@@ -189,3 +189,17 @@ def test_nor_by_an_ensemble_and_its_corpus_may_be_named(copied):
     assert refused.returncode == 2
     assert named.returncode == 0, named.stderr
     assert page.read_bytes().count(b'src="data:audio/') == before.count(b'src="data:audio/')
+
+
+@pytest.mark.slow
+def test_a_metric_that_imports_keras_writes_nothing_into_the_progress(study):
+    study.file(
+        "mine.py",
+        "import keras\nfrom xval import metric\n\n\n@metric(higher_is_better=True)\ndef mine(targets, predictions):\n    return 0.5\n",
+    )
+    study.script({"architecture": "mlp"}, metrics="mine.mine")
+
+    ended = study.python("exp.py", in_workers=True, TF_CPP_MIN_LOG_LEVEL="0")
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""

@@ -5,6 +5,7 @@ Comes in: a dotted path from the settings. Goes out: its definition read with `a
 """
 
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -224,10 +225,17 @@ def import_own(name: str) -> ModuleType:
         if folder not in sys.path:
             sys.path.append(folder)
     _take_own(name)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what imports Keras would have TensorFlow write into the progress
     if name.startswith(f"{SHARED_PACKAGE}."):
         package = import_module(SHARED_PACKAGE)
         package.__path__ = [*dict.fromkeys([str(ROOT / SHARED_PACKAGE), *map(str, architecture_folders()), *package.__path__])]
     return import_module(name)
+
+
+def imports_keras(name: str) -> bool:
+    """Return whether a module, or what it imports of the user's own, may import Keras or TensorFlow; nothing is run."""
+    files = own_files([name], known=PACKAGES).values()
+    return any(module.partition(".")[0] in ("keras", "tensorflow") for file in files for module in imported_modules(file))
 
 
 def _take_own(name: str) -> None:

@@ -128,7 +128,7 @@ def trained_with(task_type: str, text: str, positive: int | None, damaged: list[
             own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
         except XvalError as error:
             damaged.append(
-                f"{error} The stored values of this metric stay; its pooled value, interval within bounds and chance are missing."
+                f"{error} Stored values of this metric stay; its pooled value, interval within bounds and chance are missing."
             )
     return own_metrics
 

@@ -121,6 +121,10 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
         elif written.startswith(sklearn_metrics.PACKAGE):
             further[name] = sklearn_metrics.load(name, has_classes=task.has_classes)
         elif user_code.is_dotted(written):
+            if user_code.imports_keras(written.rpartition(".")[0]):
+                from xval.backend.devices import load_keras  # here, because few experiments need it
+
+                load_keras()  # which has TensorFlow write nothing into the progress
             function = user_code.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
                 raise SettingsError(f"metric '{written}' does not say whether higher is better; {_HOW_TO_SAY}.")
