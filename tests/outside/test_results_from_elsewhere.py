@@ -158,12 +158,11 @@ def test_a_search_that_runs_is_running(copied):
     assert [row["state"] for row in after] == ["unknown"]
 
 
-@pytest.mark.parametrize("gone", ["data", "audio"])
-def test_a_page_with_clips_is_not_replaced_by_one_without(copied, gone):
+def test_a_page_with_clips_is_not_replaced_by_one_without(copied):
     page = copied.results / "report.html"
     before = page.read_bytes()
     assert before.count(b'src="data:audio/') == 3
-    (copied.folder / gone).rename(copied.folder / "moved")
+    (copied.folder / "data").rename(copied.folder / "moved")
 
     refused = copied.mistake("-m", "xval", "report", copied.EXPERIMENT)
 
@@ -193,10 +192,8 @@ def test_nor_by_an_ensemble_and_its_corpus_may_be_named(copied):
 
 @pytest.mark.slow
 def test_a_metric_that_imports_keras_writes_nothing_into_the_progress(study):
-    study.file(
-        "mine.py",
-        "import keras\nfrom xval import metric\n\n\n@metric(higher_is_better=True)\ndef mine(targets, predictions):\n    return 0.5\n",
-    )
+    metric = "from xval import metric\n\n@metric(higher_is_better=True)\ndef mine(targets, predictions): return 0.5\n"
+    study.file("mine.py", f"import keras\n{metric}")
     study.script({"architecture": "mlp"}, metrics="mine.mine")
 
     ended = study.python("exp.py", in_workers=True, TF_CPP_MIN_LOG_LEVEL="0")
