@@ -134,10 +134,9 @@ class VerdictFile:
             verdicts = self.read()
             _check([said])
             others = [row for row in verdicts if _judged(row) != _judged(said)]
-            if len(others) == len(verdicts) and _append(said, self.path):
-                self._verdicts, self._state = [*verdicts, said], _state(self.path)
-            else:
+            if len(others) < len(verdicts) or not _append(said, self.path):
                 replace_file(self.path, partial(_write, [*others, said]))
+            self._verdicts, self._state = [*others, said], _state(self.path)
 
     def take_back(self, is_meant: Callable[[Verdict], bool]) -> Verdict | None:
         """Remove the last verdict of which that holds, and return it; None: there is none."""
@@ -148,6 +147,7 @@ class VerdictFile:
                 return None
             undone = verdicts.pop(place)
             replace_file(self.path, partial(_write, verdicts))
+            self._verdicts, self._state = verdicts, _state(self.path)
             return undone
 
 

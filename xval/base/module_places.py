@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Generic, ParamSpec, TypeVar
 
 from xval.base.config_file import ROOT, find_study, own_folder
+from xval.base.version import DISTRIBUTION
 
 SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
 ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
@@ -125,16 +126,23 @@ def find_in_folders(name: str) -> ModuleSpec | None:
     return spec
 
 
-@cache
 def _is_needed(name: str) -> bool:
-    """Return whether a module is one of Python or of a package that this program requires: no file beside results is it."""
-    if name in sys.stdlib_module_names:
-        return True
+    """Return whether this program uses a module of Python or of a package that it requires: no file beside results is it."""
+    if name not in sys.stdlib_module_names:
+        return _is_required(name)
+    loaded = sys.modules.get(name)
+    file = getattr(loaded, "__file__", None)
+    return loaded is not None and (file is None or is_installed(Path(file)))
+
+
+@cache
+def _is_required(name: str) -> bool:
+    """Return whether an installed module is of a package that this program requires."""
     spec = PathFinder.find_spec(name)
     if spec is None or is_own(spec):
         return False
     try:
-        required = {_plain_name(text) for text in metadata.requires("xval") or ()}
+        required = {_plain_name(text) for text in metadata.requires(DISTRIBUTION) or ()}
     except metadata.PackageNotFoundError:  # a clone that is on the path
         return True
     return bool(required & set(map(_plain_name, metadata.packages_distributions().get(name, ()))))
