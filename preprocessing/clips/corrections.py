@@ -7,10 +7,11 @@ last verdict below; or a list of clips with other labels. Audio and the reviewed
 import csv
 import hashlib
 import io
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,8 +22,9 @@ from preprocessing.clips.index_file import CORRECTIONS, INDEX_NAME, read_index
 from preprocessing.clips.label_sets import plain_name
 from preprocessing.clips.table import check_names, refuse_unwritable
 from preprocessing.file_replacement import replace_file
-from xval.base.csv_text import guarded, unguard
+from xval.base.csv_text import guard, unguard
 from xval.base.errors import CorpusError, brief, counted, first_of, suggestion
+from xval.base.operating_system import refusal
 from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
@@ -60,6 +62,9 @@ class Verdict:
     index_hash: str
 
 
+_NAMES = [field.name for field in fields(Verdict)]
+
+
 class Corrections(NamedTuple):
     """A corrections.csv as it is applied.
 
@@ -80,25 +85,70 @@ def read_verdicts(path: Path) -> list[Verdict]:
     Raises:
         CorpusError: It is damaged, or was edited into what no review writes.
     """
-    names = [field.name for field in fields(Verdict)]
     try:
         with open_table(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
             reader = csv.DictReader(text, strict=True, restkey="more", restval="")
             rows = list(reader)
-        if lacking := set(names) - set(reader.fieldnames or ()):
+        if lacking := set(_NAMES) - set(reader.fieldnames or ()):
             raise ValueError(f"no column {', '.join(sorted(lacking))}")  # noqa: TRY301 - worded below
         if any("more" in row for row in rows):
             raise ValueError("a row has more cells than there are columns")  # noqa: TRY301 - worded below
-        verdicts = [Verdict(**{name: unguard(row[name]) for name in names}) for row in rows]
+        verdicts = [Verdict(**{name: unguard(row[name]) for name in _NAMES}) for row in rows]
         _check(verdicts)
     except FileNotFoundError:
         return []
     except (OSError, ValueError, csv.Error, CorpusError) as error:
         raise CorpusError(
-            f"{path}: not the verdicts of a review ({brief(error, 300)}). Its columns are {', '.join(names)}. Mend it, or move "
-            "it away."
+            f"{path}: not the verdicts of a review ({brief(error, 300)}). Its columns are {', '.join(_NAMES)}. Mend it, or "
+            "move it away."
         ) from error
     return verdicts
+
+
+class VerdictFile:
+    """The corrections.csv of a review that goes on: read again only where another process has changed it.
+
+    Raises:
+        CorpusError: The corpus is no longer there, such as under another name; the file is held by another process, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._state: tuple[int, ...] | None = None
+        self._verdicts: list[Verdict] = []
+
+    def read(self) -> list[Verdict]:
+        """Return what the file holds, in its order."""
+        refuse_gone(self.path.parent)
+        state = _state(self.path)
+        if state is None or state != self._state:
+            self._verdicts, self._state = read_verdicts(self.path), state
+        return self._verdicts
+
+    def add(self, said: Verdict) -> None:
+        """Write a verdict below all others, in the place of an earlier one of this reviewer on this clip.
+
+        The file grows by a line, so that the last of many thousand takes no longer than the first.
+        """
+        with _held(self.path):
+            verdicts = self.read()
+            _check([said])
+            others = [row for row in verdicts if _judged(row) != _judged(said)]
+            if len(others) < len(verdicts) or not _append(said, self.path):
+                replace_file(self.path, partial(_write, [*others, said]))
+            self._verdicts, self._state = [*others, said], _state(self.path)
+
+    def take_back(self, is_meant: Callable[[Verdict], bool]) -> Verdict | None:
+        """Remove the last verdict of which that holds, and return it; None: there is none."""
+        with _held(self.path):
+            verdicts = [*self.read()]
+            place = next((place for place in reversed(range(len(verdicts))) if is_meant(verdicts[place])), None)
+            if place is None:
+                return None
+            undone = verdicts.pop(place)
+            replace_file(self.path, partial(_write, verdicts))
+            self._verdicts, self._state = verdicts, _state(self.path)
+            return undone
 
 
 @contextmanager
@@ -106,21 +156,71 @@ def changing(path: Path) -> Iterator[list[Verdict]]:
     """Give the verdicts of the file, in a list that is written back at the end of the block; others wait meanwhile.
 
     Raises:
-        CorpusError: The corpus is no longer there, such as under another name; the file is held by another process, or damaged.
+        CorpusError: As `VerdictFile` has it.
     """
-    if not path.parent.is_dir():  # a lock would make it
+    with _held(path):
+        verdicts = read_verdicts(path)
+        yield verdicts
+        _check(verdicts)
+        replace_file(path, partial(_write, verdicts))
+
+
+def refuse_gone(corpus_folder: Path) -> None:
+    """Refuse to go on without the folder of the corpus; a second one must not be made in its place."""
+    if not corpus_folder.is_dir():
         raise CorpusError(
-            f"{path.parent}: the corpus is no longer there, so the verdict is not written. Give it its name again, or start "
-            "the review anew with --data-folder."
+            f"{corpus_folder}: the corpus is no longer there, so no verdict is read or written. Give it its name again, or "
+            "start the review anew with --data-folder."
         )
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold the file for this process; others wait meanwhile."""
+    refuse_gone(path.parent)  # which a lock would make
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCKED_FOR_S):
-            verdicts = read_verdicts(path)
-            yield verdicts
-            _check(verdicts)
-            replace_file(path, partial(_write, verdicts))
+            yield
     except Timeout as error:
         raise CorpusError(f"{path}: another process has held it for {_LOCKED_FOR_S} s. End it and try again.") from error
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Return a value that changes when a file is written; None: there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _judged(verdict: Verdict) -> tuple[str, str, str]:
+    """Return what a reviewer has one verdict on."""
+    return verdict.clip, verdict.who, verdict.index_hash
+
+
+def _append(said: Verdict, path: Path) -> bool:
+    """Write a verdict at the end of the file; False: there is none, or it was saved in another form, as spreadsheets do."""
+    head = _as_text([_NAMES]).encode()
+    try:
+        with path.open("rb+") as file:
+            if file.read(len(head)) != head:
+                return False
+            size = file.seek(-1, os.SEEK_END) + 1
+            if file.read(1) != b"\n":
+                return False
+            try:
+                file.write(_as_text([_cells(said)]).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)  # half a line would be damage
+                raise
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be written: {refusal(error)}.") from error
+    return True
 
 
 def read_corrections(path: Path) -> Corrections:
@@ -261,8 +361,15 @@ def _check(verdicts: Sequence[Verdict]) -> None:
         raise ValueError("a reviewer has judged a clip twice; keep the later row")
 
 
-def _write(verdicts: Sequence[Verdict], path: Path) -> None:
-    import pandas as pd
+def _cells(verdict: Verdict) -> list[str]:
+    return [guard(getattr(verdict, name)) for name in _NAMES]
 
-    table = pd.DataFrame([asdict(verdict) for verdict in verdicts], columns=[field.name for field in fields(Verdict)])
-    guarded(table).to_csv(path, index=False, encoding="utf-8")
+
+def _as_text(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=os.linesep).writerows(rows)
+    return text.getvalue()
+
+
+def _write(verdicts: Sequence[Verdict], path: Path) -> None:
+    path.write_text(_as_text([_NAMES, *map(_cells, verdicts)]), encoding="utf-8", newline="")

@@ -16,6 +16,7 @@ from preprocessing.clips.listing import ITEM_NAME
 from preprocessing.clips.table import PHASES, check_names, label_columns
 from preprocessing.file_replacement import replace_file
 from xval.base.errors import CorpusError
+from xval.base.item_word import written_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,7 @@ def word_of_item(column: str) -> str:
     """Return what an item is by the name of its column, ``speaker`` of ``Speaker_ID``; empty: that is no word."""
     column = {"path": "file"}.get(column, column)
     word = re.sub(r"[\W_]*(ids?|names?)$", "", column.lower()).replace("_", " ").strip()
-    return word if re.fullmatch(r"[a-z][a-z ]{1,19}", word) else ""
+    return written_out(word) if re.fullmatch(r"[a-z][a-z ]{1,19}", word) else ""
 
 
 def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":

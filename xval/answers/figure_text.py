@@ -4,7 +4,7 @@ Comes in: figures. Goes out: text.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from xval.answers.item_words import call_items_of, items_word
@@ -14,9 +14,9 @@ from xval.results.instance import Figure, InstanceResults
 from xval.results.item_figures import ItemFigure
 
 ROUNDING = 1e-15
+"""What is left of a difference of equal means."""
 LEAST_SHOWN, MOST_SHOWN = 0.0005, 1e6
 """What three decimals show: smaller numbers become 0.000, larger ones rows of digits."""
-"""What is left of a difference of equal means."""
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
 """What a value is, by its kind in `ItemFigure`; an item is called what it is."""
 
@@ -43,9 +43,14 @@ class Estimate(NamedTuple):
     @property
     def text(self) -> str:
         """``0.842 [0.766, 0.901]``, ``0.842`` or ``–``."""
+        return self.written(in_column([self.value, self.low, self.high]))
+
+    def written(self, write: Callable[[float], str]) -> str:
+        """Return the text with numbers as a column has them, see `in_column`."""
         if self.value is None:
             return "–"
-        return fixed(self.value) + (f" [{fixed(self.low)}, {fixed(self.high)}]" if self.low is not None else "")
+        has_interval = self.low is not None and self.high is not None
+        return write(self.value) + (f" [{write(self.low)}, {write(self.high)}]" if has_interval else "")  # type: ignore[arg-type]
 
 
 def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
@@ -154,10 +159,20 @@ def rounded(*numbers: float | None) -> list[str]:
     That is where even the largest of them would read 0.000, or one has more than six digits before the point, as errors of
     targets of 1e-9 and 1e30 have. Those that are None are left out.
     """
-    there = [number for number in numbers if number is not None]
-    largest = max((abs(number) for number in there if math.isfinite(number)), default=0.0)
+    return [in_column(numbers)(number) for number in numbers if number is not None]
+
+
+def in_column(numbers: Iterable[float | None]) -> Callable[[float], str]:
+    """Return what writes the numbers of a column, all with the same decimals, as `rounded` has them; none is ``-0.000``."""
+    largest = max((abs(number) for number in numbers if number is not None and math.isfinite(number)), default=0.0)
     is_readable = largest < ROUNDING or LEAST_SHOWN <= largest < MOST_SHOWN
-    return [f"{number:.3f}" if is_readable else f"{number:.2e}" for number in there]
+    return (lambda number: f"{number:z.3f}") if is_readable else (lambda number: f"{number:z.2e}")
+
+
+def texts_of(estimates: Sequence[Estimate]) -> list[str]:
+    """Return the texts of a column of estimates, all with the same decimals."""
+    write = in_column(number for one in estimates for number in (one.value, one.low, one.high))
+    return [one.written(write) for one in estimates]
 
 
 def decimals(number: float) -> str:

@@ -285,7 +285,7 @@ def _interval(estimated: Estimate) -> str:
 
 def _two(number: float) -> str:
     """Return two decimals, or three digits of numbers that are no shares."""
-    return f"{number:.2f}" if abs(number) < 10 else decimals(number)
+    return f"{number:z.2f}" if abs(number) < 10 else decimals(number)
 
 
 def _fitting(make: Callable[[bool], str]) -> str:

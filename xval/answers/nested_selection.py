@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.figure_text import decimals, estimate, format_test
+from xval.answers.figure_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.fitted_validation import comparable
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
@@ -157,7 +157,7 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
 
 def bias_text(bias: float) -> str:
     """Return a selection bias with its sign, as of `selection_bias`."""
-    return f"{'-' if bias < 0 else '+'}{decimals(abs(bias))}"
+    return f"{'-' if bias <= -ROUNDING else '+'}{decimals(abs(bias))}"
 
 
 def bias_words(bias: float) -> str:

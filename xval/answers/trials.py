@@ -85,4 +85,4 @@ def describe_search(instance: InstanceResults) -> str:
 
 def value_text(value: object) -> str:
     """Return the value of a setting as tables show it: numbers to four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else option_text(value)
+    return f"{value:z.4g}" if isinstance(value, float) else option_text(value)

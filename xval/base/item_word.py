@@ -16,6 +16,24 @@ def new_items(word: str) -> str:
     return f"new {'recordings' if word == 'fold' else plural_of(word or ITEM)}"
 
 
+_ABBREVIATED = {
+    "spk": "speaker",
+    "spkr": "speaker",
+    "subj": "subject",
+    "pat": "patient",
+    "pt": "patient",
+    "ptcp": "participant",
+    "rec": "recording",
+    "sess": "session",
+}
+
+
+def written_out(word: str) -> str:
+    """Return a word for an item as texts have it: speaker for spk; empty for what is no word, as grp."""
+    word = _ABBREVIATED.get(word, word)
+    return word if re.search("[aeiouy]", word) else ""
+
+
 def call_items(text: str, word: str) -> str:
     """Return a text in which an item is called by a word; names such as ``--item`` stay, as does all for an empty word."""
 

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, update_wrapper
+from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, ParamSpec, TypeVar
 
 from xval.base.config_file import ROOT, find_study, own_folder
+from xval.base.version import DISTRIBUTION
 
 SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
 ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an architecture of it is read like one's own
@@ -28,6 +30,8 @@ CELL_MODULE = re.compile("cell_[0-9a-f]{8}")
 _Given = ParamSpec("_Given")
 _Answer = TypeVar("_Answer")
 
+_IMPORTED: set[str] = set()
+"""What the import of a module of the user's own takes from the folders of `looking_in`: names at the top level."""
 _FOLDERS: ContextVar[tuple[str, ...]] = ContextVar("folders", default=())
 _LAST: ContextVar[tuple[str, ...]] = ContextVar("last", default=())
 
@@ -40,7 +44,10 @@ class CellFolder(str):
 
 @contextmanager
 def looking_in(folders: Iterable[str]) -> Iterator[None]:
-    """Look for modules, and for architectures/, in these folders before anywhere else: results say that they lay there."""
+    """Look for modules, and for architectures/, in these folders before anywhere else: results say that they lay there.
+
+    They are read there. They are imported from there only where `take_from_folders` names them.
+    """
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
     token = _FOLDERS.set((*dict.fromkeys([*folders, *_FOLDERS.get()]),))
@@ -87,23 +94,63 @@ class cached_by_place(Generic[_Given, _Answer]):  # noqa: N801 - a decorator
         return self._remembered(looked_in(), *args, **kwargs)  # type: ignore[arg-type]
 
 
+def take_from_folders(names: Iterable[str]) -> None:
+    """Let modules be imported from the folders of `looking_in`: those that may be run, and what these import."""
+    _IMPORTED.update(names)
+
+
 class _Finder:
     """Finds modules in the folders of `looking_in`, as one of `sys.meta_path`; those of the project lie in no user's folder."""
 
     @classmethod
     def find_spec(cls, name: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> ModuleSpec | None:
-        folders = looked_in() if CELL_MODULE.fullmatch(name) else _folders_of_any()
-        if path is not None or not folders or name in PACKAGES:
-            return None
-        spec = PathFinder.find_spec(name, folders)
-        if spec is None or spec.origin is not None:
-            return spec
-        # A folder without __init__.py stands behind any module of its name, as in Python.
-        anywhere = PathFinder.find_spec(name)
-        if anywhere is not None and anywhere.origin is not None:
-            return anywhere
-        spec.submodule_search_locations = [*(spec.submodule_search_locations or ())]  # which are else looked for again
+        # Whatever else is imported meanwhile, such as pandas, is not looked for beside results.
+        return find_in_folders(name) if path is None and name in _IMPORTED else None
+
+
+def find_in_folders(name: str) -> ModuleSpec | None:
+    """Return the module of a name at the top level in the folders of `looking_in`; None: there is none, or it is no user's."""
+    folders = looked_in() if CELL_MODULE.fullmatch(name) else _folders_of_any()
+    if not folders or name in PACKAGES:
+        return None
+    spec = PathFinder.find_spec(name, folders)
+    if spec is None or _is_needed(name):
+        return None
+    if spec.origin is not None:
         return spec
+    # A folder without __init__.py stands behind any module of its name, as in Python.
+    anywhere = PathFinder.find_spec(name)
+    if anywhere is not None and anywhere.origin is not None:
+        return anywhere
+    spec.submodule_search_locations = [*(spec.submodule_search_locations or ())]  # which are else looked for again
+    return spec
+
+
+def _is_needed(name: str) -> bool:
+    """Return whether this program uses a module of Python or of a package that it requires: no file beside results is it."""
+    if name not in sys.stdlib_module_names:
+        return _is_required(name)
+    loaded = sys.modules.get(name)
+    file = getattr(loaded, "__file__", None)
+    return loaded is not None and (file is None or is_installed(Path(file)))
+
+
+@cache
+def _is_required(name: str) -> bool:
+    """Return whether an installed module is of a package that this program requires."""
+    spec = PathFinder.find_spec(name)
+    if spec is None or is_own(spec):
+        return False
+    try:
+        required = {_plain_name(text) for text in metadata.requires(DISTRIBUTION) or ()}
+    except metadata.PackageNotFoundError:  # a clone that is on the path
+        return True
+    return bool(required & set(map(_plain_name, metadata.packages_distributions().get(name, ()))))
+
+
+def _plain_name(requirement: str) -> str:
+    """Return the name of a distribution as all its spellings have it, without what a requirement says of its version."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
 
 
 def architecture_folders() -> list[Path]:
@@ -129,8 +176,10 @@ def find_spec(name: str) -> ModuleSpec | None:
     spec: ModuleSpec | None = None
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
-        answers = (finder.find_spec(".".join(parts[:count]), locations) for finder in sys.meta_path)
-        spec = next(filter(None, answers), None)
+        spec = find_in_folders(parts[0]) if count == 1 else None
+        if spec is None:
+            answers = (finder.find_spec(".".join(parts[:count]), locations) for finder in sys.meta_path)
+            spec = next(filter(None, answers), None)
         if spec is None and count == 1:
             spec = PathFinder.find_spec(parts[0], places())
         if spec is None:

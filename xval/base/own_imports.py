@@ -84,5 +84,6 @@ def refuse(name: str) -> SettingsError:
     """Return the error of a module that was not named."""
     return SettingsError(
         f"module {name}: not imported, because results are looked at without running the code that came with them. If you "
-        f"trust this code, name it: --import {name}, or modules=['{name}'] of load_model."
+        f"trust this code, name it: --import {name}, or modules=['{name}'] of load_model, which look where "
+        "settings.json says that it lay."
     )

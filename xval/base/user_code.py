@@ -5,6 +5,7 @@ Comes in: a dotted path from the settings. Goes out: its definition read with `a
 """
 
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from xval.base.module_places import (
     find_spec,
     is_installed,
     places,
+    take_from_folders,
 )
 from xval.base.own_files import imported_modules, own_files
 
@@ -222,21 +224,32 @@ def import_own(name: str) -> ModuleType:
     for folder in places() if not own_imports.is_restricted() or own_imports.named() else ():
         if folder not in sys.path:
             sys.path.append(folder)
-    _forget_others(name)
+    _take_own(name)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what imports Keras would have TensorFlow write into the progress
     if name.startswith(f"{SHARED_PACKAGE}."):
         package = import_module(SHARED_PACKAGE)
         package.__path__ = [*dict.fromkeys([str(ROOT / SHARED_PACKAGE), *map(str, architecture_folders()), *package.__path__])]
     return import_module(name)
 
 
-def _forget_others(name: str) -> None:
-    """Forget imported modules that stand for a module, or for what it imports, but lie elsewhere, as those of other results."""
+def imports_keras(name: str) -> bool:
+    """Return whether a module, or what it imports of the user's own, may import Keras or TensorFlow; nothing is run."""
+    files = own_files([name], known=PACKAGES).values()
+    return any(module.partition(".")[0] in ("keras", "tensorflow") for file in files for module in imported_modules(file))
+
+
+def _take_own(name: str) -> None:
+    """Have a module, and what it imports, taken from where modules of the user's own lie.
+
+    Imported modules of these names that lie elsewhere, as those of other results, are forgotten.
+    """
     spec = find_spec(name)
     is_architecture = name.startswith(f"{SHARED_PACKAGE}.") and spec is not None and spec.origin is not None
     imported = imported_modules(Path(str(spec.origin))) if spec and is_architecture else ()
     tops = {path.partition("/")[0].removesuffix(".py") for path in own_files([name, *imported], known=PACKAGES)}
     known = tuple(sys.modules)  # other threads may import meanwhile
     loaded = [module for module in known if module == name or module.partition(".")[0] in tops]
+    take_from_folders(tops)
     others = {module for module in loaded if _lies_elsewhere(module)}
     packages = {module.partition(".")[0] for module in others} - {SHARED_PACKAGE}
     for module in loaded:

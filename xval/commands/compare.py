@@ -39,7 +39,12 @@ _MOST_DOUBTS = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="EXPERIMENT",
+        help="results/<dataset>/experiment_<n>; with :NUMBER behind it an instance of it as well",
+    )
     parser.add_argument(
         "instances",
         nargs="*",
@@ -67,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from xval.answers.comparison import text
-    from xval.answers.comparison.choose import compare_instances
+    from xval.answers.comparison.choose import compare_instances, find_home
     from xval.report.terminal import make_table
     from xval.report.text_tables import Output, write_table
 
@@ -75,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope,
         posterior=options.posterior,
     )  # fmt: skip
-    comparison = replace(comparison, notes=(*_doubts(options.folder, comparison), *comparison.notes))
+    comparison = replace(comparison, notes=(*_doubts(find_home(options.folder)[0].path, comparison), *comparison.notes))
     console = make_console(least_width=_WIDTH_OF_FILES)
     console.print(Text(text.describe_baseline(comparison)))
     for line in text.describe_claims(comparison):

@@ -247,6 +247,6 @@ def _describe_curve(curve: "ItemCurve | None", pilots: "Pilots") -> list[str]:
     check = (
         f"Check: the {curve.n_smaller} numbers up to {curve.sizes[curve.n_smaller - 1]:.3g} alone give {value:.3f} "
         f"[{smaller.low[0]:.3f}, {smaller.high[0]:.3f}] at {most:.3g}, where {measured:.3f} was measured (error "
-        f"{value - measured:+.3f})."
+        f"{value - measured:+z.3f})."
     )
     return [law, check]

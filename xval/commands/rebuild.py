@@ -60,7 +60,7 @@ def _rebuild(folder: ExperimentFolder, names: list[str], positive_class: str | N
     figures = request_metrics(folder, names, positive_class) if names else {}
     damaged = rebuild(folder)
     update_index(folder)
-    for line in damaged:
+    for line in dict.fromkeys(damaged):  # what several instances share is said once
         write_line(f"left out: {line}", sys.stderr)
     written = [
         number

@@ -40,7 +40,7 @@ from xval.jobs.other_script import refuse_other_script, take_over, working_in
 from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan, done_jobs, make_plan
 from xval.jobs.stages import in_stages
-from xval.jobs.written_settings import other_backends
+from xval.jobs.written_settings import other_backends, with_written_unused
 from xval.report import rebuild
 from xval.report import terminal as tables
 from xval.report.background_rebuild import BackgroundRebuild
@@ -125,6 +125,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
     if backends or deals_note:
         instances = resolve(declaration, command.numbers, command.overrides)
         settings = instances[0].settings
+    instances = [with_written_unused(folder, instance) for instance in instances]
     replaced = [instance.number for instance in instances] if settings.overwrite_results else []
     if not command.take_over:
         refuse_other_script(folder, declaration, replaced=replaced)

@@ -5,6 +5,7 @@ was resolved; or what differs.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from xval.base.errors import ResultsError, SettingsError
 from xval.base.module_places import looking_in
 from xval.results.folder import ExperimentFolder
 from xval.results.read import own_folders_in
-from xval.settings.architectures import ENSEMBLE, find_architecture
+from xval.settings.architectures import ENSEMBLE, find_architecture, trains_network
+from xval.settings.classical import CLASSICAL
 from xval.settings.parameters import describe_faults, from_parameters, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
-from xval.settings.schema import NEUTRAL
+from xval.settings.schema import NEUTRAL, names_of
+from xval.settings.scope import Scope
+
+_OF_NETWORKS = ("batch_size", "deterministic", "backend")  # further settings that no estimator reads
 
 
 def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
@@ -72,6 +77,30 @@ def _code_copies(folder: ExperimentFolder, number: int) -> list[str]:
     """Return the copies of the code that the finished jobs of an instance ran on."""
     records = (folder.record(*key) or {} for key in folder.jobs(number))
     return [str(folder.path / "code" / code) for code in sorted({str(record.get("code_hash")) for record in records})]
+
+
+def with_written_unused(folder: ExperimentFolder, instance: Instance) -> Instance:
+    """Return an instance that trains no network with what networks alone use as its results have it.
+
+    ``--set num_epochs=3``, which is meant for the networks beside it, changes no number of an estimator. An instance that
+    differs in what it uses is returned as it is.
+    """
+    written: Mapping[str, object] = {}
+    with suppress(ResultsError):  # a damaged file is named by those who need it
+        written = folder.settings(instance.number) or {}
+    known = written.get("parameters")
+    if trains_network(instance.settings.architecture) or not isinstance(known, Mapping):
+        return instance
+    unused = {*names_of(Scope.NETWORK), *(_OF_NETWORKS if instance.settings.architecture in CLASSICAL else ())}
+    unused -= {"normalization"} if "per_item" in (instance.settings.normalization, known.get("normalization")) else set()
+    unused -= {"backend"} if instance.settings.uses_keras else set()
+    values = {name: known.get(name, NEUTRAL.get(name, instance.parameters[name])) for name in unused}
+    try:
+        settings, options = from_parameters({**instance.parameters, **values}, tuple(instance.options))
+    except ValidationError:  # of a file that was edited
+        return instance
+    as_written = replace(instance, settings=settings, options=options)
+    return as_written if as_written.settings_hash == written.get("settings_hash") else instance
 
 
 def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:

@@ -200,7 +200,7 @@ def _grid(scale: svg.Scale, top: float, bottom: float, *, whole: bool = False) -
         if whole and not float(value).is_integer():
             continue
         parts.append(svg.line(scale(value), top, scale(value), bottom, "grid"))
-        parts.append(svg.text(scale(value), bottom + 16, f"{round(value, 9):g}", "middle axis"))
+        parts.append(svg.text(scale(value), bottom + 16, f"{round(value, 9):zg}", "middle axis"))
     return Markup("").join(parts)
 
 
@@ -208,7 +208,7 @@ def _side_axis(scale: svg.Scale, left: float, right: float) -> Markup:
     parts = []
     for value in svg.ticks(scale):
         parts.append(svg.line(left, scale(value), right, scale(value), "grid"))
-        parts.append(svg.text(left - 6, scale(value) + 4, f"{round(value, 9):g}", "end axis"))
+        parts.append(svg.text(left - 6, scale(value) + 4, f"{round(value, 9):zg}", "end axis"))
     return Markup("").join(parts)
 
 

@@ -65,6 +65,7 @@ class PageContents:
         corpus: None where it cannot be read.
         sounds: None: no audio is embedded.
         sound_note: Why.
+        missing_corpus: Why there is no corpus; empty: there is.
         verdicts: Of the leakage audit; None: it was not run.
         explanations: Of the worst answers; None: they are not explained.
     """
@@ -84,8 +85,14 @@ class PageContents:
     corpus: Corpus | None = None
     sounds: Sounds | None = None
     sound_note: str = ""
+    missing_corpus: str = ""
     verdicts: Sequence[Verdict] | None = None
     explanations: "Explanations | None" = None
+
+    @property
+    def missing(self) -> str:
+        """Why the page lacks the corpus, or a clip that it should have; known once the page is made. Empty: it lacks none."""
+        return self.missing_corpus or (self.sounds.missing if self.sounds else "")
 
     @cached_property
     def by_number(self) -> dict[int, InstanceResults]:
@@ -122,8 +129,8 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         )
     errors_of = request.instance or next(iter(best), None)
     comparisons, comparison_note = _compare(instances, best, ranking.selected)
-    corpus, sound_note = _open_corpus(instances[0], folds, request.data_folder)
-    sounds = None
+    corpus, missing_corpus = _open_corpus(instances[0], folds, request.data_folder)
+    sounds, sound_note = None, missing_corpus
     if corpus is not None and corpus.is_custom:
         sound_note = "The examples of this corpus were given as arrays, so there is no audio to listen to."
     elif not request.with_audio or any(instance.parameters.get("page") == "without_audio" for instance in instances):
@@ -151,6 +158,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         corpus=corpus,
         sounds=sounds,
         sound_note=sound_note,
+        missing_corpus=missing_corpus,
         verdicts=audit(folder, request.data_folder, with_checksums=False) if request.with_audit else None,
         explanations=_explanations(folder, request, errors_of, corpus),
     )

@@ -9,7 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
-from xval.answers.figure_text import fixed
+from xval.answers.figure_text import in_column
 from xval.base.operating_system import quote
 from xval.base.terminal import visible
 from xval.results.summaries import UNKNOWN, Listed
@@ -68,9 +68,12 @@ def text_row(listed: Listed, root: Path) -> tuple[str, ...]:
     if summary is None:
         return (*facts, *[UNKNOWN] * 4, listed.state)
     main = summary.main
-    value, chance = (fixed(main.value), fixed(main.chance)) if main else ("–", "–")
-    if main and main.low is not None:
-        value += f" [{fixed(main.low)}, {fixed(main.high)}]"
+    value = chance = "–"
+    if main and main.value is not None:
+        write = in_column([main.value, main.low, main.high, main.chance])
+        value, chance = write(main.value), chance if main.chance is None else write(main.chance)
+        if main.low is not None and main.high is not None:
+            value += f" [{write(main.low)}, {write(main.high)}]"
     selected = f"{summary.name} ({summary.selected})" if summary.selected is not None else "–"
     return (*facts, selected, main.metric if main else "–", value, chance, _state(listed.state, summary.jobs))
 

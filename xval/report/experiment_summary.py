@@ -18,13 +18,17 @@ from xval.results.status import BY_WEIGHT, read_status
 from xval.results.summaries import SUMMARY_VERSION, Main, Summary, Tested
 
 
-def summarise(results: OpenResults, instances: Sequence[InstanceResults], made_of: str) -> Summary:
+def summarise(
+    results: OpenResults, instances: Sequence[InstanceResults], made_of: str, content: str, ended: float | None
+) -> Summary:
     """Return the summary of an experiment.
 
     Args:
         results: Of the experiment.
         instances: All that have settings, at least one.
         made_of: See `state_of_files`; of before the instances were read.
+        content: See `content_of_files`; likewise.
+        ended: When the last job ended.
     """
     status = read_status(results.folder, results)
     number = rank_instances(instances).selected
@@ -33,6 +37,8 @@ def summarise(results: OpenResults, instances: Sequence[InstanceResults], made_o
     return Summary(
         version=SUMMARY_VERSION,
         made_of=made_of,
+        content=content,
+        ended=ended,
         description=first.written.description,
         corpus=str(first.parameters.get("dataset", results.folder.path.parent.name)),
         n_instances=len(instances),

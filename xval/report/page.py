@@ -13,7 +13,7 @@ from markupsafe import Markup
 from preprocessing.corpus import CUSTOM
 from xval.answers.comparison import text as comparison_text
 from xval.answers.comparison.outcome import Comparison, Pair
-from xval.answers.figure_text import Estimate, estimate, format_figure, format_folds, format_time
+from xval.answers.figure_text import Estimate, estimate, format_figure, format_folds, format_time, in_column, texts_of
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap, describe_weakness
 from xval.answers.headline import find_headline
@@ -55,7 +55,9 @@ class InstanceRow(NamedTuple):
     Attributes:
         parameters: Those that differ between instances, as text, by name.
         validation: The figure that ranks it; None: it has none.
+        validation_text: It with the decimals of its column.
         estimates: Its main test figures.
+        texts: These with the decimals of their columns.
         means: Mean and standard deviation of these over folds, as text.
         origin: What its models may have heard before, as of `clause`; empty: clean.
         time: h:mm:ss.
@@ -68,7 +70,9 @@ class InstanceRow(NamedTuple):
     architecture: str
     parameters: dict[str, str]
     validation: float | None
+    validation_text: str
     estimates: list[Estimate]
+    texts: list[str]
     means: list[str]
     origin: str
     time: str
@@ -192,16 +196,24 @@ def _rows(
     sections: Mapping[int, Markup],
 ) -> list[InstanceRow]:
     rows = []
-    for instance in contents.instances:
-        number = instance.number
+    estimates = [[estimate(instance, column.side, column.name) for column in columns] for instance in contents.instances]
+    by_column = [texts_of([of_instance[place] for of_instance in estimates]) for place in range(len(columns))]
+    validation = [
+        instance.over_folds(contents.ranking.side, contents.ranking.metric)["mean"] for instance in contents.instances
+    ]
+    write = in_column(validation)
+    for place, instance in enumerate(contents.instances):
+        number, ranked_by = instance.number, validation[place]
         rows.append(
             InstanceRow(
                 number=number,
                 name=contents.name_of(number),
                 architecture=parameter_text(instance, "architecture"),
                 parameters={name: parameter_text(instance, name) for name in differing},
-                validation=instance.over_folds(contents.ranking.side, contents.ranking.metric)["mean"],
-                estimates=[estimate(instance, column.side, column.name) for column in columns],
+                validation=ranked_by,
+                validation_text="–" if ranked_by is None else write(ranked_by),
+                estimates=estimates[place],
+                texts=[texts[place] for texts in by_column],
                 means=[format_figure(instance.over_folds(main.side, main.name), instance.n_folds) for main in columns],
                 origin=clause(judge_instance(instance)),
                 time=format_time(instance.seconds),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import Comparison
-from xval.answers.figure_text import Estimate, estimate, fixed, interval_clause
+from xval.answers.figure_text import Estimate, estimate, fixed, interval_clause, texts_of
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import items_word
 from xval.answers.names import names_of
@@ -81,10 +81,7 @@ def make_table(
 def to_markdown(table: PaperTable) -> str:
     """Return the table as Markdown."""
     lines = [["instance", *map(in_markdown, table.header)], ["---"] * (1 + len(table.header))]
-    lines += [
-        [in_markdown(name), *(f"{estimated.text}{mark and f' {mark}'}" for estimated, mark in cells)]
-        for name, cells in table.rows
-    ]
+    lines += [[in_markdown(name), *(f"{text}{mark and f' {mark}'}" for text, mark in cells)] for name, cells in _texts(table)]
     return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", in_markdown(table.note), ""])
 
 
@@ -102,7 +99,7 @@ def to_latex(table: PaperTable, *, label: str) -> str:
         "    \\toprule",
         f"    {' & '.join(['Instance', *map(in_latex, table.header)])} \\\\",
         "    \\midrule",
-        *(f"    {' & '.join([in_latex(name), *(_latex_cell(*cell) for cell in cells)])} \\\\" for name, cells in table.rows),
+        *(f"    {' & '.join([in_latex(name), *(_latex_cell(*cell) for cell in cells)])} \\\\" for name, cells in _texts(table)),
         "    \\bottomrule",
         "  \\end{tabular}",
         "\\end{table}",
@@ -116,8 +113,18 @@ def _cell(instance: InstanceResults, side: str, metric: str, comparisons: Mappin
     return estimate(instance, side, metric), _MARKS.get(verdicts.get(str(instance.number), ""), "")
 
 
-def _latex_cell(estimated: Estimate, mark: str) -> str:
-    return in_latex(estimated.text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
+def _texts(table: PaperTable) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the rows of a table with texts, those of a column with the same decimals."""
+    columns = [texts_of([cells[place][0] for _, cells in table.rows]) for place in range(len(table.header))]
+    marks = [[mark for _, mark in cells] for _, cells in table.rows]
+    return [
+        (name, list(zip((column[row] for column in columns), marks[row], strict=True)))
+        for row, (name, _) in enumerate(table.rows)
+    ]
+
+
+def _latex_cell(text: str, mark: str) -> str:
+    return in_latex(text).replace("-", "$-$").replace("–", "--") + (f"$^{{{mark}}}$" if mark else "")
 
 
 def _row_name(instance: InstanceResults, name: str) -> str:

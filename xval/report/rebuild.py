@@ -5,6 +5,7 @@ lock of the experiment, so that several runs of one experiment may end at the sa
 were made of, by which they are known to be stale. Damaged files are left out and named.
 """
 
+import errno
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -22,9 +23,10 @@ from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Curves
-from xval.results.summaries import read_summary, state_of_files
+from xval.results.summaries import content_of_files, is_current, read_summary, state_of_files
 
 _Read = tuple[InstanceResults | None, Mapping[JobKey, Curves]]
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MOST_AHEAD_NS = 60 * 10**9  # of the clock of a file server
 _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
 
@@ -34,15 +36,27 @@ def is_stale(folder: ExperimentFolder) -> bool:
     summary = read_summary(folder)
     return (
         not folder.workbook.is_file()
-        or summary is None
-        or summary.made_of != state_of_files(folder)[0]
+        or not is_current(summary, folder)
         or any(not folder.metrics_file(number).exists() and folder.jobs(number) for number in folder.instances())
     )
 
 
 def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
-    """Make the derived files again where the files of which they are have changed; return what was left out, as `rebuild`."""
-    return rebuild(folder) if is_stale(folder) else []
+    """Make the derived files again where the files of which they are have changed; return what was left out, as `rebuild`.
+
+    In a folder that may not be written, such as a share, they stay as they are: whoever looks at results reads the records.
+    """
+    if not is_stale(folder):
+        return []
+    try:
+        return rebuild(folder)
+    except OSError as error:
+        if error.errno not in _NOT_ALLOWED:
+            raise
+        damaged: list[str] = []
+        for number in folder.instances():
+            read_what_can_be(folder, number, damaged)
+        return damaged
 
 
 def is_page_stale(folder: ExperimentFolder) -> bool:
@@ -72,7 +86,10 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
     with without_collector(), folder.lock():
         results = open_results(folder)
         _ = results.folds  # an error if it cannot be read
-        made_of, _ = state_of_files(folder)
+        made_of, ended = state_of_files(folder)
+        content, known = content_of_files(folder), read_summary(folder)
+        if known and known.content == content and known.ended is not None:
+            ended = known.ended  # of a copy, whose files have the time of copying
         if not changed_only:
             for number in folder.instances():
                 results.forget(("metrics.json", number))
@@ -86,7 +103,7 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
             write_workbook(temporary, instances, histories)
             flush(temporary)
             replace(temporary, folder.workbook)
-        write_json(folder.summary_file, summarise(results, instances, made_of).model_dump())
+        write_json(folder.summary_file, summarise(results, instances, made_of, content, ended).model_dump())
     return damaged
 
 

@@ -47,6 +47,9 @@ class Sounds:
     """The clips of a corpus, which are embedded until they take `most_bytes`; later ones have a note instead.
 
     The spectrogram is a log-mel spectrogram with the lengths of the settings.
+
+    Attributes:
+        missing: Why the first clip could not be had that was asked for; empty: all could.
     """
 
     def __init__(self, corpus: Corpus, settings: FeatureSettings, most_bytes: int) -> None:
@@ -61,7 +64,7 @@ class Sounds:
                 "top_db": 80,
             }
         )
-        self._left_bytes = most_bytes
+        self._left_bytes, self.missing = most_bytes, ""
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -86,6 +89,7 @@ class Sounds:
         try:
             sound = _make_sound(self._corpus.audio_folder / str(facts["path"]), start_s, end_s, self._settings)
         except (AudioError, SettingsError, OSError) as error:
+            self.missing = self.missing or str(error)
             return Sound(note=str(error))
         self._left_bytes -= len(sound.audio) + len(sound.spectrogram)
         return sound._replace(note=" ".join(notes))

@@ -97,7 +97,7 @@ def dots(points: Iterable[tuple[float, float]], class_: str) -> Markup:
 
 def _value(value: object) -> str:
     if isinstance(value, int | float):
-        return f"{value:.1f}".removesuffix(".0")
+        return f"{value:z.1f}".removesuffix(".0")
     return str(escape(value))
 
 

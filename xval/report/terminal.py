@@ -30,7 +30,7 @@ from xval.jobs.plan import Plan
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
-from xval.results.summaries import read_summary, state_of_files
+from xval.results.summaries import is_current, read_summary
 from xval.settings.resolve import Instance, describe_numbers
 
 _LISTED_JOBS = 5
@@ -74,7 +74,7 @@ def print_figures(
 def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) -> Sequence[str]:
     """Return the three lines; those of the summary where it is of these instances, for a comparison loads slow libraries."""
     summary = read_summary(folder)
-    is_of_these = summary and summary.n_instances == len(instances) and summary.made_of == state_of_files(folder)[0]
+    is_of_these = summary and summary.n_instances == len(instances) and is_current(summary, folder)
     return summary.headline if summary and is_of_these else find_headline(instances)
 
 

@@ -101,8 +101,8 @@ def _shown(name: object, value: object) -> str:
     if math.isnan(value):
         return "-"
     if str(name).endswith("_s"):
-        return f"{value:.2f}"
-    return f"{value:.3f}" if str(name).startswith("probability") else f"{value:.4g}"
+        return f"{value:z.2f}"
+    return f"{value:z.3f}" if str(name).startswith("probability") else f"{value:z.4g}"
 
 
 def _write_sheet(table: "pd.DataFrame", path: Path) -> None:

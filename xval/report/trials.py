@@ -75,7 +75,7 @@ class _Axis:
         if not self._is_number:
             return [(self._scale(float(place)), text) for place, text in enumerate(self._texts)]
         ends = (self._scale.low, self._scale.high)
-        return [(self._scale(end), f"{math.exp(end) if self._has_log else end:.3g}") for end in ends]
+        return [(self._scale(end), f"{math.exp(end) if self._has_log else end:z.3g}") for end in ends]
 
     def _number(self, value: float) -> float:
         return math.log(value) if self._has_log else float(value)

@@ -127,7 +127,9 @@ def trained_with(task_type: str, text: str, positive: int | None, damaged: list[
         try:
             own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
         except XvalError as error:
-            damaged.append(f"{error} Pooled value, interval within bounds and chance of this metric are missing.")
+            damaged.append(
+                f"{error} Stored values of this metric stay; its pooled value, interval within bounds and chance are missing."
+            )
     return own_metrics
 
 

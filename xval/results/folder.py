@@ -35,6 +35,7 @@ ALL_ITEMS = 0
 
 FileState = tuple[int, int, int]
 _INSTANCE = re.compile(r"instance_(\d+)")
+_WITH_NUMBER = re.compile(r"(.+):(\d+)")  # as compare has it
 _BEGUN = "begun"
 
 
@@ -268,6 +269,10 @@ def find_experiment(path: Path) -> ExperimentFolder:
         ResultsError: The path does not exist, or lies in no results folder.
     """
     if not path.exists():
+        if (match := _WITH_NUMBER.fullmatch(str(path))) and Path(match[1]).is_dir():
+            raise ResultsError(
+                f"{path}: no such folder. Give the number of the instance as a word of its own: {match[1]} {match[2]}"
+            )
         above = next((folder for folder in list(path.parents)[:2] if folder.name and folder.is_dir()), None)
         nearby = _nearby(above) if above else ""
         raise ResultsError(f"{path}: no such folder. Expected results/<dataset>/experiment_<n>.{nearby}")

@@ -7,11 +7,12 @@ claimed.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 from xval.base.errors import ResultsError
 from xval.base.operating_system import is_locked, remove_tree
-from xval.results.job_key import JobKey
+from xval.results.job_key import SEARCH, JobKey
 from xval.results.leases import is_open, living
 from xval.results.lock import hold, lease_folder, lock_file, read_lease_s, wait_for
 
@@ -66,22 +67,34 @@ class JobLocks(ABC):
         return held is None or held()
 
     def claimed(self) -> Callable[[JobKey], bool]:
-        """Return what tells whether some process holds a job; nothing is written. Leases are watched for some heartbeats."""
+        """Return what tells whether some process holds a job, or a trial of its search; nothing is written.
+
+        Leases are watched for some heartbeats.
+        """
         if (lease_s := read_lease_s(self.path)) is None:
-            return lambda key: is_locked(lock_file(self._lock(*key)))
-        alive = living(self.path.glob("instance_*/.*.lease"), lease_s)
-        return lambda key: lease_folder(self._lock(*key)) in alive
+            return lambda key: is_locked(lock_file(self._lock(*key))) or any(map(is_locked, self._trial_locks(key, ".lock")))
+        alive = living(self._every_lock(".lease"), lease_s)
+        return lambda key: not alive.isdisjoint([lease_folder(self._lock(*key)), *self._trial_locks(key, ".lease")])
 
     def is_in_use(self) -> bool | None:
         """Return whether some process holds a job, at once; None: leases would have to be watched for some heartbeats."""
         if read_lease_s(self.path) is None:
-            return any(map(is_locked, self.path.glob("instance_*/.*.lock")))
-        return None if any(map(is_open, self.path.glob("instance_*/.*.lease"))) else False
+            return any(map(is_locked, self._every_lock(".lock")))
+        return None if any(map(is_open, self._every_lock(".lease"))) else False
 
     def leftovers(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> list[Path]:
         """Return the temporary folders of a job: of the process that runs it, or of one that died."""
         final = self.fold_folder(instance, fold, repeat, trial)
         return sorted(final.parent.glob(f".{final.name}.*.part"))
+
+    def _every_lock(self, suffix: str) -> Iterator[Path]:
+        """Return the locks of jobs, and of the trials of searches."""
+        return chain(self.path.glob(f"instance_*/.*{suffix}"), self.path.glob(f"instance_*/{SEARCH}/.*{suffix}"))
+
+    def _trial_locks(self, key: JobKey, suffix: str) -> Iterator[Path]:
+        """Return the locks of the trials that choose for a job."""
+        folder = self.fold_folder(*key).parent / SEARCH
+        return folder.glob(f".fold_{key.fold}_trial_*{suffix}") if key.repeat == 1 else iter(())
 
     def _lock(self, *key: int) -> Path:
         final = self.fold_folder(*key)

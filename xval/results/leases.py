@@ -22,7 +22,10 @@ from pathlib import Path
 from xval.base.json_files import has_died, process_name
 from xval.base.operating_system import read_regular
 
+LONGEST_S = 3600.0
+"""Of a lease; whoever wants one of a machine that died waits for so long."""
 _BEATS_PER_LEASE = 30
+_LONGEST_BEAT_S = 5.0  # so that a display, which waits for some of them, takes seconds
 _LOOKS_PER_BEAT = 4
 _BEATS_UNTIL_SILENT = 3  # for a display, which may be wrong
 _KEPT = 64  # old numbers: a process that has read one of them may still be about to create the next
@@ -38,7 +41,7 @@ class Lease:
     def __init__(self, folder: Path, number: int, lease_s: float) -> None:
         self._folder = folder
         self._number = number
-        self._beat_s = lease_s / _BEATS_PER_LEASE
+        self._beat_s = _beat_s(lease_s)
         self._count = 0
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -94,9 +97,9 @@ def living(folders: Iterable[Path], lease_s: float) -> set[Path]:
     newest = {folder: folder / str(number) for folder in folders if (number := _newest(folder))}
     first = {folder: content for folder, path in newest.items() if not _is_over(content := _read(path))}
     alive: set[Path] = set()
-    until = time.monotonic() + lease_s / _BEATS_PER_LEASE * _BEATS_UNTIL_SILENT
+    until = time.monotonic() + _beat_s(lease_s) * _BEATS_UNTIL_SILENT
     while len(alive) < len(first) and time.monotonic() < until:
-        time.sleep(lease_s / _BEATS_PER_LEASE / _LOOKS_PER_BEAT)
+        time.sleep(_beat_s(lease_s) / _LOOKS_PER_BEAT)
         alive |= {folder for folder in first.keys() - alive if _read(newest[folder]) != first[folder]}
     return {folder for folder in alive if not _is_over(_read(newest[folder]))}
 
@@ -116,8 +119,13 @@ def _becomes_free(path: Path, lease_s: float) -> bool:
             return False
         if time.monotonic() >= until:
             return True
-        time.sleep(lease_s / _BEATS_PER_LEASE / _LOOKS_PER_BEAT)
+        time.sleep(_beat_s(lease_s) / _LOOKS_PER_BEAT)
     return True
+
+
+def _beat_s(lease_s: float) -> float:
+    """Return the time from one heartbeat to the next."""
+    return min(lease_s / _BEATS_PER_LEASE, _LONGEST_BEAT_S)
 
 
 def _is_over(content: bytes) -> bool:

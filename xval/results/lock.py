@@ -9,7 +9,6 @@ so that a query never keeps a worker from its job. (/proc/locks does not show pr
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -36,12 +35,12 @@ def read_lease_s(folder: Path) -> float | None:
     if written is None:
         return None
     lease_s = written.get("lease_s")
-    if not isinstance(lease_s, int | float) or not isfinite(lease_s) or lease_s <= 0:
+    if not isinstance(lease_s, int | float) or isinstance(lease_s, bool) or not 0 < lease_s <= leases.LONGEST_S:
         raise ResultsError(
-            f"{folder / _LEASES}: lease_s={lease_s!r:.60}; expected a number of seconds above 0. Delete the file "
-            "while nothing of the experiment runs; the next run with lock=lease writes it anew."
+            f"{folder / _LEASES}: lease_s={lease_s!r:.60}; expected a number of seconds above 0, up to {leases.LONGEST_S:g}. "
+            "Delete the file while nothing of the experiment runs; the next run with lock=lease writes it anew."
         )
-    return lease_s
+    return float(lease_s)
 
 
 @contextmanager

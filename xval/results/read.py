@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from preprocessing.clips.parquet_files import Kind
 from xval.base.code_changes import find_changes
 from xval.base.errors import REMEDY, ResultsError
+from xval.base.item_word import written_out
 from xval.base.json_files import read_hashed_json, read_json
 from xval.base.module_places import CellFolder, looking_in
 from xval.base.own_code import hash_definitions
@@ -110,7 +111,7 @@ class WrittenInstance(BaseModel):
     def item_word(self) -> str:
         """What texts call an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
         given = self.parameters.get("item_name")
-        return self.item_name if given in _AS_THE_CORPUS else str(given)
+        return written_out(self.item_name) if given in _AS_THE_CORPUS else str(given)
 
     @cached_property
     def settings(self) -> Settings:

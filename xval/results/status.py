@@ -40,8 +40,9 @@ class JobStatus:
     """The status of one job.
 
     Attributes:
-        state: done; failed, as recorded; running: a process holds its lock (a lease: is heard); interrupted: a process died and
-            left its temporary folder; stale: done with other settings, folds or code of the user's own than the present ones;
+        state: done; failed, as recorded; running: a process holds its lock, or that of a trial of its search (a lease: is
+            heard); interrupted: a process died and left its temporary folder; stale: done with other settings, folds or code of
+            the user's own than the present ones;
             damaged: its record cannot be read; to do.
         reason: An explanation of the state in one line, or empty.
         since: When a running job began, or an interrupted one last wrote (Unix time, s).
@@ -181,7 +182,8 @@ def _read_jobs(
         if record and is_done and not reasons:
             jobs.append(job("done", seconds=float(record["seconds"])))
         elif claimed(key):
-            jobs.append(replace(_running(folder, key), checkpoint=position))
+            reason = _describe_trials(folder, key, written)
+            jobs.append(replace(_running(folder, key), checkpoint=position, reason=reason))
         elif key in damaged:
             jobs.append(job("damaged", damaged[key]))
         elif is_done:

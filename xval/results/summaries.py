@@ -1,9 +1,11 @@
 """The summaries of experiments, by which a folder with a thousand of them is listed: one small file each, and no other is read.
 
 Comes in: the folders of experiments. Goes out: a `Listed` for each. A summary counts where it was made of the very files that
-the experiment has now, which their times and sizes tell; without one that counts, figures are unknown.
+the experiment has now, which their times and sizes tell, or of a copy what is in them; without one that counts, figures are
+unknown.
 """
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,7 +15,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xval.base.errors import ResultsError
-from xval.base.json_files import hash_text, read_json
+from xval.base.json_files import LARGEST_JSON_BYTES, hash_text, read_json
+from xval.base.operating_system import read_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION
 from xval.results.status import overall_state
@@ -23,6 +26,8 @@ SUMMARY_VERSION = f"2.{OVER_ITEMS_VERSION}"
 
 UNKNOWN = "unknown"
 _AT_ONCE = 8  # a file server answers several at once
+_END_BYTES = 1 << 16
+"""Of a table: parquet has its counts and ranges there."""
 
 
 class Tested(BaseModel):
@@ -71,6 +76,8 @@ class Summary(BaseModel):
     Attributes:
         version: `SUMMARY_VERSION`.
         made_of: See `state_of_files`.
+        content: See `content_of_files`; empty: an earlier version wrote the summary.
+        ended: When the last job ended (Unix time, s), which a copy of its record does not say; None: none has.
         n_instances: Those that have settings.
         jobs: How many are in each state, as of `xval.results.status`.
         selected: The instance that validation selects; None: none has a figure yet.
@@ -83,6 +90,8 @@ class Summary(BaseModel):
 
     version: str
     made_of: str
+    content: str = ""
+    ended: float | None = None
     description: str
     corpus: str
     n_instances: int
@@ -123,6 +132,39 @@ def state_of_files(folder: ExperimentFolder) -> tuple[str, float | None]:
     return hash_text(repr(states).encode()), max(ended) / 1e9 if ended else None
 
 
+def content_of_files(folder: ExperimentFolder) -> str:
+    """Return what tells the files of `state_of_files` from any others wherever they are copied: what is in them.
+
+    Of predictions, which may be large, size and end are read.
+    """
+    found = []
+    for number in folder.instances():
+        for name, state in folder.state(number):
+            shared = folder.path / name
+            path = shared if shared in (folder.folds_file, folder.added_metrics) else folder.instance_folder(number) / name
+            found.append((number, name, state and (state[1], _read_end(path))))
+    return hash_text(repr(found).encode())
+
+
+def _read_end(path: Path) -> str:
+    """Return a hash of a file, of a table of its end; empty: it cannot be read."""
+    try:
+        if path.suffix == ".json":
+            return hash_text(read_regular(path, LARGEST_JSON_BYTES))
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
+            return hash_text(file.read())
+    except OSError:
+        return ""
+
+
+def is_current(summary: Summary | None, folder: ExperimentFolder) -> bool:
+    """Return whether a summary was made of the files that an experiment has now, or of those that these are copies of."""
+    if summary is None:
+        return False
+    return summary.made_of == state_of_files(folder)[0] or bool(summary.content and summary.content == content_of_files(folder))
+
+
 def list_experiments(paths: Sequence[Path]) -> list[Listed]:
     """Return the experiments in some folders, in their order; nothing is written."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -141,8 +183,8 @@ def read_summary(folder: ExperimentFolder) -> Summary | None:
 def _list(path: Path) -> Listed:
     folder = ExperimentFolder(path)
     summary = read_summary(folder)
-    made_of, changed = state_of_files(folder)
-    if summary is None or summary.made_of != made_of:
+    changed = state_of_files(folder)[1]
+    if summary is None or not is_current(summary, folder):
         texts = _description(path), path.absolute().parent.name
         return Listed(path, *texts, changed, len(folder.instances()), _live_state(folder, UNKNOWN), None)
     counts = {
@@ -151,6 +193,7 @@ def _list(path: Path) -> Listed:
     state = overall_state(counts)
     if state != "done":
         state = _live_state(folder, state)
+    changed = changed if summary.ended is None else summary.ended
     return Listed(path, summary.description, summary.corpus, changed, summary.n_instances, state, summary)
 
 

@@ -27,9 +27,8 @@ _HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval import m
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Return the names in the parameter ``metrics``: none in ``auto``."""
-    names = keras_objects.split_texts(text)
-    return () if names == ("auto",) else names
+    """Return the names in the parameter ``metrics``; ``auto`` is none, since the metrics of a task are computed anyway."""
+    return tuple(name for name in keras_objects.split_texts(text) if name != "auto")
 
 
 def known_names(task: Task, text: str) -> str:
@@ -40,7 +39,7 @@ def known_names(task: Task, text: str) -> str:
         is_of_keras = keras_names.match(name, task.keras_metrics) is not None
         if is_of_keras or known not in metrics.metric_names(task.name):
             kept.append(name if is_of_keras else known)
-    return text if tuple(kept) == split_names(text) else ", ".join(kept) or "auto"
+    return text if tuple(kept) == keras_objects.split_texts(text) else ", ".join(kept) or "auto"
 
 
 def short_name(written: str) -> str:
@@ -122,6 +121,10 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
         elif written.startswith(sklearn_metrics.PACKAGE):
             further[name] = sklearn_metrics.load(name, has_classes=task.has_classes)
         elif user_code.is_dotted(written):
+            if user_code.imports_keras(written.rpartition(".")[0]):
+                from xval.backend.devices import load_keras  # here, because few experiments need it
+
+                load_keras()  # which has TensorFlow write nothing into the progress
             function = user_code.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
                 raise SettingsError(f"metric '{written}' does not say whether higher is better; {_HOW_TO_SAY}.")

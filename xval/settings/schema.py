@@ -107,7 +107,7 @@ class Settings(FeatureSettings):
     search_storage: Annotated[OptionalText, _RUN | Scope.BETWEEN_STEPS] = None  # as data_on_device
     checkpoint_minutes: Annotated[NonNegativeFloat, _RUN | Scope.BETWEEN_STEPS] = 5.0  # as data_on_device
     lock: Annotated[Literal["flock", "lease"], _RUN] = "flock"  # as data_on_device
-    lease_s: Annotated[PositiveFloat, Field(ge=1), _RUN] = 60.0
+    lease_s: Annotated[PositiveFloat, Field(ge=1, le=3600), _RUN] = 60.0  # as leases.LONGEST_S
     slurm_cluster: Annotated[Literal["slurm", "local"], _CLUSTER]
     slurm_partition: Annotated[OptionalText, _CLUSTER]
     slurm_time_limit_min: Annotated[PositiveInt, _CLUSTER]

@@ -23,6 +23,7 @@ from xval.answers.headline import find_headline
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.answers.read_groups import read_groups
+from xval.base.errors import AudioError, ResultsError
 from xval.report.protocol import _describe_training, describe_protocol
 from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
@@ -311,13 +312,31 @@ def test_the_worst_answers_come_first_and_can_be_heard(copy, read_page):
         assert len(samples) / rate_hz == pytest.approx(index.loc[clip, "duration_s"], abs=0.1)
 
 
-def test_without_the_corpus_the_page_says_so(copy, read_page):
+def test_without_the_corpus_a_page_with_clips_is_kept_and_a_new_one_says_so(copy, read_page):
+    before = write_page(copy, PageRequest(with_audit=False)).read_bytes()
     shutil.rmtree("data")
 
-    page = read_page(write_page(copy, PageRequest(with_audit=False)))
+    with pytest.raises(ResultsError, match=r"kept, because it has \d+ clips to listen to.*--data-folder DIR"):
+        write_page(copy, PageRequest(with_audit=False))
 
+    assert copy.page.read_bytes() == before
+    copy.page.unlink()
+    page = read_page(write_page(copy, PageRequest(with_audit=False)))
     assert "No corpus 'tones'" in page.text["errors"]
     assert not page.of("audio")
+
+
+def test_so_it_is_without_the_audio(copy, monkeypatch):
+    before = write_page(copy, PageRequest(with_audit=False)).read_bytes()
+
+    def read(path, *_):
+        raise AudioError(f"{path}: no such file.")
+
+    monkeypatch.setattr("xval.report.sounds._make_sound", read)
+    with pytest.raises(ResultsError, match=r"kept, because it has \d+ clips.*no such file. Put the audio back"):
+        write_page(copy, PageRequest(with_audit=False))
+
+    assert copy.page.read_bytes() == before
 
 
 def test_a_page_while_folds_are_missing_and_rules_are_broken(copy, read_page, monkeypatch):

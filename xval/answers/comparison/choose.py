@@ -52,7 +52,8 @@ def compare_instances(
     """Compare instances of finished experiments over the items that both have tested, in a test metric.
 
     Args:
-        folder: ``results/<dataset>/experiment_<n>``, or that experiment where it is open already.
+        folder: ``results/<dataset>/experiment_<n>``, or that experiment where it is open already; ``path:number`` is an
+            instance of it as well.
         instances: Numbers of this experiment; ``nested``, what each fold chooses by its own validation items; ``selected``; the
             path of another experiment, for all its instances, or ``path:number`` for one. None, or paths alone: all of this
             experiment, too.
@@ -67,12 +68,20 @@ def compare_instances(
         SettingsError: A name is none of an instance, fewer than two instances are named, the metric is unknown, or the ROPE is
             negative.
     """
-    home = folder if isinstance(folder, ExperimentFolder) else find_experiment(Path(folder))
-    chosen = _choose(home, list(instances), baseline)
+    home, named = (folder, []) if isinstance(folder, ExperimentFolder) else find_home(folder)
+    chosen = _choose(home, [*named, *instances], baseline)
     first = None if baseline is None else next(iter(chosen))
     of_these = first is None and len(chosen) < len(home.instances())
     (comparison,) = _compare(chosen, [first], metric, rope, of_these=of_these, posterior=posterior)
     return replace(comparison, nested=_describe_nested(home, chosen, comparison.metric))
+
+
+def find_home(folder: str | Path) -> tuple[ExperimentFolder, list[int | str]]:
+    """Return the experiment that a comparison is at home in, and the instance of it that ``path:number`` names."""
+    match = _NAME.fullmatch(str(folder))
+    if match is None or not match["path"] or Path(folder).exists():
+        return find_experiment(Path(folder)), []
+    return find_experiment(Path(match["path"])), [match["name"]]
 
 
 def compare_with(

@@ -4,11 +4,11 @@ Comes in: a `Comparison`. Goes out: text.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from xval.answers.comparison.outcome import THESE_MODELS, Comparison, Pair
 from xval.answers.comparison.sources import SOURCES
-from xval.answers.figure_text import ROUNDING, decimals
+from xval.answers.figure_text import ROUNDING, decimals, in_column
 from xval.answers.finding import capital
 from xval.answers.next_step import settings_to_retrain
 from xval.base.errors import counted, plural_of
@@ -42,12 +42,14 @@ def header(comparison: Comparison) -> tuple[str, ...]:
 
 def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """Return a row for each pair, with the columns of `header`."""
+    mean = in_column(pair.mean for pair in comparison.pairs)
+    difference = in_column(number for pair in comparison.pairs for number in (pair.difference, *pair.interval))
     return [
         (
             pair.instance,
             pair.comment,
-            decimals(pair.mean),
-            f"{_signed(pair.difference)} {_interval(pair)}".rstrip(),
+            mean(pair.mean),
+            f"{_signed(pair.difference, difference)} {_interval(pair, difference)}".rstrip(),
             _p(pair.p_holm),
             *([" / ".join(map(_probability, comparison.posterior(pair)))] if comparison.with_posterior else []),
             pair.verdict,
@@ -251,9 +253,9 @@ def _comparisons(comparison: Comparison) -> str:
     return counted(comparison.n_comparisons, "comparison")
 
 
-def _interval(pair: Pair) -> str:
+def _interval(pair: Pair, write: Callable[[float], str] = decimals) -> str:
     low, high = pair.interval
-    return "" if math.isnan(low) else f"[{_signed(low)}, {_signed(high)}]"
+    return "" if math.isnan(low) else f"[{_signed(low, write)}, {_signed(high, write)}]"
 
 
 def _range_of_counts(numbers: list[int], noun: str) -> str:
@@ -274,8 +276,8 @@ def _possible(differences: list[float], largest: float) -> str:
     return f"{decimals(least)}, in others none" if max(differences) > largest else _range(differences)
 
 
-def _signed(number: float) -> str:
-    return f"{'+' if number >= ROUNDING else ''}{decimals(number)}"
+def _signed(number: float, write: Callable[[float], str] = decimals) -> str:
+    return f"{'+' if number >= ROUNDING else ''}{write(number)}"
 
 
 def _p(p: float) -> str:

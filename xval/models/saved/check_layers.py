@@ -172,7 +172,7 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
         raise _Refusal(
             f"names {own_name!r:.80} at {where}, which no imported code has registered with Keras: model.json must lie beside "
             "the model where it is a layer of architectures/, and modules of your own have to be imported before: "
-            f"--import {ANY_MODULE}, or modules=['{ANY_MODULE}'] of load_model"
+            f"--import {ANY_MODULE}, or modules=['{ANY_MODULE}'] of load_model, which look where settings.json says that it lay"
         )
     is_listed = class_name in _ALLOWED.get(module or "", ())
     if not is_listed and not (module in _ALLOWED_MODULES and _CLASS.fullmatch(class_name)):

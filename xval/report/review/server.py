@@ -97,10 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         review = self.server.review
         match place, body:
-            case "undo", {"number": int() | None as number, **rest} if not rest:
+            case "undo", {"number": int() | None as number, **rest} if not rest and _are_numbers(number):
                 self._answer(lambda: review.undo(number))
             case "verdict", {"number": int(number), "verdict": str(verdict), "label": int() | None as label, **rest} if (
-                not rest
+                not rest and _are_numbers(number, label)
             ):
                 self._answer(lambda: review.judge(number, verdict, label))
             case (("undo" | "verdict"), _):
@@ -166,3 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class calls it
         """Print nothing: lines of a log would have the token."""
+
+
+def _are_numbers(*values: int | None) -> bool:
+    """Return whether none is true or false, which Python takes for 1 and 0."""
+    return not any(isinstance(value, bool) for value in values)

@@ -11,7 +11,15 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from preprocessing.clips.corrections import FILE_NAME, VERDICTS, WRONG, Verdict, changing, describe_agreement, read_verdicts
+from preprocessing.clips.corrections import (
+    FILE_NAME,
+    VERDICTS,
+    WRONG,
+    Verdict,
+    VerdictFile,
+    describe_agreement,
+    refuse_gone,
+)
 from preprocessing.clips.label_sets import plain_name
 from preprocessing.clips.table import refuse_unwritable
 from preprocessing.corpus import Corpus
@@ -50,9 +58,10 @@ class Review:
                 f"{corpus.folder}: no label is suspect; instance {instance.number} answers all clips as labelled."
             )
         self._numbers = {suspect.clip: number for number, suspect in enumerate(self.suspects)}
-        self._instance, self._lock = instance, RLock()
+        self._instance, self._lock, self._writing = instance, RLock(), RLock()
         self._sounds = Sounds(corpus, instance.settings.feature_settings(), _MOST_BYTES)
-        self.show = lru_cache(_N_KEPT)(self._show)
+        self._file = VerdictFile(self.path)
+        self._known = lru_cache(_N_KEPT)(self._show)
         self.verdicts()
 
     @property
@@ -62,11 +71,11 @@ class Review:
 
     def verdicts(self) -> list[Verdict]:
         """Return the verdicts of all reviewers on this corpus."""
-        return [verdict for verdict in read_verdicts(self.path) if verdict.index_hash == self.corpus.index_hash]
+        return [verdict for verdict in self._file.read() if verdict.index_hash == self.corpus.index_hash]
 
     def of_other_versions(self) -> int:
         """Return how many verdicts of the file are on another version of this corpus; they stay, and are not shown."""
-        return sum(verdict.index_hash != self.corpus.index_hash for verdict in read_verdicts(self.path))
+        return sum(verdict.index_hash != self.corpus.index_hash for verdict in self._file.read())
 
     def state(self) -> dict[str, Any]:
         """Return what is judged: the verdicts of this reviewer by the number of the suspect, and the first without one."""
@@ -108,11 +117,9 @@ class Review:
         when = datetime.now().astimezone().isoformat(timespec="seconds")
         new = "" if label is None else names[label]
         said = Verdict(suspect.clip, verdict, suspect.label, new, self.reviewer, when, suspect.why, self.corpus.index_hash)
-        with changing(self.path) as rows:
-            judged = (said.clip, said.who, said.index_hash)
-            rows[:] = [row for row in rows if (row.clip, row.who, row.index_hash) != judged]
-            rows.append(said)
-        return self.state()
+        with self._writing:
+            self._file.add(said)
+            return self.state()
 
     def undo(self, number: int | None = None) -> dict[str, Any]:
         """Take a verdict of this reviewer back, and return the state, with the suspect that it was on as ``undone``.
@@ -121,17 +128,24 @@ class Review:
             number: Of the suspect, as a page knows on which it judged last; None: the last verdict of the file.
         """
         clip = None if number is None else self._suspect(number).clip
-        undone = None
-        with changing(self.path) as rows:
-            for place in reversed(range(len(rows))):
-                is_meant = clip in (None, rows[place].clip)
-                if is_meant and rows[place].who == self.reviewer and self._is_shown(rows[place]):
-                    undone = self._numbers[rows.pop(place).clip]
-                    break
-        return self.state() | {"undone": undone}
+
+        def is_meant(row: Verdict) -> bool:
+            return clip in (None, row.clip) and row.who == self.reviewer and self._is_shown(row)
+
+        with self._writing:
+            undone = self._file.take_back(is_meant)
+            return self.state() | {"undone": undone and self._numbers[undone.clip]}
+
+    def show(self, number: int) -> dict[str, Any]:
+        """Return a suspect with its sound, and clips to compare it with.
+
+        Raises:
+            CorpusError: The corpus is no longer there.
+        """
+        refuse_gone(self.corpus.folder)
+        return self._known(number)
 
     def _show(self, number: int) -> dict[str, Any]:
-        """Return a suspect with its sound, and clips to compare it with."""
         suspect = self._suspect(number)
         with self._lock:  # decoders and matplotlib at one thing at a time
             others = [

@@ -4,7 +4,7 @@ Comes in: instances, their ranking. Goes out: what was found, may be claimed and
 marked; a legend of three lines.
 """
 
-from xval.answers.figure_text import decimals, estimate, format_folds, format_time, interval_clause
+from xval.answers.figure_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, find_best
@@ -42,7 +42,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         for place, column in enumerate(columns):
             test = estimate(instance, column.side, column.name)
             sheet.put(row, 3 + 2 * place, test.value, cells.metric_format(direction(instances, column.name)))
-            interval = "" if test.low is None or test.high is None else f"[{decimals(test.low)}, {decimals(test.high)}]"
+            interval = "" if test.low is None or test.high is None else "[{}, {}]".format(*rounded(test.low, test.high))
             sheet.put(row, 4 + 2 * place, interval, "", cells.INDENTED)
         validation = instance.over_folds(ranking.side, ranking.metric)["mean"]
         last = 3 + 2 * len(columns)

@@ -1,0 +1,202 @@
+"""Results that were copied, shared or downloaded are looked at: nothing of them runs, hangs, is lost or cannot be read."""
+
+import json
+import shutil
+import sys
+
+import pytest
+from filelock import FileLock
+
+LEAVES_A_MARK = "from pathlib import Path as _Path\n_Path({!r}).open('a').write(__name__ + ' ')\n"
+ANEW = """
+import runpy, signal, sys
+signal.alarm(100)
+for name in [*sys.modules]:
+    if name.partition(".")[0] == "sklearn":  # so that it is looked for again
+        del sys.modules[name]
+sys.argv[:] = ["xval", *sys.argv[1:]]
+runpy.run_module("xval", run_name="__main__", alter_sys=True)
+"""
+IN_PYTHON = """
+import os, sys
+sys.path[:] = [place for place in sys.path if place not in ("", os.getcwd())]  # where Python itself would look
+for name in [*sys.modules]:
+    if name.partition(".")[0] == "sklearn":
+        del sys.modules[name]
+import xval
+xval.load_results(sys.argv[1]), xval.load_figures(sys.argv[1]), xval.load_predictions(sys.argv[1])
+print(xval.compare_instances(sys.argv[1], metric="cohen_kappa_score").metric)
+print(xval.load_model(sys.argv[1] + "/instance_3").class_names)
+"""
+WITHOUT_RIGHTS = """
+import ctypes, runpy, sys
+# Root may write everywhere but for these: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
+system, header, rights = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+assert system.capget(header, rights) == 0
+rights[0] &= ~0b110
+assert system.capset(header, rights) == 0
+sys.argv[:] = ["xval", *sys.argv[1:]]
+runpy.run_module("xval", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture
+def downloaded(copied):
+    """Return results with a metric of scikit-learn, beside which lie files that have the names of packages; and their mark."""
+    study, mark = copied, copied.folder / "imported.txt"
+    added = study.xval("rebuild", study.EXPERIMENT, "--metrics", "sklearn:cohen_kappa_score")
+    assert added.returncode == 0, added.stderr
+    for folder in ("", "theirs/"):
+        for name in ("sklearn/__init__", "sklearn/metrics", "pandas", "scipy/__init__", "optuna", "csv"):
+            study.file(f"{folder}{name}.py", LEAVES_A_MARK.format(str(mark)))
+    for number, place in enumerate((str(study.folder / "theirs"), "theirs", "."), start=1):
+        path = study.results / f"instance_{number}" / "settings.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"own_folders": [place]}))
+        (path.parent / "estimates.json").unlink()
+    return study, mark
+
+
+@pytest.mark.parametrize(
+    "words", [["rebuild"], ["report", "--no-audio"], ["ensemble", "1,3"], ["refit", "3"], ["check"]], ids=lambda words: words[0]
+)
+def test_no_file_beside_results_stands_for_a_package(downloaded, words):
+    study, mark = downloaded
+
+    ended = study.python("-c", ANEW, words[0], study.EXPERIMENT, *words[1:])
+
+    assert not mark.exists(), (mark.read_text(), ended.stderr)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_nor_in_a_session_of_python(downloaded):
+    study, mark = downloaded
+    assert study.xval("rebuild", study.EXPERIMENT).returncode == 0
+
+    ended = study.python("-c", IN_PYTHON, study.EXPERIMENT)
+
+    assert not mark.exists(), (mark.read_text(), ended.stderr)
+    assert ended.stdout.split("\n")[:2] == ["cohen_kappa_score", "('high', 'low')"], ended.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "rebuild", "list", "report"])
+def test_a_lease_of_ten_years_is_waited_for_by_nobody(copied, command):
+    copied.file(f"{copied.EXPERIMENT}/leases.json", json.dumps({"lease_s": 315360000}))
+    for name in (".rebuild", "instance_1/.fold_1"):
+        copied.file(f"{copied.EXPERIMENT}/{name}.lease/1", "elsewhere-1-1 000000000007\n")
+    (copied.results / "instance_1" / "fold_1").rename(copied.folder / "fold_1")
+
+    ended = copied.python("-c", ANEW.replace("100", "20"), command, copied.EXPERIMENT)
+
+    assert ended.returncode in (0, 2), ended  # and no signal has ended it
+    assert "Traceback" not in ended.stderr
+    assert command == "list" or "leases.json: lease_s=315360000; expected a number of seconds above 0, up to 3600" in (
+        ended.stdout + ended.stderr
+    )
+
+
+def rows_of(study, folder):
+    listed = study.xval("list", folder, "--json")
+    assert listed.returncode == 0, listed.stderr
+    return [row | {"experiment": ""} for row in json.loads(listed.stdout)]
+
+
+def test_a_copy_is_listed_as_what_it_was_copied_from(copied):
+    before = rows_of(copied, "results")
+    assert [row["state"] for row in before] == ["done"]
+
+    shutil.copytree(copied.folder / "results", copied.folder / "copy", copy_function=shutil.copy)  # with the time of copying
+
+    assert rows_of(copied, "copy") == before
+    rebuilt = copied.xval("rebuild", "copy/small/experiment_1")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rows_of(copied, "copy") == before
+
+
+def test_what_has_changed_in_a_copy_is_unknown(copied):
+    shutil.copytree(copied.folder / "results", copied.folder / "copy", copy_function=shutil.copy)
+    record = copied.folder / "copy/small/experiment_1/instance_1/fold_1/record.json"
+    record.write_text(record.read_text().replace('"epoch', ' "epoch'))
+
+    assert [row["state"] for row in rows_of(copied, "copy")] == ["unknown"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the rights are those of Linux")
+def test_results_on_a_share_that_may_only_be_read(copied):
+    latex = copied.xval("report", copied.EXPERIMENT, "--latex")
+    assert latex.returncode == 0, latex.stderr
+    (copied.results / "summary.json").unlink()  # so that it would be written anew
+    folders = [copied.results, *(path for path in copied.results.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    looks = [["--latex"], ["--details"]]
+    try:
+        table, page = (copied.python("-c", WITHOUT_RIGHTS, "report", copied.EXPERIMENT, *words) for words in looks)
+        others = [
+            copied.python("-c", WITHOUT_RIGHTS, *words, copied.EXPERIMENT) for words in (["status"], ["compare"], ["list"])
+        ]
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+    assert (table.returncode, table.stdout) == (0, latex.stdout), table.stderr
+    assert page.returncode == 1, page.stderr
+    assert f"{copied.EXPERIMENT}/report.html: Permission denied" in page.stderr
+    assert [ended.returncode for ended in others] == [0, 0, 0], [ended.stderr for ended in others]
+
+
+def test_a_search_that_runs_is_running(copied):
+    (copied.results / "instance_1" / "fold_1").rename(copied.folder / "fold_1")
+    lock = copied.results / "instance_1" / "search" / ".fold_1_trial_2.lock"
+    lock.parent.mkdir()
+
+    with FileLock(lock):
+        status, rows = copied.xval("status", copied.EXPERIMENT, "--json"), rows_of(copied, "results")
+    after = rows_of(copied, "results")
+
+    assert json.loads(status.stdout)["running"] == 1
+    assert [row["state"] for row in rows] == ["running"]
+    assert [row["state"] for row in after] == ["unknown"]
+
+
+def test_a_page_with_clips_is_not_replaced_by_one_without(copied):
+    page = copied.results / "report.html"
+    before = page.read_bytes()
+    assert before.count(b'src="data:audio/') == 3
+    (copied.folder / "data").rename(copied.folder / "moved")
+
+    refused = copied.mistake("-m", "xval", "report", copied.EXPERIMENT)
+
+    assert page.read_bytes() == before
+    assert "report.html: kept" in refused
+    assert "--data-folder DIR" in refused
+    without = copied.xval("report", copied.EXPERIMENT, "--no-audio")
+    assert without.returncode == 0, without.stderr
+    assert b"data:audio/" not in page.read_bytes()
+
+
+def test_nor_by_an_ensemble_and_its_corpus_may_be_named(copied):
+    page = copied.results / "report.html"
+    before = page.read_bytes()
+    (copied.folder / "data").rename(copied.folder / "moved")
+
+    ensemble = copied.xval("ensemble", copied.EXPERIMENT, "1,2", "--data-folder", "moved")
+    (copied.folder / "moved").rename(copied.folder / "again")
+    refused = copied.xval("report", copied.EXPERIMENT)
+    named = copied.xval("report", copied.EXPERIMENT, "--data-folder", "again")
+
+    assert ensemble.returncode == 0, ensemble.stderr
+    assert refused.returncode == 2
+    assert named.returncode == 0, named.stderr
+    assert page.read_bytes().count(b'src="data:audio/') == before.count(b'src="data:audio/')
+
+
+@pytest.mark.slow
+def test_a_metric_that_imports_keras_writes_nothing_into_the_progress(study):
+    metric = "from xval import metric\n\n@metric(higher_is_better=True)\ndef mine(targets, predictions): return 0.5\n"
+    study.file("mine.py", f"import keras\n{metric}")
+    study.script({"architecture": "mlp"}, metrics="mine.mine")
+
+    ended = study.python("exp.py", in_workers=True, TF_CPP_MIN_LOG_LEVEL="0")
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""

@@ -1,0 +1,82 @@
+"""What tables, errors and texts to publish say of results: names, numbers, and settings that mean nothing to an estimator."""
+
+import json
+import re
+
+import pytest
+
+EARLIER = "results/small/experiment_1"
+
+
+def test_an_instance_is_named_behind_its_experiment(finished):
+    with_colon, apart = finished.xval("compare", f"{EARLIER}:1", "2"), finished.xval("compare", EARLIER, "1", "2")
+    alone = finished.mistake("-m", "xval", "compare", f"{EARLIER}:1")
+    elsewhere = finished.mistake("-m", "xval", "status", f"{EARLIER}:1")
+
+    assert with_colon.returncode == 0, with_colon.stderr
+    assert with_colon.stdout == apart.stdout
+    assert "1 instance to compare; wanted are two or more" in alone
+    assert f"as a word of its own: {EARLIER} 1" in elsewhere
+
+
+def test_what_an_estimator_does_not_use_leaves_it_done(copied):
+    script = copied.folder / "exp.py"
+
+    ended = copied.python(
+        script.name, 3, "--set", "num_epochs=7", "--set", "patience=3", "--set", "batch_size=4", "--executor", "inline"
+    )
+    other = copied.python(script.name, 3, "--set", "n_mels=9", "--executor", "inline")
+    network = copied.python(script.name, 1, "--set", "num_epochs=7", "--executor", "inline")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "Nothing to do: all 3 jobs are done." in ended.stdout
+    assert json.loads(copied.xval("status", EARLIER, "--json").stdout)["stale"] == 0
+    assert (other.returncode, network.returncode) == (2, 2)
+    assert "num_epochs was 3, now 7" in network.stderr
+
+
+@pytest.mark.parametrize("named", ["auto, mine.mine", "auto"])
+def test_auto_is_among_the_metrics_that_are_named(study, named):
+    study.file(
+        "mine.py", "from xval import metric\n@metric(higher_is_better=True)\ndef mine(targets, predictions): return 0.5\n"
+    )
+
+    study.train({"architecture": "constant"}, metrics=named)
+
+    assert set(study.record()["metrics"]["test"]) >= {"accuracy", *(["mine"] if "mine" in named else [])}
+    again = study.run("--set", f"metrics={named.replace('auto, ', '').replace(', auto', '')}")
+    assert "Nothing to do" in again.stdout, again.stderr
+
+
+def test_a_column_of_speakers_is_written_out(study):
+    clips = study.recordings().rename(columns={"item": "spk_id"})
+    clips.to_csv(study.folder / "audio" / "clips.csv", index=False)
+    prepared = study.prepare("table", "audio/clips.csv", "--dataset", "small", "--item", "spk_id")
+    assert prepared.returncode == 0, prepared.stderr
+    features = {"n_mels": 8, "sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32}
+    study.train({"architecture": "constant"}, {"architecture": "logistic", "C": (1.0,)}, **features)
+
+    compared = study.xval("compare", study.EXPERIMENT)
+
+    assert "6 speakers" in compared.stdout, compared.stderr
+    assert "spk" not in compared.stdout
+
+
+def test_no_number_is_minus_nothing_and_a_column_has_the_same_decimals(copied):
+    # Two instances whose figures differ by less than three decimals show.
+    for path in copied.results.glob("instance_2/fold_*/record.json"):
+        first = json.loads((copied.results / "instance_1" / path.parent.name / "record.json").read_text())
+        record = json.loads(path.read_text())
+        record |= {name: first[name] for name in ("metrics", "clip_metrics", "item_metrics")}
+        for figures in record["item_metrics"]["test"].values():
+            figures["accuracy"] -= 0.0004 + 1e-6 * len(path.parent.name)
+        path.write_text(json.dumps(record))
+
+    compared = copied.xval("compare", EARLIER, "2", "3", "--baseline", "1", "--metric", "accuracy")
+
+    assert compared.returncode == 0, compared.stderr
+    rows = [line for line in compared.stdout.splitlines() if re.match(r"\s*[23]\s", line)]
+    assert len(rows) == 2, compared.stdout
+    numbers = [number for row in rows for number in re.findall(r"[-+]?\d+\.\d+", row)]
+    assert {len(number.partition(".")[2]) for number in numbers} == {3}, rows
+    assert not re.search(r"-0(\.0+)?(?![\d.])", compared.stdout)
