@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.audio.formats import CONTAINERS
+from preprocessing.audio.longer_files import refuse_second_file
 from preprocessing.audio.soundfile_decoding import END_TOLERANCE_S
 from xval.base.errors import AudioError
 
@@ -26,12 +28,6 @@ if TYPE_CHECKING:
     from av import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
-
-# Without this list a text file could be taken for a playlist, which makes FFmpeg open other files and addresses.
-_CONTAINERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,loas,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,ogg,oma,rm,tak,tta,"
-    "voc,w64,wav,wv"
-)
 
 # Those whose header says how long the sound is.
 _SAYS_LENGTH = frozenset(("aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "tak", "tta", "w64", "wav", "wv"))
@@ -52,12 +48,13 @@ _PCM = re.compile(r"pcm_([suf])(\d+)(?:le|be)?(?:_planar)?")
 class PyavAudio:
     """An open audio file, as `preprocessing.audio.open.OpenAudio`; n_samples is None before it is decoded to its end."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: str, *, is_longer: bool = False) -> None:
         """Open a file and read its header.
 
         Args:
             path: The file.
             reason: Why no other decoder reads it; said where FFmpeg does not know its format either.
+            is_longer: It goes on behind the length that its header says.
 
         Raises:
             AudioError: It cannot be opened, holds no sound, or sound of an unknown kind.
@@ -75,7 +72,8 @@ class PyavAudio:
             self._container: InputContainer = av.open(
                 nameless,
                 "r",
-                container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"},
+                # Without the list a text file could be taken for a playlist, which makes FFmpeg open other files and addresses.
+                container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": "none"},
                 metadata_errors="replace",
                 buffer_size=_BUFFER_BYTES,
             )
@@ -83,12 +81,12 @@ class PyavAudio:
             self._file.close()
             raise AudioError(self._refusal(error, reason)) from error
         try:
-            self._read_header()
+            self._read_header(is_longer=is_longer)
         except AudioError:
             self.close()
             raise
 
-    def _read_header(self) -> None:
+    def _read_header(self, *, is_longer: bool) -> None:
         """Choose the sound track and note its facts."""
         tracks = self._container.streams.audio
         if not tracks:
@@ -102,13 +100,15 @@ class PyavAudio:
         self.sample_rate_hz: int = context.sample_rate
         self.n_channels: int = context.layout.nb_channels
         self.subtype = _PCM.sub(_pcm_name, context.name).upper()
-        names = set(self._container.format.name.split(","))
+        names = set() if is_longer else set(self._container.format.name.split(","))
         if track.duration and track.time_base:
             seconds = float(track.duration * track.time_base)
         else:
             seconds = (self._container.duration or 0) / _TICKS_PER_S
             # That of a film is its pictures'.
             names -= {"matroska"} if len(self._container.streams) > 1 else set()
+        if names & {"mov", "wav", "w64", "aiff"}:
+            refuse_second_file(self._path)
         self.duration_s = seconds if names & _HAS_TIMES and seconds > 0 else float("nan")
         self._promised_s = self.duration_s if names & _SAYS_LENGTH and seconds > 0 else 0.0
 

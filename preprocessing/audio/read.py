@@ -5,7 +5,8 @@ with FFmpeg's libraries (m4a, aac, mp4, webm, wma). Goes out: float32 mono sampl
 about them.
 
 A file that ends before its header says is refused (by more than 0.1 s where it is compressed, 0.01 s where it is not). Where
-the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), the clip is what can be decoded.
+the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), or says less than there is
+(longer_files.py), the clip is what can be decoded.
 """
 
 from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.audio.open import END_TOLERANCE_S
+from preprocessing.audio.open import END_TOLERANCE_S, NotFetchedError
 from preprocessing.audio.read import decode, read_header
 from preprocessing.clips.facts import Stretch, implausible_rates, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
@@ -21,7 +21,7 @@ from xval.base.errors import AudioError
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING, EMPTY, DOES_NOT_OPEN = "missing", "empty", "does not open"
+MISSING, EMPTY, NOT_FETCHED, DOES_NOT_OPEN = "missing", "empty", "no audio yet", "does not open"
 OUTSIDE, DOES_NOT_DECODE, NOT_FINITE = "outside its file", "does not decode", "NaN"
 """What the column ``broken`` says; null where a clip can be read."""
 
@@ -152,7 +152,8 @@ def _read_header(path: Path) -> dict[str, Any]:
     try:
         header = read_header(path)
     except AudioError as error:
-        return {"broken": DOES_NOT_OPEN, "reason": _reason(error, path)}
+        kind = NOT_FETCHED if isinstance(error, NotFetchedError) else DOES_NOT_OPEN
+        return {"broken": kind, "reason": _reason(error, path)}
     columns: dict[str, Any] = {column: getattr(header, column) for column in HEADER_COLUMNS}
     if not header.duration_s:
         columns |= {"broken": EMPTY, "reason": "contains no samples"}

@@ -15,6 +15,7 @@ from preprocessing.quality.facts import (
     EMPTY,
     FLAT_TOP_SAMPLES,
     MISSING,
+    NOT_FETCHED,
     NOT_FINITE,
     OUTSIDE,
 )
@@ -54,6 +55,10 @@ _UNREADABLE = {
     EMPTY: (
         "The file has 0 bytes, or a header and no samples.",
         "Fetch the file again; its download or recording was cut short.",
+    ),
+    NOT_FETCHED: (
+        "In place of the audio is a pointer of Git LFS or git-annex, a web page, or the answer of a server.",
+        "Pointers: git lfs pull (git annex get .) in the folder fetches the audio. Others: fetch the file again.",
     ),
     DOES_NOT_OPEN: (
         "The file has no header of an audio file, one with a sample rate that cannot be, or it ends before its header says.",

@@ -1,0 +1,495 @@
+"""Find what an audio file holds behind the end that its header tells: recorders that lost power, more than 4 GiB, joined files.
+
+A header of 32 bits wraps at 4 GiB; a recorder that lost power wrote the size of its last flush, or 0; `cat a.mp3 b.mp3` leaves
+the length of the first. Other chunks, tags and padding behind the samples are ordinary. A sound header costs a few short reads.
+"""
+
+import io
+import mmap
+import os
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from xval.base.errors import AudioError
+
+_TOLERANCE_S = 0.1
+"""So much behind the end is not looked at: padding to the end of a sector, for example."""
+
+_MOST_SEARCHED = 1 << 25  # bytes: a larger file of streams is judged by its last page or frame
+_TAIL_BYTES = 1 << 16
+_MOST_CHUNKS = 1000
+_32_BITS, _UNKNOWN = 1 << 32, 0xFFFFFFFF
+
+NO_LENGTH, MORE = "its header does not say how long it is", "it holds more than its header says"
+"""Why a length is doubted."""
+
+_FILES = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"riff", b"caff", b".snd", b"fLaC", b"OggS")
+_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"<?xml", b"<x:xmpmeta")
+
+
+class _Kind(NamedTuple):
+    """How a format of chunks is laid out.
+
+    Attributes:
+        first: Where the first chunk begins.
+        head: The struct of the name and the size of a chunk.
+        data: The name of the chunk of samples.
+        size_at: Where the size of the whole file is written, and its struct; a negative place: nowhere.
+        counts_head: Whether the size of a chunk counts its name and size too.
+        alignment: Chunks begin at multiples of it (bytes).
+    """
+
+    first: int
+    head: str
+    data: bytes
+    size_at: tuple[int, str] = (4, "<I")
+    counts_head: bool = False
+    alignment: int = 2
+
+
+_WAV = _Kind(12, "<4sI", b"data")
+_KINDS = {
+    b"RIFF": _WAV, b"RF64": _WAV, b"BW64": _WAV,
+    b"RIFX": _Kind(12, ">4sI", b"data", (4, ">I")),
+    b"FORM": _Kind(12, ">4sI", b"SSND", (4, ">I")),
+    b"riff": _Kind(40, "<16sQ", b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a"), (16, "<Q"), counts_head=True, alignment=8),
+    b"caff": _Kind(8, ">4sQ", b"data", (-1, ""), alignment=1),
+    b".snd": _Kind(0, ">4sI", b".snd", (-1, "")),
+}  # fmt: skip
+
+
+class _Samples(NamedTuple):
+    """Where the samples of a file of chunks are.
+
+    Attributes:
+        kind: Of the file.
+        head_at: Where their chunk begins.
+        start: Where they begin.
+        n_bytes: How many the header says.
+        frames_at: Of AIFF, where the header says how many samples there are, and the bytes of one of all channels; else None.
+    """
+
+    kind: _Kind
+    head_at: int
+    start: int
+    n_bytes: int
+    frames_at: tuple[int, int] | None = None
+
+
+class WholeFile(io.RawIOBase):
+    """A file whose header tells the true length: what is read of the first bytes is another header."""
+
+    def __init__(self, path: Path, header: bytes, start: int, n_bytes: int) -> None:
+        """Open a file.
+
+        Args:
+            path: The file.
+            header: What stands before the samples.
+            start: Where these begin in the file.
+            n_bytes: How many there are.
+        """
+        self._file = path.open("rb")
+        self._header, self._start, self._size = header, start, len(header) + n_bytes
+        self._place = 0
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that one can go to any place in it."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place."""
+        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        return self._place
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        """Fill a buffer; return how many bytes there were."""
+        n_bytes = max(0, min(len(buffer), self._size - self._place))
+        if self._place < len(self._header):
+            piece = self._header[self._place : self._place + n_bytes]
+        else:
+            self._file.seek(self._start + self._place - len(self._header))
+            piece = self._file.read(n_bytes)
+        buffer[: len(piece)] = piece
+        self._place += len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+
+def refuse_second_file(path: Path) -> None:
+    """Refuse a file of chunks or an mp4 file behind which a second one begins: no decoder reads that.
+
+    Raises:
+        AudioError: It is one.
+    """
+    with path.open("rb") as file:
+        samples = _find_samples(file, path.stat().st_size)
+        if samples is None:
+            place = _second_mp4(file)
+        else:
+            end = samples.start + samples.n_bytes
+            place = next((begin for begin in (end, end + 1) if _begins_file(file, begin)), 0)
+    if place:
+        raise _second_file(path, place)
+
+
+def _begins_file(file: io.BufferedReader, place: int) -> bool:
+    file.seek(place)
+    return file.read(4) in _FILES
+
+
+def _second_file(path: Path, place: int) -> AudioError:
+    return AudioError(
+        f"{path}: a second file begins at byte {place} of it, as when files are joined byte by byte. Join them with a program "
+        "for audio, or cut them apart."
+    )
+
+
+def open_whole(path: Path, bytes_per_s: float) -> WholeFile | None:
+    """Return a file of chunks (wav, aiff, w64, caf, au) with a header that tells all of its samples; None: its own does.
+
+    Args:
+        path: The file.
+        bytes_per_s: About so many bytes are a second.
+
+    Raises:
+        AudioError: A second file is behind the first.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        samples = _find_samples(file, size)
+        if samples is None or samples.n_bytes + samples.start + _TOLERANCE_S * bytes_per_s >= size:
+            return None
+        n_bytes = samples.n_bytes
+        while size - samples.start - n_bytes >= _32_BITS and samples.kind.head.endswith("I"):
+            n_bytes += _32_BITS
+            if n_bytes + samples.start == size or _is_no_audio(file, samples, n_bytes, size):
+                return WholeFile(path, _write_header(file, samples, n_bytes), samples.start, n_bytes)
+        if n_bytes == samples.n_bytes and _is_no_audio(file, samples, n_bytes, size):
+            return None
+        refuse_second_file(path)
+        n_bytes = size - samples.start
+        return WholeFile(path, _write_header(file, samples, n_bytes), samples.start, n_bytes)
+
+
+def _find_samples(file: io.BufferedReader, size: int) -> _Samples | None:
+    """Return where the samples of a file of chunks are; None: it is none, or has none."""
+    magic = file.read(4)
+    kind = _KINDS.get(magic)
+    if kind is None:
+        return None
+    if magic == b".snd":
+        head = file.read(8)
+        if len(head) < 8:
+            return None
+        start, n_bytes = struct.unpack(">II", head)
+        return None if n_bytes == _UNKNOWN else _Samples(kind, 4, start, n_bytes)
+    place, n_head, of_64_bits, frames_at = kind.first, struct.calcsize(kind.head), 0, None
+    for _ in range(_MOST_CHUNKS):
+        file.seek(place)
+        head = file.read(n_head)
+        if len(head) < n_head:
+            return None
+        name, n_bytes = struct.unpack(kind.head, head)
+        n_bytes -= n_head if kind.counts_head else 0
+        if name == b"ds64":
+            of_64_bits = struct.unpack("<QQ", file.read(16))[1]
+        if name == b"COMM" and (of_frames := file.read(8)):
+            n_channels, _, n_bits = struct.unpack(">HIH", of_frames)
+            frames_at = place + n_head + 2, n_channels * ((n_bits + 7) // 8)
+        if name == kind.data:
+            if magic in (b"RF64", b"BW64") and n_bytes == _UNKNOWN:
+                n_bytes = of_64_bits
+            return _Samples(kind, place, place + n_head, n_bytes, frames_at) if 0 <= n_bytes <= size else None
+        place += n_head + n_bytes + (-n_bytes % kind.alignment)
+    return None
+
+
+def _is_no_audio(file: io.BufferedReader, samples: _Samples, n_bytes: int, size: int) -> bool:
+    """Return whether other chunks, tags, text or zeros alone are behind so many bytes of samples."""
+    place = samples.start + n_bytes
+    file.seek(place)
+    while (piece := file.read(_TAIL_BYTES)) and not (rest := piece.lstrip(b"\0")):
+        place += len(piece)
+    if not piece:
+        return True
+    place += len(piece) - len(rest)
+    n_head = struct.calcsize(samples.kind.head)
+    # The byte that makes a size even is not always 0, nor always there.
+    for begin in (place, place + 1) if n_bytes % 2 else (place,):
+        file.seek(begin)
+        head = file.read(n_head)
+        if head.startswith(_TAGS):
+            return True
+        if len(head) < n_head or head.startswith(_FILES):
+            continue
+        name, of_chunk = struct.unpack(samples.kind.head, head)
+        of_chunk -= n_head if samples.kind.counts_head else 0
+        if re.fullmatch(rb"[ -~]{4}", name[:4]) and name != samples.kind.data and begin + n_head + of_chunk <= size + 1:
+            return True
+    return re.fullmatch(rb"[\t\n\r -~]{64,}\0*", rest[:4096]) is not None
+
+
+def _write_header(file: io.BufferedReader, samples: _Samples, n_bytes: int) -> bytes:
+    """Return the header of a file with another number of bytes of samples; one of more than 4 GiB becomes RF64."""
+    kind = samples.kind
+    file.seek(0)
+    header = bytearray(file.read(samples.start))
+    magic = bytes(header[:4])
+    if kind is _WAV and (magic != b"RIFF" or n_bytes + samples.start >= _32_BITS):
+        chunks = header[kind.first : samples.head_at]
+        if chunks[:4] == b"ds64":
+            chunks = chunks[8 + struct.unpack("<I", chunks[4:8])[0] :]
+        ds64 = struct.pack("<4sIQQQI", b"ds64", 28, n_bytes + len(chunks) + 48, n_bytes, 0, 0)
+        head = struct.pack("<4sI4s", b"RF64", _UNKNOWN, b"WAVE") + ds64
+        return bytes(head + chunks + struct.pack("<4sI", b"data", _UNKNOWN))
+    form = kind.head[0] + kind.head[-1]
+    n_size, n_head = struct.calcsize(form), struct.calcsize(kind.head)
+    most = (1 << 8 * n_size) - 1
+    place = 8 if magic == b".snd" else samples.start - n_size
+    struct.pack_into(form, header, place, min(n_bytes + n_head * kind.counts_head, most))
+    place, of_file = kind.size_at
+    if place >= 0:
+        struct.pack_into(of_file, header, place, min(samples.start + n_bytes - 8 * (not kind.counts_head), most))
+    if samples.frames_at is not None:
+        place, n_frame = samples.frames_at
+        struct.pack_into(">I", header, place, min((n_bytes - 8) // n_frame, most))
+    return bytes(header)
+
+
+def _second_mp4(file: io.BufferedReader) -> int:
+    """Return where a second mp4 file begins among the boxes of a file; 0: none does."""
+    place, n_files = 0, 0
+    for _ in range(_MOST_CHUNKS):
+        file.seek(place)
+        head = file.read(16)
+        if len(head) < 16:
+            break
+        n_bytes, name, long = struct.unpack(">I4sQ", head)
+        n_files += name == b"ftyp"
+        if n_files > 1:
+            return place
+        n_bytes = long if n_bytes == 1 else n_bytes
+        if n_bytes < 8:  # 0: to the end of the file
+            break
+        place += n_bytes
+    return 0
+
+
+def doubt_length(path: Path, kind: str, n_samples: int) -> str:
+    """Return why the length of a file of frames or pages is not what its header says; empty: it is.
+
+    Args:
+        path: The file.
+        kind: ``MP3``, ``FLAC`` or ``OGG``, as libsndfile calls them; other kinds are not doubted.
+        n_samples: How many its header says.
+
+    Raises:
+        AudioError: A second flac file is behind the first.
+    """
+    if kind not in ("MP3", "FLAC", "OGG"):
+        return ""
+    state = path.stat()
+    return _doubt_length(path, kind, n_samples, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)  # of a long file, many stretches may be read
+def _doubt_length(path: Path, kind: str, n_samples: int, _: int) -> str:
+    with _content(path) as content:
+        if kind == "MP3":
+            tag = _mp3_tag(content)
+            if tag is None or not tag.n_frames:
+                return NO_LENGTH
+            is_longer = _mp3_goes_on(content, tag)
+        else:
+            is_longer = _is_chained(content) if kind == "OGG" else _flac_goes_on(content, path, n_samples)
+    return MORE if is_longer else ""
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[mmap.mmap]:
+    """Give the bytes of a file, of which those are read from the disk that are looked at."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
+def _is_chained(content: mmap.mmap) -> bool:
+    """Return whether a second Ogg stream begins where the first one is over."""
+    if len(content) > _MOST_SEARCHED:
+        last = content.rfind(b"OggS\0", len(content) - _TAIL_BYTES)
+        return last > 0 and content[last + 14 : last + 18] != content[14:18]
+    first_page = re.search(rb"OggS\0[\0\1\4\5]", content)  # that begins no stream: those beside it begin before
+    return first_page is not None and content.find(b"OggS\0\2", first_page.start()) > 0
+
+
+def _flac_goes_on(content: mmap.mmap, path: Path, n_samples: int) -> bool:
+    """Return whether the last frame ends behind the samples that the header says."""
+    start = max(0, content.find(b"fLaC", 0, _MOST_SEARCHED))  # behind an ID3 tag
+    if len(content) <= _MOST_SEARCHED and (place := content.find(b"fLaC\0\0\0\x22", start + 4)) > 0:
+        raise _second_file(path, place)  # FFmpeg loses some frames there
+    end = _last_flac_sample(content, start)
+    return end is not None and end > n_samples
+
+
+def _last_flac_sample(content: mmap.mmap, start: int) -> int | None:
+    """Return the sample behind the last frame; None: no frame begins near the end of the file."""
+    most_of_block = struct.unpack(">H", content[start + 10 : start + 12])[0]
+    tail = content[max(start + 42, len(content) - _TAIL_BYTES) :]
+    place = len(tail)
+    while (place := tail.rfind(b"\xff", 0, place)) >= 0:
+        end = _end_of_flac_frame(tail[place : place + 16], most_of_block)
+        if end is not None:
+            return end
+    return None
+
+
+def _end_of_flac_frame(frame: bytes, most_of_block: int) -> int | None:
+    """Return the sample behind a frame by its header (RFC 9639, 9.1); None: it is none."""
+    if len(frame) < 6 or frame[1] & 0xFE != 0xF8 or frame[3] & 1:
+        return None
+    block, rate = frame[2] >> 4, frame[2] & 15
+    n_number = 1 if frame[4] < 0x80 else 8 - (frame[4] ^ 0xFF).bit_length()
+    if block == 0 or rate == 15 or frame[3] >> 4 > 10 or n_number > 7 or 0x80 <= frame[4] < 0xC0:
+        return None
+    number = frame[4] if n_number == 1 else frame[4] & ((1 << (7 - n_number)) - 1)
+    for byte in frame[5 : 4 + n_number]:
+        number = number << 6 | byte & 0x3F
+    place = 4 + n_number
+    n_block = {6: 1, 7: 2}.get(block, 0)
+    of_block = int.from_bytes(frame[place : place + n_block]) + 1
+    if not n_block:
+        of_block = 192 if block == 1 else 576 << (block - 2) if block < 6 else 256 << (block - 8)
+    place += n_block + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    if len(frame) <= place or _crc_8(frame[:place]) != frame[place]:
+        return None
+    is_variable = frame[1] & 1
+    return (number if is_variable else number * most_of_block) + of_block
+
+
+def _crc_8(content: bytes) -> int:
+    crc = 0
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1) ^ 0x107 if crc & 0x80 else crc << 1
+    return crc
+
+
+_XING = re.compile(rb"Xing|Info|VBRI")
+_XING_WITHIN = 4096  # bytes: the tag is in the first frame
+_BIT_RATES = {  # kbit/s of layer III, MPEG 1 and MPEG 2
+    True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
+    False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
+}
+_RATES_HZ = {3: (44100, 48000, 32000, 0), 2: (22050, 24000, 16000, 0), 0: (11025, 12000, 8000, 0), 1: (0, 0, 0, 0)}
+_FRAMES_IN_A_ROW = 4
+_LARGEST_MP3_FRAME = 1441
+_FIRST_FRAMES, _LARGEST_RATIO = 16, 1.2
+"""A tag that gives frames so many times the bytes of the first ones is compared with all frames."""
+
+
+class _Mp3Tag(NamedTuple):
+    """What the first frame of an mp3 file says.
+
+    Attributes:
+        n_frames: How many follow; 0: it does not say.
+        n_bytes: How many bytes they have with itself; 0: it does not say.
+        first: Where it begins.
+    """
+
+    n_frames: int
+    n_bytes: int
+    first: int
+
+
+def _mp3_tag(content: mmap.mmap) -> _Mp3Tag | None:
+    """Return what the first frame of an mp3 file says; None: it says nothing."""
+    begin = _behind_id3(content, 0)
+    match = _XING.search(content, begin, begin + _XING_WITHIN)
+    if match is None:
+        return None
+    tag = match.start()
+    first = next((tag - n for n in (36, 21, 13, 38, 23, 15) if tag >= n and _mp3_frame_bytes(content, tag - n)), begin)
+    if match[0] == b"VBRI":
+        n_bytes, n_frames = struct.unpack(">II", content[tag + 10 : tag + 18])
+        return _Mp3Tag(n_frames, n_bytes, first)
+    flags = int.from_bytes(content[tag + 4 : tag + 8])
+    values = [int.from_bytes(content[place : place + 4]) for place in (tag + 8, tag + 12)]
+    n_frames = values.pop(0) if flags & 1 else 0
+    return _Mp3Tag(n_frames, values[0] if flags & 2 else 0, first)
+
+
+def _mp3_goes_on(content: mmap.mmap, tag: _Mp3Tag) -> bool:
+    """Return whether frames follow behind those that the tag in the first one counts."""
+    n_frames, n_bytes, first = tag
+    if not n_bytes:
+        return _count_mp3_frames(content, first, n_frames + 3) > n_frames + 2  # the tag's own one, and one that is rounded
+    place, n_seen = first, 0
+    while n_seen < _FIRST_FRAMES and (of_frame := _mp3_frame_bytes(content, place)):
+        place, n_seen = place + of_frame, n_seen + 1
+    is_doubtful = n_seen and n_bytes > _LARGEST_RATIO * (n_frames + 1) * (place - first) / n_seen
+    if is_doubtful and _count_mp3_frames(content, first, n_frames + 3) > n_frames + 2:
+        return True
+    return first + n_bytes + _LARGEST_MP3_FRAME < len(content) and _has_mp3_frames(content, first + n_bytes)
+
+
+def _behind_id3(content: mmap.mmap, place: int) -> int:
+    """Return the place behind the ID3v2 tags at a place, which is there where none is."""
+    while content[place : place + 3] == b"ID3" and len(content) > place + 10:
+        n_bytes = 0
+        for byte in content[place + 6 : place + 10]:
+            n_bytes = n_bytes << 7 | byte & 0x7F
+        place += 10 + n_bytes
+    return place
+
+
+def _mp3_frame_bytes(content: mmap.mmap, place: int) -> int:
+    """Return how long the frame of layer III at a place is (bytes); 0: none begins there."""
+    head = content[place : place + 4]
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return 0
+    version = head[1] >> 3 & 3
+    bit_rate, rate_hz = _BIT_RATES[version == 3][head[2] >> 4], _RATES_HZ[version][head[2] >> 2 & 3]
+    if not bit_rate or not rate_hz:
+        return 0
+    return (144 if version == 3 else 72) * 1000 * bit_rate // rate_hz + (head[2] >> 1 & 1)
+
+
+def _count_mp3_frames(content: mmap.mmap, place: int, most: int) -> int:
+    """Return how many frames follow each other from a place on, tags between them left out; no more than so many."""
+    n_frames = 0
+    while n_frames < most:
+        n_bytes = _mp3_frame_bytes(content, place)
+        if not n_bytes:
+            place = _behind_id3(content, place)
+            n_bytes = _mp3_frame_bytes(content, place)
+        if not n_bytes:
+            break
+        n_frames, place = n_frames + 1, place + n_bytes
+    return n_frames
+
+
+def _has_mp3_frames(content: mmap.mmap, place: int) -> bool:
+    """Return whether some frames follow each other anywhere from a place on."""
+    place = _behind_id3(content, place)
+    while (place := content.find(b"\xff", place)) >= 0:
+        if _count_mp3_frames(content, place, _FRAMES_IN_A_ROW) == _FRAMES_IN_A_ROW:
+            return True
+        place += 1
+    return False
