@@ -5,7 +5,6 @@ the length of the first. Other chunks, tags and padding behind the samples are o
 """
 
 import io
-import mmap
 import os
 import re
 import struct
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from xval.base.errors import AudioError
 
@@ -208,11 +207,11 @@ def _find_samples(file: io.BufferedReader, size: int) -> _Samples | None:
             return None
         name, n_bytes = struct.unpack(kind.head, head)
         n_bytes -= n_head if kind.counts_head else 0
-        if name == b"ds64":
-            of_64_bits = struct.unpack("<QQ", file.read(16))[1]
-        if name == b"COMM" and (of_frames := file.read(8)):
+        if name == b"ds64" and len(sizes := file.read(16)) == 16:
+            of_64_bits = struct.unpack("<QQ", sizes)[1]
+        if name == b"COMM" and len(of_frames := file.read(8)) == 8:
             n_channels, _, n_bits = struct.unpack(">HIH", of_frames)
-            frames_at = place + n_head + 2, n_channels * ((n_bits + 7) // 8)
+            frames_at = place + n_head + 2, max(1, n_channels * ((n_bits + 7) // 8))
         if name == kind.data:
             if magic in (b"RF64", b"BW64") and n_bytes == _UNKNOWN:
                 n_bytes = of_64_bits
@@ -254,7 +253,7 @@ def _write_header(file: io.BufferedReader, samples: _Samples, n_bytes: int) -> b
     magic = bytes(header[:4])
     if kind is _WAV and (magic != b"RIFF" or n_bytes + samples.start >= _32_BITS):
         chunks = header[kind.first : samples.head_at]
-        if chunks[:4] == b"ds64":
+        if chunks[:4] == b"ds64" and len(chunks) >= 8:
             chunks = chunks[8 + struct.unpack("<I", chunks[4:8])[0] :]
         ds64 = struct.pack("<4sIQQQI", b"ds64", 28, n_bytes + len(chunks) + 48, n_bytes, 0, 0)
         head = struct.pack("<4sI4s", b"RF64", _UNKNOWN, b"WAVE") + ds64
@@ -322,32 +321,52 @@ def _doubt_length(path: Path, kind: str, n_samples: int, _: int) -> str:
     return MORE if is_longer else ""
 
 
+class _LargeFile:
+    """The bytes of a file, of which those are read that are asked for."""
+
+    def __init__(self, file: io.BufferedReader, size: int) -> None:
+        self._file, self._size = file, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        self._file.seek(start)
+        return self._file.read(max(0, stop - start))
+
+
+_Content: TypeAlias = bytes | _LargeFile
+
+
 @contextmanager
-def _content(path: Path) -> Iterator[mmap.mmap]:
-    """Give the bytes of a file, of which those are read from the disk that are looked at."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        yield content
+def _content(path: Path) -> Iterator[_Content]:
+    """Give the bytes of a file; of a large one those that are looked at. A map of it would end the process if the disk fails."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        yield file.read() if size <= _MOST_SEARCHED else _LargeFile(file, size)
 
 
-def _is_chained(content: mmap.mmap) -> bool:
+def _is_chained(content: _Content) -> bool:
     """Return whether a second Ogg stream begins where the first one is over."""
-    if len(content) > _MOST_SEARCHED:
-        last = content.rfind(b"OggS\0", len(content) - _TAIL_BYTES)
-        return last > 0 and content[last + 14 : last + 18] != content[14:18]
+    if isinstance(content, _LargeFile):
+        tail = content[len(content) - _TAIL_BYTES :]
+        last = tail.rfind(b"OggS\0")
+        return last >= 0 and tail[last + 14 : last + 18] != content[14:18]
     first_page = re.search(rb"OggS\0[\0\1\4\5]", content)  # that begins no stream: those beside it begin before
     return first_page is not None and content.find(b"OggS\0\2", first_page.start()) > 0
 
 
-def _flac_goes_on(content: mmap.mmap, path: Path, n_samples: int) -> bool:
+def _flac_goes_on(content: _Content, path: Path, n_samples: int) -> bool:
     """Return whether the last frame ends behind the samples that the header says."""
-    start = max(0, content.find(b"fLaC", 0, _MOST_SEARCHED))  # behind an ID3 tag
-    if len(content) <= _MOST_SEARCHED and (place := content.find(b"fLaC\0\0\0\x22", start + 4)) > 0:
+    start = _behind_id3(content, 0)
+    if isinstance(content, bytes) and (place := content.find(b"fLaC\0\0\0\x22", start + 4)) > 0:
         raise _second_file(path, place)  # FFmpeg loses some frames there
     end = _last_flac_sample(content, start)
     return end is not None and end > n_samples
 
 
-def _last_flac_sample(content: mmap.mmap, start: int) -> int | None:
+def _last_flac_sample(content: _Content, start: int) -> int | None:
     """Return the sample behind the last frame; None: no frame begins near the end of the file."""
     most_of_block = struct.unpack(">H", content[start + 10 : start + 12])[0]
     tail = content[max(start + 42, len(content) - _TAIL_BYTES) :]
@@ -418,13 +437,13 @@ class _Mp3Tag(NamedTuple):
     first: int
 
 
-def _mp3_tag(content: mmap.mmap) -> _Mp3Tag | None:
+def _mp3_tag(content: _Content) -> _Mp3Tag | None:
     """Return what the first frame of an mp3 file says; None: it says nothing."""
     begin = _behind_id3(content, 0)
-    match = _XING.search(content, begin, begin + _XING_WITHIN)
+    match = _XING.search(content[begin : begin + _XING_WITHIN])
     if match is None:
         return None
-    tag = match.start()
+    tag = begin + match.start()
     first = next((tag - n for n in (36, 21, 13, 38, 23, 15) if tag >= n and _mp3_frame_bytes(content, tag - n)), begin)
     if match[0] == b"VBRI":
         n_bytes, n_frames = struct.unpack(">II", content[tag + 10 : tag + 18])
@@ -435,7 +454,7 @@ def _mp3_tag(content: mmap.mmap) -> _Mp3Tag | None:
     return _Mp3Tag(n_frames, values[0] if flags & 2 else 0, first)
 
 
-def _mp3_goes_on(content: mmap.mmap, tag: _Mp3Tag) -> bool:
+def _mp3_goes_on(content: _Content, tag: _Mp3Tag) -> bool:
     """Return whether frames follow behind those that the tag in the first one counts."""
     n_frames, n_bytes, first = tag
     if not n_bytes:
@@ -449,7 +468,7 @@ def _mp3_goes_on(content: mmap.mmap, tag: _Mp3Tag) -> bool:
     return first + n_bytes + _LARGEST_MP3_FRAME < len(content) and _has_mp3_frames(content, first + n_bytes)
 
 
-def _behind_id3(content: mmap.mmap, place: int) -> int:
+def _behind_id3(content: _Content, place: int) -> int:
     """Return the place behind the ID3v2 tags at a place, which is there where none is."""
     while content[place : place + 3] == b"ID3" and len(content) > place + 10:
         n_bytes = 0
@@ -459,7 +478,7 @@ def _behind_id3(content: mmap.mmap, place: int) -> int:
     return place
 
 
-def _mp3_frame_bytes(content: mmap.mmap, place: int) -> int:
+def _mp3_frame_bytes(content: _Content, place: int) -> int:
     """Return how long the frame of layer III at a place is (bytes); 0: none begins there."""
     head = content[place : place + 4]
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
@@ -471,7 +490,7 @@ def _mp3_frame_bytes(content: mmap.mmap, place: int) -> int:
     return (144 if version == 3 else 72) * 1000 * bit_rate // rate_hz + (head[2] >> 1 & 1)
 
 
-def _count_mp3_frames(content: mmap.mmap, place: int, most: int) -> int:
+def _count_mp3_frames(content: _Content, place: int, most: int) -> int:
     """Return how many frames follow each other from a place on, tags between them left out; no more than so many."""
     n_frames = 0
     while n_frames < most:
@@ -485,11 +504,12 @@ def _count_mp3_frames(content: mmap.mmap, place: int, most: int) -> int:
     return n_frames
 
 
-def _has_mp3_frames(content: mmap.mmap, place: int) -> bool:
+def _has_mp3_frames(content: _Content, place: int) -> bool:
     """Return whether some frames follow each other anywhere from a place on."""
     place = _behind_id3(content, place)
-    while (place := content.find(b"\xff", place)) >= 0:
-        if _count_mp3_frames(content, place, _FRAMES_IN_A_ROW) == _FRAMES_IN_A_ROW:
+    rest, place = content[place : place + _MOST_SEARCHED], 0
+    while (place := rest.find(b"\xff", place)) >= 0:
+        if _count_mp3_frames(rest, place, _FRAMES_IN_A_ROW) == _FRAMES_IN_A_ROW:
             return True
         place += 1
     return False

@@ -18,6 +18,7 @@ from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
 from preprocessing.clips.table import natural_key
 from preprocessing.corpora._tables import NUMBER, are_measurements
 from preprocessing.corpus import Corpus
+from preprocessing.encoders import preset_of
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
 from xval.base.errors import counted
@@ -165,17 +166,19 @@ def _at_rate(settings: FeatureSettings, rate_hz: int) -> str:
 
 def lost_sound(lost: Mapping[str, Any], settings: FeatureSettings) -> list[str]:
     """Return what to do about sound that the settings throw away, as of `preprocessing.audio.lost_sound.summarise`."""
-    texts, wanted = [], settings.sample_rate_hz
+    preset = preset_of(settings.embedding_model or "") if settings.features == "embedding" else None
+    texts, wanted = [], (preset.sample_rate_hz if preset else None) or settings.sample_rate_hz
+    reader = "the rate of the embedding, " if settings.features == "embedding" else "sample_rate_hz="
     above = next((entry for entry in lost.get("above", ()) if 2 * entry["edge_hz"] >= wanted), None)
     if above is not None and above["lowest_rate_hz"] > wanted:
         shares = _percent(above["least"], above["most"])
         rate_hz = above["lowest_rate_hz"]
         fix = f"Give {_at_rate(settings, rate_hz)}, here and in the experiment; windows stay as long in seconds"
         if settings.features == "embedding":
-            fix = f"The embedding hears nothing of it. Take features of frames at {rate_hz} Hz, such as logmel"
+            fix = f"Take features of frames in its place, such as --set features=logmel --set sample_rate_hz={rate_hz}"
         texts.append(
             f"{_of_clips(above, 'have', 'has')} {shares} of the power above {wanted / 2000:g} kHz, which "
-            f"sample_rate_hz={wanted} throws away. {fix}"
+            f"{reader}{wanted} throws away. {fix}"
         )
     if (cancelled := lost.get("cancelled")) and settings.channel_number is None:
         shares = _percent(1 - cancelled["most"], 1 - cancelled["least"])

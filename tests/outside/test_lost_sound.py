@@ -47,6 +47,20 @@ def test_ultrasound_is_named_with_its_share_and_the_rate_to_set(empty):
     )
 
 
+def test_the_rate_that_is_given_for_frames_is_in_the_next_command(empty):
+    write(empty, lambda hz, speaker: tone(hz, speaker, seconds=1))
+    rows = [f"low/s{speaker}.wav,0.2,0.5,call,s{speaker}" for speaker in range(4)]
+    empty.file("audio/events.csv", "\n".join(["path,start_s,end_s,label,item", *rows, ""]))
+    empty.file("experiments/bats.py", "")
+
+    words = ("events", "audio/events.csv", "--item", "item", "--task-type", "frame_classification", "--dataset", "small")
+    ended = empty.prepare(*words)
+
+    (following,) = (line for line in ended.stdout.splitlines() if line.startswith("Next"))
+    assert "experiments/bats.py" in following, ended.stdout + ended.stderr
+    assert "--set sample_rate_hz=4000" in following
+
+
 def test_a_run_names_it_too(empty):
     write(empty, lambda hz, speaker: tone(10 * hz, speaker, 32000), rate_hz=32000)
     empty.prepare("folders", "audio", "--dataset", "small")
