@@ -341,7 +341,7 @@ _Content: TypeAlias = bytes | _LargeFile
 
 @contextmanager
 def _content(path: Path) -> Iterator[_Content]:
-    """Give the bytes of a file; of a large one those that are looked at. A map of it would end the process if the disk fails."""
+    """Give the bytes of a file, of a large one when asked. A map of it would end the process where a disk fails."""
     size = path.stat().st_size
     with path.open("rb") as file:
         yield file.read() if size <= _MOST_SEARCHED else _LargeFile(file, size)
