@@ -28,8 +28,9 @@ def shares_above(samples: NDArray[np.float32], rate_hz: int) -> tuple[float, ...
     """Return which share of the power of mono samples (n_samples,), 0 Hz left out, lies above each of `EDGES_HZ`, 0 to 1."""
     if rate_hz / 2 <= EDGES_HZ[0]:
         return (0.0,) * len(EDGES_HZ)
-    padded = np.pad(samples, (0, max(0, _FRAME - samples.size)))
-    frames = padded[: padded.size // _FRAME * _FRAME].reshape(-1, _FRAME)
+    if samples.size < _FRAME:
+        samples = np.pad(samples, (0, _FRAME - samples.size))
+    frames = samples[: samples.size // _FRAME * _FRAME].reshape(-1, _FRAME)  # no copy: clips may be as large as the memory
     window = np.hanning(_FRAME).astype(np.float32)
     power = np.zeros(_FRAME // 2 + 1)
     for first in range(0, len(frames), _FRAMES_AT_ONCE):

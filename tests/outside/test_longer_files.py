@@ -175,3 +175,19 @@ def test_two_files_in_one_are_named(empty, kind):
     assert "Left out   2 clips" in ended.stdout, ended.stdout + ended.stderr
     reasons = (empty.folder / "data/small/left_out.csv").read_text()
     assert "a second file begins at byte" in reasons
+
+
+def test_predict_and_show_hear_all_of_it(copied):
+    content = bytearray((copied.folder / "audio/low/s0_0.wav").read_bytes())
+    struct.pack_into("<I", content, content.find(b"data") + 4, 200)
+    (copied.folder / "short.wav").write_bytes(content)
+    fold = f"{copied.EXPERIMENT}/instance_1/fold_1"
+
+    ended = copied.xval("predict", fold, "audio/low/s0_0.wav", "short.wav", "--output", "answers.csv")
+    shown = copied.python("-m", "preprocessing", "show", "audio/low/s0_0.wav", "short.wav", "--set", "n_mels=8")
+
+    assert ended.returncode == 0, ended.stderr
+    whole, short = pd.read_csv(copied.folder / "answers.csv")["probability_low"]
+    assert whole == short
+    first, second = (line.partition(": ")[2] for line in shown.stdout.splitlines())
+    assert first == second, shown.stderr
