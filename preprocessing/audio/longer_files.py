@@ -8,18 +8,21 @@ import io
 import os
 import re
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from preprocessing.audio.containers import packets_s
 from xval.base.errors import AudioError
 
 _TOLERANCE_S = 0.1
 """So much behind the end is not looked at: padding to the end of a sector, for example."""
 
-_MOST_SEARCHED = 1 << 25  # bytes: a larger file of streams is judged by its last page or frame
+_MOST_ADDED = 4608
+"""So many samples more than its header says the packets of a file may have: delay and padding of the encoder, some frames."""
+
+_MOST_SEARCHED = 1 << 25  # bytes
+_ID3_BYTES, _MP3_TAG_WITHIN = 10, 4096
 _TAIL_BYTES = 1 << 16
 _MOST_CHUNKS = 1000
 _32_BITS, _UNKNOWN = 1 << 32, 0xFFFFFFFF
@@ -291,225 +294,46 @@ def _second_mp4(file: io.BufferedReader) -> int:
     return 0
 
 
-def doubt_length(path: Path, kind: str, n_samples: int) -> str:
-    """Return why the length of a file of frames or pages is not what its header says; empty: it is.
+def doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int) -> str:
+    """Return why the length of a compressed file is not what its header says; empty: it is.
 
     Args:
         path: The file.
         kind: ``MP3``, ``FLAC`` or ``OGG``, as libsndfile calls them; other kinds are not doubted.
         n_samples: How many its header says.
+        rate_hz: So many of them are a second.
 
     Raises:
-        AudioError: A second flac file is behind the first.
+        AudioError: A second flac file is behind the first: FFmpeg loses some frames there.
     """
     if kind not in ("MP3", "FLAC", "OGG"):
         return ""
-    state = path.stat()
-    return _doubt_length(path, kind, n_samples, state.st_mtime_ns)
+    return _doubt_length(path, kind, n_samples, rate_hz, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=256)  # of a long file, many stretches may be read
-def _doubt_length(path: Path, kind: str, n_samples: int, _: int) -> str:
-    with _content(path) as content:
-        if kind == "MP3":
-            tag = _mp3_tag(content)
-            if tag is None or not tag.n_frames:
-                return NO_LENGTH
-            is_longer = _mp3_goes_on(content, tag)
-        else:
-            is_longer = _is_chained(content) if kind == "OGG" else _flac_goes_on(content, path, n_samples)
-    return MORE if is_longer else ""
+def _doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int, _: int) -> str:
+    if kind == "MP3" and not _has_mp3_tag(path):
+        return NO_LENGTH
+    if kind == "FLAC" and (place := _second_flac(path)):
+        raise _second_file(path, place)
+    return MORE if packets_s(path) * rate_hz > n_samples + _MOST_ADDED else ""
 
 
-class _LargeFile:
-    """The bytes of a file, of which those are read that are asked for."""
-
-    def __init__(self, file: io.BufferedReader, size: int) -> None:
-        self._file, self._size = file, size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, part: slice) -> bytes:
-        start, stop, _ = part.indices(self._size)
-        self._file.seek(start)
-        return self._file.read(max(0, stop - start))
-
-
-_Content: TypeAlias = bytes | _LargeFile
-
-
-@contextmanager
-def _content(path: Path) -> Iterator[_Content]:
-    """Give the bytes of a file, of a large one when asked. A map of it would end the process where a disk fails."""
-    size = path.stat().st_size
+def _has_mp3_tag(path: Path) -> bool:
+    """Return whether an mp3 file says how long it is; libsndfile guesses otherwise, and stops there."""
     with path.open("rb") as file:
-        yield file.read() if size <= _MOST_SEARCHED else _LargeFile(file, size)
+        head = file.read(_ID3_BYTES)
+        size = 0
+        for byte in head[6:]:
+            size = size << 7 | byte
+        file.seek(_ID3_BYTES + size if head[:3] == b"ID3" else 0)
+        start = file.read(_MP3_TAG_WITHIN)
+    return any(tag in start for tag in (b"Xing", b"Info", b"VBRI"))
 
 
-def _is_chained(content: _Content) -> bool:
-    """Return whether a second Ogg stream begins where the first one is over."""
-    if isinstance(content, _LargeFile):
-        tail = content[len(content) - _TAIL_BYTES :]
-        last = tail.rfind(b"OggS\0")
-        return last >= 0 and tail[last + 14 : last + 18] != content[14:18]
-    first_page = re.search(rb"OggS\0[\0\1\4\5]", content)  # that begins no stream: those beside it begin before
-    return first_page is not None and content.find(b"OggS\0\2", first_page.start()) > 0
-
-
-def _flac_goes_on(content: _Content, path: Path, n_samples: int) -> bool:
-    """Return whether the last frame ends behind the samples that the header says."""
-    start = _behind_id3(content, 0)
-    if isinstance(content, bytes) and (place := content.find(b"fLaC\0\0\0\x22", start + 4)) > 0:
-        raise _second_file(path, place)  # FFmpeg loses some frames there
-    end = _last_flac_sample(content, start)
-    return end is not None and end > n_samples
-
-
-def _last_flac_sample(content: _Content, start: int) -> int | None:
-    """Return the sample behind the last frame; None: no frame begins near the end of the file."""
-    most_of_block = struct.unpack(">H", content[start + 10 : start + 12])[0]
-    tail = content[max(start + 42, len(content) - _TAIL_BYTES) :]
-    place = len(tail)
-    while (place := tail.rfind(b"\xff", 0, place)) >= 0:
-        end = _end_of_flac_frame(tail[place : place + 16], most_of_block)
-        if end is not None:
-            return end
-    return None
-
-
-def _end_of_flac_frame(frame: bytes, most_of_block: int) -> int | None:
-    """Return the sample behind a frame by its header (RFC 9639, 9.1); None: it is none."""
-    if len(frame) < 6 or frame[1] & 0xFE != 0xF8 or frame[3] & 1:
-        return None
-    block, rate = frame[2] >> 4, frame[2] & 15
-    n_number = 1 if frame[4] < 0x80 else 8 - (frame[4] ^ 0xFF).bit_length()
-    if block == 0 or rate == 15 or frame[3] >> 4 > 10 or n_number > 7 or 0x80 <= frame[4] < 0xC0:
-        return None
-    number = frame[4] if n_number == 1 else frame[4] & ((1 << (7 - n_number)) - 1)
-    for byte in frame[5 : 4 + n_number]:
-        number = number << 6 | byte & 0x3F
-    place = 4 + n_number
-    n_block = {6: 1, 7: 2}.get(block, 0)
-    of_block = int.from_bytes(frame[place : place + n_block]) + 1
-    if not n_block:
-        of_block = 192 if block == 1 else 576 << (block - 2) if block < 6 else 256 << (block - 8)
-    place += n_block + {12: 1, 13: 2, 14: 2}.get(rate, 0)
-    if len(frame) <= place or _crc_8(frame[:place]) != frame[place]:
-        return None
-    is_variable = frame[1] & 1
-    return (number if is_variable else number * most_of_block) + of_block
-
-
-def _crc_8(content: bytes) -> int:
-    crc = 0
-    for byte in content:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc << 1) ^ 0x107 if crc & 0x80 else crc << 1
-    return crc
-
-
-_XING = re.compile(rb"Xing|Info|VBRI")
-_XING_WITHIN = 4096  # bytes: the tag is in the first frame
-_BIT_RATES = {  # kbit/s of layer III, MPEG 1 and MPEG 2
-    True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
-    False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
-}
-_RATES_HZ = {3: (44100, 48000, 32000, 0), 2: (22050, 24000, 16000, 0), 0: (11025, 12000, 8000, 0), 1: (0, 0, 0, 0)}
-_FRAMES_IN_A_ROW = 4
-_LARGEST_MP3_FRAME = 1441
-_FIRST_FRAMES, _LARGEST_RATIO = 16, 1.2
-"""A tag that gives frames so many times the bytes of the first ones is compared with all frames."""
-
-
-class _Mp3Tag(NamedTuple):
-    """What the first frame of an mp3 file says.
-
-    Attributes:
-        n_frames: How many follow; 0: it does not say.
-        n_bytes: How many bytes they have with itself; 0: it does not say.
-        first: Where it begins.
-    """
-
-    n_frames: int
-    n_bytes: int
-    first: int
-
-
-def _mp3_tag(content: _Content) -> _Mp3Tag | None:
-    """Return what the first frame of an mp3 file says; None: it says nothing."""
-    begin = _behind_id3(content, 0)
-    match = _XING.search(content[begin : begin + _XING_WITHIN])
-    if match is None:
-        return None
-    tag = begin + match.start()
-    first = next((tag - n for n in (36, 21, 13, 38, 23, 15) if tag >= n and _mp3_frame_bytes(content, tag - n)), begin)
-    if match[0] == b"VBRI":
-        n_bytes, n_frames = struct.unpack(">II", content[tag + 10 : tag + 18])
-        return _Mp3Tag(n_frames, n_bytes, first)
-    flags = int.from_bytes(content[tag + 4 : tag + 8])
-    values = [int.from_bytes(content[place : place + 4]) for place in (tag + 8, tag + 12)]
-    n_frames = values.pop(0) if flags & 1 else 0
-    return _Mp3Tag(n_frames, values[0] if flags & 2 else 0, first)
-
-
-def _mp3_goes_on(content: _Content, tag: _Mp3Tag) -> bool:
-    """Return whether frames follow behind those that the tag in the first one counts."""
-    n_frames, n_bytes, first = tag
-    if not n_bytes:
-        return _count_mp3_frames(content, first, n_frames + 3) > n_frames + 2  # the tag's own one, and one that is rounded
-    place, n_seen = first, 0
-    while n_seen < _FIRST_FRAMES and (of_frame := _mp3_frame_bytes(content, place)):
-        place, n_seen = place + of_frame, n_seen + 1
-    is_doubtful = n_seen and n_bytes > _LARGEST_RATIO * (n_frames + 1) * (place - first) / n_seen
-    if is_doubtful and _count_mp3_frames(content, first, n_frames + 3) > n_frames + 2:
-        return True
-    return first + n_bytes + _LARGEST_MP3_FRAME < len(content) and _has_mp3_frames(content, first + n_bytes)
-
-
-def _behind_id3(content: _Content, place: int) -> int:
-    """Return the place behind the ID3v2 tags at a place, which is there where none is."""
-    while content[place : place + 3] == b"ID3" and len(content) > place + 10:
-        n_bytes = 0
-        for byte in content[place + 6 : place + 10]:
-            n_bytes = n_bytes << 7 | byte & 0x7F
-        place += 10 + n_bytes
-    return place
-
-
-def _mp3_frame_bytes(content: _Content, place: int) -> int:
-    """Return how long the frame of layer III at a place is (bytes); 0: none begins there."""
-    head = content[place : place + 4]
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
-        return 0
-    version = head[1] >> 3 & 3
-    bit_rate, rate_hz = _BIT_RATES[version == 3][head[2] >> 4], _RATES_HZ[version][head[2] >> 2 & 3]
-    if not bit_rate or not rate_hz:
-        return 0
-    return (144 if version == 3 else 72) * 1000 * bit_rate // rate_hz + (head[2] >> 1 & 1)
-
-
-def _count_mp3_frames(content: _Content, place: int, most: int) -> int:
-    """Return how many frames follow each other from a place on, tags between them left out; no more than so many."""
-    n_frames = 0
-    while n_frames < most:
-        n_bytes = _mp3_frame_bytes(content, place)
-        if not n_bytes:
-            place = _behind_id3(content, place)
-            n_bytes = _mp3_frame_bytes(content, place)
-        if not n_bytes:
-            break
-        n_frames, place = n_frames + 1, place + n_bytes
-    return n_frames
-
-
-def _has_mp3_frames(content: _Content, place: int) -> bool:
-    """Return whether some frames follow each other anywhere from a place on."""
-    place = _behind_id3(content, place)
-    rest, place = content[place : place + _MOST_SEARCHED], 0
-    while (place := rest.find(b"\xff", place)) >= 0:
-        if _count_mp3_frames(rest, place, _FRAMES_IN_A_ROW) == _FRAMES_IN_A_ROW:
-            return True
-        place += 1
-    return False
+def _second_flac(path: Path) -> int:
+    """Return where a second flac file begins in a file; 0: none does."""
+    with path.open("rb") as file:
+        content = file.read(_MOST_SEARCHED)
+    return max(0, content.find(b"fLaC\0\0\0\x22", content.find(b"fLaC") + 4))

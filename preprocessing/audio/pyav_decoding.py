@@ -13,13 +13,12 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.audio.formats import CONTAINERS
+from preprocessing.audio.containers import open_container
 from preprocessing.audio.longer_files import refuse_second_file
 from preprocessing.audio.soundfile_decoding import END_TOLERANCE_S
 from xval.base.errors import AudioError
@@ -39,7 +38,6 @@ _NO_DECODER = "its codec is one that FFmpeg does not decode"
 # Of the frames of a stream; one may always be, the last where it breaks off.
 _MOST_DAMAGED = 0.1
 
-_BUFFER_BYTES = 1 << 18
 _TICKS_PER_S = 1_000_000
 _BLOCK_SAMPLES = 1 << 16
 _PCM = re.compile(r"pcm_([suf])(\d+)(?:le|be)?(?:_planar)?")
@@ -61,22 +59,11 @@ class PyavAudio:
         """
         import av
 
-        # FFmpeg writes notes on a file to the terminal; what makes a file unusable is raised as an error anyway.
-        av.logging.set_libav_level(av.logging.PANIC)
         self._path = path
         self.n_samples: int | None = None
         self._file = path.open("rb")
-        # A name would make FFmpeg guess the format from its ending, and read a long file of zeros to the end for an mp3 frame.
-        nameless = SimpleNamespace(read=self._file.read, seek=self._file.seek, tell=self._file.tell)
         try:
-            self._container: InputContainer = av.open(
-                nameless,
-                "r",
-                # Without the list a text file could be taken for a playlist, which makes FFmpeg open other files and addresses.
-                container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": "none"},
-                metadata_errors="replace",
-                buffer_size=_BUFFER_BYTES,
-            )
+            self._container: InputContainer = open_container(self._file)
         except (av.FFmpegError, OSError, ValueError) as error:
             self._file.close()
             raise AudioError(self._refusal(error, reason)) from error

@@ -95,7 +95,7 @@ class SoundfileAudio:
         """Open a file whose header says too little with one that says all, or leave it to another decoder."""
         file = self._file
         if file.format not in _OF_CHUNKS:
-            if reason := doubt_length(self._path, file.format, file.frames):
+            if reason := doubt_length(self._path, file.format, file.frames, file.samplerate):
                 raise (Longer if reason == MORE else Unreadable)(reason)
             return
         told = file.frames * file.channels * _WIDTHS.get(file.subtype, 0)
