@@ -29,9 +29,10 @@ _NOTHING_FETCHED = (
     (rb"(\.git|\.\.)?[\w./-]*/annex/objects/", "a pointer of git-annex, not audio. Fetch the audio: git annex get ."),
     (rb"\s*(<!doctype html|<html|<head|<body)", "a web page, not audio. Fetch the file again, with a browser"),
     (rb"\s*<\?xml\b", "an xml text, perhaps the error of a server, not audio. Fetch the file again"),
+    (rb"PK\3\4|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
 )
 """How a text begins that is there in place of audio, and what to do."""
-_LARGEST_TEXT = 1 << 16
+_LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
 
 # 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
 _MOST_SAMPLES = 1_000_000_000
@@ -120,7 +121,12 @@ def _name_text(path: Path) -> str:
         is_json = isinstance(json.loads(content), dict | list)
     except (ValueError, RecursionError):
         is_json = False
-    return "a json text, perhaps the error of a server, not audio. Fetch the file again" if is_json else ""
+    if is_json:
+        return "a json text, perhaps the error of a server, not audio. Fetch the file again"
+    answer = content.decode("ascii", errors="replace").strip()
+    if len(content) <= _LARGEST_ANSWER and answer.isprintable() and "\ufffd" not in answer:
+        return f"a text, not audio ({answer!r}). Fetch the file again"
+    return ""
 
 
 def check_channel(name: Path | str, n_channels: int, channel: int | None) -> None:

@@ -59,7 +59,7 @@ _UNREADABLE = {
         "Fetch the file again; its download or recording was cut short.",
     ),
     NOT_FETCHED: (
-        "In place of the audio is a pointer of Git LFS or git-annex, a web page, or the answer of a server.",
+        "In place of the audio is a pointer of Git LFS or git-annex, a web page, the answer of a server, or an archive.",
         "Pointers: git lfs pull (git annex get .) in the folder fetches the audio. Others: fetch the file again.",
     ),
     DOES_NOT_OPEN: (

@@ -14,6 +14,8 @@ POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\ns
         ("\n<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>", "a web page, not audio"),
         ('<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an xml text"),
         ('{"error": "Invalid username or password."}', "a json text"),
+        ("404: Not Found\n", "a text, not audio ('404: Not Found')"),
+        ("PK\3\4 the rest of an archive", "an archive, not audio. Unpack it first"),
     ],
 )
 def test_what_is_there_in_place_of_audio_is_named(empty, text, name):
