@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from preprocessing.audio.formats import AUDIO_SUFFIXES
 from preprocessing.clips.augmented_copies import COPIES_NAME, NOTE_NAME
 from preprocessing.clips.boundary import Boundary
-from preprocessing.clips.listing import AUDIO_SUFFIXES, files_below
+from preprocessing.clips.listing import files_below
 from preprocessing.clips.output_folder import LEFT_OUT_NAME, name_copies, refuse_nested
 from preprocessing.clips.table import natural_key
 from xval.base.errors import CorpusError

@@ -8,6 +8,9 @@ python experiments/bats.py
 
 Any recordings with a table of events: python -m preprocessing events TABLE.csv --task-type frame_classification, then
 python experiments/bats.py --set dataset=NAME
+
+At 16 kHz, as here, nothing above 8 kHz is heard. For echolocation give the rate of the files:
+--set sample_rate_hz=250000
 """
 
 from xval import Experiment

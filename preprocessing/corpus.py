@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from preprocessing.audio.lost_sound import summarise
 from preprocessing.clips.augmented_copies import add_copies
 from preprocessing.clips.columns import collect_columns, write_columns
 from preprocessing.clips.corrections import Corrections, check_place, correct
@@ -17,6 +18,7 @@ from preprocessing.clips.index_file import (
     ANNOTATIONS_NAME,
     CORRECTIONS,
     FORMAT_VERSION,
+    LOST_SOUND,
     events_of,
     hash_index,
     read_annotations,
@@ -65,6 +67,7 @@ class Corpus:
         item_name: What an item is, in a word such as ``actor``; empty: not known.
         index_hash: Hash of the index, the class names and the events; it does not depend on where the audio lies.
         corrections: Of a corpus whose labels reviewers have corrected, what `clips.corrections.correct` says of it; else empty.
+        lost_sound: What of the sound settings may throw away, as of `preprocessing.audio.lost_sound.summarise`.
     """
 
     folder: Path
@@ -77,6 +80,7 @@ class Corpus:
     index_hash: str
     item_name: str = ""
     corrections: Mapping[str, Any] = field(default_factory=dict)
+    lost_sound: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_custom(self) -> bool:
@@ -193,6 +197,7 @@ def make_corpus(
         further=further,
         item_name=word_of_item(str(clips.attrs.get(ITEM_NAME, ""))),
         corrections=applied,
+        lost_sound=summarise(index[~index["augmented"]]),
     )
     return opened, left_out
 
@@ -237,6 +242,7 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
         index_hash=facts["index_hash"],
         item_name=str(facts.get(ITEM_NAME, "")),  # made by an earlier version: not known
         corrections=facts.get(CORRECTIONS, {}),
+        lost_sound=facts.get(LOST_SOUND, {}),
     )
 
 
@@ -262,6 +268,7 @@ def write_index(
     further: "pd.DataFrame | None" = None,
     item_name: str = "",
     corrections: Mapping[str, Any] | None = None,
+    lost_sound: Mapping[str, Any] | None = None,
 ) -> Corpus:
     """Write corpus.parquet, whole or not at all, and open it; annotations.parquet and columns.parquet come before it.
 
@@ -276,6 +283,7 @@ def write_index(
         further: Further columns, as of `clips.columns.collect_columns`; None: there are none.
         item_name: As of `Corpus`.
         corrections: As of `Corpus`; None: there are none.
+        lost_sound: As of `Corpus`; None: nothing is lost.
 
     Returns:
         The corpus as `open_corpus` gives it.
@@ -283,6 +291,6 @@ def write_index(
     write_columns(folder, index, further)
     write_index_files(
         folder, index, corpus=corpus, audio_folder=audio_folder, task_type=task_type, class_names=class_names,
-        annotations=annotations, item_name=item_name, corrections=corrections or {},
+        annotations=annotations, item_name=item_name, corrections=corrections or {}, lost_sound=lost_sound or {},
     )  # fmt: skip
     return open_corpus(folder.name, folder.parent)

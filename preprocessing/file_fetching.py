@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _CHUNK_BYTES = 1 << 16
+_CONNECT_S, _ANSWER_S = 10.0, 20.0
+"""So long a server may take to be reached at each of its addresses, and to send the next piece."""
 
 
 def fetch_file(
@@ -42,7 +44,8 @@ def fetch_file(
 
     pooch.get_logger().setLevel("WARNING")
     with progress_bar(console, f"Fetching {path.name}", "bytes") as show:
-        request = pooch.HTTPDownloader(progressbar=_Bar(show), chunk_size=_CHUNK_BYTES, headers=dict(headers or {}))
+        bar, timeouts = _Bar(show), (_CONNECT_S, _ANSWER_S)
+        request = pooch.HTTPDownloader(bar, chunk_size=_CHUNK_BYTES, headers=dict(headers or {}), timeout=timeouts)
 
         def download(url: str, place: str, pooch: Any) -> None:
             with Path(place).open("wb") as file:

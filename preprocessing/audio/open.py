@@ -4,7 +4,9 @@ Comes in: the path of a file; a stretch and a channel that are wanted of it. Goe
 stretch lies, or why it cannot be had.
 """
 
+import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.audio.pyav_decoding import PyavAudio
-from preprocessing.audio.soundfile_decoding import SoundfileAudio, Unreadable
+from preprocessing.audio.soundfile_decoding import Longer, SoundfileAudio, Unreadable
 from xval.base.errors import AudioError
 
 END_TOLERANCE_S = 0.01
@@ -22,8 +24,22 @@ END_TOLERANCE_S = 0.01
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 10, 10_000_000
 """What a header may say: from infrasound to ten times what detectors of bats record at. Anything else is damage."""
 
+_NOTHING_FETCHED = (
+    (rb"version https://git-lfs", "a pointer of Git LFS, not audio. Fetch the audio: git lfs install, then git lfs pull"),
+    (rb"(\.git|\.\.)?[\w./-]*/annex/objects/", "a pointer of git-annex, not audio. Fetch the audio: git annex get ."),
+    (rb"\s*(<!doctype html|<html|<head|<body)", "a web page, not audio. Fetch the file again, with a browser"),
+    (rb"\s*<\?xml\b", "an xml text, perhaps the error of a server, not audio. Fetch the file again"),
+    (rb"PK\3\4|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
+)
+"""How a text begins that is there in place of audio, and what to do."""
+_LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
+
 # 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
 _MOST_SAMPLES = 1_000_000_000
+
+
+class NotFetchedError(AudioError):
+    """A pointer, a web page or the answer of a server is in place of the audio."""
 
 
 class OpenAudio(Protocol):
@@ -75,7 +91,12 @@ def open_audio(path: Path) -> OpenAudio:
         try:
             audio: OpenAudio = SoundfileAudio(path)
         except Unreadable as reason:
-            audio = PyavAudio(path, str(reason))
+            try:
+                audio = PyavAudio(path, str(reason), is_longer=isinstance(reason, Longer))
+            except AudioError as error:
+                if text := _name_text(path):
+                    raise NotFetchedError(f"{path}: {text}.") from error
+                raise
     except UnicodeError as error:
         raise AudioError(f"{path}: its name is not valid text; rename it.") from error
     except OSError as error:
@@ -87,6 +108,25 @@ def open_audio(path: Path) -> OpenAudio:
             f"{HIGHEST_RATE_HZ} Hz."
         )
     return audio
+
+
+def _name_text(path: Path) -> str:
+    """Return which text is in place of audio, and what to do; empty: it is none that is known."""
+    with path.open("rb") as file:
+        content = file.read(_LARGEST_TEXT)
+    for pattern, text in _NOTHING_FETCHED:
+        if re.match(pattern, content.removeprefix(b"\xef\xbb\xbf"), re.IGNORECASE):
+            return text
+    try:
+        is_json = isinstance(json.loads(content), dict | list)
+    except (ValueError, RecursionError):
+        is_json = False
+    if is_json:
+        return "a json text, perhaps the error of a server, not audio. Fetch the file again"
+    answer = content.decode("ascii", errors="replace").strip()
+    if len(content) <= _LARGEST_ANSWER and answer.isprintable() and "\ufffd" not in answer:
+        return f"a text, not audio ({answer!r}). Fetch the file again"
+    return ""
 
 
 def check_channel(name: Path | str, n_channels: int, channel: int | None) -> None:

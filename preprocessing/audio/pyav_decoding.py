@@ -13,12 +13,13 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.audio.containers import open_container
+from preprocessing.audio.longer_files import refuse_second_file
 from preprocessing.audio.soundfile_decoding import END_TOLERANCE_S
 from xval.base.errors import AudioError
 
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from av import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
-
-# Without this list a text file could be taken for a playlist, which makes FFmpeg open other files and addresses.
-_CONTAINERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,loas,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,ogg,oma,rm,tak,tta,"
-    "voc,w64,wav,wv"
-)
 
 # Those whose header says how long the sound is.
 _SAYS_LENGTH = frozenset(("aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "tak", "tta", "w64", "wav", "wv"))
@@ -43,7 +38,6 @@ _NO_DECODER = "its codec is one that FFmpeg does not decode"
 # Of the frames of a stream; one may always be, the last where it breaks off.
 _MOST_DAMAGED = 0.1
 
-_BUFFER_BYTES = 1 << 18
 _TICKS_PER_S = 1_000_000
 _BLOCK_SAMPLES = 1 << 16
 _PCM = re.compile(r"pcm_([suf])(\d+)(?:le|be)?(?:_planar)?")
@@ -52,43 +46,34 @@ _PCM = re.compile(r"pcm_([suf])(\d+)(?:le|be)?(?:_planar)?")
 class PyavAudio:
     """An open audio file, as `preprocessing.audio.open.OpenAudio`; n_samples is None before it is decoded to its end."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: str, *, is_longer: bool = False) -> None:
         """Open a file and read its header.
 
         Args:
             path: The file.
             reason: Why no other decoder reads it; said where FFmpeg does not know its format either.
+            is_longer: It goes on behind the length that its header says.
 
         Raises:
             AudioError: It cannot be opened, holds no sound, or sound of an unknown kind.
         """
         import av
 
-        # FFmpeg writes notes on a file to the terminal; what makes a file unusable is raised as an error anyway.
-        av.logging.set_libav_level(av.logging.PANIC)
         self._path = path
         self.n_samples: int | None = None
         self._file = path.open("rb")
-        # A name would make FFmpeg guess the format from its ending, and read a long file of zeros to the end for an mp3 frame.
-        nameless = SimpleNamespace(read=self._file.read, seek=self._file.seek, tell=self._file.tell)
         try:
-            self._container: InputContainer = av.open(
-                nameless,
-                "r",
-                container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"},
-                metadata_errors="replace",
-                buffer_size=_BUFFER_BYTES,
-            )
+            self._container: InputContainer = open_container(self._file)
         except (av.FFmpegError, OSError, ValueError) as error:
             self._file.close()
             raise AudioError(self._refusal(error, reason)) from error
         try:
-            self._read_header()
+            self._read_header(is_longer=is_longer)
         except AudioError:
             self.close()
             raise
 
-    def _read_header(self) -> None:
+    def _read_header(self, *, is_longer: bool) -> None:
         """Choose the sound track and note its facts."""
         tracks = self._container.streams.audio
         if not tracks:
@@ -102,13 +87,15 @@ class PyavAudio:
         self.sample_rate_hz: int = context.sample_rate
         self.n_channels: int = context.layout.nb_channels
         self.subtype = _PCM.sub(_pcm_name, context.name).upper()
-        names = set(self._container.format.name.split(","))
+        names = set() if is_longer else set(self._container.format.name.split(","))
         if track.duration and track.time_base:
             seconds = float(track.duration * track.time_base)
         else:
             seconds = (self._container.duration or 0) / _TICKS_PER_S
             # That of a film is its pictures'.
             names -= {"matroska"} if len(self._container.streams) > 1 else set()
+        if names & {"mov", "wav", "w64", "aiff"}:
+            refuse_second_file(self._path)
         self.duration_s = seconds if names & _HAS_TIMES and seconds > 0 else float("nan")
         self._promised_s = self.duration_s if names & _SAYS_LENGTH and seconds > 0 else 0.0
 

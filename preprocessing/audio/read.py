@@ -5,7 +5,8 @@ with FFmpeg's libraries (m4a, aac, mp4, webm, wma). Goes out: float32 mono sampl
 about them.
 
 A file that ends before its header says is refused (by more than 0.1 s where it is compressed, 0.01 s where it is not). Where
-the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), the clip is what can be decoded.
+the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), or says less than there is
+(longer_files.py), the clip is what can be decoded.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from preprocessing.audio.lost_sound import shares_above, smallest_kept
 from preprocessing.audio.open import OpenAudio, check_channel, check_size, find_stretch, open_audio
 from xval.base.errors import AudioError
 
@@ -47,6 +49,10 @@ class AudioFacts:
         audio_hash: 32 hex digits by which identical audio is recognised, whatever its file is called: BLAKE2b, 128 bits, of
             the rate and the mono float32 samples.
         level_dbfs: Root mean square of the mono samples, in dB of full scale: a sine of full scale has -3.
+        peak: The largest of these samples, full scale is 1.
+        kept_in_mean: The share of the power of the channels that their mean has: 1 of equal ones, 1/n of n different ones, 0
+            where they cancel.
+        shares_above: Which share of the power lies above each of `preprocessing.audio.lost_sound.EDGES_HZ`.
     """
 
     duration_s: float
@@ -54,6 +60,9 @@ class AudioFacts:
     n_channels: int
     audio_hash: str
     level_dbfs: float
+    peak: float
+    kept_in_mean: float
+    shares_above: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -65,12 +74,14 @@ class Decoded:
         sample_rate_hz: That rate.
         n_channels: Channels of the file, before the mix to mono.
         audio_hash: As of `AudioFacts`, of the mean of all channels, whichever was chosen; None where it was not asked for.
+        kept_in_mean: As of `AudioFacts`.
     """
 
     samples: NDArray[np.float32]
     sample_rate_hz: int
     n_channels: int
     audio_hash: str | None
+    kept_in_mean: float
 
 
 def read_audio(
@@ -131,8 +142,12 @@ def decode(
         digest = _begin_hash(rate_hz) if with_hash else None
         samples = np.empty(0, np.float32)
         n_samples = 0
+        power_of_mean, power_of_all = 0.0, 0.0
         for block in audio.read(first, stop):
             mean, chosen = mix(path, block, channel)
+            if audio.n_channels > 1:
+                power_of_mean += float(np.vdot(mean, mean)) * audio.n_channels
+                power_of_all += float(np.vdot(block, block))
             if digest is not None:
                 digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
             end = n_samples + len(block)
@@ -145,7 +160,8 @@ def decode(
     if not n_samples:
         raise AudioError(f"{path}: contains no samples.")
     samples.resize(n_samples, refcheck=False)
-    return Decoded(samples, rate_hz, audio.n_channels, None if digest is None else digest.hexdigest())
+    kept = power_of_mean / power_of_all if power_of_all else 1.0
+    return Decoded(samples, rate_hz, audio.n_channels, None if digest is None else digest.hexdigest(), kept)
 
 
 def read_blocks(
@@ -230,7 +246,13 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         AudioError: As `read_audio`, the clip is shorter than `SHORTEST_S`, or no sample reaches `SILENCE_PEAK_DBFS`.
     """
     clip = decode(path, start_s=start_s, end_s=end_s, with_hash=True)
-    if max(clip.samples.max(), -clip.samples.min()) < 10 ** (SILENCE_PEAK_DBFS / 20):
+    peak = float(max(clip.samples.max(), -clip.samples.min()))
+    if peak < 10 ** (SILENCE_PEAK_DBFS / 20):
+        if clip.kept_in_mean < smallest_kept(clip.n_channels):
+            raise AudioError(
+                f"{path}: silent, because its {clip.n_channels} channels cancel in their mean. Copies of one channel: "
+                "python -m preprocessing convert IN OUT --channel 0"
+            )
         raise AudioError(f"{path}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
     if clip.samples.size < SHORTEST_S * clip.sample_rate_hz:
         raise AudioError(
@@ -242,6 +264,9 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         n_channels=clip.n_channels,
         audio_hash=clip.audio_hash or "",
         level_dbfs=float(level_dbfs(clip.samples)),
+        peak=peak,
+        kept_in_mean=clip.kept_in_mean,
+        shares_above=shares_above(clip.samples, clip.sample_rate_hz),
     )
 
 

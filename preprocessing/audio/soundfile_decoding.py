@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from preprocessing.audio.longer_files import MORE, NO_LENGTH, WholeFile, doubt_length, open_whole
 from xval.base.errors import AudioError
 
 END_TOLERANCE_S = 0.1
@@ -39,10 +40,9 @@ _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \
 # A program that writes to a pipe cannot go back to fill in the size: it leaves one of about 2 or 4 GiB.
 _UNKNOWN_SIZE = 0x7FFF0000
 
-# The first frame of an mp3 file may say how many follow; its tag lies in the first few hundred bytes.
-_MP3_LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
-_MP3_TAG_WITHIN = 4096
-_ID3_HEADER_BYTES = 10
+# Of a sample, in bytes: what tells the size of a file by its length.
+_WIDTHS = {"PCM_U8": 1, "PCM_S8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
+_OF_CHUNKS = ("WAV", "WAVEX", "RF64", "AIFF", "W64", "CAF", "AU")
 
 _ERRORS = 2  # the number of standard error
 _TERMINAL = Lock()  # threads that send it elsewhere and back must not cross
@@ -50,6 +50,10 @@ _TERMINAL = Lock()  # threads that send it elsewhere and back must not cross
 
 class Unreadable(Exception):  # noqa: N818 - not an error yet: another decoder may read the file
     """libsndfile does not read a file, or not reliably; the text says why, in words that fit behind a path."""
+
+
+class Longer(Unreadable):
+    """A file holds more than its header says; libsndfile would stop there."""
 
 
 class SoundfileAudio:
@@ -63,6 +67,7 @@ class SoundfileAudio:
             AudioError: It ends before its header says, or its header is damaged.
         """
         self._path = path
+        self._whole: WholeFile | None = None
         if path.suffix.lower() == ".raw":  # soundfile needs to be told the rate of one
             raise Unreadable(_HEADERLESS)
         try:
@@ -76,14 +81,37 @@ class SoundfileAudio:
             raise Unreadable(_describe(error)) from error
         self.sample_rate_hz: int = self._file.samplerate
         self.n_channels: int = self._file.channels
-        self.n_samples: int = self._file.frames
-        self.duration_s = self.n_samples / self.sample_rate_hz
         self.subtype: str = self._file.subtype
         try:
+            self._go_on_behind_end()
+            self.n_samples: int = self._file.frames
+            self.duration_s = self.n_samples / self.sample_rate_hz
             self._check_length()
         except (Unreadable, AudioError):
             self.close()
             raise
+
+    def _go_on_behind_end(self) -> None:
+        """Open a file whose header says too little with one that says all, or leave it to another decoder."""
+        file = self._file
+        if file.format not in _OF_CHUNKS:
+            if reason := doubt_length(self._path, file.format, file.frames, file.samplerate):
+                raise (Longer if reason == MORE else Unreadable)(reason)
+            return
+        told = file.frames * file.channels * _WIDTHS.get(file.subtype, 0)
+        bytes_per_s = file.samplerate * file.channels * _WIDTHS.get(file.subtype, 1)
+        if self._path.stat().st_size - told <= _UNCOMPRESSED_TOLERANCE_S * bytes_per_s:
+            return
+        whole = open_whole(self._path, bytes_per_s)
+        if whole is None:
+            return
+        file.close()
+        try:
+            self._file = soundfile.SoundFile(whole)
+        except soundfile.LibsndfileError as error:
+            whole.close()
+            raise AudioError(f"{self._path}: {MORE}, and its end cannot be read ({_describe(error)}).") from error
+        self._whole = whole
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
         """Decode a stretch that lies in the file."""
@@ -107,6 +135,8 @@ class SoundfileAudio:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._whole is not None:
+            self._whole.close()
 
     @contextmanager
     def _without_notes(self) -> Iterator[None]:
@@ -141,8 +171,8 @@ class SoundfileAudio:
         """Raise where the length is not known, or the file ends too soon."""
         if self._file.format == "RAW":
             raise Unreadable(_HEADERLESS)
-        if self.n_samples == _NO_LENGTH or (self._file.format == "MP3" and not _has_length(self._path)):
-            raise Unreadable("its header does not say how long it is")
+        if self.n_samples == _NO_LENGTH:
+            raise Unreadable(NO_LENGTH)
         log = self._file.extra_info
         for promised, present in _CUT_SHORT.findall(log) if "(should be" in log else ():
             n_promised, n_present = int(promised), int(present)
@@ -153,21 +183,6 @@ class SoundfileAudio:
                 raise AudioError(
                     f"{self._path}: truncated: it holds {self.duration_s:.2f} s of the {promised_s:.2f} s in its header."
                 )
-
-
-def _has_length(path: Path) -> bool:
-    """Return whether an mp3 file says how long it is; libsndfile guesses otherwise, and stops there."""
-    with path.open("rb") as file:
-        head = file.read(_ID3_HEADER_BYTES)
-        if head[:3] == b"ID3":
-            size = 0
-            for byte in head[6:]:
-                size = size << 7 | byte
-            file.seek(_ID3_HEADER_BYTES + size)
-        else:
-            file.seek(0)
-        start = file.read(_MP3_TAG_WITHIN)
-    return any(tag in start for tag in _MP3_LENGTH_TAGS)
 
 
 def _describe(error: soundfile.LibsndfileError) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from preprocessing.parallel import Progress
 
 
-_FACTS = ("duration_s", "sample_rate_hz", "audio_hash", LEVEL)
+_FACTS = ("duration_s", "sample_rate_hz", "audio_hash", LEVEL, "n_channels", "peak", "kept_in_mean", "shares_above")
 
 MOST_RATE_RATIO = 100
 """Of the rate of a file to that of most files of its corpus, either way: 8 kHz and 500 kHz lie within it."""
@@ -57,7 +57,7 @@ def describe_clips(
         progress: Told how many clips are read.
 
     Returns:
-        The clips with duration_s, sample_rate_hz, audio_hash and level_dbfs, and reason: null where the clip can be used, which
+        The clips with the facts of `preprocessing.audio.read.AudioFacts` and reason: null where the clip can be used, which
         takes a sample rate within `MOST_RATE_RATIO` of that of most clips.
     """
     import pandas as pd

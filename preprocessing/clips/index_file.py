@@ -27,6 +27,8 @@ INDEX_NAME = "corpus.parquet"
 ANNOTATIONS_NAME = "annotations.parquet"
 CORRECTIONS = "corrections"
 """The fact of an index that says where its labels were corrected; see corrections.py."""
+LOST_SOUND = "lost_sound"
+"""The fact of an index that says what of the sound settings may throw away; see preprocessing/audio/lost_sound.py."""
 
 _METADATA_KEY = b"xval"
 _ANNOTATION_COLUMNS: dict[str, parquet_files.Kind] = {
@@ -45,6 +47,7 @@ def write_index_files(
     annotations: "pd.DataFrame | None",
     item_name: str = "",
     corrections: Mapping[str, Any] = MappingProxyType({}),
+    lost_sound: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write annotations.parquet, where there are annotations, and then corpus.parquet; for the arguments see corpus.py."""
     import pyarrow
@@ -64,6 +67,7 @@ def write_index_files(
         ITEM_NAME: item_name,
         "index_hash": hash_index(index, task_type=task_type, class_names=class_names, annotations=annotations),
         **({CORRECTIONS: dict(corrections)} if corrections else {}),
+        **({LOST_SOUND: dict(lost_sound)} if lost_sound else {}),
     }
     table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})

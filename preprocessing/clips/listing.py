@@ -5,12 +5,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from preprocessing.audio.formats import AUDIO_SUFFIXES
 from xval.base.errors import CorpusError
-
-AUDIO_SUFFIXES = (
-    ".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".wma",
-    ".webm",
-)  # fmt: skip
 
 NO_UTF8 = "are not UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
 """Of a name that `is_utf8` refuses."""

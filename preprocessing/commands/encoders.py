@@ -90,13 +90,15 @@ def _state(preset: Preset) -> str:
 
 
 def _fetch(preset: Preset, sha256: str | None, revision: str | None, *, unchecked: bool, is_agreed: bool) -> None:
-    from preprocessing.encoders.fetch import check_request, fetch
+    from preprocessing.encoders.fetch import check_request, fetch, is_as_noted
 
     console = make_console()
     expected = check_request(preset, sha256, revision, unchecked=unchecked)
     if path := find_in_cache(preset):
-        console.print(f"{preset.name} is here already: {path.parent}")
-        return
+        if is_as_noted(preset, path, expected):
+            console.print(f"{preset.name} is here already: {path.parent}")
+            return
+        console.print(f"{preset.name} is here with other weights than expected ({expected}); it is fetched again")
     console.print(_describe(preset))
     if not is_agreed and not _agrees():
         raise SettingsError("Nothing was fetched. Answer y, or give --yes.")

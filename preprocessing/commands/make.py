@@ -273,8 +273,8 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
     a script that is not its own, where the features are those that its reader knows of.
     """
     experiments = experiments_folder()
-    is_framewise = corpus.task_type == "frame_classification"  # whose features are those of its experiments
-    settings = [] if is_framewise else list(overrides)
+    is_framewise = corpus.task_type == "frame_classification"  # whose kind of features is that of its experiments
+    settings = [text for text in overrides if not (is_framewise and text.startswith("features="))]
     own = experiments / f"{corpus.dataset}.py"
     if corpus.corrections and not own.is_file():  # that of the corpus that was reviewed
         own = experiments / f"{Path(corpus.corrections['file']).parent.name}.py"

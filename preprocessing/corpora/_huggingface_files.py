@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from preprocessing.audio.formats import AUDIO_SUFFIXES
 from preprocessing.clips.boundary import Boundary
-from preprocessing.clips.listing import AUDIO_SUFFIXES
 from preprocessing.corpora._download import refuse_bomb
 from preprocessing.corpora._plain_yaml import parse_plain
 from xval.base.errors import CorpusError, how_to_install

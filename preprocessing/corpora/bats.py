@@ -5,7 +5,7 @@ then ``Voice start sample (1)``, ``Voice end sample (1)``, ``(2)`` and so on (mo
 these; none: no call); ``annotation.csv`` (or ``Annotations.csv``) with a line per call: FileID, Start sample, End sample, and
 what is known of it, such as Context and Emitter. Samples are counted from 0 at the recording's own rate. The two disagree, so
 that they are two annotators, ``fileinfo`` and ``annotation``; one of the tables may be missing. Recordings that neither names
-are left out.
+are left out. Echolocation is above 20 kHz: give --set sample_rate_hz= the rate of the files, to the experiment too.
 Source and licence: those of the recordings. Prat, Taub, Pratt and Yovel (Scientific Data 4:170143, 2017) publish Egyptian
 fruit bats in this layout.
 """

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from preprocessing.audio.formats import AUDIO_SUFFIXES
 from preprocessing.clips.listing import (
-    AUDIO_SUFFIXES,
     ITEM_NAME,
     files_below,
     first_names,

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from preprocessing.audio.formats import AUDIO_SUFFIXES
 from preprocessing.clips.boundary import Boundary
-from preprocessing.clips.listing import AUDIO_SUFFIXES
 from preprocessing.corpora._huggingface_files import load_splits, offline
 from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements

@@ -7,15 +7,17 @@ HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE count as for any program of the hub.
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from preprocessing.console import make_console
-from preprocessing.encoders import NOTE_NAME, Preset, repository_folder
+from preprocessing.encoders import NOTE_NAME, Preset, read_note, repository_folder
 from preprocessing.file_fetching import fetch_file
 from xval.base.errors import SettingsError, one_line
+from xval.base.json_files import part_path, remove_stale_parts, write_atomically
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _ALLOWED = (".safetensors", ".onnx")
@@ -24,6 +26,9 @@ _SETTINGS = re.compile(r"[\w.-]+\.json")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LARGEST_RATIO = 1.5
 """Of the size of the weights that a server says to that of the preset, which is rounded."""
+_ANSWER_S = 10.0
+"""So long a server may take to say what it has; a name with several addresses is tried at each."""
+_STAGING = "xval-fetch"
 _LARGEST_SETTINGS_BYTES = 50_000_000
 """Of all files beside the weights: vocabularies are the largest."""
 
@@ -89,10 +94,10 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
         raise SettingsError(f"{preset.name}: {preset.weights} is none of {', '.join(_ALLOWED)}.")
     cache = Path(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".xval-", dir=cache, ignore_cleanup_errors=True) as staging:
+    with _staging(cache) as staging:
         try:
             wanted = preset.revision or revision or preset.branch
-            described = HfApi().model_info(preset.source, revision=wanted, files_metadata=True)
+            described = HfApi().model_info(preset.source, revision=wanted, files_metadata=True, timeout=_ANSWER_S)
             commit, sizes = str(described.sha), _wanted_files(preset, described, sha256)
             _check_room(preset, sizes, cache)
             for name, n_bytes in sizes.items():
@@ -109,13 +114,52 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
         received = str(pooch.file_hash(path, alg="sha256"))
         if sha256 is not None and received != sha256:
             raise _other_file(preset, received, sha256, "Nothing of it is kept.")
-        note = {"revision": commit, "weights_sha256": received, "is_checked": sha256 is not None}
         placed = repository_folder(preset) / "snapshots" / commit / preset.weights
         placed.parent.mkdir(parents=True, exist_ok=True)
         for name in sizes:  # the weights last: where they are, all is
             Path(staging, name).replace(placed.parent / Path(name).name)
-    (repository_folder(preset) / NOTE_NAME).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    _write_note(preset, commit, received, is_checked=sha256 is not None)
     return Fetched(placed, commit, received, sha256 is not None)
+
+
+def is_as_noted(preset: Preset, path: Path, sha256: str | None) -> bool:
+    """Return whether weights that are here are those expected. They are hashed where nothing is noted of them, and then noted.
+
+    A fetch that was killed, or another program, leaves weights without a note.
+
+    Args:
+        preset: What they are of.
+        path: The weights.
+        sha256: What they have to have; None: not known, so that any are.
+    """
+    import pooch
+
+    remove_stale_parts(Path(repository_folder(preset)).parent, _STAGING)
+    note = read_note(preset)
+    expected = {"revision": path.parent.name, "weights_sha256": sha256, "is_checked": True}
+    if sha256 is None or note == expected:
+        return True
+    if str(pooch.file_hash(path, alg="sha256")) != sha256:
+        return False
+    _write_note(preset, path.parent.name, sha256, is_checked=True)
+    return True
+
+
+@contextmanager
+def _staging(cache: Path) -> Iterator[Path]:
+    """Give a folder for what comes, which is removed in the end; those of processes that were killed are removed, too."""
+    remove_stale_parts(cache, _STAGING)
+    folder = part_path(cache / _STAGING)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_note(preset: Preset, revision: str, sha256: str, *, is_checked: bool) -> None:
+    note = {"revision": revision, "weights_sha256": sha256, "is_checked": is_checked}
+    write_atomically(repository_folder(preset) / NOTE_NAME, (json.dumps(note, indent=2) + "\n").encode())
 
 
 def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> dict[str, int]:

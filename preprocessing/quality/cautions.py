@@ -8,9 +8,9 @@ is read from its file.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from preprocessing.clips.label_sets import MULTI_LABEL, split_labels
 from preprocessing.clips.listing import first_names
@@ -18,6 +18,7 @@ from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
 from preprocessing.clips.table import natural_key
 from preprocessing.corpora._tables import NUMBER, are_measurements
 from preprocessing.corpus import Corpus
+from preprocessing.encoders import preset_of
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
 from xval.base.errors import counted
@@ -45,7 +46,7 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     if not corpus.is_custom:
         if corpus.task_type in ("classification", MULTI_LABEL, "regression"):
             cautions.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))
-        cautions += [upsampled(clips, settings)]
+        cautions += [upsampled(clips, settings), *lost_sound(corpus.lost_sound, settings)]
         cautions += [*cut(clips, settings), padded(clips, settings)] if corpus.task_type != "frame_classification" else []
     return [text for text in cautions if text]
 
@@ -149,14 +150,59 @@ def upsampled(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
         what += ", which tells them from the others"
     if settings.features == "embedding":
         return f"{what}. Compare the results of both kinds of clips, which the embedding may tell apart"
-    given: dict[str, object] = {"sample_rate_hz": lowest}
+    return f"{what}. Give {_at_rate(settings, lowest)}, here and in the experiment; windows stay as long in seconds"
+
+
+def _at_rate(settings: FeatureSettings, rate_hz: int) -> str:
+    """Return the options that give another sample rate, at which windows are as long in seconds."""
+    given: dict[str, object] = {"sample_rate_hz": rate_hz}
     if settings.features != "waveform" or settings.frontend != "none":
         lengths = {name: getattr(settings, name) for name in ("n_fft", "win_length", "hop_length")}  # samples
-        given |= {name: max(1, round(length * lowest / wanted)) for name, length in lengths.items()}
-    if (settings.fmax_hz or 0) > lowest / 2:
+        given |= {name: max(1, round(length * rate_hz / settings.sample_rate_hz)) for name, length in lengths.items()}
+    if (settings.fmax_hz or 0) > rate_hz / 2:
         given["fmax_hz"] = "none"
-    options = " ".join(f"--set {name}={value}" for name, value in given.items())
-    return f"{what}. Give {options}, here and in the experiment; windows stay as long in seconds"
+    return " ".join(f"--set {name}={value}" for name, value in given.items())
+
+
+def lost_sound(lost: Mapping[str, Any], settings: FeatureSettings) -> list[str]:
+    """Return what to do about sound that the settings throw away, as of `preprocessing.audio.lost_sound.summarise`."""
+    preset = preset_of(settings.embedding_model or "") if settings.features == "embedding" else None
+    texts, wanted = [], (preset.sample_rate_hz if preset else None) or settings.sample_rate_hz
+    reader = "the rate of the embedding, " if settings.features == "embedding" else "sample_rate_hz="
+    above = next((entry for entry in lost.get("above", ()) if 2 * entry["edge_hz"] >= wanted), None)
+    if above is not None and above["lowest_rate_hz"] > wanted:
+        shares = _percent(above["least"], above["most"])
+        rate_hz = above["lowest_rate_hz"]
+        fix = f"Give {_at_rate(settings, rate_hz)}, here and in the experiment; windows stay as long in seconds"
+        if settings.features == "embedding":
+            fix = f"Take features of frames in its place, such as --set features=logmel --set sample_rate_hz={rate_hz}"
+        texts.append(
+            f"{_of_clips(above, 'have', 'has')} {shares} of the power above {wanted / 2000:g} kHz, which "
+            f"{reader}{wanted} throws away. {fix}"
+        )
+    if (cancelled := lost.get("cancelled")) and settings.channel_number is None:
+        shares = _percent(1 - cancelled["most"], 1 - cancelled["least"])
+        texts.append(
+            f"{_of_clips(cancelled, 'lose', 'loses')} {shares} of the power, since the channels cancel in their mean. Give "
+            "--set channel=0, here and in the experiment"
+        )
+    is_relative = settings.db_reference == "max" and settings.scale == "db" and bool(settings.kinds)
+    if (unscaled := lost.get("unscaled")) and not is_relative:
+        texts.append(
+            f"{_of_clips(unscaled, 'reach', 'reaches')} {unscaled['least']:.0f} to {unscaled['most']:.0f} times full scale, as "
+            "integers in a float file. Divide them by 32768 (16 bit) and write them again, or give --set db_reference=max"
+        )
+    return texts
+
+
+def _of_clips(lost: Mapping[str, Any], verb: str, verb_of_one: str) -> str:
+    n_chosen, n_clips = lost["n_chosen"], lost["n_clips"]
+    return f"{n_chosen} of {counted(n_clips, 'clip')}, such as {lost['clip']}, {verb_of_one if n_chosen == 1 else verb}"
+
+
+def _percent(least: float, most: float) -> str:
+    first, last = f"{100 * least:.0f}", f"{100 * most:.0f}"
+    return f"{first} %" if first == last else f"{first} to {last} %"
 
 
 class LostAudio(NamedTuple):

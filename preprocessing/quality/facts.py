@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.audio.open import END_TOLERANCE_S
+from preprocessing.audio.lost_sound import shares_above
+from preprocessing.audio.open import END_TOLERANCE_S, NotFetchedError
 from preprocessing.audio.read import decode, read_header
 from preprocessing.clips.facts import Stretch, implausible_rates, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
@@ -21,14 +22,15 @@ from xval.base.errors import AudioError
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING, EMPTY, DOES_NOT_OPEN = "missing", "empty", "does not open"
+MISSING, EMPTY, NOT_FETCHED, DOES_NOT_OPEN = "missing", "empty", "no audio yet", "does not open"
 OUTSIDE, DOES_NOT_DECODE, NOT_FINITE = "outside its file", "does not decode", "NaN"
 """What the column ``broken`` says; null where a clip can be read."""
 
 _TEXTS = {"subtype": "object", "broken": "object", "reason": "object"}
 
 HEADER_COLUMNS = ("duration_s", "sample_rate_hz", "n_channels", "subtype")
-MEASURED_COLUMNS = ("peak_dbfs", "rms_dbfs", "dc_offset", "clipped_share", "audio_hash")
+MEASURED_COLUMNS = ("peak_dbfs", "rms_dbfs", "dc_offset", "clipped_share", "kept_in_mean", "audio_hash")
+_ARRAYS = ("fingerprint", "shares_above")
 
 FLAT_TOP_SAMPLES = 3
 """So many equal samples in a row at the highest or lowest value of a clip may be a flat top, cut off by the recorder."""
@@ -86,8 +88,9 @@ def measure(
 
     Returns:
         The facts with peak_dbfs, rms_dbfs (-inf for zeros), dc_offset (mean sample, full scale is 1) and audio_hash (as in the
-        index of a corpus), all of the mean of the channels; fingerprint (float32 arrays, see near_duplicates.py); and
-        clipped_share (of the samples, 0 to 1) of the worst channel.
+        index of a corpus), all of the mean of the channels; fingerprint (float32 arrays, see near_duplicates.py); shares_above
+        and kept_in_mean (see `preprocessing.audio.read.AudioFacts`); and clipped_share (of the samples, 0 to 1) of the worst
+        channel.
         duration_s becomes that of the decoded audio.
     """
     import pandas as pd
@@ -95,10 +98,10 @@ def measure(
     readable = facts.index[facts["broken"].isna()]
     tasks = list_stretches(facts.loc[readable], audio_folder)
     outcomes = list(map_in_processes(_measure, tasks, n_processes=n_processes, progress=progress))
-    columns = [*MEASURED_COLUMNS, "fingerprint", "duration_s", "broken", "reason"]
+    columns = [*MEASURED_COLUMNS, *_ARRAYS, "duration_s", "broken", "reason"]
     measured = pd.DataFrame(outcomes, index=readable, columns=columns).astype({"broken": "object", "reason": "object"})
     added = facts.copy()
-    for column in (*MEASURED_COLUMNS, "fingerprint"):
+    for column in (*MEASURED_COLUMNS, *_ARRAYS):
         added[column] = measured[column]
     for column in ("duration_s", "broken", "reason"):
         added[column] = measured[column].combine_first(facts[column])
@@ -152,7 +155,8 @@ def _read_header(path: Path) -> dict[str, Any]:
     try:
         header = read_header(path)
     except AudioError as error:
-        return {"broken": DOES_NOT_OPEN, "reason": _reason(error, path)}
+        kind = NOT_FETCHED if isinstance(error, NotFetchedError) else DOES_NOT_OPEN
+        return {"broken": kind, "reason": _reason(error, path)}
     columns: dict[str, Any] = {column: getattr(header, column) for column in HEADER_COLUMNS}
     if not header.duration_s:
         columns |= {"broken": EMPTY, "reason": "contains no samples"}
@@ -177,8 +181,10 @@ def _measure(clip: Stretch) -> dict[str, Any]:
         "rms_dbfs": _dbfs(float(np.sqrt(np.square(samples, dtype=np.float64).mean()))),
         "dc_offset": float(samples.mean(dtype=np.float64)),
         "clipped_share": share,
+        "kept_in_mean": decoded.kept_in_mean,
         "audio_hash": decoded.audio_hash,
         "fingerprint": fingerprint(samples, decoded.sample_rate_hz),
+        "shares_above": shares_above(samples, decoded.sample_rate_hz),
         "duration_s": samples.size / decoded.sample_rate_hz,
     }
 

@@ -4,8 +4,10 @@ Goes out: `FAULTS`; faults.py looks for them.
 """
 
 from dataclasses import dataclass
+from math import log10
 from typing import Literal, TypeAlias
 
+from preprocessing.audio.lost_sound import LARGEST_PEAK
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.quality import rules
 from preprocessing.quality.cautions import LARGEST_PADDING
@@ -15,6 +17,7 @@ from preprocessing.quality.facts import (
     EMPTY,
     FLAT_TOP_SAMPLES,
     MISSING,
+    NOT_FETCHED,
     NOT_FINITE,
     OUTSIDE,
 )
@@ -54,6 +57,10 @@ _UNREADABLE = {
     EMPTY: (
         "The file has 0 bytes, or a header and no samples.",
         "Fetch the file again; its download or recording was cut short.",
+    ),
+    NOT_FETCHED: (
+        "In place of the audio is a pointer of Git LFS or git-annex, a web page, the answer of a server, or an archive.",
+        "Pointers: git lfs pull (git annex get .) in the folder fetches the audio. Others: fetch the file again.",
     ),
     DOES_NOT_OPEN: (
         "The file has no header of an audio file, one with a sample rate that cannot be, or it ends before its header says.",
@@ -188,6 +195,28 @@ FAULTS = (
         "Set sample_rate_hz to the lowest rate of the files, and scale n_fft, win_length and hop_length (samples) with it.",
         rules.upsampled_rates,
         "sample rate",
+    ),
+    Fault(
+        "sound above half the rate",
+        "doubtful",
+        "More than half of the power of these clips lies above half of sample_rate_hz, and is thrown away.",
+        "Set sample_rate_hz to the rate of the files, and scale n_fft, win_length and hop_length (samples) with it.",
+        rules.lost_above,
+        "sample rate",
+    ),
+    Fault(
+        "channels cancel",
+        "doubtful",
+        "The mean of the channels, which is read, has less than half of the power that the mean of different ones has.",
+        "Set channel=0, or another one; a cable or a plug turned the sign of a channel.",
+        rules.cancelling_channels,
+    ),
+    Fault(
+        "beyond full scale",
+        "doubtful",
+        f"Samples reach more than {LARGEST_PEAK:g} times full scale: integers in a float file, or a wrong gain.",
+        "Divide them by 32768 (16 bit) and write them again, or set db_reference=max; other clips have another level.",
+        rules.clips_where("peak_dbfs", lambda peaks, _: peaks > 20 * log10(LARGEST_PEAK), "peak {:.1f} dBFS"),
     ),
     Fault(
         "padded",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from preprocessing.audio.lost_sound import MOST_LOST, share_above, smallest_kept
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
@@ -236,6 +237,29 @@ def upsampled_rates(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     rates, wanted_hz = facts.loc[facts["broken"].isna(), "sample_rate_hz"], criteria.settings.sample_rate_hz
     counts = rates[rates < wanted_hz].value_counts()
     return {f"{rate} Hz": f"{counted(count, 'clip')}, read at {wanted_hz} Hz" for rate, count in counts.items()}
+
+
+def lost_above(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find the sample rates of the clips most of whose power lies above half of that of the features."""
+    if "shares_above" not in facts:
+        return {}
+    wanted_hz, clips = criteria.settings.sample_rate_hz, count_clips(facts)
+    lost = clips["shares_above"].map(lambda shares: share_above(shares, wanted_hz))
+    is_lost = (lost > MOST_LOST) & (clips["sample_rate_hz"] > wanted_hz)
+    return {
+        f"{rate} Hz": f"{counted(len(shares), 'clip')}, {shares.min():.0%} to {shares.max():.0%} of the power above "
+        f"{wanted_hz / 2000:g} kHz"
+        for rate, shares in lost[is_lost].groupby(clips["sample_rate_hz"])
+    }
+
+
+def cancelling_channels(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find clips whose channels cancel in their mean, where that is what is read."""
+    if "kept_in_mean" not in facts or criteria.settings.channel_number is not None:
+        return {}
+    clips = facts[facts["broken"].isna() & facts["kept_in_mean"].notna()]
+    rows = zip(map(int, clips.index), clips["kept_in_mean"], clips["n_channels"], strict=True)
+    return {row: f"{1 - kept:.0%} of the power is lost" for row, kept, n_channels in rows if kept < smallest_kept(n_channels)}
 
 
 def padded_clips(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:

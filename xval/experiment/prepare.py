@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from preprocessing.parallel import count_cores
 from xval.backend.keras_internals import describe_untried
 from xval.base.cell_code import keep_cell_modules
-from xval.base.errors import ResultsError
+from xval.base.errors import CorpusError, ResultsError
 from xval.experiment import snapshot
 from xval.experiment.checks import check_instance, describe_parts, find_parts
 from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
+from xval.experiment.progress import task_progress
 from xval.experiment.search import feature_variants
 from xval.folds.plan import Fold
 from xval.jobs.folds_file import write_folds
@@ -56,6 +58,7 @@ def prepare_jobs(
         for warning in dict.fromkeys(warnings):
             console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
     numbers = {key.instance for key in planned.to_do}
+    _search_near_duplicates(corpus, console)
     to_run = [instance for instance in planned.instances if instance.number in numbers]
     stores: dict[int, Path] = {}
     checked: set[Path] = set()
@@ -85,6 +88,23 @@ def prepare_jobs(
         cautions_found = cautions_of[instance.number]
         write_settings(planned.folder, instance, declaration.description, declaration.script, cautions_found, corpus.item_name)
     return make_jobs(planned, code_folder, stores, parts), corpus
+
+
+def _search_near_duplicates(corpus: "Corpus", console: Console) -> None:
+    """Search for near-duplicates where preparing was killed, or the disk full, before it did: else no caution names them."""
+    from preprocessing.clips.near_pairs import MOST_COMPARED, read_across_items
+
+    if corpus.is_custom or not corpus.audio_folder.is_dir() or read_across_items(corpus.folder, corpus.index_hash) is not None:
+        return
+    if corpus.index.loc[~corpus.index["augmented"], "audio_hash"].nunique() > MOST_COMPARED:
+        return
+    from preprocessing.quality.near_duplicates import write_across_items
+
+    try:
+        with task_progress(console, "near-duplicates") as advance:
+            write_across_items(corpus, n_processes=count_cores(), progress=advance)
+    except CorpusError as error:  # of a folder that cannot be written: the run needs no more of it
+        console.print(f"Near-duplicates are not searched: {error}", soft_wrap=True, markup=False)
 
 
 def print_cautions(texts: Sequence[str], console: Console, *, in_python: bool) -> None:

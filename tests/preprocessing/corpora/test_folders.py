@@ -219,9 +219,9 @@ def test_folders_inside_some_classes_are_noted(tmp_path: Path, lay_out) -> None:
 
 
 def test_what_is_passed_over_is_noted(tmp_path: Path, lay_out) -> None:
-    lay_out(tmp_path, "dog/1.wav", "dog/2.amr", "cat/1.wav", "cat/.wav", "owl/1.sph", "README.txt", ".git/x.txt")
+    lay_out(tmp_path, "dog/1.wav", "dog/2.avi", "cat/1.wav", "cat/.wav", "owl/1.mid", "README.txt", ".git/x.txt")
     (tmp_path / "fox").mkdir()
-    passed_over = "2 files in it are not audio by their names (amr, sph)"
+    passed_over = "2 files in it are not audio by their names (avi, mid)"
     assert list_clips(tmp_path).attrs["note"] == f"no audio in the folders fox, owl, which are not classes; {passed_over}"
     assert list_clips(tmp_path, label_pattern="^([a-z]+)/").attrs["note"] == passed_over
 

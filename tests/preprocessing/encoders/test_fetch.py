@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from preprocessing.__main__ import main
 from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.encoders import Preset, find_in_cache, find_preset, preset_names, read_note
 from preprocessing.encoders.fetch import check_request, fetch
@@ -353,4 +355,53 @@ def test_ctrl_c_leaves_nothing(hub: Hub, cache: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=200)
     assert process.returncode == 130, errors
+    assert left_in(cache) == []
+
+
+def test_what_a_killed_fetch_left_is_removed_by_the_next_one(hub: Hub, cache: Path, named: Callable[..., Preset]) -> None:
+    hub.pause_s = 20.0
+    with command(hub, cache, "--yes") as process:
+        assert hub.is_sending.wait(200)
+        process.kill()
+        process.communicate(timeout=200)
+    assert left_in(cache)
+    hub.pause_s = 0.0
+    preset = named(sha256=hub.sha256)
+
+    fetch(preset, preset.sha256)
+
+    assert [path.name for path in cache.iterdir()] == ["models--somebody--tiny"]
+
+
+def test_weights_without_a_note_are_checked_again(hub: Hub, cache: Path, named: Callable[..., Preset]) -> None:
+    preset = named(sha256=hub.sha256)
+    weights = fetch(preset, preset.sha256).path
+    note = cache / "models--somebody--tiny" / "xval.json"
+    noted, n_requests = note.read_bytes(), len(hub.requests)
+    note.unlink()  # killed before it was written
+
+    main(["encoders", "fetch", "tiny", "--yes"])
+
+    assert note.read_bytes() == noted
+    assert len(hub.requests) == n_requests
+    content = weights.read_bytes()
+    note.unlink()
+    weights.write_bytes(b"others")
+
+    main(["encoders", "fetch", "tiny", "--yes"])
+
+    assert weights.read_bytes() == content
+    assert note.read_bytes() == noted
+
+
+def test_a_server_that_does_not_answer_is_given_up(
+    cache: Path, named: Callable[..., Preset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("preprocessing.encoders.fetch._ANSWER_S", 0.3)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()  # nobody accepts
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(SettingsError, match=r"cannot be fetched from http://127\.0\.0\.1.*Nothing half is left"):
+            fetch(named(sha256="a" * 64), "a" * 64)
     assert left_in(cache) == []

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from preprocessing.clips.listing import AUDIO_SUFFIXES
+from preprocessing.audio.formats import AUDIO_SUFFIXES
 from xval.base.errors import SettingsError
 from xval.base.operating_system import refusal
 
