@@ -186,6 +186,7 @@ def read_header_line(
         needed=lambda column: plain_name(column) in needed,
         others=bool(reading.where),
         quoting=reading.quoting,
+        notes=reading.notes,
     )
     if _is_file_info(header):
         columns, lines = _by_call(annotation, reading)

@@ -3,8 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Row = tuple[int, list[str]]
 Quoting = Literal["auto", "minimal", "none"]
 """What a quote at the begin of a cell of a csv file is: it opens a text that may hold line breaks (minimal), or it is a letter
-(none); auto: as minimal, but a text that holds whole rows is refused."""
+(none); auto: as minimal, but where a text would hold whole rows its quotes are letters, or the file is refused."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,14 @@ class Wanted:
     Attributes:
         is_needed: Whether a column is; if it holds lists, records or bytes, the table is refused.
         others: Whether other columns are read, too, as far as they hold single values; their cells are empty if not.
-        quoting: Of a csv file; None: auto, where the user has no option to say another one.
+        quoting: Of a csv file; None: as auto, but never letters, where the user has no option to say another one.
+        notes: Where what a user should know is noted.
     """
 
     is_needed: Callable[[str], bool]
     others: bool = True
     quoting: Quoting | None = None
+    notes: list[str] = field(default_factory=list)
 
     def is_read(self, name: str) -> bool:
         """Return whether a column is read, as far as its name says it."""
@@ -77,52 +79,90 @@ def _explain(table: Path, error: Exception) -> CorpusError:
 def _read_text(table: Path, wanted: Wanted) -> Iterator[Row]:
     with open_table(table) as file:
         text = file.read().decode("utf-8-sig")
-    read = _read_json if text.lstrip()[:1] in ("{", "[") else _read_csv
-    yield from read(table, text, wanted)
+    if text.lstrip()[:1] in ("{", "["):
+        yield from _read_json(table, text, wanted)
+    else:
+        yield from _read_csv(table, text, wanted)
 
 
-def _read_csv(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
+class _OpenQuoteError(CorpusError):
+    """A quote at the begin of a cell of a csv file does not close at its end; the line is that in which it opens."""
+
+    def __init__(self, table: Path, line: int, wrong: str, advice: str) -> None:
+        self.line = line
+        mend = 'Write quotes within a text twice ("") and put the text in quotes'
+        super().__init__(f"{table}, line {line}: a quote that opens in this line {wrong}. {mend}{advice}.")
+
+
+def _read_csv(table: Path, text: str, wanted: Wanted) -> list[Row]:
+    """Return the rows of a csv file; where quotes would swallow rows, those of its lines, if each has all cells."""
+    delimiter = max(",;\t", key=io.StringIO(text, newline="").readline().count)
+    try:
+        return list(_read_records(table, text, delimiter, wanted.quoting))
+    except _OpenQuoteError as error:
+        rows = _read_lines(text, delimiter, wanted) if wanted.quoting == "auto" else []
+        if not rows:
+            raise
+        wanted.notes.append(
+            f"{table.name}, line {error.line}: a quote opens a text that does not close in its cell, but each line has all "
+            "cells. Such quotes are read as letters."
+        )
+        return rows
+
+
+def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | None) -> Iterator[Row]:
     """Yield the rows of a csv file, by the numbers of the lines that they begin in."""
-    file = io.StringIO(text, newline="")
-    delimiter = max(",;\t", key=file.readline().count)
-    file.seek(0)
     lines: list[str] = []  # of the row that is being read
 
     def keep() -> Iterator[str]:
-        for line in file:
+        for line in io.StringIO(text, newline=""):
             lines.append(line)
             yield line
 
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if wanted.quoting == "none" else csv.QUOTE_MINIMAL
-    reader, first, width = csv.reader(keep(), delimiter=delimiter, strict=True, quoting=quoting), 1, 0
+    style: Literal[0, 3] = csv.QUOTE_NONE if quoting == "none" else csv.QUOTE_MINIMAL
+    reader, first, width = csv.reader(keep(), delimiter=delimiter, strict=True, quoting=style), 1, 0
+    advice = "; if quotes are letters of the texts, give --quoting none" if quoting else ""
     try:
         for cells in reader:
             width = width or len(cells)
-            if len(lines) > 1 and wanted.quoting != "minimal" and _are_rows(lines, delimiter, width):
-                closes = f"closes in line {reader.line_num} only, and the rows between would be one cell"
-                raise CorpusError(_name_quote(table, first, closes, wanted.quoting, may_be_right=True))
+            # Each line would be a row by itself: the quotes are letters of two texts.
+            are_rows = width > 1 and all(line.count(delimiter) + 1 >= width for line in lines if line.strip())
+            if len(lines) > 1 and are_rows and quoting != "minimal":
+                wrong = f"closes in line {reader.line_num} only, and the rows between would be one cell"
+                advice += "; if the text has these line breaks, --quoting minimal" if quoting else ""
+                raise _OpenQuoteError(table, first, wrong, advice)
             yield first, [*map(unguard, cells)]
             first = reader.line_num + 1
             lines.clear()
     except csv.Error as error:
         if any(cell.startswith('"') for cell in lines[0].split(delimiter)):
             wrong = f"does not close at the end of its cell (read as far as line {reader.line_num}: {error})"
-            raise CorpusError(_name_quote(table, first, wrong, wanted.quoting)) from error
+            raise _OpenQuoteError(table, first, wrong, advice) from error
         raise CorpusError(
             f"{table}, line {reader.line_num}: is not a line of csv: {error}. Save it as csv in UTF-8."
         ) from error
 
 
-def _are_rows(lines: Iterable[str], delimiter: str, width: int) -> bool:
-    """Return whether each of the lines of one row would be a row by itself, so that its quotes are letters of two texts."""
-    return width > 1 and all(line.count(delimiter) + 1 >= width for line in lines if line.strip())
-
-
-def _name_quote(table: Path, line: int, wrong: str, quoting: Quoting | None, *, may_be_right: bool = False) -> str:
-    option = "; if quotes are letters of the texts, give --quoting none" if quoting else ""
-    right = "; if the text has these line breaks, --quoting minimal" if quoting and may_be_right else ""
-    mend = 'Write quotes within a text twice ("") and put the text in quotes'
-    return f"{table}, line {line}: a quote that opens in this line {wrong}. {mend}{option}{right}."
+def _read_lines(text: str, delimiter: str, wanted: Wanted) -> list[Row]:
+    """Return each line as a row, its quotes as letters where they do not close within cells; none if that is no table."""
+    rows: list[Row] = []
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if not line.strip():
+            continue
+        width = len(rows[0][1]) if rows else line.count(delimiter) + 1
+        try:
+            (cells,) = csv.reader([line], delimiter=delimiter, strict=True)
+        except csv.Error:
+            cells = []
+        if len(cells) != width:
+            cells = line.rstrip("\r\n").split(delimiter)
+            has_text = rows and not any(
+                '"' in cell and wanted.is_needed(name) for name, cell in zip(rows[0][1], cells, strict=False)
+            )
+            if len(cells) != width or not has_text:
+                return []
+        rows.append((number, [*map(unguard, cells)]))
+    return rows
 
 
 def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
@@ -197,10 +237,10 @@ def _read_sheet(table: Path, _: Wanted) -> Iterator[Row]:
 def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:
     """Yield the names of the columns as row 1, and the rows of a parquet file behind it."""
     schema = parquet_files.read_schema(table)
-    for field in schema:
-        if wanted.is_needed(field.name) and not _is_single(field.type):
-            raise CorpusError(f"{table}: the column '{field.name}' holds {field.type}; expected texts, numbers or times.")
-    names = [field.name for field in schema if wanted.is_read(field.name) and _is_single(field.type)]
+    for column in schema:
+        if wanted.is_needed(column.name) and not _is_single(column.type):
+            raise CorpusError(f"{table}: the column '{column.name}' holds {column.type}; expected texts, numbers or times.")
+    names = [column.name for column in schema if wanted.is_read(column.name) and _is_single(column.type)]
     columns = parquet_files.read_table(table, columns=names, most_rows=MOST_CLIPS)
     texts = {
         name: [_text(value) for value in column.to_pylist()]

@@ -74,6 +74,7 @@ def read_table(
     needed: Callable[[str], bool] = lambda _: False,
     others: bool = True,
     quoting: Quoting | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[list[str], Lines]:
     """Read a table: an Excel file's first sheet, a parquet file, a list in json or json lines, or else a csv file.
 
@@ -84,12 +85,13 @@ def read_table(
         expected: The columns that it should have, for the error.
         needed: Whether a column is needed, by its name.
         others: Read the other columns, too; if not, their cells are empty, as are those of lists, records and bytes.
-        quoting: What quotes in a csv file are; None: auto, and the user has no option for it.
+        quoting: What quotes in a csv file are; None: the user has no option for it.
+        notes: Where what a user should know of the file is noted.
 
     Returns:
         The header, without outer blanks; then the number and the cells of every other line that is not empty.
     """
-    lines = read_rows(table, Wanted(needed, others, quoting))
+    lines = read_rows(table, Wanted(needed, others, quoting, [] if notes is None else notes))
     if not lines:
         raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
     return [cell.strip() for cell in lines[0][1]], lines[1:]

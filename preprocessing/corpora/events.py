@@ -68,7 +68,7 @@ def list_clips(
         missing: Texts that mean an empty cell, with commas; none: only empty cells do.
         drop_bad_rows: true: leave out wrong lines, and say which; false: they are an error.
         quoting: Of a csv file. minimal: a quote at the begin of a cell opens a text, which may hold line breaks; none: quotes
-            are letters; auto: as minimal, but a text that holds whole rows is an error.
+            are letters; auto: as minimal, but where a text would hold whole rows its quotes are letters, or it is an error.
 
     Returns:
         path, item, label, start_s, end_s, sorted by path and begin.

@@ -76,7 +76,7 @@ def list_clips(
         missing: Texts that mean an empty cell, with commas; none: only empty cells do.
         drop_bad_rows: true: leave out rows with wrong cells, and say which; false: they are an error.
         quoting: Of a csv file. minimal: a quote at the begin of a cell opens a text, which may hold line breaks; none: quotes
-            are letters; auto: as minimal, but a text that holds whole rows is an error.
+            are letters; auto: as minimal, but where a text would hold whole rows its quotes are letters, or it is an error.
 
     Returns:
         The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
@@ -114,6 +114,7 @@ def read_clips(
         needed=lambda column: column in known or column.startswith(NAMED),
         others=chosen is not None or bool(reading.where),
         quoting=reading.quoting,
+        notes=reading.notes,
     )
     faults = wrong_widths(header, lines)
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]

@@ -45,27 +45,45 @@ def truth(study):
 
 
 @pytest.mark.parametrize(
-    ("texts", "separator"),
+    "texts",
     [
-        ({4: '"I do not know.', 8: 'And then he left."'}, "\t"),
-        ({4: '"I do not know.', 5: 'And then he left."'}, ","),
-        ({4: '"I do not know, he said.', 8: 'And then he left."'}, ","),
-        ({4: '"I do not know.', 8: '"And" then he left.'}, "\t"),
-        ({4: '"I do not know.'}, "\t"),
-        ({4: '"I do not know.', 8: '"He left.'}, ";"),
+        {4: '"I do not know.', 8: 'And then he left."'},
+        {4: '"I do not know.', 5: 'And then he left."'},
+        {4: '"I do not know.', 8: '"And" then he left.'},
+        {4: '"I do not know.', 8: '"He left.'},
+        {4: '"I do not know.'},
+        {4: '"I do not know.', 6: '"He left."', 8: 'And then he left."'},
     ],
-    ids=["tab", "next row", "comma in the text", "in the middle", "one", "two openings"],
+    ids=["pair", "next row", "in the middle", "two openings", "one", "closed between"],
 )
-def test_a_quote_that_does_not_close_in_its_cell_is_an_error_with_the_line(voices, texts, separator):
-    voices.write_table(texts=[texts.get(number, "A sentence.") for number in range(24)], separator=separator)
+def test_quotes_that_do_not_close_in_their_cell_are_letters_with_a_note(voices, texts):
+    voices.write_table(texts=[texts.get(number, "A sentence.") for number in range(24)])
+
+    ended = read(voices, "t.tsv")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "t.tsv, line 6: a quote opens a text that does not close" in ended.stdout
+    assert labels(voices) == truth(voices)
+
+
+@pytest.mark.parametrize("texts", [{4: '"I do not know, he said.', 8: 'And then he left."'}, {4: '"I do not know, he said.'}])
+def test_where_lines_have_other_numbers_of_cells_such_a_quote_is_an_error_with_the_line(voices, texts):
+    voices.write_table(texts=[texts.get(number, "A sentence.") for number in range(24)], separator=",")
 
     said = voices.mistake("-m", "preprocessing", "table", "t.tsv", "--audio-folder", "clips", "--dataset", "e")
 
     assert "t.tsv, line 6: a quote that opens in this line" in said
     assert "--quoting none" in said
-    if "," not in texts[4]:
-        assert read(voices, "t.tsv", "--quoting", "none").returncode == 0
-        assert labels(voices) == truth(voices)
+
+
+def test_quotes_are_letters_where_the_user_says_so(voices):
+    voices.write_table(texts=['"I do not know.' if number % 4 else 'He left."' for number in range(24)])
+
+    ended = read(voices, "t.tsv", "--quoting", "none")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "Note" not in ended.stdout
+    assert labels(voices) == truth(voices)
 
 
 def test_properly_quoted_texts_may_have_line_breaks_separators_and_quotes(voices):
@@ -93,12 +111,14 @@ def test_an_error_behind_a_text_with_line_breaks_names_the_line_that_it_begins_i
 
 def test_events_have_the_option_too(voices):
     voices.file("e.csv", "path,start_s,end_s,label,text\n" + 's0_0.wav,0,0.1,x,"one\n' + 's0_1.wav,0,0.1,y,two"\n')
+    ended = voices.prepare("events", "e.csv", "--audio-folder", "clips", "--dataset", "e")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("line 2: a quote opens a text that does not close") == 1
+    voices.file("e.csv", "path,start_s,end_s,label,text\n" + 's0_0.wav,0,0.1,x,"one,\n' + 's0_1.wav,0,0.1,y,two"\n')
 
     said = voices.mistake("-m", "preprocessing", "events", "e.csv", "--audio-folder", "clips")
     assert "e.csv, line 2: a quote" in said
     assert "--quoting none" in said
-    ended = voices.prepare("events", "e.csv", "--audio-folder", "clips", "--dataset", "e", "--quoting", "none")
-    assert ended.returncode == 0, ended.stderr
     assert len(labels(voices)) == 2
 
 
