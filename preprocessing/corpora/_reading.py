@@ -47,19 +47,26 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     _unused: set[str] = field(default_factory=set)
 
-    def blank_missing(self, header: Sequence[str], lines: Lines, *, labels: Collection[str] = ()) -> Lines:
+    def blank_missing(
+        self, header: Sequence[str], lines: Lines, *, labels: Collection[str] = (), are_sets: bool = False
+    ) -> Lines:
         """Return lines whose cells are empty where their text means that; a note counts them.
 
         Args:
             header: The columns.
             lines: The number and the cells of each line.
             labels: The columns of the label, in which a text that gets another name is kept.
+            are_sets: A cell of these may have several labels; what means nothing is none of them.
         """
         found: dict[str, Counter[str]] = {}
         missing = [set(self.missing) - (set(self.renames) if name in labels else set()) for name in header]
 
         def blank(place: int, cell: str) -> str:
-            if place >= len(missing) or cell.strip() not in missing[place]:
+            if place >= len(missing):
+                return cell
+            if are_sets and header[place] in labels and SEPARATOR in cell:
+                return SEPARATOR.join(filter(None, (blank(place, name) for name in cell.split(SEPARATOR))))
+            if cell.strip() not in missing[place]:
                 return cell
             found.setdefault(header[place], Counter())[cell.strip()] += 1
             return ""

@@ -16,7 +16,10 @@ PHASES = {
 }
 """The names that phases have in tables."""
 PHASE_NAMES = "training (train, 1), validation (val, valid, 2), test (3, 4)"
-MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "NAN", "NaT", "None", "NULL", "null", "-")
+MISSING = (
+    "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "NAN", "NaT", "None", "NULL", "null", "-",
+    "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!",
+)  # fmt: skip
 """Texts of cells that programs write where a value is missing; ``none`` and ``na`` are names of their own."""
 MISSING_OPTION = ",".join(MISSING)
 """The default of the option ``missing``."""

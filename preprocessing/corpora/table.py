@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from preprocessing.clips.label_sets import MULTI_LABEL, refuse_several
 from preprocessing.clips.listing import ITEM_NAME, AudioFiles
-from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, check_clips, plain_path
+from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, UNWRITABLE, check_clips, plain_path
 from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._reading import NONE, Reading, gathered, read_reading
@@ -119,7 +119,8 @@ def read_clips(
     faults = wrong_widths(header, lines)
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
     label_names = split_names(chosen.label) if chosen else ["label"]
-    lines = reading.blank_missing(header, lines, labels=label_names if len(label_names) == 1 else ())
+    labels = label_names if len(label_names) == 1 else ()
+    lines = reading.blank_missing(header, lines, labels=labels, are_sets=task_type == MULTI_LABEL)
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
     columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), **kinds)
     lines = reading.choose_rows([*zip(header, columns, strict=False), *((name,) for name in columns[len(header) :])], lines)
@@ -202,6 +203,15 @@ class _Listed:
         """Add the clip of a line, and return what is wrong with it, or with an earlier one, and the line of that."""
         start_s, end_s = row.get("start_s", math.nan), row.get("end_s", math.nan)
         start_s, end_s = (0.0 if math.isnan(start_s) else start_s), (math.inf if math.isnan(end_s) else end_s)
+        for name in ("path", "item", "label", "clip"):
+            if isinstance(row.get(name), str) and UNWRITABLE.search(row[name]):
+                return [
+                    Fault(
+                        line,
+                        f"received {row[name]!a:.100}; allowed: a name without control characters, such as line breaks",
+                        name,
+                    )
+                ]
         if end_s <= start_s:
             return [Fault(line, f"received the stretch from {start_s:g} to {end_s:g} s; allowed: an end behind its begin")]
         first = self._lines.setdefault((plain_path(row["path"], self._audio_folder), start_s, end_s), line)

@@ -40,7 +40,7 @@ def index(study):
     return pd.read_parquet(study.folder / "data/e/corpus.parquet").set_index("clip")
 
 
-MISSING = ["NA", "nan", "NaN", "None", "n/a", "N/A", "#N/A", "NULL", "null", "<NA>", "NaT", "-"]
+MISSING = ["#REF!", "NA", "nan", "NaN", "None", "n/a", "N/A", "#N/A", "NULL", "null", "<NA>", "NaT", "-"]
 
 
 @pytest.mark.parametrize("text", MISSING)
@@ -97,13 +97,14 @@ def test_a_look_up_of_excel_that_failed_is_missing(clips):
 
 
 def test_of_several_labels_a_missing_one_is_none(clips):
-    table(clips, "s0_2.wav,s0,NA", "s1_2.wav,s1,x;y")
+    table(clips, "s0_2.wav,s0,NA", "s1_2.wav,s1,x;nan;y")
 
     ended = read(clips, "--task-type", "multilabel_classification")
 
     assert ended.returncode == 0, ended.stderr
-    assert "Read as empty: 1 cell (label: 1 NA)" in ended.stdout
+    assert "Read as empty: 2 cells (label: 1 NA, 1 nan)" in ended.stdout
     assert index(clips).loc["s0_2.wav", "label"] == ""
+    assert index(clips).loc["s1_2.wav", "label"] == "x;y"
 
 
 @pytest.mark.parametrize(
@@ -248,6 +249,12 @@ def test_bad_rows_are_dropped_where_the_user_says_so(clips):
     assert "s0_0.wav" in left
     assert "s1_1.wav" not in left  # none knows which of its two items is right
     assert len(left) == 11
+
+
+def test_a_name_that_no_file_can_hold_is_named_by_its_line(clips):
+    line = table(clips, 's0_2.wav,"s\nt",x')
+
+    assert f"line {line}, column item: received 's\\nt'; allowed: a name without control characters" in refused(clips)
 
 
 def test_where_no_row_is_left_nothing_is_dropped(clips):
