@@ -125,8 +125,10 @@ def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | Non
     try:
         for cells in reader:
             width = width or len(cells)
-            # Each line would be a row by itself: the quotes are letters of two texts.
-            are_rows = width > 1 and all(line.count(delimiter) + 1 >= width for line in lines if line.strip())
+            # Each line would be a row by itself: the quotes are letters of two texts. A comma with a blank belongs to prose.
+            are_rows = width > 1 and all(
+                line.count(delimiter) - line.count(f"{delimiter} ") + 1 >= width for line in lines if line.strip()
+            )
             if len(lines) > 1 and are_rows and quoting != "minimal":
                 wrong = f"closes in line {reader.line_num} only, and the rows between would be one cell"
                 advice += "; if the text has these line breaks, --quoting minimal" if quoting else ""

@@ -135,7 +135,7 @@ def read_clips(
     absent = [role for role in needed if role not in columns]
     if absent:
         told = [hint(role, header, lines, audio_folder) for role in absent] if chosen else []
-        names = " and ".join(f"'{role}'" for role in absent)
+        names = ", no column ".join(f"'{role}'" for role in absent)
         raise CorpusError(f"{table}, line 1: no column {names}. {' '.join([suggestion(absent[0], header), *told])}")
     _check_header(table, columns, targets, written)
     if not audio_folder.is_dir():

@@ -87,13 +87,13 @@ def test_quotes_are_letters_where_the_user_says_so(voices):
 
 
 def test_properly_quoted_texts_may_have_line_breaks_separators_and_quotes(voices):
-    texts = [f'Line {number}, "quoted", and\n\nanother, line\n' for number in range(24)]
+    texts = [f'Line {number}, "quoted", and\n\nanother, line, with, commas' for number in range(24)]
     with (voices.folder / "t.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerows(
             [
-                ("path", "item", "text", "label"),
-                *((path, item, text, label) for (path, item, label), text in zip(voices.rows, texts, strict=True)),
+                ("path", "item", "label", "text"),
+                *((path, item, label, text) for (path, item, label), text in zip(voices.rows, texts, strict=True)),
             ]
         )
 
