@@ -71,7 +71,13 @@ class Reading:
             found.setdefault(header[place], Counter())[cell.strip()] += 1
             return ""
 
-        blanked = [(number, [blank(place, cell) for place, cell in enumerate(cells)]) for number, cells in lines]
+        texts = set(self.missing)
+        blanked = [
+            line  # as most are
+            if not are_sets and texts.isdisjoint(map(str.strip, line[1]))
+            else (line[0], [blank(place, cell) for place, cell in enumerate(line[1])])
+            for line in lines
+        ]
         if found:
             where = "; ".join(
                 f"{name}: {', '.join(f'{count} {text}' for text, count in texts.items())}" for name, texts in found.items()
