@@ -12,11 +12,12 @@ from preprocessing.console import program
 
 
 @program
-def main(arguments: Sequence[str]) -> None:
-    """Carry out what follows ``python -m preprocessing``."""
+def main(arguments: Sequence[str]) -> int | None:
+    """Carry out what follows ``python -m preprocessing``; return the exit code, where a command has one."""
     is_command = bool(arguments) and arguments[0] in COMMANDS
     name = arguments[0] if is_command else "make"
-    import_module(f"preprocessing.commands.{name}").main(arguments[1:] if is_command else arguments)
+    code: int | None = import_module(f"preprocessing.commands.{name}").main(arguments[1:] if is_command else arguments)
+    return code
 
 
 def run() -> int:

@@ -18,7 +18,7 @@ from preprocessing.commands.command_line import (
     read_corpus_name,
     read_settings,
 )
-from preprocessing.console import make_console, progress_bar
+from preprocessing.console import EXIT_USAGE, make_console, progress_bar
 from preprocessing.corpora import CorpusReader
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, number_reader
 from preprocessing.parallel import count_cores
@@ -42,8 +42,11 @@ _DESCRIPTION = "Report what is wrong with a corpus: clips that are identical acr
 _STYLES = {"refused": "bold red", "left out": "yellow", "doubtful": ""}
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Report on a corpus. A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing."""
+def main(arguments: Sequence[str]) -> int:
+    """Report on a corpus; return 2 where experiments refuse it, else 0.
+
+    A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing.
+    """
     values, corpus = _parse(arguments)
     settings = read_settings(corpus.feature_overrides(values.overrides))
     from preprocessing.clips.index_file import word_of_item
@@ -85,6 +88,8 @@ def main(arguments: Sequence[str]) -> None:
     _write(folder, subject, facts, findings, criteria)
     _summarise(console, facts, findings, subject)
     console.print(f"Page       {folder / PAGE_NAME}")
+    is_refused = refusal or folds.refusal or any(finding.fault.level == "refused" for finding in findings)
+    return EXIT_USAGE if is_refused else 0
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:

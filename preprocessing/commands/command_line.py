@@ -160,8 +160,10 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
         if option.is_required:
             parser.add_argument(option.name, type=option.parse, metavar=option.name.upper(), help=text)
         else:
+            may_stand_alone: dict[str, Any] = {"nargs": "?", "const": True} if option.kind is bool else {}
             parser.add_argument(
                 option.flag,
+                **may_stand_alone,
                 type=option.parse,
                 default=option.default,
                 metavar="|".join(option.choices) or option.kind.__name__.upper(),

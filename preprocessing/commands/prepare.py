@@ -15,6 +15,8 @@ from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
 from preprocessing.corpora._layout import split_names
+from preprocessing.corpora._reading import read_missing
+from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
 from xval.base.config_file import read_default
@@ -48,7 +50,7 @@ def prepare(
 
     Args:
         source: A folder, whose folders are the classes unless `corpus` says otherwise; a list of folders, each of which is a
-            class; a table of clips (csv, xlsx, parquet) or a DataFrame with the columns of one: path, item, label; or
+            class; a table of clips (csv, xlsx, parquet, json) or a DataFrame with the columns of one: path, item, label; or
             predictors, numbers (n_examples, ...), as one array or for each item.
         targets: Of predictors: (n_examples,) or, for regression, also (n_examples, n_outputs); for each item if they are; None
             for representation. Of frames, and of several labels, see `preprocessing.store.write`.
@@ -66,7 +68,7 @@ def prepare(
         workers: Processes that read audio; None: one for each core.
         quiet: Print nothing.
         **options: Of the reader, such as ``item_pattern`` of folders; and ``classes``, the only ones whose clips are kept. A
-            list stands for names with commas: ``labels=["low", "high"]``.
+            list stands for names with commas: ``labels=["low", "high"]``; a dict for pairs: ``map_labels={"happy": "joy"}``.
 
     Returns:
         The feature store, at data_folder/dataset/features/<key>.
@@ -169,6 +171,8 @@ def choose_corpus(
 
 def _as_text(option: str, value: object) -> str:
     """Return a value of Python as a command line has it; names in a list are joined by commas."""
+    if isinstance(value, Mapping):
+        value = [f"{old}={new}" for old, new in value.items()]
     if not isinstance(value, list | tuple):
         return str(value)
     if with_comma := [name for name in map(str, value) if "," in name]:
@@ -194,9 +198,12 @@ def _refuse_missing_cells(frame: "pd.DataFrame", task_type: str | None, options:
     from preprocessing.store.arrays import refuse_missing
 
     columns = ["item"] if task_type in (MULTI_LABEL, "representation", "frame_classification") else ["item", "label"]
+    texts = read_missing(_as_text("missing", options.get("missing", MISSING_OPTION)))
+    if any(options.get(name) for name in ("map_labels", "where", "drop_bad_rows")):
+        return  # with which the reader of the table decides
     for column in columns:
         if column in frame and column not in options:
-            refuse_missing(frame[column], "DataFrame: row", column)
+            refuse_missing(frame[column], "DataFrame: row", column, texts=texts, keep='give missing="none"')
 
 
 def _write_arrays(
@@ -214,7 +221,7 @@ def _write_arrays(
     if items is not None:
         from preprocessing.store.arrays import refuse_missing
 
-        refuse_missing(items, "Arrays: example", "item")
+        refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="write it otherwise")
         refuse_missing(targets, "Arrays: example", "label", task_type)
         names = np.asarray(items).astype(str)
         x, y = np.asarray(predictors), None if targets is None else np.asarray(targets)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.annotations.labels import BACKGROUND, Annotations
 from preprocessing.clips.listing import list_audio, without_ending
-from preprocessing.corpora._tables import NUMBER, read_table, refuse_faults
+from preprocessing.corpora._reading import Reading
+from preprocessing.corpora._table_files import Quoting
+from preprocessing.corpora._tables import NUMBER, Fault, Lines, read_table, refuse_faults
 from xval.base.errors import AudioError, CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -166,17 +168,29 @@ def lower_name(column: str) -> str:
     return column.strip().lower().replace(" ", "_")
 
 
-def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def read_header_line(
+    annotation: Path, further: Collection[str] = (), reading: Reading | None = None, *, labels: Collection[str] = ()
+) -> tuple[list[str], Lines]:
     """Return the columns of a table of stretches by their plain names, and its lines with their numbers.
 
     Args:
         annotation: The table.
         further: The plain names of the columns that are read besides path, begin and end; the cells of others are empty.
+        reading: What the user says of its rows.
+        labels: The plain names of the columns of the label.
     """
-    needed = {*_STRETCH, *further}
-    header, lines = read_table(annotation, _EXPECTED, needed=lambda column: plain_name(column) in needed, others=False)
+    needed, reading = {*_STRETCH, *further}, reading or Reading()
+    header, lines = read_table(
+        annotation,
+        _EXPECTED,
+        needed=lambda column: plain_name(column) in needed,
+        others=bool(reading.where),
+        quoting=reading.quoting,
+        notes=reading.notes,
+    )
     if _is_file_info(header):
-        return _by_call(annotation)
+        columns, lines = _by_call(annotation, reading)
+        return columns, reading.choose_rows([(column,) for column in columns], lines)
     columns = [plain_name(column) for column in header]
     if "fileid" in map(lower_name, header):  # the number names a recording, and its other names say which that is
         columns = [
@@ -199,13 +213,17 @@ def read_header_line(annotation: Path, further: Collection[str] = ()) -> tuple[l
             raise CorpusError(f"{annotation}, line 1: several columns mean the same: {twice}. Keep one of them.")
     if not lines:
         raise CorpusError(f"{annotation} has a header but no events.")
-    return columns, lines
+    lines = reading.blank_missing(columns, lines, labels=labels if len(labels) == 1 else ())
+    return columns, reading.choose_rows(list(zip(header, columns, strict=True)), lines)
 
 
-def read_file_info(path: Path) -> tuple[list[str], list[FileLine]]:
+def read_file_info(path: Path, reading: Reading) -> tuple[list[str], list[FileLine]]:
     """Return the lower column names of a table of recordings and its lines, which may be longer or shorter than its header."""
     expected = "FileID, File name, Voice start sample (1), Voice end sample (1), ..."
-    header, lines = read_table(path, expected, needed=lambda column: bool(_VOICE.fullmatch(lower_name(column))))
+    header, lines = read_table(
+        path, expected, needed=lambda column: bool(_VOICE.fullmatch(lower_name(column))), quoting=reading.quoting
+    )
+    lines = reading.blank_missing(header, lines)
     columns = [lower_name(column) for column in header]
     voices = [place for place, column in enumerate(columns) if _VOICE.fullmatch(column)]
     sides = [column.partition("_sample")[0] for column in columns if _VOICE.fullmatch(column)]
@@ -226,9 +244,9 @@ def _is_file_info(header: Sequence[str]) -> bool:
     return any(_VOICE.fullmatch(lower_name(column)) for column in header)
 
 
-def _by_call(file_info: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _by_call(file_info: Path, reading: Reading) -> tuple[list[str], Lines]:
     """Return a table of recordings as one of stretches: a line per call, and one for a recording without calls."""
-    columns, lines = read_file_info(file_info)
+    columns, lines = read_file_info(file_info, reading)
     others = [column for column in columns if column not in _NAMING and not _VOICE.fullmatch(column)]
     rows = [
         (line.number, [naming(line.cells), start, end, *(line.cells.get(column, "") for column in others)])
@@ -238,9 +256,9 @@ def _by_call(file_info: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return ["path", "start_sample", "end_sample", *others], rows
 
 
-def _locate_numbers(annotation: Path, recordings: Recordings) -> None:
+def _locate_numbers(annotation: Path, recordings: Recordings, quoting: Quoting | None) -> None:
     """Let recordings be found by their numbers (FileID), where a table says which file each is: its own, or FileInfo.csv."""
-    header, _ = read_table(annotation, _EXPECTED, others=False)
+    header, _ = read_table(annotation, _EXPECTED, others=False, quoting=quoting)
     columns = list(map(lower_name, header))
     beside = (folder / FILE_INFO for folder in (annotation.parent, recordings.folder, recordings.folder.absolute().parent))
     table = annotation if _is_file_info(header) else next((path for path in beside if path.exists()), None)
@@ -250,18 +268,18 @@ def _locate_numbers(annotation: Path, recordings: Recordings) -> None:
         return
     if table is None:
         return
-    faults = []
-    for number, cells in _cells_of_recordings(table):
+    faults: list[Fault] = []
+    for number, cells in _cells_of_recordings(table, quoting):
         try:
             recordings.locate(cells)
         except ValueError as error:
-            faults.append(f"line {number}: {error}")
+            faults.append(Fault(number, str(error)))
     refuse_faults(table, faults, "wrong recordings")
 
 
-def _cells_of_recordings(table: Path) -> list[tuple[int, dict[str, str]]]:
+def _cells_of_recordings(table: Path, quoting: Quoting | None) -> list[tuple[int, dict[str, str]]]:
     """Return the number of each line of a table and its cells by lower column names."""
-    header, lines = read_table(table, "FileID, File name", needed=lambda column: lower_name(column) in _NAMING)
+    header, lines = read_table(table, "FileID, File name", needed=lambda column: lower_name(column) in _NAMING, quoting=quoting)
     columns = list(map(lower_name, header))
     if not {"fileid", "file_name"} & set(columns):
         raise CorpusError(f"{table}, line 1: expected {_FILE_INFO_COLUMNS}. Found: {', '.join(header[:12])}.")
@@ -269,7 +287,13 @@ def _cells_of_recordings(table: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def read_stretches(
-    annotation: Path, recordings: Recordings, *, item: str, labels: Sequence[str], alike: Sequence[str] = ()
+    annotation: Path,
+    recordings: Recordings,
+    *,
+    item: str,
+    labels: Sequence[str],
+    alike: Sequence[str] = (),
+    reading: Reading | None = None,
 ) -> list[Row]:
     """Read a table of stretches.
 
@@ -280,37 +304,43 @@ def read_stretches(
         labels: The plain names of the columns of the label, which an event must not leave empty; ``label`` need not be there:
             then it is ``event``.
         alike: What two lines may not have in common besides their stretch; by default they may not share even that.
+        reading: What the user says of the rows.
 
     Returns:
         The rows in the order of the file. A line without begin and end says that its recording has no event.
     """
-    columns, lines = read_header_line(annotation, (item, "label", *labels, *alike))
-    _locate_numbers(annotation, recordings)
+    reading = reading or Reading()
+    columns, lines = read_header_line(annotation, (item, "label", *labels, *alike), reading, labels=labels)
+    _locate_numbers(annotation, recordings, reading.quoting)
     needed = [name for name in (item, *labels) if name not in ("recording", "label")]
     for name in needed:
         if name not in columns:
             raise CorpusError(f"{annotation} has no column '{name}' for --item or --label. {suggestion(name, columns)}")
-    rows: list[Row] = []
-    faults: list[str] = []
-    seen: dict[tuple[str | float, ...], int] = {}
+    rows: list[tuple[int, Row]] = []
+    faults: list[Fault] = []
+    seen: dict[tuple[str | float, ...], tuple[int, Row]] = {}
     for line, cells in lines:
         try:
             row = _read_row(columns, cells, recordings)
         except ValueError as error:
-            faults.append(f"line {line}: {error}")
+            faults.append(Fault(line, str(error)))
             continue
         empty = [name for name in (item, *labels) if row.get(name) == "" and (name == item or not has_no_event(row))]
         if empty:
-            faults.append(f"line {line}: column {empty[0]} is empty")
+            faults.append(Fault(line, f"column {empty[0]} is empty"))
             continue
-        rows.append(row)
+        rows.append((line, row))
         if has_no_event(row):
             continue
-        first = seen.setdefault((row["path"], row["start_s"], row["end_s"], *(row.get(name, "") for name in alike)), line)
+        key = (row["path"], row["start_s"], row["end_s"], *(row.get(name, "") for name in alike))
+        first, other = seen.setdefault(key, (line, row))
         if first != line:
-            faults.append(f"line {line}: the same stretch of {row['path']} as in line {first}; list each once")
-    refuse_faults(annotation, faults, "wrong events")
-    return rows
+            faults.append(Fault(line, f"the same stretch of {row['path']} as in line {first}; list each once"))
+            if any(row.get(name) != other.get(name) for name in (item, *labels)):  # none knows which is right
+                faults.append(Fault(first, f"another label or item than in line {line}, which lists the same stretch"))
+    reading.refuse_faults(annotation, faults, len({line for line, _ in lines}), "wrong events")
+    are_wrong = {fault.line for fault in faults}
+    return [row for line, row in rows if line not in are_wrong]
 
 
 def has_no_event(row: Mapping[str, str | float]) -> bool:

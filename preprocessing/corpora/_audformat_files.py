@@ -122,7 +122,7 @@ def _load_tables(database: Any, tables: dict[str, Path]) -> None:
             try:
                 if file.suffix == ".parquet":
                     read_table(file, most_rows=MOST_CLIPS)  # or refuse what takes too much memory, before audformat reads it
-                source = open_table(file, MOST_CLIPS) if file.suffix == ".csv" else open_regular(file)
+                source = open_table(file) if file.suffix == ".csv" else open_regular(file)
             except OSError as error:
                 raise CorpusError(f"{file}: {refusal(error)}.") from error
             except ValueError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.corpora._annotation_tables import Recordings, has_no_event, read_header_line, read_stretches
+from preprocessing.corpora._reading import Reading
 from xval.base.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -61,11 +62,14 @@ def read_words(
     audio_folder: Path, table: Path, called: Mapping[str, str] | None = None
 ) -> dict[str, list[tuple[float, float]]]:
     """Return begin and end (s) of every word of a table, by the path of its file (posix, relative to the folder)."""
-    columns, _ = read_header_line(table)
+    every_text = Reading(missing=())  # a word may be None
+    columns, _ = read_header_line(table, reading=every_text)
     labels = [name for name in columns if name == "label"]
     words: dict[str, list[tuple[float, float]]] = {}
     # Silence may have an empty label, which read_stretches would refuse.
-    for row in read_stretches(table, Recordings(audio_folder, called=called), item="recording", labels=(), alike=labels):
+    for row in read_stretches(
+        table, Recordings(audio_folder, called=called), item="recording", labels=(), alike=labels, reading=every_text
+    ):
         if not has_no_event(row) and not (labels and str(row["label"]).lower() in SILENCE):
             words.setdefault(str(row["path"]), []).append((float(row["start_s"]), float(row["end_s"])))
     return words

@@ -1,160 +1,253 @@
-"""The rows of a csv, xlsx or parquet file from anywhere, one after the other, within the bounds of `xval.base.table_bounds`.
-
-Comes in: a path, and which columns are wanted. Goes out: number and cells of each row as texts, the names of the columns first;
-or an error that names the file and what is wrong with it, whatever a flipped byte makes of it.
-"""
+"""The rows of a table as texts: of a csv, xlsx, parquet or json file, the names of its columns first."""
 
 import csv
 import io
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, Literal
 
 from preprocessing.clips import parquet_files
+from preprocessing.clips.label_sets import SEPARATOR
 from xval.base.csv_text import unguard
 from xval.base.errors import CorpusError, brief
-from xval.base.operating_system import open_regular
-from xval.base.table_bounds import (
-    BYTES_PER_CELL,
-    LARGEST_RATIO,
-    LARGEST_TABLE_BYTES,
-    LONGEST_CELL,
-    MOST_CLIPS,
-    MOST_COLUMNS,
-    Content,
-    open_table,
-    refuse,
-    refuse_large,
-)
+from xval.base.table_bounds import MOST_CLIPS, open_table, refuse_large
 
 if TYPE_CHECKING:
     import pyarrow
 
 Row = tuple[int, list[str]]
-
-_UNCHECKED_BYTES = 16 << 20  # an Excel file up to this size may unpack by any ratio
-_BYTES_PER_XML_BYTE = 20  # of <row/><row/>..., which is the worst; of a sheet of numbers 4
-_MOST_SHEET_ROWS = 1 << 20
+Quoting = Literal["auto", "minimal", "none"]
+"""What a quote at the begin of a cell of a csv file is: it opens a text that may hold line breaks (minimal), or it is a letter
+(none); auto: as minimal, but where a text would hold whole rows its quotes are letters, or the file is refused."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The columns that are wanted of a table.
+    """What is wanted of a table.
 
     Attributes:
         is_needed: Whether a column is; if it holds lists, records or bytes, the table is refused.
-        others: Whether other columns are read, too, as far as they hold single values.
+        others: Whether other columns are read, too, as far as they hold single values; their cells are empty if not.
+        quoting: Of a csv file; None: as auto, but never letters, where the user has no option to say another one.
+        notes: Where what a user should know is noted.
     """
 
     is_needed: Callable[[str], bool]
     others: bool = True
+    quoting: Quoting | None = None
+    notes: list[str] = field(default_factory=list)
 
     def is_read(self, name: str) -> bool:
         """Return whether a column is read, as far as its name says it."""
         return self.others or self.is_needed(name)
 
 
-def read_rows(table: Path, wanted: Wanted) -> Iterator[Row]:
-    """Yield the rows of a table that are not empty, from its header on; cells of columns that are not read are empty.
-
-    Raises:
-        OSError: The file cannot be read, or is too large.
-        CorpusError: It is no such file.
-    """
-    read = {".xlsx": _read_sheet, ".parquet": _read_parquet}.get(table.suffix.lower(), _read_csv)
+def read_rows(table: Path, wanted: Wanted) -> list[Row]:
+    """Return number and cells of the rows that are not empty; a `CorpusError` says what is wrong with the file."""
+    read = {".xlsx": _read_sheet, ".parquet": _read_parquet}.get(table.suffix.lower(), _read_text)
+    rows: list[Row] = []
     is_read: list[bool] = []
-    content = Content(table)
-    for number, cells in read(table, wanted):
-        content.add_cells(len(cells))
-        if not any(cell.strip() for cell in cells):
-            continue
-        if (longest := max(map(len, cells))) > LONGEST_CELL:
-            refuse(table, f"line {number} has a cell of {longest} characters, at most {LONGEST_CELL} are read; shorten it")
-        if is_read and not all(is_read):
-            cells = [cell if place >= len(is_read) or is_read[place] else "" for place, cell in enumerate(cells)]
-        content.add_characters(sum(map(len, cells)))
-        is_read = is_read or [wanted.is_read(cell.strip()) for cell in cells]
-        yield number, cells
-
-
-def _read_csv(table: Path, _: Wanted) -> Iterator[Row]:
-    """Yield the rows of a csv file, by the numbers of their lines."""
     try:
-        with open_table(table, MOST_CLIPS) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
-            header = text.readline()
-            text.seek(0)
-            reader = csv.reader(text, delimiter=max(",;\t", key=header.count), strict=True)
-            for cells in reader:
-                yield reader.line_num, [*map(unguard, cells)]
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{table} is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.") from error
+        for number, cells in read(table, wanted):
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not all(is_read):
+                cells = [cell if place >= len(is_read) or is_read[place] else "" for place, cell in enumerate(cells)]
+            is_read = is_read or [wanted.is_read(cell.strip()) for cell in cells]
+            rows.append((number, cells))
+            refuse_large(table, n_rows=len(rows), most_rows=MOST_CLIPS)
+    except Exception as error:  # what pandas and its readers raise of a damaged file has no class in common
+        raise _explain(table, error) from error
+    return rows
+
+
+def _explain(table: Path, error: Exception) -> CorpusError:
+    """Return what is wrong with a file that cannot be read as a table, and what to do."""
+    if isinstance(error, CorpusError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        return CorpusError(f"{table} cannot be read: {error.strerror}. Give the path of a table.")
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return CorpusError(f"{table}, line {line}: is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.")
+    kind = {".xlsx": "an Excel file", ".parquet": "a parquet file"}.get(table.suffix.lower(), "a csv file")
+    return CorpusError(f"{table} is not {kind}: {brief(error).rstrip('.')}. Write it again, or save it as csv in UTF-8.")
+
+
+def _read_text(table: Path, wanted: Wanted) -> Iterator[Row]:
+    with open_table(table) as file:
+        text = file.read().decode("utf-8-sig")
+    if text.lstrip()[:1] in ("{", "["):
+        yield from _read_json(table, text, wanted)
+    else:
+        yield from _read_csv(table, text, wanted)
+
+
+class _OpenQuoteError(CorpusError):
+    """A quote at the begin of a cell of a csv file does not close at its end; the line is that in which it opens."""
+
+    def __init__(self, table: Path, line: int, wrong: str, advice: str) -> None:
+        self.line = line
+        mend = 'Write quotes within a text twice ("") and put the text in quotes'
+        super().__init__(f"{table}, line {line}: a quote that opens in this line {wrong}. {mend}{advice}.")
+
+
+def _read_csv(table: Path, text: str, wanted: Wanted) -> list[Row]:
+    """Return the rows of a csv file; where quotes would swallow rows, those of its lines, if each has all cells."""
+    delimiter = max(",;\t", key=io.StringIO(text, newline="").readline().count)
+    try:
+        return list(_read_records(table, text, delimiter, wanted.quoting))
+    except _OpenQuoteError as error:
+        rows = _read_lines(text, delimiter, wanted) if wanted.quoting == "auto" else []
+        if not rows:
+            raise
+        wanted.notes.append(
+            f"{table.name}, line {error.line}: a quote opens a text that does not close in its cell, but each line has all "
+            "cells. Such quotes are read as letters."
+        )
+        return rows
+
+
+def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | None) -> Iterator[Row]:
+    """Yield the rows of a csv file, by the numbers of the lines that they begin in."""
+    lines: list[str] = []  # of the row that is being read
+
+    def keep() -> Iterator[str]:
+        for line in io.StringIO(text, newline=""):
+            lines.append(line)
+            yield line
+
+    style: Literal[0, 3] = csv.QUOTE_NONE if quoting == "none" else csv.QUOTE_MINIMAL
+    reader, first, width = csv.reader(keep(), delimiter=delimiter, strict=True, quoting=style), 1, 0
+    advice = "; if quotes are letters of the texts, give --quoting none" if quoting else ""
+    try:
+        for cells in reader:
+            width = width or len(cells)
+            # Each line would be a row by itself: the quotes are letters of two texts. A comma with a blank belongs to prose.
+            are_rows = width > 1 and all(
+                line.count(delimiter) - line.count(f"{delimiter} ") + 1 >= width for line in lines if line.strip()
+            )
+            if len(lines) > 1 and are_rows and quoting != "minimal":
+                wrong = f"closes in line {reader.line_num} only, and the rows between would be one cell"
+                advice += "; if the text has these line breaks, --quoting minimal" if quoting else ""
+                raise _OpenQuoteError(table, first, wrong, advice)
+            yield first, [*map(unguard, cells)]
+            first = reader.line_num + 1
+            lines.clear()
     except csv.Error as error:
-        raise CorpusError(f"{table} is not a csv file: {error}. Save it as csv in UTF-8.") from error
+        if any(cell.startswith('"') for cell in lines[0].split(delimiter)):
+            wrong = f"does not close at the end of its cell (read as far as line {reader.line_num}: {error})"
+            raise _OpenQuoteError(table, first, wrong, advice) from error
+        raise CorpusError(
+            f"{table}, line {reader.line_num}: is not a line of csv: {error}. Save it as csv in UTF-8."
+        ) from error
+
+
+def _read_lines(text: str, delimiter: str, wanted: Wanted) -> list[Row]:
+    """Return each line as a row, its quotes as letters where they do not close within cells; none if that is no table."""
+    rows: list[Row] = []
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if not line.strip():
+            continue
+        width = len(rows[0][1]) if rows else line.count(delimiter) + 1
+        try:
+            (cells,) = csv.reader([line], delimiter=delimiter, strict=True)
+        except csv.Error:
+            cells = []
+        if len(cells) != width:
+            cells = line.rstrip("\r\n").split(delimiter)
+            has_text = rows and not any(
+                '"' in cell and wanted.is_needed(name) for name, cell in zip(rows[0][1], cells, strict=False)
+            )
+            if len(cells) != width or not has_text:
+                return []
+        rows.append((number, [*map(unguard, cells)]))
+    return rows
+
+
+def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
+    """Yield the names of all columns as row 0, and the records of a list in json, or of json lines, by their lines."""
+    records = _parse_json(table, text)
+    for number, record in records:
+        if not isinstance(record, dict) or (len(records) == 1 and not any(map(_is_one, record.values()))):
+            expected = '{"path": "a.wav", "item": "anna", "label": "happy"}'
+            raise CorpusError(
+                f"{table}, line {number}: is json, but no list of clips; expected a record for each, as {expected}, in a line "
+                'of its own or in a list. pandas writes it with to_json(..., orient="records", lines=True).'
+            )
+        _add_stretch(record)
+    names = list(dict.fromkeys(name for _, record in records for name in record))
+    yield 0, names
+    for number, record in records:
+        for name in filter(wanted.is_needed, names):
+            value = record.get(name)
+            if isinstance(value, list) and all(isinstance(label, str) for label in value):
+                record[name] = SEPARATOR.join(value)
+            elif not _is_one(value):
+                held = "a list" if isinstance(value, list) else "a record"
+                raise CorpusError(f"{table}, line {number}: '{name}' holds {held}; expected a text, a number or texts.")
+        cells = (record.get(name) for name in names)
+        yield number, [_text(value) if _is_one(value) else "" for value in cells]
+
+
+def _parse_json(table: Path, text: str) -> list[tuple[int, Any]]:
+    """Return the records of a list in json, or of json lines, with their lines."""
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError as error:
+        if text.lstrip()[0] == "[":
+            raise CorpusError(f"{table}, line {error.lineno}: is not json: {error.msg}. Write a list of records.") from error
+    else:
+        return list(enumerate(whole, start=2)) if isinstance(whole, list) else [(1, whole)]  # behind the line of the [
+    records = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        try:
+            records += [(number, json.loads(line))] if line.strip() else []
+        except json.JSONDecodeError as error:
+            raise CorpusError(f"{table}, line {number}: is not json: {error}. Write a record in each line.") from error
+    return records
+
+
+def _is_one(value: object) -> bool:
+    return not isinstance(value, list | dict)
+
+
+def _add_stretch(record: dict[str, Any]) -> None:
+    """Say the stretch of a record of NeMo's manifests, offset and duration (s), as begin and end."""
+    offset, duration = record.get("offset"), record.get("duration")
+    if "audio_filepath" in record and isinstance(offset, int | float) and "start_s" not in record:
+        record["start_s"] = offset
+        if isinstance(duration, int | float) and "end_s" not in record:
+            record["end_s"] = round(offset + duration, 6)
 
 
 def _read_sheet(table: Path, _: Wanted) -> Iterator[Row]:
     """Yield the rows of the first sheet of an Excel file, as long as its header; of formulas the values saved with them."""
-    import openpyxl
+    import pandas as pd
 
-    try:
-        with open_regular(table, LARGEST_TABLE_BYTES) as file:
-            _refuse_bomb(table, file)
-            sheet = openpyxl.load_workbook(file, read_only=True, data_only=True).worksheets[0]
-            sheet.reset_dimensions()  # a file may announce a million columns
-            width = number = 0
-            for number, row in enumerate(sheet.iter_rows(max_row=_MOST_SHEET_ROWS, max_col=MOST_COLUMNS, values_only=True), 1):
-                header = _cells(row)
-                width = max((place for place, cell in enumerate(header, 1) if cell.strip()), default=0)
-                yield number, header[:width] if width else header
-                if width:
-                    break
-            rows = (
-                sheet.iter_rows(min_row=number + 1, max_row=_MOST_SHEET_ROWS, max_col=width, values_only=True) if width else ()
-            )
-            for below, row in enumerate(rows, number + 1):
-                yield below, _cells(row)
-    except OSError:
-        raise
-    except Exception as error:  # whatever a damaged file makes of zipfile, zlib, expat or openpyxl
-        raise CorpusError(
-            f"{table} is not an Excel file: {brief(error).rstrip('.')}. Save it again as .xlsx, or as csv in UTF-8."
-        ) from error
-
-
-def _cells(row: Sequence[object]) -> list[str]:
-    """Return the cells of a row of a sheet; most rows of a damaged or forged one are empty, and cost little."""
-    return [""] * len(row) if row.count(None) == len(row) else [_cell(value) for value in row]
-
-
-def _refuse_bomb(table: Path, file: BinaryIO) -> None:
-    """Refuse an Excel file that unpacks to more than a sheet can have, by the directory of its archive."""
-    with zipfile.ZipFile(file) as archive:
-        n_bytes = sum(member.file_size for member in archive.infolist())
-    packed = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    if n_bytes > LARGEST_TABLE_BYTES or n_bytes > max(_UNCHECKED_BYTES, LARGEST_RATIO * packed):
-        most = min(LARGEST_TABLE_BYTES, max(_UNCHECKED_BYTES, LARGEST_RATIO * packed))
-        refuse(table, f"its {packed} bytes unpack to {n_bytes}, at most {most} are read; save it as csv in UTF-8")
-    refuse_large(table, n_bytes=n_bytes * _BYTES_PER_XML_BYTE)
+    with open_table(table) as file:
+        sheet = pd.read_excel(file, header=None, dtype=object, keep_default_na=False, engine="openpyxl")
+    width = 0
+    for number, row in enumerate(sheet.to_numpy(), start=1):
+        cells = [_text(value) for value in row]
+        width = width or max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
+        yield number, cells[:width]
 
 
 def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:
     """Yield the names of the columns as row 1, and the rows of a parquet file behind it."""
-    try:
-        schema = parquet_files.read_schema(table)
-        for field in schema:
-            if wanted.is_needed(field.name) and not _is_single(field.type):
-                raise CorpusError(f"{table}: the column '{field.name}' holds {field.type}; expected texts, numbers or times.")
-        names = [field.name for field in schema if wanted.is_read(field.name) and _is_single(field.type)]
-        columns = parquet_files.read_table(table, columns=names, most_rows=MOST_CLIPS)
-        refuse_large(table, n_bytes=columns.nbytes + columns.num_rows * len(schema) * BYTES_PER_CELL)
-        texts = {name: _texts(column) for name, column in zip(columns.column_names, columns.columns, strict=True)}
-    except (ValueError, KeyError, TypeError, NotImplementedError, ArithmeticError) as error:
-        raise CorpusError(
-            f"{table} is not a parquet file: {brief(error).rstrip('.')}. Write it again, or save it as csv in UTF-8."
-        ) from error
+    schema = parquet_files.read_schema(table)
+    for column in schema:
+        if wanted.is_needed(column.name) and not _is_single(column.type):
+            raise CorpusError(f"{table}: the column '{column.name}' holds {column.type}; expected texts, numbers or times.")
+    names = [column.name for column in schema if wanted.is_read(column.name) and _is_single(column.type)]
+    columns = parquet_files.read_table(table, columns=names, most_rows=MOST_CLIPS)
+    texts = {
+        name: [_text(value) for value in column.to_pylist()]
+        for name, column in zip(columns.column_names, columns.columns, strict=True)
+    }
     yield 1, list(schema.names)
     for place in range(columns.num_rows):
         yield place + 2, [texts[name][place] if name in texts else "" for name in schema.names]
@@ -169,29 +262,6 @@ def _is_single(kind: "pyarrow.DataType") -> bool:
     return not types.is_nested(held) and not is_bytes and not types.is_binary_view(held)
 
 
-def _texts(column: "pyarrow.ChunkedArray | pyarrow.Array") -> list[str]:
-    """Return the cells of a column; of times that no calendar has, the numbers that the file has for them.
-
-    What a column with a dictionary holds once is one text for all of its rows.
-    """
-    from pyarrow import types
-
-    if types.is_dictionary(column.type):
-        return [text for chunk in column.chunks for text in _shared_texts(chunk)]
-    try:
-        return [_cell(value) for value in column.to_pylist()]
-    except (OverflowError, ValueError):
-        if not types.is_temporal(column.type):
-            raise
-        return [_cell(value) for value in column.cast("int32" if column.type.bit_width == 32 else "int64").to_pylist()]
-
-
-def _shared_texts(chunk: "pyarrow.DictionaryArray") -> list[str]:
-    """Return the cells of a part of a column that holds each value once."""
-    texts = _texts(chunk.dictionary)
-    return ["" if place is None else texts[place] for place in chunk.indices.to_pylist()]
-
-
-def _cell(value: object) -> str:
+def _text(value: object) -> str:
     """Return a cell as a csv file has it: nothing for a missing value."""
     return "" if value is None or value != value else str(value)  # NaN alone differs from itself

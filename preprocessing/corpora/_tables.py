@@ -1,16 +1,13 @@
-"""What the files of this folder share: find the table that a corpus comes with and the audio it names; tell all its faults.
-
-Comes in: the path of a table: csv, xlsx or parquet. Goes out: its header and its lines with their numbers; or an error that
-names file, line, and what was expected.
-"""
+"""What the files of this folder share: find the table that a corpus comes with and the audio it names; tell all its faults."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from preprocessing.corpora._table_files import Wanted, read_rows
+from preprocessing.corpora._table_files import Quoting, Wanted, read_rows
 from xval.base.errors import CorpusError
-from xval.base.table_bounds import MOST_CLIPS, open_table
+from xval.base.table_bounds import open_table
 
 PHASES = {
     **dict.fromkeys(("training", "train", "1"), "training"),
@@ -19,11 +16,23 @@ PHASES = {
 }
 """The names that phases have in tables."""
 PHASE_NAMES = "training (train, 1), validation (val, valid, 2), test (3, 4)"
+MISSING = (
+    "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "NAN", "NaT", "None", "NULL", "null", "-",
+    "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!",
+)  # fmt: skip
+"""Texts of cells that programs write where a value is missing; ``none`` and ``na`` are names of their own."""
+MISSING_OPTION = ",".join(MISSING)
+"""The default of the option ``missing``."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_NUMBERS = 10
 FEWEST_CLIPS_OF_A_NUMBER = 5
 """More classes than `MOST_NUMBERS`, all named by numbers, with fewer clips each than this: they look like measurements."""
 _N_SHOWN = 5
+_N_LINES = 20
+_ONE_FAULT = re.compile(r"received '.*?'; |'[^']*'|\S*[\d./]\S*")  # what differs between faults of one kind
+
+Lines = list[tuple[int, list[str]]]
+"""The number and the cells of each line of a table."""
 
 
 def are_measurements(labels: Sequence[str]) -> bool:
@@ -62,9 +71,15 @@ def find_beside(path: Path, audio_folder: Path, *, default: Path) -> Path | None
 
 
 def read_table(
-    table: Path, expected: str, *, needed: Callable[[str], bool] = lambda _: False, others: bool = True
-) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Read a table: an Excel file's first sheet, a parquet file, or else a csv file.
+    table: Path,
+    expected: str,
+    *,
+    needed: Callable[[str], bool] = lambda _: False,
+    others: bool = True,
+    quoting: Quoting | None = None,
+    notes: list[str] | None = None,
+) -> tuple[list[str], Lines]:
+    """Read a table: an Excel file's first sheet, a parquet file, a list in json or json lines, or else a csv file.
 
     A csv file is in UTF-8, separated by whichever of ``,`` ``;`` and tab its first line has most of.
 
@@ -73,14 +88,13 @@ def read_table(
         expected: The columns that it should have, for the error.
         needed: Whether a column is needed, by its name.
         others: Read the other columns, too; if not, their cells are empty, as are those of lists, records and bytes.
+        quoting: What quotes in a csv file are; None: the user has no option for it.
+        notes: Where what a user should know of the file is noted.
 
     Returns:
         The header, without outer blanks; then the number and the cells of every other line that is not empty.
     """
-    try:
-        lines = list(read_rows(table, Wanted(needed, others)))
-    except OSError as error:
-        raise CorpusError(f"{table} cannot be read: {error.strerror or error}. Give the path of a table.") from error
+    lines = read_rows(table, Wanted(needed, others, quoting, [] if notes is None else notes))
     if not lines:
         raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
     return [cell.strip() for cell in lines[0][1]], lines[1:]
@@ -89,16 +103,43 @@ def read_table(
 def read_text(path: Path, advice: str) -> str:
     """Return the text of a list in UTF-8, which may have as many lines as a corpus has clips; the advice ends the error."""
     try:
-        with open_table(path, MOST_CLIPS) as file:
+        with open_table(path) as file:
             return file.read().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} cannot be read: {error}. {advice}") from error
 
 
-def refuse_faults(table: Path, faults: Sequence[str], what: str = "wrong cells") -> None:
-    """Raise when there are faults, with the first few of them."""
+class Fault(NamedTuple):
+    """What is wrong with a line of a table, or with a cell of it."""
+
+    line: int
+    text: str
+    column: str = ""
+
+    def __str__(self) -> str:
+        """Return where it is and what is wrong."""
+        return f"line {self.line}{f', column {self.column}' if self.column else ''}: {self.text}"
+
+
+def refuse_faults(table: Path, faults: Sequence[Fault], what: str = "wrong cells") -> None:
+    """Raise when there are faults, with the first ones of each kind."""
     if faults:
-        raise CorpusError(f"{table} has {what}:{first_lines(faults, _N_SHOWN)}")
+        raise CorpusError(f"{table} has {what}:{one_of_each(faults)}")
+
+
+def one_of_each(faults: Sequence[Fault]) -> str:
+    """Return a line for the first faults of each kind, so that all of them can be mended at once."""
+    kinds: dict[str, list[Fault]] = {}
+    for fault in faults:
+        kinds.setdefault(fault.column + _ONE_FAULT.sub("", fault.text), []).append(fault)
+    most = max(1, min(_N_SHOWN, _N_LINES // len(kinds)))
+    lines: list[str] = []
+    for alike in kinds.values():
+        lines += map(str, alike[:most])
+        if others := [str(fault.line) for fault in alike[most:]]:
+            shown = ", ".join(others[:_N_SHOWN]) + ", ..." * (len(others) > _N_SHOWN)
+            lines[-1] += f" (and {len(others)} more: line{'s' * (len(others) > 1)} {shown})"
+    return first_lines(lines, _N_LINES)
 
 
 def first_lines(faults: Sequence[str], most: int) -> str:
@@ -107,10 +148,10 @@ def first_lines(faults: Sequence[str], most: int) -> str:
     return "".join(f"\n  {line}" for line in [*faults[:most], *more])
 
 
-def wrong_widths(header: Sequence[str], lines: Iterable[tuple[int, Sequence[str]]]) -> list[str]:
+def wrong_widths(header: Sequence[str], lines: Iterable[tuple[int, Sequence[str]]]) -> list[Fault]:
     """Return a fault for each line that has more or fewer cells than the header."""
     return [
-        f"line {line}: {len(cells)} cells, but the header has {len(header)}"
+        Fault(line, f"{len(cells)} cells, but the header has {len(header)}")
         for line, cells in lines
         if len(cells) != len(header)
     ]

@@ -27,7 +27,8 @@ from preprocessing.corpora._annotation_tables import (
     read_number,
     recording_tables,
 )
-from preprocessing.corpora._tables import find_beside, read_table, refuse_faults, wrong_widths
+from preprocessing.corpora._reading import Reading
+from preprocessing.corpora._tables import Fault, find_beside, read_table, refuse_faults, wrong_widths
 from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def list_recordings(
         `Annotations` with the column path, by the annotators ``fileinfo`` and ``annotation``.
     """
     audio = Recordings(audio_folder, "recordings of bats, such as files101/120601011047196133.WAV")
-    tables = _read_tables(audio_folder, file_info, annotation)
+    reading = Reading()
+    tables = _read_tables(audio_folder, file_info, annotation, reading)
     columns = sorted({column for table in tables for column in table.columns})
     for option, name, word in (("item", item, _RECORDING), ("label", label, _CALL)):
         if name != word and lower_name(name) not in columns:
@@ -122,7 +124,7 @@ def list_recordings(
     if calls.empty:
         raise CorpusError(f"{audio_folder}: no recording has both {item} and {label}. Choose other columns.")
     recordings, annotations = recording_tables(calls, item)
-    recordings.attrs["note"] = " ".join(notes)
+    recordings.attrs["note"] = " ".join([*notes, *reading.notes])
     return recordings, annotations
 
 
@@ -157,7 +159,7 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
     rows: list[tuple[str, float, float, str, str, str]] = []
     missing: set[str] = set()
     for table in tables:
-        faults: list[str] = []
+        faults: list[Fault] = []
         for line in table.lines:
             name = naming(line.cells)
             if name in missing:
@@ -169,7 +171,7 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
                     continue
                 stretches = _read_stretches(line, path, audio)
             except ValueError as error:
-                faults.append(f"line {line.number}: {error}")
+                faults.append(Fault(line.number, str(error)))
                 continue
             about = (table.annotator, line.cells.get(item, ""), line.cells.get(label, ""))
             rows += [(path, start_s, end_s, *about) for start_s, end_s in stretches]
@@ -196,12 +198,12 @@ def _read_stretches(line: FileLine, path: str, audio: Recordings) -> list[tuple[
     return stretches or [(math.nan, math.nan)]
 
 
-def _read_tables(audio_folder: Path, file_info: Path, annotation: Path) -> list[_Table]:
+def _read_tables(audio_folder: Path, file_info: Path, annotation: Path, reading: Reading) -> list[_Table]:
     """Return the tables that are there, that of the recordings first."""
     info = _locate(file_info, audio_folder, FILE_INFO)
     calls = _locate(annotation, audio_folder, _ANNOTATION)
     readers = ((info, _read_file_info), (calls, _read_annotation))
-    tables = [read(path) for path, read in readers if path is not None]
+    tables = [read(path, reading) for path, read in readers if path is not None]
     if not tables:
         raise CorpusError(
             f"Neither {file_info} nor {annotation} is in {audio_folder} or beside it. Give --file-info or --annotation."
@@ -219,13 +221,14 @@ def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
     return table
 
 
-def _read_file_info(path: Path) -> _Table:
-    return _Table(path, "fileinfo", *read_file_info(path))
+def _read_file_info(path: Path, reading: Reading) -> _Table:
+    return _Table(path, "fileinfo", *read_file_info(path, reading))
 
 
-def _read_annotation(path: Path) -> _Table:
+def _read_annotation(path: Path, reading: Reading) -> _Table:
     needed = {"fileid", "start_sample", "end_sample"}
     header, lines = read_table(path, "FileID, Start sample, End sample", needed=lambda column: lower_name(column) in needed)
+    lines = reading.blank_missing(header, lines)
     columns = [lower_name(column) for column in header]
     missing = needed - set(columns)
     if missing:

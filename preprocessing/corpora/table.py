@@ -1,11 +1,11 @@
 """Any corpus that is described by a table, one line per clip.
 
-Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel file (.xlsx), whose first sheet is read; or a
-.parquet file. The first line names the columns: path, item, label; optionally clip,
-phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language, recorder ...) are kept as they are,
-for figures by group and for choosing clips. The targets of a regression may have names: columns ``label:<name>``
-(``label:age``, or ``label:arousal`` and ``label:valence``) instead of label. Where path, item and label have other names:
---path, --item, --label. Where a clip may have several labels, ``dog;rain``, or none, an empty cell:
+Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel file (.xlsx), whose first sheet is read; a
+.parquet file; or a list of records in json or json lines, as manifests of NeMo are. The first line names the columns: path,
+item, label; optionally clip, phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language,
+recorder ...) are kept as they are, for figures by group and for choosing clips. The targets of a regression may have names:
+columns ``label:<name>`` (``label:age``, or ``label:arousal`` and ``label:valence``) instead of label. Where path, item and
+label have other names: --path, --item, --label. Where a clip may have several labels, ``dog;rain``, or none, an empty cell:
 --task-type multilabel_classification.
 Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
 in its ending alone (it was converted), that one is taken.
@@ -16,23 +16,26 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from preprocessing.clips.label_sets import MULTI_LABEL, refuse_several
 from preprocessing.clips.listing import ITEM_NAME, AudioFiles
-from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, UNWRITABLE, check_clips, plain_path
 from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._layout import split_names
+from preprocessing.corpora._reading import NONE, Reading, gathered, read_reading
+from preprocessing.corpora._table_files import Quoting
 from preprocessing.corpora._tables import (
+    MISSING_OPTION,
     NUMBER,
     PHASE_NAMES,
     PHASES,
+    Fault,
     read_table,
-    refuse_faults,
     refuse_measurements,
     wrong_widths,
 )
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +53,11 @@ def list_clips(
     item: str = "item",
     label: str = "label",
     task_type: Literal["auto", "classification", "multilabel_classification", "regression", "representation"] = "auto",
+    where: str = NONE,
+    map_labels: str = NONE,
+    missing: str = MISSING_OPTION,
+    drop_bad_rows: bool = False,
+    quoting: Quoting = "auto",
 ) -> "pd.DataFrame":
     """Read the table.
 
@@ -63,17 +71,27 @@ def list_clips(
             number of names, as in dog;rain; regression: labels are numbers, one column or several; representation: nothing is
             predicted, and the column label may be missing; auto: classification, but labels that look like measurements, or
             like several, are asked about.
+        where: Only the rows that satisfy a condition on columns of the table: split=train, or language == "de" and age >= 60.
+        map_labels: Other names of labels: happy=joy,glad=joy.
+        missing: Texts that mean an empty cell, with commas; none: only empty cells do.
+        drop_bad_rows: true: leave out rows with wrong cells, and say which; false: they are an error.
+        quoting: Of a csv file. minimal: a quote at the begin of a cell opens a text, which may hold line breaks; none: quotes
+            are letters; auto: as minimal, but where a text would hold whole rows its quotes are letters, or it is an error.
 
     Returns:
         The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
     """
-    clips = read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label))
-    if task_type == "auto" and "label" in clips:
-        refuse_measurements(clips["label"].tolist(), f"{table}, column {label}")
-    return clips
+    if map_labels != NONE and task_type == "regression":
+        raise SettingsError(
+            f"--map-labels {map_labels}: names of classes; the labels of a regression are numbers. Leave it out."
+        )
+    reading = read_reading(quoting, missing, drop_bad_rows, map_labels, where)
+    return read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label), reading=reading)
 
 
-def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Columns | None = None) -> "pd.DataFrame":
+def read_clips(
+    table: Path, audio_folder: Path, task_type: str, *, chosen: Columns | None = None, reading: Reading | None = None
+) -> "pd.DataFrame":
     """Read a table of clips, which may do without the column item where the columns are not chosen: then every file is an item.
 
     Args:
@@ -81,23 +99,31 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
         audio_folder: What the paths are relative to.
         task_type: As of `list_clips`.
         chosen: The columns; None: they have their own names.
+        reading: What else the user says.
 
-    The result is that of `list_clips`.
+    The result is that of `list_clips`; its ``attrs["note"]`` says which cells and rows do not count.
     """
     import pandas as pd
 
+    reading = reading or Reading()
     named = {name for names in chosen or () for name in split_names(names)}
     known = {*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *named}
     header, lines = read_table(
         table,
         ", ".join(REQUIRED_COLUMNS),
         needed=lambda column: column in known or column.startswith(NAMED),
-        others=chosen is not None,
+        others=chosen is not None or bool(reading.where),
+        quoting=reading.quoting,
+        notes=reading.notes,
     )
     faults = wrong_widths(header, lines)
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
+    label_names = split_names(chosen.label) if chosen else ["label"]
+    labels = label_names if len(label_names) == 1 else ()
+    lines = reading.blank_missing(header, lines, labels=labels, are_sets=task_type == MULTI_LABEL)
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
     columns, lines, written = rename_columns(table, header, lines, chosen or Columns(), **kinds)
+    lines = reading.choose_rows([*zip(header, columns, strict=False), *((name,) for name in columns[len(header) :])], lines)
     if task_type == "representation":  # which predicts nothing: they are further columns
         taken = {*columns, *REQUIRED_COLUMNS, *OPTIONAL_COLUMNS}
         plain = [column.removeprefix(NAMED) for column in columns]
@@ -106,15 +132,20 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
     _check_targets(table, columns, named_targets, task_type)
     targets = named_targets or ["label"]
     needed = ["path", *(["item"] if chosen else []), *(targets if task_type != "representation" else [])]
-    for role in (role for role in needed if role not in columns):
-        told = hint(role, header, lines, audio_folder) if chosen else ""
-        raise CorpusError(f"{table}, line 1: no column '{role}'. {suggestion(role, header)} {told}".rstrip())
+    absent = [role for role in needed if role not in columns]
+    if absent:
+        told = [hint(role, header, lines, audio_folder) for role in absent] if chosen else []
+        names = ", no column ".join(f"'{role}'" for role in absent)
+        raise CorpusError(f"{table}, line 1: no column {names}. {' '.join([suggestion(absent[0], header), *told])}")
     _check_header(table, columns, targets, written)
     if not audio_folder.is_dir():
         raise CorpusError(f"No folder {audio_folder}. The paths in {table} are relative to it; give it with --audio-folder.")
-    rows: list[dict[str, object]] = []
+    n_rows = len(lines) + len(faults)
+    files = AudioFiles(audio_folder)
+    listed = _Listed(audio_folder)
     for line, cells in lines:
-        row: dict[str, object] = {}
+        row: dict[str, Any] = {}
+        wrong: list[Fault] = []
         for column, text in zip(columns, map(str.strip, cells), strict=True):
             if not column:
                 continue
@@ -122,24 +153,76 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
                 kind = _NUMBER if column in targets and task_type == "regression" else _KINDS.get(column, _FURTHER)
                 row[column] = text if column == "label" and task_type in _MAY_BE_EMPTY else _read(kind, text)
             except ValueError as error:
-                faults.append(f"line {line}, column {written.get(column, column)}: received '{text}'; allowed: {error}")
-        rows.append(row)
-    if task_type == "auto":
-        places = [place for place, column in enumerate(columns) if column == "label"]
-        refuse_several([cells[place].strip() for _, cells in lines for place in places], f"{table}, column label")
-    refuse_faults(table, faults)
+                wrong.append(Fault(line, f"received '{text}'; allowed: {error}", written.get(column, column)))
+        if not wrong:
+            row["path"] = files.find(row["path"])
+            if "label" in row and task_type != "regression":
+                row["label"] = reading.rename(row["label"], are_sets=task_type == MULTI_LABEL)
+            wrong = listed.add(line, row)
+        faults += wrong
+    problems: list[str] = []
+    with gathered(problems):
+        reading.refuse_faults(table, faults, n_rows)
+    are_wrong = {fault.line for fault in faults}
+    rows = [row for line, row in listed.rows.items() if line not in are_wrong]
     if not rows:
-        raise CorpusError(f"{table} has a header but no clips.")
+        raise CorpusError(problems[0] if problems else f"{table} has a header but no clips.")
     clips = pd.DataFrame(rows)
     clips.attrs[ITEM_NAME] = "file" if "item" not in clips else written.get("item", "")
-    files = AudioFiles(audio_folder)
-    clips["path"] = [files.find(path) for path in clips["path"]]
-    refuse_other_folder(table, clips["path"].tolist(), audio_folder)
+    clips.attrs["note"] = reading.note
     if "item" not in clips:
         clips["item"] = clips["path"]
-    if task_type != "regression" and "label" in clips and all(NUMBER.fullmatch(label) for label in clips["label"]):
-        clips["label"] = [re.sub(r"\.0*$", "", label) for label in clips["label"]]
+    if "label" in clips and task_type != "regression":
+        reading.refuse_unused(clips["label"])
+        if task_type == "auto":
+            with gathered(problems):
+                refuse_several(clips["label"].tolist(), f"{table}, column label")
+        if all(NUMBER.fullmatch(label) for label in clips["label"]):
+            clips["label"] = [re.sub(r"\.0*$", "", label) for label in clips["label"]]
+        if task_type == "auto" and chosen:
+            with gathered(problems):
+                refuse_measurements(clips["label"].tolist(), f"{table}, column {chosen.label}")
+    with gathered(problems):
+        refuse_other_folder(table, clips["path"].tolist(), audio_folder)
+    if problems:  # and what would be told only when these are mended
+        with gathered(problems):
+            check_clips(clips, audio_folder, task_type="classification" if task_type == "auto" else task_type)
+        raise CorpusError("\n  ".join(problems))
     return clips
+
+
+class _Listed:
+    """The clips of a table by their lines; each is listed once, and ends behind its begin."""
+
+    def __init__(self, audio_folder: Path) -> None:
+        self.rows: dict[int, dict[str, Any]] = {}
+        self._audio_folder = audio_folder
+        self._lines: dict[tuple[str, float, float], int] = {}
+
+    def add(self, line: int, row: dict[str, Any]) -> list[Fault]:
+        """Add the clip of a line, and return what is wrong with it, or with an earlier one, and the line of that."""
+        start_s, end_s = row.get("start_s", math.nan), row.get("end_s", math.nan)
+        start_s, end_s = (0.0 if math.isnan(start_s) else start_s), (math.inf if math.isnan(end_s) else end_s)
+        for name in ("path", "item", "label", "clip"):
+            if isinstance(row.get(name), str) and UNWRITABLE.search(row[name]):
+                return [
+                    Fault(
+                        line,
+                        f"received {row[name]!a:.100}; allowed: a name without control characters, such as line breaks",
+                        name,
+                    )
+                ]
+        if end_s <= start_s:
+            return [Fault(line, f"received the stretch from {start_s:g} to {end_s:g} s; allowed: an end behind its begin")]
+        first = self._lines.setdefault((plain_path(row["path"], self._audio_folder), start_s, end_s), line)
+        self.rows[line] = row
+        if first == line:
+            return []
+        fault = Fault(line, f"the clip {row['path']} is listed in line {first}, too; list each once, under one item")
+        differs = any(row.get(name) != self.rows[first].get(name) for name in row if name == "item" or name.startswith("label"))
+        # None knows which of the two is right.
+        other = Fault(first, f"another label or item than in line {line}, which lists the same clip")
+        return [fault, other] if differs else [fault]
 
 
 def default_audio_folder(data_folder: Path, *, table: Path, **_: object) -> Path:  # noqa: ARG001 - same for all corpora

@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
-from preprocessing.corpora._tables import PHASE_NAMES, PHASES, find_beside, read_table, read_text, refuse_faults, wrong_widths
+from preprocessing.corpora._reading import Reading
+from preprocessing.corpora._tables import (
+    PHASE_NAMES,
+    PHASES,
+    Fault,
+    find_beside,
+    read_table,
+    read_text,
+    refuse_faults,
+    wrong_widths,
+)
 from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -147,7 +157,7 @@ def _read_split(path: Path) -> dict[_Key, str]:
     """Read iden_split.txt: a phase, a blank, a path."""
     lines = read_text(path, "Give the path of iden_split.txt or of a csv file.").splitlines()
     cells = [(number, line.split(maxsplit=1)) for number, line in enumerate(lines, 1) if line.strip()]
-    short = [f"line {number}: received '{' '.join(row)}'; allowed: a phase and a path" for number, row in cells if len(row) < 2]
+    short = [Fault(number, f"received '{' '.join(row)}'; allowed: a phase and a path") for number, row in cells if len(row) < 2]
     refuse_faults(path, short, "lines that are not like '1 id10003/na8-QEFmj44/00003.wav'")
     return _collect(path, [(number, phase, None, None, name) for number, (phase, name) in cells])
 
@@ -171,11 +181,11 @@ def _collect(path: Path, rows: list[tuple[int, str, str | None, str | None, str]
         parts = ["", "", *name.replace("\\", "/").split("/")]
         key = (speaker or parts[-3], context or parts[-2], Path(parts[-1]).stem)
         if phase.lower() not in PHASES:
-            faults.append(f"line {line}: received phase '{phase}'; allowed: {PHASE_NAMES}")
+            faults.append(Fault(line, f"received phase '{phase}'; allowed: {PHASE_NAMES}"))
         elif not all(key):
-            faults.append(f"line {line}: received path '{name}'; allowed: speaker/context/file, or columns id and context")
+            faults.append(Fault(line, f"received path '{name}'; allowed: speaker/context/file, or columns id and context"))
         elif listed.setdefault(key, PHASES[phase.lower()]) != PHASES[phase.lower()]:
-            faults.append(f"line {line}: {'/'.join(key)} is in two phases, {listed[key]} and {PHASES[phase.lower()]}")
+            faults.append(Fault(line, f"{'/'.join(key)} is in two phases, {listed[key]} and {PHASES[phase.lower()]}"))
     refuse_faults(path, faults, "wrong lines")
     if not listed:
         raise CorpusError(f"{path} names no recordings.")
@@ -223,6 +233,7 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
     for name in ("speaker", "gender"):
         if name not in places:
             raise CorpusError(f"{path}, line 1: no column '{wanted[name].replace('[12]', '1')}'. Found: {', '.join(columns)}.")
+    lines = Reading().blank_missing(columns, lines)
     rows = [{name: cells[place].strip() for name, place in places.items() if place < len(cells)} for _, cells in lines]
     table = pd.DataFrame(rows)
     missing = sorted(speakers - set(table["speaker"]))

@@ -5,7 +5,7 @@ features/custom/.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -203,7 +203,9 @@ def _blocks(predictors: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, int, 
                 yield item, first, values[first : first + _BLOCK_EXAMPLES].astype(np.float32)
 
 
-def refuse_missing(values: object, where: str, what: str, task_type: str = "classification") -> None:
+def refuse_missing(
+    values: object, where: str, what: str, task_type: str = "classification", *, texts: Collection[str] = (), keep: str = ""
+) -> None:
     """Refuse labels or items of which one is missing: None, NaN, or blank text, by which several labels are none.
 
     Args:
@@ -211,6 +213,8 @@ def refuse_missing(values: object, where: str, what: str, task_type: str = "clas
         where: What the number of an example is appended to: ``Item 's1', row``.
         what: ``label`` or ``item``.
         task_type: What labels are for.
+        texts: Texts that mean a missing value, too.
+        keep: What to do where one of them is a name.
     """
     if isinstance(values, str | bytes) or not np.iterable(values):
         return
@@ -219,13 +223,15 @@ def refuse_missing(values: object, where: str, what: str, task_type: str = "clas
     missing = [
         (number, value)
         for number, value in enumerate(single)
-        if is_missing(value) and not (may_be_blank and isinstance(value, str))
+        if (is_missing(value) and not (may_be_blank and isinstance(value, str)))
+        or (isinstance(value, str) and value.strip() in texts)
     ]
     if missing:
         number, value = missing[0]
         how = "an empty list or text says that an example has none" if may_be_blank else "every example needs one"
         counted = f" Missing in all: {len(missing)}." if len(missing) > 1 else ""
-        raise CorpusError(f"{where} {number} has no {what}; {how} (received {value!r}).{counted}")
+        named = f" If this is a name, {keep}." if isinstance(value, str) and value.strip() in texts else ""
+        raise CorpusError(f"{where} {number} has no {what}; {how} (received {value!r}).{named}{counted}")
 
 
 def _single_values(values: NDArray[Any]) -> Iterable[object]:

@@ -281,7 +281,7 @@ def test_check_reports_what_is_wrong_before_training(empty):
 
     ended = empty.python("-m", "preprocessing", "check", "table", "audio/clips.csv")
 
-    assert ended.returncode == 0
+    assert ended.returncode == 2  # it is refused
     assert "identical" in ended.stdout
     assert list((empty.folder / "data").rglob("quality.html"))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console, progress_bar
+from preprocessing.corpora._tables import MISSING_OPTION
 from preprocessing.options.argument_parser import add_data_folder_argument
 from preprocessing.parallel import count_cores
 from xval.commands import _model_arguments as arguments
@@ -58,6 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", default="none", metavar="A,B", help="the class of each folder, where folders are given one by one"
     )
     parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="what the paths of a table or corpus are relative to")
+    parser.add_argument(
+        "--missing", default=MISSING_OPTION, metavar="A,B", help="of a table: texts that mean an empty cell, but for "
+        "classes of the model; none: only empty cells do (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--quoting", choices=("auto", "minimal", "none"), default="auto",
+        help="of a csv file: whether quotes open texts (minimal) or are letters (none) (default: %(default)s)",
+    )  # fmt: skip
     add_data_folder_argument(parser)
     parser.add_argument(
         "--annotation-policy", metavar="POLICY",
@@ -75,17 +84,21 @@ def run(options: argparse.Namespace) -> int:
     from xval.reuse.new_data.evaluation import Choices, evaluate_on
     from xval.reuse.new_data.labelled_clips import ReadOptions, naming_reader, read_labelled_clips
 
-    choices = Choices(read_renames(options.rename), options.leave_out_seen, options.annotation_policy, count_cores())
+    renames = read_renames(options.rename)
+    choices = Choices(renames, options.leave_out_seen, options.annotation_policy, count_cores())
     items = tuple(part.strip() for part in options.items.split(",") if part.strip())
     # Before the backend is loaded: what is wrong with the data is said at once.
-    task_type = read_description(find_members(options.model).members[0]).task_type
+    description = read_description(find_members(options.model).members[0])
     read = ReadOptions(
-        options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items, options.labels
-    )
+        options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items, options.labels,
+        options.missing, (*description.class_names, *renames), options.quoting,
+    )  # fmt: skip
     with naming_reader(options.data[0], options.data_folder):
-        clips = read_labelled_clips(options.data, task_type, read)
+        clips = read_labelled_clips(options.data, description.task_type, read)
     output = options.output or folder_beside(options.model) / f"evaluation_{_model_name(options.model)}_on_{clips.name}"
     console = make_console()
+    if clips.note:
+        console.print(f"Note       {clips.note}")
     with report_folder(output, overwrite=options.overwrite) as folder:
         model = arguments.load(options, console)
         with naming_reader(options.data[0], options.data_folder):

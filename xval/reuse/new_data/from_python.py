@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.parallel import count_cores
 from preprocessing.store import write
 from preprocessing.store.arrays import refuse_missing
@@ -68,6 +69,7 @@ def evaluate(
     only_items: Sequence[str] = (),
     leave_out_seen: bool = False,
     annotation_policy: str | None = None,
+    missing: Sequence[str] | None = None,
 ) -> Scores:
     """Test a model on labelled data.
 
@@ -87,6 +89,7 @@ def evaluate(
         only_items: Only the clips of these items; empty: all.
         leave_out_seen: Leave out clips that the model was trained on; otherwise a warning counts them.
         annotation_policy: Of recordings with events; None: as in training.
+        missing: Of a table: texts that mean an empty cell, but for classes of the model; None: NA, nan and the like.
 
     Returns:
         The metrics, as `Scores`.
@@ -100,6 +103,7 @@ def evaluate(
     options = ReadOptions(
         place, None if audio_folder is None else Path(audio_folder), item_pattern or "none", label_pattern or "none",
         tuple(map(str, only_items)), "none" if labels is None else ",".join(labels),
+        MISSING_OPTION if missing is None else ",".join(missing) or "none", (*model.class_names, *(rename or {})),
     )  # fmt: skip
     choices = Choices(rename or {}, leave_out_seen, annotation_policy, count_cores())
     given = [data] if isinstance(data, str | Path) else data
@@ -173,7 +177,7 @@ def _by_item(x: Any, targets: Any, items: Any) -> tuple[dict[str, Any], dict[str
     names = [_ARRAYS] * len(x) if items is None else [str(item) for item in items]
     y = None if targets is None else list(targets)
     if items is not None:
-        refuse_missing(items, "Arrays: example", "item")
+        refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="write it otherwise")
     if len(names) != len(x) or (y is not None and len(y) != len(x)):
         n_targets = "no" if y is None else len(y)
         raise CorpusError(

@@ -20,6 +20,9 @@ from preprocessing.clips.index_file import INDEX_NAME, word_of_item
 from preprocessing.clips.listing import ITEM_NAME, shorten
 from preprocessing.clips.table import NAMED, check_clips, label_columns
 from preprocessing.corpora import recognise
+from preprocessing.corpora._reading import Reading, read_missing
+from preprocessing.corpora._table_files import Quoting
+from preprocessing.corpora._tables import MISSING_OPTION
 from preprocessing.corpora.folders import audio_folder_of, list_labelled
 from preprocessing.corpora.table import read_clips
 from preprocessing.corpus import CUSTOM, Corpus, open_corpus
@@ -33,7 +36,7 @@ from xval.data.item_scaling import enrolment_of
 from xval.measures.task import find_task
 from xval.reuse.inference import Stretch
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".json", ".jsonl")
 _LONGEST_NAME = 80
 _WANTED = (
     "a folder whose folders are the classes, the folder of each class, "
@@ -52,6 +55,9 @@ class ReadOptions:
         label_pattern: Finds the label there.
         items: Keep only these items; empty: all.
         labels: The class of each folder, where they are given one by one; see preprocessing/corpora/folders.py.
+        missing: Of a table: texts with commas that mean an empty cell; see preprocessing/corpora/table.py.
+        names: Texts that are names, whatever `missing` says: the classes of the model.
+        quoting: Of a table; see preprocessing/corpora/table.py.
     """
 
     data_folder: Path = Path("data")
@@ -60,6 +66,9 @@ class ReadOptions:
     label_pattern: str = "none"
     items: tuple[str, ...] = ()
     labels: str = "none"
+    missing: str = MISSING_OPTION
+    names: tuple[str, ...] = ()
+    quoting: Quoting = "auto"
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,7 @@ class LabelledClips:
         features: The example of each clip, float32, for a corpus that a script made.
         annotations: clip, start_s, end_s, label, annotator, for recordings with events.
         item_word: What texts call an item.
+        note: What a user should know of how they were read; empty: nothing.
     """
 
     name: str
@@ -85,6 +95,7 @@ class LabelledClips:
     features: tuple[NDArray[np.float32], ...] | None = None
     annotations: pd.DataFrame | None = None
     item_word: str = ITEM
+    note: str = ""
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -227,13 +238,15 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
         raise CorpusError(f"{path}: {why_not}")
     _refuse_pattern(options)
     audio_folder = options.audio_folder or path.parent
-    listed = read_clips(path, audio_folder, find_task(task_type).corpus_type)
+    missing = set(read_missing(options.missing)) - set(options.names)
+    reading = Reading(options.quoting, missing, has_further_options=False)
+    listed = read_clips(path, audio_folder, find_task(task_type).corpus_type, reading=reading)
     if "augmented" in listed:
         listed = listed[~listed["augmented"]]
     if listed.empty:
         raise CorpusError(f"{path}: every clip is an augmented copy, and copies are never tested.")
     try:
-        return _complete(path.stem, audio_folder, listed, task_type)
+        return replace(_complete(path.stem, audio_folder, listed, task_type), note=reading.note)
     except CorpusError as error:
         raise CorpusError(f"{path}: {error}") from error
 

@@ -1,0 +1,194 @@
+"""What a user says of the rows of a table: what its quotes are, which texts mean nothing, which rows are read, other labels."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preprocessing.clips.label_sets import SEPARATOR
+from preprocessing.corpora._layout import split_names
+from preprocessing.corpora._table_files import Quoting
+from preprocessing.corpora._tables import MISSING, Fault, Lines, one_of_each
+from xval.base.errors import CorpusError, SettingsError, counted, suggestion
+from xval.folds.condition import Condition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NONE = "none"
+
+_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")  # 007 is a name
+_EQUALS = re.compile(r"\s*(\w+|`[^`]+`)\s*=\s*([^=<>!`\"']+?)\s*")
+
+
+@dataclass
+class Reading:
+    """How the rows of one table are read.
+
+    Attributes:
+        quoting: What quotes are; None: as auto, and the user has no options for this table.
+        missing: Texts that mean an empty cell.
+        drops_bad_rows: Leave out rows with faults in place of an error.
+        renames: Other names of labels.
+        where: Which rows are read; empty: all.
+        has_further_options: Whether the user may also leave out rows.
+        notes: What a user should know of what was read.
+    """
+
+    quoting: Quoting | None = None
+    missing: Collection[str] = MISSING
+    drops_bad_rows: bool = False
+    renames: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
+    has_further_options: bool = True
+    notes: list[str] = field(default_factory=list)
+    _unused: set[str] = field(default_factory=set)
+
+    def blank_missing(
+        self, header: Sequence[str], lines: Lines, *, labels: Collection[str] = (), are_sets: bool = False
+    ) -> Lines:
+        """Return lines whose cells are empty where their text means that; a note counts them.
+
+        Args:
+            header: The columns.
+            lines: The number and the cells of each line.
+            labels: The columns of the label, in which a text that gets another name is kept.
+            are_sets: A cell of these may have several labels; what means nothing is none of them.
+        """
+        found: dict[str, Counter[str]] = {}
+        missing = [set(self.missing) - (set(self.renames) if name in labels else set()) for name in header]
+
+        def blank(place: int, cell: str) -> str:
+            if place >= len(missing):
+                return cell
+            if are_sets and header[place] in labels and SEPARATOR in cell:
+                return SEPARATOR.join(filter(None, (blank(place, name) for name in cell.split(SEPARATOR))))
+            if cell.strip() not in missing[place]:
+                return cell
+            found.setdefault(header[place], Counter())[cell.strip()] += 1
+            return ""
+
+        texts = set(self.missing)
+        blanked = [
+            line  # as most are
+            if not are_sets and texts.isdisjoint(map(str.strip, line[1]))
+            else (line[0], [blank(place, cell) for place, cell in enumerate(line[1])])
+            for line in lines
+        ]
+        if found:
+            where = "; ".join(
+                f"{name}: {', '.join(f'{count} {text}' for text, count in texts.items())}" for name, texts in found.items()
+            )
+            keep = " To keep one as a name, list the others: --missing NA,nan, or --missing none." if self.quoting else ""
+            n_cells = counted(sum(map(Counter.total, found.values())), "cell")
+            self.notes.append(f"Read as empty: {n_cells} ({where}).{keep}")
+        return blanked
+
+    def choose_rows(self, columns: Sequence[Sequence[str]], lines: Lines) -> Lines:
+        """Return the lines that ``where`` chooses.
+
+        Args:
+            columns: The names of each column, which may have another one in the table.
+            lines: As many cells in each line.
+        """
+        if not self.where:
+            return lines
+        import pandas as pd
+
+        cells = {
+            name: [(row[place].strip() if place < len(row) else "") or None for _, row in lines]
+            for place, names in enumerate(columns)
+            for name in names
+            if name
+        }
+        table = pd.DataFrame({name: _numbers(texts) for name, texts in cells.items()})
+        match = _EQUALS.fullmatch(self.where)
+        condition = self.where
+        if match:
+            column = match[1].strip("`")
+            is_number = column in table and table[column].dtype.kind == "f" and _NUMBER.fullmatch(match[2])
+            condition = f"{match[1]} == {match[2]}" if is_number else f'{match[1]} == "{match[2]}"'
+        chosen = Condition(condition).choose(table)
+        if not chosen.any():
+            raise CorpusError(f"--where {self.where}: none of the {len(lines)} rows satisfies it.")
+        if not chosen.all():
+            self.notes.append(f"Read: {int(chosen.sum())} of {len(lines)} rows ({self.where}).")
+        return [line for line, is_chosen in zip(lines, chosen, strict=True) if is_chosen]
+
+    def rename(self, label: str, *, are_sets: bool = False) -> str:
+        """Return a label under its other name; of several labels each."""
+        if not self.renames:
+            return label
+        names = label.split(SEPARATOR) if are_sets else [label]
+        self._unused.difference_update(map(str.strip, names))
+        return SEPARATOR.join(self.renames.get(name.strip(), name) for name in names)
+
+    def refuse_unused(self, labels: Iterable[str]) -> None:
+        """Refuse a name in ``map_labels`` that no label has; `rename` has seen all."""
+        if self._unused:
+            name = min(self._unused)
+            raise SettingsError(f"--map-labels {name}=...: no row has this label. {suggestion(name, set(labels))}")
+
+    def refuse_faults(self, table: Path, faults: Sequence[Fault], n_rows: int, what: str = "wrong cells") -> None:
+        """Raise when rows have faults, with one of each kind; or note which are left out, where the user says so.
+
+        Args:
+            table: The file.
+            faults: What is wrong with which line.
+            n_rows: Of the table.
+            what: What is wrong.
+        """
+        if not faults:
+            return
+        n_wrong = len({fault.line for fault in faults})
+        if self.drops_bad_rows and n_wrong < n_rows:
+            self.notes.append(f"Left out: {n_wrong} of {n_rows} rows, which are wrong:{one_of_each(faults)}")
+            return
+        advice = (
+            ["--drop-bad-rows leaves these rows out."] if self.quoting and self.has_further_options and n_wrong < n_rows else []
+        )
+        said = "".join(f"\n  {text}" for text in [*self.notes, *advice])
+        raise CorpusError(f"{table} has {what}:{one_of_each(faults)}{said}")
+
+    @property
+    def note(self) -> str:
+        """What a user should know of what was read; empty: nothing."""
+        return " ".join(self.notes)
+
+
+def read_missing(text: str) -> tuple[str, ...]:
+    """Return the texts that mean an empty cell, as the option ``missing`` lists them."""
+    return () if text == NONE else tuple(filter(None, split_names(text)))
+
+
+def read_reading(quoting: Quoting, missing: str, drop_bad_rows: bool, map_labels: str, where: str) -> Reading:
+    """Return what the options of a reader of tables say."""
+    renames: dict[str, str] = {}
+    for pair in split_names(map_labels) if map_labels != NONE else []:
+        old, equals, new = (part.strip() for part in pair.partition("="))
+        if not (old and equals and new) or old in renames:
+            raise SettingsError(f"--map-labels {map_labels}: received '{pair}'; expected LABEL=OTHER,..., each LABEL once.")
+        renames[old] = new
+    return Reading(quoting, read_missing(missing), drop_bad_rows, renames, "" if where == NONE else where, _unused=set(renames))
+
+
+@contextmanager
+def gathered(faults: list[str]) -> Iterator[None]:
+    """Add an error of the block to a list, to be told with others."""
+    try:
+        yield
+    except CorpusError as error:
+        faults.append(str(error))
+
+
+def _numbers(texts: "Sequence[str | None]") -> "pd.Series[Any]":
+    """Return a column as numbers where all of its cells are, else as texts."""
+    import pandas as pd
+
+    there = [text for text in texts if text is not None]
+    if there and all(map(_NUMBER.fullmatch, there)):
+        return pd.Series([None if text is None else float(text) for text in texts], dtype="float64")
+    return pd.Series(list[Any](texts), dtype=object)
