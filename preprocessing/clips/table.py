@@ -336,6 +336,8 @@ def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str
 def _refuse_overlaps(checked: "pd.DataFrame") -> None:
     """Raise when clips of one file and item overlap, as a file and a part do; what two items share is refused by folds."""
     own = checked[~checked["augmented"]]
+    if own[["start_s", "end_s"]].isna().all(axis=None):  # whole files, each listed once
+        return
     spans = zip(own["path"], own["item"], own["start_s"].fillna(0.0), own["end_s"].fillna(math.inf), own["clip"], strict=True)
     pairs, reached, until, first = list[tuple[str, str]](), ("", ""), 0.0, ""
     for path, item, start_s, end_s, clip in sorted(spans):
