@@ -138,7 +138,7 @@ def read_clips(table: Path, audio_folder: Path, task_type: str, *, chosen: Colum
         raise CorpusError(f"{table} has a header but no clips.")
     clips = pd.DataFrame(rows)
     clips.attrs[ITEM_NAME] = "file" if "item" not in clips else written.get("item", "")
-    clips.attrs |= {"note": "; ".join(notes), HEADER_CHECKED: True}
+    clips.attrs |= {"note": " ".join(notes), HEADER_CHECKED: True}
     files = AudioFiles(audio_folder)
     clips["path"] = [files.find(path) for path in clips["path"]]
     refuse_other_folder(table, clips["path"].tolist(), audio_folder)
@@ -167,8 +167,8 @@ def _read_label_sets(header: list[str], lines: Lines, names: Sequence[str]) -> t
         lines = [(number, [*row[:place], cell, *row[place + 1 :]]) for (number, row), cell in zip(lines, cells, strict=True)]
         if separator:
             notes.append(
-                f"the labels in column {header[place]} are separated by '{separator}'; where it belongs to a name, separate "
-                f"labels by '{SEPARATOR}', one at the end of a cell will do"
+                f"The labels in column {header[place]} are separated by '{separator}'; where it belongs to a name, separate "
+                f"labels by '{SEPARATOR}', one at the end of a cell will do."
             )
     return lines, notes
 
@@ -188,7 +188,7 @@ def _check_header(
     absent = [name for name in expected if name not in columns]
     close = {column: get_close_matches(column.lower(), absent, n=1, cutoff=0.8) for column in further}
     return [
-        f"the column '{column}' is kept as a further one; what is read of a clip is in a column '{names[0]}'"
+        f"The column '{column}' is kept as a further one; what is read of a clip is in a column '{names[0]}'."
         for column, names in close.items()
         if names
     ]

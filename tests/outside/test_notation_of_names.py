@@ -19,13 +19,9 @@ WAYS = {
     "case": ("s1", "S1", "S 1"),
 }
 DIFFERENT = (
-    ("1", "10", "2", "20", "12", "21"),
-    ("s1", "s11", "s2", "s22", "s12", "s21"),
-    ("1.5", "15", "1_5", "1.05", "1.10", "1.1"),
-    ("spk1_a", "spk1-b", "spk11_a", "spk2_a", "spk2-b", "spk22_a"),
+    ("1", "10", "s1", "s11", "-1", "A"),
+    ("1.5", "15", "1_5", "spk1_a", "spk1-b", "A-"),
     ("01", "02", "03", "04", "05", "06"),
-    ("-1", "1", "A", "A-", "A+", "C#"),
-    ("snr_-5", "snr_5", "2020-1-12", "2020-11-2", "2.1.0", "2.10"),
 )
 X = np.arange(24, dtype="float32").reshape(4, 3, 2)
 
@@ -42,8 +38,11 @@ def table(study, items, column="item"):
     return "table", "audio/clips.csv", "--dataset", "c"
 
 
-@pytest.mark.parametrize("column", ["item", "label"])
-@pytest.mark.parametrize("ways", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    ("ways", "column"),
+    [*((ways, "item") for ways in WAYS.values()), (WAYS["numbers"], "label"), (WAYS["separators"], "label")],
+    ids=[*WAYS, "classes", "other classes"],
+)
 def test_names_that_differ_in_notation_alone_are_asked_about(empty, ways, column):
     if column == "label" and ways == WAYS["numbers"]:
         ways = (*ways[:2], "a")  # classes that are all numbers lose their .0 anyhow
