@@ -26,9 +26,9 @@ from preprocessing.clips.index_file import (
     word_of_item,
     write_index_files,
 )
-from preprocessing.clips.listing import ITEM_NAME
+from preprocessing.clips.listing import ITEM_NAME, SIMILAR_NAMES
 from preprocessing.clips.same_files import first_paths
-from preprocessing.clips.table import NAMED, check_clips, class_names_of, label_columns, plain_path
+from preprocessing.clips.table import NAMED, check_clips, check_names, class_names_of, label_columns, plain_path
 from preprocessing.corpus_folder import command_to_make, corpus_folder, index_path
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded
@@ -152,14 +152,17 @@ def make_corpus(
     folder = corpus_folder(dataset, data_folder)
     if corrections is not None:
         check_place(folder, task_type)
+    answer = clips.attrs.get(SIMILAR_NAMES, "")
     listed = check_clips(clips, audio_folder, task_type=task_type)
     further = collect_columns(clips, listed["clip"])
     if annotations is None:
         listed = add_copies(listed, audio_folder)
     else:
         annotations = _of_listed(annotations, listed["path"], audio_folder)
+        check_names(_heard(annotations)["label"], "classes", answer)
+        check_names(filter(None, annotations["annotator"]), "annotators", answer)
     described = describe_clips(listed, audio_folder, n_processes=n_processes, progress=progress)
-    described, applied = (described, {}) if corrections is None else correct(described, corrections)
+    described, applied = (described, {}) if corrections is None else correct(described, corrections, answer)
     usable = described["reason"].isna()
     left_out = described.loc[~usable, ["path", "item", "reason"]].reset_index(drop=True)
     replace_file(folder / LEFT_OUT_NAME, lambda temporary: guarded(left_out).to_csv(temporary, index=False, encoding="utf-8"))

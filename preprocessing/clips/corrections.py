@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from preprocessing.clips.index_file import CORRECTIONS, INDEX_NAME, read_index
 from preprocessing.clips.label_sets import plain_name
+from preprocessing.clips.notation import composed
 from preprocessing.clips.table import check_names, refuse_unwritable
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guard, unguard
@@ -93,7 +94,7 @@ def read_verdicts(path: Path) -> list[Verdict]:
             raise ValueError(f"no column {', '.join(sorted(lacking))}")  # noqa: TRY301 - worded below
         if any("more" in row for row in rows):
             raise ValueError("a row has more cells than there are columns")  # noqa: TRY301 - worded below
-        verdicts = [Verdict(**{name: unguard(row[name]) for name in _NAMES}) for row in rows]
+        verdicts = [Verdict(**{name: _read_cell(name, row[name]) for name in _NAMES}) for row in rows]
         _check(verdicts)
     except FileNotFoundError:
         return []
@@ -103,6 +104,11 @@ def read_verdicts(path: Path) -> list[Verdict]:
             "move it away."
         ) from error
     return verdicts
+
+
+def _read_cell(column: str, text: str) -> str:
+    """Return a cell; labels and reviewers in NFC, as a corpus has them, whatever a program has made of the file."""
+    return composed(unguard(text)) if column in ("old", "new", "who") else unguard(text)
 
 
 class VerdictFile:
@@ -239,7 +245,7 @@ def read_corrections(path: Path) -> Corrections:
         raise CorpusError(f"--corrections {path}: verdicts on {len(hashes)} corpora; apply those of one (column index_hash).")
     by_clip: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
-        by_clip.setdefault(verdict.clip, []).append(verdict)
+        by_clip.setdefault(composed(verdict.clip), []).append(verdict)
     agreed = {clip: of_clip[-1] for clip, of_clip in by_clip.items() if len({(row.verdict, row.new) for row in of_clip}) == 1}
     if not any(verdict.verdict in (WRONG, BAD) for verdict in agreed.values()):
         raise CorpusError(
@@ -266,12 +272,13 @@ def check_place(folder: Path, task_type: str) -> None:
         )
 
 
-def correct(clips: "pd.DataFrame", corrections: Corrections) -> "tuple[pd.DataFrame, dict[str, Any]]":
+def correct(clips: "pd.DataFrame", corrections: Corrections, answer: str = "") -> "tuple[pd.DataFrame, dict[str, Any]]":
     """Return clips with the labels that reviewers agree on, and what a corrected corpus says of itself.
 
     Args:
         clips: With clip, label, source_clip and reason (null: usable); a bad recording gets a reason, as do copies of it.
         corrections: Of these clips: whoever's old label is another one has reviewed another corpus.
+        answer: As of `check_names`.
 
     Returns:
         The clips; and the facts of `Corrections` with n_changed, n_left_out (clips, without copies) and n_disputed.
@@ -281,24 +288,26 @@ def correct(clips: "pd.DataFrame", corrections: Corrections) -> "tuple[pd.DataFr
     """
     labels = dict(zip(clips["clip"], clips["label"], strict=True))
     source = corrections.facts["file"]
-    if unknown := [clip for clip in corrections.agreed if clip not in labels]:
+    clip_names = {composed(clip): clip for clip in labels}
+    agreed = {clip_names.get(composed(clip), clip): verdict for clip, verdict in corrections.agreed.items()}
+    if unknown := [clip for clip in agreed if clip not in labels]:
         raise CorpusError(
             f"--corrections {source}: {len(unknown)} of its clips are not in this corpus ({first_of(unknown, 3)}). "
             "Prepare it with the options of the corpus that was reviewed."
         )
-    if other := [verdict for verdict in corrections.agreed.values() if labels[verdict.clip] != verdict.old]:
+    if other := [clip for clip, verdict in agreed.items() if labels[clip] != verdict.old]:
         raise CorpusError(
-            f"--corrections {source}: {other[0].clip} was reviewed as '{other[0].old}', and has the label "
-            f"'{labels[other[0].clip]}' here ({len(other)} such clips). Review this version of the corpus."
+            f"--corrections {source}: {other[0]} was reviewed as '{agreed[other[0]].old}', and has the label "
+            f"'{labels[other[0]]}' here ({len(other)} such clips). Review this version of the corpus."
         )
     of_copies = clips["source_clip"].where(clips["source_clip"].notna(), clips["clip"])
-    new = {clip: verdict.new for clip, verdict in corrections.agreed.items() if verdict.verdict == WRONG}
-    bad = {clip for clip, verdict in corrections.agreed.items() if verdict.verdict == BAD}
+    new = {clip: verdict.new for clip, verdict in agreed.items() if verdict.verdict == WRONG}
+    bad = {clip for clip, verdict in agreed.items() if verdict.verdict == BAD}
     corrected = clips.assign(
         label=of_copies.map(new).fillna(clips["label"]),
         reason=clips["reason"].where(clips["reason"].notna() | ~of_copies.isin(bad), "a bad recording, by its reviewers"),
     )
-    check_names(corrected["label"], "classes")
+    check_names(corrected["label"], "classes", answer)
     counts = {"n_changed": len(new), "n_left_out": len(bad), "n_disputed": len(corrections.disputed)}
     return corrected, corrections.facts | counts
 

@@ -1,9 +1,12 @@
 """The labels of a clip that may have several at once, or none: one text in tables and in the index, 0 and 1 in a store.
 
 Comes in: ``dog;rain``, or a list of names. Goes out: the same in one form, each label once and in order; rows of 0 and 1.
+Tables from elsewhere separate labels in other ways, which `read_cells` and `refuse_several` know.
 """
 
+import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from numbers import Real
@@ -17,6 +20,10 @@ from xval.base.errors import CorpusError, suggestion
 MULTI_LABEL = "multilabel_classification"
 """The task type of clips with several labels."""
 SEPARATOR = ";"
+_OTHER_SEPARATORS = ("|", ",")
+"""Of labels in a cell, in this order: where a column has a separator, the later ones belong to names."""
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_LIST = re.compile(r"\[(.*)\]|\((.*)\)|\{(.*)\}|set\(\)", re.DOTALL)
 
 
 def split_labels(text: str) -> list[str]:
@@ -70,13 +77,67 @@ def refuse_several(labels: Sequence[str], where: str) -> None:
         labels: Of all clips.
         where: Whose labels they are, to begin the error with.
     """
-    several = sorted({label for label in labels if len(split_labels(label)) > 1})
+    several = {label for label, names in zip(labels, _lists_in(labels), strict=True) if names is not None}
+    how = "are lists"
+    for separator in (SEPARATOR, *_OTHER_SEPARATORS):
+        if not several:
+            several = {label for label in labels if sum(bool(part.strip()) for part in label.split(separator)) > 1}
+            how = f"have a '{separator}'"
     if several:
         raise CorpusError(
-            f"{where}: '{several[0]}' looks like several labels of one clip ({len(several)} of {len(set(labels))} different "
-            f"labels have a '{SEPARATOR}'). If a clip may have several labels, give --task-type {MULTI_LABEL}; if each is the "
+            f"{where}: '{min(several)}' looks like several labels of one clip ({len(several)} of {len(set(labels))} different "
+            f"labels {how}). If a clip may have several labels, give --task-type {MULTI_LABEL}; if each is the "
             "name of one class, --task-type classification."
         )
+
+
+def read_cells(cells: Sequence[str]) -> tuple[list[str], str]:
+    """Return the cells of a column of several labels in the form of `join_labels`, and what has separated them.
+
+    Args:
+        cells: As people write them: ``dog;rain``, ``dog|rain``, ``dog,rain``, or a list of Python, numpy or JSON.
+
+    Returns:
+        The cells; and ``|`` or ``,`` where the column is separated by it, else empty.
+    """
+    lists = _lists_in(cells)
+    plain = [cell for cell, names in zip(cells, lists, strict=True) if names is None]
+    separator = next((one for one in (SEPARATOR, *_OTHER_SEPARATORS) if any(one in cell for cell in plain)), SEPARATOR)
+    parts = [cell.split(separator) if names is None else names for cell, names in zip(cells, lists, strict=True)]
+    return [join_labels(names) for names in parts], "" if separator == SEPARATOR else separator
+
+
+def cell_of(value: object) -> object:
+    """Return the labels of a clip as a cell of a table, from which `read_cells` reads the same ones."""
+    if isinstance(value, str) or is_missing(value):
+        return value
+    return json.dumps(split_labels(join_labels(value)), ensure_ascii=False)
+
+
+def _lists_in(cells: Sequence[str]) -> list[list[str] | None]:
+    """Return the names in each cell that is a list of Python, numpy or JSON; None: it is none, as ``[noise]`` alone."""
+    lists = [_listed(cell, may_be_bare=False) for cell in cells]
+    return lists if not any(names is not None for names in lists) else [_listed(cell, may_be_bare=True) for cell in cells]
+
+
+def _listed(cell: str, *, may_be_bare: bool) -> list[str] | None:
+    match = _LIST.fullmatch(cell.strip())
+    if match is None:
+        return None
+    inner = (match[1] or match[2] or match[3] or "").strip()
+    if not _QUOTED.sub("", inner).strip(", \n"):  # numpy separates by blanks
+        return [_unquoted(text) for text in _QUOTED.findall(inner)]
+    is_list = match[1] is not None and (may_be_bare or "," in inner or inner.isdecimal())
+    return [_unquoted(name.strip()) for name in inner.split(",")] if is_list else None
+
+
+def _unquoted(text: str) -> str:
+    if not _QUOTED.fullmatch(text):
+        return text
+    try:
+        return str(json.loads(text))
+    except ValueError:  # of Python, which quotes in its own way
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
 def is_missing(value: object) -> bool:

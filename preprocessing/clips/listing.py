@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from preprocessing.audio.formats import AUDIO_SUFFIXES
+from preprocessing.clips.notation import composed
 from xval.base.errors import CorpusError
 
 NO_UTF8 = "are not UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
@@ -13,6 +14,15 @@ NO_UTF8 = "are not UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames fi
 
 ITEM_NAME = "item_name"
 """What ``attrs`` of a table of clips, and a fact of an index, call the column that the items were read from."""
+
+SIMILAR_NAMES, OVERLAPS = "similar_names", "overlaps"
+"""What ``attrs`` of a table of clips, and options, call two questions that a user answers: whether names that differ in
+notation alone are one or several, and whether clips of one file that overlap are kept. Where ``attrs`` have no answer, the
+first are refused and the latter kept."""
+ASK, ONE, SEVERAL, KEEP = "ask", "one", "several", "keep"
+
+HEADER_CHECKED = "header_checked"
+"""What ``attrs`` of a table of clips say where its reader has looked for misspelt columns, since a user may choose columns."""
 
 _N_SHOWN = 3
 
@@ -151,11 +161,12 @@ def is_copy(path: str | Path) -> bool:
 
 
 class AudioFiles:
-    """The audio files of a folder, as a table names them: it may still name files that were converted to another format."""
+    """The audio files of a folder, as a table names them: with another ending, or letters composed otherwise (NFC, NFD)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._names: dict[str, dict[str, list[str]]] = {}
+        self._places: dict[PurePosixPath, PurePosixPath] = {}
 
     def find(self, path: str) -> str:
         """Return the path of a file that a table names.
@@ -164,26 +175,42 @@ class AudioFiles:
             path: Relative to the folder.
 
         Returns:
-            The path itself; or, where no such file is there, that of the one audio file which differs in its ending alone.
+            The path itself; or, where no such file is there, that of the one audio file which differs in its ending or in the
+            composition of its letters alone.
         """
         if (self._folder / path).exists():
             return path
         place = PurePosixPath(path.replace("\\", "/"))
-        names = self._listing(place.parent.as_posix()).get(without_ending(place.name), [])
-        return (place.parent / names[0]).as_posix() if len(names) == 1 else path
+        folder, name = self._place(place.parent), composed(place.name)
+        names = self._listing(folder.as_posix()).get(without_ending(name), [])
+        names = [found for found in names if composed(found) == name] or names
+        return (folder / names[0]).as_posix() if len(names) == 1 else path
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the audio files that lie in a folder, which is relative to the whole, sorted."""
         return sorted(name for names in self._listing(folder).values() for name in names)
 
+    def _place(self, folder: PurePosixPath) -> PurePosixPath:
+        """Return a folder as the disk has it; each is looked for once."""
+        if folder == folder.parent:
+            return folder
+        if folder not in self._places:
+            above = self._place(folder.parent)
+            place, found = self._folder / above, above / folder.name
+            if not (self._folder / found).is_dir() and place.is_dir():
+                names = [path.name for path in place.iterdir() if composed(path.name) == composed(folder.name)]
+                found = above / names[0] if len(names) == 1 else found
+            self._places[folder] = found
+        return self._places[folder]
+
     def _listing(self, folder: str) -> dict[str, list[str]]:
-        """Return the names of the audio files of a folder by what they are without their endings; each folder is read once."""
+        """Return the names of the audio files of a folder by these names without endings, in NFC; each folder is read once."""
         if folder not in self._names:
             listing: dict[str, list[str]] = {}
             place = self._folder / folder
             for path in place.iterdir() if place.is_dir() else ():
                 if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith("."):
-                    listing.setdefault(without_ending(path.name), []).append(path.name)
+                    listing.setdefault(without_ending(composed(path.name)), []).append(path.name)
             self._names[folder] = listing
         return self._names[folder]
 

@@ -7,14 +7,16 @@ the same with all columns, every value of one type, every clip once.
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Iterable, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from preprocessing.clips.label_sets import MULTI_LABEL, is_missing, join_labels, plain_name, split_labels
-from preprocessing.clips.listing import NO_UTF8, is_utf8
+import numpy as np
+
+from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, is_missing, join_labels, plain_name, split_labels
+from preprocessing.clips.listing import ASK, HEADER_CHECKED, KEEP, NO_UTF8, OVERLAPS, SEVERAL, SIMILAR_NAMES, is_utf8
+from preprocessing.clips.notation import common_spellings, composed, similar_names
 from xval.base.errors import CorpusError, first_of, suggestion
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ LARGEST_NAME = 1000
 """Characters of a name; a model.json with a longer one is refused."""
 
 _ONE_CLASS = ("classification", "frame_classification")
+_ROUNDED_S = 0.01
+"""By so much may one stretch begin before another one ends, for annotations are rounded."""
 _N_SHOWN = 3
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What no terminal, workbook or file of results can show: control characters, lone surrogates (bytes of a file name that are no
@@ -57,7 +61,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty (the
             label of every clip for several labels),
             labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
-            under one item or under two, two items or classes differ in case or spaces alone, or a name cannot be written
+            under one item or under two, two items (but files) or classes differ in notation alone, or a name cannot be written
             (`check_names`).
     """
     import pandas as pd
@@ -78,51 +82,81 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
     checked["phase"] = _values(clips, "phase", None)
     checked["fold"] = pd.array(_values(clips, "fold", None), dtype="Int64")
-    checked["source_clip"] = [plain_name(source) or None for source in _values(clips, "source_clip", None)]
-    checked["augmented"] = pd.Series(_values(clips, "augmented", False), dtype="bool")
     stretches = [_stretch_name(*stretch) for stretch in zip(checked["path"], checked["start_s"], checked["end_s"], strict=True)]
     names = [plain_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches
     refuse_unwritable(names, "clips")
     checked.insert(0, "clip", names)
+    as_listed = {composed(name): name for name in names}  # a name that is a path has the letters of the disk
+    sources = map(plain_name, _values(clips, "source_clip", None))
+    checked["source_clip"] = [as_listed.get(source, source) or None for source in sources]
+    checked["augmented"] = pd.Series(_values(clips, "augmented", False), dtype="bool")
     impossible = (checked["start_s"] < 0) | (checked["end_s"] <= checked["start_s"].fillna(0))
     _refuse(checked, checked["item"] == "", "no item")
-    check_names(checked["item"], "items")
+    answer = clips.attrs.get(SIMILAR_NAMES, "")
+    are_files = any(list(map(composed, files)) == items for files in (paths, names))  # two files are two, whatever their names
+    check_names(checked["item"], "items", SEVERAL if are_files else answer)
     if task_type == "classification":
-        check_names(checked["label"], "classes")
+        check_names(checked["label"], "classes", answer)
     elif task_type == MULTI_LABEL:
-        check_names((label for text in checked["label"] for label in split_labels(text)), "labels")
+        check_names((label for text in checked["label"] for label in split_labels(text)), "labels", answer)
     _refuse(checked, checked["clip"] == "", "no clip name")
     _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
     _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
     _refuse_repeated(checked, pd.Series(stretches), "clip (file and stretch)")
     _refuse_repeated(checked, checked["clip"], "clip name")
+    if clips.attrs.get(OVERLAPS) == ASK:
+        _refuse_overlaps(checked)
     return checked
 
 
-def check_names(names: Iterable[str], what: str) -> None:
-    """Refuse names of items or classes that cannot be written, or that differ in case or spaces alone.
+def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
+    """Refuse names of items or classes that cannot be written, or that differ in notation alone (`notation_key`).
 
     The latter would be one speaker on two sides of a fold, or one class taken for two.
 
     Args:
         names: Of items or classes, in any order; each may stand there several times.
         what: What they name, in the plural: ``items``, ``classes``.
+        answer: ``ask``: options answer whether such names are the same; ``several``: they are not; empty: there are no options.
     """
     once = list(dict.fromkeys(names))
     if wrong := [name for name in once if not isinstance(name, str) or is_missing(name)]:
         raise CorpusError(f"The {what}: received the name {wrong[0]!r}; expected text that is not empty.")
     refuse_unwritable(once, what)
-    alike: dict[str, list[str]] = {}
-    for name in once:
-        alike.setdefault("".join(name.casefold().split()), []).append(name)
-    several = [sorted(ways) for ways in alike.values() if len(ways) > 1]
+    several = [] if answer == SEVERAL else similar_names(once)
     if several:
-        shown = " and ".join(f"'{name}'" for name in several[0])
+        *first, last = [f"'{name}'" if name.isprintable() else ascii(name) for name in several[0]]
+        notation = "case or spaces" if len({"".join(name.casefold().split()) for name in several[0]}) == 1 else "notation"
+        advice = "give --similar-names one; if not, --similar-names several." if answer else (
+            "write them alike; if not, give one of them another name."
+        )  # fmt: skip
         more = f" {len(several)} names are written in several ways." if len(several) > 1 else ""
         raise CorpusError(
-            f"The {what} {shown} differ in case or spaces alone: are they the same? If so, write them alike; if not, give one "
-            f"of them another name.{more}"
+            f"The {what} {', '.join(first)} and {last} differ in {notation} alone: are they the same? If so, {advice}{more}"
         )
+
+
+def with_common_names(clips: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
+    """Return clips whose items and classes that differ in notation alone have the most frequent spelling of them.
+
+    Args:
+        clips: Of any list, before it is checked.
+        task_type: What the labels are for; of a regression they are no names, of whole recordings joined ones.
+    """
+    changed = clips.copy()
+    if "item" in clips:
+        items = clips["item"].map(plain_name)
+        changed["item"] = items.replace(common_spellings(items))
+    if "label" not in clips or task_type not in (MULTI_LABEL, "classification", "frame_classification"):
+        return changed
+    separator = {MULTI_LABEL: SEPARATOR, "frame_classification": "+"}.get(task_type)
+    labels = clips["label"].map(join_labels if task_type == MULTI_LABEL else lambda label: plain_name(_named_truth(label)))
+    names = [label.split(separator) if separator else [label] for label in labels]
+    spellings = common_spellings(name for of_clip in names for name in of_clip)
+    changed["label"] = [
+        (separator or "").join(dict.fromkeys(spellings.get(name, name) for name in of_clip)) for of_clip in names
+    ]
+    return changed
 
 
 def refuse_unwritable(names: Iterable[str], what: str) -> None:
@@ -168,6 +202,22 @@ def class_names_of(labels: Iterable[object], task_type: str) -> tuple[str, ...]:
     return tuple(sorted(names, key=natural_key))
 
 
+def find_misspelt(columns: Sequence[str], known: Collection[str]) -> tuple[str, str] | None:
+    """Return a column that is a known one but for a slip, and that one; None: there is none.
+
+    A slip is another order of letters, case or separator (lable, Phase), and an s at the end where the known one is not there
+    (folds). Other words pass, however close: start, folder and phrase are further columns.
+    """
+    for column in columns:
+        letters = re.sub(r"[\W_]", "", column.casefold())
+        for name in known if column not in known else ():
+            own = name.replace("_", "")
+            slips = [own] if name in columns else [own, f"{own}s"]
+            if name != "clip" and any(sorted(letters) == sorted(slip) for slip in slips):
+                return column, name
+    return None
+
+
 def label_columns(columns: Iterable[str]) -> list[str]:
     """Return which of some columns are targets: ``label``, or every ``label:<name>``."""
     return [column for column in columns if column == "label" or column.startswith(NAMED)]
@@ -189,9 +239,8 @@ def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
     for column in (column for column in REQUIRED_COLUMNS if column != "label" or not without_label):
         if column not in columns:
             raise CorpusError(f"The list of clips has no column '{column}'. {suggestion(column, columns)}")
-    for column in columns:
-        if column not in known and get_close_matches(column, known, n=1, cutoff=0.8):
-            raise CorpusError(f"The list of clips has an unknown column '{column}'. {suggestion(column, known)}")
+    if not clips.attrs.get(HEADER_CHECKED) and (wrong := find_misspelt(columns, known)):
+        raise CorpusError(f"The list of clips has an unknown column '{wrong[0]}'. {suggestion(wrong[1], known)}")
     if clips.empty:
         raise CorpusError("The list of clips is empty.")
     return named or ["label"]
@@ -219,6 +268,8 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
         raise CorpusError(f"Unknown task type '{task_type}'. {suggestion(task_type, TASK_TYPES)}")
     if task_type == MULTI_LABEL:
         return _label_sets(labels, paths)
+    if task_type != "regression":
+        labels = [*map(_named_truth, labels)]
     numbers = [isinstance(label, Real) and not isinstance(label, bool) for label in labels]
     for path, label, is_number in zip(paths, labels, numbers, strict=True):
         if not plain_name(label) and task_type != "representation":
@@ -233,6 +284,11 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
     if not all(numbers):
         raise CorpusError(f"Regression needs labels that are numbers; received {labels[0]!r} for {paths[0]}.")
     return [float(label) for label in labels]
+
+
+def _named_truth(label: object) -> object:
+    """Return the class that a truth is the name of; other labels as they are."""
+    return str(label) if isinstance(label, bool | np.bool_) else label
 
 
 def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
@@ -275,3 +331,26 @@ def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str
         f"The {what} '{repeated.iloc[0]}' is listed {len(rows)} times, under the item{'s' * (len(items) > 1)} {where}. "
         f"List each once, under one item: keep one row of it. Repeated in all: {repeated.nunique()}."
     )
+
+
+def _refuse_overlaps(checked: "pd.DataFrame") -> None:
+    """Raise when clips of one file and item overlap, as a file and a part do; what two items share is refused by folds."""
+    own = checked[~checked["augmented"]]
+    if own[["start_s", "end_s"]].isna().all(axis=None):  # whole files, each listed once
+        return
+    spans = zip(own["path"], own["item"], own["start_s"].fillna(0.0), own["end_s"].fillna(math.inf), own["clip"], strict=True)
+    pairs, reached, until, first = list[tuple[str, str]](), ("", ""), 0.0, ""
+    for path, item, start_s, end_s, clip in sorted(spans):
+        if (path, item) != reached:
+            reached, until, first = (path, item), end_s, clip
+            continue
+        if start_s < until - _ROUNDED_S:
+            pairs.append((first, clip))
+        if end_s > until:
+            until, first = end_s, clip
+    if pairs:
+        more = f" Such pairs in all: {len(pairs)}." if len(pairs) > 1 else ""
+        raise CorpusError(
+            f"The clips '{pairs[0][0]}' and '{pairs[0][1]}' overlap: what they share would count twice, perhaps with "
+            f"two labels. List it once; if it is meant, as in windows that overlap, give --{OVERLAPS} {KEEP}.{more}"
+        )

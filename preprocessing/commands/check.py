@@ -148,7 +148,7 @@ def _foldable(corpus: CorpusChoice, facts: "pd.DataFrame") -> "pd.DataFrame":
 
     usable = usable_clips(facts)
     if corpus.task_type == "frame_classification":  # its clips are recordings, in which the facts are of events
-        recordings, _ = corpus.reader.list_recordings(corpus.audio_folder, **corpus.options)
+        recordings, _ = corpus.list_recordings()
         broken = set(facts["path"]) - set(usable["path"])
         usable = recordings[~recordings["path"].isin(broken)].assign(
             clip=recordings["path"], start_s=math.nan, end_s=math.nan, source_clip=None, augmented=False, audio_hash=None

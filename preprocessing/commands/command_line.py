@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from preprocessing import corpora
-from preprocessing.clips.listing import shorten
+from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SIMILAR_NAMES, shorten
 from preprocessing.corpora._layout import refuse_unknown, split_names
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument
@@ -37,6 +37,9 @@ class CorpusChoice:
         task_type: What its labels are for.
         speech_table: A table of words or phonemes to which its clips are cut; None: they stay whole.
         corrections: A corrections.csv that is applied to its labels; None: they stay as they are.
+        similar_names: ``ask``, ``one`` or ``several``: whether names that differ in notation alone are asked about, the same,
+            or different.
+        overlaps: ``ask`` or ``keep``: whether clips of one file that overlap are asked about.
     """
 
     reader: corpora.CorpusReader
@@ -49,6 +52,8 @@ class CorpusChoice:
     corrections: Path | None = None
     folders: tuple[Path, ...] = ()
     classes: tuple[str, ...] = ()
+    similar_names: str = ASK
+    overlaps: str = ASK
 
     def __post_init__(self) -> None:
         """Refuse to cut recordings whose frames are labelled, and to choose classes where there are none."""
@@ -62,14 +67,29 @@ class CorpusChoice:
 
     def list_clips(self) -> "pd.DataFrame":
         """Return the clips of the corpus, cut to their words where there is a table of these."""
+        from preprocessing.clips.table import with_common_names
         from preprocessing.corpora._speech import cut_to_speech
 
         clips = self.reader.list_clips(self.folders or self.audio_folder, **self.options)
+        if self.similar_names == ONE:
+            clips = with_common_names(clips, self.task_type)
+        clips.attrs |= {SIMILAR_NAMES: self.similar_names, **({} if self.reader.has_recordings else {OVERLAPS: self.overlaps})}
         # Of folders that are given one by one nothing else is listed.
         called = dict(zip(clips["path"], clips["clip"], strict=True)) if self.folders and "clip" in clips else None
         if self.classes:
             clips = _keep_classes(clips, self.classes)
         return clips if self.speech_table is None else cut_to_speech(clips, self.audio_folder, self.speech_table, called)
+
+    def list_recordings(self) -> "tuple[pd.DataFrame, pd.DataFrame]":
+        """Return the recordings of a corpus whose frames are labelled, and their events."""
+        from preprocessing.clips.table import with_common_names
+
+        recordings, events = self.reader.list_recordings(self.audio_folder, **self.options)
+        if self.similar_names == ONE:
+            recordings = with_common_names(recordings, self.task_type)
+            events = with_common_names(events, "classification")
+        recordings.attrs[SIMILAR_NAMES] = self.similar_names
+        return recordings, events
 
     @property
     def place(self) -> str:
@@ -89,7 +109,7 @@ def _keep_classes(clips: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFram
     from preprocessing.clips.label_sets import plain_name
     from preprocessing.clips.table import natural_key
 
-    labels = clips["label"].map(plain_name)
+    labels, classes = clips["label"].map(plain_name), [*map(plain_name, classes)]
     refuse_unknown("classes", classes, sorted(set(labels), key=natural_key), "no such class.")
     if len(set(classes)) == 1:
         raise SettingsError(f"--classes {classes[0]}: that is one class. Name two or more, with commas.")
@@ -186,6 +206,24 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             metavar="A,B",
             help="only the clips of these classes (default: all)",
         )
+    names = [option.name for option in reader.options]  # a reader of the user's own may have such an option
+    if SIMILAR_NAMES not in names:
+        parser.add_argument(
+            "--similar-names",
+            dest="answer_names",
+            choices=(ASK, ONE, SEVERAL),
+            default=ASK,
+            help="whether items, or classes, that differ in notation alone (Anna and anna, 1 and 01, spk_1 and spk-1) are one "
+            "or several (default: ask)",
+        )
+    if OVERLAPS not in names and not reader.has_recordings:
+        parser.add_argument(
+            "--overlaps",
+            dest="answer_overlaps",
+            choices=(ASK, KEEP),
+            default=ASK,
+            help="whether clips of one file that overlap are kept (default: ask)",
+        )
     parser.add_argument(
         "--speech-table",
         type=Path,
@@ -219,6 +257,8 @@ def read_corpus_choice(values: argparse.Namespace, reader: corpora.CorpusReader)
         audio_folder=reader.audio_folder_of(folders, **options) if folders else given,
         folders=folders,
         classes=getattr(values, "kept_classes", ()),
+        similar_names=getattr(values, "answer_names", ASK),
+        overlaps=getattr(values, "answer_overlaps", ASK),
         dataset=own_name if values.dataset is None else values.dataset,
         data_folder=values.data_folder,
         task_type=values.task_type if reader.has_recordings else reader.task_type(**options),

@@ -152,7 +152,7 @@ def _write_index(chosen: CorpusChoice, console: "Console", n_processes: int) -> 
     console.print(f"Listing the clips of {chosen.reader.name} in {chosen.place}")
     annotations = None
     if chosen.task_type == "frame_classification":
-        clips, annotations = chosen.reader.list_recordings(chosen.audio_folder, **chosen.options)
+        clips, annotations = chosen.list_recordings()
     else:
         clips = chosen.list_clips()
     if clips.attrs.get("note"):

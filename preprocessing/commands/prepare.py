@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from preprocessing import corpora
-from preprocessing.clips.label_sets import MULTI_LABEL, join_labels
+from preprocessing.clips.label_sets import MULTI_LABEL, cell_of
+from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SIMILAR_NAMES
 from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
@@ -69,6 +70,8 @@ def prepare(
         quiet: Print nothing.
         **options: Of the reader, such as ``item_pattern`` of folders; and ``classes``, the only ones whose clips are kept. A
             list stands for names with commas: ``labels=["low", "high"]``; a dict for pairs: ``map_labels={"happy": "joy"}``.
+            ``similar_names``: whether items, or classes, that differ in notation alone are ``"one"`` or ``"several"`` (default:
+            an error); ``overlaps="keep"``: clips of one file may overlap.
 
     Returns:
         The feature store, at data_folder/dataset/features/<key>.
@@ -94,8 +97,9 @@ def prepare(
             corpus_folder(dataset, place)  # which refuses a name that is none of a file
             table = Path(folder) / f"{dataset}.csv"
             _refuse_missing_cells(source, task_type, options)
-            if task_type == MULTI_LABEL and "label" in source:
-                source = source.assign(label=source["label"].map(join_labels))
+            if task_type == MULTI_LABEL:
+                labels = set(split_names(str(options.get("label", "label")))).intersection(source.columns)
+                source = source.assign(**{name: source[name].map(cell_of) for name in labels})
             guarded(source).to_csv(table, index=False)
             source = table
         if not isinstance(source, str | Path | None) and not is_several_folders(source):
@@ -147,6 +151,12 @@ def choose_corpus(
     if task_type is not None and "task_type" in known:
         given["task_type"] = task_type
     classes = given.pop("classes", ()) if "classes" not in known else ()
+    questions = {SIMILAR_NAMES: (ASK, ONE, SEVERAL), **({} if reader.has_recordings else {OVERLAPS: (ASK, KEEP)})}
+    answers = {
+        f"answer_{name.removeprefix('similar_')}": _answer(name, given.pop(name), allowed)
+        for name, allowed in questions.items()
+        if name in given and name not in known
+    }
     for name in given:
         if name not in known:
             raise SettingsError(f"corpus '{reader.name}': unknown option '{name}'. {suggestion(name, known)}")
@@ -164,9 +174,15 @@ def choose_corpus(
         )
     kept = tuple(split_names(classes) if isinstance(classes, str) else map(str, cast("Sequence[object]", classes)))
     place = folders or (None if audio_folder is None else Path(audio_folder))
-    places = {"audio_folder": place, "data_folder": data_folder, "kept_classes": kept}
+    places = {"audio_folder": place, "data_folder": data_folder, "kept_classes": kept, **answers}
     values = Namespace(**{"task_type": found_type, **given}, dataset=dataset, speech_table=speech_table, **places)
     return read_corpus_choice(values, reader)
+
+
+def _answer(option: str, value: object, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise SettingsError(f"{option}: received {value!r}. {suggestion(str(value), allowed)}")
+    return str(value)
 
 
 def _as_text(option: str, value: object) -> str:

@@ -103,6 +103,7 @@ def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:
             _Clip(Path(name), values.start_s, values.end_s, f"{Path(name).name}{stretch}", Path(name).stem)
             for name in values.clips
         ], None
+    from preprocessing.clips.notation import composed
     from preprocessing.corpus import open_corpus
 
     if values.start_s is not None or values.end_s is not None:
@@ -111,12 +112,14 @@ def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:
     if corpus.is_custom:
         raise CorpusError(f"Dataset '{corpus.dataset}' was made from arrays; it has no audio to be drawn.")
     rows = corpus.index.set_index("clip", drop=False)
-    unknown = [name for name in values.clips if name not in rows.index]
+    as_listed = {composed(clip): clip for clip in rows.index}
+    clips = [as_listed.get(composed(name), name) for name in values.clips]
+    unknown = [name for name in clips if name not in rows.index]
     if unknown:
         raise CorpusError(f"Dataset '{corpus.dataset}' has no clip '{unknown[0]}'. {_closest(unknown[0], list(rows.index))}")
     longest_s = float(corpus.index.loc[~corpus.index["augmented"], "duration_s"].max())
     targets = corpus.target_columns
-    return [_clip_of(rows.loc[name], corpus.audio_folder, targets) for name in values.clips], longest_s
+    return [_clip_of(rows.loc[name], corpus.audio_folder, targets) for name in clips], longest_s
 
 
 def _clip_of(row: "pd.Series[Any]", audio_folder: Path, targets: dict[str, str]) -> _Clip:

@@ -12,11 +12,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.annotations.labels import BACKGROUND, Annotations
+from preprocessing.clips.label_sets import plain_name as plain_text
 from preprocessing.clips.listing import list_audio, without_ending
+from preprocessing.clips.notation import composed
+from preprocessing.corpora._columns import column_of_labels
 from preprocessing.corpora._reading import Reading
 from preprocessing.corpora._table_files import Quoting
 from preprocessing.corpora._tables import NUMBER, Fault, Lines, read_table, refuse_faults
 from xval.base.errors import AudioError, CorpusError, suggestion
+from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +80,7 @@ class Recordings:
             whole, told = PurePosixPath(path), PurePosixPath(other)
             # By path or name, with or without ending; a set, for these are the same for a file at the top without an ending.
             paths_of_file = {path, whole.with_suffix("").as_posix(), other, told.with_suffix("").as_posix()}
-            for name in paths_of_file | {whole.name, whole.stem}:
+            for name in {composed(name) for name in paths_of_file | {whole.name, whole.stem}}:
                 self._paths.setdefault(name, []).append(path)
 
     def find(self, name: str) -> str:
@@ -126,10 +130,11 @@ class Recordings:
 
     def candidates(self, name: str) -> list[str]:
         """Return the paths that a name may mean."""
-        plain = PurePosixPath(name.replace("\\", "/")).as_posix()
+        written = PurePosixPath(name.replace("\\", "/")).as_posix()
+        plain = composed(written)
         # A table of wav files fits the same recordings in another format.
         paths = self._paths.get(plain) or self._paths.get(without_ending(plain), [])
-        return [path for path in paths if path == plain] or paths
+        return [path for path in paths if path == written] or [path for path in paths if composed(path) == plain] or paths
 
     def header(self, path: str) -> tuple[int, float]:
         """Return the sample rate (Hz) and the duration (s) of a recording.
@@ -165,7 +170,7 @@ def plain_name(column: str) -> str:
 
 def lower_name(column: str) -> str:
     """Return the name of a column without capitals and blanks: ``File name`` is file_name."""
-    return column.strip().lower().replace(" ", "_")
+    return composed(column).strip().lower().replace(" ", "_")
 
 
 def read_header_line(
@@ -301,8 +306,8 @@ def read_stretches(
         annotation: The csv file.
         recordings: What it names.
         item: The plain name of the column of the item; ``recording`` needs none.
-        labels: The plain names of the columns of the label, which an event must not leave empty; ``label`` need not be there:
-            then it is ``event``.
+        labels: The plain names of the columns of the label, which an event must not leave empty; ``label`` need not be there,
+            where no other column is called as labels are: then it is ``event``.
         alike: What two lines may not have in common besides their stretch; by default they may not share even that.
         reading: What the user says of the rows.
 
@@ -316,6 +321,13 @@ def read_stretches(
     for name in needed:
         if name not in columns:
             raise CorpusError(f"{annotation} has no column '{name}' for --item or --label. {suggestion(name, columns)}")
+    if "label" in labels and "label" not in columns:
+        meant = column_of_labels(name for name in columns if name not in (*_STRETCH, "annotator", item))
+        if meant:
+            raise CorpusError(
+                f"{annotation}, line 1: no column 'label'. If it is '{meant}', give --label {quote(meant)}; if every event is "
+                "of one class, --label none."
+            )
     rows: list[tuple[int, Row]] = []
     faults: list[Fault] = []
     seen: dict[tuple[str | float, ...], tuple[int, Row]] = {}
@@ -425,7 +437,7 @@ def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordin
     """
     if len(cells) != len(columns):
         raise ValueError(f"{len(cells)} cells, but the header has {len(columns)}")
-    row = {"label": "event"} | dict(zip(columns, map(str.strip, cells), strict=True))
+    row = {"label": "event"} | dict(zip(columns, map(plain_text, cells), strict=True))
     path = recordings.find(row["path"])
     header = recordings.header(path)
     unit = "s" if "start_s" in row else "sample"

@@ -5,7 +5,8 @@ and label (or several ``label:<name>``); or an error that names the column that 
 """
 
 import glob
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -47,6 +48,12 @@ _OTHER_NAMES = {
     "item": ("speaker", "subject", "participant", "actor", "session", "artist", "client", "patient", "person", "recorder"),
     "label": ("class", "category", "target", "emotion", "word", "digit", "genre", "species"),
 }
+_LABEL_WORDS = {
+    "label", "labels", "class", "classes", "category", "species", "tag", "tags", "genre", "emotion", "word", "phoneme", "phone",
+    "syllable", "digit", "breed", "annotation", "event", "sound", "call",
+}  # fmt: skip
+_LABEL_NAMES = {"type", "name", "text", "transcript", "transcription", "common_name", "scientific_name"}
+_OF_NO_LABEL = {"id", "no", "number", "count", "confidence", "score", "file", "start", "end", "time", "duration"}
 _N_LOOKED_AT = 20
 
 
@@ -96,6 +103,15 @@ def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> 
     if meant is None:
         return f"Say which it is: --{role} COLUMN." + (" Where each file is an item: --item path." if role == "item" else "")
     return f"If it is '{meant}', give --{role} {quote(meant)}."
+
+
+def column_of_labels(columns: Iterable[str]) -> str | None:
+    """Return the first column, lower case with ``_`` for blanks, whose name is usual for labels; None: there is none."""
+    for column in columns:
+        words = set(re.split(r"[\W_]+", column))
+        if column in _LABEL_NAMES or (words & _LABEL_WORDS and not words & _OF_NO_LABEL):
+            return column
+    return None
 
 
 def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:

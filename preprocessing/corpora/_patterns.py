@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from preprocessing.clips.notation import composed
 from xval.base.errors import SettingsError
 
 LONGEST_S = 30.0
@@ -34,19 +35,19 @@ def compile_pattern(option: str, pattern: str) -> re.Pattern[str]:
         SettingsError: It is no regular expression.
     """
     try:
-        return re.compile(pattern)
+        return re.compile(composed(pattern))
     except (re.error, OverflowError, RecursionError, MemoryError) as error:
         raise SettingsError(f"{option} {pattern:.200}: no regular expression ({error or type(error).__name__}).") from error
 
 
 def find_in_each(option: str, pattern: re.Pattern[str], group: str | int, texts: Sequence[str]) -> list[str]:
-    """Return what a group of a pattern finds in each text; empty where it finds nothing.
+    """Return what a group of a pattern finds in each text; empty where it finds nothing. Letters are composed (NFC) in both.
 
     Raises:
         SettingsError: It takes longer than `LONGEST_S`, or more memory than there is.
     """
     command = [sys.executable, "-I", "-S", "-c", _SEARCH]
-    given = json.dumps([pattern.pattern, group, list(texts)])
+    given = json.dumps([pattern.pattern, group, list(map(composed, texts))])
     try:
         ended = subprocess.run(command, input=given.encode(), capture_output=True, timeout=LONGEST_S, check=True)
     except subprocess.TimeoutExpired as error:

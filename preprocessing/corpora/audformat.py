@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from preprocessing.clips.boundary import Boundary
+from preprocessing.clips.listing import KEEP, OVERLAPS, AudioFiles
 from preprocessing.corpora._audformat_files import load_database
 from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
 from xval.base.errors import CorpusError
+from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,10 +61,13 @@ def list_clips(
     names = _choose_labels(known, label, item)
     tables = list(database.tables) if table == "all" else split_names(table)
     refuse_unknown("table", tables, database.tables, f"{audio_folder} has no such table.")
+    if table == "all":
+        _refuse_files_and_segments(database, known, names)
     values = {name: _values(database, known, name, tables) for name in names}
     by_clip, by_file = _item_values(database, known, item)
     keys = sorted(set.union(*(set(of_label) for of_label in values.values())), key=lambda key: (key[0], key[1], str(key[2])))
     phases = _phases(database, tables, known, names)
+    find = AudioFiles(audio_folder).find
     rows: list[dict[str, Any]] = []
     n_unlabelled = 0
     for key in keys:
@@ -72,7 +77,7 @@ def list_clips(
             continue
         file, start_s, end_s = key
         of_item = file if item == "file" else by_clip.get(key, by_file.get(file))
-        rows.append({"path": file, item: of_item, **row, "start_s": start_s, "end_s": end_s, "phase": phases.get(key)})
+        rows.append({"path": find(file), item: of_item, **row, "start_s": start_s, "end_s": end_s, "phase": phases.get(key)})
     clips = _finish(rows, audio_folder, names, item, task_type, n_unlabelled)
     clips.attrs["note"] = "; ".join(filter(None, [clips.attrs["note"], *not_opened]))
     return clips
@@ -106,6 +111,24 @@ def _find_sources(database: Any) -> dict[str, list[_Source]]:
             for field in named:
                 fields.setdefault(field, []).append(_Source(table_name, name, field))
     return fields | columns
+
+
+def _refuse_files_and_segments(database: Any, known: dict[str, list[_Source]], names: list[str]) -> None:
+    """Ask which table is meant where one has the labels of files and one those of segments of the same files."""
+    labelled: dict[str, set[str]] = {}
+    for source in (source for name in names for source in known[name]):
+        of_table = {key[0] for key, value in _read(database, source) if value is not None}
+        labelled.setdefault(source.table, set()).update(of_table)
+    segmented = [name for name in labelled if not database.tables[name].is_filewise]
+    for whole in (name for name in labelled if name not in segmented):
+        for part in segmented:
+            if shared := labelled[whole] & labelled[part]:
+                both = quote(f"{whole},{part}")
+                raise CorpusError(
+                    f"{','.join(names)} is in the table {whole}, of files, and in {part}, of segments: {min(shared)} would "
+                    f"count twice ({len(shared)} such files). Give --table {quote(whole)} or --table {quote(part)}; for both "
+                    f"--table {both} --{OVERLAPS} {KEEP}."
+                )
 
 
 def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> list[str]:

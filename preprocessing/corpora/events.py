@@ -2,8 +2,8 @@
 
 Layout: a csv file with a line per event, several of one recording, which may overlap. Columns: path, file or FileID (the
 recording, with or without folder and ending); start_s and end_s (or onset and offset) in seconds, or ``Start sample`` and
-``End sample`` counted from 0 at the recording's own rate; label, else every event has the label ``event``; any others. Each
-event is a clip. A line without begin and end says that there is no event in its recording.
+``End sample`` counted from 0 at the recording's own rate; label; any others. Without a label every event has the label
+``event``. Each event is a clip. A line without begin and end says that there is no event in its recording.
 For a frame classification the recordings are taken whole. Where several people annotated them, the column annotator says who;
 a recording that the table does not name is not annotated, and is left out.
 Source and licence: those of the recordings.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from preprocessing.annotations.labels import BACKGROUND, Annotations
 from preprocessing.corpora._annotation_tables import (
     Recordings,
+    Row,
     has_no_event,
     plain_name,
     read_header_line,
@@ -33,6 +34,7 @@ from xval.base.errors import CorpusError, SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
+_NO_LABEL = "none"
 _MIN_BACKGROUND_S = 1.0
 _MAX_BACKGROUND_S = 10.0
 
@@ -58,7 +60,7 @@ def list_clips(
         audio_folder: Where the recordings are (default: the folder of the annotation).
         annotation: The csv file.
         item: What stays on one side of a split: recording, or a column of the annotation.
-        label: The column of the class, or several with commas, which are joined.
+        label: The column of the class, or several with commas, which are joined; none: every event is ``event``.
         background: true: also take the stretches between events, labelled background, of the recordings that the annotation
             names. Beware: what nobody annotated is not always free of events.
         min_background_s: Shorter stretches between events are skipped.
@@ -83,7 +85,7 @@ def list_clips(
     item_column, names = _columns(item, label)
     recordings = Recordings(audio_folder)
     reading = read_reading(quoting, missing, drop_bad_rows, map_labels, where)
-    rows = read_stretches(annotation, recordings, item=item_column, labels=names, reading=reading)
+    rows = _read_events(annotation, recordings, item_column, names, reading=reading)
     facts = pd.DataFrame([row for row in rows if not has_no_event(row)])
     if facts.empty:
         raise CorpusError(f"{annotation} has no events: no line has a start and an end.")
@@ -136,7 +138,7 @@ def list_recordings(
     item_column, names = _columns(item, label)
     audio = Recordings(audio_folder)
     reading = read_reading(quoting, missing, drop_bad_rows, map_labels, where)
-    rows = read_stretches(annotation, audio, item=item_column, labels=names, alike=(*names, "annotator"), reading=reading)
+    rows = _read_events(annotation, audio, item_column, names, alike=(*names, "annotator"), reading=reading)
     stretches = pd.DataFrame(
         [
             {
@@ -162,7 +164,8 @@ def list_recordings(
 def _note_without_label(annotation: Path, names: Sequence[str], quoting: Quoting) -> str:
     """Return what a user should know of a table without labels."""
     columns, _ = read_header_line(annotation, reading=Reading(quoting))
-    return f"{annotation.name} has no column 'label': every event is 'event'" if set(names) - set(columns) else ""
+    is_without = set(names) - set(columns) - {_NO_LABEL}
+    return f"{annotation.name} has no column 'label': every event is 'event'" if is_without else ""
 
 
 def default_audio_folder(data_folder: Path, *, annotation: Path, **_: object) -> Path:  # noqa: ARG001 - same for all corpora
@@ -178,6 +181,22 @@ def default_dataset(*, annotation: Path, **_: object) -> str:
 def _columns(item: str, label: str) -> tuple[str, list[str]]:
     column = plain_name(item)
     return "recording" if column == "path" else column, [plain_name(name) for name in label.split(",")]
+
+
+def _read_events(
+    annotation: Path,
+    recordings: Recordings,
+    item: str,
+    names: Sequence[str],
+    alike: Sequence[str] = (),
+    *,
+    reading: Reading,
+) -> list[Row]:
+    """Return the rows of the annotation; where no column is the label, all of one class."""
+    if names != [_NO_LABEL]:
+        return read_stretches(annotation, recordings, item=item, labels=names, alike=alike, reading=reading)
+    rows = read_stretches(annotation, recordings, item=item, labels=(), alike=alike, reading=reading)
+    return [{**row, _NO_LABEL: "event"} for row in rows]
 
 
 def _refuse_shared(clips: "pd.DataFrame", item: str) -> None:

@@ -22,6 +22,7 @@ from preprocessing.clips.listing import (
     list_audio,
     list_audio_in_each,
 )
+from preprocessing.clips.notation import composed
 from preprocessing.corpora._class_folders import ClassFolders, find_class_folders
 from preprocessing.corpora._name_patterns import advise_patterns
 from preprocessing.corpora._patterns import compile_pattern, find_in_each
@@ -233,7 +234,7 @@ def _look_at_inner_folders(audio_folder: Path | Sequence[Path], paths: list[str]
 def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
     """Return a note where the folders of all classes hold folders of the same names, which are no items: classes, perhaps."""
     inner: dict[str, set[str]] = {}
-    for path in paths:
+    for path in map(composed, paths):
         first, *between, _ = path.split("/")
         inner.setdefault(first, set()).update(between[:1])
     shared = sorted(set.intersection(*inner.values()) - items)

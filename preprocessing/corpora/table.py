@@ -5,23 +5,32 @@ Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel f
 item, label; optionally clip, phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language,
 recorder ...) are kept as they are, for figures by group and for choosing clips. The targets of a regression may have names:
 columns ``label:<name>`` (``label:age``, or ``label:arousal`` and ``label:valence``) instead of label. Where path, item and
-label have other names: --path, --item, --label. Where a clip may have several labels, ``dog;rain``, or none, an empty cell:
---task-type multilabel_classification.
+label have other names: --path, --item, --label. Where a clip may have several labels, or none, an empty cell:
+--task-type multilabel_classification. ``dog;rain``, ``dog|rain``, ``dog,rain`` and ``['dog', 'rain']`` are two labels.
 Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
 in its ending alone (it was converted), that one is taken.
 """
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from preprocessing.clips.label_sets import MULTI_LABEL, refuse_several
-from preprocessing.clips.listing import ITEM_NAME, AudioFiles
-from preprocessing.clips.table import NAMED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, UNWRITABLE, check_clips, plain_path
-from preprocessing.corpora._columns import Columns, hint, refuse_other_folder, rename_columns
+from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, read_cells, refuse_several
+from preprocessing.clips.listing import HEADER_CHECKED, ITEM_NAME, AudioFiles
+from preprocessing.clips.notation import composed
+from preprocessing.clips.table import (
+    NAMED,
+    OPTIONAL_COLUMNS,
+    REQUIRED_COLUMNS,
+    UNWRITABLE,
+    check_clips,
+    find_misspelt,
+    plain_path,
+)
+from preprocessing.corpora._columns import Columns, Lines, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._reading import NONE, Reading, gathered, read_reading
 from preprocessing.corpora._table_files import Quoting
@@ -68,9 +77,9 @@ def list_clips(
         item: The column of what stays on one side of a split, such as the speaker; path: every file is an item (random split).
         label: The column of the target, or several with commas: names are joined (angry_strong), numbers several targets.
         task_type: classification: labels are names, also when they are numbers; multilabel_classification: a cell holds any
-            number of names, as in dog;rain; regression: labels are numbers, one column or several; representation: nothing is
-            predicted, and the column label may be missing; auto: classification, but labels that look like measurements, or
-            like several, are asked about.
+            number of names, separated by ; or | or , or as a list; regression: labels are numbers, one column or several;
+            representation: nothing is predicted, and the column label may be missing; auto: classification, but labels that
+            look like measurements, or like several, are asked about.
         where: Only the rows that satisfy a condition on columns of the table: split=train, or language == "de" and age >= 60.
         map_labels: Other names of labels: happy=joy,glad=joy.
         missing: Texts that mean an empty cell, with commas; none: only empty cells do.
@@ -106,19 +115,24 @@ def read_clips(
     import pandas as pd
 
     reading = reading or Reading()
+    chosen = None if chosen is None else Columns(*map(composed, chosen))
     named = {name for names in chosen or () for name in split_names(names)}
     known = {*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *named}
     header, lines = read_table(
         table,
         ", ".join(REQUIRED_COLUMNS),
-        needed=lambda column: column in known or column.startswith(NAMED),
+        needed=lambda column: composed(column) in known or column.startswith(NAMED),
         others=chosen is not None or bool(reading.where),
         quoting=reading.quoting,
         notes=reading.notes,
     )
+    header = [*map(composed, header)]
     faults = wrong_widths(header, lines)
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
     label_names = split_names(chosen.label) if chosen else ["label"]
+    if task_type == MULTI_LABEL:
+        lines, of_sets = _read_label_sets(header, lines, label_names)
+        reading.notes.extend(of_sets)
     labels = label_names if len(label_names) == 1 else ()
     lines = reading.blank_missing(header, lines, labels=labels, are_sets=task_type == MULTI_LABEL)
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
@@ -137,7 +151,7 @@ def read_clips(
         told = [hint(role, header, lines, audio_folder) for role in absent] if chosen else []
         names = ", no column ".join(f"'{role}'" for role in absent)
         raise CorpusError(f"{table}, line 1: no column {names}. {' '.join([suggestion(absent[0], header), *told])}")
-    _check_header(table, columns, targets, written)
+    reading.notes.extend(_check_header(table, columns, targets, written, named))
     if not audio_folder.is_dir():
         raise CorpusError(f"No folder {audio_folder}. The paths in {table} are relative to it; give it with --audio-folder.")
     n_rows = len(lines) + len(faults)
@@ -169,7 +183,7 @@ def read_clips(
         raise CorpusError(problems[0] if problems else f"{table} has a header but no clips.")
     clips = pd.DataFrame(rows)
     clips.attrs[ITEM_NAME] = "file" if "item" not in clips else written.get("item", "")
-    clips.attrs["note"] = reading.note
+    clips.attrs |= {"note": reading.note, HEADER_CHECKED: True}
     if "item" not in clips:
         clips["item"] = clips["path"]
     if "label" in clips and task_type != "regression":
@@ -235,15 +249,39 @@ def default_dataset(*, table: Path, **_: object) -> str:
     return table.stem
 
 
-def _check_header(table: Path, columns: list[str], targets: list[str], written: dict[str, str]) -> None:
-    """Refuse a column that stands there twice, or is misspelt."""
+def _read_label_sets(header: list[str], lines: Lines, names: Sequence[str]) -> tuple[Lines, list[str]]:
+    """Return lines whose cells of several labels have one form, and a note of what separated them."""
+    notes: list[str] = []
+    for place in (place for place, column in enumerate(header) if column in names):
+        cells, separator = read_cells([cells[place] for _, cells in lines])
+        lines = [(number, [*row[:place], cell, *row[place + 1 :]]) for (number, row), cell in zip(lines, cells, strict=True)]
+        if separator:
+            notes.append(
+                f"The labels in column {header[place]} are separated by '{separator}'; where it belongs to a name, separate "
+                f"labels by '{SEPARATOR}', one at the end of a cell will do."
+            )
+    return lines, notes
+
+
+def _check_header(
+    table: Path, columns: list[str], targets: list[str], written: dict[str, str], chosen: Collection[str]
+) -> list[str]:
+    """Refuse a column that stands there twice, or is misspelt; return notes of further ones that resemble others."""
     known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *targets)
     expected = [name for name in known if name not in written]
     for column in columns:
         if column and columns.count(column) > 1:
             raise CorpusError(f"{table}, line 1: column '{column}' appears {columns.count(column)} times; keep one.")
-        if column not in (*known, *written.values()) and get_close_matches(column.lower(), expected, n=1, cutoff=0.8):
-            raise CorpusError(f"{table}, line 1: unknown column '{column}'. {suggestion(column.lower(), expected)}")
+    further = [column for column in columns if column and column not in (*known, *chosen)]
+    if wrong := find_misspelt([column for column in columns if column in (*further, *known)], expected):
+        raise CorpusError(f"{table}, line 1: unknown column '{wrong[0]}'. {suggestion(wrong[1], expected)}")
+    absent = [name for name in expected if name not in columns]
+    close = {column: get_close_matches(column.lower(), absent, n=1, cutoff=0.8) for column in further}
+    return [
+        f"The column '{column}' is kept as a further one; what is read of a clip is in a column '{names[0]}'."
+        for column, names in close.items()
+        if names
+    ]
 
 
 def _check_targets(table: Path, columns: list[str], named: list[str], task_type: str) -> None:

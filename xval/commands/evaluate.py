@@ -76,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate, print the report and write its folder."""
+    from preprocessing.clips.notation import composed
     from xval.measures.labels import read_renames
     from xval.models.saved.description import read_description
     from xval.report.new_data.folder import report_folder, write_report
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
     renames = read_renames(options.rename)
     choices = Choices(renames, options.leave_out_seen, options.annotation_policy, count_cores())
-    items = tuple(part.strip() for part in options.items.split(",") if part.strip())
+    items = tuple(composed(part).strip() for part in options.items.split(",") if part.strip())
     # Before the backend is loaded: what is wrong with the data is said at once.
     description = read_description(find_members(options.model).members[0])
     read = ReadOptions(

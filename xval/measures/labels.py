@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.clips.label_sets import SEPARATOR, multi_hot, split_labels
+from preprocessing.clips.notation import composed, notation_key
 from xval.base.errors import CorpusError, SettingsError, suggestion
 from xval.base.operating_system import quote
 
@@ -76,7 +77,7 @@ def read_renames(pairs: Iterable[str]) -> dict[str, str]:
     """Read ``FROM=TO`` of the command line; no label may be renamed twice."""
     renames: dict[str, str] = {}
     for pair in pairs:
-        before, equals, after = (part.strip() for part in pair.partition("="))
+        before, equals, after = (composed(part).strip() for part in pair.partition("="))
         if not before or not equals or not after:
             raise SettingsError(f"--rename {pair}: expected LABEL=CLASS, such as --rename Dog=dog")
         if renames.setdefault(before, after) != after:
@@ -135,11 +136,11 @@ def describe_unknown(unknown: Mapping[str, int], class_names: Sequence[str]) -> 
 
 
 def near_class(label: str, class_names: Sequence[str]) -> str | None:
-    """Return the class that differs from a label only in case, spacing or a few letters."""
-    plain = {_plain(name): name for name in class_names}
-    if _plain(label) in plain:
-        return plain[_plain(label)]
-    close = get_close_matches(_plain(label), plain, n=1, cutoff=0.8)
+    """Return the class that differs from a label only in notation or a few letters."""
+    plain = {notation_key(name): name for name in class_names}
+    if notation_key(label) in plain:
+        return plain[notation_key(label)]
+    close = get_close_matches(notation_key(label), plain, n=1, cutoff=0.8)
     return plain[close[0]] if close else None
 
 
@@ -155,7 +156,3 @@ def match_targets(data: LabelledData, target_names: Sequence[str]) -> NDArray[np
             f"expected the columns {', '.join(f'label:{name}' for name in target_names)}."
         )
     return data.table[[columns[name] for name in target_names]].to_numpy(np.float32)
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name

@@ -250,7 +250,7 @@ def test_labels_of_recordings_are_joined_and_items_are_one(recordings: Path) -> 
     with pytest.raises(
         CorpusError, match=r"--item sex: A1\.wav belongs to the items f, m, but a recording is trained or tested"
     ):
-        read_recordings(recordings, text, item="sex")
+        read_recordings(recordings, text, item="sex", label="species")
 
 
 @pytest.mark.parametrize("option", [{"background": True}, {"min_background_s": 2.0}, {"max_background_s": 20.0}])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from preprocessing.clips.notation import notation_key
 from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore, open_store, write
 from preprocessing.store.writer import StoreWriter
@@ -57,15 +58,12 @@ def test_several_outputs_are_kept_and_the_index_has_their_mean(tmp_path: Path) -
     assert list(open_corpus("mine", tmp_path).index["label"]) == [2, 2, 0.5, 5.5, 7.5]
 
 
-def written(item: str) -> str:
-    """Return an item by what tells it from others: not case, not spaces."""
-    return "".join(item.casefold().split())
-
-
 @settings(deadline=None, max_examples=25)
 @given(st.data())
 def test_any_arrays_come_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    items = data.draw(st.lists(st.text("aAé/. #", min_size=1).filter(str.strip), min_size=1, max_size=4, unique_by=written))
+    items = data.draw(
+        st.lists(st.text("aAé/. #", min_size=1).filter(str.strip), min_size=1, max_size=4, unique_by=notation_key)
+    )
     shape = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
     rng = np.random.default_rng(0)
     x = {item: rng.normal(size=(data.draw(st.integers(1, 5)), *shape)) for item in items}

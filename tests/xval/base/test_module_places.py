@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 
 from xval.base.code_changes import describe_changes
-<<<<<<< HEAD
-from xval.base.module_places import architecture_folders, find_spec, is_own, looking_in
-=======
 from xval.base.config_file import ROOT
-from xval.base.module_places import architecture_folders, find_spec, looking_in
->>>>>>> looking
+from xval.base.module_places import architecture_folders, find_spec, is_own, looking_in
 from xval.base.own_code import hash_definitions
 from xval.base.own_files import own_folders
 from xval.base.user_code import find_definition, has_module, import_own
@@ -115,7 +111,6 @@ def test_architectures_of_a_clone_are_no_study_s(tmp_path):
         assert architecture_folders() == [tmp_path / "study" / "architectures"]
 
 
-<<<<<<< HEAD
 def test_what_pip_put_into_a_folder_of_any_name_is_not_own(tmp_path, monkeypatch):
     """As `pip install --target packages` does, which clusters and notebooks put on PYTHONPATH."""
     for name in ("installed_there", "lying_there"):
@@ -128,7 +123,8 @@ def test_what_pip_put_into_a_folder_of_any_name_is_not_own(tmp_path, monkeypatch
 
     assert not is_own(find_spec("installed_there"))
     assert is_own(find_spec("lying_there"))
-=======
+
+
 def test_no_file_beside_results_stands_for_what_this_program_needs(tmp_path):
     for name in ("pandas", "csv", "iniconfig", "own_names"):  # iniconfig: installed, for pytest alone
         (tmp_path / f"{name}.py").write_text("def build(): return 1\n")
@@ -142,4 +138,3 @@ def test_no_file_beside_results_stands_for_what_this_program_needs(tmp_path):
 def test_what_is_installed_has_the_name_that_is_asked_for():
     written = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert written["project"]["name"] == DISTRIBUTION
->>>>>>> looking
