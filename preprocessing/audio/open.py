@@ -29,7 +29,7 @@ _NOTHING_FETCHED = (
     (rb"(\.git|\.\.)?[\w./-]*/annex/objects/", "a pointer of git-annex, not audio. Fetch the audio: git annex get ."),
     (rb"\s*(<!doctype html|<html|<head|<body)", "a web page, not audio. Fetch the file again, with a browser"),
     (rb"\s*<\?xml\b", "an xml text, perhaps the error of a server, not audio. Fetch the file again"),
-    (rb"PK\3\4|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
+    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
 )
 """How a text begins that is there in place of audio, and what to do."""
 _LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
