@@ -67,7 +67,7 @@ def list_clips(
     given = find_class_folders(audio_folder, labels, are_classes=has_classes and label_pattern == "none")
     notes, named = [""], clips["clip" if "clip" in clips else "path"].tolist()
     if has_classes and (item_pattern, label_pattern) == ("none", "none"):
-        notes = [_look_at_inner_folders(audio_folder, named, are_given=given is not None)]
+        notes = [_name_known(audio_folder), _look_at_inner_folders(audio_folder, named, are_given=given is not None)]
     elif has_classes and label_pattern == "none":
         notes = [_describe_shared_folders(named, set(clips["item"]))]
     classes = sorted(set(clips["label"]))
@@ -205,6 +205,16 @@ def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str
             f"{first_names(unmatched)}. It is searched in {where}."
         )
     return names
+
+
+def _name_known(audio_folder: Path | Sequence[Path]) -> str:
+    """Return which reader knows the names of the files of one folder, and finds speakers and labels in them; or nothing."""
+    from preprocessing.corpora import recognise
+
+    places = _places(audio_folder)
+    known = recognise(places[0]) if len(places) == 1 else []
+    commands = " or ".join(f"python -m preprocessing {name} {quote(str(places[0]))}" for name in known)
+    return f"the files are named as those of a known corpus; its reader finds speakers and labels: {commands}" if known else ""
 
 
 def _look_at_inner_folders(audio_folder: Path | Sequence[Path], paths: list[str], *, are_given: bool) -> str:

@@ -439,3 +439,17 @@ def test_a_recording_without_an_event_is_one_of_silence(empty):
 
     assert ended.returncode == 0, ended.stderr
     assert "16 clips of 4 items" in ended.stdout
+
+
+def test_folders_of_a_known_corpus_are_named(empty):
+    for actor in (1, 2, 3):
+        for emotion in (3, 5):
+            for take in (1, 2):
+                path = empty.folder / f"audio/Actor_{actor:02}/03-01-0{emotion}-01-01-0{take}-{actor:02}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, np.random.default_rng(actor).normal(scale=0.1, size=2000), 4000)
+
+    said = empty.prepare("folders", "audio", "--dataset", "actors")
+
+    assert said.returncode == 0, said.stderr
+    assert "python -m preprocessing ravdess audio" in " ".join(said.stdout.split())
