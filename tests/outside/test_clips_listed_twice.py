@@ -88,6 +88,7 @@ def database(folder, *, has_files):
     made.save(str(folder))
 
 
+@pytest.mark.long
 def test_a_label_of_files_and_of_segments_is_asked_about(empty):
     empty.recordings()
     database(empty.folder / "audio", has_files=True)
@@ -111,6 +112,7 @@ def test_truths_of_audformat_are_classes(empty):
     assert "2 classes (glad, sad)" in empty.prepare("audformat", "audio", "--label", "emotion", "--dataset", "d").stdout
 
 
+@pytest.mark.long
 def test_truths_of_hugging_face_are_classes(empty):
     datasets = pytest.importorskip("datasets")
     clips = empty.recordings()

@@ -64,6 +64,7 @@ def events(study, header, cell="call"):
     return "events", "strong.csv", "--audio-folder", "audio", "--dataset", "e"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("column", "frames"), [("event_label", ("--task-type", "frame_classification")), ("Common Name", ())])
 def test_the_usual_names_of_labels_are_named_in_events(empty, column, frames):
     words = (*events(empty, f"filename,onset,offset,{column}"), *frames)

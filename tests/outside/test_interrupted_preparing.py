@@ -1,9 +1,11 @@
 """What an interrupted preparing has not made is made by the next run."""
 
 import numpy as np
+import pytest
 import soundfile
 
 
+@pytest.mark.long
 def test_near_duplicates_that_were_not_searched_are_searched_by_the_run(empty):
     clips = empty.recordings()
     first, other = (empty.folder / "audio" / clips["path"][row] for row in (0, 4))  # of two speakers, one label

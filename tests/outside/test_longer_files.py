@@ -100,6 +100,7 @@ def whole(seconds):
     assert not wrong
 
 
+@pytest.mark.long
 def test_check_prepare_and_convert_read_them_whole(written):
     ended = written.prepare("check", "folders", "audio", "--dataset", "small")
     assert ended.returncode == 0, ended.stderr
@@ -118,6 +119,7 @@ def test_check_prepare_and_convert_read_them_whole(written):
     whole({str(path): soundfile.info(path).duration for path in copies})
 
 
+@pytest.mark.long
 def test_a_stretch_behind_the_end_of_the_header_is_there(written):
     lines = [f"{'ab'[number % 2]}/{name},2.0,2.5,{'ab'[number % 2]},s{number % 5}" for number, name in enumerate(LONGER)]
     written.file("audio/events.csv", "\n".join(["path,start_s,end_s,label,item", *lines, ""]))
@@ -177,6 +179,7 @@ def test_two_files_in_one_are_named(empty, kind):
     assert "a second file begins at byte" in reasons
 
 
+@pytest.mark.long
 def test_predict_and_show_hear_all_of_it(copied):
     content = bytearray((copied.folder / "audio/low/s0_0.wav").read_bytes())
     struct.pack_into("<I", content, content.find(b"data") + 4, 200)

@@ -32,6 +32,7 @@ def warnings(study):
     return prepared.stdout, checked.stdout
 
 
+@pytest.mark.long
 def test_ultrasound_is_named_with_its_share_and_the_rate_to_set(empty):
     rate_hz = 256000
     write(empty, lambda hz, speaker: tone(100 * hz, speaker, rate_hz, 0.1), rate_hz=rate_hz)
@@ -61,6 +62,7 @@ def test_the_rate_that_is_given_for_frames_is_in_the_next_command(empty):
     assert "--set sample_rate_hz=4000" in following
 
 
+@pytest.mark.long
 def test_a_run_names_it_too(empty):
     write(empty, lambda hz, speaker: tone(10 * hz, speaker, 32000), rate_hz=32000)
     empty.prepare("folders", "audio", "--dataset", "small")
@@ -71,6 +73,7 @@ def test_a_run_names_it_too(empty):
     assert "throws away" in ended.stdout, ended.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shift", [1.0, 0.9])
 def test_channels_that_cancel_are_named(empty, shift):
     def stereo(hz, speaker):
@@ -91,6 +94,7 @@ def test_channels_that_cancel_are_named(empty, shift):
         assert "cancel in" not in empty.prepare("folders", "audio", "--dataset", "small", channel=0).stdout
 
 
+@pytest.mark.long
 def test_unscaled_integers_beside_others_are_named(empty):
     write(empty, lambda hz, speaker: tone(hz, speaker) * (32768 if speaker == 2 else 1))
 
@@ -103,6 +107,7 @@ def test_unscaled_integers_beside_others_are_named(empty):
     assert "full scale" not in empty.prepare("folders", "audio", "--dataset", "small", db_reference="max").stdout
 
 
+@pytest.mark.long
 def test_an_ordinary_corpus_has_none_of_these(empty):
     def stereo(hz, speaker):
         other = 0.5 * tone(hz, speaker + 7) if speaker % 2 else tone(2 * hz, speaker)

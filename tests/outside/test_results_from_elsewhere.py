@@ -174,6 +174,7 @@ def test_a_page_with_clips_is_not_replaced_by_one_without(copied):
     assert b"data:audio/" not in page.read_bytes()
 
 
+@pytest.mark.long
 def test_nor_by_an_ensemble_and_its_corpus_may_be_named(copied):
     page = copied.results / "report.html"
     before = page.read_bytes()

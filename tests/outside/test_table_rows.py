@@ -153,6 +153,7 @@ def test_a_speaker_called_none_of_a_data_frame_is_kept(clips, monkeypatch):
     assert "None" in set(index(clips)["item"])
 
 
+@pytest.mark.long
 def test_evaluate_keeps_what_is_a_class_of_the_model(clips):
     table(clips, *(f"s{speaker}_2.wav,s{speaker},None" for speaker in range(6)))
     assert read(clips, "--missing", "none").returncode == 0
