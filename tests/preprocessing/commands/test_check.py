@@ -177,7 +177,7 @@ def test_what_cannot_be_read_is_named_with_its_reason(corpus: Corpus) -> None:
     table, page = corpus.check()
     assert table["missing.wav"]["faults"] == "missing"
     assert table["empty.wav"]["faults"] == table["no_samples.wav"]["faults"] == "empty"
-    assert table["text.wav"]["faults"] == "does not open"
+    assert table["text.wav"]["faults"] == "no audio yet"
     assert table["truncated.wav"]["faults"] in {"does not open", "does not decode"}
     assert table["nan.wav"]["faults"] == "NaN"
     broken = ["missing.wav", "empty.wav", "no_samples.wav", "text.wav", "truncated.wav", "nan.wav"]
@@ -361,7 +361,7 @@ def test_headers_only_decodes_nothing(corpus: Corpus, monkeypatch: pytest.Monkey
     table, page = corpus.check("--headers-only")
     assert {clip: row["faults"] for clip, row in table.items() if row["faults"]} == {
         "empty.wav": "empty",
-        "text.wav": "does not open",
+        "text.wav": "no audio yet",
         "short.wav": "too short",
     }
     assert float(table["ann_no_1.wav"]["duration_s"]) == pytest.approx(0.3)

@@ -61,7 +61,7 @@ def test_the_command_writes_copies_and_says_what_is_left_out(audio: Path, target
     left_out = pd.read_csv(target / "left_out.csv")
     assert left_out.to_dict("list") == {
         "path": ["text.wav"],
-        "reason": ["cannot be decoded as audio (Format not recognised)."],
+        "reason": ["a text, not audio ('no audio'). Fetch the file again."],
     }
 
 

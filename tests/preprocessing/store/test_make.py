@@ -232,7 +232,7 @@ def test_a_clip_that_cannot_be_read_any_more_is_left_out(corpus: Corpus) -> None
     assert store.counts == {"S3": 3, "s1": 2, "s2": 2}
     assert left_out.to_dict("records") == [
         {"path": "0/1.wav", "item": "s1", "reason": "no such file."},
-        {"path": "1/2.wav", "item": "s2", "reason": "cannot be decoded as audio (Format not recognised)."},
+        {"path": "1/2.wav", "item": "s2", "reason": "a text, not audio ('no audio any more'). Fetch the file again."},
     ]
     assert "0/1.wav" not in set(store.examples["clip"])
     pd.testing.assert_frame_equal(make_store(corpus, settings_with())[1], left_out)
