@@ -32,10 +32,8 @@ from preprocessing.clips.table import (
 )
 from preprocessing.corpora._columns import Columns, Lines, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._layout import split_names
-from preprocessing.corpora._reading import NONE, Reading, gathered, read_reading
-from preprocessing.corpora._table_files import Quoting
+from preprocessing.corpora._reading import AS_IT_STANDS, NONE, Reading, RowOptions, gathered
 from preprocessing.corpora._tables import (
-    MISSING_OPTION,
     NUMBER,
     PHASE_NAMES,
     PHASES,
@@ -62,11 +60,7 @@ def list_clips(
     item: str = "item",
     label: str = "label",
     task_type: Literal["auto", "classification", "multilabel_classification", "regression", "representation"] = "auto",
-    where: str = NONE,
-    map_labels: str = NONE,
-    missing: str = MISSING_OPTION,
-    drop_bad_rows: bool = False,
-    quoting: Quoting = "auto",
+    rows: RowOptions = AS_IT_STANDS,
 ) -> "pd.DataFrame":
     """Read the table.
 
@@ -80,22 +74,16 @@ def list_clips(
             number of names, separated by ; or | or , or as a list; regression: labels are numbers, one column or several;
             representation: nothing is predicted, and the column label may be missing; auto: classification, but labels that
             look like measurements, or like several, are asked about.
-        where: Only the rows that satisfy a condition on columns of the table: split=train, or language == "de" and age >= 60.
-        map_labels: Other names of labels: happy=joy,glad=joy.
-        missing: Texts that mean an empty cell, with commas; none: only empty cells do.
-        drop_bad_rows: true: leave out rows with wrong cells, and say which; false: they are an error.
-        quoting: Of a csv file. minimal: a quote at the begin of a cell opens a text, which may hold line breaks; none: quotes
-            are letters; auto: as minimal, but where a text would hold whole rows its quotes are letters, or it is an error.
+        rows: Which rows are read, and how.
 
     Returns:
         The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
     """
-    if map_labels != NONE and task_type == "regression":
+    if rows.map_labels != NONE and task_type == "regression":
         raise SettingsError(
-            f"--map-labels {map_labels}: names of classes; the labels of a regression are numbers. Leave it out."
+            f"--map-labels {rows.map_labels}: names of classes; the labels of a regression are numbers. Leave it out."
         )
-    reading = read_reading(quoting, missing, drop_bad_rows, map_labels, where)
-    return read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label), reading=reading)
+    return read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label), reading=rows.reading())
 
 
 def read_clips(
