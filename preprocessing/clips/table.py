@@ -127,7 +127,7 @@ def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
     if several:
         *first, last = [f"'{name}'" if name.isprintable() else ascii(name) for name in several[0]]
         notation = "case or spaces" if len({"".join(name.casefold().split()) for name in several[0]}) == 1 else "notation"
-        advice = "give --similar-names one; if not, --similar-names several." if answer else (
+        advice = "give --similar-names one; if not, --similar-names several. In Python: similar_names=\"one\"." if answer else (
             "write them alike; if not, give one of them another name."
         )  # fmt: skip
         more = f" {len(several)} names are written in several ways." if len(several) > 1 else ""
