@@ -38,6 +38,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -277,9 +278,13 @@ def _with_rows(function: Callable[..., Any]) -> Callable[..., Any]:
     if _ROWS not in inspect.signature(function).parameters:
         return function
     names = {option.name for option in fields(RowOptions)}
-    return lambda folder, **options: function(
-        folder, **{name: value for name, value in options.items() if name not in names}, rows=rows_of(options)
-    )
+
+    @wraps(function)
+    def read(folder: Path, **options: Any) -> Any:
+        others = {name: value for name, value in options.items() if name not in names}
+        return function(folder, **others, rows=rows_of(options))
+
+    return read
 
 
 def recognise(folder: Path) -> list[str]:
