@@ -70,7 +70,8 @@ class CorpusChoice:
         from preprocessing.clips.table import with_common_names
         from preprocessing.corpora._speech import cut_to_speech
 
-        clips = self.reader.list_clips(self.folders or self.audio_folder, **self.options)
+        answer = {SIMILAR_NAMES: self.similar_names} if self.reader.takes_rows else {}
+        clips = self.reader.list_clips(self.folders or self.audio_folder, **self.options, **answer)
         if self.similar_names == ONE:
             clips = with_common_names(clips, self.task_type)
         clips.attrs |= {SIMILAR_NAMES: self.similar_names, **({} if self.reader.has_recordings else {OVERLAPS: self.overlaps})}

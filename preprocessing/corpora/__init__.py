@@ -161,6 +161,11 @@ class CorpusReader:
         return folder
 
     @property
+    def takes_rows(self) -> bool:
+        """Whether it reads a table as `RowOptions` say."""
+        return _ROWS in inspect.signature(self.list_clips).parameters
+
+    @property
     def takes_several_folders(self) -> bool:
         """Whether several audio folders may be given, not one only."""
         return hasattr(self._module, "audio_folder_of")
@@ -265,6 +270,7 @@ def row_options() -> "list[Option]":
     return [
         Option(option.name, *_kind(option.type) or (str, ()), option.default, option.metadata["help"])
         for option in fields(RowOptions)
+        if "help" in option.metadata
     ]
 
 

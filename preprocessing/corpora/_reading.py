@@ -2,8 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +50,9 @@ class RowOptions:
         },
     )
 
+    similar_names: str = ""
+    """What the user says of names that differ in notation alone, in any list: known here to tell all faults at once."""
+
     def reading(self, names: Collection[str] = ()) -> "Reading":
         """Return how rows are read; some texts are names, whatever else is said of them."""
         renames: dict[str, str] = {}
@@ -63,7 +65,8 @@ class RowOptions:
             renames[old] = new
         missing = set(read_missing(self.missing)) - set(names)
         where = "" if self.where == NONE else self.where
-        return Reading(self.quoting, missing, self.drop_bad_rows, renames, where, _unused=set(renames))
+        how = {"renames": renames, "where": where, "similar_names": self.similar_names, "_unused": set(renames)}
+        return Reading(self.quoting, missing, self.drop_bad_rows, **how)
 
 
 AS_IT_STANDS = RowOptions()
@@ -80,6 +83,7 @@ class Reading:
         drops_bad_rows: Leave out rows with faults in place of an error.
         renames: Other names of labels.
         where: Which rows are read; empty: all.
+        similar_names: As of `RowOptions`.
         notes: What a user should know of what was read.
     """
 
@@ -88,6 +92,7 @@ class Reading:
     drops_bad_rows: bool = False
     renames: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
+    similar_names: str = ""
     notes: list[str] = field(default_factory=list)
     _unused: set[str] = field(default_factory=set)
 
@@ -204,15 +209,6 @@ class Reading:
 def read_missing(text: str) -> tuple[str, ...]:
     """Return the texts that mean an empty cell, as the option ``missing`` lists them."""
     return () if text == NONE else tuple(filter(None, split_names(text)))
-
-
-@contextmanager
-def gathered(faults: list[str]) -> Iterator[None]:
-    """Add an error of the block to a list, to be told with others."""
-    try:
-        yield
-    except CorpusError as error:
-        faults.append(str(error))
 
 
 def _numbers(texts: "Sequence[str | None]") -> "pd.Series[Any]":

@@ -18,8 +18,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, read_cells, refuse_several
-from preprocessing.clips.listing import HEADER_CHECKED, ITEM_NAME, AudioFiles
+from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, read_cells, refuse_several, single_names
+from preprocessing.clips.listing import HEADER_CHECKED, ITEM_NAME, ONE, SIMILAR_NAMES, AudioFiles
 from preprocessing.clips.notation import composed
 from preprocessing.clips.table import (
     NAMED,
@@ -28,11 +28,13 @@ from preprocessing.clips.table import (
     UNWRITABLE,
     check_clips,
     find_misspelt,
+    gathered,
     plain_path,
+    with_common_names,
 )
 from preprocessing.corpora._columns import Columns, Lines, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._layout import split_names
-from preprocessing.corpora._reading import AS_IT_STANDS, NONE, Reading, RowOptions, gathered
+from preprocessing.corpora._reading import AS_IT_STANDS, NONE, Reading, RowOptions
 from preprocessing.corpora._tables import (
     NUMBER,
     PHASE_NAMES,
@@ -106,10 +108,12 @@ def read_clips(
     chosen = None if chosen is None else Columns(*map(composed, chosen))
     named = {name for names in chosen or () for name in split_names(names)}
     known = {*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *named}
+    label_names = split_names(chosen.label) if chosen else ["label"]
     header, lines = read_table(
         table,
         ", ".join(REQUIRED_COLUMNS),
         needed=lambda column: composed(column) in known or column.startswith(NAMED),
+        may_be_lists=lambda column: composed(column) in label_names,
         others=chosen is not None or bool(reading.where),
         quoting=reading.quoting,
         notes=reading.notes,
@@ -117,10 +121,10 @@ def read_clips(
     header = [*map(composed, header)]
     faults = wrong_widths(header, lines)
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
-    label_names = split_names(chosen.label) if chosen else ["label"]
+    if task_type in ("auto", "classification"):
+        lines = _read_columns(header, lines, label_names, lambda cells, _: single_names(cells))
     if task_type == MULTI_LABEL:
-        lines, of_sets = _read_label_sets(header, lines, label_names)
-        reading.notes.extend(of_sets)
+        lines = _read_columns(header, lines, label_names, lambda cells, column: _one_form(cells, column, reading.notes))
     labels = label_names if len(label_names) == 1 else ()
     lines = reading.blank_missing(header, lines, labels=labels, are_sets=task_type == MULTI_LABEL)
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
@@ -187,8 +191,11 @@ def read_clips(
     with gathered(problems):
         refuse_other_folder(table, clips["path"].tolist(), audio_folder)
     if problems:  # and what would be told only when these are mended
+        kind = "classification" if task_type == "auto" else task_type
+        named = with_common_names(clips, kind) if reading.similar_names == ONE else clips
+        named.attrs[SIMILAR_NAMES] = reading.similar_names
         with gathered(problems):
-            check_clips(clips, audio_folder, task_type="classification" if task_type == "auto" else task_type)
+            check_clips(named, audio_folder, task_type=kind)
         raise CorpusError("\n  ".join(problems))
     return clips
 
@@ -237,18 +244,28 @@ def default_dataset(*, table: Path, **_: object) -> str:
     return table.stem
 
 
-def _read_label_sets(header: list[str], lines: Lines, names: Sequence[str]) -> tuple[Lines, list[str]]:
-    """Return lines whose cells of several labels have one form, and a note of what separated them."""
-    notes: list[str] = []
-    for place in (place for place, column in enumerate(header) if column in names):
-        cells, separator = read_cells([cells[place] for _, cells in lines])
-        lines = [(number, [*row[:place], cell, *row[place + 1 :]]) for (number, row), cell in zip(lines, cells, strict=True)]
-        if separator:
-            notes.append(
-                f"The labels in column {header[place]} are separated by '{separator}'; where it belongs to a name, separate "
-                f"labels by '{SEPARATOR}', one at the end of a cell will do."
-            )
-    return lines, notes
+def _read_columns(
+    header: list[str], lines: Lines, names: Sequence[str], read: Callable[[list[str], str], Sequence[str]]
+) -> Lines:
+    """Return lines in whose columns of these names the cells are what a function makes of all of them, and of the name."""
+    for place, column in enumerate(header):
+        if column in names:
+            cells = read([cells[place] for _, cells in lines], column)
+            lines = [
+                (number, [*row[:place], cell, *row[place + 1 :]]) for (number, row), cell in zip(lines, cells, strict=True)
+            ]
+    return lines
+
+
+def _one_form(cells: list[str], column: str, notes: list[str]) -> list[str]:
+    """Return the cells of several labels in one form, and note what separated them."""
+    read, separator = read_cells(cells)
+    if separator:
+        notes.append(
+            f"The labels in column {column} are separated by '{separator}'; where it belongs to a name, separate labels by "
+            f"'{SEPARATOR}', one at the end of a cell will do."
+        )
+    return read
 
 
 def _check_header(

@@ -159,8 +159,8 @@ def test_cross_validate_takes_the_answer(empty):
         "import sys, xval\n"
         "small = dict(sample_rate_hz=4000, n_fft=64, win_length=64, hop_length=32, n_mels=8)\n"
         "answer = {} if len(sys.argv) < 2 else {'similar_names': sys.argv[1]}\n"
-        "results, _ = xval.cross_validate('audio/clips.csv', refit=False, quiet=True, architecture='mlp', num_epochs=1, num_folds=2,\n"
-        "                                 workers=1, executor='inline', page='none', **answer, **small)\n"
+        "results, _ = xval.cross_validate('audio/clips.csv', refit=False, quiet=True, architecture='mlp', num_epochs=1,\n"
+        "                                 num_folds=2, workers=1, executor='inline', page='none', **answer, **small)\n"
         "print(sorted(results.predictions['item'].unique()))\n",
     )
 

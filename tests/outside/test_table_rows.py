@@ -265,6 +265,29 @@ def test_names_and_cells_that_are_wrong_are_told_at_once(clips):
     assert "differ in case or spaces alone" in said
 
 
+def test_items_classes_cells_and_overlaps_that_are_wrong_are_told_at_once(clips):
+    table(
+        clips,
+        "s0_2.wav,,x,,",
+        "s1_2.wav,S1,x,,",
+        "s2_2.wav,s2,X,0,0.2",
+        "s2_2.wav,s2,x,0.1,",
+        header="path,item,label,start_s,end_s",
+    )
+
+    said = refused(clips)
+    answered = refused(clips, "--similar-names", "one")
+    without = refused(clips, "--drop-bad-rows")
+
+    for text in (said, without):
+        assert ("column item: received" in text) == (text is said)
+        for what in ("items 'S1' and 's1'", "classes 'X' and 'x'"):
+            assert f"The {what} differ in case or spaces alone: are they the same? If so, give --similar-names one" in text
+        assert ("overlap" in text) == (text is without)  # which rows are left is not known before
+    assert "column item: received" in answered
+    assert "differ in" not in answered
+
+
 def test_bad_rows_are_dropped_where_the_user_says_so(clips):
     line = wrong(clips)
 

@@ -204,10 +204,11 @@ def _by_item(x: Any, targets: Any, items: Any) -> tuple[dict[str, Any], dict[str
 
 
 def _are_places(targets: Mapping[Any, Any], class_names: Sequence[str]) -> bool:
-    """Return whether targets are 0, 1, ... for the classes of a model: numbers, of classes that have other names."""
+    """Return whether targets are 0, 1, ... for the classes of a model: numbers or truths, of classes that have other names."""
     if not class_names or all(name.isdecimal() for name in class_names):
         return False
     values = next(iter(targets.values()), ())
     while isinstance(values, list | tuple) and len(values):
         values = values[0]
-    return np.asarray(values).dtype.kind in "iuf"
+    kind = np.asarray(values).dtype.kind
+    return kind in "iuf" or (kind == "b" and not {"False", "True"} & set(class_names))
