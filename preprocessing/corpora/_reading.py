@@ -65,8 +65,7 @@ class RowOptions:
             renames[old] = new
         missing = set(read_missing(self.missing)) - set(names)
         where = "" if self.where == NONE else self.where
-        how = {"renames": renames, "where": where, "similar_names": self.similar_names, "_unused": set(renames)}
-        return Reading(self.quoting, missing, self.drop_bad_rows, **how)
+        return Reading(self.quoting, missing, self.drop_bad_rows, renames, where, self.similar_names, _unused=set(renames))
 
 
 AS_IT_STANDS = RowOptions()

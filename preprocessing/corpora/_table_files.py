@@ -266,7 +266,7 @@ def _holds_names(kind: "pyarrow.DataType") -> bool:
     if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
         return False
     held = kind.value_type.value_type if types.is_dictionary(kind.value_type) else kind.value_type
-    return types.is_string(held) or types.is_large_string(held) or types.is_integer(held)
+    return bool(types.is_string(held) or types.is_large_string(held) or types.is_integer(held))
 
 
 def _list_text(names: Sequence[object]) -> str:

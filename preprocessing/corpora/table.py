@@ -191,11 +191,11 @@ def read_clips(
     with gathered(problems):
         refuse_other_folder(table, clips["path"].tolist(), audio_folder)
     if problems:  # and what would be told only when these are mended
-        kind = "classification" if task_type == "auto" else task_type
-        named = with_common_names(clips, kind) if reading.similar_names == ONE else clips
-        named.attrs[SIMILAR_NAMES] = reading.similar_names
+        task = "classification" if task_type == "auto" else task_type
+        answered = with_common_names(clips, task) if reading.similar_names == ONE else clips
+        answered.attrs[SIMILAR_NAMES] = reading.similar_names
         with gathered(problems):
-            check_clips(named, audio_folder, task_type=kind)
+            check_clips(answered, audio_folder, task_type=task)
         raise CorpusError("\n  ".join(problems))
     return clips
 
