@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.corpora._tables import MISSING_OPTION
+from preprocessing.corpora import row_options, rows_of
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, whole_number
 from preprocessing.parallel import count_cores
 
@@ -76,15 +76,8 @@ def make_mix_parser() -> Parser:
         "--item", metavar="COLUMN", help="what a mixture's events share (default: item; the recording where there is none)"
     )
     parser.add_argument("--label", default="label", metavar="COLUMN", help="class of an event (default: %(default)s)")
-    parser.add_argument("--drop-bad-rows", action="store_true", help="leave out wrong lines, and say which")
-    parser.add_argument(
-        "--missing", default=MISSING_OPTION, metavar="A,B", help="texts that mean an empty cell; none: only empty cells do "
-        "(default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--quoting", choices=("auto", "minimal", "none"), default="auto",
-        help="of a csv file: whether quotes open texts (minimal) or are letters (none) (default: %(default)s)",
-    )  # fmt: skip
+    for option in row_options():
+        option.add_to(parser)
     _add_options(parser, "mixing")
     return parser
 
@@ -123,10 +116,8 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
         output_folder=known.output_folder,
         annotation=known.annotation or _annotation_of(known.events_folder),
         item=known.item,
-        drop_bad_rows=known.drop_bad_rows,
-        missing=known.missing,
-        quoting=known.quoting,
         label=known.label,
+        rows=rows_of(vars(known)),
         settings=read_mixing_settings(known.overrides),
         seed=whole_number("--seed", known.seed, smallest=0),
         n_processes=known.workers or count_cores(),

@@ -21,8 +21,8 @@ from preprocessing.audio.read import AudioFacts, read_header
 from preprocessing.clips.output_folder import LEFT_OUT_NAME, Source, open_output, write_table
 from preprocessing.console import progress_bar
 from preprocessing.corpora import events as events_corpus
-from preprocessing.corpora._table_files import Quoting
-from preprocessing.corpora._tables import MISSING_OPTION, read_table
+from preprocessing.corpora._reading import AS_IT_STANDS, RowOptions
+from preprocessing.corpora._tables import read_table
 from preprocessing.parallel import Progress, map_in_processes
 from xval.base.errors import AudioError, CorpusError
 from xval.base.operating_system import quote
@@ -47,9 +47,7 @@ class Mixing:
         annotation: The table of the events.
         item: Its column of the item; None: ``item``, or the recording where there is no such column.
         label: Its column of the class.
-        drop_bad_rows: Leave out its wrong lines.
-        missing: Its texts that mean an empty cell, with commas.
-        quoting: What its quotes are, as of the reader ``events``.
+        rows: Which of its lines are read, and how.
         settings: Lengths, numbers and ratios.
         seed: Of everything that is drawn.
         n_processes: Processes that mix; the files do not depend on it.
@@ -63,9 +61,7 @@ class Mixing:
     item: str | None
     label: str
     settings: MixingSettings
-    drop_bad_rows: bool = False
-    missing: str = MISSING_OPTION
-    quoting: Quoting = "auto"
+    rows: RowOptions = AS_IT_STANDS
     seed: int = 1
     n_processes: int = 1
     overwrite: bool = False
@@ -135,16 +131,16 @@ def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
         )
     item = wanted.item
     if item is None:
-        header, _ = read_table(wanted.annotation, "path, start_s, end_s, label, item", others=False, quoting=wanted.quoting)
+        header, _ = read_table(
+            wanted.annotation, "path, start_s, end_s, label, item", others=False, quoting=wanted.rows.quoting
+        )
         item = "item" if "item" in [column.lower() for column in header] else "recording"
     clips = events_corpus.list_clips(
         wanted.events_folder,
         annotation=wanted.annotation,
         item=item,
         label=wanted.label,
-        drop_bad_rows=wanted.drop_bad_rows,
-        missing=wanted.missing,
-        quoting=wanted.quoting,
+        rows=wanted.rows,
     )
     if clips.attrs["note"]:
         console.print(f"Note       {clips.attrs['note']}")

@@ -294,8 +294,13 @@ def _second_mp4(file: io.BufferedReader) -> int:
     return 0
 
 
-def doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int) -> str:
-    """Return why the length of a compressed file is not what its header says; empty: it is.
+def more_than_header(header_s: float, held_s: float) -> str:
+    """Return how much a file holds, and how much its header says (s)."""
+    return f"its header says {header_s:.2f} s, and {held_s:.2f} s are there"
+
+
+def doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int) -> tuple[str, float]:
+    """Return why the length of a compressed file is not what its header says, empty: it is; and how much it holds (s).
 
     Args:
         path: The file.
@@ -307,17 +312,18 @@ def doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int) -> str:
         AudioError: A second flac file is behind the first: FFmpeg loses some frames there.
     """
     if kind not in ("MP3", "FLAC", "OGG"):
-        return ""
+        return "", 0.0
     return _doubt_length(path, kind, n_samples, rate_hz, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=256)  # of a long file, many stretches may be read
-def _doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int, _: int) -> str:
+def _doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int, _: int) -> tuple[str, float]:
     if kind == "MP3" and not _has_mp3_tag(path):
-        return NO_LENGTH
+        return NO_LENGTH, 0.0
     if kind == "FLAC" and (place := _second_flac(path)):
         raise _second_file(path, place)
-    return MORE if packets_s(path) * rate_hz > n_samples + _MOST_ADDED else ""
+    held_s = packets_s(path)
+    return (MORE if held_s * rate_hz > n_samples + _MOST_ADDED else ""), held_s
 
 
 def _has_mp3_tag(path: Path) -> bool:

@@ -48,12 +48,14 @@ class OpenAudio(Protocol):
     Attributes:
         duration_s: Its length as the file says, in its header or its last packet; NaN where it does not.
         subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``VORBIS``, ``AAC``.
+        longer: How much its header says and how much is there, which is read, where that is more; else empty.
     """
 
     sample_rate_hz: int
     n_channels: int
     duration_s: float
     subtype: str
+    longer: str
 
     @property
     def n_samples(self) -> int | None:
@@ -92,7 +94,7 @@ def open_audio(path: Path) -> OpenAudio:
             audio: OpenAudio = SoundfileAudio(path)
         except Unreadable as reason:
             try:
-                audio = PyavAudio(path, str(reason), is_longer=isinstance(reason, Longer))
+                audio = PyavAudio(path, str(reason), longer=str(reason) if isinstance(reason, Longer) else "")
             except AudioError as error:
                 if text := _name_text(path):
                     raise NotFetchedError(f"{path}: {text}.") from error

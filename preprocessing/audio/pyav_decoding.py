@@ -46,13 +46,13 @@ _PCM = re.compile(r"pcm_([suf])(\d+)(?:le|be)?(?:_planar)?")
 class PyavAudio:
     """An open audio file, as `preprocessing.audio.open.OpenAudio`; n_samples is None before it is decoded to its end."""
 
-    def __init__(self, path: Path, reason: str, *, is_longer: bool = False) -> None:
+    def __init__(self, path: Path, reason: str, *, longer: str = "") -> None:
         """Open a file and read its header.
 
         Args:
             path: The file.
             reason: Why no other decoder reads it; said where FFmpeg does not know its format either.
-            is_longer: It goes on behind the length that its header says.
+            longer: How far it goes on behind the length that its header says; empty: it does not.
 
         Raises:
             AudioError: It cannot be opened, holds no sound, or sound of an unknown kind.
@@ -60,6 +60,7 @@ class PyavAudio:
         import av
 
         self._path = path
+        self.longer = longer
         self.n_samples: int | None = None
         self._file = path.open("rb")
         try:
@@ -68,12 +69,12 @@ class PyavAudio:
             self._file.close()
             raise AudioError(self._refusal(error, reason)) from error
         try:
-            self._read_header(is_longer=is_longer)
+            self._read_header()
         except AudioError:
             self.close()
             raise
 
-    def _read_header(self, *, is_longer: bool) -> None:
+    def _read_header(self) -> None:
         """Choose the sound track and note its facts."""
         tracks = self._container.streams.audio
         if not tracks:
@@ -87,7 +88,7 @@ class PyavAudio:
         self.sample_rate_hz: int = context.sample_rate
         self.n_channels: int = context.layout.nb_channels
         self.subtype = _PCM.sub(_pcm_name, context.name).upper()
-        names = set() if is_longer else set(self._container.format.name.split(","))
+        names = set() if self.longer else set(self._container.format.name.split(","))
         if track.duration and track.time_base:
             seconds = float(track.duration * track.time_base)
         else:

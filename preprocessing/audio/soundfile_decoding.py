@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from preprocessing.audio.longer_files import MORE, NO_LENGTH, WholeFile, doubt_length, open_whole
+from preprocessing.audio.longer_files import MORE, NO_LENGTH, WholeFile, doubt_length, more_than_header, open_whole
 from xval.base.errors import AudioError
 
 END_TOLERANCE_S = 0.1
@@ -53,7 +53,7 @@ class Unreadable(Exception):  # noqa: N818 - not an error yet: another decoder m
 
 
 class Longer(Unreadable):
-    """A file holds more than its header says; libsndfile would stop there."""
+    """A file holds more than its header says; libsndfile would stop there. The text says how much each is."""
 
 
 class SoundfileAudio:
@@ -67,6 +67,7 @@ class SoundfileAudio:
             AudioError: It ends before its header says, or its header is damaged.
         """
         self._path = path
+        self.longer = ""
         self._whole: WholeFile | None = None
         if path.suffix.lower() == ".raw":  # soundfile needs to be told the rate of one
             raise Unreadable(_HEADERLESS)
@@ -95,8 +96,11 @@ class SoundfileAudio:
         """Open a file whose header says too little with one that says all, or leave it to another decoder."""
         file = self._file
         if file.format not in _OF_CHUNKS:
-            if reason := doubt_length(self._path, file.format, file.frames, file.samplerate):
-                raise (Longer if reason == MORE else Unreadable)(reason)
+            reason, held_s = doubt_length(self._path, file.format, file.frames, file.samplerate)
+            if reason == MORE:
+                raise Longer(more_than_header(file.frames / file.samplerate, held_s))
+            if reason:
+                raise Unreadable(reason)
             return
         told = file.frames * file.channels * _WIDTHS.get(file.subtype, 0)
         bytes_per_s = file.samplerate * file.channels * _WIDTHS.get(file.subtype, 1)
@@ -105,6 +109,7 @@ class SoundfileAudio:
         whole = open_whole(self._path, bytes_per_s)
         if whole is None:
             return
+        header_s = file.frames / file.samplerate
         file.close()
         try:
             self._file = soundfile.SoundFile(whole)
@@ -112,6 +117,7 @@ class SoundfileAudio:
             whole.close()
             raise AudioError(f"{self._path}: {MORE}, and its end cannot be read ({_describe(error)}).") from error
         self._whole = whole
+        self.longer = more_than_header(header_s, self._file.frames / self._file.samplerate)
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
         """Decode a stretch that lies in the file."""

@@ -114,6 +114,13 @@ def cell_of(value: object) -> object:
     return json.dumps(split_labels(join_labels(value)), ensure_ascii=False)
 
 
+def single_names(cells: Sequence[str]) -> list[str]:
+    """Return the names in a column of lists that have one name each, or none; the cells as they are in any other column."""
+    lists = [_listed(cell, may_be_bare=False) if cell.strip() else [] for cell in cells]
+    is_single = any(lists) and all(names is not None and len(names) <= 1 for names in lists)
+    return ["".join(names or ()) for names in lists] if is_single else list(cells)
+
+
 def _lists_in(cells: Sequence[str]) -> list[list[str] | None]:
     """Return the names in each cell that is a list of Python, numpy or JSON; None: it is none, as ``[noise]`` alone."""
     lists = [_listed(cell, may_be_bare=False) for cell in cells]

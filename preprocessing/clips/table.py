@@ -7,7 +7,8 @@ the same with all columns, every value of one type, every clip once.
 import math
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -94,19 +95,34 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     _refuse(checked, checked["item"] == "", "no item")
     answer = clips.attrs.get(SIMILAR_NAMES, "")
     are_files = any(list(map(composed, files)) == items for files in (paths, names))  # two files are two, whatever their names
-    check_names(checked["item"], "items", SEVERAL if are_files else answer)
-    if task_type == "classification":
-        check_names(checked["label"], "classes", answer)
-    elif task_type == MULTI_LABEL:
-        check_names((label for text in checked["label"] for label in split_labels(text)), "labels", answer)
-    _refuse(checked, checked["clip"] == "", "no clip name")
-    _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
-    _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
-    _refuse_repeated(checked, pd.Series(stretches), "clip (file and stretch)")
-    _refuse_repeated(checked, checked["clip"], "clip name")
-    if clips.attrs.get(OVERLAPS) == ASK:
-        _refuse_overlaps(checked)
+    problems: list[str] = []
+    with gathered(problems):
+        check_names(checked["item"], "items", SEVERAL if are_files else answer)
+    with gathered(problems):
+        if task_type == "classification":
+            check_names(checked["label"], "classes", answer)
+        elif task_type == MULTI_LABEL:
+            check_names((label for text in checked["label"] for label in split_labels(text)), "labels", answer)
+    with gathered(problems):
+        _refuse(checked, checked["clip"] == "", "no clip name")
+        _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
+        _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
+        _refuse_repeated(checked, pd.Series(stretches), "clip (file and stretch)")
+        _refuse_repeated(checked, checked["clip"], "clip name")
+        if clips.attrs.get(OVERLAPS) == ASK:
+            _refuse_overlaps(checked)
+    if problems:
+        raise CorpusError("\n  ".join(problems))
     return checked
+
+
+@contextmanager
+def gathered(problems: list[str]) -> Iterator[None]:
+    """Add an error of the block to a list, to be told with others."""
+    try:
+        yield
+    except CorpusError as error:
+        problems.append(str(error))
 
 
 def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
@@ -127,7 +143,7 @@ def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
     if several:
         *first, last = [f"'{name}'" if name.isprintable() else ascii(name) for name in several[0]]
         notation = "case or spaces" if len({"".join(name.casefold().split()) for name in several[0]}) == 1 else "notation"
-        advice = "give --similar-names one; if not, --similar-names several." if answer else (
+        advice = "give --similar-names one; if not, --similar-names several. In Python: similar_names=\"one\"." if answer else (
             "write them alike; if not, give one of them another name."
         )  # fmt: skip
         more = f" {len(several)} names are written in several ways." if len(several) > 1 else ""

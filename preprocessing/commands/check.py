@@ -223,6 +223,9 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
         )
         if fault.subject == "sample rate":
             extent = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
+        if fault.shows_first:
+            row, reason = next(iter(finding.reasons.items()))
+            extent += f" ({facts['clip'][row]}: {reason}{', ...' * (len(finding.reasons) > 1)})"
         console.print(f"{fault.level.capitalize():10} {fault.name}: {extent}. {advice}", style=_STYLES[fault.level])
     if not findings and not subject.refusal and not subject.folds.refusal:
         console.print("Faults     none")

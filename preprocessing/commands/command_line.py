@@ -70,7 +70,8 @@ class CorpusChoice:
         from preprocessing.clips.table import with_common_names
         from preprocessing.corpora._speech import cut_to_speech
 
-        clips = self.reader.list_clips(self.folders or self.audio_folder, **self.options)
+        answer = {SIMILAR_NAMES: self.similar_names} if self.reader.takes_rows else {}
+        clips = self.reader.list_clips(self.folders or self.audio_folder, **self.options, **answer)
         if self.similar_names == ONE:
             clips = with_common_names(clips, self.task_type)
         clips.attrs |= {SIMILAR_NAMES: self.similar_names, **({} if self.reader.has_recordings else {OVERLAPS: self.overlaps})}
@@ -176,19 +177,7 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
     if reader.takes_several_folders:
         parser.add_argument("-i", action="store_true", dest="_", help="may stand before the folders")
     for option in reader.options:
-        text = option.help.replace("%", "%%")
-        if option.is_required:
-            parser.add_argument(option.name, type=option.parse, metavar=option.name.upper(), help=text)
-        else:
-            may_stand_alone: dict[str, Any] = {"nargs": "?", "const": True} if option.kind is bool else {}
-            parser.add_argument(
-                option.flag,
-                **may_stand_alone,
-                type=option.parse,
-                default=option.default,
-                metavar="|".join(option.choices) or option.kind.__name__.upper(),
-                help=f"{text} (default: {option.default})",
-            )
+        option.add_to(parser)
     if reader.has_recordings:
         parser.add_argument(
             "--task-type",

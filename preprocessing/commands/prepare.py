@@ -16,7 +16,7 @@ from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
 from preprocessing.corpora._layout import split_names
-from preprocessing.corpora._reading import read_missing
+from preprocessing.corpora._reading import RowOptions, read_missing
 from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
@@ -101,6 +101,8 @@ def prepare(
                 labels = set(split_names(str(options.get("label", "label")))).intersection(source.columns)
                 source = source.assign(**{name: source[name].map(cell_of) for name in labels})
             guarded(source).to_csv(table, index=False)
+            if corpus in (None, "table"):
+                options["quoting"] = "minimal"  # as pandas writes it
             source = table
         if not isinstance(source, str | Path | None) and not is_several_folders(source):
             raise SettingsError(
@@ -114,6 +116,14 @@ def prepare(
         console.quiet = quiet
         n_processes = workers or count_cores()
         return make_features(chosen, overrides, console, download_first=download, n_processes=n_processes, says_next=False)
+
+
+def rows_from_python(**values: object) -> RowOptions:
+    """Return what a user says of the rows of a table; None: as without the option."""
+    given = {name: _as_text(name, value) for name, value in values.items() if value is not None}
+    return corpora.rows_of(
+        {option.name: option.parse(given[option.name]) for option in corpora.row_options() if option.name in given}
+    )
 
 
 def is_several_folders(source: object) -> TypeGuard[Sequence[str | Path]]:

@@ -9,9 +9,10 @@ Such a file begins with a docstring (what it is, its layout, source and licence)
 with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, where known, clip, phase,
 fold, start_s, end_s, source_clip, augmented; and any further column (gender, age, recorder). A keyword-only argument with a
 default is an option of the command line, one without a default stands there by itself; the docstring's Args section is their
-help. Instead of label there may be columns of numbers, ``label:<name>``, for a regression. What these files share is in
-_layout.py, _tables.py and _annotation_tables.py. A folder or table that is missing, empty or other than described, and a value
-that no option may have, is refused with a CorpusError; options that contradict each other with a SettingsError.
+help; ``rows: RowOptions`` stands for the options of that class. Instead of label there may be columns of numbers,
+``label:<name>``, for a regression. What these files share is in _layout.py, _tables.py and _annotation_tables.py. A folder or
+table that is missing, empty or other than described, and a value that no option may have, is refused with a CorpusError;
+options that contradict each other with a SettingsError.
 A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none), and what an
 item is (speaker, actor) into ``attrs["item_name"]``. May be added:
 
@@ -31,16 +32,19 @@ item is (speaker, actor) into ``attrs["item_name"]``. May be added:
                                                             without an event has a row without start_s and end_s
 """
 
+import argparse
 import ast
 import inspect
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from preprocessing.corpora._layout import split_names
+from preprocessing.corpora._reading import RowOptions
 from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.base import own_imports
 from xval.base.config_file import own_folder
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
 
     from preprocessing.corpora._download import Archive
 
+_ROWS = "rows"
 _TRUTH = {"true": True, "false": False}
 _ANY_NAMES = ("folders", "voxceleb")
 """What these read are folders in folders, of whatever names."""
@@ -104,6 +109,22 @@ class Option:
         except ValueError as error:
             raise SettingsError(f"{self.flag} {text}: expected a number ({self.kind.__name__}).") from error
 
+    def add_to(self, parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+        """Add it to a command line."""
+        text = self.help.replace("%", "%%")
+        if self.is_required:
+            parser.add_argument(self.name, type=self.parse, metavar=self.flag, help=text)
+            return
+        may_stand_alone: dict[str, Any] = {"nargs": "?", "const": True} if self.kind is bool else {}
+        parser.add_argument(
+            self.flag,
+            **may_stand_alone,
+            type=self.parse,
+            default=self.default,
+            metavar="|".join(self.choices) or self.kind.__name__.upper(),
+            help=f"{text} (default: {self.default})",
+        )
+
 
 @dataclass(frozen=True)
 class CorpusReader:
@@ -138,6 +159,11 @@ class CorpusReader:
         """Return the audio folder of these options when none is given."""
         folder: Path = self._module.default_audio_folder(data_folder, **options)
         return folder
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether it reads a table as `RowOptions` say."""
+        return _ROWS in inspect.signature(self.list_clips).parameters
 
     @property
     def takes_several_folders(self) -> bool:
@@ -187,7 +213,7 @@ class CorpusReader:
 
     def list_recordings(self, audio_folder: Path, **options: object) -> "tuple[pd.DataFrame, pd.DataFrame]":
         """Return the recordings of a corpus, and their events."""
-        recordings, events = self._module.list_recordings(audio_folder, **options)
+        recordings, events = _with_rows(self._module.list_recordings)(audio_folder, **options)
         return recordings, events
 
     @property
@@ -233,8 +259,38 @@ def find_corpus(name: str) -> CorpusReader:
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
     arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)
-    options = tuple(_option(argument, helps.get(argument.name, ""), module) for argument in arguments)
-    return CorpusReader(name, inspect.getdoc(module) or "", module.list_clips, options, helps.get("audio_folder", ""), module)
+    options = [_option(argument, helps.get(argument.name, ""), module) for argument in arguments if argument.name != _ROWS]
+    options += row_options() if _ROWS in [argument.name for argument in arguments] else []
+    description, of_folder = inspect.getdoc(module) or "", helps.get("audio_folder", "")
+    return CorpusReader(name, description, _with_rows(module.list_clips), tuple(options), of_folder, module)
+
+
+def row_options() -> "list[Option]":
+    """Return the options of the rows of a table, which all commands share that read one."""
+    return [
+        Option(option.name, *_kind(option.type) or (str, ()), option.default, option.metadata["help"])
+        for option in fields(RowOptions)
+        if "help" in option.metadata
+    ]
+
+
+def rows_of(options: Mapping[str, Any]) -> RowOptions:
+    """Return what the values of options, by their names, say of the rows of a table."""
+    return RowOptions(**{option.name: options[option.name] for option in fields(RowOptions) if option.name in options})
+
+
+def _with_rows(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of a reader that takes each option of rows by its name, where it takes them as one."""
+    if _ROWS not in inspect.signature(function).parameters:
+        return function
+    names = {option.name for option in fields(RowOptions)}
+
+    @wraps(function)
+    def read(folder: Path, **options: Any) -> Any:
+        others = {name: value for name, value in options.items() if name not in names}
+        return function(folder, **others, rows=rows_of(options))
+
+    return read
 
 
 def recognise(folder: Path) -> list[str]:
@@ -259,16 +315,22 @@ def recognise(folder: Path) -> list[str]:
 
 def _option(parameter: inspect.Parameter, description: str, module: ModuleType) -> Option:
     """Read an option from an argument's annotation."""
-    kind: Any = parameter.annotation
-    choices: tuple[str, ...] = ()
-    if get_origin(kind) is Literal:
-        kind, choices = str, get_args(kind)
-    if kind not in (int, float, bool, str, Path) or not all(isinstance(choice, str) for choice in choices):
+    kind = _kind(parameter.annotation)
+    if kind is None:
         raise CorpusError(
             f"{module.__file__}: argument '{parameter.name}' of list_clips is annotated {parameter.annotation!r}; "
             "allowed are int, float, bool, str, Path and Literal of texts."
         )
-    return Option(parameter.name, kind, choices, parameter.default, description)
+    return Option(parameter.name, *kind, parameter.default, description)
+
+
+def _kind(annotation: Any) -> tuple[type, tuple[str, ...]] | None:
+    """Return the kind and the choices of an option; None: it cannot be one."""
+    choices: tuple[str, ...] = ()
+    if get_origin(annotation) is Literal:
+        annotation, choices = str, get_args(annotation)
+    is_known = annotation in (int, float, bool, str, Path) and all(isinstance(choice, str) for choice in choices)
+    return (annotation, choices) if is_known else None
 
 
 def _argument_helps(docstring: str) -> dict[str, str]:

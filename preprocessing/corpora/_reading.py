@@ -2,8 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from preprocessing.clips.label_sets import SEPARATOR
 from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._table_files import Quoting
-from preprocessing.corpora._tables import MISSING, Fault, Lines, one_of_each
+from preprocessing.corpora._tables import MISSING, MISSING_OPTION, Fault, Lines, one_of_each
 from xval.base.errors import CorpusError, SettingsError, counted, suggestion
 from xval.folds.condition import Condition
 
@@ -24,6 +23,55 @@ _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")  # 007 is a na
 _EQUALS = re.compile(r"\s*(\w+|`[^`]+`)\s*=\s*([^=<>!`\"']+?)\s*")
 
 
+@dataclass(frozen=True)
+class RowOptions:
+    """What a user says of the rows of a table: options of every command that reads one, as texts of a command line."""
+
+    where: str = field(
+        default=NONE,
+        metadata={
+            "help": "Only the rows that satisfy a condition on columns of the table: split=train, or "
+            'language == "de" and age >= 60.'
+        },
+    )
+    map_labels: str = field(default=NONE, metadata={"help": "Other names of labels: happy=joy,glad=joy."})
+    missing: str = field(
+        default=MISSING_OPTION, metadata={"help": "Texts that mean an empty cell, with commas; none: only empty cells do."}
+    )
+    drop_bad_rows: bool = field(
+        default=False, metadata={"help": "true: leave out rows with faults, and say which; false: they are an error."}
+    )
+    quoting: Quoting = field(
+        default="auto",
+        metadata={
+            "help": "Of a csv file. minimal: a quote at the begin of a cell opens a text, which may hold line breaks; none: "
+            "quotes are letters; auto: as minimal, but where a text would hold whole rows its quotes are letters, or it is an "
+            "error."
+        },
+    )
+
+    similar_names: str = ""
+    """What the user says of names that differ in notation alone, in any list: known here to tell all faults at once."""
+
+    def reading(self, names: Collection[str] = ()) -> "Reading":
+        """Return how rows are read; some texts are names, whatever else is said of them."""
+        renames: dict[str, str] = {}
+        for pair in split_names(self.map_labels) if self.map_labels != NONE else []:
+            old, equals, new = (part.strip() for part in pair.partition("="))
+            if not (old and equals and new) or old in renames:
+                raise SettingsError(
+                    f"--map-labels {self.map_labels}: received '{pair}'; expected LABEL=OTHER,..., each LABEL once."
+                )
+            renames[old] = new
+        missing = set(read_missing(self.missing)) - set(names)
+        where = "" if self.where == NONE else self.where
+        return Reading(self.quoting, missing, self.drop_bad_rows, renames, where, self.similar_names, _unused=set(renames))
+
+
+AS_IT_STANDS = RowOptions()
+"""Nothing is said."""
+
+
 @dataclass
 class Reading:
     """How the rows of one table are read.
@@ -34,7 +82,7 @@ class Reading:
         drops_bad_rows: Leave out rows with faults in place of an error.
         renames: Other names of labels.
         where: Which rows are read; empty: all.
-        has_further_options: Whether the user may also leave out rows.
+        similar_names: As of `RowOptions`.
         notes: What a user should know of what was read.
     """
 
@@ -43,7 +91,7 @@ class Reading:
     drops_bad_rows: bool = False
     renames: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
-    has_further_options: bool = True
+    similar_names: str = ""
     notes: list[str] = field(default_factory=list)
     _unused: set[str] = field(default_factory=set)
 
@@ -147,9 +195,7 @@ class Reading:
         if self.drops_bad_rows and n_wrong < n_rows:
             self.notes.append(f"Left out: {n_wrong} of {n_rows} rows, which are wrong:{one_of_each(faults)}")
             return
-        advice = (
-            ["--drop-bad-rows leaves these rows out."] if self.quoting and self.has_further_options and n_wrong < n_rows else []
-        )
+        advice = ["--drop-bad-rows leaves these rows out."] if self.quoting and n_wrong < n_rows else []
         said = "".join(f"\n  {text}" for text in [*self.notes, *advice])
         raise CorpusError(f"{table} has {what}:{one_of_each(faults)}{said}")
 
@@ -162,26 +208,6 @@ class Reading:
 def read_missing(text: str) -> tuple[str, ...]:
     """Return the texts that mean an empty cell, as the option ``missing`` lists them."""
     return () if text == NONE else tuple(filter(None, split_names(text)))
-
-
-def read_reading(quoting: Quoting, missing: str, drop_bad_rows: bool, map_labels: str, where: str) -> Reading:
-    """Return what the options of a reader of tables say."""
-    renames: dict[str, str] = {}
-    for pair in split_names(map_labels) if map_labels != NONE else []:
-        old, equals, new = (part.strip() for part in pair.partition("="))
-        if not (old and equals and new) or old in renames:
-            raise SettingsError(f"--map-labels {map_labels}: received '{pair}'; expected LABEL=OTHER,..., each LABEL once.")
-        renames[old] = new
-    return Reading(quoting, read_missing(missing), drop_bad_rows, renames, "" if where == NONE else where, _unused=set(renames))
-
-
-@contextmanager
-def gathered(faults: list[str]) -> Iterator[None]:
-    """Add an error of the block to a list, to be told with others."""
-    try:
-        yield
-    except CorpusError as error:
-        faults.append(str(error))
 
 
 def _numbers(texts: "Sequence[str | None]") -> "pd.Series[Any]":

@@ -3,13 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from preprocessing.clips import parquet_files
-from preprocessing.clips.label_sets import SEPARATOR
 from xval.base.csv_text import unguard
 from xval.base.errors import CorpusError, brief
 from xval.base.table_bounds import MOST_CLIPS, open_table, refuse_large
@@ -29,12 +28,14 @@ class Wanted:
 
     Attributes:
         is_needed: Whether a column is; if it holds lists, records or bytes, the table is refused.
+        may_be_lists: Whether lists of names are allowed there, which become texts such as ``["a", "b"]``.
         others: Whether other columns are read, too, as far as they hold single values; their cells are empty if not.
         quoting: Of a csv file; None: as auto, but never letters, where the user has no option to say another one.
         notes: Where what a user should know is noted.
     """
 
     is_needed: Callable[[str], bool]
+    may_be_lists: Callable[[str], bool] = lambda _: False
     others: bool = True
     quoting: Quoting | None = None
     notes: list[str] = field(default_factory=list)
@@ -183,8 +184,8 @@ def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
     for number, record in records:
         for name in filter(wanted.is_needed, names):
             value = record.get(name)
-            if isinstance(value, list) and all(isinstance(label, str) for label in value):
-                record[name] = SEPARATOR.join(value)
+            if isinstance(value, list) and wanted.may_be_lists(name) and all(isinstance(label, str | int) for label in value):
+                record[name] = _list_text(value)
             elif not _is_one(value):
                 held = "a list" if isinstance(value, list) else "a record"
                 raise CorpusError(f"{table}, line {number}: '{name}' holds {held}; expected a text, a number or texts.")
@@ -240,9 +241,14 @@ def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:
     """Yield the names of the columns as row 1, and the rows of a parquet file behind it."""
     schema = parquet_files.read_schema(table)
     for column in schema:
-        if wanted.is_needed(column.name) and not _is_single(column.type):
+        is_allowed = _is_single(column.type) or (wanted.may_be_lists(column.name) and _holds_names(column.type))
+        if wanted.is_needed(column.name) and not is_allowed:
             raise CorpusError(f"{table}: the column '{column.name}' holds {column.type}; expected texts, numbers or times.")
-    names = [column.name for column in schema if wanted.is_read(column.name) and _is_single(column.type)]
+    names = [
+        column.name
+        for column in schema
+        if wanted.is_read(column.name) and (_is_single(column.type) or wanted.is_needed(column.name))
+    ]
     columns = parquet_files.read_table(table, columns=names, most_rows=MOST_CLIPS)
     texts = {
         name: [_text(value) for value in column.to_pylist()]
@@ -251,6 +257,20 @@ def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:
     yield 1, list(schema.names)
     for place in range(columns.num_rows):
         yield place + 2, [texts[name][place] if name in texts else "" for name in schema.names]
+
+
+def _holds_names(kind: "pyarrow.DataType") -> bool:
+    """Return whether the cells of a column are lists of texts or whole numbers."""
+    from pyarrow import types
+
+    if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
+        return False
+    held = kind.value_type.value_type if types.is_dictionary(kind.value_type) else kind.value_type
+    return bool(types.is_string(held) or types.is_large_string(held) or types.is_integer(held))
+
+
+def _list_text(names: Sequence[object]) -> str:
+    return json.dumps([_text(name) for name in names if name is not None], ensure_ascii=False)
 
 
 def _is_single(kind: "pyarrow.DataType") -> bool:
@@ -264,4 +284,6 @@ def _is_single(kind: "pyarrow.DataType") -> bool:
 
 def _text(value: object) -> str:
     """Return a cell as a csv file has it: nothing for a missing value."""
+    if isinstance(value, list):
+        return _list_text(value)
     return "" if value is None or value != value else str(value)  # NaN alone differs from itself

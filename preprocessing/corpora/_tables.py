@@ -75,6 +75,7 @@ def read_table(
     expected: str,
     *,
     needed: Callable[[str], bool] = lambda _: False,
+    may_be_lists: Callable[[str], bool] = lambda _: False,
     others: bool = True,
     quoting: Quoting | None = None,
     notes: list[str] | None = None,
@@ -87,6 +88,7 @@ def read_table(
         table: The file.
         expected: The columns that it should have, for the error.
         needed: Whether a column is needed, by its name.
+        may_be_lists: Whether the cells of a needed column may be lists of names, which become texts such as ``["a", "b"]``.
         others: Read the other columns, too; if not, their cells are empty, as are those of lists, records and bytes.
         quoting: What quotes in a csv file are; None: the user has no option for it.
         notes: Where what a user should know of the file is noted.
@@ -94,7 +96,7 @@ def read_table(
     Returns:
         The header, without outer blanks; then the number and the cells of every other line that is not empty.
     """
-    lines = read_rows(table, Wanted(needed, others, quoting, [] if notes is None else notes))
+    lines = read_rows(table, Wanted(needed, may_be_lists, others, quoting, [] if notes is None else notes))
     if not lines:
         raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
     return [cell.strip() for cell in lines[0][1]], lines[1:]

@@ -26,9 +26,8 @@ from preprocessing.corpora._annotation_tables import (
     recording_tables,
 )
 from preprocessing.corpora._layout import clip_table
-from preprocessing.corpora._reading import NONE, Reading, read_reading
+from preprocessing.corpora._reading import AS_IT_STANDS, Reading, RowOptions
 from preprocessing.corpora._table_files import Quoting
-from preprocessing.corpora._tables import MISSING_OPTION
 from xval.base.errors import CorpusError, SettingsError
 
 if TYPE_CHECKING:
@@ -48,11 +47,7 @@ def list_clips(
     background: bool = False,
     min_background_s: float = _MIN_BACKGROUND_S,
     max_background_s: float = _MAX_BACKGROUND_S,
-    where: str = NONE,
-    map_labels: str = NONE,
-    missing: str = MISSING_OPTION,
-    drop_bad_rows: bool = False,
-    quoting: Quoting = "auto",
+    rows: RowOptions = AS_IT_STANDS,
 ) -> "pd.DataFrame":
     """List the annotated events, and what lies between them where asked.
 
@@ -65,12 +60,7 @@ def list_clips(
             names. Beware: what nobody annotated is not always free of events.
         min_background_s: Shorter stretches between events are skipped.
         max_background_s: Longer ones are cut into equal pieces, none longer than this.
-        where: Only the lines that satisfy a condition on columns of the table: sex=male, or quality == "good" and snr > 10.
-        map_labels: Other names of labels: chirp=call,trill=call.
-        missing: Texts that mean an empty cell, with commas; none: only empty cells do.
-        drop_bad_rows: true: leave out wrong lines, and say which; false: they are an error.
-        quoting: Of a csv file. minimal: a quote at the begin of a cell opens a text, which may hold line breaks; none: quotes
-            are letters; auto: as minimal, but where a text would hold whole rows its quotes are letters, or it is an error.
+        rows: Which lines are read, and how.
 
     Returns:
         path, item, label, start_s, end_s, sorted by path and begin.
@@ -84,9 +74,9 @@ def list_clips(
         )
     item_column, names = _columns(item, label)
     recordings = Recordings(audio_folder)
-    reading = read_reading(quoting, missing, drop_bad_rows, map_labels, where)
-    rows = _read_events(annotation, recordings, item_column, names, reading=reading)
-    facts = pd.DataFrame([row for row in rows if not has_no_event(row)])
+    reading = rows.reading()
+    listed = _read_events(annotation, recordings, item_column, names, reading=reading)
+    facts = pd.DataFrame([row for row in listed if not has_no_event(row)])
     if facts.empty:
         raise CorpusError(f"{annotation} has no events: no line has a start and an end.")
     facts["recording"] = facts["path"]
@@ -99,9 +89,9 @@ def list_clips(
     if background:
         between = _list_background(clips, recordings, min_background_s, max_background_s)
         clips = pd.concat([clips, between]).sort_values(["path", "start_s", "end_s"], kind="stable", ignore_index=True)
-    listed = clips[["path", "item", "label", "start_s", "end_s"]]
-    listed.attrs["note"] = "; ".join(filter(None, [_note_without_label(annotation, names, quoting), reading.note]))
-    return listed
+    clips = clips[["path", "item", "label", "start_s", "end_s"]]
+    clips.attrs["note"] = "; ".join(filter(None, [_note_without_label(annotation, names, rows.quoting), reading.note]))
+    return clips
 
 
 def list_recordings(
@@ -113,11 +103,7 @@ def list_recordings(
     background: bool = False,
     min_background_s: float = _MIN_BACKGROUND_S,
     max_background_s: float = _MAX_BACKGROUND_S,
-    where: str = NONE,
-    map_labels: str = NONE,
-    missing: str = MISSING_OPTION,
-    drop_bad_rows: bool = False,
-    quoting: Quoting = "auto",
+    rows: RowOptions = AS_IT_STANDS,
 ) -> "tuple[pd.DataFrame, Annotations]":
     """List whole recordings and what is annotated in them, for a classification of frames.
 
@@ -137,8 +123,8 @@ def list_recordings(
         )
     item_column, names = _columns(item, label)
     audio = Recordings(audio_folder)
-    reading = read_reading(quoting, missing, drop_bad_rows, map_labels, where)
-    rows = _read_events(annotation, audio, item_column, names, alike=(*names, "annotator"), reading=reading)
+    reading = rows.reading()
+    listed = _read_events(annotation, audio, item_column, names, alike=(*names, "annotator"), reading=reading)
     stretches = pd.DataFrame(
         [
             {
@@ -149,14 +135,14 @@ def list_recordings(
                 "label": "" if has_no_event(row) else reading.rename("_".join(str(row[name]) for name in names)),
                 "annotator": row.get("annotator", ""),
             }
-            for row in rows
+            for row in listed
         ]
     )
     reading.refuse_unused(stretches["label"])
     recordings, annotations = recording_tables(stretches, item)
     n_left_out = audio.n_files - len(recordings)
     left_out = f"{n_left_out} of {audio.n_files} recordings are left out: {annotation.name} does not list them"
-    notes = [_note_without_label(annotation, names, quoting), reading.note, left_out if n_left_out else ""]
+    notes = [_note_without_label(annotation, names, rows.quoting), reading.note, left_out if n_left_out else ""]
     recordings.attrs["note"] = "; ".join(filter(None, notes))
     return recordings, annotations
 

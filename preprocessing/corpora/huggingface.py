@@ -9,13 +9,14 @@ Source and licence: those of the dataset; of the format https://huggingface.co/d
 Needs the package datasets: pip install -e '.[huggingface]'
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from preprocessing.audio.formats import AUDIO_SUFFIXES
 from preprocessing.clips.boundary import Boundary
+from preprocessing.clips.label_sets import MULTI_LABEL, cell_of, read_cells, refuse_several, single_names
 from preprocessing.corpora._huggingface_files import load_splits, offline
 from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
@@ -36,7 +37,7 @@ def list_clips(
     item: str = "file",
     audio: str = "auto",
     config: str = "none",
-    task_type: Literal["auto", "classification", "regression"] = "auto",
+    task_type: Literal["auto", "classification", "multilabel_classification", "regression"] = "auto",
 ) -> "pd.DataFrame":
     """Write the audio of a dataset into a folder, and list it.
 
@@ -47,7 +48,8 @@ def list_clips(
         item: The column of what stays on one side of a split; file: every clip is an item, a random split.
         audio: The column of the audio; auto: the only one there is.
         config: The configuration of a dataset that has several; none: the only one.
-        task_type: classification, regression; auto: classification, but numbers are asked about.
+        task_type: classification, regression; multilabel_classification: a cell is a list of names, or a text that separates
+            them by ; or | or , ; auto: classification, but numbers, and what looks like several labels, are asked about.
 
     Returns:
         path, item, label (or several), phase, in the order of splits and rows. A note tells the other columns.
@@ -65,7 +67,7 @@ def list_clips(
         raise CorpusError(f"--label {label}: numbers. To predict them, give --task-type regression.")
     kept = dict.fromkeys([*names, *([] if item == "file" else [item])])
     for split, part in parts.items():
-        _refuse_decoded(part.features, [column, *kept], f"{source}, split {split}")
+        _refuse_decoded(part.features, [column, *kept], f"{source}, split {split}", lists=names)
     with offline():
         rows = [
             {"path": path, "file": path, **values, **({"phase": _PHASES.get(split)} if len(parts) > 1 else {})}
@@ -80,6 +82,8 @@ def list_clips(
         raise CorpusError(f"{source}: none of its {len(facts)} rows has a value for {', '.join(kept)}.")
     numbers = names if task_type == "regression" else ()
     clips = clip_table(labelled, item=item, label=label, numbers=numbers, keeps_others=False)
+    if task_type != "regression":
+        clips["label"] = _read_labels(clips["label"].tolist(), task_type, f"--label {label}")
     if task_type == "auto":
         refuse_measurements(clips["label"].astype(str).tolist(), f"--label {label}")
     others = [name for name in known if name not in kept]
@@ -112,10 +116,21 @@ def _find_audio(features: Any, audio: str) -> str:
     return audio
 
 
-def _refuse_decoded(features: Any, columns: list[str], where: str) -> None:
+def _read_labels(labels: list[Any], task_type: str, where: str) -> list[Any]:
+    """Return labels, of which each may be a list, or ask about such lists."""
+    if task_type == MULTI_LABEL:
+        return read_cells([str(cell_of(label)) for label in labels])[0]
+    if any(isinstance(label, list) for label in labels):
+        labels = single_names([str(cell_of(label)) for label in labels])
+    if task_type == "auto":
+        refuse_several([*map(str, labels)], where)
+    return labels
+
+
+def _refuse_decoded(features: Any, columns: list[str], where: str, *, lists: Collection[str]) -> None:
     """Refuse labels and items that the library would decode: it opens the files and addresses that their cells name.
 
-    The first of the columns is that of the audio.
+    The first of the columns is that of the audio; some may hold lists.
     """
     import datasets
 
@@ -123,13 +138,14 @@ def _refuse_decoded(features: Any, columns: list[str], where: str) -> None:
         if name not in features:
             raise CorpusError(f"{where}: no column {name}, which another split has. Available: {', '.join(features)}.")
     for name in columns[1:]:
-        inner = features[name]
+        inner, n_lists = features[name], 0
         while isinstance(inner, (datasets.List, datasets.LargeList)):
-            inner = inner.feature
-        if not isinstance(inner, (datasets.Value, datasets.ClassLabel)):
+            inner, n_lists = inner.feature, n_lists + 1
+        if not isinstance(inner, (datasets.Value, datasets.ClassLabel)) or n_lists > (name in lists):
+            held = f"{'lists of ' * n_lists}{type(inner).__name__}"
             raise CorpusError(
-                f"{where}: the column {name} holds {type(inner).__name__}, which is not a label or item; allowed: Value, "
-                "ClassLabel, or lists of these."
+                f"{where}: the column {name} holds {held}, which is not a label or item; allowed: Value, "
+                "ClassLabel, or, of labels, lists of these."
             )
 
 
@@ -139,7 +155,8 @@ def _write_audio(
     """Write the encoded audio of each row of a split; yield its path and the other values, classes by their names."""
     import datasets
 
-    classes = {name: feature for name, feature in part.features.items() if isinstance(feature, datasets.ClassLabel)}
+    inner = {name: getattr(feature, "feature", feature) for name, feature in part.features.items()}  # of lists
+    classes = {name: feature for name, feature in inner.items() if isinstance(feature, datasets.ClassLabel)}
     for number, row in enumerate(part.cast_column(column, datasets.Audio(decode=False))):
         cell = row.pop(column) or {}
         place = cell.get("path") or ""
@@ -151,7 +168,9 @@ def _write_audio(
         if not (folder / path).is_file() or (folder / path).read_bytes() != content:
             replace_file(folder / path, partial(Path.write_bytes, data=content), among_many=True)
         for name, feature in classes.items():
-            row[name] = None if row[name] is None or row[name] < 0 else feature.int2str(row[name])
+            of_row = row[name] if isinstance(row[name], list) else [row[name]]
+            named = [feature.int2str(value) for value in of_row if value is not None and value >= 0]
+            row[name] = named if isinstance(row[name], list) else next(iter(named), None)
         yield path, row
 
 

@@ -18,8 +18,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, read_cells, refuse_several
-from preprocessing.clips.listing import HEADER_CHECKED, ITEM_NAME, AudioFiles
+from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, read_cells, refuse_several, single_names
+from preprocessing.clips.listing import HEADER_CHECKED, ITEM_NAME, ONE, SIMILAR_NAMES, AudioFiles
 from preprocessing.clips.notation import composed
 from preprocessing.clips.table import (
     NAMED,
@@ -28,14 +28,14 @@ from preprocessing.clips.table import (
     UNWRITABLE,
     check_clips,
     find_misspelt,
+    gathered,
     plain_path,
+    with_common_names,
 )
 from preprocessing.corpora._columns import Columns, Lines, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._layout import split_names
-from preprocessing.corpora._reading import NONE, Reading, gathered, read_reading
-from preprocessing.corpora._table_files import Quoting
+from preprocessing.corpora._reading import AS_IT_STANDS, NONE, Reading, RowOptions
 from preprocessing.corpora._tables import (
-    MISSING_OPTION,
     NUMBER,
     PHASE_NAMES,
     PHASES,
@@ -62,11 +62,7 @@ def list_clips(
     item: str = "item",
     label: str = "label",
     task_type: Literal["auto", "classification", "multilabel_classification", "regression", "representation"] = "auto",
-    where: str = NONE,
-    map_labels: str = NONE,
-    missing: str = MISSING_OPTION,
-    drop_bad_rows: bool = False,
-    quoting: Quoting = "auto",
+    rows: RowOptions = AS_IT_STANDS,
 ) -> "pd.DataFrame":
     """Read the table.
 
@@ -80,22 +76,16 @@ def list_clips(
             number of names, separated by ; or | or , or as a list; regression: labels are numbers, one column or several;
             representation: nothing is predicted, and the column label may be missing; auto: classification, but labels that
             look like measurements, or like several, are asked about.
-        where: Only the rows that satisfy a condition on columns of the table: split=train, or language == "de" and age >= 60.
-        map_labels: Other names of labels: happy=joy,glad=joy.
-        missing: Texts that mean an empty cell, with commas; none: only empty cells do.
-        drop_bad_rows: true: leave out rows with wrong cells, and say which; false: they are an error.
-        quoting: Of a csv file. minimal: a quote at the begin of a cell opens a text, which may hold line breaks; none: quotes
-            are letters; auto: as minimal, but where a text would hold whole rows its quotes are letters, or it is an error.
+        rows: Which rows are read, and how.
 
     Returns:
         The columns of the table that xval knows, with one type each, and the further ones as text (None: an empty cell).
     """
-    if map_labels != NONE and task_type == "regression":
+    if rows.map_labels != NONE and task_type == "regression":
         raise SettingsError(
-            f"--map-labels {map_labels}: names of classes; the labels of a regression are numbers. Leave it out."
+            f"--map-labels {rows.map_labels}: names of classes; the labels of a regression are numbers. Leave it out."
         )
-    reading = read_reading(quoting, missing, drop_bad_rows, map_labels, where)
-    return read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label), reading=reading)
+    return read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label), reading=rows.reading())
 
 
 def read_clips(
@@ -118,10 +108,12 @@ def read_clips(
     chosen = None if chosen is None else Columns(*map(composed, chosen))
     named = {name for names in chosen or () for name in split_names(names)}
     known = {*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *named}
+    label_names = split_names(chosen.label) if chosen else ["label"]
     header, lines = read_table(
         table,
         ", ".join(REQUIRED_COLUMNS),
         needed=lambda column: composed(column) in known or column.startswith(NAMED),
+        may_be_lists=lambda column: composed(column) in label_names,
         others=chosen is not None or bool(reading.where),
         quoting=reading.quoting,
         notes=reading.notes,
@@ -129,10 +121,10 @@ def read_clips(
     header = [*map(composed, header)]
     faults = wrong_widths(header, lines)
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
-    label_names = split_names(chosen.label) if chosen else ["label"]
+    if task_type in ("auto", "classification"):
+        lines = _read_columns(header, lines, label_names, lambda cells, _: single_names(cells))
     if task_type == MULTI_LABEL:
-        lines, of_sets = _read_label_sets(header, lines, label_names)
-        reading.notes.extend(of_sets)
+        lines = _read_columns(header, lines, label_names, lambda cells, column: _one_form(cells, column, reading.notes))
     labels = label_names if len(label_names) == 1 else ()
     lines = reading.blank_missing(header, lines, labels=labels, are_sets=task_type == MULTI_LABEL)
     kinds = {"are_numbers": task_type == "regression", "are_sets": task_type == MULTI_LABEL}
@@ -199,8 +191,11 @@ def read_clips(
     with gathered(problems):
         refuse_other_folder(table, clips["path"].tolist(), audio_folder)
     if problems:  # and what would be told only when these are mended
+        task = "classification" if task_type == "auto" else task_type
+        answered = with_common_names(clips, task) if reading.similar_names == ONE else clips
+        answered.attrs[SIMILAR_NAMES] = reading.similar_names
         with gathered(problems):
-            check_clips(clips, audio_folder, task_type="classification" if task_type == "auto" else task_type)
+            check_clips(answered, audio_folder, task_type=task)
         raise CorpusError("\n  ".join(problems))
     return clips
 
@@ -249,18 +244,28 @@ def default_dataset(*, table: Path, **_: object) -> str:
     return table.stem
 
 
-def _read_label_sets(header: list[str], lines: Lines, names: Sequence[str]) -> tuple[Lines, list[str]]:
-    """Return lines whose cells of several labels have one form, and a note of what separated them."""
-    notes: list[str] = []
-    for place in (place for place, column in enumerate(header) if column in names):
-        cells, separator = read_cells([cells[place] for _, cells in lines])
-        lines = [(number, [*row[:place], cell, *row[place + 1 :]]) for (number, row), cell in zip(lines, cells, strict=True)]
-        if separator:
-            notes.append(
-                f"The labels in column {header[place]} are separated by '{separator}'; where it belongs to a name, separate "
-                f"labels by '{SEPARATOR}', one at the end of a cell will do."
-            )
-    return lines, notes
+def _read_columns(
+    header: list[str], lines: Lines, names: Sequence[str], read: Callable[[list[str], str], Sequence[str]]
+) -> Lines:
+    """Return lines in whose columns of these names the cells are what a function makes of all of them, and of the name."""
+    for place, column in enumerate(header):
+        if column in names:
+            cells = read([cells[place] for _, cells in lines], column)
+            lines = [
+                (number, [*row[:place], cell, *row[place + 1 :]]) for (number, row), cell in zip(lines, cells, strict=True)
+            ]
+    return lines
+
+
+def _one_form(cells: list[str], column: str, notes: list[str]) -> list[str]:
+    """Return the cells of several labels in one form, and note what separated them."""
+    read, separator = read_cells(cells)
+    if separator:
+        notes.append(
+            f"The labels in column {column} are separated by '{separator}'; where it belongs to a name, separate labels by "
+            f"'{SEPARATOR}', one at the end of a cell will do."
+        )
+    return read
 
 
 def _check_header(

@@ -39,6 +39,7 @@ class Fault:
         meaning: When it is found; ``{...}`` are `Criteria`.
         find: Finds it.
         subject: What has it: a clip, class, item or sample rate.
+        shows_first: The terminal has the reason of the first clip.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Fault:
     advice: str
     find: Rule
     subject: str = "clip"
+    shows_first: bool = False
 
 
 _UNREADABLE = {
@@ -141,6 +143,14 @@ FAULTS = (
         f"No sample reaches {SILENCE_PEAK_DBFS:g} dBFS.",
         "Check the recording; it is left out of training and test.",
         rules.clips_where("peak_dbfs", lambda peaks, _: peaks < SILENCE_PEAK_DBFS, "peak {:.1f} dBFS"),
+    ),
+    Fault(
+        "longer than its header",
+        "doubtful",
+        "The file holds more than its header says, as joined files do, or those of a recorder that lost power.",
+        "All of it is read. Check that it belongs to one recording; other programs may stop at the header.",
+        rules.longer_files,
+        shows_first=True,
     ),
     Fault(
         "too short",

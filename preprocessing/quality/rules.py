@@ -180,6 +180,12 @@ def clips_where(column: str, is_wrong: "Callable[[pd.Series[float], Criteria], p
     return find
 
 
+def longer_files(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find clips whose file holds more than its header says."""
+    longer = facts.loc[facts["broken"].isna(), "longer"].dropna()
+    return dict(zip(map(int, longer.index), longer, strict=True))
+
+
 def too_few_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     """Find the items of a corpus that has too few for training, validation and test."""
     items = sorted(set(count_clips(facts)["item"]), key=natural_key)

@@ -250,8 +250,12 @@ def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
         array = np.asarray(values)
     except ValueError as error:
         raise CorpusError(f"The {what} are not an array: {error}") from error
-    if array.dtype == object and all(isinstance(value, str) for value in array.flat):
-        return array.astype(str)
+    if array.dtype == object:
+        kinds = {type(value) for value in array.flat}
+        if all(issubclass(kind, str) for kind in kinds):
+            return array.astype(str)
+        if kinds <= {bool, np.bool_}:
+            return array.astype(bool)
     return array
 
 
@@ -290,6 +294,8 @@ def number_classes(
     y: Mapping[str, NDArray[Any]], class_names: Sequence[str] | None
 ) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
     """Return the targets of every item as int64 (n_examples,), and the names of the classes."""
+    if all(targets.dtype.kind == "b" for targets in y.values()):  # classes False and True, or 0 and 1 of the names
+        y = {item: targets.astype(np.str_ if class_names is None else np.int64) for item, targets in y.items()}
     are_text = {targets.dtype.kind == "U" for targets in y.values()}
     if len(are_text) > 1 or any(targets.dtype.kind not in "Uiu" or targets.ndim != 1 for targets in y.values()):
         received = sorted({f"{targets.dtype} {targets.ndim}-D" for targets in y.values()})

@@ -1,9 +1,11 @@
 """Several labels in a cell, as FSD50K (commas), BirdCLEF (lists) and others write them: asked about, or split."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import preprocessing
+from preprocessing import store
 
 SETS = (["Guitar", "Music"], ["Dog", "Animal"], ["Music"], ["Animal"], ["Dog", "Animal", "Music"], ["Guitar", "Animal"])
 WAYS = {
@@ -97,3 +99,80 @@ def test_a_data_frame_with_lists(empty, monkeypatch):
     assert preprocessing.prepare(clips, **words).class_names == ("Dog", "Male speech, man")
     clips = clips.rename(columns={"label": "tags"})
     assert preprocessing.prepare(clips, **words, label="tags").class_names == ("Dog", "Male speech, man")
+
+
+LISTS = {"lists": list, "arrays": np.array, "tuples": tuple}
+
+
+def columns(study, sets):
+    """Write a parquet file whose column label holds lists."""
+    clips = study.recordings()[["path", "item"]]
+    clips["label"] = [sets[number % len(sets)] for number in range(len(clips))]
+    clips.to_parquet(study.folder / "audio/t.parquet")
+    return "table", "audio/t.parquet", "--dataset", "t"
+
+
+@pytest.mark.parametrize("form", LISTS.values(), ids=LISTS)
+def test_lists_of_parquet_are_asked_about_and_split(empty, form):
+    words = columns(empty, [form(["Speech, male", "Dog"]), form(["Speech, male"]), form(["Dog"])])
+
+    assert "looks like several labels of one clip" in empty.mistake("-m", "preprocessing", *words)
+    ended = empty.prepare(*words, *SEVERAL)
+
+    assert "2 classes (Dog, Speech, male)" in ended.stdout, ended.stderr
+    assert set(labels(empty)) == {"Dog;Speech, male", "Speech, male", "Dog"}
+
+
+def test_lists_of_one_name_or_none(empty):
+    words = columns(empty, [["Speech"], ["Dog"]])
+    assert empty.prepare(*words).returncode == 0
+    assert set(labels(empty)) == {"Dog", "Speech"}
+
+    words = columns(empty, [["a"], [], None, ["b"]])
+    assert "column label: received ''" in empty.mistake("-m", "preprocessing", *words)
+    assert empty.prepare(*words, *SEVERAL).returncode == 0
+    assert set(labels(empty)) == {"", "a", "b"}
+
+
+def test_a_list_of_items_is_none(empty):
+    clips = empty.recordings()[["path", "label", "item"]]
+    clips.assign(item=[[item] for item in clips["item"]]).to_parquet(empty.folder / "audio/t.parquet")
+    assert "the column 'item' holds list<" in empty.mistake("-m", "preprocessing", "table", "audio/t.parquet")
+
+
+@pytest.mark.parametrize("is_named", [False, True], ids=["texts", "class labels"])
+def test_lists_of_a_dataset_of_hugging_face(empty, is_named):
+    datasets = pytest.importorskip("datasets")
+    sets = [["Dog", "Rain, heavy"], ["Dog"], ["Rain, heavy"], []]
+    names = ["Dog", "Rain, heavy"]
+    clips = empty.recordings()
+    kind = datasets.ClassLabel(names=names) if is_named else datasets.Value("string")
+    content = {
+        "audio": [{"bytes": (empty.folder / "audio" / path).read_bytes(), "path": None} for path in clips["path"]],
+        "label": [[names.index(name) if is_named else name for name in sets[number % 4]] for number in range(len(clips))],
+        "speaker": clips["item"].tolist(),
+    }
+    features = {"audio": datasets.Audio(decode=False), "label": datasets.List(kind), "speaker": datasets.Value("string")}
+    datasets.Dataset.from_dict(content).cast(datasets.Features(features)).save_to_disk(str(empty.folder / "hub"))
+    words = ("huggingface", "hub", "--item", "speaker", "--dataset", "t")
+
+    said = empty.mistake("-m", "preprocessing", *words)
+    ended = empty.prepare(*words, *SEVERAL)
+
+    assert '--label label: \'["Dog", "Rain, heavy"]\' looks like several labels' in said
+    assert "2 classes (Dog, Rain, heavy)" in ended.stdout, ended.stderr
+    assert set(labels(empty)) == {"", "Dog", "Dog;Rain, heavy", "Rain, heavy"}
+    of_items = empty.mistake("-m", "preprocessing", *words[:2], "--item", "label", "--label", "speaker")
+    assert "the column label holds lists of " in of_items
+
+
+@pytest.mark.parametrize("names", [None, ("no", "yes")], ids=["truths", "with names"])
+@pytest.mark.parametrize("form", [list, np.array, lambda values: pd.Series(values, dtype="boolean")])
+def test_truths_of_arrays_are_classes(tmp_path, form, names):
+    x = np.random.default_rng(0).normal(size=(4, 3, 2)).astype("float32")
+    targets = {item: form([True, False, True, False]) for item in "pqr"}
+
+    written = store.write("truths", dict.fromkeys("pqr", x), targets, data_folder=tmp_path, class_names=names)
+
+    assert written.class_names == (names or ("False", "True"))
+    assert written["p"][1].tolist() == [1, 0, 1, 0]

@@ -1,6 +1,7 @@
 """A file that holds more than its header says is read whole, wherever it is read; what is ordinary stays as it is."""
 
 import io
+import re
 import struct
 
 import numpy as np
@@ -117,6 +118,19 @@ def test_check_prepare_and_convert_read_them_whole(written):
     assert ended.returncode == 0, ended.stderr
     copies = sorted((written.folder / "copies").rglob("*.wav"))
     whole({str(path): soundfile.info(path).duration for path in copies})
+
+
+def test_check_names_them(written):
+    ended = written.prepare("check", "folders", "audio", "--dataset", "small", "--headers-only")
+
+    line = next(line for line in " ".join(ended.stdout.split()).split("Doubtful ") if line.startswith("longer than its header"))
+    named = pd.read_csv(written.folder / "data/small/quality/quality.csv", keep_default_na=False)
+    named = named[named["faults"].str.contains("longer than its header")].set_index("clip")
+    assert f"{len(LONGER)} clips (a/" in line
+    assert "All of it is read" in line
+    assert {path.partition("/")[2] for path in named.index} == set(LONGER)
+    assert named.loc["a/short.wav", "reason"] == "its header says 1.00 s, and 3.00 s are there"
+    assert all(re.fullmatch(r"its header says [012]\.\d\d s, and 3\.\d\d s are there", reason) for reason in named["reason"])
 
 
 @pytest.mark.long

@@ -134,3 +134,38 @@ def test_a_data_frame(empty, monkeypatch):
         clips, dataset="c", audio_folder="audio", similar_names="one", settings=small, workers=1, quiet=True
     )
     assert store.items == ("s1", "s3", "s4", "s5")
+
+
+def test_start_takes_the_answer(empty):
+    words = table(empty, ("1", "01"))[1]
+
+    said = empty.mistake("-m", "xval", "start", words, "--minutes", "0")
+    ended = empty.xval("start", words, "--minutes", "0", "--similar-names", "one")
+    again = empty.xval("start", words, "--minutes", "0", "--similar-names", "one")
+
+    assert "give --similar-names one; if not, --similar-names several." in said
+    assert "`start` has no" not in said
+    assert ended.returncode == 0, ended.stderr
+    assert "24 clips of 5 items" in ended.stdout
+    assert again.returncode == 0, again.stderr
+    several = empty.mistake("-m", "xval", "start", words, "--minutes", "0", "--similar-names", "several")
+    assert "has another item for" in several
+
+
+def test_cross_validate_takes_the_answer(empty):
+    table(empty, ("1", "01"))
+    empty.file(
+        "use.py",
+        "import sys, xval\n"
+        "small = dict(sample_rate_hz=4000, n_fft=64, win_length=64, hop_length=32, n_mels=8)\n"
+        "answer = {} if len(sys.argv) < 2 else {'similar_names': sys.argv[1]}\n"
+        "results, _ = xval.cross_validate('audio/clips.csv', refit=False, quiet=True, architecture='mlp', num_epochs=1,\n"
+        "                                 num_folds=2, workers=1, executor='inline', page='none', **answer, **small)\n"
+        "print(sorted(results.predictions['item'].unique()))\n",
+    )
+
+    asked, ended = empty.python("use.py"), empty.python("use.py", "one")
+
+    assert 'In Python: similar_names="one"' in asked.stderr
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stdout.split(",")) == 5

@@ -28,16 +28,6 @@ xval.load_results(sys.argv[1]), xval.load_figures(sys.argv[1]), xval.load_predic
 print(xval.compare_instances(sys.argv[1], metric="cohen_kappa_score").metric)
 print(xval.load_model(sys.argv[1] + "/instance_3").class_names)
 """
-WITHOUT_RIGHTS = """
-import ctypes, runpy, sys
-# Root may write everywhere but for these: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
-system, header, rights = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-assert system.capget(header, rights) == 0
-rights[0] &= ~0b110
-assert system.capset(header, rights) == 0
-sys.argv[:] = ["xval", *sys.argv[1:]]
-runpy.run_module("xval", run_name="__main__", alter_sys=True)
-"""
 
 
 @pytest.fixture
@@ -130,10 +120,8 @@ def test_results_on_a_share_that_may_only_be_read(copied):
         folder.chmod(0o555)
     looks = [["--latex"], ["--details"]]
     try:
-        table, page = (copied.python("-c", WITHOUT_RIGHTS, "report", copied.EXPERIMENT, *words) for words in looks)
-        others = [
-            copied.python("-c", WITHOUT_RIGHTS, *words, copied.EXPERIMENT) for words in (["status"], ["compare"], ["list"])
-        ]
+        table, page = (copied.without_rights("report", copied.EXPERIMENT, *words) for words in looks)
+        others = [copied.without_rights(*words, copied.EXPERIMENT) for words in (["status"], ["compare"], ["list"])]
     finally:
         for folder in folders:
             folder.chmod(0o755)

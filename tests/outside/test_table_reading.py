@@ -166,7 +166,7 @@ def test_a_list_in_json_is_read_with_its_stretches(voices, form):
         ('[{"path": "a.wav"},\n {"path" "b.wav"}]', "line 2: is not json"),
         ('["a.wav", "b.wav"]', "is json, but no list of clips"),
         (
-            '{"path": "a.wav", "item": "s", "label": "x"}\n{"path": "b.wav", "item": "s", "label": [1, 2]}\n',
+            '{"path": "a.wav", "item": "s", "label": "x"}\n{"path": "b.wav", "item": "s", "label": [[1], 2]}\n',
             "'label' holds a list",
         ),
     ],

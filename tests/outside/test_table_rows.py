@@ -172,6 +172,33 @@ def test_evaluate_keeps_what_is_a_class_of_the_model(clips):
     assert clips.xval("evaluate", model, "audio/new.csv", "--missing", "none", "--overwrite").returncode == 0
 
 
+def test_evaluate_chooses_rows_and_leaves_out_wrong_ones(copied):
+    model, head = copied.fold() / "model.keras", "path,item,label,split"
+    lines = [
+        f"{label}/s{speaker}_{take}.wav,s{speaker},{label},test"
+        for speaker in range(6)
+        for take, label in enumerate(("low", "high"))
+    ]
+    copied.file("audio/new.csv", "\n".join([head, *lines, "low/s0_2.wav,,low,test", "none.wav,s1,low,train"]))
+
+    assert "--drop-bad-rows leaves these rows out" in copied.mistake("-m", "xval", "evaluate", str(model), "audio/new.csv")
+    ended = copied.xval("evaluate", model, "audio/new.csv", "--drop-bad-rows", "--where", "split=test", "--quoting", "none")
+    copied.file(
+        "use.py",
+        "import sys, xval\nmodel = xval.load_model(sys.argv[1])\n"
+        "scores = model.evaluate('audio/new.csv', drop_bad_rows=True, where='split=test', missing='none', quoting='none')\n"
+        "print(len(scores.predictions), scores.warnings[0])\n",
+    )
+    in_python = copied.python("use.py", str(model))
+    of_folder = copied.mistake("-m", "xval", "evaluate", str(model), "audio", "--drop-bad-rows")
+
+    assert ended.returncode == 0, ended.stderr
+    for said in (ended.stdout, in_python.stdout):
+        assert "Read: 13 of 14 rows (split=test). Left out: 1 of 13 rows" in said, in_python.stderr
+    assert in_python.stdout.startswith("12 ")
+    assert "--drop-bad-rows True: is for tables" in of_folder
+
+
 WRONG = [
     "s0_2.wav,s0",
     "s1_2.wav,,x",
@@ -236,6 +263,29 @@ def test_names_and_cells_that_are_wrong_are_told_at_once(clips):
 
     assert "column item: received" in said
     assert "differ in case or spaces alone" in said
+
+
+def test_items_classes_cells_and_overlaps_that_are_wrong_are_told_at_once(clips):
+    table(
+        clips,
+        "s0_2.wav,,x,,",
+        "s1_2.wav,S1,x,,",
+        "s2_2.wav,s2,X,0,0.2",
+        "s2_2.wav,s2,x,0.1,",
+        header="path,item,label,start_s,end_s",
+    )
+
+    said = refused(clips)
+    answered = refused(clips, "--similar-names", "one")
+    without = refused(clips, "--drop-bad-rows")
+
+    for text in (said, without):
+        assert ("column item: received" in text) == (text is said)
+        for what in ("items 'S1' and 's1'", "classes 'X' and 'x'"):
+            assert f"The {what} differ in case or spaces alone: are they the same? If so, give --similar-names one" in text
+        assert ("overlap" in text) == (text is without)  # which rows are left is not known before
+    assert "column item: received" in answered
+    assert "differ in" not in answered
 
 
 def test_bad_rows_are_dropped_where_the_user_says_so(clips):

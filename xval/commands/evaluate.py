@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console, progress_bar
-from preprocessing.corpora._tables import MISSING_OPTION
+from preprocessing.corpora import row_options, rows_of
 from preprocessing.options.argument_parser import add_data_folder_argument
 from preprocessing.parallel import count_cores
 from xval.commands import _model_arguments as arguments
@@ -59,14 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", default="none", metavar="A,B", help="the class of each folder, where folders are given one by one"
     )
     parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="what the paths of a table or corpus are relative to")
-    parser.add_argument(
-        "--missing", default=MISSING_OPTION, metavar="A,B", help="of a table: texts that mean an empty cell, but for "
-        "classes of the model; none: only empty cells do (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--quoting", choices=("auto", "minimal", "none"), default="auto",
-        help="of a csv file: whether quotes open texts (minimal) or are letters (none) (default: %(default)s)",
-    )  # fmt: skip
+    of_tables = parser.add_argument_group("of a table", "classes of the model are names, whatever --missing says")
+    for option in row_options():
+        if option.name != "map_labels":  # which is --rename here
+            option.add_to(of_tables)
     add_data_folder_argument(parser)
     parser.add_argument(
         "--annotation-policy", metavar="POLICY",
@@ -92,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     description = read_description(find_members(options.model).members[0])
     read = ReadOptions(
         options.data_folder, options.audio_folder, options.item_pattern, options.label_pattern, items, options.labels,
-        options.missing, (*description.class_names, *renames), options.quoting,
+        rows_of(vars(options)), (*description.class_names, *renames),
     )  # fmt: skip
     with naming_reader(options.data[0], options.data_folder):
         clips = read_labelled_clips(options.data, description.task_type, read)

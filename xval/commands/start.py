@@ -21,6 +21,7 @@ input
 
 import argparse
 
+from preprocessing.clips.listing import ONE, SEVERAL
 from preprocessing.console import GOES_ON
 from preprocessing.options.argument_parser import number_reader
 from xval.backend.devices import read_device
@@ -56,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", metavar="A,B", help="the class of each folder, where several are given (default: their names)"
     )
     parser.add_argument("--classes", metavar="A,B", help="only the clips of these classes (default: all)")
+    parser.add_argument(
+        "--similar-names",
+        choices=(ONE, SEVERAL),
+        help="whether speakers, or classes, that differ in notation alone (1 and 01, spk_1 and spk-1) are one or several "
+        "(default: they are asked about)",
+    )
     parser.add_argument(
         "--reader", metavar="NAME", help="of the folder: one of python -m preprocessing (default: the one that knows it)"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from preprocessing import prepare
 from preprocessing.clips.index_file import INDEX_NAME
+from preprocessing.clips.listing import SIMILAR_NAMES
 from preprocessing.commands.prepare import is_several_folders
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import find_corpus_folder
@@ -44,6 +45,7 @@ def cross_validate(
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    similar_names: Literal["one", "several"] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
     refit: Literal[True] = True,
@@ -59,6 +61,7 @@ def cross_validate(
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    similar_names: Literal["one", "several"] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
     refit: bool,
@@ -73,6 +76,7 @@ def cross_validate(
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    similar_names: Literal["one", "several"] | None = None,
     dataset: str | None = None,
     gpu: int | str | None = None,
     refit: bool = True,
@@ -91,6 +95,8 @@ def cross_validate(
             in the path of a file. None: folds are a random split over files.
         labels: Of a list of folders: the class of each; None: their names.
         classes: Keep only the clips of these classes; None: all.
+        similar_names: Whether speakers, or classes, that differ in notation alone (1 and 01, spk_1 and spk-1) are one or
+            several; None: an error.
         dataset: Name of the corpus; None: the names of the folders (or their labels) and of the classes that are kept, or that
             of the table. A DataFrame needs one.
         gpu: A GPU, or ``cpu``; None: as config.ini says.
@@ -125,7 +131,7 @@ def cross_validate(
     # Before the audio is read: what is wrong with the parameters is said at once.
     resolve(_declare(name or "corpus", shared, {1: own}))
     data_folder = _text(shared.get("data_folder"))
-    options = {"item_pattern": item_pattern, "labels": labels, "classes": classes}
+    options = {"item_pattern": item_pattern, "labels": labels, "classes": classes, SIMILAR_NAMES: similar_names}
     reader_options: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
     corpus = open_prepared(str(source), data_folder) if isinstance(source, str | Path) and not Path(source).exists() else None
     if corpus is not None:

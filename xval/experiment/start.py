@@ -16,7 +16,7 @@ from rich.console import Console
 from preprocessing import corpora, prepare
 from preprocessing.audio.read import read_header
 from preprocessing.clips.index_file import INDEX_NAME
-from preprocessing.clips.listing import first_names
+from preprocessing.clips.listing import SIMILAR_NAMES, first_names
 from preprocessing.clips.table import check_clips, class_names_of
 from preprocessing.commands.command_line import CorpusChoice
 from preprocessing.commands.prepare import choose_corpus
@@ -47,6 +47,7 @@ class StartRequest:
         item_pattern: Finds the speaker in the path of a file, likewise.
         labels: The class of each folder, where several are given.
         classes: The only classes that are kept.
+        similar_names: Whether names that differ in notation alone are ``one`` or ``several``; None: they are asked about.
         dataset: What the corpus is to be called; None: after the source.
         gpu: A GPU, or ``cpu``; None: as config.ini says.
     """
@@ -58,6 +59,7 @@ class StartRequest:
     item_pattern: str | None = None
     labels: str | None = None
     classes: str | None = None
+    similar_names: str | None = None
     dataset: str | None = None
     gpu: str | None = None
 
@@ -74,7 +76,7 @@ class StartRequest:
     @property
     def reading(self) -> dict[str, Any]:
         """What is given of how clips are read, by the name of the option."""
-        names = ("label_pattern", "item_pattern", "labels", "classes")
+        names = ("label_pattern", "item_pattern", "labels", "classes", SIMILAR_NAMES)
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
@@ -233,7 +235,7 @@ def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
 
 def _recognised(path: Path, request: StartRequest, console: Console) -> str | None:
     """Return the reader of a known corpus, if a folder is one; None: that of class folders, or of tables."""
-    if len(request.sources) > 1 or not path.is_dir() or request.reading:
+    if len(request.sources) > 1 or not path.is_dir() or request.reading.keys() - {SIMILAR_NAMES}:
         return None
     known = corpora.recognise(path)
     if len(known) > 1:

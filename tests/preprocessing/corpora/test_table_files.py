@@ -117,7 +117,7 @@ def test_columns_that_nobody_asked_for_are_not_read(tmp_path: Path) -> None:
 
 def test_a_needed_column_of_lists_is_refused_by_its_type(tmp_path: Path) -> None:
     path = tmp_path / "clips.parquet"
-    parquet.write_table(pa.table({"path": ["a.wav"], "item": ["s"], "label": [["x", "y"]]}), path)
+    parquet.write_table(pa.table({"path": ["a.wav"], "item": ["s"], "label": [[0.5, 1.0]]}), path)
 
     with pytest.raises(CorpusError, match=r"the column 'label' holds list<.*>; expected texts, numbers or times"):
         list_clips(tmp_path, table=path)

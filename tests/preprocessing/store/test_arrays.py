@@ -172,7 +172,7 @@ def test_predictors_that_do_not_fit_are_refused(tmp_path: Path, predictors: dict
             r"Received targets <U1 1-D, int64 1-D; expected for all items text, or .* integers",
         ),
         ({"a": [0.5, 1, 2], "b": [1.0, 2]}, {}, "Received targets float64 .* set task_type='regression'"),
-        ({"a": [True] * 3, "b": [False] * 2}, {}, "Received targets bool"),
+        ({"a": [True] * 3, "b": ["x"] * 2}, {}, "Received targets <U1 1-D, bool 1-D"),
         ({"a": [[1], [2], [3]], "b": [[1], [2]]}, {}, "Received targets int64 2-D"),
         ({"a": [1, 2, 3], "b": 5}, {}, r"Item 'b': received 2 predictors and targets of shape \(\)"),
         (TEXT, {"class_names": ["xx", "y"]}, "Item 'a': received the target 'x', which is not a class. Available: xx, y"),

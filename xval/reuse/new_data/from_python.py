@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from preprocessing.corpora._tables import MISSING, MISSING_OPTION
+from preprocessing.commands.prepare import rows_from_python
+from preprocessing.corpora._tables import MISSING
 from preprocessing.parallel import count_cores
 from preprocessing.store import write
 from preprocessing.store.arrays import refuse_missing
@@ -37,7 +38,7 @@ class Scores(dict[str, float]):
         confusion_matrix: Counts, a row per true class and a column per predicted one, as `sklearn.metrics.confusion_matrix`.
         by_item: A row per item with its metrics.
         left_out: path, item and reason of clips that do not count.
-        warnings: What limits the metrics, such as clips that the model was trained on.
+        warnings: What limits the metrics, such as clips that the model was trained on, and what of a table was not read.
     """
 
     def __init__(self, outcome: Outcome, class_names: Sequence[str]) -> None:
@@ -69,7 +70,10 @@ def evaluate(
     only_items: Sequence[str] = (),
     leave_out_seen: bool = False,
     annotation_policy: str | None = None,
-    missing: Sequence[str] | None = None,
+    where: str | None = None,
+    missing: str | Sequence[str] | None = None,
+    drop_bad_rows: bool = False,
+    quoting: str = "auto",
 ) -> Scores:
     """Test a model on labelled data.
 
@@ -89,7 +93,11 @@ def evaluate(
         only_items: Only the clips of these items; empty: all.
         leave_out_seen: Leave out clips that the model was trained on; otherwise a warning counts them.
         annotation_policy: Of recordings with events; None: as in training.
-        missing: Of a table: texts that mean an empty cell, but for classes of the model; None: NA, nan and the like.
+        where: Of a table: only the rows that satisfy a condition, such as ``split=test``; None: all.
+        missing: Of a table: texts that mean an empty cell, but for classes of the model; none: only empty cells do; None: NA,
+            nan and the like.
+        drop_bad_rows: Of a table: leave out rows with faults, which are an error otherwise.
+        quoting: Of a csv file: what its quotes are; see docs/tables.md.
 
     Returns:
         The metrics, as `Scores`.
@@ -103,7 +111,8 @@ def evaluate(
     options = ReadOptions(
         place, None if audio_folder is None else Path(audio_folder), item_pattern or "none", label_pattern or "none",
         tuple(map(str, only_items)), "none" if labels is None else ",".join(labels),
-        MISSING_OPTION if missing is None else ",".join(missing) or "none", (*model.class_names, *(rename or {})),
+        rows_from_python(where=where, missing=missing, drop_bad_rows=drop_bad_rows, quoting=quoting),
+        (*model.class_names, *(rename or {})),
     )  # fmt: skip
     choices = Choices(rename or {}, leave_out_seen, annotation_policy, count_cores())
     given = [data] if isinstance(data, str | Path) else data
@@ -126,7 +135,9 @@ def evaluate(
 
 
 def _scores(model: "SavedModel", clips: LabelledClips, choices: Choices) -> Scores:
-    return Scores(evaluate_on(model, clips, choices, lambda _: nullcontext(lambda *_: None)), model.class_names)
+    outcome = evaluate_on(model, clips, choices, lambda _: nullcontext(lambda *_: None))
+    said = (*filter(None, [clips.note]), *outcome.warnings)
+    return Scores(replace(outcome, warnings=said), model.class_names)
 
 
 def _refuse_targets(targets: Any, items: Any, what: str) -> None:
@@ -140,9 +151,8 @@ def _read_frame(frame: pd.DataFrame, model: "SavedModel", options: ReadOptions) 
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "DataFrame.csv"
         guarded(frame).to_csv(table, index=False)
-        return read_labelled_clips(
-            str(table), model.task_type, replace(options, audio_folder=options.audio_folder or Path.cwd())
-        )
+        place, rows = options.audio_folder or Path.cwd(), replace(options.rows, quoting="minimal")  # as pandas writes it
+        return read_labelled_clips(str(table), model.task_type, replace(options, audio_folder=place, rows=rows))
 
 
 @contextmanager
@@ -194,10 +204,11 @@ def _by_item(x: Any, targets: Any, items: Any) -> tuple[dict[str, Any], dict[str
 
 
 def _are_places(targets: Mapping[Any, Any], class_names: Sequence[str]) -> bool:
-    """Return whether targets are 0, 1, ... for the classes of a model: numbers, of classes that have other names."""
+    """Return whether targets are 0, 1, ... for the classes of a model: numbers or truths, of classes that have other names."""
     if not class_names or all(name.isdecimal() for name in class_names):
         return False
     values = next(iter(targets.values()), ())
     while isinstance(values, list | tuple) and len(values):
         values = values[0]
-    return np.asarray(values).dtype.kind in "iuf"
+    kind = np.asarray(values).dtype.kind
+    return kind in "iuf" or (kind == "b" and not {"False", "True"} & set(class_names))

@@ -19,10 +19,8 @@ from preprocessing.clips.facts import list_stretches
 from preprocessing.clips.index_file import INDEX_NAME, word_of_item
 from preprocessing.clips.listing import ITEM_NAME, shorten
 from preprocessing.clips.table import NAMED, check_clips, label_columns
-from preprocessing.corpora import recognise
-from preprocessing.corpora._reading import Reading, read_missing
-from preprocessing.corpora._table_files import Quoting
-from preprocessing.corpora._tables import MISSING_OPTION
+from preprocessing.corpora import recognise, row_options
+from preprocessing.corpora._reading import AS_IT_STANDS, RowOptions
 from preprocessing.corpora.folders import audio_folder_of, list_labelled
 from preprocessing.corpora.table import read_clips
 from preprocessing.corpus import CUSTOM, Corpus, open_corpus
@@ -55,9 +53,8 @@ class ReadOptions:
         label_pattern: Finds the label there.
         items: Keep only these items; empty: all.
         labels: The class of each folder, where they are given one by one; see preprocessing/corpora/folders.py.
-        missing: Of a table: texts with commas that mean an empty cell; see preprocessing/corpora/table.py.
-        names: Texts that are names, whatever `missing` says: the classes of the model.
-        quoting: Of a table; see preprocessing/corpora/table.py.
+        rows: Which rows of a table are read, and how.
+        names: Texts that are names, whatever `rows` says is missing: the classes of the model.
     """
 
     data_folder: Path = Path("data")
@@ -66,9 +63,8 @@ class ReadOptions:
     label_pattern: str = "none"
     items: tuple[str, ...] = ()
     labels: str = "none"
-    missing: str = MISSING_OPTION
+    rows: RowOptions = AS_IT_STANDS
     names: tuple[str, ...] = ()
-    quoting: Quoting = "auto"
 
 
 @dataclass(frozen=True)
@@ -221,6 +217,7 @@ def _read_folder(folders: Sequence[Path], task_type: str, options: ReadOptions) 
         raise CorpusError(f"{folders[0]}: {task.why_no_folder}")
     if options.audio_folder is not None:
         raise SettingsError("--audio-folder is for tables and prepared corpora; the audio of a folder lies in it.")
+    _refuse_rows(options)
     patterns = (options.item_pattern, options.label_pattern)
     listed = list_labelled(folders, *patterns, options.labels, has_classes=task.needs_labels)
     reading = {"labels": options.labels, "label_pattern": options.label_pattern}
@@ -238,8 +235,7 @@ def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledCli
         raise CorpusError(f"{path}: {why_not}")
     _refuse_pattern(options)
     audio_folder = options.audio_folder or path.parent
-    missing = set(read_missing(options.missing)) - set(options.names)
-    reading = Reading(options.quoting, missing, has_further_options=False)
+    reading = options.rows.reading(options.names)
     listed = read_clips(path, audio_folder, find_task(task_type).corpus_type, reading=reading)
     if "augmented" in listed:
         listed = listed[~listed["augmented"]]
@@ -261,6 +257,7 @@ def _complete(name: str, audio_folder: Path, listed: pd.DataFrame, task_type: st
 
 def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> LabelledClips:
     _refuse_pattern(options)
+    _refuse_rows(options)
     task = find_task(task_type)
     if corpus.task_type != task.corpus_type and task.needs_labels:
         raise CorpusError(
@@ -308,6 +305,14 @@ def _refuse_pattern(options: ReadOptions) -> None:
     for what, pattern in (("item", options.item_pattern), ("label", options.label_pattern)):
         if pattern != "none":
             raise SettingsError(f"--{what}-pattern is for folders; in tables and prepared corpora the column {what} says it.")
+
+
+def _refuse_rows(options: ReadOptions) -> None:
+    for option in row_options():
+        if (value := getattr(options.rows, option.name)) != option.default:
+            raise SettingsError(
+                f"{option.flag} {value}: is for tables; folders and prepared corpora have no rows. Leave it out."
+            )
 
 
 def _describe_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, float, str]:
