@@ -1,7 +1,7 @@
 """Further deals of the folds: the same items dealt into as many folds again, grouped differently.
 
-Comes in: the folds of the first deal or of more, and a function that deals again. Goes out: the folds of all deals, with consecutive
-numbers. Repeated cross-validation, as Bouckaert and Frank (PAKDD 2004) use it.
+Comes in: the folds of the first deal or of more, and a function that deals again. Goes out: the folds of all deals, with
+consecutive numbers. Repeated cross-validation, as Bouckaert and Frank (PAKDD 2004) use it.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,8 +46,8 @@ def add_deals(
         else:
             why = f" Some were refused: {error}" if error else ""
             raise FoldsError(
-                f"fold_repeats={n_deals}: the items can be split into {len(deals[0])} folds in {counted(number - 1, 'way')}, as "
-                f"far as {_MOST_TRIES} tries found. Use fold_repeats={number - 1}, fewer folds, or repeats, which train the "
+                f"fold_repeats={n_deals}: the items can be split into {len(deals[0])} folds in {counted(number - 1, 'way')}, "
+                f"as far as {_MOST_TRIES} tries found. Use fold_repeats={number - 1}, fewer folds, or repeats, which train the "
                 f"same folds with other seeds.{why}"
             )
         known.add(_test_sets(dealt))
