@@ -191,6 +191,78 @@ def test_nor_by_an_ensemble_and_its_corpus_may_be_named(copied):
     assert page.read_bytes().count(b'src="data:audio/') == before.count(b'src="data:audio/')
 
 
+def test_a_page_with_explanations_is_not_replaced_by_one_without(copied):
+    page, pictures = copied.results / "report.html", b'<img class="explanation"'
+    explained = copied.xval("report", copied.EXPERIMENT, "--explain", "occlusion", "--no-audit")
+    assert explained.returncode == 0, explained.stderr
+    before = page.read_bytes()
+    assert pictures in before
+
+    plain = copied.mistake("-m", "xval", "report", copied.EXPERIMENT)
+    without_audio = copied.mistake("-m", "xval", "report", copied.EXPERIMENT, "--no-audio")
+    for model in copied.results.glob("instance_*/fold_*/model.*"):
+        model.unlink()
+    failed = copied.mistake("-m", "xval", "report", copied.EXPERIMENT, "--explain", "occlusion")
+
+    assert page.read_bytes() == before
+    assert "Give --explain occlusion to compute these pictures again, or --explain none" in plain
+    assert without_audio == plain
+    assert "a new one would have none: " in failed
+    assert "--explain none" in failed
+    without = copied.xval("report", copied.EXPERIMENT, "--explain", "none")
+    assert without.returncode == 0, without.stderr
+    assert pictures not in page.read_bytes()
+    assert copied.xval("report", copied.EXPERIMENT).returncode == 0
+
+
+def test_a_run_says_on_the_page_what_it_had(copied):
+    page = copied.results / "report.html"
+    assert copied.xval("report", copied.EXPERIMENT, "--explain", "occlusion", "--no-audit").returncode == 0
+
+    (copied.results / "instance_2" / "fold_1").rename(copied.folder / "fold_1")
+    ended = copied.run()
+
+    assert ended.returncode == 0, ended.stderr
+    text = page.read_text()
+    assert '<img class="explanation"' not in text
+    assert f"python -m xval report {copied.EXPERIMENT} --explain occlusion" in text
+
+
+STOPS = """
+from pathlib import Path
+import keras
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if Path({!r}).exists():
+            raise KeyboardInterrupt
+"""
+
+
+def test_the_page_of_an_interrupted_run_says_what_adds_the_clips(empty):
+    empty.recordings(n_speakers=4)
+    assert empty.prepare("table", "audio/clips.csv", "--dataset", "small").returncode == 0
+    stop, page = empty.folder / "stop", empty.results / "report.html"
+    empty.file("mine.py", STOPS.format(str(stop)))
+    features = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
+    empty.train({"architecture": "mlp"}, callbacks="mine.Stop", num_epochs=1, page="complete", **features)
+    assert "data:audio/" in page.read_text()
+    shutil.rmtree(empty.fold(fold=2))
+    stop.touch()
+
+    ended = empty.run()
+
+    assert ended.returncode == 130, ended
+    text = page.read_text()
+    assert "data:audio/" not in text
+    assert (
+        f"Clips to listen to come when the run has ended; if it was interrupted: python -m xval report {empty.EXPERIMENT}."
+        in text
+    )
+    assert empty.xval("report", empty.EXPERIMENT).returncode == 0
+    assert "Clips to listen to come when" not in page.read_text()
+
+
 @pytest.mark.slow
 def test_a_metric_that_imports_keras_writes_nothing_into_the_progress(study):
     metric = "from xval import metric\n\n@metric(higher_is_better=True)\ndef mine(targets, predictions): return 0.5\n"
