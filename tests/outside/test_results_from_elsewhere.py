@@ -263,6 +263,33 @@ def test_the_page_of_an_interrupted_run_says_what_adds_the_clips(empty):
     assert "Clips to listen to come when" not in page.read_text()
 
 
+MINE = "from xval import metric\n@metric(higher_is_better=True)\ndef mine(targets, predictions):\n    return 0.5\n"
+
+
+def test_an_ensemble_leaves_out_a_metric_whose_code_is_not_trusted(study):
+    mark = study.folder / "imported.txt"
+    study.file("mine.py", MINE + LEAVES_A_MARK.format(str(mark)))
+    study.train(*[{"architecture": "logistic", "C": (c,)} for c in (0.1, 1.0)], metrics="sklearn:cohen_kappa_score, mine.mine")
+    mark.unlink()
+
+    ensemble = study.xval("ensemble", study.EXPERIMENT, "1,2")
+    looks = [study.xval(command, study.EXPERIMENT) for command in ("compare", "report", "check")]
+    known = study.record(901)
+
+    assert ensemble.returncode == 0, ensemble.stderr
+    assert "left out: the metric mine.mine, which ensemble 1+2 has no values of: module mine: not imported" in ensemble.stderr
+    assert "name it: --import mine" in ensemble.stderr
+    assert "cohen_kappa_score" in known["metrics"]["test"]
+    assert "mine" not in {*known["metrics"]["test"], *known["further_metrics"]}
+    assert [ended.returncode for ended in looks] == [0, 0, 0], [ended.stderr for ended in looks]
+    assert not mark.exists()
+    trusted = study.xval("ensemble", study.EXPERIMENT, "1,2", "--import", "mine")
+    assert trusted.returncode == 0, trusted.stderr
+    assert "left out" not in trusted.stderr
+    assert study.record(901)["metrics"]["test"]["mine"] == 0.5
+    assert mark.exists()
+
+
 @pytest.mark.slow
 def test_a_metric_that_imports_keras_writes_nothing_into_the_progress(study):
     metric = "from xval import metric\n\n@metric(higher_is_better=True)\ndef mine(targets, predictions): return 0.5\n"
