@@ -290,6 +290,40 @@ def test_an_ensemble_leaves_out_a_metric_whose_code_is_not_trusted(study):
     assert mark.exists()
 
 
+REPORTS = """
+import sys, warnings, xval
+from pathlib import Path
+folder, mark = map(Path, sys.argv[1:])
+def look(**options):
+    for path in [*folder.glob("instance_*/estimates.json"), folder / "summary.json"]:
+        path.unlink(missing_ok=True)  # so that its values are computed anew
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        xval.Results(folder).report(**options)
+    print(mark.exists(), any("mine: not imported" in str(warning.message) for warning in caught))
+look()
+look(modules=["mine"])
+"""
+
+
+@pytest.mark.parametrize("place", ["theirs", ".", "absolute"])
+def test_a_page_written_from_python_imports_what_is_named_alone(study, place):
+    mark, folder = study.folder / "imported.txt", "theirs" if place == "absolute" else place
+    study.file("mine.py", MINE + LEAVES_A_MARK.format(str(mark)))
+    study.train({"architecture": "logistic", "C": (1.0,)}, metrics="mine.mine")
+    mark.unlink()
+    if folder != ".":
+        study.file(f"{folder}/mine.py", (study.folder / "mine.py").read_text())
+        (study.folder / "mine.py").unlink()
+    path = study.results / "instance_1" / "settings.json"
+    own_folder = str(study.folder / folder) if place == "absolute" else folder
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"own_folders": [own_folder]}))
+
+    ended = study.python("-c", REPORTS, study.EXPERIMENT, mark)
+
+    assert ended.stdout.split("\n")[:2] == ["False True", "True False"], ended.stdout + ended.stderr
+
+
 @pytest.mark.slow
 def test_a_metric_that_imports_keras_writes_nothing_into_the_progress(study):
     metric = "from xval import metric\n\n@metric(higher_is_better=True)\ndef mine(targets, predictions): return 0.5\n"
