@@ -120,6 +120,31 @@ def test_what_has_changed_in_a_copy_is_unknown(copied):
     assert [row["state"] for row in rows_of(copied, "copy")] == ["unknown"]
 
 
+def test_a_summary_of_an_earlier_version_is_named_with_what_renews_it(copied):
+    before = rows_of(copied, "results")
+    summary = copied.results / "summary.json"
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"version": "1.0"}))
+    command = ("rebuild", copied.EXPERIMENT)
+
+    listed, rows = copied.xval("list", "results"), rows_of(copied, "results")
+    renewed = copied.xval(*command)
+
+    assert f"python -m xval {' '.join(command)}" in listed.stdout, listed.stdout
+    assert [row["state"] for row in rows] == ["unknown"]
+    assert renewed.returncode == 0, renewed.stderr
+    assert [row["state"] for row in rows_of(copied, "results")] == [row["state"] for row in before] == ["done"]
+
+
+def test_near_duplicates_that_were_not_searched_are_not_said_to_be_none(copied):
+    (copied.folder / "data/small/near_duplicates.csv").unlink()
+
+    checked = copied.xval("check", copied.EXPERIMENT)
+
+    (line,) = (line for line in checked.stdout.splitlines() if "not compared with each other" in line)
+    assert "not checkable near-duplicates" in checked.stdout
+    assert "python -m preprocessing check CORPUS" in line
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the rights are those of Linux")
 def test_results_on_a_share_that_may_only_be_read(copied):
     latex = copied.xval("report", copied.EXPERIMENT, "--latex")
