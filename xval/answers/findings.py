@@ -185,7 +185,9 @@ def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
 def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     """Say when several instances are ranked by validation of less than half of the items."""
     records = max(done, key=lambda instance: len(instance.folds)).folds.values()
-    validated = {item for record in records for item in record["items"]["validation"]}
+    pairs = {(item, record["fold"]) for record in records for item in record["items"]["validation"]}
+    validated = {item for item, _ in pairs}
+    again = ", some in several folds" if len(pairs) > len(validated) else ""
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
     if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
         return None
@@ -194,7 +196,7 @@ def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     return Finding(
         Code.FEW_VALIDATION_ITEMS,
         f"Only {len(validated)} of the {n_items} {items_word(done)} rank instances and choose epochs (validation): "
-        + ("those that were drawn, some in several folds." if n_folds > 1 else "those of the one split."),
+        + (f"those that were drawn{again}." if n_folds > 1 else "those of the one split."),
         f"Set validation = next_fold: each {item_word(done)} validates once."
         if can_follow
         else "Do not choose by small differences, which may be luck.",

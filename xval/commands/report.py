@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the settings say)")
     parser.add_argument("--no-audio", action="store_true", help="embed no clips")
     parser.add_argument(
-        "--explain", choices=("integrated_gradients", "occlusion"), help="with pictures of what the worst answers rest on"
+        "--explain",
+        choices=("integrated_gradients", "occlusion", "none"),
+        help="with pictures of what the worst answers rest on; none: without those that the page has",
     )
     parser.add_argument("--no-audit", action="store_true", help="leave the leakage audit out")
     add_import(parser)

@@ -34,6 +34,7 @@ from xval.results.folder import ENSEMBLE_NAME
 from xval.reuse.ensembles import model_file
 from xval.reuse.ensembles.combine import Combiner, choose_members, cross_predict, mean_of, stack_members
 from xval.reuse.ensembles.members import Member, answers_of, are_same_examples
+from xval.settings import further_metrics
 from xval.training.evaluation.fold import KEPT_SIDES, evaluate_predictions
 
 
@@ -69,7 +70,8 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     for side, values in by_side.items():
         examples = data.sides[side]
         by_side[side] = examples.split(values) if isinstance(examples, FrameExamples) else values
-    evaluation = evaluate_predictions(by_side, data, settings, {})
+    trusted = further_metrics.without(settings.metrics, further_metrics.untrusted(settings.metrics))
+    evaluation = evaluate_predictions(by_side, data, settings.model_copy(update={"metrics": trusted}), {})
     evaluation.write(temporary)
     combined = "examples" if same_examples else "clips"
     described = [
