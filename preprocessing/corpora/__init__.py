@@ -258,7 +258,7 @@ def find_corpus(name: str) -> CorpusReader:
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
     arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)
-    own = [argument for argument in arguments if argument.annotation is not _rows_kind()]
+    own = [argument for argument in arguments if not _is_rows(argument)]
     options = [_option(argument, helps.get(argument.name, ""), module) for argument in own]
     options += row_options() if len(own) < len(arguments) else []
     description, of_folder = inspect.getdoc(module) or "", helps.get("audio_folder", "")
@@ -288,7 +288,11 @@ def _rows_kind() -> "type[RowOptions]":
 
 
 def _takes_rows(function: Callable[..., Any]) -> bool:
-    return any(argument.annotation is _rows_kind() for argument in inspect.signature(function).parameters.values())
+    return any(map(_is_rows, inspect.signature(function).parameters.values()))
+
+
+def _is_rows(argument: inspect.Parameter) -> bool:
+    return argument.name == "rows" and argument.annotation is _rows_kind()
 
 
 def _with_rows(function: Callable[..., Any]) -> Callable[..., Any]:
