@@ -258,7 +258,7 @@ def _describe_values(contents: PageContents) -> str:
     selected = ""
     if len(contents.instances) > 1:
         figure = f"{side_name(ranking.side, contents.instances)} {ranking.metric}"
-        selected = f" An instance was selected by the best mean {figure}; test values chose nothing."
+        selected = f" An instance was selected by the best mean {figure}{ranking.because}; test values chose nothing."
         if len(contents.folds.plan.folds) > 1:
             selected += (
                 " The mean validation value uses items that other folds test, so the test value of the selected "
