@@ -63,7 +63,7 @@ def find_headline(instances: Sequence[InstanceResults]) -> Headline:
         return Headline(
             f"No instance is selected: none has a {value}.",
             "Claim nothing about the best one: only validation may choose it.",
-            f"Choose another monitor, or let more {items_word(instances)} validate (validation_fraction).",
+            f"Choose another rank_by, or let more {items_word(instances)} validate (validation_fraction).",
         )
     selected = next((instance for instance in done if instance.number == ranking.selected), done[0])
     answer = _Answer(instances, done, ranking, selected)

@@ -40,16 +40,25 @@ class Ranking(NamedTuple):
     Attributes:
         instances: Numbers of those with the figure in at least one fold that are `comparable` by it.
         side: ``validation`` or ``clip_validation``.
+        loss_decides: Whether the validation loss decides between equal ones; losses of some instances do not compare.
+        caution: Why it is not the metric that `rank_by` names, such as ``not every instance has a validation macro_f1``.
     """
 
     instances: tuple[int, ...]
     side: str
     metric: str
+    loss_decides: bool = False
+    caution: str = ""
 
     @property
     def selected(self) -> int | None:
         """The instance to choose; None without any result."""
         return self.instances[0] if self.instances else None
+
+    @property
+    def because(self) -> str:
+        """The caution, behind what was ranked by."""
+        return f"; {self.caution}" if self.caution else ""
 
     def best_of(self, numbers: Iterable[int], most: int) -> list[int]:
         """Return at most so many of the best instances, sorted by number; those without a rank are taken last."""
@@ -106,22 +115,31 @@ def find_ties(
 
 
 def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
-    """Rank instances by the mean of the validation figure that all of them share.
+    """Rank instances by the mean of the validation metric that `rank_by` names, by default the first of `main_metrics`.
 
-    That figure is the monitored one (``val_accuracy``: the validation accuracy) if all instances monitor the same. The
-    validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the settings of
-    `names_of_loss`. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of windows
-    if they have that figure, since all instances have the same clips. Only `comparable` ones have a rank. Those with more folds
-    go first; equal ones are sorted by number. Those that differ in their seed alone all have their common mean, so that no
-    seed is chosen.
+    Of equal ones the lower validation loss is first (without the L2 penalty), then the lower number. Losses, and errors of
+    reconstruction, only rank instances that agree in the settings of `names_of_loss`. Where the metric cannot rank, or an
+    instance has no value of it in any fold, the main metric does, or else the loss; see `Ranking.caution`. Clips are compared
+    instead of windows where they have the metric, since all instances have the same clips. Only `comparable` ones have a rank.
+    Those with more folds go first. Those that differ in their seed alone all have their common mean, so that no seed is chosen.
     """
-    metric = _shared_metric(instances)
-    side = "clip_validation" if has_windows(instances) and metric != "loss" else "validation"
+    metric, caution = _ranked_by(instances)
+    side = _side_of(metric, instances)
+    ranked = comparable(instances)
+    figures = {instance.number: instance.over_folds(side, metric) for instance in ranked}
+    losses = {instance.number: instance.over_folds("validation", "loss")["mean"] for instance in ranked}
+    loss_decides = metric != "loss" and not _why_not("loss", ranked)
+    twins = seed_twins(parameters_of(instances))
     sign = _sign(instances, metric)
-    figures = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances)}
-    signed = {number: sign * over_folds["mean"] for number, over_folds in figures.items() if over_folds["mean"] is not None}
-    together = _together(signed, seed_twins(parameters_of(instances)))
-    return Ranking(tuple(sorted(together, key=lambda number: (-figures[number]["n"], together[number], number))), side, metric)
+    together = _together(
+        {number: sign * mean for number, figure in figures.items() if (mean := figure["mean"]) is not None}, twins
+    )
+    equal = _together({number: loss for number, loss in losses.items() if loss is not None}, twins) if loss_decides else {}
+
+    def place(number: int) -> tuple[float, ...]:
+        return -figures[number]["n"], together[number], equal.get(number, 0.0), number
+
+    return Ranking(tuple(sorted(together, key=place)), side, metric, loss_decides, caution)
 
 
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
@@ -140,7 +158,9 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
     mean = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
     alone = len(instances) == 1
-    reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
+    reason = (
+        f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean}{ranking.because})"
+    )
     origin = clause(judge_instance(selected))
     called = name_instances([selected.number], instances)
     return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
@@ -198,19 +218,35 @@ def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]
     ]
 
 
-def _shared_metric(instances: Sequence[InstanceResults]) -> str:
-    """Return the metric that all instances monitor, or the main one if its values cannot be compared."""
-    monitors = {str(instance.settings.monitor) for instance in instances}
-    monitored = min(monitors)
-    metric = monitored.removeprefix("val_")
-    first = instances[0].parameters
+def _ranked_by(instances: Sequence[InstanceResults]) -> tuple[str, str]:
+    """Return the metric that ranks, and why it is not the one of `rank_by`; nothing where it is."""
+    main = instances[0].task.main_metrics[0]
+    named = {instance.settings.rank_by for instance in instances}
+    differ = "" if len(named) == 1 else f"instances differ in rank_by: {', '.join(sorted(named))}"
+    wanted = main if differ or named == {"auto"} else named.pop()
+    ranked = comparable(instances)
+    why_not = _why_not(wanted, ranked)
+    metrics = [wanted, main, "loss"] if why_not else [wanted]
+    metric = next((metric for metric in metrics if not _why_not(metric, ranked)), wanted)
+    return metric, "; ".join(filter(None, (differ, why_not)))
+
+
+def _why_not(metric: str, instances: Sequence[InstanceResults]) -> str:
+    """Return why a validation metric cannot rank some instances; empty: it can."""
+    side, finished = _side_of(metric, instances), [instance for instance in instances if instance.folds]
+    if not all(instance.over_folds(side, metric)["n"] for instance in finished):
+        return f"not every instance has a {side_name(side, instances)} {metric}"
     task = instances[0].task
-    names = names_of_loss(task)
-    same_loss = all(instance.parameters.get(name) == first.get(name) for instance in instances for name in names)
-    same_loss &= len({instance.settings.calibration for instance in instances}) == 1  # it is fitted to the validation loss
-    needs_same = metric in task.loss_metrics
-    shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
-    return metric if shared and direction(instances, metric) is not None else task.main_metrics[0]
+    if metric not in task.loss_metrics or not finished:
+        return ""
+    first = finished[0].parameters
+    names = [*names_of_loss(task), "calibration"]  # which is fitted to the validation loss
+    differing = [name for name in names if any(instance.parameters.get(name) != first.get(name) for instance in finished)]
+    return f"instances that differ in {' and '.join(differing)} have no comparable {metric}" if differing else ""
+
+
+def _side_of(metric: str, instances: Sequence[InstanceResults]) -> str:
+    return "clip_validation" if has_windows(instances) and metric != "loss" else "validation"
 
 
 def _sign(instances: Sequence[InstanceResults], metric: str) -> int:

@@ -180,7 +180,7 @@ def test_nothing_finished_says_what_to_do(make_instance, make_failure):
 
 
 def test_without_a_validation_value_nothing_is_selected(make):
-    undefined = [make(number, [{"balanced_accuracy": 0.5, "auc": None}], monitor="val_auc") for number in (1, 2)]
+    undefined = [make(number, [{"balanced_accuracy": None, "auc": None}], rank_by="auc") for number in (1, 2)]
     assert lines_of(undefined).found == "No instance is selected: none has a validation auc."
 
 

@@ -20,7 +20,7 @@ def experiment(make_record, tmp_path):
     deals = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in (1, 2, 3, 4)]
     write_json(made / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": deals})
     for number, figures in ACCURACIES.items():
-        parameters = {"task_type": "classification", "monitor": "val_accuracy", "dataset": "demo", "num_experiment": 1}
+        parameters = {"task_type": "classification", "rank_by": "accuracy", "dataset": "demo", "num_experiment": 1}
         parameters |= {"comment_1": f"[width] {number}", "architecture": "mlp", "batch_size": number}
         settings = {"instance": number, "description": "", "settings_hash": "s", "sources": {}, "parameters": parameters}
         hashes = {"instance": number, "settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "x"}

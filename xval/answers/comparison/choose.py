@@ -194,7 +194,8 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bo
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
         raise ResultsError(f"{path}: no instance has a validation value to select a baseline by. Use --baseline.")
-    reason = f"selected by the best mean {side_name(ranking.side, instances)} {ranking.metric}{' of these' * of_these}"
+    figure = f"{side_name(ranking.side, instances)} {ranking.metric}{' of these' * of_these}"
+    reason = f"selected by the best mean {figure}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
     return names[ranking.selected], reason
