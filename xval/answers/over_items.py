@@ -96,11 +96,11 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
     for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
         examples = read_repeats(instance, repeats, settings.averaging if side == "clip_test" else None)
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
-        over_items["figures"][side] = _measure(task, examples, known, further or {})
+        over_items["figures"][side] = _measure(task, class_names, examples, known, further or {})
         decided = examples
         if records[0].get("thresholds"):
             decided = [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
-            over_items["figures"][side] |= _measure_decided(task, decided)
+            over_items["figures"][side] |= _measure_decided(task, class_names, decided)
         if side == clip_side and task.has_classes and task.target != "frame":
             over_items["classes"] = class_recalls(decided, class_names)
         over_items["folds_lacking_classes"] = sorted(
@@ -139,6 +139,7 @@ def _of_runs(of_repeats: Sequence[float], repeats: Sequence[Collection[int]]) ->
 
 def _measure(
     task: Task,
+    class_names: Sequence[str],
     repeats: Sequence[TestedExamples],
     of_items: _Values | None,
     further: Mapping[str, Metric],
@@ -148,6 +149,7 @@ def _measure(
 
     Args:
         task: Of the instance.
+        class_names: Of the outputs; empty where there are none.
         repeats: All that were tested, in each repeat of each deal.
         of_items: Their metrics of each item, in the order of the items' names, where the records have them.
         further: Metrics beside those of the task.
@@ -175,12 +177,13 @@ def _measure(
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = left_out = None
+        too_few = ""
         if (metric.is_mean or (is_whole and not metric.is_pooled)) and np.isfinite(known.values).all():
             basis = "items"
             interval = known.interval(metric.bounds)
         else:
-            over_items = MetricOverItems(metric, repeats, is_mean=False)
-            interval = over_items.interval()
+            over_items = MetricOverItems(metric, repeats, is_mean=False, has_classes=task.has_classes)
+            interval, too_few = over_items.interval(), over_items.no_interval(class_names)
             # Comparisons measure the other metrics of a task when they need them.
             if basis == "pooled" and (name in task.main_metrics or name not in metrics.metric_names(task.name)):
                 left_out = over_items.left_out()
@@ -194,6 +197,8 @@ def _measure(
             chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
         of_all = math.nan if metric.is_pooled else float(known.values.mean())
         item_figures[name] = make_figure(of_all, value, basis, interval, chance or _NO_CHANCE)
+        if too_few:
+            item_figures[name]["no_interval"] = too_few
         if left_out:
             item_figures[name]["left_out"] = left_out
         if metric.credit and (metric.is_mean or basis == "pooled"):
@@ -253,10 +258,10 @@ def _decided(instance: InstanceResults, jobs: Mapping[int, JobKey], examples: Te
     return TestedExamples(names, examples.clips, examples.folds, examples.targets, decided)
 
 
-def _measure_decided(task: Task, repeats: Sequence[TestedExamples]) -> dict[str, ItemFigure]:
+def _measure_decided(task: Task, class_names: Sequence[str], repeats: Sequence[TestedExamples]) -> dict[str, ItemFigure]:
     """Return the figures of decisions at thresholds."""
     names = [name.removeprefix("tuned_") for name in task.final_metrics]
-    return {f"tuned_{name}": item_figure for name, item_figure in _measure(task, repeats, None, {}, names).items()}
+    return {f"tuned_{name}": item_figure for name, item_figure in _measure(task, class_names, repeats, None, {}, names).items()}
 
 
 def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:

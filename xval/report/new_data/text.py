@@ -95,8 +95,7 @@ def _figure_lines(figures: Figures, word: str) -> Iterator[str]:
         interval = figures.intervals.get(name)
         between = ""
         if interval:
-            undefined = f", undefined without {interval.n_undefined} of them" if interval.n_undefined else ""
-            how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}{undefined}"
+            how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}"
             between = f"   {' to '.join(rounded(interval.low, interval.high))} ({how})"
         yield f"{name:{width}}  {number(value):>8}{between}"
 

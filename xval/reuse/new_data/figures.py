@@ -75,7 +75,8 @@ def measure(
         plain = [name.removeprefix("tuned_") for name in TUNED_METRICS]
         tuned = _metric_intervals(task, plain, answered(decide(answers, options.thresholds)))
         intervals |= {f"tuned_{name}": interval for name, interval in tuned.items()}
-    intervals |= _defined({name: figure_interval(n_items, compute) for name, compute in task.counted_figures(side).items()})
+    drawn = task.counted_figures(side).items()
+    intervals |= _defined({name: figure_interval(n_items, compute, weights=weights) for name, (compute, weights) in drawn})
     by_class = task.class_rows(side, evaluation.classes)
     matrix = evaluation.classes.get("confusion_matrix")
     return Figures(
@@ -120,7 +121,10 @@ def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, flo
 
 def _metric_intervals(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, Interval]:
     """Return the intervals of metrics, by name; those of very many examples have none, which would take minutes."""
-    metrics_over_items = {name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False) for name in names}
+    metrics_over_items = {
+        name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False, has_classes=task.has_classes)
+        for name in names
+    }
     return _defined({name: over_items.interval() for name, over_items in metrics_over_items.items()})
 
 
