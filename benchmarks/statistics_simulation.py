@@ -1,6 +1,7 @@
 """False positives, coverage and power of xval.measures.statistics, on corpora that are drawn anew. Prints the ratio last.
 
-python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE] [--intervals | --coverage | --ways]
+python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE]
+    [--intervals | --coverage | --ways]
 
 With --intervals: instead, how often intervals cover for the models and, of several deals or seeds, for the method, near 1, and
 where an instance is selected. The ratio is that of the largest distance of a share from 95 % to 2 %. With --coverage: how

@@ -18,7 +18,7 @@ from xval.measures.events.figure_names import EVENT_METRICS, SCORE_METRICS
 from xval.measures.events.metrics import Counts, RecordingEvents, count_events, count_segments
 from xval.measures.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
 from xval.measures.metrics import Chance
-from xval.measures.statistics.intervals import FEWEST_ITEMS, figure_interval, left_out, sum_left_out
+from xval.measures.statistics.intervals import FEWEST_ITEMS, Bootstrap, figure_interval, left_out, sum_left_out
 from xval.results.item_figures import ItemFigure, LeftOut, make_figure
 from xval.results.tested_examples import Frames, read_frames
 
@@ -29,7 +29,11 @@ _Tables = dict[str, list[tuple[Runs, ...]]]  # of the recordings of each item
 
 
 def measure_events(
-    runs: Sequence[Sequence[Path]], class_names: Sequence[str], settings: FrameSettings, of_record: Mapping[str, ItemFigure]
+    runs: Sequence[Sequence[Path]],
+    class_names: Sequence[str],
+    settings: FrameSettings,
+    of_record: Mapping[str, ItemFigure],
+    bootstrap: Bootstrap | None = None,
 ) -> dict[str, ItemFigure]:
     """Return the figures of segments and events.
 
@@ -41,6 +45,7 @@ def measure_events(
         class_names: Of the model, perhaps with `BACKGROUND`.
         settings: Of frames and events.
         of_record: The figures that the records have, with their means over items; no others are computed.
+        bootstrap: Of the intervals, as of `figure_interval`; the figures of all thresholds have none then, as they are slow.
     """
     labels = [name for name in class_names if name != BACKGROUND]
     scored = [name for name in SCORE_METRICS if name in of_record]
@@ -80,11 +85,11 @@ def measure_events(
         best = max(reached, key=reached.__getitem__, default=None)
         bounds = (0.0, math.inf) if name.endswith("_rate") else (0.0, 1.0)
         run_values = [figures[name] for figures in run_figures]
-        interval = figure_interval(len(items), compute, bounds=bounds, runs=run_values, weights=weights)
+        interval = figure_interval(len(items), compute, bounds=bounds, runs=run_values, weights=weights, bootstrap=bootstrap)
         chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
         item_figures[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
         _keep_left_out(item_figures[name], run_values, [[of[name] for of in runs] for runs in without], weights)
-    return item_figures | (_measure_scores(read, items, labels, settings, of_record, weights) if scored else {})
+    return item_figures | (_measure_scores(read, items, labels, settings, of_record, weights, bootstrap) if scored else {})
 
 
 def _measure_scores(
@@ -94,6 +99,7 @@ def _measure_scores(
     settings: FrameSettings,
     of_record: Mapping[str, ItemFigure],
     weights: NDArray[np.float64],
+    bootstrap: Bootstrap | None,
 ) -> dict[str, ItemFigure]:
     """Return the figures of events at all thresholds; chance is that of frames that all have the same score."""
     by_training: list[_Tables] = [{item: [] for item in items} for _ in read]
@@ -119,7 +125,7 @@ def _measure_scores(
         def compute(drawn: NDArray[np.intp], name: str = name, of: Sequence[_Tables] = by_training) -> float:
             return psds([runs for by_item in of for number in drawn for runs in by_item[items[number]]], SCENARIOS[name])
 
-        is_quick = n_runs * len(items) <= _MOST_RUNS
+        is_quick = not bootstrap and n_runs * len(items) <= _MOST_RUNS
         interval, by_run, without = None, [], []
         if is_quick:
             by_run = [compute(everyone, of=[by_item]) for by_item in by_training]

@@ -114,14 +114,16 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
     instances = list(instances)
     items = items_word(instances)
     for instance in instances:
-        sides = instance.over_items["figures"].values() if instance.over_items else ()
-        covers = {figure["covers"] for figures in sides for figure in figures.values()} - {None}
+        sides = list(instance.over_items["figures"].values()) if instance.over_items else []
+        covers, methods = ({figure[what] for figures in sides for figure in figures.values()} for what in ("covers", "method"))
         if "method" in covers:
             times = ", repetitions of the cross-validation" if instance.n_deals > 1 else ""
             clause = f"over {items}{times} and seeds"
         else:
             clause = f"over {items}, for these trained models; training anew would add to it"
-        if covers:
+        if drawn := [str(method) for method in methods if "bootstrap" in str(method)]:
+            clause += f" ({' and '.join(drawn)})"
+        if covers - {None}:
             numbers.setdefault(clause, []).append(instance.number)
     if len(numbers) < 2:
         return "".join(numbers)

@@ -18,10 +18,11 @@ from xval.measures.statistics.effective_items import fewest_items
 from xval.measures.statistics.intervals import (
     FEWEST_ITEMS,
     MOST_LEFT_OUT,
+    MOST_VALUES_OF_BOOTSTRAP,
     MOST_VALUES_OF_INTERVAL,
+    N_RESAMPLES,
     Bootstrap,
     Interval,
-    bootstrap_interval,
     figure_interval,
     left_out,
     mean_interval,
@@ -63,9 +64,9 @@ class MetricOverItems:
             for examples, own in zip(repeats, kept_of, strict=True)
         ]
         self.items = np.array(sorted(self._rows[0]), np.intp)
-        n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))
+        self._n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))
         is_mean = metric.is_mean if is_mean is None else is_mean
-        self.is_too_large = not is_mean and n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
+        self.is_too_large = not is_mean and self._n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
         self._runs = group_runs([np.unique(examples.folds).tolist() for examples in repeats])
         self._known: dict[bytes, NDArray[np.float64]] = {}  # intervals and comparisons leave the same items out
         self._values = (
@@ -104,17 +105,18 @@ class MetricOverItems:
     def interval(self, bootstrap: Bootstrap | None = None) -> Interval | None:
         """Return the 95 % interval; None: fewer than 3 items (of a class), undefined, or it would take minutes.
 
-        With a kind of bootstrap it is of items alone, for these trained models, also where there are several training runs.
+        `bootstrap` is as of `figure_interval`.
         """
         if self.is_too_large or (self._values is not None and not np.isfinite(self._values).all()):
             return None
-        bounds = self._metric.bounds
-        if bootstrap:
-            return bootstrap_interval(len(self.items), self.figure, bootstrap, weights=self.weights)
-        runs = self.run_figures() if len(self._runs) > 1 else []
+        bounds, runs = self._metric.bounds, self.run_figures() if len(self._runs) > 1 else []
         if self._values is not None:
-            return mean_interval(self._values.mean(axis=1), bounds=bounds, runs=runs)
-        return figure_interval(len(self.items), self.figure, bounds=bounds, runs=runs, weights=self.weights)
+            return mean_interval(self._values.mean(axis=1), bounds=bounds, runs=runs, bootstrap=bootstrap)
+        if bootstrap and self._n_values * N_RESAMPLES > MOST_VALUES_OF_BOOTSTRAP:
+            return None
+        return figure_interval(
+            len(self.items), self.figure, bounds=bounds, runs=runs, weights=self.weights, bootstrap=bootstrap
+        )
 
     def _count(self, *, has_classes: bool) -> NDArray[np.float64]:
         """Return `weights`, and keep which class each row is of."""

@@ -29,12 +29,13 @@ from xval.measures.statistics.effective_items import even_freedom, fewest_items,
 FEWEST_ITEMS_TO_RELY_ON = 6
 MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
 MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
+MOST_VALUES_OF_BOOTSTRAP = 1_000_000_000  # probabilities times resamples, of which a user asks for
 N_RESAMPLES = 2000
 _MOST_DRAWS = 10  # times the resamples that are wanted, where a figure is undefined in most
 _ROUNDING = 1e-9
 
 Bootstrap = Literal["bootstrap", "bca"]
-"""Percentiles, or bias-corrected and accelerated ones."""
+"""Percentiles of resamples, or bias-corrected and accelerated ones."""
 Bounds = tuple[float, float]
 _Items = NDArray[np.intp]
 _Numbers = NDArray[np.float64]
@@ -46,7 +47,8 @@ class Interval(NamedTuple):
     Attributes:
         low: Its lower end.
         high: Its upper end.
-        method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``Welch t``, ``exact limit``, ``bootstrap`` or ``BCa``.
+        method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``Welch t``, ``exact limit``,
+            ``percentile bootstrap`` or ``BCa bootstrap``.
         covers: ``models``: what these trained models reach on other items; ``method``: what training in this way reaches.
     """
 
@@ -71,6 +73,7 @@ def mean_interval(
     bounds: Bounds | None = (0.0, 1.0),
     confidence: float = 0.95,
     runs: Sequence[float] | NDArray[Any] = (),
+    bootstrap: Bootstrap | None = None,
 ) -> Interval | None:
     """Return the interval of a mean over items; see `figure_interval`.
 
@@ -79,15 +82,18 @@ def mean_interval(
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
         confidence: Of the interval, between 0 and 1.
         runs: float (n_runs,), the mean by each training run.
+        bootstrap: As of `figure_interval`.
     """
     values = np.asarray(values, dtype=np.float64)
     if bounds is not None and ((values < bounds[0] - _ROUNDING) | (values > bounds[1] + _ROUNDING)).any():
         raise SettingsError(
             f"interval: received values from {values.min()} to {values.max()}; allowed: {bounds[0]} to {bounds[1]}."
         )
-    return figure_interval(
-        len(values), lambda items: float(values[items].mean()), bounds=bounds, confidence=confidence, runs=runs
-    )
+
+    def mean(items: _Items) -> float:
+        return float(values[items].mean())
+
+    return figure_interval(len(values), mean, bounds=bounds, confidence=confidence, runs=runs, bootstrap=bootstrap)
 
 
 def figure_interval(
@@ -98,6 +104,7 @@ def figure_interval(
     confidence: float = 0.95,
     runs: Sequence[float] | NDArray[Any] = (),
     weights: NDArray[Any] | None = None,
+    bootstrap: Bootstrap | None = None,
 ) -> Interval | None:
     """Return the interval of a figure, such as a macro F1 of all clips.
 
@@ -110,6 +117,10 @@ def figure_interval(
     ``tail ** (1 / n)`` of the range lies away from the opposite bound: at a smaller mean, all of n items would be 1 with less
     probability than the tail, 2.5 %. n is one more than the degrees of freedom: of items that weigh the same, their number.
 
+    The bootstrap draws items with replacement, all examples of each (Efron and Tibshirani, An Introduction to the Bootstrap,
+    1993, chapters 13 and 14). It covers less where items are few, and is there to compare with the intervals of others. It is
+    about these models, as training runs are not drawn.
+
     Args:
         n_items: Number of items.
         compute: From the numbers of some items, intp (n,), to the figure, averaged over training runs.
@@ -118,6 +129,7 @@ def figure_interval(
         runs: float (n_runs,), the figure of all items by each training run; see `xval.measures.statistics.crossed`.
         weights: float (n_classes, n_items), the examples of each item, as of `item_component`; None: the figure weighs items,
             not examples.
+        bootstrap: Take this kind of bootstrap in place of t, with ``numpy.random.default_rng(0)``; None: t.
 
     Returns:
         The interval. None: there are fewer than 3 items, or fewer than 3 of a class that the figure is of; the figure is NaN or
@@ -137,6 +149,8 @@ def figure_interval(
     without = leave_out(n_items, compute)
     if not np.isfinite(without).all():  # the item without which it is undefined would add most to the variance
         return None
+    if bootstrap and np.ptp(without) > _ROUNDING * np.abs(without).max():
+        return _bootstrap(estimate, n_items, compute, bootstrap, without, confidence)
     weights = None if weights is None else sum_left_out(weights)
     if np.ptp(without) <= _ROUNDING * np.abs(without).max():
         n_effective = n_items if weights is None else 1 + even_freedom(weights)
@@ -152,46 +166,20 @@ def figure_interval(
     return Interval(float(ends[0]), float(ends[1]), n_items, method, "method" if of_runs else "models")
 
 
-def bootstrap_interval(
-    n_items: int,
-    compute: Callable[[_Items], float],
-    kind: Bootstrap,
-    *,
-    confidence: float = 0.95,
-    weights: NDArray[Any] | None = None,
-    n_resamples: int = N_RESAMPLES,
+def _bootstrap(
+    estimate: float, n_items: int, compute: Callable[[_Items], float], kind: Bootstrap, without: _Numbers, confidence: float
 ) -> Interval | None:
-    """Return the interval of a figure by the bootstrap: items are drawn with replacement, all examples of each.
+    """Return the interval of a figure by the bootstrap; None: undefined in nearly all draws, or the same in all.
 
-    It covers less than `figure_interval` where items are few, and is there to compare with others' (Efron and Tibshirani, An
-    Introduction to the Bootstrap, 1993, chapters 13 and 14). The draws are those of ``numpy.random.default_rng(0)``. A draw in
-    which the figure is undefined, as AUC is without an item of one class, is drawn again.
-
-    Args:
-        n_items: Number of items.
-        compute: From the numbers of some items, of which some may be there several times, to the figure.
-        kind: ``bootstrap``: the percentiles; ``bca``: bias-corrected and accelerated ones.
-        confidence: Of the interval, between 0 and 1.
-        weights: As of `figure_interval`; where there are fewer than 3 items of a class, there is no interval either.
-        n_resamples: Number of draws.
-
-    Returns:
-        The interval. None: as of `figure_interval`, or the figure is undefined in nearly all draws.
+    A draw in which the figure is undefined, as AUC is without an item of one class, is drawn again.
     """
-    if n_items < FEWEST_ITEMS or (weights is not None and fewest_items(weights)[0] < FEWEST_ITEMS):
+    rng = np.random.default_rng(0)
+    drawn = (compute(rng.integers(n_items, size=n_items)) for _ in range(_MOST_DRAWS * N_RESAMPLES))
+    resampled = np.fromiter(islice(filter(math.isfinite, drawn), N_RESAMPLES), np.float64)
+    if len(resampled) < N_RESAMPLES or np.ptp(resampled) <= _ROUNDING * np.abs(resampled).max():
         return None
-    estimate, rng = compute(np.arange(n_items)), np.random.default_rng(0)
-    if not math.isfinite(estimate):
-        return None
-    drawn = (compute(rng.integers(n_items, size=n_items)) for _ in range(_MOST_DRAWS * n_resamples))
-    resampled = np.fromiter(islice(filter(math.isfinite, drawn), n_resamples), np.float64)
-    if len(resampled) < n_resamples or np.ptp(resampled) <= _ROUNDING * np.abs(resampled).max():
-        return None
-    without = leave_out(n_items, compute) if kind == "bca" else None
-    if without is not None and not np.isfinite(without).all():
-        return None
-    ends = bootstrap_ends(estimate, resampled, without, confidence)
-    return Interval(float(ends[0]), float(ends[1]), n_items, "BCa" if kind == "bca" else "bootstrap")
+    ends = bootstrap_ends(estimate, resampled, without if kind == "bca" else None, confidence)
+    return Interval(float(ends[0]), float(ends[1]), n_items, "BCa bootstrap" if kind == "bca" else "percentile bootstrap")
 
 
 def bootstrap_ends(estimate: float, resampled: _Numbers, without: _Numbers | None, confidence: float = 0.95) -> _Numbers:

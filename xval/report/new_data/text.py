@@ -93,7 +93,7 @@ def _figure_lines(figures: Figures, word: str) -> Iterator[str]:
     width = max(map(len, figures.metrics))
     for name, value in figures.metrics.items():
         interval = figures.intervals.get(name)
-        between = ""
+        between = f"   (no interval: {call_items(figures.too_few[name], word)})" if name in figures.too_few else ""
         if interval:
             how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}"
             between = f"   {' to '.join(rounded(interval.low, interval.high))} ({how})"
