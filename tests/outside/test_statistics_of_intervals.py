@@ -24,7 +24,9 @@ def train_clinic(study, n_ill, n_patients, n_clips=lambda number: 4, instances=I
         predictors[f"p{number:02}"] = (rng.normal(size=(clips, *SHAPE)) + own).astype("float32")
         targets[f"p{number:02}"] = ["ill" if is_ill else "healthy"] * clips
     write("small", predictors, targets, data_folder=study.folder / "data")
-    return study.train(*instances, num_folds=2, validation="fraction", validation_fraction=0.4, item_name="patient", **parameters)
+    return study.train(
+        *instances, num_folds=2, validation="fraction", validation_fraction=0.4, item_name="patient", **parameters
+    )
 
 
 def clips_of(study, instance=1):

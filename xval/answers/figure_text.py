@@ -114,14 +114,15 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
     instances = list(instances)
     items = items_word(instances)
     for instance in instances:
-        sides = list(instance.over_items["figures"].values()) if instance.over_items else []
-        covers, methods = ({figure[what] for figures in sides for figure in figures.values()} for what in ("covers", "method"))
+        sides = instance.over_items["figures"].values() if instance.over_items else ()
+        of_all = [figure for figures in sides for figure in figures.values()]
+        covers, methods = {figure["covers"] for figure in of_all}, {str(figure.get("method")) for figure in of_all}
         if "method" in covers:
             times = ", repetitions of the cross-validation" if instance.n_deals > 1 else ""
             clause = f"over {items}{times} and seeds"
         else:
             clause = f"over {items}, for these trained models; training anew would add to it"
-        if drawn := [str(method) for method in methods if "bootstrap" in str(method)]:
+        if drawn := [method for method in methods if method.endswith("bootstrap")]:
             clause += f" ({' and '.join(drawn)})"
         if covers - {None}:
             numbers.setdefault(clause, []).append(instance.number)

@@ -103,7 +103,9 @@ def measure_over_items(
     for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
         examples = read_repeats(instance, repeats, settings.averaging if side == "clip_test" else None)
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
-        over_items["figures"][side] = _measure(task, class_names, examples, known, further or {}, only, bootstrap)
+        over_items["figures"][side] = _measure(
+            task, examples, known, further or {}, only, class_names=class_names, bootstrap=bootstrap
+        )
         decided = examples
         if records[0].get("thresholds"):
             decided = [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
@@ -148,22 +150,23 @@ def _of_runs(of_repeats: Sequence[float], repeats: Sequence[Collection[int]]) ->
 
 def _measure(
     task: Task,
-    class_names: Sequence[str],
     repeats: Sequence[TestedExamples],
     of_items: _Values | None,
     further: Mapping[str, Metric],
     chosen: Collection[str] | None = None,
+    *,
+    class_names: Sequence[str] = (),
     bootstrap: Bootstrap | None = None,
 ) -> dict[str, ItemFigure]:
     """Return the figures that targets and predictions give.
 
     Args:
         task: Of the instance.
-        class_names: Of the outputs; empty where there are none.
         repeats: All that were tested, in each repeat of each deal.
         of_items: Their metrics of each item, in the order of the items' names, where the records have them.
         further: Metrics beside those of the task.
         chosen: Only these metrics of the task; None: all.
+        class_names: Of the outputs, for texts.
         bootstrap: Of the intervals.
     """
     first = repeats[0]
@@ -274,10 +277,8 @@ def _measure_decided(
 ) -> dict[str, ItemFigure]:
     """Return the figures of decisions at thresholds."""
     names = [name.removeprefix("tuned_") for name in task.final_metrics]
-    return {
-        f"tuned_{name}": item_figure
-        for name, item_figure in _measure(task, class_names, repeats, None, {}, names, bootstrap).items()
-    }
+    measured = _measure(task, repeats, None, {}, names, class_names=class_names, bootstrap=bootstrap)
+    return {f"tuned_{name}": item_figure for name, item_figure in measured.items()}
 
 
 def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
