@@ -161,9 +161,9 @@ def _one_class_each(is_ill: Callable[[int], np.ndarray], rng: np.random.Generato
     return _recalls(right.astype(float), clips.astype(float), 0.7)
 
 
-def _auc(most_clips: int, rng: np.random.Generator, n_items: int) -> Drawn:
-    """AUC where 20 % are ill: scores are normal, speakers differ by a deviation of 0.7 of that of their clips."""
-    ill = _few(n_items)
+def _auc(most_clips: int, is_drawn: bool, rng: np.random.Generator, n_items: int) -> Drawn:
+    """AUC where 20 % are ill, or each with 20 %: scores are normal, speakers differ by 0.7 of the deviation of their clips."""
+    ill = rng.random(n_items) < 0.2 if is_drawn else _few(n_items)
     clips = _n_clips(rng, n_items) if most_clips == MOST_CLIPS else np.full(n_items, most_clips)
     deviation, truth = math.hypot(1, 0.7), 0.75
     separation = float(special.ndtri(truth)) * math.sqrt(2) * deviation
@@ -171,6 +171,7 @@ def _auc(most_clips: int, rng: np.random.Generator, n_items: int) -> Drawn:
     of_others = [np.sort(own) for own, is_ill in zip(scores, ill, strict=True) if not is_ill]
     own_scores = [own for own, is_ill in zip(scores, ill, strict=True) if is_ill]
     won = np.array([[np.searchsorted(other, own).sum() for other in of_others] for own in own_scores], float)
+    won = won.reshape(len(own_scores), len(of_others))
 
     def figure(counts: np.ndarray) -> np.ndarray:
         first, second = counts[..., ill], counts[..., ~ill]
@@ -196,10 +197,11 @@ CASES: dict[str, Draw] = {
     "balanced accuracy, 1 to 200 clips of each class": _both_classes,
     "balanced accuracy, 1 to 200 clips, one class each, half": partial(_one_class_each, _half),
     "balanced accuracy, 1 to 200 clips, one class each, 20 % ill": partial(_one_class_each, _few),
-    "AUC, 1 to 200 clips, one class each, 20 % ill": partial(_auc, MOST_CLIPS),
-    "AUC, 20 clips, one class each, 20 % ill": partial(_auc, 20),
+    "AUC, 1 to 200 clips, one class each, 20 % ill": partial(_auc, MOST_CLIPS, False),
+    "AUC, 20 clips, one class each, 20 % ill": partial(_auc, 20, False),
     "accuracy, one decision each": partial(_one_decision, False),
     "balanced accuracy, one decision each": partial(_one_decision, True),
+    "AUC, 20 clips, one class each, ill with a probability of 20 %": partial(_auc, 20, True),
 }
 
 

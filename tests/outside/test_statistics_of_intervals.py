@@ -102,7 +102,11 @@ def test_the_only_ill_patient_of_the_tested_is_not_dropped(study):
     labels = {item: ["ill" if item == "n0" else "healthy"] * 5 for item in data}
 
     scores = model.evaluate(data, labels)
+    write("other", data, labels, data_folder=study.folder / "data")
+    shown = study.xval("evaluate", study.fold(1, 1), "data/other", "--output", "found")
 
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("(no interval: only 1 item of class 'ill')") >= 3, shown.stdout
     assert scores.table.loc[["auc", "balanced_accuracy"], ["low", "high"]].isna().all(axis=None)
     assert scores.table.loc["accuracy", ["low", "high"]].notna().all()
 
