@@ -19,11 +19,11 @@ from xval.answers.next_step import Margin, describe_next_step, simplest_of
 from xval.answers.pretrained import Origin, clause, judge_instance
 from xval.answers.ranking import Ranking, find_ties, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
-from xval.answers.summary import direction, side_name
+from xval.answers.summary import direction, metric_words, side_name
 from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
 from xval.base.errors import first_of
 from xval.folds.random_split import count_lone_clips
-from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON
+from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON
 from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code, silenced
 
@@ -170,15 +170,25 @@ def _lack(number: int, listed: str) -> str:
 
 
 def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
-    n_items = max(len(instance.n_clips) for instance in done)
+    n_items, of = max(len(instance.n_clips) for instance in done), ""
+    of_classes = [
+        (recall["n_items"], name) for instance in done for name, recall in instance.class_recalls.items() if recall["n_items"]
+    ]
+    fewest, name = min(of_classes, default=(n_items, ""))
+    if fewest < min(n_items, FEWEST_ITEMS_TO_RELY_ON):
+        n_items, of = fewest, f" of {'label' if done[0].task.has_thresholds else 'class'} '{name}'"
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
         return None
     items = items_word(done, n_items)
+    what = "may change a value and its interval a lot"
+    if of and n_items < FEWEST_ITEMS:
+        what = (
+            f"may change a value of classes, such as {metric_words(done[0].task.main_metrics[0])}, a lot, so it has no interval"
+        )
     return Finding(
         Code.FEW_ITEMS,
-        f"{n_items} {items} tell{'s' * (n_items == 1)} you little about others: one more may change a value and its interval "
-        "a lot.",
-        f"Record more {items_word(done)} before you rely on a value.",
+        f"{n_items} {items}{of} tell{'s' * (n_items == 1)} you little about others: one more {what}.",
+        f"Record more {items_word(done)}{of} before you rely on a value.",
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xval.answers.chance_findings import item_known, not_above_chance, what_to_try
 from xval.answers.figure_text import ROUNDING, Estimate, decimals, estimate, fixed
 from xval.answers.finding import capital
-from xval.answers.item_words import item_word, items_word
+from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.names import name_instances
 from xval.answers.nested_selection import NestedInstance, bias_words, choose_nested, selection_bias
 from xval.answers.pretrained import judge_instance
@@ -177,7 +177,9 @@ def _claim(answer: _Answer) -> str:
     if lacking:
         return f"Claim nothing about it yet: {lacking} of its {counted(selected.n_folds, 'fold')} {_are(lacking)} missing."
     if figure is None or figure["low"] is None:
-        return f"Claim nothing about it yet: its value has no interval over {items_word(answer.done)}."
+        too_few = call_items_of(answer.done, figure.get("no_interval", "") if figure else "")
+        why = f" ({too_few})" if too_few else ""
+        return f"Claim nothing about it yet: its value has no interval over {items_word(answer.done)}{why}."
     if answer.is_at_chance:
         return "You cannot claim that it is above chance."
     known = item_known(answer.done, not_above_chance(answer.done))

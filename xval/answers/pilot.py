@@ -134,9 +134,9 @@ def read_pilots(
         raise ResultsError(
             f"{folder}: {metric} is not known of single {plural_of(item)}, so nothing can be planned. Name another --metric."
         )
-    own = item_difference(measured.values, float(measured.figures.mean()))
+    own = item_difference(measured.values, float(measured.figures.mean()), measured.weights)
     if not own.components:
-        few = f"{counted(len(measured.items), item)} tested; wanted are {FEWEST_ITEMS} or more that differ"
+        few = measured.too_few or f"{counted(len(measured.items), item)} tested; wanted are {FEWEST_ITEMS} or more that differ"
         raise ResultsError(f"{folder}: the variance between {plural_of(item)} is not known: {few}.")
     function = find(task.name, metric)
     examples = [_tested(first, metric)]

@@ -39,9 +39,8 @@ _BIBTEX = {
   title = {The Jackknife Estimate of Variance}, author = {Efron, Bradley and Stein, Charles},
   journal = {The Annals of Statistics}, volume = {9}, number = {3}, pages = {586--596}, year = {1981}
 }""",
-    "Wilson, 1927": """@article{wilson1927probable,
-  title = {Probable Inference, the Law of Succession, and Statistical Inference}, author = {Wilson, Edwin B.},
-  journal = {Journal of the American Statistical Association}, volume = {22}, number = {158}, pages = {209--212}, year = {1927}
+    "Kish, 1965": """@book{kish1965survey,
+  title = {Survey Sampling}, author = {Kish, Leslie}, publisher = {Wiley}, address = {New York}, year = {1965}
 }""",
     "Efron, 1987": """@article{efron1987better,
   title = {Better Bootstrap Confidence Intervals}, author = {Efron, Bradley},

@@ -266,10 +266,7 @@ def _describe_values(contents: PageContents) -> str:
     kinds = []
     if any(method.startswith("t") for method in methods):
         kinds.append("Student t with the standard error of the jackknife (Efron & Stein, 1981)")
-    if "t corrected for skewness" in methods:
-        kinds.append("corrected for skewness (Hall, 1992)")
-    if "Wilson" in methods:
-        kinds.append("of shares of items the score interval (Wilson, 1927)")
+        kinds.append("degrees of freedom of the effective number of items (Kish, 1965), class by class (Satterthwaite, 1946)")
     clause = interval_clause(contents.instances)
     intervals = f"; 95 % intervals are {clause} (items, not clips; {', '.join(kinds)})" if kinds else ""
     has_labels = contents.instances[0].task.has_thresholds

@@ -20,7 +20,8 @@ import numpy as np
 from xval.answers.comparison.competitor import Competitor, are_alike
 from xval.answers.comparison.item_values import ItemValues
 from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, ROPE, Comparison, Pair
-from xval.answers.item_words import item_word, items_word
+from xval.answers.finding import capital
+from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.next_step import ways_to_retrain
 from xval.base.errors import ResultsError, counted, first_of
 from xval.measures.statistics.comparison import corrected_t, holm, holm_intervals, item_difference
@@ -116,10 +117,11 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         own, other = values
         differences = own.values - other.values
         mean, baseline_mean = float(own.figures.mean()), float(other.figures.mean())
-        test = item_difference(differences, mean - baseline_mean)
-        of_items = dict(zip(own.items, differences.mean(axis=1).tolist(), strict=True))
+        test = item_difference(differences, mean - baseline_mean, own.weights)
+        too_few = own.too_few or other.too_few
+        of_items = {} if too_few else dict(zip(own.items, differences.mean(axis=1).tolist(), strict=True))
     else:
-        mean, baseline_mean, of_items = fmean(means), fmean(baseline_means), {}
+        mean, baseline_mean, of_items, too_few = fmean(means), fmean(baseline_means), {}, ""
         ratio = fmean(max(instance.ratio(fold), baseline.ratio(fold)) for fold in folds)
         test = corrected_t(np.array(list(of_folds.values())), ratio)
         notes.append(
@@ -128,6 +130,8 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         )
     if not test.components:
         few = f"Only {counted(n_items, item)} tested: too few for a test." if n_items < FEWEST_ITEMS else ""
+        if too_few:
+            few = f"{capital(call_items_of(both, too_few))} tested: too few for a test."
         notes.append(few or "All differ by the same amount, so no error can be estimated: there is no test.")
     if any(len(of.n_repeats(folds)) > 1 for of in (instance, baseline)):
         listed = " or ".join(map(str, n_repeats))

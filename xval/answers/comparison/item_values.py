@@ -16,6 +16,7 @@ from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.over_items import MOST_VALUES
 from xval.answers.tested_items import item_means
 from xval.answers.whole_repeats import read_repeats, whole_repeats
+from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import find, metric_names
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import LeftOut
@@ -36,6 +37,8 @@ class ItemValues(NamedTuple):
         runs: Folds and repeat of each run; no fold: runs that are not told apart.
         figures: float64 (n_runs,).
         values: float64 (n_items, n_runs), of each item; of pooled figures the pseudo-values of the jackknife.
+        weights: float64 (n_classes, n_items), examples of each item in each class that a pooled figure is of; None: of a mean.
+        too_few: Why no error is known, such as ``only 2 items of class 'ill'``; the values are NaN then.
     """
 
     of: Basis
@@ -43,6 +46,8 @@ class ItemValues(NamedTuple):
     runs: tuple[_Run, ...]
     figures: NDArray[np.float64]
     values: NDArray[np.float64]
+    weights: NDArray[np.float64] | None = None
+    too_few: str = ""
 
     def averaged(self) -> "ItemValues":
         """Return the mean over the runs, as one run."""
@@ -88,9 +93,17 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
     if (is_known and find(task.name, metric).is_mean) or (figure and figure["of"] == "items"):
         return _means(part, metric, repeats)
     left_out = figure.get("left_out") if figure and is_whole else None
-    if left_out is None and is_known and repeats:
-        examples = read_tested(part, repeats, metric)
-        left_out = MetricOverItems(find(task.name, metric), examples, is_mean=False).left_out() if examples else None
+    too_few = figure.get("no_interval", "") if figure and is_whole else ""
+    if left_out is None and not too_few and is_known and repeats and (examples := read_tested(part, repeats, metric)):
+        over_items = MetricOverItems(find(task.name, metric), examples, is_mean=False, has_classes=task.has_classes)
+        left_out = over_items.left_out()
+        too_few = over_items.no_interval(next(iter(part.folds.values())).get("class_names", []))
+        pooled = over_items.figure()
+    elif too_few and figure:
+        pooled = finite_or_nan(figure["pooled"])
+    if too_few:
+        items = tuple(sorted(item_means(part)))
+        return ItemValues("pooled", items, (_AVERAGED,), np.array([pooled]), np.full((len(items), 1), nan), None, too_few)
     return _pooled(part, left_out, repeats) if left_out else None
 
 
@@ -132,7 +145,8 @@ def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapp
     runs = tuple(map(_run_of, repeats))
     if len(figures) < len(runs):  # events of the seeds of a deal are counted together
         runs = tuple(dict.fromkeys((folds, 0) for folds, _ in runs))
-    return ItemValues("pooled", tuple(names), runs, figures, n_items * figures - (n_items - 1) * without)
+    values, weights = n_items * figures - (n_items - 1) * without, np.array(left_out["weights"], np.float64)
+    return ItemValues("pooled", tuple(names), runs, figures, values, weights)
 
 
 def _run_of(jobs: Mapping[int, JobKey]) -> _Run:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError
 from xval.measures.statistics.crossed import Component, add_components, half_width, run_component
-from xval.measures.statistics.intervals import FEWEST_ITEMS
+from xval.measures.statistics.effective_items import FEWEST_ITEMS, item_component
 
 _ROUNDING = 1e-9
 _Numbers = NDArray[np.float64]
@@ -134,7 +134,7 @@ def corrected_t(differences: NDArray[Any], ratio: float) -> Difference:
     return Difference(value, (Component(float(values.var(ddof=1)) * (1 / n_folds + ratio), n_folds - 1),))
 
 
-def item_difference(values: NDArray[Any], difference: float | None = None) -> Difference:
+def item_difference(values: NDArray[Any], difference: float | None = None, weights: NDArray[Any] | None = None) -> Difference:
     """Return the difference of two figures over items, and over training runs where there are several.
 
     With one run it is the paired t test over items, which speaks of these models; with several, the variance of the mean over
@@ -144,6 +144,8 @@ def item_difference(values: NDArray[Any], difference: float | None = None) -> Di
         values: float (n_items, n_runs), the differences of each item; of pooled figures the pseudo-values of the jackknife,
             whose mean has the error of the figure (Efron and Stein, Annals of Statistics 9, 1981).
         difference: Of the figures; None: the mean of the values.
+        weights: float (n_classes, n_items), the examples of each item, as of `xval.measures.statistics.effective_items`; None:
+            the figures weigh items, not examples.
 
     Returns:
         The difference. Fewer than 3 items, or all equal: no error.
@@ -154,7 +156,8 @@ def item_difference(values: NDArray[Any], difference: float | None = None) -> Di
     if len(values) < FEWEST_ITEMS or not _differ(of_items):
         return Difference(value)
     of_runs = run_component(values.mean(axis=0))
-    components = Component(float(of_items.var(ddof=1)) / len(values), len(values) - 1), of_runs
+    squares = (of_items - of_items.mean()) ** 2 / (len(values) * (len(values) - 1))
+    components = item_component(squares, weights), of_runs
     return Difference(value, tuple(filter(None, components)))
 
 

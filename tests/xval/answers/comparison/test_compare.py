@@ -303,7 +303,7 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
 def with_events(name, figure, without):
     """Return a competitor whose four recordings are pooled into an F1 of events, which is known without each of them."""
     plain = competitor(name, numbered([0.5] * 4), task_type="frame_classification")
-    left_out = {"figures": [figure], "without": [[value] for value in without]}
+    left_out = {"figures": [figure], "without": [[value] for value in without], "weights": [[5] * 4]}
     pooled = {"items": None, "pooled": figure, "of": "pooled", "left_out": left_out}
     return Competitor(name, replace(plain.instance, over_items={"figures": {"test": {"event_f1": pooled}}}), "event_f1")
 
