@@ -164,3 +164,52 @@ def test_a_bootstrap_is_that_of_scipy_and_the_same_each_time(study):
         xval.load_figures(study.results, interval="boot")
     kept = json.loads((study.results / "instance_1" / "estimates.json").read_text())
     assert "bootstrap" not in json.dumps(kept)
+
+
+def test_a_value_of_one_class_rests_on_its_own_speakers(study):
+    """Two ill tell no sensitivity, but ten healthy patients tell the specificity."""
+    train_clinic(study, 2, 12, instances=INSTANCES[:1], metrics="sensitivity, specificity, f1", positive_class="ill")
+
+    found = figures(study)
+
+    assert found.loc[["sensitivity", "f1"], ["low", "high"]].isna().all(axis=None)
+    assert found.loc["specificity", ["low", "high"]].notna().all()
+    healthy = clips_of(study, 1).query("target == 'healthy'")
+    assert (healthy["predicted"] == "healthy").all()
+    assert tuple(found.loc["specificity", ["low", "high"]]) == pytest.approx((0.025 ** (1 / 10), 1))
+
+
+def test_a_rare_label_costs_the_values_that_rest_on_it_alone(study):
+    rng = np.random.default_rng(0)
+    data = {f"s{number}": rng.normal(size=(6, *SHAPE)).astype("float32") for number in range(8)}
+    labels = {
+        item: [["loud"] * (place % 2) + ["rare"] * (item in "s0 s5" and place < 3) for place in range(6)] for item in data
+    }
+    write("small", data, labels, data_folder=study.folder / "data", task_type="multilabel_classification")
+    study.train({"architecture": "mlp", "n_units": (4,)}, num_folds=2, num_epochs=1, task_type="multilabel_classification")
+
+    found = figures(study)
+
+    assert found.loc[["macro_f1", "auc", "mean_average_precision"], ["low", "high"]].isna().all(axis=None)
+    assert found.loc[["micro_f1", "accuracy"], ["low", "high"]].notna().all(axis=None)
+    shown = study.xval("report", study.EXPERIMENT, "--details").stdout
+    assert "2 items of label 'rare' tell you little about others" in shown, shown
+
+
+def test_pooled_errors_of_numbers_rest_on_the_speakers_who_have_the_clips(study):
+    rng = np.random.default_rng(0)
+    n_clips = (40, 30, 5, 4, 3, 3, 2, 2)
+    data = {f"s{number}": rng.normal(size=(clips, *SHAPE)).astype("float32") for number, clips in enumerate(n_clips)}
+    numbers = {item: (values.mean(axis=(1, 2)) + rng.normal(0, 0.2, len(values))) for item, values in data.items()}
+    write("small", data, numbers, data_folder=study.folder / "data", task_type="regression")
+    study.train({"architecture": "ridge"}, num_folds=2, task_type="regression")
+
+    found, table = figures(study), clips_of(study, 1)
+
+    predicted, target = (table.filter(regex=f"^{what}_").squeeze(axis=1) for what in ("predicted", "target"))
+    squared = ((predicted - target) ** 2).groupby(table["item"]).agg(["sum", "size"])
+    without = np.sqrt((squared["sum"].sum() - squared["sum"]) / (squared["size"].sum() - squared["size"]))
+    value = np.sqrt(squared["sum"].sum() / squared["size"].sum())
+    df = squared["size"].sum() ** 2 / (squared["size"] ** 2).sum() - 1
+    half = stats.t.ppf(0.975, df) * np.sqrt(7 * without.var(ddof=0)) / value
+    assert tuple(found.loc["rmse", ["low", "high"]]) == pytest.approx((value * np.exp(-half), value * np.exp(half)), rel=1e-4)
