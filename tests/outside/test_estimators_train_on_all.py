@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from preprocessing.store import write
+from tests.outside.conftest import FEATURES
 
 SVM = {"architecture": "svm", "C": (0.1, 1.0), "gamma": ("scale",)}
 
@@ -123,3 +124,29 @@ def test_every_estimator_of_numbers_has_answers_out_of_fold(study):
     )
     errors = [study.record(number)["metrics"]["validation"]["rmse"] for number in range(1, len(names) + 1)]
     assert max(errors) == errors[-1] == pytest.approx(0.816, abs=0.01)  # the deviation of the targets
+
+
+def test_first_clips_that_scale_a_validation_item_neither_train_nor_validate(empty):
+    empty.recordings()
+    assert empty.prepare("table", "audio/clips.csv", "--dataset", "small").returncode == 0
+    scaled = {"architecture": "logistic", "C": (1.0,), "normalization": "per_item", "enrolment_s": 0.2}
+    empty.train({**scaled, "fit_on": "all"}, {**scaled, "fit_on": "training"}, num_folds=3, **FEATURES)
+    of_all, of_training = empty.record(1), empty.record(2)
+    pd.testing.assert_frame_equal(*(empty.predictions(number).query("side == 'test'")[["item", "clip"]] for number in (1, 2)))
+    n_validated = of_all["n_examples"]["validation"]
+    assert n_validated == of_training["n_examples"]["validation"] < 4 * len(of_all["items"]["validation"])
+    assert of_all["n_training_examples"] == of_training["n_training_examples"] + n_validated
+    assert empty.xval("check", empty.EXPERIMENT).returncode == 0
+
+
+def test_an_ensemble_and_a_final_model_are_made_of_it(study):
+    study.train(SVM, {"architecture": "mlp", "n_units": (8,)}, num_folds=3)
+    ended = study.xval("ensemble", study.EXPERIMENT, "1,2", "--method", "stack")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    stacked = study.record(901)
+    assert stacked["items"] == study.record(1)["items"] == study.record(2)["items"]
+    assert study.xval("check", study.EXPERIMENT).returncode == 0
+    refitted = study.xval("refit", study.EXPERIMENT, "1")
+    assert refitted.returncode == 0, refitted.stdout + refitted.stderr
+    about = json.loads((study.results / "instance_1" / "refit" / "model.json").read_text())
+    assert len(about["trained_items"]["small"]) == 6
