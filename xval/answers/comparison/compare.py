@@ -113,13 +113,14 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     elif left_out := _describe_left_out(instance, baseline, folds):
         notes.append(f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}.")
     if values:
-        own, other = values
-        differences = own.values - other.values
+        own, other = (of.by_training() for of in values)
+        differences = own.minus(other)
         mean, baseline_mean = float(own.figures.mean()), float(other.figures.mean())
-        test = item_difference(differences, mean - baseline_mean)
-        of_items = dict(zip(own.items, differences.mean(axis=1).tolist(), strict=True))
+        test = item_difference(differences.values, mean - baseline_mean)
+        of_items = dict(zip(own.items, differences.values.mean(axis=1).tolist(), strict=True))
+        seed_share = values[0].minus(values[1]).seed_share
     else:
-        mean, baseline_mean, of_items = fmean(means), fmean(baseline_means), {}
+        mean, baseline_mean, of_items, seed_share = fmean(means), fmean(baseline_means), {}, math.nan
         ratio = fmean(max(instance.ratio(fold), baseline.ratio(fold)) for fold in folds)
         test = corrected_t(np.array(list(of_folds.values())), ratio)
         notes.append(
@@ -146,7 +147,8 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         has_same_folds=is_dealt_alike,
         n_repeats=n_repeats,
         n_deals=len(tested) / n_items,
-        n_runs=len(values[0].runs) if values else 1,
+        n_runs=len(values[0].by_training().runs) if values else 1,
+        seed_share=seed_share,
         test=test,
         interval=test.interval(),
         p_holm=test.p,

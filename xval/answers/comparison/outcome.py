@@ -17,7 +17,7 @@ from xval.measures.statistics.planning import LEVEL, Pilot, detectable
 
 ROPE = 0.01  # suits shares
 FEWEST_FOLDS_OF_EQUALITY = 3
-THESE_MODELS, THIS_TRAINING = "these models", "this way of training"
+THESE_MODELS, THESE_FOLDS, THIS_TRAINING = "these models", "this way of training on these folds", "this way of training"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Pair:
         has_same_folds: Whether the baseline was tested in the same folds; otherwise they share items alone.
         n_repeats: Numbers of repeats that a fold of one of the two has, sorted: (3,), or (1, 3).
         n_deals: How often an item is tested: the number of deals, if no fold is left out.
-        n_runs: Number of training runs that are told apart: deals times seeds.
+        n_runs: Number of trainings that are told apart: deals, whose seeds are averaged, or the seeds of a single deal.
+        seed_share: Which share of the variance between trainings comes from seeds; NaN: it was not measured.
         test: The difference with its error.
         interval: The 95 % interval, simultaneous for all pairs of the comparison: it excludes 0 where `p_holm` is at most 0.05.
         p_holm: Of the test, adjusted for all pairs of the comparison; NaN: no test.
@@ -58,6 +59,7 @@ class Pair:
     n_repeats: tuple[int, ...]
     n_deals: float
     n_runs: int
+    seed_share: float
     test: Difference
     interval: tuple[float, float]
     p_holm: float
@@ -74,8 +76,13 @@ class Pair:
 
     @property
     def claim(self) -> str:
-        """What the verdict is of: ``these models`` as they are, or ``this way of training``, with other deals and seeds."""
-        return THESE_MODELS if len(self.test.components) < 2 and self.basis != "folds" else THIS_TRAINING
+        """What the verdict is of: ``these models``, ``this way of training``, or that ``on these folds`` of one deal."""
+        if self.basis == "folds":
+            return THIS_TRAINING
+        if len(self.test.components) < 2:
+            return THESE_MODELS
+        has_one_partition = self.n_folds == self.n_items  # each item by itself is tested: there is no other
+        return THIS_TRAINING if round(self.n_deals) > 1 or has_one_partition else THESE_FOLDS
 
     @property
     def verdict(self) -> str:
@@ -96,14 +103,23 @@ class Pair:
     def planned(self, n_items: int, n_repeats: int) -> float:
         """Return the smallest true difference that a study of another size would find with a probability of 80 %.
 
+        Seeds lower the part of the variance between trainings that was seen between seeds; partitions into folds are as many as
+        now.
+
         Returns:
-            The difference; NaN where it is not known, as other repeats are of one training run, or of what draws nothing.
+            The difference; NaN where it is not known: other numbers of seeds where one was trained, or of what draws nothing.
         """
-        repeats = max(self.n_repeats)
-        has_seeds = len(self.test.components) > 1 and "repeats" in self.ways_to_retrain
-        if n_repeats != repeats and not has_seeds:
+        components, repeats = self.test.components, max(self.n_repeats)
+        if n_repeats == repeats:
+            return Pilot(components, self.n_items, 1).detectable(n_items, 1, level=self.level)
+        if len(components) < 2 or math.isnan(self.seed_share) or "repeats" not in self.ways_to_retrain:
             return math.nan
-        return Pilot(self.test.components, self.n_items, repeats).detectable(n_items, n_repeats, level=self.level)
+        if round(self.n_deals) == 1:
+            return Pilot(components, self.n_items, repeats).detectable(n_items, n_repeats, level=self.level)
+        of_items, of_runs = components
+        share = 1 - self.seed_share + self.seed_share * repeats / n_repeats
+        planned = of_items, of_runs._replace(variance=of_runs.variance * share)
+        return Pilot(planned, self.n_items, 1).detectable(n_items, 1, level=self.level)
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,7 +6,7 @@ Comes in: a `Comparison`. Goes out: text.
 import math
 from collections.abc import Callable, Sequence
 
-from xval.answers.comparison.outcome import THESE_MODELS, Comparison, Pair
+from xval.answers.comparison.outcome import THESE_FOLDS, THESE_MODELS, THIS_TRAINING, Comparison, Pair
 from xval.answers.comparison.sources import SOURCES
 from xval.answers.figure_text import ROUNDING, decimals, in_column
 from xval.answers.finding import capital
@@ -93,15 +93,24 @@ def _instances(names: Sequence[str]) -> str:
 
 def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
     """Return what verdicts are about, and how to claim more."""
-    if claim != THESE_MODELS:
-        return f"This is a claim about this way of training, on {items}."
-    ways = settings_to_retrain(dict.fromkeys(way for pair in pairs for way in pair.ways_to_retrain))
+    of = "these trained models" if claim == THESE_MODELS else claim
+    said = f"This is a claim about {of}, on {items}."
+    if claim == THIS_TRAINING:
+        return said
+    ways = dict.fromkeys(way for pair in pairs for way in pair.ways_to_retrain)
+    if claim == THESE_FOLDS:
+        return (
+            f"{said} To claim it of other folds, too, repeat the cross-validation ({settings_to_retrain(['fold_repeats'])})."
+            if "fold_repeats" in ways
+            else said
+        )
+    ways = settings_to_retrain(ways)
     more = (
         f"To claim it of this way of training, train several times ({ways})."
         if ways
         else "Training again would change nothing."
     )
-    return f"This is a claim about these trained models, on {items}. {more}"
+    return f"{said} {more}"
 
 
 def describe_columns(comparison: Comparison) -> str:
