@@ -4,9 +4,9 @@ An INSTANCE is a number of the experiment, nested (what each fold chooses by its
 another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one; none: all of the experiment.
 Each is compared with the baseline over the items that both have tested. Nothing is trained.
 
-  difference      of the test figures, instance minus baseline, with its 95 % interval, adjusted for all comparisons
+  difference      of the test figures, instance minus baseline, with its 95 % interval
   p Holm          of a paired t test over items, adjusted for all comparisons with the baseline: this is the p to report
-  verdict         better or worse (p Holm at most 0.05: the interval excludes 0), practically equal (shown to lie within
+  verdict         better or worse (p Holm at most 0.05), practically equal (shown to lie within
                   ±rope), undecided: neither can be claimed
 
 With one training per fold a verdict is of these trained models; with several repetitions of the
@@ -58,11 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rope", type=number_reader("--rope"), default=0.01, metavar="X",
         help="differences up to X, in the unit of the metric, are practically none (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--posterior",
-        action="store_true",
-        help="also the probabilities of the Bayesian correlated t test (Benavoli et al., 2017)",
-    )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers, also of each fold and item")
     add_import(parser)
 
@@ -78,14 +73,13 @@ def run(options: argparse.Namespace) -> int:
 
     comparison = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope,
-        posterior=options.posterior,
     )  # fmt: skip
     comparison = replace(comparison, notes=(*_doubts(find_home(options.folder)[0].path, comparison), *comparison.notes))
     console = make_console(least_width=_WIDTH_OF_FILES)
     console.print(Text(text.describe_baseline(comparison)))
     for line in text.describe_claims(comparison):
         console.print(Text(line))
-    console.print(make_table(text.header(comparison), text.table_rows(comparison)))
+    console.print(make_table(text.HEADER, text.table_rows(comparison)))
     for line in [text.describe_columns(comparison), *text.describe_limits(comparison), *text.describe_plans(comparison)]:
         console.print(Text(line))
     console.print(Text(f"\n{text.describe_to_publish(comparison)}"))

@@ -140,7 +140,7 @@ def _make_table(pilots: "Pilots", sizes: Sequence[int], n_runs: int, n_clips: in
 
     columns: dict[str, list[float]] = {"value ±": [pilots.value.half_width(size, n_runs, n_clips) for size in sizes]}
     if pilots.difference:
-        columns["difference ±"] = [pilots.difference.half_width(size, n_runs, n_clips) for size in sizes]
+        columns["difference ±"] = [pilots.difference.difference_half_width(size, n_runs, n_clips) for size in sizes]
         columns["least difference"] = [pilots.difference.detectable(size, n_runs, n_clips) for size in sizes]
     return pd.DataFrame({"n_items": list(sizes), **columns}).round(4)
 

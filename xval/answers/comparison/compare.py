@@ -5,8 +5,8 @@ Comes in: a `Competitor` for each instance and one for the baseline. Goes out: a
 Items are the unit: no test takes clips as units. The figures that are compared are those that tables have beside their
 intervals, means over items or pooled over all that was tested, and their difference is tested over items, with the variance
 between training runs where there are several (`item_difference`). Figures that are not known of items, as losses, are tested by
-the corrected resampled t test over folds (Nadeau and Bengio 2003). Holm's (1979) adjustment is in the family "all against the
-baseline", and the intervals are adjusted alike.
+the corrected resampled t test over folds (Nadeau and Bengio 2003). p values are adjusted by Holm's method (1979) in the family
+"all against the baseline"; each interval is the usual one, of its own comparison.
 """
 
 import math
@@ -23,7 +23,7 @@ from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, ROPE, Comp
 from xval.answers.item_words import item_word, items_word
 from xval.answers.next_step import ways_to_retrain
 from xval.base.errors import ResultsError, counted, first_of
-from xval.measures.statistics.comparison import corrected_t, holm, holm_intervals, item_difference
+from xval.measures.statistics.comparison import corrected_t, holm, item_difference
 from xval.measures.statistics.differences import cut_difference
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds
 from xval.measures.statistics.planning import LEVEL
@@ -80,11 +80,10 @@ def compare(
             "intervals are too small: put speakers into folds, not clips."
         )
     adjusted, equal = (holm(np.array([getattr(pair, name) for pair in pairs])) for name in ("p_holm", "p_equal"))
-    intervals = holm_intervals([pair.test for pair in pairs], LEVEL)
     level = LEVEL / max(1, int(np.sum(~np.isnan(adjusted))))
     final = tuple(
-        replace(pair, p_holm=float(p), p_equal=float(p_equal), interval=cut_difference(*ends, bounds), level=level)
-        for pair, p, p_equal, ends in zip(pairs, adjusted, equal, intervals, strict=True)
+        replace(pair, p_holm=float(p), p_equal=float(p_equal), interval=cut_difference(*pair.interval, bounds), level=level)
+        for pair, p, p_equal in zip(pairs, adjusted, equal, strict=True)
     )
     item = item_word(competitor.instance for competitor in (baseline, *instances))
     largest = bounds[1] - bounds[0] if bounds else math.inf

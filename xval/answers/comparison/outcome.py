@@ -12,7 +12,7 @@ import pandas as pd
 
 from xval.answers.figure_text import rounded
 from xval.base.item_word import ITEM
-from xval.measures.statistics.comparison import Difference, Posterior
+from xval.measures.statistics.comparison import Difference
 from xval.measures.statistics.planning import LEVEL, Pilot, detectable
 
 ROPE = 0.01  # suits shares
@@ -38,7 +38,7 @@ class Pair:
         n_runs: Number of trainings that are told apart: deals, whose seeds are averaged, or the seeds of a single deal.
         seed_share: Which share of the variance between trainings comes from seeds; NaN: it was not measured.
         test: The difference with its error.
-        interval: The 95 % interval, simultaneous for all pairs of the comparison: it excludes 0 where `p_holm` is at most 0.05.
+        interval: The 95 % interval of this difference, not adjusted for the other pairs.
         p_holm: Of the test, adjusted for all pairs of the comparison; NaN: no test.
         p_equal: Of the test that the difference lies within the ROPE, adjusted alike; NaN: no test.
         level: 0.05 over the number of comparisons: what Holm's method asks of the smallest p.
@@ -136,7 +136,6 @@ class Comparison:
         next_step: What would tell apart those that are undecided; empty: all are decided.
         nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
         corrections: How the labels that they were tested by differ, and what that does not show; empty: they do not.
-        with_posterior: The probabilities of the Bayesian correlated t test were asked for.
     """
 
     metric: str
@@ -152,7 +151,6 @@ class Comparison:
     next_step: str = ""
     nested: tuple[str, ...] = ()
     corrections: tuple[str, ...] = ()
-    with_posterior: bool = False
 
     @property
     def undecided(self) -> tuple[Pair, ...]:
@@ -169,10 +167,6 @@ class Comparison:
         """All numbers, a row per pair: the tests, then the differences per fold and per item (NaN: not in this pair)."""
         return pd.DataFrame([self._row(pair) for pair in self.pairs])
 
-    def posterior(self, pair: Pair) -> Posterior:
-        """Return the probabilities that an instance is better, practically equal, worse."""
-        return pair.test.posterior(self.rope, higher_is_better=self.higher_is_better)
-
     def __repr__(self) -> str:
         """Return the baseline and the main numbers of each pair; ``table`` has all of them."""
         shown = ["instance", "comment", "mean", "difference", "low", "high", "p_holm", "verdict"]
@@ -181,18 +175,16 @@ class Comparison:
         return "\n".join([first, table, *self.corrections, *self.notes])
 
     def _row(self, pair: Pair) -> dict[str, object]:
-        (low, high), (low_alone, high_alone) = pair.interval, pair.test.interval()
+        low, high = pair.interval
         variances = dict(zip(("items", "runs"), (variance for variance, _ in pair.test.components), strict=False))
-        posterior = self.posterior(pair)._asdict() if self.with_posterior else {}
         return {
             "instance": pair.instance, "comment": pair.comment, "baseline": self.baseline, "metric": self.metric,
             "higher_is_better": self.higher_is_better, "mean": pair.mean, "baseline_mean": pair.baseline_mean,
-            "basis": pair.basis, "difference": pair.difference, "low": low, "high": high, "low_alone": low_alone,
-            "high_alone": high_alone, "standard_error": pair.test.standard_error, "df": pair.test.error.freedom,
+            "basis": pair.basis, "difference": pair.difference, "low": low, "high": high,
+            "standard_error": pair.test.standard_error, "df": pair.test.error.freedom,
             "n_folds": pair.n_folds, "n_items": pair.n_items, "n_repeats": max(pair.n_repeats), "n_deals": pair.n_deals,
             "n_runs": pair.n_runs, "p": pair.test.p, "p_holm": pair.p_holm, "n_comparisons": self.n_comparisons,
             "rope": self.rope, "p_equal_holm": pair.p_equal,
-            **{f"p_{name}": value for name, value in posterior.items()},
             "variance_items": variances.get("items", math.nan), "variance_runs": variances.get("runs", math.nan),
             "least_detectable": pair.least_detectable, "verdict": pair.verdict, "claim": pair.claim,
             "notes": " ".join(pair.notes),
