@@ -97,10 +97,10 @@ def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
             if "fold_repeats" in ways
             else said
         )
-    ways = settings_to_retrain(ways)
+    listed = settings_to_retrain(ways)
     more = (
-        f"To claim it of this way of training, train several times ({ways})."
-        if ways
+        f"To claim it of this way of training, train several times ({listed})."
+        if listed
         else "Training again would change nothing."
     )
     return f"{said} {more}"
