@@ -1,7 +1,7 @@
 """False positives, coverage and power of xval.measures.statistics, on corpora that are drawn anew. Prints the ratio last.
 
 python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE]
-    [--intervals | --coverage | --ways]
+    [--intervals | --coverage | --ways | --seeds | --chance]
 
 With --intervals: instead, how often intervals cover for the models and, of several deals or seeds, for the method, near 1, and
 where an instance is selected. The ratio is that of the largest distance of a share from 95 % to 2 %. With --coverage: how
@@ -16,6 +16,8 @@ ratio is the highest of all to that), and intervals over items that cover in 93 
 are drawn anew. How often they cover the mean over all corpora stands beside it: training sets and seeds vary too, which an
 interval over items does not know. The power is that of finding a second algorithm that is better, beside the power that
 xval.measures.statistics.planning expects. With --ways: ways to compare two algorithms; see `_ways_to_compare`.
+With --seeds: the error where several seeds share partitions of the speakers; see `_seeds_and_partitions`.
+With --chance: how often random labels are said to be above chance; see `_above_chance`.
 """
 
 import argparse
@@ -24,6 +26,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _above_chance import print_above_chance
+from _seeds_and_partitions import print_seeds
 from _simulated_corpora import N_CLASSES, Cell, Layout, answer_new, draw_answers, make_layout
 from _simulated_coverage import simulate_coverage
 from _simulated_intervals import simulate_intervals
@@ -221,6 +225,8 @@ if __name__ == "__main__":
     parser.add_argument("--csv", type=Path, help="write the first two tables")
     parser.add_argument("--picture", type=Path, help="write a picture of all figures")
     parser.add_argument("--ways", action="store_true", help="error and power of ways to compare instead")
+    parser.add_argument("--seeds", action="store_true", help="the error where seeds share partitions instead")
+    parser.add_argument("--chance", action="store_true", help="how often random labels are said to be above chance instead")
     parser.add_argument("--intervals", action="store_true", help="the coverage of intervals instead")
     parser.add_argument("--coverage", action="store_true", help="intervals and bootstraps of unlike speakers instead")
     given = parser.parse_args()
@@ -229,6 +235,11 @@ if __name__ == "__main__":
         print_intervals(n_corpora, given.csv)
     elif given.coverage:
         print_coverage(n_corpora, given.csv)
+    elif given.chance:
+        print(f"ratio of the highest share to 0.025  {print_above_chance(n_corpora) / 0.025:.3f}")
+    elif given.seeds:
+        highest = print_seeds(n_corpora)
+        print(f"ratio of the highest error with several repetitions to 0.05  {highest / LEVEL:.3f}")
     elif given.ways:
         with threadpool_limits(1):
             print_ways(n_corpora)

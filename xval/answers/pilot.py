@@ -128,7 +128,8 @@ def read_pilots(
     task = first.task
     metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
     check_metric(metric, {str(first.number): first})
-    measured = measure_items(first, metric, first.folds)
+    by_seed = measure_items(first, metric, first.folds)
+    measured = by_seed and by_seed.by_training()
     item = item_word([first])
     if measured is None:
         raise ResultsError(

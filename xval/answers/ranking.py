@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-import numpy as np
-
 from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
@@ -17,7 +15,6 @@ from xval.answers.names import name_instances, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, side_name, test_side
-from xval.measures.statistics.comparison import quick_intervals
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
 
@@ -27,11 +24,9 @@ class Best(NamedTuple):
 
     Attributes:
         mean: With the best mean.
-        mean_ties: With a mean whose difference to the best is within its interval (`find_ties`).
     """
 
     mean: frozenset[int] = frozenset()
-    mean_ties: frozenset[int] = frozenset()
 
 
 class Ranking(NamedTuple):
@@ -83,35 +78,7 @@ def find_best(
     sign = _sign(instances, metric)
     twins = seed_twins(parameters_of(instances)) if twins is None else twins
     signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
-    best = _smallest(signed)
-    first, others = ([instance for instance in instances if (instance.number in best) == is_best] for is_best in (True, False))
-    competing = [instance for instance in others if instance.number in means]
-    return Best(best, frozenset(find_ties(first[0], competing, side, metric)))
-
-
-def find_ties(
-    first: InstanceResults, others: Iterable[InstanceResults], side: str, metric: str
-) -> dict[int, tuple[float, float, float]]:
-    """Return the instances to which the difference of the first has a 95 % interval (corrected t over folds) that contains 0.
-
-    Instances that have not the same folds, and all if there are fewer than two folds, are no ties.
-
-    Returns:
-        By number, in the order of the others: lower end, mean difference (first minus other) and upper end.
-    """
-    ours = first.fold_values(side, metric)
-    part = "validation" if side.endswith("validation") else "test"
-    items = [record["items"] for record in first.folds.values() if record["fold"] in ours]
-    if len(ours) < 2 or not all(sides[part] and sides["training"] for sides in items):
-        return {}
-    ratio = fmean(len(sides[part]) / len(sides["training"]) for sides in items)
-    values = {other.number: other.fold_values(side, metric) for other in others}
-    alike = {number: theirs for number, theirs in values.items() if theirs.keys() == ours.keys()}
-    if not alike:
-        return {}
-    differences = np.array([[ours[fold] - theirs[fold] for fold in ours] for theirs in alike.values()])
-    intervals = [(low, mean, high) for low, mean, high in quick_intervals(differences, ratio).tolist()]
-    return {number: ends for number, ends in zip(alike, intervals, strict=True) if ends[0] <= 0 <= ends[2]}
+    return Best(_smallest(signed))
 
 
 def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:

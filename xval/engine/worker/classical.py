@@ -72,10 +72,24 @@ class PooledFeatures:
         """Write nothing: features are made by settings alone, which are in model.json."""
 
 
-def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
+def train_and_test(
+    job: Job,
+    folder: Path,
+    *,
+    store: FeatureStore | None = None,
+    source_of: Callable[[Job, FeatureStore], PooledFeatures] | None = None,
+    is_kept: bool = True,
+) -> dict[str, Any]:
     """Fit an estimator to one fold's training items, calibrate and test it, and write what it leaves.
 
     That is model.skops, model.json, the cut networks, grid.csv and predictions.parquet.
+
+    Args:
+        job: What to fit.
+        folder: Where to.
+        store: Where examples are read; None: the store of the job.
+        source_of: Makes the features of them; None: as the architecture says.
+        is_kept: Save the model, too.
 
     Returns:
         The part of the record that a trained network has too, and the models of a combination with what is known of their
@@ -83,8 +97,8 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     """
     settings = job.settings
     check_skops(settings.architecture)
-    store = open_store(Path(job.store_folder))
-    source = (CombinedFeatures if settings.architecture == COMBINATION else PooledFeatures)(job, store)
+    store = store or open_store(Path(job.store_folder))
+    source = (source_of or (CombinedFeatures if settings.architecture == COMBINATION else PooledFeatures))(job, store)
     clips = read_clips_of(settings, store.folder.parents[1])
     fold = job.fold
     if fits_validation(job.options):
@@ -103,8 +117,9 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     fitted = _fit(job, source, data, sides)
     about = describe_estimator(fitted, str(job.options.get("classifier", settings.architecture)), **source.about)
     novelty = _novelty(fitted, sides, data, job)
-    save(folder, fitted, about, replace(job, fold=fold), store, earlier=source.earlier, novelty=novelty)
-    source.write(folder)
+    if is_kept:
+        save(folder, fitted, about, replace(job, fold=fold), store, earlier=source.earlier, novelty=novelty)
+        source.write(folder)
     if job.refit:
         tested = describe_untested(job, data, data.class_names) | {"epochs": job.refit.epochs}
     else:

@@ -191,7 +191,7 @@ def fit_estimator(
         grid,
         VALIDATION if search_on_validation else LEFT_OUT if inner_seed is None else INNER_FOLDS,
         *(scaling or (None, None)),
-        held_out,
+        out_of_fold=held_out,
     )
 
 
