@@ -182,6 +182,7 @@ def fit_estimator(
             temperature, held_out = _probabilities_out_of_fold(pipeline, whole, positions, n_outputs)
         elif inner_seed is not None:
             held_out = _numbers_out_of_fold(pipeline, whole, positions, n_outputs, scaling)
+    target_mean, target_deviation = scaling or (None, None)
     return FittedEstimator(
         pipeline,
         n_outputs,
@@ -190,8 +191,9 @@ def fit_estimator(
         best,
         grid,
         VALIDATION if search_on_validation else LEFT_OUT if inner_seed is None else INNER_FOLDS,
-        *(scaling or (None, None)),
-        out_of_fold=held_out,
+        target_mean,
+        target_deviation,
+        held_out,
     )
 
 
