@@ -49,18 +49,15 @@ def recall(table):
 
 
 def expected_interval(table, measure):
-    """Return t on the logit scale: each class has its part of the jackknife variance, with its own degrees of freedom."""
+    """Return t on the logit scale, with the jackknife variance and degrees of freedom nearly those of the smallest class."""
     value = measure(table)
     items = sorted(set(table["item"]))
     without = np.array([measure(table[table["item"] != item]) for item in items])
-    squares = pd.Series((len(items) - 1) / len(items) * (without - without.mean()) ** 2, items)
+    variance = (len(items) - 1) * np.var(without)
     clips = table.groupby(["target", "item"]).size()
-    parts = [(squares[own.index.get_level_values("item")].sum(), own) for _, own in clips.groupby("target")]
-    freedom = [max(1, own.sum() ** 2 / (own**2).sum() - 1) for _, own in parts]
-    spent = sum(part**2 / df for (part, _), df in zip(parts, freedom, strict=True))
-    shares = np.concatenate([own / own.sum() / 2 for _, own in parts])
-    df = min(squares.sum() ** 2 / spent, 1 / (shares**2).sum() - 1)
-    half = stats.t.ppf(0.975, df) * np.sqrt(squares.sum()) / (value * (1 - value))
+    effective = [own.sum() ** 2 / (own**2).sum() for _, own in clips.groupby("target")]
+    df = sum(1 / k for k in effective) ** 2 / sum(1 / k**2 / max(1, k - 1) for k in effective)
+    half = stats.t.ppf(0.975, df) * np.sqrt(variance) / (value * (1 - value))
     return special.expit(special.logit(value) + np.array([-half, half]))
 
 

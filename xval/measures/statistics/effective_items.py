@@ -5,9 +5,10 @@ figure over items with its degrees of freedom, from which intervals and comparis
 
 A speaker of 200 clips and one of 1 are not two: what is pooled over their clips is nearly that of the first. Kish's effective
 number, (sum of weights)^2 / sum of squared weights (Survey Sampling, 1965), is how many items of equal size tell as much. A
-figure of classes, such as AUC or balanced accuracy, varies with the items of each class: each class has its part of the
-variance, estimated from its own items, and the sum has the degrees of freedom of Satterthwaite (Biometrics Bulletin 2, 1946),
-which are nearly those of the smallest class, as it has most of the variance.
+figure of classes, such as AUC or balanced accuracy, varies with the items of each class: the fewer a class has, the more each
+of them counts. Each class has its part of the variance, with the degrees of freedom of its own items, and their sum those of
+Satterthwaite (Biometrics Bulletin 2, 1946), which are nearly those of the smallest class. The parts are those that items have
+which differ alike, and not those that were found: three speakers who are alike by luck would seem to be sure.
 """
 
 from typing import Any
@@ -36,34 +37,26 @@ def fewest_items(weights: NDArray[Any]) -> tuple[int, int]:
 def item_component(squares: NDArray[Any], weights: NDArray[Any] | None = None) -> Component:
     """Return the variance of a figure over items.
 
-    Of one class the degrees of freedom are its effective number of items less 1, and at least 1. Where items have examples of
-    several classes, the part of an item goes to the classes by its share of their examples; the degrees of freedom are never
-    more than those of all items together.
+    Args:
+        squares: float (n_items,), what each item adds to the variance.
+        weights: As of `item_freedom`; None: all items weigh the same.
+    """
+    return Component(float(np.sum(squares)), len(squares) - 1 if weights is None else item_freedom(weights))
+
+
+def item_freedom(weights: NDArray[Any]) -> float:
+    """Return the degrees of freedom of the variance of a figure over items, at least 1.
+
+    Of one class they are its effective number of items less 1. Where items have examples of several classes, the part of an
+    item goes to the classes by its share of their examples; they are never more than those of all items together.
 
     Args:
-        squares: float (n_items,), not all 0: what each item adds to the variance.
         weights: float (n_classes, n_items), the examples of each item in each class that the figure is of, one row where it is
-            not one of classes; None: all items weigh the same.
+            not one of classes.
     """
-    squares = np.asarray(squares, dtype=np.float64)
-    variance = float(squares.sum())
-    if weights is None:
-        return Component(variance, len(squares) - 1)
     table = np.asarray(weights, dtype=np.float64)
-    shares = _shares(table)
-    together = max(1.0, float(effective_number(shares.mean(axis=0))) - 1)
-    of_items = shares / np.where(shares.any(axis=0), shares.sum(axis=0), 1)
-    of_classes = of_items @ squares
-    freedom = np.maximum(effective_number(table) - 1, 1.0)
-    spent = float((of_classes**2 / freedom).sum())
-    return Component(variance, min(together, variance**2 / spent) if spent else together)
-
-
-def even_freedom(weights: NDArray[Any]) -> float:
-    """Return the degrees of freedom of `item_component` where each example adds as much, as where no error shows which adds."""
-    return item_component(_shares(np.asarray(weights, dtype=np.float64)).mean(axis=0) ** 2, weights).freedom
-
-
-def _shares(weights: _Numbers) -> _Numbers:
-    """Return the share of each item in the examples of each class."""
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    shares = table / table.sum(axis=1, keepdims=True)
+    squares = shares.mean(axis=0) ** 2
+    of_classes = shares / np.where(shares.any(axis=0), shares.sum(axis=0), 1) @ squares
+    of_each = np.maximum(effective_number(table) - 1, 1)
+    return float(max(1.0, min(1 / squares.sum() - 1, of_classes.sum() ** 2 / (of_classes**2 / of_each).sum())))

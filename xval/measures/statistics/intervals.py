@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from xval.base.errors import SettingsError
 from xval.measures.statistics.crossed import half_width, run_component
 from xval.measures.statistics.effective_items import FEWEST_ITEMS as FEWEST_ITEMS
-from xval.measures.statistics.effective_items import even_freedom, fewest_items, item_component
+from xval.measures.statistics.effective_items import fewest_items, item_component, item_freedom
 
 FEWEST_ITEMS_TO_RELY_ON = 6
 MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
@@ -153,7 +153,7 @@ def figure_interval(
         return _bootstrap(estimate, n_items, compute, bootstrap, without, confidence)
     weights = None if weights is None else sum_left_out(weights)
     if np.ptp(without) <= _ROUNDING * np.abs(without).max():
-        n_effective = n_items if weights is None else 1 + even_freedom(weights)
+        n_effective = n_items if weights is None else 1 + item_freedom(weights)
         share = ((1 - confidence) / 2) ** (1 / n_effective)
         if estimate >= high - _ROUNDING and math.isfinite(low):
             return Interval(low + share * (high - low), high, n_items, "exact limit")

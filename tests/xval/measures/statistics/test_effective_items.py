@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xval.measures.statistics.effective_items import effective_number, even_freedom, fewest_items, item_component
+from xval.measures.statistics.effective_items import effective_number, fewest_items, item_component, item_freedom
 
 
 def test_the_effective_number_is_that_of_kish():
@@ -20,19 +20,17 @@ def test_items_of_one_class_have_one_degree_of_freedom_less_than_their_effective
 
 
 def test_each_class_has_its_part_of_the_variance():
-    """As Welch and Satterthwaite have it of two independent samples."""
+    """As Welch and Satterthwaite have it of two independent samples with equal variances."""
     clips = np.array([[1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1]])
-    squares = np.array([0.2, 0.1, 0.3, 0.01, 0.02, 0.03, 0.01, 0.02])
+    alike = np.array([0.0, 0, 0, 0.1, 0.2, 0.3, 0.1, 0.2])  # three who do not differ, by luck
 
-    variance, freedom = item_component(squares, clips)
-
-    assert variance == pytest.approx(0.69)
-    assert freedom == pytest.approx(0.69**2 / (0.6**2 / 2 + 0.09**2 / 4))
-    assert even_freedom(clips) < 4.5  # nearly that of the three
+    assert item_component(alike, clips) == (0.9, pytest.approx((1 / 3 + 1 / 5) ** 2 / (1 / 9 / 2 + 1 / 25 / 4)))
+    few = np.concatenate([clips, np.tile([[0], [1]], 400)], axis=1)
+    assert 2 < item_freedom(few) < 2.1
 
 
 def test_items_with_clips_of_all_classes_are_not_counted_twice():
-    assert item_component(np.ones(10), np.full((4, 10), 3)).freedom == pytest.approx(9)
+    assert item_freedom(np.full((4, 10), 3)) == pytest.approx(9)
 
 
 @pytest.mark.parametrize(("clips", "fewest"), [([[2, 0, 1], [1, 1, 1]], (2, 0)), ([[1, 1, 1], [0, 0, 4]], (1, 1))])
