@@ -315,7 +315,7 @@ def read_stretches(
         The rows in the order of the file. A line without begin and end says that its recording has no event.
     """
     reading = reading or Reading()
-    columns, lines = read_header_line(annotation, (item, "label", *labels, *alike), reading, labels=labels)
+    columns, lines = read_header_line(annotation, (item, "label", "annotator", *labels, *alike), reading, labels=labels)
     _locate_numbers(annotation, recordings, reading.quoting)
     needed = [name for name in (item, *labels) if name not in ("recording", "label")]
     for name in needed:
@@ -350,9 +350,21 @@ def read_stretches(
             faults.append(Fault(line, f"the same stretch of {row['path']} as in line {first}; list each once"))
             if any(row.get(name) != other.get(name) for name in (item, *labels)):  # none knows which is right
                 faults.append(Fault(first, f"another label or item than in line {line}, which lists the same stretch"))
+    faults += _contradicted(rows)
     reading.refuse_faults(annotation, faults, len({line for line, _ in lines}), "wrong events")
     are_wrong = {fault.line for fault in faults}
     return [row for line, row in rows if line not in are_wrong]
+
+
+def _contradicted(rows: Sequence[tuple[int, Row]]) -> list[Fault]:
+    """Return a fault for each line that says of a recording that it has no event, where the same annotator heard one."""
+    events = {(row["path"], row.get("annotator")): line for line, row in rows if not has_no_event(row)}
+    told = ((line, row["path"], (row["path"], row.get("annotator"))) for line, row in rows if has_no_event(row))
+    return [
+        Fault(line, f"has no begin and end, so {path} has no event, but line {events[key]} has one; keep one of the two")
+        for line, path, key in told
+        if key in events
+    ]
 
 
 def has_no_event(row: Mapping[str, str | float]) -> bool:

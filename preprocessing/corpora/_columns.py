@@ -114,6 +114,11 @@ def column_of_labels(columns: Iterable[str]) -> str | None:
     return None
 
 
+def column_of_items(columns: Iterable[str]) -> str | None:
+    """Return the first column, lower case with ``_`` for blanks, whose name is usual for items; None: there is none."""
+    return next((column for column in columns if set(re.split(r"[\W_]+", column)) & set(_OTHER_NAMES["item"])), None)
+
+
 def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:
     """Say where the files are, if they are not in the audio folder but in a folder inside it."""
     first = PurePosixPath(paths[0])
