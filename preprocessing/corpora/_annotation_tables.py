@@ -19,6 +19,7 @@ from preprocessing.corpora._columns import column_of_labels
 from preprocessing.corpora._reading import Reading
 from preprocessing.corpora._table_files import Quoting
 from preprocessing.corpora._tables import NUMBER, Fault, Lines, read_table, refuse_faults
+from preprocessing.corpora._usual_names import lower_name, usual_name
 from xval.base.errors import AudioError, CorpusError, suggestion
 from xval.base.operating_system import quote
 
@@ -168,11 +169,6 @@ def plain_name(column: str) -> str:
     return _ALIASES.get(plain, plain)
 
 
-def lower_name(column: str) -> str:
-    """Return the name of a column without capitals and blanks: ``File name`` is file_name."""
-    return composed(column).strip().lower().replace(" ", "_")
-
-
 def read_header_line(
     annotation: Path, further: Collection[str] = (), reading: Reading | None = None, *, labels: Collection[str] = ()
 ) -> tuple[list[str], Lines]:
@@ -188,7 +184,7 @@ def read_header_line(
     header, lines = read_table(
         annotation,
         _EXPECTED,
-        needed=lambda column: plain_name(column) in needed,
+        needed=lambda column: not needed.isdisjoint((plain_name(column), usual_name(column))),
         others=bool(reading.where),
         quoting=reading.quoting,
         notes=reading.notes,
@@ -202,12 +198,13 @@ def read_header_line(
             column if lower_name(name) not in _NAMING[1:] else lower_name(name)
             for name, column in zip(header, columns, strict=True)
         ]
+    for side in () if "start_sample" in columns else ("start_s", "end_s"):
+        if side not in columns:
+            columns = [side if usual_name(name) == side else column for name, column in zip(header, columns, strict=True)]
     in_seconds = {"start_s", "end_s"} <= set(columns)
     if "path" not in columns or not (in_seconds or {"start_sample", "end_sample"} <= set(columns)):
-        raise CorpusError(
-            f"{annotation}, line 1: expected the columns {_EXPECTED}; or those of {FILE_INFO}: "
-            f"{_FILE_INFO_COLUMNS}. Found: {', '.join(header)}."
-        )
+        said = f"{_EXPECTED}; or those of {FILE_INFO}: {_FILE_INFO_COLUMNS}. Found: {', '.join(header)}."
+        raise CorpusError(" ".join([f"{annotation}, line 1: expected the columns {said}", *reading.notes]))
     if in_seconds and {"start_sample", "end_sample"} & set(columns):
         raise CorpusError(
             f"{annotation}, line 1: has times both in seconds and in samples: {', '.join(header)}. Keep one of the two."

@@ -1,9 +1,10 @@
 """Recordings with annotated events: a table tells where in which recording each begins and ends.
 
 Layout: a csv file with a line per event, several of one recording, which may overlap. Columns: path, file or FileID (the
-recording, with or without folder and ending); start_s and end_s (or onset and offset) in seconds, or ``Start sample`` and
-``End sample`` counted from 0 at the recording's own rate; label; item, where recordings belong together (of one speaker); any
-others. Without a label every event has the label ``event``. Each event is a clip. A line without begin and end says that there is no event in its recording.
+recording, with or without folder and ending); start_s and end_s (or onset and offset, start_time and end_time) in seconds, or
+``Start sample`` and ``End sample`` counted from 0 at the recording's own rate; label; item, where several recordings are of one
+speaker, say; any others. Without a label every event has the label ``event``. Each event is a clip. A line without begin and
+end says that there is no event in its recording.
 For a frame classification the recordings are taken whole. Where several people annotated them, the column annotator says who;
 a recording that the table does not name is not annotated, and is left out.
 Source and licence: those of the recordings.
@@ -173,7 +174,7 @@ def _columns(annotation: Path, item: str, label: str, quoting: Quoting) -> tuple
         meant = column_of_items(name for name in columns if name not in names)
         if column == _RECORDING and meant:
             notes.append(
-                f"each recording is an item; to keep all recordings of a {meant} on one side of a split, give --item {quote(meant)}"
+                f"each recording is an item; to keep those of a {meant} on one side of a split, give --item {quote(meant)}"
             )
     return _RECORDING if column == "path" else column, names, notes
 
