@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.annotations.labels import LabelForm, count_frame_samples
+from preprocessing.features.settings import none_from_text
+from xval.base.config_file import read_section
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -34,3 +36,9 @@ class FrameSettings(BaseModel):
     def frame_s(self, sample_rate_hz: int) -> float:
         """Return how long a labelled frame is, in whole samples (s)."""
         return self.frame_samples(sample_rate_hz) / sample_rate_hz
+
+
+def read_frame_settings() -> FrameSettings:
+    """Return the settings of config.ini."""
+    values = {name: none_from_text(text) for name, text in read_section("frame_classification").items()}
+    return FrameSettings.model_validate(values)

@@ -95,6 +95,7 @@ def make_features(
         n_processes: Processes that read audio.
         says_next: Print which command goes on; without it, advice names parameters of Python functions.
     """
+    from preprocessing.annotations.settings import read_frame_settings
     from preprocessing.clips.near_pairs import MOST_COMPARED
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings
@@ -105,6 +106,7 @@ def make_features(
 
     overrides = chosen.feature_overrides(overrides)
     settings = read_settings(overrides)
+    frames = read_frame_settings() if chosen.task_type == "frame_classification" else None
     corpus_folder(chosen.dataset, chosen.data_folder)
     check_settings(settings)
     if settings.features == "embedding":
@@ -133,7 +135,7 @@ def make_features(
     given = given_folds(corpus.index, corpus.task_type)
     if given.note:
         console.print(f"Note       {given.note if says_next else in_python(given.note)}")
-    for warning in [*_warnings(corpus, settings, chosen.reader), *find_cautions(corpus, settings)]:
+    for warning in [*_warnings(corpus, settings, chosen.reader), *find_cautions(corpus, settings, frames)]:
         said = call_items(warning, _item_word(corpus))
         console.print(f"Warning    {said if says_next else in_python(said)}")
     if folds.refusal:

@@ -19,6 +19,7 @@ from preprocessing.corpora._columns import column_of_labels
 from preprocessing.corpora._reading import Reading
 from preprocessing.corpora._table_files import Quoting
 from preprocessing.corpora._tables import NUMBER, Fault, Lines, read_table, refuse_faults
+from preprocessing.corpora._usual_names import lower_name, usual_name
 from xval.base.errors import AudioError, CorpusError, suggestion
 from xval.base.operating_system import quote
 
@@ -168,11 +169,6 @@ def plain_name(column: str) -> str:
     return _ALIASES.get(plain, plain)
 
 
-def lower_name(column: str) -> str:
-    """Return the name of a column without capitals and blanks: ``File name`` is file_name."""
-    return composed(column).strip().lower().replace(" ", "_")
-
-
 def read_header_line(
     annotation: Path, further: Collection[str] = (), reading: Reading | None = None, *, labels: Collection[str] = ()
 ) -> tuple[list[str], Lines]:
@@ -188,7 +184,7 @@ def read_header_line(
     header, lines = read_table(
         annotation,
         _EXPECTED,
-        needed=lambda column: plain_name(column) in needed,
+        needed=lambda column: not needed.isdisjoint((plain_name(column), usual_name(column))),
         others=bool(reading.where),
         quoting=reading.quoting,
         notes=reading.notes,
@@ -202,12 +198,13 @@ def read_header_line(
             column if lower_name(name) not in _NAMING[1:] else lower_name(name)
             for name, column in zip(header, columns, strict=True)
         ]
+    for side in () if "start_sample" in columns else ("start_s", "end_s"):
+        if side not in columns:
+            columns = [side if usual_name(name) == side else column for name, column in zip(header, columns, strict=True)]
     in_seconds = {"start_s", "end_s"} <= set(columns)
     if "path" not in columns or not (in_seconds or {"start_sample", "end_sample"} <= set(columns)):
-        raise CorpusError(
-            f"{annotation}, line 1: expected the columns {_EXPECTED}; or those of {FILE_INFO}: "
-            f"{_FILE_INFO_COLUMNS}. Found: {', '.join(header)}."
-        )
+        said = f"{_EXPECTED}; or those of {FILE_INFO}: {_FILE_INFO_COLUMNS}. Found: {', '.join(header)}."
+        raise CorpusError(" ".join([f"{annotation}, line 1: expected the columns {said}", *reading.notes]))
     if in_seconds and {"start_sample", "end_sample"} & set(columns):
         raise CorpusError(
             f"{annotation}, line 1: has times both in seconds and in samples: {', '.join(header)}. Keep one of the two."
@@ -315,7 +312,7 @@ def read_stretches(
         The rows in the order of the file. A line without begin and end says that its recording has no event.
     """
     reading = reading or Reading()
-    columns, lines = read_header_line(annotation, (item, "label", *labels, *alike), reading, labels=labels)
+    columns, lines = read_header_line(annotation, (item, "label", "annotator", *labels, *alike), reading, labels=labels)
     _locate_numbers(annotation, recordings, reading.quoting)
     needed = [name for name in (item, *labels) if name not in ("recording", "label")]
     for name in needed:
@@ -350,9 +347,21 @@ def read_stretches(
             faults.append(Fault(line, f"the same stretch of {row['path']} as in line {first}; list each once"))
             if any(row.get(name) != other.get(name) for name in (item, *labels)):  # none knows which is right
                 faults.append(Fault(first, f"another label or item than in line {line}, which lists the same stretch"))
+    faults += _contradicted(rows)
     reading.refuse_faults(annotation, faults, len({line for line, _ in lines}), "wrong events")
     are_wrong = {fault.line for fault in faults}
     return [row for line, row in rows if line not in are_wrong]
+
+
+def _contradicted(rows: Sequence[tuple[int, Row]]) -> list[Fault]:
+    """Return a fault for each line that says of a recording that it has no event, where the same annotator heard one."""
+    events = {(row["path"], row.get("annotator")): line for line, row in rows if not has_no_event(row)}
+    told = ((line, row["path"], (row["path"], row.get("annotator"))) for line, row in rows if has_no_event(row))
+    return [
+        Fault(line, f"has no begin and end, so {path} has no event, but line {events[key]} has one; keep one of the two")
+        for line, path, key in told
+        if key in events
+    ]
 
 
 def has_no_event(row: Mapping[str, str | float]) -> bool:

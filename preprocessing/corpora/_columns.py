@@ -105,6 +105,20 @@ def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> 
     return f"If it is '{meant}', give --{role} {quote(meant)}."
 
 
+def header_below(header: Sequence[str], lines: Lines, names: Iterable[str]) -> str:
+    """Return what is wrong with a first line that names no columns, and what to do; empty: nothing is known to be.
+
+    A title or a note may be above the names, or what separates them is none that is known.
+    """
+    wanted = {name for each in names for name in split_names(each)}
+    if len(header) == 1 and wanted <= set(header[0].split()):
+        return "Blanks separate the columns; separate them by commas, semicolons or tabs."
+    for number, cells in lines[:_N_LOOKED_AT]:
+        if wanted <= set(map(str.strip, cells)):
+            return f"Line {number} has these names: delete the lines above it."
+    return ""
+
+
 def column_of_labels(columns: Iterable[str]) -> str | None:
     """Return the first column, lower case with ``_`` for blanks, whose name is usual for labels; None: there is none."""
     for column in columns:
@@ -112,6 +126,11 @@ def column_of_labels(columns: Iterable[str]) -> str | None:
         if column in _LABEL_NAMES or (words & _LABEL_WORDS and not words & _OF_NO_LABEL):
             return column
     return None
+
+
+def column_of_items(columns: Iterable[str]) -> str | None:
+    """Return the first column, lower case with ``_`` for blanks, whose name is usual for items; None: there is none."""
+    return next((column for column in columns if set(re.split(r"[\W_]+", column)) & set(_OTHER_NAMES["item"])), None)
 
 
 def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -> None:

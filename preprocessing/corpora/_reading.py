@@ -12,14 +12,13 @@ from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._table_files import Quoting
 from preprocessing.corpora._tables import MISSING, MISSING_OPTION, Fault, Lines, one_of_each
 from xval.base.errors import CorpusError, SettingsError, counted, suggestion
-from xval.folds.condition import Condition
+from xval.folds.condition import NUMBER, Condition
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NONE = "none"
 
-_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")  # 007 is a name
 _EQUALS = re.compile(r"\s*(\w+|`[^`]+`)\s*=\s*([^=<>!`\"']+?)\s*")
 
 
@@ -157,7 +156,7 @@ class Reading:
         condition = self.where
         if match:
             column = match[1].strip("`")
-            is_number = column in table and table[column].dtype.kind == "f" and _NUMBER.fullmatch(match[2])
+            is_number = column in table and table[column].dtype.kind == "f" and NUMBER.fullmatch(match[2])
             condition = f"{match[1]} == {match[2]}" if is_number else f'{match[1]} == "{match[2]}"'
         chosen = Condition(condition).choose(table)
         if not chosen.any():
@@ -215,6 +214,6 @@ def _numbers(texts: "Sequence[str | None]") -> "pd.Series[Any]":
     import pandas as pd
 
     there = [text for text in texts if text is not None]
-    if there and all(map(_NUMBER.fullmatch, there)):
+    if there and all(map(NUMBER.fullmatch, there)):
         return pd.Series([None if text is None else float(text) for text in texts], dtype="float64")
     return pd.Series(list[Any](texts), dtype=object)

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from preprocessing.clips import parquet_files
+from preprocessing.corpora._usual_names import usual_name
 from xval.base.csv_text import unguard
 from xval.base.errors import CorpusError, brief
 from xval.base.table_bounds import MOST_CLIPS, open_table, refuse_large
@@ -16,7 +18,21 @@ from xval.base.table_bounds import MOST_CLIPS, open_table, refuse_large
 if TYPE_CHECKING:
     import pyarrow
 
+_NO_TEXT = {
+    b"\xd0\xcf\x11\xe0": "an Excel file of the old format (.xls), which is not read. Save it as .xlsx or csv",
+    b"PK\x03\x04": "a zip archive, or a workbook of another ending. Unpack it, or save the table as .xlsx or csv",
+    **dict.fromkeys(
+        (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd"), "compressed. Unpack it (gunzip, 7-Zip), and give the file in it"
+    ),
+}
+"""What a file holds in place of text, by its first bytes, and what to do."""
+_SAID_SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*')
+"""The first line of a csv file as Excel writes it."""
+
 Row = tuple[int, list[str]]
+_N_SHOWN = 3
+_N_ABOVE = 10
+"""In so many first rows of a table a title may be, and the names of its columns."""
 Quoting = Literal["auto", "minimal", "none"]
 """What a quote at the begin of a cell of a csv file is: it opens a text that may hold line breaks (minimal), or it is a letter
 (none); auto: as minimal, but where a text would hold whole rows its quotes are letters, or the file is refused."""
@@ -71,6 +87,8 @@ def _explain(table: Path, error: Exception) -> CorpusError:
     if isinstance(error, OSError) and error.strerror:
         return CorpusError(f"{table} cannot be read: {error.strerror}. Give the path of a table.")
     if isinstance(error, UnicodeDecodeError):
+        if kind := next((kind for begin, kind in _NO_TEXT.items() if error.object.startswith(begin)), ""):
+            return CorpusError(f"{table} is {kind}.")
         line = error.object.count(b"\n", 0, error.start) + 1
         return CorpusError(f"{table}, line {line}: is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.")
     kind = {".xlsx": "an Excel file", ".parquet": "a parquet file"}.get(table.suffix.lower(), "a csv file")
@@ -97,7 +115,10 @@ class _OpenQuoteError(CorpusError):
 
 def _read_csv(table: Path, text: str, wanted: Wanted) -> list[Row]:
     """Return the rows of a csv file; where quotes would swallow rows, those of its lines, if each has all cells."""
-    delimiter = max(",;\t", key=io.StringIO(text, newline="").readline().count)
+    first = io.StringIO(text, newline="").readline()
+    if match := _SAID_SEPARATOR.fullmatch(first):
+        text = "\n" + text.removeprefix(first)  # lines keep their numbers
+    delimiter = match[1] if match else max(",;\t|", key=first.count)
     try:
         return list(_read_records(table, text, delimiter, wanted.quoting))
     except _OpenQuoteError as error:
@@ -172,12 +193,14 @@ def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
     """Yield the names of all columns as row 0, and the records of a list in json, or of json lines, by their lines."""
     records = _parse_json(table, text)
     for number, record in records:
-        if not isinstance(record, dict) or (len(records) == 1 and not any(map(_is_one, record.values()))):
+        if not isinstance(record, _Record) or (len(records) == 1 and not any(map(_is_one, record.values()))):
             expected = '{"path": "a.wav", "item": "anna", "label": "happy"}'
             raise CorpusError(
                 f"{table}, line {number}: is json, but no list of clips; expected a record for each, as {expected}, in a line "
                 'of its own or in a list. pandas writes it with to_json(..., orient="records", lines=True).'
             )
+        if record.repeated:
+            raise CorpusError(f"{table}, line {number}: a record has the key '{record.repeated}' twice. Keep one of the two.")
         _add_stretch(record)
     names = list(dict.fromkeys(name for _, record in records for name in record))
     yield 0, names
@@ -193,10 +216,19 @@ def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
         yield number, [_text(value) if _is_one(value) else "" for value in cells]
 
 
+class _Record(dict[str, Any]):
+    """A record of json, which may have a key twice: then that is `repeated`."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = [name.strip() for name, _ in pairs]
+        self.repeated = next((name for name in names if names.count(name) > 1), "") if len(set(names)) < len(names) else ""
+
+
 def _parse_json(table: Path, text: str) -> list[tuple[int, Any]]:
     """Return the records of a list in json, or of json lines, with their lines."""
     try:
-        whole = json.loads(text)
+        whole = json.loads(text, object_pairs_hook=_Record)
     except json.JSONDecodeError as error:
         if text.lstrip()[0] == "[":
             raise CorpusError(f"{table}, line {error.lineno}: is not json: {error.msg}. Write a list of records.") from error
@@ -205,7 +237,7 @@ def _parse_json(table: Path, text: str) -> list[tuple[int, Any]]:
     records = []
     for number, line in enumerate(text.split("\n"), start=1):
         try:
-            records += [(number, json.loads(line))] if line.strip() else []
+            records += [(number, json.loads(line, object_pairs_hook=_Record))] if line.strip() else []
         except json.JSONDecodeError as error:
             raise CorpusError(f"{table}, line {number}: is not json: {error}. Write a record in each line.") from error
     return records
@@ -216,25 +248,54 @@ def _is_one(value: object) -> bool:
 
 
 def _add_stretch(record: dict[str, Any]) -> None:
-    """Say the stretch of a record of NeMo's manifests, offset and duration (s), as begin and end."""
+    """Say the stretch of a record as NeMo's manifests have it, offset and duration (s), as begin and end."""
     offset, duration = record.get("offset"), record.get("duration")
-    if "audio_filepath" in record and isinstance(offset, int | float) and "start_s" not in record:
+    begins = [name for name in record if usual_name(name) == "start_s"]  # beside one, the offset is an end
+    is_of_nemo = "audio_filepath" in record or isinstance(duration, int | float)
+    if is_of_nemo and isinstance(offset, int | float) and not begins:
         record["start_s"] = offset
         if isinstance(duration, int | float) and "end_s" not in record:
             record["end_s"] = round(offset + duration, 6)
 
 
-def _read_sheet(table: Path, _: Wanted) -> Iterator[Row]:
+def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
     """Yield the rows of the first sheet of an Excel file, as long as its header; of formulas the values saved with them."""
     import pandas as pd
 
-    with open_table(table) as file:
-        sheet = pd.read_excel(file, header=None, dtype=object, keep_default_na=False, engine="openpyxl")
-    width = 0
-    for number, row in enumerate(sheet.to_numpy(), start=1):
-        cells = [_text(value) for value in row]
-        width = width or max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
-        yield number, cells[:width]
+    # Sheets that are opened to be read alone know neither merged cells nor hidden rows.
+    whole = {"read_only": False}
+    with open_table(table) as file, pd.ExcelFile(file, engine="openpyxl", engine_kwargs=whole) as excel:
+        sheet, *others = excel.book.worksheets
+        rows = pd.read_excel(excel, header=None, dtype=object, keep_default_na=False).to_numpy()
+    widths = [max((place for place, value in enumerate(row, 1) if _text(value).strip()), default=0) for row in rows]
+    width = next(filter(None, widths), 0)
+    if width == 1:  # a title; the columns are below it
+        width = max(widths[:_N_ABOVE])
+    merged = [cells for cells in sheet.merged_cells.ranges if cells.min_row < cells.max_row <= len(rows)]
+    merged = [cells for cells in merged if cells.min_col <= width]
+    for cells in merged:
+        rows[cells.min_row - 1 : cells.max_row, cells.min_col - 1] = rows[cells.min_row - 1, cells.min_col - 1]
+    hidden = [number for number, wide in enumerate(widths, 1) if wide and number > 1 and sheet.row_dimensions[number].hidden]
+    unread = [other.title for other in others if any(any(cell is not None for cell in row) for row in other.values)]
+    name = f"{table.name}, sheet '{sheet.title}'"
+    if unread:
+        wanted.notes.append(f"{name}: only the first sheet is read, not {_shown(map(repr, unread))}. Join them in one sheet.")
+    if merged:
+        each = _shown(str(cells.coord) for cells in merged)
+        wanted.notes.append(f"{name}: merged cells ({each}) have their value in each of their rows.")
+    if hidden:
+        wanted.notes.append(
+            f"{name}: rows that a filter hides are read, too ({len(hidden)}: {_shown(map(str, hidden))}). Delete them if they "
+            "are not meant."
+        )
+    for number, row in enumerate(rows, start=1):
+        yield number, [_text(value) for value in row[:width]]
+
+
+def _shown(names: Iterable[str]) -> str:
+    """Return the first names."""
+    listed = list(names)
+    return ", ".join(listed[:_N_SHOWN]) + ", ..." * (len(listed) > _N_SHOWN)
 
 
 def _read_parquet(table: Path, wanted: Wanted) -> Iterator[Row]:

@@ -29,6 +29,7 @@ FEWEST_CLIPS_OF_A_NUMBER = 5
 """More classes than `MOST_NUMBERS`, all named by numbers, with fewer clips each than this: they look like measurements."""
 _N_SHOWN = 5
 _N_LINES = 20
+_N_MORE = 10
 _ONE_FAULT = re.compile(r"received '.*?'; |'[^']*'|\S*[\d./]\S*")  # what differs between faults of one kind
 
 Lines = list[tuple[int, list[str]]]
@@ -137,11 +138,21 @@ def one_of_each(faults: Sequence[Fault]) -> str:
     most = max(1, min(_N_SHOWN, _N_LINES // len(kinds)))
     lines: list[str] = []
     for alike in kinds.values():
-        lines += map(str, alike[:most])
-        if others := [str(fault.line) for fault in alike[most:]]:
-            shown = ", ".join(others[:_N_SHOWN]) + ", ..." * (len(others) > _N_SHOWN)
-            lines[-1] += f" (and {len(others)} more: line{'s' * (len(others) > 1)} {shown})"
+        same: dict[tuple[str, str], list[Fault]] = {}  # the same text stands once
+        for fault in alike:
+            same.setdefault((fault.column, fault.text), []).append(fault)
+        shown = list(same.values())
+        lines += [f"{first}{_and_more(others)}" for first, *others in shown[:most]]
+        lines[-1] += _and_more([fault for faults in shown[most:] for fault in faults])
     return first_lines(lines, _N_LINES)
+
+
+def _and_more(faults: Sequence[Fault]) -> str:
+    """Return how many further lines have a fault, and the first of them; empty: none."""
+    if not faults:
+        return ""
+    shown = ", ".join(str(fault.line) for fault in faults[:_N_MORE]) + ", ..." * (len(faults) > _N_MORE)
+    return f" (and {len(faults)} more: line{'s' * (len(faults) > 1)} {shown})"
 
 
 def first_lines(faults: Sequence[str], most: int) -> str:

@@ -21,7 +21,6 @@ from preprocessing.corpora._annotation_tables import (
     FileLine,
     Recordings,
     check_stretch,
-    lower_name,
     naming,
     read_file_info,
     read_number,
@@ -29,6 +28,7 @@ from preprocessing.corpora._annotation_tables import (
 )
 from preprocessing.corpora._reading import Reading
 from preprocessing.corpora._tables import Fault, find_beside, read_table, refuse_faults, wrong_widths
+from preprocessing.corpora._usual_names import lower_name
 from xval.base.errors import CorpusError, suggestion
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
 """Recordings with annotated events: a table tells where in which recording each begins and ends.
 
 Layout: a csv file with a line per event, several of one recording, which may overlap. Columns: path, file or FileID (the
-recording, with or without folder and ending); start_s and end_s (or onset and offset) in seconds, or ``Start sample`` and
-``End sample`` counted from 0 at the recording's own rate; label; any others. Without a label every event has the label
-``event``. Each event is a clip. A line without begin and end says that there is no event in its recording.
+recording, with or without folder and ending); start_s and end_s (or onset and offset, start_time and end_time) in seconds, or
+``Start sample`` and ``End sample`` counted from 0 at the recording's own rate; label; item, where several recordings are of one
+speaker, say; any others. Without a label every event has the label ``event``. Each event is a clip. A line without begin and
+end says that there is no event in its recording.
 For a frame classification the recordings are taken whole. Where several people annotated them, the column annotator says who;
 a recording that the table does not name is not annotated, and is left out.
 Source and licence: those of the recordings.
@@ -25,15 +26,19 @@ from preprocessing.corpora._annotation_tables import (
     read_stretches,
     recording_tables,
 )
+from preprocessing.corpora._columns import column_of_items
 from preprocessing.corpora._layout import clip_table
 from preprocessing.corpora._reading import AS_IT_STANDS, Reading, RowOptions
 from preprocessing.corpora._table_files import Quoting
 from xval.base.errors import CorpusError, SettingsError
+from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NO_LABEL = "none"
+_AUTO = "auto"
+_RECORDING = "recording"
 _MIN_BACKGROUND_S = 1.0
 _MAX_BACKGROUND_S = 10.0
 
@@ -42,7 +47,7 @@ def list_clips(
     audio_folder: Path,
     *,
     annotation: Path,
-    item: str = "recording",
+    item: str = _AUTO,
     label: str = "label",
     background: bool = False,
     min_background_s: float = _MIN_BACKGROUND_S,
@@ -54,7 +59,8 @@ def list_clips(
     Args:
         audio_folder: Where the recordings are (default: the folder of the annotation).
         annotation: The csv file.
-        item: What stays on one side of a split: recording, or a column of the annotation.
+        item: What stays on one side of a split: a column of the annotation, or recording; auto: the column item where there is
+            one, else recording.
         label: The column of the class, or several with commas, which are joined; none: every event is ``event``.
         background: true: also take the stretches between events, labelled background, of the recordings that the annotation
             names. Beware: what nobody annotated is not always free of events.
@@ -72,7 +78,7 @@ def list_clips(
             f"--min-background-s {min_background_s:g} --max-background-s {max_background_s:g}: above 0 is allowed, and a "
             "maximum of twice the minimum or more, so that no piece falls below the minimum."
         )
-    item_column, names = _columns(item, label)
+    item_column, names, notes = _columns(annotation, item, label, rows.quoting)
     recordings = Recordings(audio_folder)
     reading = rows.reading()
     listed = _read_events(annotation, recordings, item_column, names, reading=reading)
@@ -85,12 +91,12 @@ def list_clips(
     clips = clip_table(facts, item=item_column, label=",".join(names), keeps_others=False)
     clips["label"] = [reading.rename(label) for label in clips["label"]]
     reading.refuse_unused(clips["label"])
-    _refuse_shared(clips, item)
+    _refuse_shared(clips, item_column)
     if background:
         between = _list_background(clips, recordings, min_background_s, max_background_s)
         clips = pd.concat([clips, between]).sort_values(["path", "start_s", "end_s"], kind="stable", ignore_index=True)
     clips = clips[["path", "item", "label", "start_s", "end_s"]]
-    clips.attrs["note"] = "; ".join(filter(None, [_note_without_label(annotation, names, rows.quoting), reading.note]))
+    clips.attrs["note"] = "; ".join(filter(None, [*notes, reading.note]))
     return clips
 
 
@@ -98,7 +104,7 @@ def list_recordings(
     audio_folder: Path,
     *,
     annotation: Path,
-    item: str = "recording",
+    item: str = _AUTO,
     label: str = "label",
     background: bool = False,
     min_background_s: float = _MIN_BACKGROUND_S,
@@ -121,7 +127,7 @@ def list_recordings(
             f"--background {str(background).lower()} --min-background-s {min_background_s:g} --max-background-s "
             f"{max_background_s:g}: for frames, all that no event covers is background. Leave these options out."
         )
-    item_column, names = _columns(item, label)
+    item_column, names, notes = _columns(annotation, item, label, rows.quoting)
     audio = Recordings(audio_folder)
     reading = rows.reading()
     listed = _read_events(annotation, audio, item_column, names, alike=(*names, "annotator"), reading=reading)
@@ -131,7 +137,7 @@ def list_recordings(
                 "path": row["path"],
                 "start_s": row["start_s"],
                 "end_s": row["end_s"],
-                "item": row["path"] if item_column == "recording" else row[item_column],
+                "item": row["path"] if item_column == _RECORDING else row[item_column],
                 "label": "" if has_no_event(row) else reading.rename("_".join(str(row[name]) for name in names)),
                 "annotator": row.get("annotator", ""),
             }
@@ -139,19 +145,11 @@ def list_recordings(
         ]
     )
     reading.refuse_unused(stretches["label"])
-    recordings, annotations = recording_tables(stretches, item)
+    recordings, annotations = recording_tables(stretches, item_column)
     n_left_out = audio.n_files - len(recordings)
     left_out = f"{n_left_out} of {audio.n_files} recordings are left out: {annotation.name} does not list them"
-    notes = [_note_without_label(annotation, names, rows.quoting), reading.note, left_out if n_left_out else ""]
-    recordings.attrs["note"] = "; ".join(filter(None, notes))
+    recordings.attrs["note"] = "; ".join(filter(None, [*notes, reading.note, left_out if n_left_out else ""]))
     return recordings, annotations
-
-
-def _note_without_label(annotation: Path, names: Sequence[str], quoting: Quoting) -> str:
-    """Return what a user should know of a table without labels."""
-    columns, _ = read_header_line(annotation, reading=Reading(quoting))
-    is_without = set(names) - set(columns) - {_NO_LABEL}
-    return f"{annotation.name} has no column 'label': every event is 'event'" if is_without else ""
 
 
 def default_audio_folder(data_folder: Path, *, annotation: Path, **_: object) -> Path:  # noqa: ARG001 - same for all corpora
@@ -164,9 +162,21 @@ def default_dataset(*, annotation: Path, **_: object) -> str:
     return annotation.stem
 
 
-def _columns(item: str, label: str) -> tuple[str, list[str]]:
+def _columns(annotation: Path, item: str, label: str, quoting: Quoting) -> tuple[str, list[str], list[str]]:
+    """Return the plain names of the columns of the item and of the label, and what a user should know of those not there."""
+    columns, _ = read_header_line(annotation, reading=Reading(quoting))
+    names, notes = [plain_name(name) for name in label.split(",")], list[str]()
+    if set(names) - set(columns) - {_NO_LABEL}:
+        notes.append(f"{annotation.name} has no column 'label': every event is 'event'")
     column = plain_name(item)
-    return "recording" if column == "path" else column, [plain_name(name) for name in label.split(",")]
+    if column == _AUTO and column not in columns:
+        column = "item" if "item" in columns else _RECORDING
+        meant = column_of_items(name for name in columns if name not in names)
+        if column == _RECORDING and meant:
+            notes.append(
+                f"each recording is an item; to keep those of a {meant} on one side of a split, give --item {quote(meant)}"
+            )
+    return _RECORDING if column == "path" else column, names, notes
 
 
 def _read_events(

@@ -32,7 +32,7 @@ from preprocessing.clips.table import (
     plain_path,
     with_common_names,
 )
-from preprocessing.corpora._columns import Columns, Lines, hint, refuse_other_folder, rename_columns
+from preprocessing.corpora._columns import Columns, Lines, header_below, hint, refuse_other_folder, rename_columns
 from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._reading import AS_IT_STANDS, NONE, Reading, RowOptions
 from preprocessing.corpora._tables import (
@@ -44,6 +44,7 @@ from preprocessing.corpora._tables import (
     refuse_measurements,
     wrong_widths,
 )
+from preprocessing.corpora._usual_names import usual_name
 from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def read_clips(
         notes=reading.notes,
     )
     header = [*map(composed, header)]
-    faults = wrong_widths(header, lines)
+    faults, below = wrong_widths(header, lines), header_below(header, lines, chosen or ["path"])
     lines = [(line, cells) for line, cells in lines if len(cells) == len(header)]
     if task_type in ("auto", "classification"):
         lines = _read_columns(header, lines, label_names, lambda cells, _: single_names(cells))
@@ -142,8 +143,10 @@ def read_clips(
     if absent:
         told = [hint(role, header, lines, audio_folder) for role in absent] if chosen else []
         names = ", no column ".join(f"'{role}'" for role in absent)
-        raise CorpusError(f"{table}, line 1: no column {names}. {' '.join([suggestion(absent[0], header), *told])}")
-    reading.notes.extend(_check_header(table, columns, targets, written, named))
+        said = [suggestion(absent[0], header), *told, *([below] if below else []), *reading.notes]
+        raise CorpusError(f"{table}, line 1: no column {names}. {' '.join(said)}")
+    asked = [column for column in columns if column and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", reading.where)]
+    reading.notes.extend(_check_header(table, columns, targets, written, {*named, *asked}))
     if not audio_folder.is_dir():
         raise CorpusError(f"No folder {audio_folder}. The paths in {table} are relative to it; give it with --audio-folder.")
     n_rows = len(lines) + len(faults)
@@ -221,6 +224,9 @@ class _Listed:
                         name,
                     )
                 ]
+        if "://" in row["path"]:
+            said = "a path; files at addresses are not read: download them, and write their paths"
+            return [Fault(line, f"received '{row['path']}'; allowed: {said}", "path")]
         if end_s <= start_s:
             return [Fault(line, f"received the stretch from {start_s:g} to {end_s:g} s; allowed: an end behind its begin")]
         first = self._lines.setdefault((plain_path(row["path"], self._audio_folder), start_s, end_s), line)
@@ -279,13 +285,18 @@ def _check_header(
             raise CorpusError(f"{table}, line 1: column '{column}' appears {columns.count(column)} times; keep one.")
     further = [column for column in columns if column and column not in (*known, *chosen)]
     if wrong := find_misspelt([column for column in columns if column in (*further, *known)], expected):
+        if wrong[1] in columns:
+            raise CorpusError(f"{table}, line 1: has the columns '{wrong[1]}' and '{wrong[0]}'. Keep one, or rename the other.")
         raise CorpusError(f"{table}, line 1: unknown column '{wrong[0]}'. {suggestion(wrong[1], expected)}")
     absent = [name for name in expected if name not in columns]
-    close = {column: get_close_matches(column.lower(), absent, n=1, cutoff=0.8) for column in further}
+    meant = {
+        column: usual_name(column) or next(iter(get_close_matches(column.lower(), absent, n=1, cutoff=0.8)), "")
+        for column in further
+    }
     return [
-        f"The column '{column}' is kept as a further one; what is read of a clip is in a column '{names[0]}'."
-        for column, names in close.items()
-        if names
+        f"The column '{column}' is kept as a further one; what is read of a clip is in a column '{name}'."
+        for column, name in meant.items()
+        if name in absent
     ]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.label_sets import MULTI_LABEL, split_labels
 from preprocessing.clips.listing import first_names
 from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
@@ -21,6 +22,7 @@ from preprocessing.corpus import Corpus
 from preprocessing.encoders import preset_of
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
+from preprocessing.quality.lost_events import lost_events
 from xval.base.errors import counted
 
 if TYPE_CHECKING:
@@ -32,8 +34,14 @@ _FEWEST_NUMBERS, _MOST_DIGITS = 3, 10  # two numbers, or digits of one place, ar
 _first = partial(first_names, most=3)
 
 
-def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
-    """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count."""
+def find_cautions(corpus: Corpus, settings: FeatureSettings, frames: FrameSettings | None = None) -> list[str]:
+    """Return what is to be known before a model is trained on these features, the weightiest first; copies do not count.
+
+    Args:
+        corpus: The corpus.
+        settings: Of its features.
+        frames: How its recordings are cut into frames, each with a label; None: clips have labels.
+    """
     clips = corpus.index[~corpus.index["augmented"]]
     cautions = [_corrected(corpus), _near_duplicates(corpus)]
     if corpus.task_type == "classification":
@@ -43,6 +51,7 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     if corpus.task_type == "frame_classification":
         annotations = corpus.annotations()
         cautions += [_not_annotated(annotations, clips), _lonely_events(annotations, clips)]
+        cautions += lost_events(annotations, clips, frames, settings.sample_rate_hz) if frames else []
     if not corpus.is_custom:
         if corpus.task_type in ("classification", MULTI_LABEL, "regression"):
             cautions.append(contradicting_labels(clips, list(corpus.target_columns.values()) or ["label"]))

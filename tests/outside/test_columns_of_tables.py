@@ -43,7 +43,7 @@ def test_further_columns_pass(empty):
     for name, known in {"start": "start_s", "phrase": "phase", "folder": "fold"}.items():
         said = f"The column '{name}' is kept as a further one; what is read of a clip is in a column '{known}'."
         assert said in ended.stdout
-    assert ended.stdout.count("The column '") == 4  # clips, too
+    assert ended.stdout.count("The column '") == 5  # end and clips, too
 
 
 @pytest.mark.parametrize(("name", "meant"), [("Phase", "phase"), ("flod", "fold"), ("folds", "fold"), ("Start S", "start_s")])

@@ -71,7 +71,7 @@ def prepare_jobs(
                 check_store(store, console)
             checked.add(store.folder)
             stores[instance.number] = store.folder
-            cautions_found += cautions.find_cautions(corpus, variant.settings.feature_settings())
+            cautions_found += cautions.find_cautions(corpus, variant.settings.feature_settings(), variant.settings.frames)
         cautions_of[instance.number] = list(dict.fromkeys(cautions_found))
     if untried := describe_untried(settings.backend):
         console.print(untried, soft_wrap=True, markup=False)
@@ -164,7 +164,7 @@ def restore_settings(planned: Plan, declaration: Declaration) -> bool:
             from preprocessing.quality.cautions import find_cautions
 
             corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
-            cautions = find_cautions(corpus, instance.settings.feature_settings())
+            cautions = find_cautions(corpus, instance.settings.feature_settings(), instance.settings.frames)
             write_settings(planned.folder, instance, declaration.description, declaration.script, cautions, corpus.item_name)
             is_restored = True
     return is_restored

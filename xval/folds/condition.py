@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 _Rows: TypeAlias = NDArray[np.bool_]
 
 _ALLOWED = "names of columns (`in backticks` where they have blanks), texts in quotes, numbers, == != < <= > >= in, and or not"
+NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
+"""A text that is a number; 007 is a name."""
 _LONGEST = 1000
 _N_SHOWN = 200
+_N_OTHERS = 5
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -62,7 +65,8 @@ class Condition:
         A row without a value in a column satisfies no comparison with it, ``!=`` and ``not in`` included.
 
         Raises:
-            SettingsError: There is no such column, or a text is compared with a number.
+            SettingsError: There is no such column, a text is compared with a number, or texts are put in an order of which some
+                are numbers.
         """
         expression, names = self._parse()
         return self._evaluate(expression, table, names)
@@ -156,6 +160,8 @@ class Condition:
         values = table[name]
         wanted = [self._constant(element) for element in (right.elts if isinstance(right, ast.Tuple | ast.List) else [right])]
         is_number = values.dtype.kind in "iuf"
+        if not is_number and (kind in _TURNED or not all(isinstance(element, str) for element in wanted)):
+            self._refuse_mixed(name, values)
         if wrong := [element for element in wanted if isinstance(element, str) == is_number]:
             holds = "numbers" if is_number else "texts, which stand in quotes"
             raise SettingsError(f"condition {self.text!r}: column '{name}' holds {holds}; received {wrong[0]!r}.")
@@ -167,3 +173,15 @@ class Condition:
         present = values[filled].astype(float if is_number else str).to_numpy(dtype=None if is_number else object)
         chosen[filled] = _COMPARISONS[kind](present, wanted[0])
         return chosen
+
+    def _refuse_mixed(self, name: str, values: "pd.Series[Any]") -> None:
+        """Refuse a column of numbers and other texts: by their letters, 9 comes behind 10."""
+        texts = list(map(str, values.dropna()))
+        others = list(dict.fromkeys(text for text in texts if not NUMBER.fullmatch(text)))
+        if others and any(map(NUMBER.fullmatch, texts)):
+            n_others = sum(text in others for text in texts)
+            shown = ", ".join(f"'{text}'" for text in others[:_N_OTHERS]) + ", ..." * (len(others) > _N_OTHERS)
+            raise SettingsError(
+                f"condition {self.text!r}: column '{name}' cannot be compared as numbers, for {n_others} of its {len(texts)} "
+                f"cells are none: {shown}. Leave these cells empty; in tables, --missing lists texts that mean an empty cell."
+            )

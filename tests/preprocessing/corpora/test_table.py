@@ -88,7 +88,7 @@ def test_a_wrong_cell_is_named_by_line_and_column(tmp_path: Path, column: str, r
 
 def test_all_wrong_cells_are_told_at_once(tmp_path: Path) -> None:
     lines = "".join(f"{number}.wav,,x\n" for number in range(7))
-    with pytest.raises(CorpusError, match=r"(?s)line 9: 2 cells, .*line 2, .*line 6, .*and 2 more: lines 7, 8\)"):
+    with pytest.raises(CorpusError, match=r"(?s)line 9: 2 cells, .*line 2, .*and 6 more: lines 3, 4, 5, 6, 7, 8\)"):
         read(tmp_path, f"path,item,label\n{lines}a.wav,s\n")
     with pytest.raises(CorpusError, match="line 2: 2 cells, but the header has 3"):
         read(tmp_path, "path,item,label\na.wav,s\n")

@@ -1,0 +1,81 @@
+"""Annotated events that the targets of frames leave out: too short for a frame, or in one with an event of another class.
+
+Comes in: the events of a corpus for frame classification, and how its recordings are cut into frames. Goes out: cautions.
+"""
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from preprocessing.annotations.labels import BACKGROUND, POLICIES, frame_labels, resolve_recordings
+from preprocessing.annotations.settings import FrameSettings
+from preprocessing.clips.listing import first_names
+from preprocessing.clips.table import natural_key
+from xval.base.errors import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def lost_events(annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: FrameSettings, sample_rate_hz: int) -> list[str]:
+    """Return what to do about events that no frame has, and about frames of which one class of several is kept.
+
+    Args:
+        annotations: clip, start_s, end_s, label, annotator.
+        clips: The recordings: clip, duration_s.
+        frames: How they are cut. A policy that names nobody here is for the run to refuse.
+        sample_rate_hz: Of the features.
+    """
+    if frames.annotation_policy not in (*POLICIES, *annotations["annotator"]):
+        return []
+    events, lost = Counter[str](), Counter[str]()
+    labelled, taken = Counter[str](), Counter[str]()
+    n_labelled = n_shared = 0
+    size, durations = frames.frame_samples(sample_rate_hz), dict(zip(clips["clip"], clips["duration_s"], strict=True))
+    for clip, (heard, disputed) in resolve_recordings(
+        annotations.rename(columns={"clip": "path"}), frames.annotation_policy
+    ).items():
+        heard = heard[heard["label"] != BACKGROUND]
+        if heard.empty or math.isnan(durations.get(clip, math.nan)):
+            continue
+        names = sorted(set(heard["label"]), key=natural_key)
+        cut = {
+            "n_frames": round(durations[clip] * sample_rate_hz) // size,
+            "frame_samples": size,
+            "sample_rate_hz": sample_rate_hz,
+        }
+        labels = {"overlap": frames.frame_overlap, **cut}
+        active = frame_labels(heard, disputed[:0], names, form="multi_label", **labels).targets > 0
+        for start_s, end_s, label in heard[["start_s", "end_s", "label"]].itertuples(index=False):
+            events[label] += 1
+            within = slice(int(start_s * sample_rate_hz) // size, math.ceil(end_s * sample_rate_hz / size))
+            lost[label] += not active[within, names.index(label)].any()
+        is_shared = active.sum(axis=1) > 1
+        n_labelled, n_shared = n_labelled + int(active.any(axis=1).sum()), n_shared + int(is_shared.sum())
+        if is_shared.any():
+            kept = frame_labels(heard, disputed[:0], [BACKGROUND, *names], form="multi_class", **labels).targets
+            for number, name in enumerate(names):
+                taken[name] += int((active[:, number] & (kept != number + 1)).sum())
+        labelled.update(dict(zip(names, active.sum(axis=0).tolist(), strict=True)))
+    texts = []
+    if lost.total():
+        texts.append(
+            f"{lost.total()} of {counted(events.total(), 'event')} {'is' if lost.total() == 1 else 'are'} in no frame, too "
+            f"short for label_frame_s={frames.label_frame_s:g} at frame_overlap={frames.frame_overlap:g} "
+            f"({_shares(lost, events)}). Lower these in the experiment, or leave such events out"
+        )
+    if n_shared and frames.label_form == "multi_class":
+        texts.append(
+            f"{n_shared} of {n_labelled} frames with events have several classes, of which label_form=multi_class keeps one "
+            f"(frames lost: {_shares(taken, labelled)}). Give --set label_form=multi_label in the experiment"
+        )
+    return texts
+
+
+def _shares(parts: Counter[str], wholes: Counter[str]) -> str:
+    """Return ``click: all 6, call: 2 of 10``, those of which most is lost first."""
+    lost = sorted((name for name in parts if parts[name]), key=lambda name: (-parts[name] / wholes[name], natural_key(name)))
+    return first_names(
+        f"{name}: {f'all {wholes[name]}' if parts[name] == wholes[name] else f'{parts[name]} of {wholes[name]}'}"
+        for name in lost
+    )
