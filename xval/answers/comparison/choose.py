@@ -142,7 +142,7 @@ def _compare(
     called = _names(chosen)
     competitors = {name: Competitor(name, instance, metric, called[name]) for name, instance in chosen.items()}
     unit: str = "examples" if metric == "loss" and has_windows(numbered) else task.unit
-    if metric != "loss" and any(instance.settings.item_decision != "none" for instance in numbered):
+    if metric != "loss" and any(instance.decides_items for instance in numbered):
         unit = "items"
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(task, metric)

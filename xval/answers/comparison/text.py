@@ -26,7 +26,7 @@ _CLAIMS = {
     "undecided": "You cannot claim that {names} {are} better or worse than {baseline}, nor that they are equal",
     "no test": "Nothing can be claimed about {names} and {baseline}: there is no test",
 }
-_BASES = {"items": "mean over {items}", "pooled": "over all test examples together", "folds": "mean over folds"}
+_BASES = {"items": "mean over {items}", "pooled": "pooled over all folds", "folds": "mean over folds"}
 _VERDICTS = {
     "better": "the instance is better",
     "worse": "the instance is worse",
