@@ -28,7 +28,8 @@ class Estimate(NamedTuple):
         value: The figure; None: undefined or not there yet.
         low: Lower end of its 95 % interval over items; None: there is none.
         high: Upper end.
-        of: What the figure is: ``mean over speakers``, ``pooled over all test examples`` (or ``speakers``) or ``mean over folds``.
+        of: What the figure is: ``mean over speakers``, ``pooled over all test examples``, of one decision for each speaker
+            ``pooled over all test speakers``, or ``mean over folds``.
         chance: What the best strategy reaches that does not listen; None: not known.
         folds: The value of each fold and repeat that has one.
     """

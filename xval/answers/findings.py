@@ -23,6 +23,7 @@ from xval.answers.summary import direction, side_name
 from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
 from xval.base.errors import first_of
 from xval.folds.random_split import count_lone_clips
+from xval.folds.shared_columns import SharedColumn
 from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON
 from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code, silenced
@@ -48,6 +49,7 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
     ranking, at_chance = rank_instances(done), not_above_chance(done)
     yield from _pretrained(done)
     yield from _cautions(done)
+    yield from _shared_columns(done)
     yield from (
         _random_split(done),
         _other_clips(done),
@@ -64,7 +66,7 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
     yield from (
         at_chance,
         item_known(done, at_chance),
-        too_sure(done, at_chance),
+        *too_sure(done, at_chance),
         diverged(done),
         last_epoch(done),
         failed_parts(done),
@@ -107,6 +109,23 @@ def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
         what, _, advice = text.partition(". ")
         advice = f"{advice or 'Read the results with this in mind'}."
         yield Finding(Code.CORPUS, f"{capital(what)}{whose}.", advice, tuple(numbers) if whose else ())
+
+
+def _shared_columns(done: Sequence[InstanceResults]) -> Iterable[Finding]:
+    """Say which columns have a value on two sides of a fold, though each item has one: first those that fix the label."""
+    for column in dict.fromkeys(column for instance in done for column in instance.shared_columns):
+        yield Finding(
+            Code.SHARED_COLUMN,
+            f"{column.describe(item_word(done))}: one '{column.column}' trains and is tested.",
+            f"{column.advice}.",
+        )
+
+
+def leaking_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
+    """Return a column that names who is heard, fixes the label and has a value on two sides of a fold; None: none is known."""
+    if Code.SHARED_COLUMN in silenced(instance.parameters.get("silence") for instance in done):
+        return None
+    return next((column for instance in done for column in instance.shared_columns if column.is_leak), None)
 
 
 def _random_split(done: Sequence[InstanceResults]) -> Finding | None:
@@ -274,10 +293,17 @@ def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding |
     low, middle, high = sorted(end if is_higher else 0 - end for end in margin)
     shown, from_, to = rounded(middle, low, high)
     figure = f"{side_name(ranking.side, done)} {ranking.metric}"
-    best_of = f"{'highest' if is_higher else 'lowest'} {figure}"
+    best_of = f"{'highest' if is_higher else 'lowest'} {figure}{' as the mean of its seeds' * bool(own)}"
     n_items = len({item for record in best.folds.values() for item in record["items"]["validation"]})
     margins = [
-        Margin(str(tie), margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items), figure)
+        Margin(
+            str(tie),
+            margin,
+            n_items,
+            partial(_detectable, (high_end - low_end) / 2, n_items),
+            figure,
+            is_none=low_end == high_end == 0,
+        )
         for tie, (low_end, margin, high_end) in ties.items()
     ]
     simplest = simplest_of(map(str, (best.number, *ties)))
@@ -297,4 +323,8 @@ def _detectable(half_width: float, n_now: int, n_items: int) -> float:
 
 def _nested(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:
     said = describe_nested(done, ranking)
-    return Finding(Code.NESTED, said[0], f"Report this nested value first; {said[1]}.") if said else None
+    if said is None:
+        return None
+    is_leaked = any(judge_instance(instance).state == "leaked" for instance in done) or leaking_column(done) is not None
+    advice = "Do not report this value, which has the same leak" if is_leaked else "Report this nested value first"
+    return Finding(Code.NESTED, said[0], f"{advice}; {said[1]}.")

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time
+from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time, rounded
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
-from xval.answers.names import name_instances, names_of
+from xval.answers.names import name_instances, name_numbers, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, side_name, test_side
@@ -139,6 +139,10 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
         reached.setdefault(shown, []).append(metric)
     listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
     mean = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
+    if twins := next((group for group in seed_twins(parameters_of(instances)) if selected.number in group), ()):
+        ranked = [instance for instance in instances if instance.number in twins]
+        means = [known for one in ranked if (known := one.over_folds(ranking.side, ranking.metric)["mean"]) is not None]
+        mean = f"{rounded(fmean(means))[0]} over instances {name_numbers(twins)}, which differ in their seed; its own {mean}"
     alone = len(instances) == 1
     reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
     origin = clause(judge_instance(selected))

@@ -15,6 +15,7 @@ from typing import Any, TypedDict
 
 from xval.base.errors import ResultsError
 from xval.base.numbers import finite_or_nan
+from xval.folds.shared_columns import SharedColumn
 from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import ClassRecall, ItemFigure, OverItems
@@ -122,6 +123,11 @@ class InstanceResults:
     def decides_items(self) -> bool:
         """Whether each item has one decision, made of the answers to its clips."""
         return self.settings.item_decision != "none"
+
+    @property
+    def shared_columns(self) -> list[SharedColumn]:
+        """The columns of the corpus, as they were when it ran, of which a fold has a value on two sides; the worst first."""
+        return [SharedColumn(**column) for column in self.written.shared_columns]
 
     def _count_answers(self, record: Record) -> int:
         """Return how many answers the figures of a record are of: of clips, or of items with one decision."""

@@ -140,7 +140,7 @@ def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instan
     )
     fixed = [replace(one, written=one.written.model_copy(update={"parameters": one.parameters | FIXED})) for one in near]
     assert texts(fixed)[Code.TIE].endswith(
-        "Take the simpler of instances 1 and 2: even 3 more items would hardly show differences as small as these."
+        "Take the simpler of instances 1 and 2: even 3 more validation items would hardly show differences as small as these."
     )
     assert Code.TIE not in texts(far)
     at_chance = replace(near[1], over_items=over_items(0.45, 0.7))

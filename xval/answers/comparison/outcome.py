@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from xval.answers.figure_text import rounded
+from xval.answers.figure_text import ROUNDING, rounded
 from xval.base.item_word import ITEM
 from xval.measures.statistics.comparison import Difference, Posterior
 from xval.measures.statistics.planning import LEVEL, Pilot, detectable
@@ -73,6 +73,12 @@ class Pair:
         return self.test.value
 
     @property
+    def is_none(self) -> bool:
+        """Whether both have the same value in each fold, and of each item."""
+        differences = [self.difference, *self.of_folds.values(), *self.of_items.values()]
+        return all(abs(difference) <= ROUNDING for difference in differences)
+
+    @property
     def claim(self) -> str:
         """What the verdict is of: ``these models`` as they are, or ``this way of training``, with other deals and seeds."""
         return THESE_MODELS if len(self.test.components) < 2 and self.basis != "folds" else THIS_TRAINING
@@ -120,6 +126,7 @@ class Comparison:
         next_step: What would tell apart those that are undecided; empty: all are decided.
         nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
         corrections: How the labels that they were tested by differ, and what that does not show; empty: they do not.
+        leaks: Names of those whose models had heard what, or whom, they were tested on.
         with_posterior: The probabilities of the Bayesian correlated t test were asked for.
     """
 
@@ -136,6 +143,7 @@ class Comparison:
     next_step: str = ""
     nested: tuple[str, ...] = ()
     corrections: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = ()
     with_posterior: bool = False
 
     @property
