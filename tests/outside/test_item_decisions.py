@@ -64,3 +64,10 @@ def test_a_plan_has_the_clips_of_a_decision(empty):
     decide(empty, difference=0.3)
     planned = empty.xval("plan", "--from", empty.EXPERIMENT)
     assert f"12 items with {N_CLIPS} clips" in planned.stdout, planned.stdout + planned.stderr
+
+
+def test_the_decisions_of_new_data_have_their_clips(empty):
+    decide(empty)
+    evaluated = empty.xval("evaluate", f"{empty.EXPERIMENT}/instance_1/fold_1/model.skops", "small")
+    (row,) = [line for line in evaluated.stdout.splitlines() if line.startswith("p00 ")]
+    assert row.split()[-1] == str(N_CLIPS), evaluated.stdout

@@ -1,6 +1,8 @@
 """Sentences beside results that were false in some study: each study is small, and what it says is held."""
 
 import numpy as np
+import pandas as pd
+import soundfile
 
 from preprocessing.store import write
 
@@ -119,3 +121,26 @@ def test_a_model_that_answers_the_frequent_class_lacks_weights(empty):
     (finding,) = [line for line in text.splitlines() if "XV301" in line]
     assert "set class_weights = balanced (most answers of instance 1 are the most frequent class)" in finding
     assert "look at the labels" not in finding
+
+
+def test_what_has_heard_the_tested_clips_is_not_to_be_reported(empty):
+    """One item has the recordings of another at half of the level: the nested value has the same leak as any other."""
+    rng, rate_hz = np.random.default_rng(0), 4000
+    (empty.folder / "audio").mkdir()
+    recordings = rng.normal(size=(5, 4, 1200)) + 2 * np.sin(np.arange(1200) * np.array([0.5, 1.5, 0.5, 1.5])[:, None])
+    rows = []
+    for item, clip in np.ndindex(6, 4):
+        samples = 0.1 * recordings[item] if item < 5 else 0.05 * recordings[0]
+        soundfile.write(empty.folder / f"audio/s{item}_{clip}.wav", samples[clip], rate_hz)
+        rows.append((f"s{item}_{clip}.wav", f"s{item}", "ab"[clip % 2]))
+    pd.DataFrame(rows, columns=["path", "item", "label"]).to_csv(empty.folder / "audio/t.csv", index=False)
+    assert empty.prepare("table", "audio/t.csv", "--dataset", "small").returncode == 0
+    features = {"sample_rate_hz": rate_hz, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
+    text = said(empty, SVM, {"architecture": "logistic"}, fold_strategy="leave_one_out", **features)
+    lines = text.splitlines()
+    assert any("Claim nothing about it: its model had heard what it was tested on." in line for line in lines), text
+    assert any("Do not report this value, which has the same leak; the chosen " in line for line in lines), text
+    assert not any("Report " in line for line in lines), text
+    compared = empty.xval("compare", empty.EXPERIMENT).stdout.splitlines()
+    assert any("Claim nothing: models of instances 1-2 had heard what, or whom" in line for line in compared), compared
+    assert not any("You can" in line for line in compared), compared

@@ -77,6 +77,13 @@ def test_speakers_whose_labels_differ_are_a_warning(empty):
     assert audit.returncode == 0
 
 
+def test_what_else_fixes_the_label_is_named_as_the_next_step(empty):
+    """A farm is nobody who is heard, but its cows may be known by its barn."""
+    record(empty, label=of_speaker, column="farm")
+    prepared(empty)
+    assert "Make 'farm' the item (--item farm) if results are to hold for new ones: it fixes the label." in trained(empty)
+
+
 @pytest.mark.parametrize(
     ("column", "values"),
     [

@@ -123,9 +123,16 @@ def _shared_columns(done: Sequence[InstanceResults]) -> Iterable[Finding]:
 
 def leaking_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
     """Return a column that names who is heard, fixes the label and has a value on two sides of a fold; None: none is known."""
+    column = fixing_column(done)
+    return column if column and column.is_leak else None
+
+
+def fixing_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
+    """Return a column that fixes the label and has a value on two sides of a fold, first one that names who is heard."""
     if Code.SHARED_COLUMN in silenced(instance.parameters.get("silence") for instance in done):
         return None
-    return next((column for instance in done for column in instance.shared_columns if column.is_leak), None)
+    columns = [column for instance in done for column in instance.shared_columns if column.fixes_label]
+    return min(columns, key=lambda column: not column.is_leak, default=None)
 
 
 def _random_split(done: Sequence[InstanceResults]) -> Finding | None:

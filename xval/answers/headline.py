@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xval.answers.chance_findings import beyond_chance, item_known, not_above_chance, what_to_try
 from xval.answers.figure_text import ROUNDING, Estimate, decimals, estimate, fixed
 from xval.answers.finding import capital
-from xval.answers.findings import leaking_column
+from xval.answers.findings import fixing_column, leaking_column
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
 from xval.answers.nested_selection import NestedInstance, bias_words, choose_nested, selection_bias
@@ -235,6 +235,10 @@ def _next(answer: _Answer) -> str:
         return "Leave out what was heard before: python -m xval check has the names."
     if answer.leaking:
         return f"Make '{answer.leaking.column}' the item (--item {answer.leaking.column}), and run again."
+    if column := fixing_column(answer.done):
+        return (
+            f"Make '{column.column}' the item (--item {column.column}) if results are to hold for new ones: it fixes the label."
+        )
     if answer.is_random_split:
         return "Split by speaker (or whatever must stay unseen), not by clip: see docs/folds.md."
     if answer.is_at_chance:

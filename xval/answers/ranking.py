@@ -138,16 +138,27 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
         shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
         reached.setdefault(shown, []).append(metric)
     listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
-    mean = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
-    if twins := next((group for group in seed_twins(parameters_of(instances)) if selected.number in group), ()):
-        ranked = [instance for instance in instances if instance.number in twins]
-        means = [known for one in ranked if (known := one.over_folds(ranking.side, ranking.metric)["mean"]) is not None]
-        mean = f"{rounded(fmean(means))[0]} over instances {name_numbers(twins)}, which differ in their seed; its own {mean}"
+    mean = selected_mean(instances, ranking)
     alone = len(instances) == 1
     reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
     origin = clause(judge_instance(selected))
     called = name_instances([selected.number], instances)
     return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
+
+
+def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str:
+    """Return the mean validation figure that the selected instance is chosen by: of one that has several seeds, of all of them.
+
+    The instance itself is the first of its seeds, of which another one may have a better value.
+    """
+    selected = next(instance for instance in instances if instance.number == ranking.selected)
+    own = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
+    twins = next((group for group in seed_twins(parameters_of(instances)) if selected.number in group), ())
+    if not twins:
+        return own
+    means = [instance.over_folds(ranking.side, ranking.metric)["mean"] for instance in instances if instance.number in twins]
+    common = fmean(mean for mean in means if mean is not None)
+    return f"{rounded(common)[0]} over instances {name_numbers(twins)}, which differ in their seed; its own {own}"
 
 
 def summary_table(

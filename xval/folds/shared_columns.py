@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WHO = re.compile(
     r"(^|[\W_])(speakers?|spkr?|subj(ects?)?|participants?|ptcp|patients?|pat|pt|persons?|people|actors?|singers?|child(ren)?|"
-    r"individuals?|animals?|birds?|clients?|donors?|users?|talkers?|readers?|performers?|players?)([\W_]|id|$)",
+    r"individuals?|animals?|birds?|clients?|donors?|users?|talkers?|readers?|performers?|players?)([\W_\d]|ids?|names?|codes?|no|nr|num|$)",
     re.IGNORECASE,
 )
 """Columns that name who is heard: that one of them trains and is tested is a leak, not a condition such as a dialect."""
