@@ -136,6 +136,7 @@ def make_page(contents: PageContents) -> str:
         item_metric=item_metric,
         item_word=item_word(instances),
         items_word=items_word(instances),
+        decides_items=instances[0].decides_items,
         item_instances=compared,
         items=items,
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
