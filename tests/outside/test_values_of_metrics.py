@@ -1,5 +1,9 @@
-"""The values of a metric that stand below each other are one statistic: also of a user's metric, and of what folds choose."""
+"""What results say is of all that was tested: of a user's metric and what folds choose, and of all repetitions."""
 
+import re
+
+import numpy as np
+import pandas as pd
 import pytest
 
 LEAST_RECALL = """
@@ -28,3 +32,52 @@ def test_the_nested_value_of_a_metric_of_ones_own_is_that_of_the_jobs_that_are_c
     assert "test least recall" in table
     assert "[" in nested[1]
     assert nested == selected
+
+
+def covered_and_size(tables, coverage):
+    """Return how often sets of split conformal prediction hold the true class, and their mean size, over speakers."""
+    columns = sorted(name for name in tables if name.startswith("probability_"))
+    classes = [name.removeprefix("probability_") for name in columns]
+    of_true = tables["target"].map(classes.index).to_numpy()
+    scores = 1 - tables[columns].to_numpy(float)
+    own = scores[np.arange(len(scores)), of_true]
+    is_validation, items = (tables["side"] == "validation").to_numpy(), tables["item"].to_numpy()
+    covered, sizes = [], []
+    for item in sorted(set(items)):
+        others = {name: own[is_validation & (items == name)] for name in set(items[is_validation]) - {item}}
+        tested = ~is_validation & (items == item)
+        worse = [[np.mean([np.mean(of >= score - 1e-9) for of in others.values()]) for score in row] for row in scores[tested]]
+        p_values = (1 + len(others) * np.array(worse)) / (1 + len(others))
+        sets = p_values > 1 - coverage + 1e-9
+        sets[np.arange(len(sets)), scores[tested].argmin(axis=1)] = True
+        covered.append(sets[np.arange(len(sets)), of_true[tested]].mean())
+        sizes.append(sets.sum(axis=1).mean())
+    return np.mean(covered), np.mean(sizes)
+
+
+def test_when_not_to_answer_is_of_all_repetitions(study):
+    study.file(
+        "noisy.py",
+        "import numpy as np\n"
+        "from preprocessing.store import write\n"
+        "rng = np.random.default_rng(0)\n"
+        "names = np.array(['a', 'b', 'c'])[np.arange(30) % 3]\n"
+        "level = 0.4 * (np.arange(30) % 3)[:, None, None]\n"
+        "examples = {f's{n}': (rng.normal(size=(30, 4, 2)) + level).astype('float32') for n in range(6)}\n"
+        "write('noisy', examples, {name: list(names) for name in examples})\n",
+    )
+    written = study.python("noisy.py")
+    assert written.returncode == 0, written.stderr
+    study.train(
+        {"architecture": "logistic", "C": (0.1,)},
+        dataset="noisy", num_folds=3, fold_repeats=2, validation="next_fold", page="without_audio",
+    )  # fmt: skip
+    folder = study.folder / "results" / "noisy" / "experiment_1"
+
+    tables = [pd.read_parquet(folder / f"instance_1/fold_{fold}/predictions.parquet") for fold in range(1, 7)]
+    of_repetitions = [covered_and_size(pd.concat(of), 0.8) for of in (tables[:3], tables[3:])]
+    (row,) = re.findall(r'<th scope="row">0.8</th>(.*?)</tr>', (folder / "report.html").read_text())
+    shown = re.findall(r">([0-9.]+) \[", row)
+
+    assert of_repetitions[0] != pytest.approx(of_repetitions[1], abs=0.005)
+    assert [float(text) for text in shown[:2]] == pytest.approx(np.mean(of_repetitions, axis=0), abs=0.0006)
