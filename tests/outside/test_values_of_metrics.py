@@ -81,3 +81,13 @@ def test_when_not_to_answer_is_of_all_repetitions(study):
 
     assert of_repetitions[0] != pytest.approx(of_repetitions[1], abs=0.005)
     assert [float(text) for text in shown[:2]] == pytest.approx(np.mean(of_repetitions, axis=0), abs=0.0006)
+
+
+def test_gaps_of_all_columns_are_one_family(finished):
+    one, several = (finished.xval("groups", finished.EXPERIMENT, *by) for by in (["--by", "gender"], []))
+
+    ends = [re.search(r"by gender: .*?\[(\S+), (\S+)\]", ended.stdout) for ended in (one, several)]
+    widths = [float(found[2]) - float(found[1]) for found in ends]
+    assert widths[0] < widths[1]
+    assert "columns)" not in one.stdout
+    assert re.search(r"adjusted for .*[2-9] columns\)", several.stdout)

@@ -218,7 +218,7 @@ def _measure_groups(instance: InstanceResults | None, corpus: Corpus | None) -> 
         answers = read_tested(instance) if columns else None
     except UsageError as error:
         return [], str(error)
-    return [measure_groups(answers, find_groups(clips, name)) for name in columns] if answers else [], ""
+    return measure_groups(answers, [find_groups(clips, name) for name in columns]) if answers else [], ""
 
 
 def _read_histories(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Curves]:
