@@ -38,6 +38,7 @@ from xval.base.numbers import finite_or_none
 from xval.measures.statistics.planning import LEVEL
 from xval.measures.task import Task
 from xval.report import charts, protocol, training_table, worst_answers
+from xval.report.agreement_pictures import draw_agreement, draw_operating_points
 from xval.report.citations import bibtex
 from xval.report.contents import PageContents
 from xval.report.figures import MainColumn, main_columns, parameter_text
@@ -154,6 +155,8 @@ def make_page(contents: PageContents) -> str:
         weaknesses=_weaknesses(contents, task),
         risk_interval=_words_of_interval(contents),
         risk_picture=charts.draw_risk(contents.when_to_answer.curve) if contents.when_to_answer else None,
+        operating_pictures=draw_operating_points(contents.operating_points) if contents.operating_points else [],
+        agreement_pictures=list(map(draw_agreement, contents.agreements)),
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         training_header=training_table.HEADER,
