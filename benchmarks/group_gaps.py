@@ -74,7 +74,7 @@ def _shown(tested: AnsweredInstance, columns: list[GroupColumn], metric: str) ->
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=300, metavar="N")
+    parser.add_argument("--repetitions", type=int, default=100, metavar="N")
     parser.add_argument("--quick", action="store_true", help="as little as it takes to see that it runs")
     options = parser.parse_args()
     main(3 if options.quick else options.repetitions)

@@ -16,10 +16,10 @@ from xval.answers.operating_points import OperatingPoints
 from xval.measures.operating_points import Curves
 from xval.report import svg
 
-_SIZE, _LEFT, _BOTTOM, _TOP, _RIGHT = 330, 48, 290, 12, 318
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 330, 316, 48, 290, 12, 318
 _MOST_POINTS = 300  # of a curve
 _MOST_DOTS = 3000
-_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+_RATES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _LOWEST, _HIGHEST = 0.005, 0.9  # rates that a DET plot shows
 
 _Points = Iterable[tuple[float, float]]
@@ -76,7 +76,7 @@ def draw_agreement(agreement: Agreement) -> Markup:
         if math.isfinite(value):
             parts.append(svg.line(_LEFT + 8, up(value), _RIGHT, up(value), "curve validation" if name == "bias" else "chance"))
             parts.append(svg.text(_RIGHT, up(value) - 4, name, "end axis"))
-    return svg.picture(_SIZE, _SIZE, f"Bland-Altman plot of {agreement.name}", parts)
+    return svg.picture(_WIDTH, _HEIGHT, f"Bland-Altman plot of {agreement.name}", parts)
 
 
 def _draw(caption: str, axes: Sequence[_Axis], curves: Iterable[NDArray[np.float64]], dots: _Points, chance: _Points) -> Markup:
@@ -93,4 +93,4 @@ def _draw(caption: str, axes: Sequence[_Axis], curves: Iterable[NDArray[np.float
         kept = np.unique(np.linspace(0, curve.shape[1] - 1, _MOST_POINTS).round().astype(int))
         parts.append(svg.curve([(across(x), up(y)) for x, y in curve[:, kept].T.tolist()], "curve training"))
     parts.append(svg.dots([(across(x), up(y)) for x, y in dots], "dots validation"))
-    return svg.picture(_SIZE, _SIZE, caption, parts)
+    return svg.picture(_WIDTH, _HEIGHT, caption, parts)
