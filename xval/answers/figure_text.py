@@ -17,6 +17,7 @@ ROUNDING = 1e-15
 """What is left of a difference of equal means."""
 LEAST_SHOWN, MOST_SHOWN = 0.0005, 1e6
 """What three decimals show: smaller numbers become 0.000, larger ones rows of digits."""
+OVER_FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples", "decisions": "pooled over all test items"}
 """What a value is, by its kind in `ItemFigure`, or pooled of items with one decision each; an item is called what it is."""
 
@@ -61,7 +62,7 @@ def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
     chance = level.lowest if level else None
     over_items = instance.item_figure(side, metric)
     if over_items is None or over_items[over_items["of"]] is None:
-        return Estimate(instance.over_folds(side, metric)["mean"], None, None, "mean over folds", chance, folds)
+        return Estimate(instance.over_folds(side, metric)["mean"], None, None, OVER_FOLDS, chance, folds)
     is_of_decisions = over_items["of"] == "pooled" and side == "clip_test" and instance.decides_items
     of = call_items_of([instance], _OF["decisions" if is_of_decisions else over_items["of"]])
     return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], of, chance, folds)

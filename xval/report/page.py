@@ -13,7 +13,16 @@ from markupsafe import Markup
 from preprocessing.corpus import CUSTOM
 from xval.answers.comparison import text as comparison_text
 from xval.answers.comparison.outcome import Comparison, Pair
-from xval.answers.figure_text import Estimate, estimate, format_figure, format_folds, format_time, in_column, texts_of
+from xval.answers.figure_text import (
+    Estimate,
+    estimate,
+    format_figure,
+    format_folds,
+    format_time,
+    in_column,
+    interval_clause,
+    texts_of,
+)
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap, describe_weakness
 from xval.answers.headline import find_headline
@@ -29,6 +38,7 @@ from xval.base.numbers import finite_or_none
 from xval.measures.statistics.planning import LEVEL
 from xval.measures.task import Task
 from xval.report import charts, protocol, training_table, worst_answers
+from xval.report.agreement_pictures import draw_agreement, draw_operating_points
 from xval.report.citations import bibtex
 from xval.report.contents import PageContents
 from xval.report.figures import MainColumn, main_columns, parameter_text
@@ -144,7 +154,10 @@ def make_page(contents: PageContents) -> str:
         failing=worst_answers.failing_items(contents, task),
         worst_order=task.worst_first,
         weaknesses=_weaknesses(contents, task),
+        risk_interval=_words_of_interval(contents),
         risk_picture=charts.draw_risk(contents.when_to_answer.curve) if contents.when_to_answer else None,
+        operating_pictures=draw_operating_points(contents.operating_points) if contents.operating_points else [],
+        agreement_pictures=list(map(draw_agreement, contents.agreements)),
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         training_header=training_table.HEADER,
@@ -153,6 +166,12 @@ def make_page(contents: PageContents) -> str:
         leakage_kinds=leakage_by_kind(contents.verdicts, is_custom=_is_custom(contents)),
         bibtex=bibtex(paragraphs),
     )
+
+
+def _words_of_interval(contents: PageContents) -> str:
+    """Return what the intervals of the instance are about whose errors are shown."""
+    shown = [contents.by_number[contents.errors_of]] if contents.errors_of else []
+    return interval_clause(shown) or f"over {items_word(shown)}"
 
 
 def _is_custom(contents: PageContents) -> bool:
