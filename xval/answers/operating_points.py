@@ -95,7 +95,7 @@ def operating_points(
 
 
 def _measure(metric: Metric, repeats: Sequence[TestedExamples]) -> Value:
-    over_items = MetricOverItems(metric, repeats, is_mean=False)
+    over_items = MetricOverItems(metric, repeats, is_mean=False, has_classes=True)
     return Value(over_items.figure(), over_items.interval())
 
 
