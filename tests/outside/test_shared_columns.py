@@ -89,6 +89,7 @@ def test_what_else_fixes_the_label_is_named_as_the_next_step(empty):
     [
         ("gender", ["f", "m", "f", "m", "f", "m"]),
         ("age", [20, 31, 47, 20, 31, 55]),
+        ("dialect", ["n", "n", "m", "m", "s", "s"]),
         ("speaker", ["a", "b", "a", "b", "b", "a"]),  # another name of the label
     ],
 )

@@ -5,7 +5,6 @@ Comes in: the clips with their further columns, and folds. Goes out: `SharedColu
 
 import re
 from collections.abc import Iterable, Sequence
-from math import sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xval.base.errors import plural_of
@@ -23,6 +22,7 @@ _WHO = re.compile(
 )
 """Columns that name who is heard: that one of them trains and is tested is a leak, not a condition such as a dialect."""
 _FEWEST_VALUES = 3  # two are such as gender
+_LEAST_RATIO = 2  # of values to the items of one: fewer are conditions, such as a dialect that many speakers have
 
 
 class SharedColumn(NamedTuple):
@@ -62,7 +62,7 @@ def find_shared_columns(clips: "pd.DataFrame", names: Iterable[str]) -> list[Sha
     """Return the columns that may name what must stay on one side of a fold, though the items are smaller.
 
     Left out are another name of the label or a group of labels; measured numbers, such as an age; and columns with few values
-    for the number of items, such as gender, unless their name tells who is heard.
+    for the number of items, such as gender or dialect, unless their name tells who is heard.
 
     Args:
         clips: Without augmented copies: item, label or ``label:<name>``, and further columns.
@@ -79,7 +79,7 @@ def find_shared_columns(clips: "pd.DataFrame", names: Iterable[str]) -> list[Sha
         n_values, n_items, is_who = len(n_items_of), int(n_items_of.sum()), bool(_WHO.search(name))
         if 2 * int((n_items_of > 1).sum()) <= n_values or n_values < (2 if is_who else _FEWEST_VALUES):
             continue
-        if not is_who and (n_values < sqrt(n_items) or _are_measured(own[name])):
+        if not is_who and (n_values < _LEAST_RATIO * n_items / n_values or _are_measured(own[name])):
             continue
         if targets and (own.groupby(targets)[name].nunique() == 1).all():
             continue
